@@ -1,0 +1,105 @@
+/**
+ * The store port. It has etcd's semantics: one global revision that grows by one with every committed transaction,
+ * compare-and-swap transactions, watches from a revision, leases. Adapters: SQLite (embedded) and, later, etcd; one contract
+ * suite (`store-contract.ts`) runs on each.
+ *
+ * Keys are UTF-8 strings such as `/instances/shop.production.web-4`; values are JSON documents as bytes of UTF-8 text. A
+ * transaction holds at most {@link maxOperations} operations (compares and operations together) and {@link maxBytes} bytes
+ * on every adapter.
+ */
+export const maxOperations = 100
+export const maxBytes = 1_048_576
+
+export interface KeyValue {
+  readonly key: string
+  readonly value: string
+  /** Revision of the transaction that created the key (after its last deletion). */
+  readonly createRevision: number
+  /** Revision of the transaction that last wrote the key. */
+  readonly modRevision: number
+  /** 1 after creation, +1 per write. */
+  readonly version: number
+  readonly lease?: string
+}
+
+/** A missing key has modRevision, createRevision and version 0. */
+export type Compare =
+  | { readonly key: string; readonly modRevision: number }
+  | { readonly key: string; readonly version: number }
+  | { readonly key: string; readonly value: string }
+
+export type Operation =
+  | { readonly type: 'put'; readonly key: string; readonly value: string; readonly lease?: string }
+  | { readonly type: 'delete'; readonly key: string }
+  | { readonly type: 'delete-prefix'; readonly prefix: string }
+
+export interface Transaction {
+  /** All must hold, else nothing is written and `ok` is false. */
+  readonly compare?: readonly Compare[]
+  readonly operations: readonly Operation[]
+}
+
+export interface TransactionResult {
+  readonly ok: boolean
+  /** Revision of this transaction when `ok` (the current one when it changed nothing), else the revision at which it was refused. */
+  readonly revision: number
+}
+
+export interface ListResult {
+  readonly items: readonly KeyValue[]
+  readonly revision: number
+  /** Pass as `after` to go on; absent on the last page. */
+  readonly next?: string
+}
+
+export type Change =
+  | { readonly type: 'put'; readonly kv: KeyValue; readonly previous?: KeyValue }
+  | { readonly type: 'delete'; readonly key: string; readonly modRevision: number; readonly previous?: KeyValue }
+
+/** All changes of one revision arrive in one batch, in order. A batch without changes is a progress mark. */
+export interface WatchBatch {
+  readonly revision: number
+  readonly changes: readonly Change[]
+}
+
+export interface Lease {
+  readonly id: string
+  readonly ttlMs: number
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+export interface Store extends AsyncDisposable {
+  /** Changes when the data came from elsewhere (restore, new cluster); see "absence never kills". */
+  readonly epoch: string
+  get(key: string, options?: CallOptions): Promise<{ readonly kv: KeyValue | undefined; readonly revision: number }>
+  /** Keys below `prefix`, sorted by UTF-8 bytes. `revision` reads an older state (throws `compacted` below the compacted one). */
+  list(prefix: string, options?: CallOptions & { limit?: number; after?: string; revision?: number }): Promise<ListResult>
+  commit(transaction: Transaction, options?: CallOptions): Promise<TransactionResult>
+  /**
+   * Every change below `prefix` from `fromRevision` on (inclusive), without gap or repetition, in the order of revisions.
+   * Throws {@link StoreError} `compacted` (with `compactedRevision`) when that revision is gone: list again. Ends when
+   * `signal` aborts. A reader that is too slow gets `slow-watcher` and lists again; memory stays bounded.
+   */
+  watch(prefix: string, options: { fromRevision: number; signal: AbortSignal }): AsyncIterable<WatchBatch>
+  /** Keys put with a lease are deleted in one transaction when it ends. */
+  grantLease(ttlMs: number, options?: CallOptions): Promise<Lease>
+  keepLeaseAlive(id: string, options?: CallOptions): Promise<Lease>
+  revokeLease(id: string, options?: CallOptions): Promise<void>
+  /** Drops history before `revision`; current values stay. Done in slices so that commits go on. */
+  compact(revision: number, options?: CallOptions): Promise<void>
+}
+
+export type StoreErrorCode =
+  | 'store.compacted'
+  | 'store.slow-watcher'
+  | 'store.too-large'
+  | 'store.lease-not-found'
+  | 'store.future-revision'
+  | 'store.closed'
+  | 'store.full'
+  | 'store.corrupt'
+  | 'store.locked'
+  | 'store.failed'
