@@ -1,1 +1,5 @@
+export * from './model/app-spec.ts'
+export * from './model/assignment.ts'
 export * from './model/berth-error.ts'
+export * from './model/instance-phase.ts'
+export * from './model/records.ts'

@@ -1,0 +1,193 @@
+/**
+ * The canonical form of `berth.yaml`: everything said, in base units, sorted, with defaults filled in. `spec/` makes it from what a
+ * user wrote; a Release carries it; everything downstream trusts it. CPU is in thousandths of a core, sizes in bytes, times in ms.
+ */
+export interface AppSpec {
+  readonly app: string
+  readonly build: BuildSpec
+  readonly entrypoints: Readonly<Record<string, EntrypointSpec>>
+  readonly routes: readonly RouteSpec[]
+  readonly rollout: RolloutSpec
+  /** Values that differ by environment; the image never does. Key: environment name, also the default name of its pool. */
+  readonly environments: Readonly<Record<string, EnvironmentSpec>>
+}
+
+/** Where the image comes from. */
+export type BuildSpec =
+  /** The image chain base → runtime → app with a Dockerfile that Berth generates. */
+  | {
+      readonly type: 'chain'
+      /** A level's name (`levels/<name>/` in the repository or on the server) or an image reference (`node:26-slim`). */
+      readonly base: string
+      /** Level names on top of the base, in order. */
+      readonly runtimes: readonly string[]
+      /** Commands run in /app at build, one layer each, as shell lines of the owner's own repository. */
+      readonly run: readonly string[]
+      /** Files copied before `run` so that dependency layers are cached (`package.json`, `package-lock.json`). */
+      readonly dependencyFiles: readonly string[]
+      readonly dependencyRun: readonly string[]
+      readonly args: Readonly<Record<string, string>>
+      readonly limits: BuildLimits
+    }
+  | {
+      readonly type: 'dockerfile'
+      readonly dockerfile: string
+      readonly target?: string
+      readonly args: Readonly<Record<string, string>>
+      readonly limits: BuildLimits
+    }
+  /** A ready image, taken as it is. */
+  | { readonly type: 'image'; readonly image: string }
+
+export interface BuildLimits {
+  readonly cpuMilli: number
+  readonly memoryBytes: number
+  readonly timeoutMs: number
+  /** Docker network mode of build steps: `default`, `none` or `host`. */
+  readonly network: string
+  readonly proxy?: string
+}
+
+export type EntrypointType = 'service' | 'job'
+
+export interface EntrypointSpec {
+  readonly type: EntrypointType
+  /** Argument vector; empty means the image's own command. */
+  readonly command: readonly string[]
+  /** 0 for jobs. */
+  readonly replicas: number
+  /** undefined: 4 cores and 8 GiB, or the node's size where that is smaller. */
+  readonly resources: ResourceSpec
+  /** Port name → container port. The first is the default one. */
+  readonly ports: readonly PortSpec[]
+  readonly env: Readonly<Record<string, string>>
+  /** Mounted as files `/run/secrets/<file>`; never in the environment unless `env` is set. */
+  readonly secrets: readonly SecretReference[]
+  /** Files written into the container read-only. */
+  readonly config: readonly ConfigFile[]
+  /** Apps or entrypoints whose address is injected: `db` → `DB_HOST`, `DB_PORT` (`shop/db` or `db` in the same app). */
+  readonly bind: readonly BindSpec[]
+  readonly volumes: readonly VolumeSpec[]
+  readonly sysctls: Readonly<Record<string, string>>
+  readonly ulimits: readonly UlimitSpec[]
+  readonly user?: string
+  readonly workingDirectory?: string
+  readonly capabilities: readonly string[]
+  readonly init: boolean
+  readonly health: { readonly readiness?: ProbeSpec; readonly liveness?: ProbeSpec }
+  readonly hooks: { readonly afterStart?: HookSpec; readonly beforeStop?: HookSpec }
+  readonly restart: RestartPolicy
+  readonly stop: { readonly signal: string; readonly graceMs: number }
+  /** Longest wait for requests in flight after leaving traffic. */
+  readonly drainMs: number
+  /** A new instance that is not ready after this has failed. */
+  readonly readyTimeoutMs: number
+  readonly labels: Readonly<Record<string, string>>
+  readonly logs: { readonly maxBytes: number; readonly maxFiles: number }
+  /** Jobs: the run is ended after this; 0 = no limit. */
+  readonly jobTimeoutMs: number
+}
+
+export interface ResourceSpec {
+  readonly cpuMilli?: number
+  readonly memoryBytes?: number
+  readonly diskBytes?: number
+}
+
+export interface PortSpec {
+  readonly name: string
+  readonly port: number
+  readonly protocol: 'tcp' | 'udp'
+  /** Published on the node as well. */
+  readonly hostPort?: number
+}
+
+export interface SecretReference {
+  readonly name: string
+  readonly file: string
+  /** Also given as this environment variable, by the owner's explicit wish (it then lands on Docker's disk in clear). */
+  readonly env?: string
+}
+
+export interface ConfigFile {
+  readonly path: string
+  readonly content: string
+  readonly mode: number
+}
+
+export interface BindSpec {
+  readonly app: string
+  readonly entrypoint: string
+  /** Prefix of the variables, e.g. `DB`. */
+  readonly as: string
+}
+
+export type VolumeSpec =
+  | { readonly type: 'named'; readonly name: string; readonly path: string; readonly readOnly: boolean }
+  | { readonly type: 'host'; readonly source: string; readonly path: string; readonly readOnly: boolean }
+  | { readonly type: 'tmpfs'; readonly path: string; readonly sizeBytes: number }
+
+export interface UlimitSpec {
+  readonly name: string
+  readonly soft: number
+  readonly hard: number
+}
+
+export type ProbeCheck =
+  | { readonly type: 'http'; readonly port: number; readonly path: string; readonly host?: string }
+  | { readonly type: 'tcp'; readonly port: number }
+  | { readonly type: 'exec'; readonly command: readonly string[] }
+
+export interface ProbeSpec {
+  readonly check: ProbeCheck
+  readonly delayMs: number
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  readonly successes: number
+  readonly failures: number
+}
+
+/** A command inside the container. */
+export interface HookSpec {
+  readonly command: readonly string[]
+  readonly timeoutMs: number
+}
+
+/** Berth's agent restarts, never Docker (its own policy stays `no`). Backoff grows from 1 s to 60 s. */
+export type RestartPolicy = 'always' | 'on-failure' | 'never'
+
+export interface RouteSpec {
+  readonly host: string
+  readonly path: string
+  readonly entrypoint: string
+  /** Port name of the entrypoint. */
+  readonly port: string
+  readonly tls: 'off' | 'on' | 'redirect'
+  readonly stripPath: boolean
+  readonly timeoutMs: number
+  readonly maxBodyBytes: number
+}
+
+export interface RolloutSpec {
+  /** Instances above the wanted count while it runs. */
+  readonly surge: number
+  /** Instances that may be missing while it runs. */
+  readonly unavailable: number
+  /** A new instance must stay ready for this long before the next batch. */
+  readonly settleMs: number
+  /** Jobs (entrypoints) run to their end before the first instance is replaced, in order: `migrate`. */
+  readonly before: readonly string[]
+}
+
+export interface EnvironmentSpec {
+  readonly env: Readonly<Record<string, string>>
+  readonly entrypoints: Readonly<Record<string, EntrypointOverride>>
+  /** Replaces the app's routes when given. */
+  readonly routes?: readonly RouteSpec[]
+}
+
+export interface EntrypointOverride {
+  readonly replicas?: number
+  readonly resources?: ResourceSpec
+  readonly env?: Readonly<Record<string, string>>
+}

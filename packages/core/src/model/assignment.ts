@@ -1,0 +1,84 @@
+import type { ConfigFile, HookSpec, PortSpec, ProbeSpec, RestartPolicy, UlimitSpec, VolumeSpec } from './app-spec.ts'
+
+/**
+ * What an agent needs to run one instance, resolved by the server: no look-up is left to the node. It never changes for an instance,
+ * except `desired` (run → drain → stop) and the grant of CPU and memory.
+ */
+export interface Assignment {
+  readonly instance: string
+  readonly app: string
+  readonly pool: string
+  readonly environment: string
+  readonly entrypoint: string
+  readonly ordinal: number
+  readonly release: string
+  readonly commit?: string
+  readonly type: 'service' | 'job'
+  readonly desired: 'run' | 'drain' | 'stop'
+  /** Raised to ask for a restart in place of the same instance. */
+  readonly restartNonce: number
+  readonly address: string
+  readonly hostname: string
+  readonly image: string
+  readonly command: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** Secret files under `/run/secrets`; values travel only over the mutually authenticated link and are redacted in every log. */
+  readonly secrets: readonly SecretFile[]
+  readonly config: readonly ConfigFile[]
+  readonly cpuMilli: number
+  readonly memoryBytes: number
+  readonly diskBytes?: number
+  readonly ports: readonly PortSpec[]
+  readonly volumes: readonly VolumeSpec[]
+  readonly sysctls: Readonly<Record<string, string>>
+  readonly ulimits: readonly UlimitSpec[]
+  readonly user?: string
+  readonly workingDirectory?: string
+  readonly capabilities: readonly string[]
+  readonly init: boolean
+  readonly readiness?: ProbeSpec
+  readonly liveness?: ProbeSpec
+  readonly afterStart?: HookSpec
+  readonly beforeStop?: HookSpec
+  readonly restart: RestartPolicy
+  readonly stopSignal: string
+  readonly stopGraceMs: number
+  readonly readyTimeoutMs: number
+  readonly jobTimeoutMs: number
+  readonly labels: Readonly<Record<string, string>>
+  readonly logMaxBytes: number
+  readonly logMaxFiles: number
+}
+
+export interface SecretFile {
+  readonly file: string
+  readonly value: string
+  readonly env?: string
+}
+
+/** Names that a node's DNS answers with addresses; built by the server, kept on disk by the node. */
+export interface NameTable {
+  readonly version: number
+  /** Ready instances only. */
+  readonly entries: readonly NameEntry[]
+}
+
+export interface NameEntry {
+  readonly app: string
+  readonly pool: string
+  readonly entrypoint: string
+  readonly instance: string
+  readonly address: string
+  readonly ports: readonly { readonly name: string; readonly port: number; readonly protocol: 'tcp' | 'udp' }[]
+}
+
+/** What a node must know of the cluster's network: its own block and how to reach the others'. */
+export interface NetworkConfig {
+  /** The whole cluster's pool, e.g. `10.77.0.0/16`. */
+  readonly pool: string
+  readonly block: string
+  readonly peers: readonly { readonly node: string; readonly block: string; readonly via: string }[]
+  /** Domain of names, `berth`. */
+  readonly domain: string
+  readonly defaultPool: string
+}

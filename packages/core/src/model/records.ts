@@ -1,0 +1,246 @@
+import type { AppSpec, EntrypointSpec } from './app-spec.ts'
+
+/**
+ * The records in the store. One writer per record: the server writes all but {@link InstanceStatus} and {@link NodeStatus}, whose
+ * content is the agent's report. Times are milliseconds since the epoch. `docs/design/records.md` lists keys, writers and sizes.
+ */
+export interface App {
+  readonly name: string
+  /** URL or absolute path of the repository; absent for apps made of a ready image only. */
+  readonly repository?: string
+  readonly vcs: 'git' | 'svn'
+  readonly createdAt: number
+  readonly createdBy: string
+  /** Number of the next release; releases are `v1`, `v2`, … */
+  readonly nextRelease: number
+}
+
+export interface Release {
+  readonly app: string
+  /** `v7` */
+  readonly id: string
+  readonly commit?: string
+  readonly subject?: string
+  /** What instances run: `sha256:…` image id (or a digest reference for registry images). */
+  readonly image: string
+  readonly spec: AppSpec
+  readonly build?: string
+  readonly createdAt: number
+  readonly createdBy: string
+}
+
+export type BuildState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
+
+export interface Build {
+  readonly id: string
+  readonly app: string
+  readonly ref: string
+  readonly commit?: string
+  readonly subject?: string
+  readonly state: BuildState
+  /** Digest over tree, chain, build settings: equal inputs are never built twice. */
+  readonly inputs?: string
+  readonly reused?: boolean
+  readonly node?: string
+  readonly image?: string
+  readonly release?: string
+  /** Pool to deploy to on success. */
+  readonly deployTo?: string
+  readonly rollout?: string
+  readonly error?: { readonly code: string; readonly message: string; readonly logTail?: readonly string[] }
+  readonly createdAt: number
+  readonly startedAt?: number
+  readonly endedAt?: number
+  readonly createdBy: string
+}
+
+export interface Pool {
+  readonly app: string
+  /** Also the environment's name unless said otherwise. */
+  readonly name: string
+  readonly environment: string
+  readonly release?: string
+  /** Raised by every rollout (also by a restart of the same release): instances of a lower one are old. */
+  readonly generation: number
+  readonly replicas: Readonly<Record<string, ReplicaCount>>
+  /** Next ordinal per entrypoint; ordinals are never used twice. */
+  readonly nextOrdinal: Readonly<Record<string, number>>
+  /** Id of the one rollout that holds the pool. */
+  readonly rollout?: string
+  readonly createdAt: number
+}
+
+/** A count set by `scale` survives deploys unless the yaml's own number has changed since. */
+export interface ReplicaCount {
+  readonly count: number
+  readonly setBy: 'spec' | 'scale'
+  /** The yaml's number when `count` was set. */
+  readonly specCount: number
+}
+
+export type RolloutState = 'running' | 'paused' | 'rolling-back' | 'succeeded' | 'rolled-back' | 'failed' | 'aborted'
+export type RolloutReason = 'deploy' | 'rollback' | 'restart'
+
+export interface Rollout {
+  readonly id: string
+  readonly app: string
+  readonly pool: string
+  readonly reason: RolloutReason
+  readonly from?: string
+  readonly to: string
+  readonly fromGeneration: number
+  readonly toGeneration: number
+  readonly state: RolloutState
+  /** One sentence: what it is doing or why it ended. */
+  readonly message: string
+  readonly failure?: RolloutFailure
+  readonly progress: Readonly<Record<string, RolloutProgress>>
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly endedAt?: number
+  readonly createdBy: string
+}
+
+export interface RolloutProgress {
+  readonly wanted: number
+  readonly newReady: number
+  readonly newStarting: number
+  readonly oldServing: number
+  readonly oldDraining: number
+}
+
+export interface RolloutFailure {
+  readonly instance: string
+  readonly reason: string
+  readonly logTail: readonly string[]
+}
+
+/** The phase only moves forward; see `instance-phase.ts`. */
+export type InstancePhase = 'pending' | 'assigned' | 'running' | 'stopping' | 'ended'
+
+/** What the server wants. Written by the server only. Key `/instances/<id>`. */
+export interface Instance {
+  /** `<app>.<pool>.<entrypoint>-<ordinal>`, unique for ever; also the container's name. */
+  readonly id: string
+  readonly app: string
+  readonly pool: string
+  readonly entrypoint: string
+  readonly ordinal: number
+  readonly release: string
+  readonly generation: number
+  readonly type: 'service' | 'job'
+  /** Only for one-off jobs: the command instead of the entrypoint's. */
+  readonly command?: readonly string[]
+  readonly rollout?: string
+  /** Absent while no node could be found; `unplaced` says why. */
+  readonly node?: string
+  readonly address?: string
+  readonly cpuMilli?: number
+  readonly memoryBytes?: number
+  readonly unplaced?: string
+  /** `run`; `drain`: leaves traffic, goes on running; `stop`: the tombstone that lets the agent stop and remove it. */
+  readonly desired: 'run' | 'drain' | 'stop'
+  readonly drainSince?: number
+  readonly stopReason?: string
+  readonly restartNonce: number
+  readonly createdAt: number
+  readonly createdBy: string
+}
+
+/** What the agent sees. Written from its reports only. Key `/status/<id>`. */
+export interface InstanceStatus {
+  readonly id: string
+  readonly node: string
+  readonly phase: InstancePhase
+  readonly ready: boolean
+  readonly readyAt?: number
+  readonly containerId?: string
+  readonly pid?: number
+  readonly address?: string
+  /** Restarts of the container by the agent. */
+  readonly restarts: number
+  readonly startedAt?: number
+  readonly endedAt?: number
+  readonly lastExit?: InstanceExit
+  /** Why it waits or failed, one sentence: `pulling image`, `create container …: no space left on …`. */
+  readonly message?: string
+  readonly messageCode?: string
+  readonly logTail?: readonly string[]
+}
+
+export interface InstanceExit {
+  readonly code: number
+  readonly signal?: string
+  readonly outOfMemory: boolean
+  readonly at: number
+}
+
+/** Written by the server. Key `/nodes/<name>`. */
+export interface Node {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  /** Block of the cluster's pool that this node's instances get addresses from, e.g. `10.77.3.0/24`. */
+  readonly block: string
+  /** Address at which other nodes reach it (layer 2). */
+  readonly address: string
+  readonly schedulable: boolean
+  readonly certificateFingerprint: string
+  readonly joinedAt: number
+}
+
+/** The agent's report. Key `/node-status/<name>`; written when something but the heartbeat changes. */
+export interface NodeStatus {
+  readonly name: string
+  readonly online: boolean
+  readonly onlineSince?: number
+  readonly cpuMilli: number
+  readonly memoryBytes: number
+  readonly diskBytes: number
+  readonly diskFreeBytes: number
+  readonly agentVersion: string
+  readonly engineVersion: string
+  readonly engineApi: string
+  readonly kernel: string
+  readonly os: string
+  readonly cgroup: 'v1' | 'v2'
+  readonly gateway: boolean
+  readonly problems: readonly string[]
+}
+
+/** Kept for a bounded time; the event stream shows them live. Key `/events/<revision-ordered id>`. */
+export interface BerthEvent {
+  readonly id: string
+  readonly at: number
+  /** `rollout.started`, `instance.ready`, `secret.set`, … */
+  readonly type: string
+  readonly actor: string
+  readonly subject: {
+    readonly app?: string
+    readonly pool?: string
+    readonly instance?: string
+    readonly node?: string
+    readonly rollout?: string
+    readonly build?: string
+    readonly release?: string
+  }
+  readonly message: string
+}
+
+export type Role = 'admin' | 'deployer' | 'viewer'
+
+export interface Token {
+  readonly name: string
+  readonly owner: string
+  readonly role: Role
+  /** SHA-256 of the token's text; the text itself is shown once and never kept. */
+  readonly hash: string
+  readonly createdAt: number
+  readonly createdBy: string
+  readonly expiresAt?: number
+}
+
+/** An entrypoint's spec as one pool runs it: overrides of the environment applied. */
+export interface ResolvedEntrypoint {
+  readonly name: string
+  readonly spec: EntrypointSpec
+}
