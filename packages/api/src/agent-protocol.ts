@@ -1,0 +1,72 @@
+import type { Assignment, InstanceStatus, NameTable, NetworkConfig, NodeStatus, RouteTable } from '@berth/core'
+
+/**
+ * The link between a server and an agent. The agent dials the server's agent port with mutual TLS (ALPN `berth-agent/1`) and then
+ * *serves* HTTP/2 on that socket; the server is the HTTP/2 client. One stream per sync, log, exec, build or copy, so HTTP/2's flow
+ * control bounds each of them. All paths below are served by the agent.
+ *
+ * | method and path | what |
+ * | --- | --- |
+ * | POST /v1/sync | the long stream: the server writes {@link ToAgent} lines, the agent answers {@link FromAgent} lines (NDJSON) |
+ * | GET /v1/instances/:id/logs?follow&tail&sinceMs | NDJSON of LogLine |
+ * | POST /v1/instances/:id/exec?tty&columns&rows&command=… | exec frames (`exec-frames.ts`), each preceded by its length (u32 BE), both ways |
+ * | GET /v1/metrics/instances | `{items: MetricsView[]}` since `?sinceMs` |
+ * | POST /v1/builds/:id | body: {@link BuildRequest} as one JSON line, then the context as a tar; answer: NDJSON of {@link BuildEvent} |
+ * | DELETE /v1/builds/:id | cancel |
+ * | GET /v1/images/:reference/archive | `docker save` stream |
+ * | PUT /v1/images | `docker load` stream; answer `{image}` |
+ * | POST /v1/images/resolve | `{image}` → `{image: id}`: pulls it if need be |
+ */
+export const agentAlpn = 'berth-agent/1'
+
+export type ToAgent =
+  /** First line: everything this node should know. What is missing in it is NOT to be stopped (absence never kills). */
+  | {
+      readonly type: 'snapshot'
+      readonly epoch: string
+      readonly revision: number
+      readonly assignments: readonly Assignment[]
+      readonly network: NetworkConfig
+      readonly names: NameTable
+      /** Only for nodes labelled as gateways (`gateway=true`). */
+      readonly routes?: RouteTable
+    }
+  /** A new or changed assignment; `desired: stop` is the tombstone. */
+  | { readonly type: 'assign'; readonly revision: number; readonly assignment: Assignment }
+  /** The server has seen `ended` and forgot the instance; the agent may forget it too. */
+  | { readonly type: 'forget'; readonly revision: number; readonly instance: string }
+  | { readonly type: 'network'; readonly revision: number; readonly network: NetworkConfig }
+  | { readonly type: 'names'; readonly revision: number; readonly names: NameTable }
+  | { readonly type: 'routes'; readonly revision: number; readonly routes: RouteTable }
+  | { readonly type: 'ping'; readonly at: number }
+
+export type FromAgent =
+  /** First line after the snapshot: all that the agent knows; then single changes as they happen. */
+  | { readonly type: 'hello'; readonly node: NodeStatus; readonly instances: readonly InstanceStatus[] }
+  | { readonly type: 'status'; readonly instances: readonly InstanceStatus[] }
+  | { readonly type: 'node'; readonly node: NodeStatus }
+  /** Sent when a route table is in force in every worker, and while members drain. In-flight requests by `address:port`. */
+  | { readonly type: 'gateway'; readonly version: number; readonly inflight: Readonly<Record<string, number>> }
+  | { readonly type: 'image-missing'; readonly image: string }
+  | { readonly type: 'pong'; readonly at: number }
+
+export interface BuildRequest {
+  readonly id: string
+  readonly app: string
+  readonly tag: string
+  /** Path of the Dockerfile inside the context. */
+  readonly dockerfile: string
+  readonly target?: string
+  readonly args: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+  readonly cpuMilli: number
+  readonly memoryBytes: number
+  readonly timeoutMs: number
+  readonly network: string
+  readonly noCache: boolean
+}
+
+export type BuildEvent =
+  | { readonly type: 'output'; readonly at: number; readonly line: string }
+  | { readonly type: 'done'; readonly image: string }
+  | { readonly type: 'failed'; readonly code: string; readonly message: string }

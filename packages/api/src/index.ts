@@ -1,0 +1,5 @@
+export * from './agent-protocol.ts'
+export * from './endpoint.ts'
+export * from './endpoints.ts'
+export * from './exec-frames.ts'
+export * from './resources.ts'

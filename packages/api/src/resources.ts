@@ -1,0 +1,289 @@
+import { z } from 'zod'
+
+/**
+ * The resources as they travel over HTTP. The server makes them from its records; the CLI and the console know only these.
+ * Times are milliseconds since the epoch, CPU thousandths of a core, sizes bytes.
+ */
+const time = z.number().int()
+const labels = z.record(z.string(), z.string())
+
+export const poolView = z.object({
+  app: z.string(),
+  name: z.string(),
+  environment: z.string(),
+  release: z.string().optional(),
+  generation: z.number().int(),
+  rollout: z.string().optional(),
+  entrypoints: z.array(
+    z.object({
+      name: z.string(),
+      type: z.enum(['service', 'job']),
+      wanted: z.number().int(),
+      setBy: z.enum(['spec', 'scale']),
+      running: z.number().int(),
+      ready: z.number().int(),
+      cpuMilli: z.number().int().optional(),
+      memoryBytes: z.number().int().optional(),
+    }),
+  ),
+  urls: z.array(z.string()),
+})
+
+export const appView = z.object({
+  name: z.string(),
+  repository: z.string().optional(),
+  vcs: z.enum(['git', 'svn']),
+  createdAt: time,
+  createdBy: z.string(),
+  latestRelease: z.string().optional(),
+  pools: z.array(poolView),
+})
+
+export const releaseView = z.object({
+  app: z.string(),
+  id: z.string(),
+  commit: z.string().optional(),
+  subject: z.string().optional(),
+  image: z.string(),
+  build: z.string().optional(),
+  createdAt: time,
+  createdBy: z.string(),
+  /** Pools that run it now. */
+  runningIn: z.array(z.string()),
+  /** The canonical spec (`AppSpec` of @berth/core). */
+  spec: z.unknown(),
+})
+
+export const buildView = z.object({
+  id: z.string(),
+  app: z.string(),
+  ref: z.string(),
+  commit: z.string().optional(),
+  subject: z.string().optional(),
+  state: z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']),
+  reused: z.boolean().optional(),
+  node: z.string().optional(),
+  image: z.string().optional(),
+  release: z.string().optional(),
+  deployTo: z.string().optional(),
+  rollout: z.string().optional(),
+  error: z.object({ code: z.string(), message: z.string(), logTail: z.array(z.string()).optional() }).optional(),
+  createdAt: time,
+  startedAt: time.optional(),
+  endedAt: time.optional(),
+  createdBy: z.string(),
+})
+
+export const rolloutView = z.object({
+  id: z.string(),
+  app: z.string(),
+  pool: z.string(),
+  reason: z.enum(['deploy', 'rollback', 'restart']),
+  from: z.string().optional(),
+  to: z.string(),
+  state: z.enum(['running', 'paused', 'rolling-back', 'succeeded', 'rolled-back', 'failed', 'aborted']),
+  message: z.string(),
+  failure: z.object({ instance: z.string(), reason: z.string(), logTail: z.array(z.string()) }).optional(),
+  progress: z.record(
+    z.string(),
+    z.object({
+      wanted: z.number().int(),
+      newReady: z.number().int(),
+      newStarting: z.number().int(),
+      oldServing: z.number().int(),
+      oldDraining: z.number().int(),
+    }),
+  ),
+  createdAt: time,
+  updatedAt: time,
+  endedAt: time.optional(),
+  createdBy: z.string(),
+})
+
+export const instanceView = z.object({
+  id: z.string(),
+  /** `web-4`: unique in its pool. */
+  name: z.string(),
+  app: z.string(),
+  pool: z.string(),
+  entrypoint: z.string(),
+  release: z.string(),
+  generation: z.number().int(),
+  type: z.enum(['service', 'job']),
+  rollout: z.string().optional(),
+  node: z.string().optional(),
+  address: z.string().optional(),
+  phase: z.enum(['pending', 'assigned', 'running', 'stopping', 'ended']),
+  desired: z.enum(['run', 'drain', 'stop']),
+  ready: z.boolean(),
+  readyAt: time.optional(),
+  inTraffic: z.boolean(),
+  restarts: z.number().int(),
+  cpuMilli: z.number().int().optional(),
+  memoryBytes: z.number().int().optional(),
+  containerId: z.string().optional(),
+  message: z.string().optional(),
+  stopReason: z.string().optional(),
+  lastExit: z
+    .object({ code: z.number().int(), signal: z.string().optional(), outOfMemory: z.boolean(), at: time })
+    .optional(),
+  logTail: z.array(z.string()).optional(),
+  createdAt: time,
+  startedAt: time.optional(),
+  endedAt: time.optional(),
+})
+
+export const nodeView = z.object({
+  name: z.string(),
+  labels,
+  block: z.string(),
+  address: z.string(),
+  schedulable: z.boolean(),
+  online: z.boolean(),
+  gateway: z.boolean(),
+  cpuMilli: z.number().int(),
+  cpuGivenMilli: z.number().int(),
+  memoryBytes: z.number().int(),
+  memoryGivenBytes: z.number().int(),
+  diskBytes: z.number().int(),
+  diskFreeBytes: z.number().int(),
+  instances: z.number().int(),
+  agentVersion: z.string(),
+  engineVersion: z.string(),
+  kernel: z.string(),
+  os: z.string(),
+  cgroup: z.enum(['v1', 'v2']),
+  problems: z.array(z.string()),
+  joinedAt: time,
+})
+
+export const secretView = z.object({
+  app: z.string(),
+  /** Absent: for every environment of the app. */
+  environment: z.string().optional(),
+  name: z.string(),
+  version: z.number().int(),
+  updatedAt: time,
+  updatedBy: z.string(),
+})
+
+export const tokenView = z.object({
+  name: z.string(),
+  owner: z.string(),
+  role: z.enum(['admin', 'deployer', 'viewer']),
+  createdAt: time,
+  createdBy: z.string(),
+  expiresAt: time.optional(),
+})
+
+export const eventView = z.object({
+  id: z.string(),
+  at: time,
+  type: z.string(),
+  actor: z.string(),
+  subject: z.record(z.string(), z.string()),
+  message: z.string(),
+})
+
+export const routeView = z.object({
+  url: z.string(),
+  host: z.string(),
+  path: z.string(),
+  app: z.string(),
+  pool: z.string(),
+  entrypoint: z.string(),
+  tls: z.enum(['off', 'on', 'redirect']),
+  members: z.array(z.object({ instance: z.string(), address: z.string(), port: z.number(), state: z.string() })),
+})
+
+export const certificateView = z.object({
+  hosts: z.array(z.string()),
+  notBefore: time,
+  notAfter: time,
+  updatedAt: time,
+  updatedBy: z.string(),
+})
+
+/** One change that a plan would make; see `Plan` of @berth/core. */
+export const planView = z.object({
+  app: z.string(),
+  pool: z.string(),
+  from: z.string().optional(),
+  to: z.string().optional(),
+  changes: z.boolean(),
+  entrypoints: z.array(
+    z.object({
+      name: z.string(),
+      action: z.enum(['create', 'update', 'destroy', 'unchanged']),
+      create: z.number().int(),
+      replace: z.number().int(),
+      destroy: z.number().int(),
+      unchanged: z.number().int(),
+    }),
+  ),
+  /** `~ entrypoints.web.env.COLOR: "blue" → "green"` as data. */
+  diff: z.array(
+    z.object({
+      op: z.enum(['+', '-', '~']),
+      path: z.string(),
+      before: z.unknown().optional(),
+      after: z.unknown().optional(),
+    }),
+  ),
+  problems: z.array(z.string()),
+  steps: z.array(z.string()),
+})
+
+/** A sample of one instance (or node). Rates are per second over the last interval. */
+export const sampleView = z.object({
+  at: time,
+  cpuMilli: z.number(),
+  throttledMilli: z.number(),
+  memoryBytes: z.number(),
+  networkInBytes: z.number(),
+  networkOutBytes: z.number(),
+  blockReadBytes: z.number(),
+  blockWriteBytes: z.number(),
+  tcpConnections: z.number(),
+})
+
+export const metricsView = z.object({
+  instance: z.string(),
+  node: z.string(),
+  cpuLimitMilli: z.number(),
+  memoryLimitBytes: z.number(),
+  samples: z.array(sampleView),
+})
+
+export const statusView = z.object({
+  version: z.string(),
+  epoch: z.string(),
+  revision: z.number().int(),
+  startedAt: time,
+  actor: z.string(),
+  role: z.enum(['admin', 'deployer', 'viewer']),
+  nodes: z.number().int(),
+  nodesOnline: z.number().int(),
+  apps: z.number().int(),
+  instances: z.number().int(),
+  instancesReady: z.number().int(),
+  gatewayUrl: z.string().optional(),
+  consoleUrl: z.string().optional(),
+})
+
+export type PoolView = z.infer<typeof poolView>
+export type AppView = z.infer<typeof appView>
+export type ReleaseView = z.infer<typeof releaseView>
+export type BuildView = z.infer<typeof buildView>
+export type RolloutView = z.infer<typeof rolloutView>
+export type InstanceView = z.infer<typeof instanceView>
+export type NodeView = z.infer<typeof nodeView>
+export type SecretView = z.infer<typeof secretView>
+export type TokenView = z.infer<typeof tokenView>
+export type EventView = z.infer<typeof eventView>
+export type RouteView = z.infer<typeof routeView>
+export type CertificateView = z.infer<typeof certificateView>
+export type PlanView = z.infer<typeof planView>
+export type SampleView = z.infer<typeof sampleView>
+export type MetricsView = z.infer<typeof metricsView>
+export type StatusView = z.infer<typeof statusView>
