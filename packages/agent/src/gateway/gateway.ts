@@ -1,0 +1,57 @@
+import type { RouteTable } from '@berth/core'
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+/** What one instance did for one route since nginx started (the counters restart at 0 with it, as Prometheus expects). */
+export interface RequestCounters {
+  readonly route: string
+  readonly pool: string
+  readonly instance: string
+  /** Requests answered to clients, by the answer's class. */
+  readonly byClass: Readonly<Record<'1xx' | '2xx' | '3xx' | '4xx' | '5xx', number>>
+  /** Sum of `byClass`. */
+  readonly count: number
+  /** Tries that failed at this instance, whether another instance then answered or not. */
+  readonly failures: number
+  /** Per bucket of {@link latencyBoundsMs}, plus a last one for everything slower; not cumulative. */
+  readonly latencyBuckets: readonly number[]
+  readonly latencySumMs: number
+}
+
+/** Upper bounds, inclusive, of {@link RequestCounters.latencyBuckets}. nginx's clock counts in milliseconds. */
+export const latencyBoundsMs = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const
+
+export interface GatewayStatus {
+  /** nginx answers. When false everything else is 0 or empty. */
+  readonly running: boolean
+  /** Version of the table that every worker routes by; 0 before the first. */
+  readonly version: number
+  readonly pid: number
+  readonly workers: number
+  /** How often nginx had to read a changed configuration since it started; member changes never do that. */
+  readonly reloads: number
+  /** Requests being served, by `memberKey` (`10.4.2.7:8080`): every member of the table, and removed ones until they reach 0. */
+  readonly inflight: Readonly<Record<string, number>>
+  readonly requests: readonly RequestCounters[]
+  /** Routes that keep their last known members because the table had none for them. */
+  readonly keptRoutes: readonly string[]
+}
+
+/**
+ * The gateway of a node. Closing it (`Symbol.asyncDispose`) leaves nginx running: traffic does not depend on the agent. Only
+ * {@link Gateway.stop} stops nginx.
+ */
+export interface Gateway extends AsyncDisposable {
+  /** Adopts our running nginx, else starts it from the last applied table. Throws `gateway.nginx-missing`, `gateway.port-taken`. */
+  start(options?: CallOptions): Promise<void>
+  /**
+   * Resolves when every worker routes by `table`. Calls are carried out in order. Throws `gateway.invalid-table` (nothing is
+   * applied), `gateway.stale-table` for a version below the applied one, `gateway.not-running`.
+   */
+  apply(table: RouteTable, options?: CallOptions): Promise<void>
+  status(options?: CallOptions): Promise<GatewayStatus>
+  /** Stops nginx after its current requests, at most `graceMs` (default 10 s) later. */
+  stop(options?: CallOptions & { readonly graceMs?: number }): Promise<void>
+}

@@ -1,0 +1,76 @@
+/**
+ * What a gateway routes by, as data. The server derives it from routes, pools and ready instances; a gateway applies it as it is.
+ *
+ * Matching, in this order: the exact host, then the longest `*.suffix` (any number of labels before it), then `*`; within a host the
+ * longest path. A host whose paths do not match falls through to the next less exact host. Paths match whole segments: `/api`
+ * matches `/api` and `/api/v1`, not `/apix`.
+ */
+export interface RouteTable {
+  /** The store revision that the table was derived from; it only grows. */
+  readonly version: number
+  readonly routes: readonly Route[]
+  readonly certificates: readonly Certificate[]
+}
+
+/**
+ * Which listeners serve a route: `off` HTTP only; `on` HTTP and HTTPS; `redirect` HTTPS, while HTTP answers 308 to the same place
+ * on HTTPS.
+ */
+export type RouteTls = 'off' | 'on' | 'redirect'
+
+/** Websockets are always allowed; X-Forwarded-For, -Proto, -Host and X-Real-IP always tell the instance who asked. */
+export interface Route {
+  readonly id: string
+  /** Exact and in lower case (`shop.example.com`), `*.example.com`, or `*`. */
+  readonly host: string
+  /** A decoded prefix that starts with `/`; it has no trailing slash unless it is `/`. */
+  readonly path: string
+  /** Traffic is split by the targets' weights; a target without a usable member leaves its share to the others. */
+  readonly targets: readonly RouteTarget[]
+  readonly tls: RouteTls
+  /** How long the gateway waits for the next byte of an answer (also between two frames of a websocket). */
+  readonly timeoutMs: number
+  /** A larger request body is answered 413. Absent: no limit. */
+  readonly maxBodyBytes?: number
+  /** Removes `path` before the request is passed on: `/api/v1` reaches the instance as `/v1`. */
+  readonly stripPath?: boolean
+  /**
+   * True: with no member the route answers 503. Otherwise a gateway that knew members for the route keeps the last of them, since a
+   * table without any is far more often a mistake than a wish.
+   */
+  readonly allowEmpty?: boolean
+}
+
+export interface RouteTarget {
+  /** `app/environment/pool`, e.g. `shop/production/web`. */
+  readonly pool: string
+  /** Relative to the other targets; 0 gets nothing. */
+  readonly weight: number
+  readonly members: readonly Member[]
+}
+
+/** A draining member gets no new request while any other is active; what it is serving goes on to its end. */
+export type MemberState = 'active' | 'draining'
+
+export interface Member {
+  readonly instance: string
+  /** IPv4 or IPv6, without brackets. */
+  readonly address: string
+  readonly port: number
+  /** Relative to the other members of its target; 0 gets nothing. */
+  readonly weight: number
+  readonly state: MemberState
+}
+
+export interface Certificate {
+  /** Exact names or `*.suffix`, which here matches one label, as in TLS. */
+  readonly hosts: readonly string[]
+  /** Leaf first, then the intermediates. */
+  readonly certificatePem: string
+  readonly keyPem: string
+}
+
+/** A member as the gateway names it in its counters: `10.4.2.7:8080`, `[fd00::7]:8080`. */
+export function memberKey(member: Pick<Member, 'address' | 'port'>): string {
+  return member.address.includes(':') ? `[${member.address}]:${member.port}` : `${member.address}:${member.port}`
+}
