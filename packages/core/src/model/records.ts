@@ -60,8 +60,12 @@ export interface Pool {
   readonly name: string
   readonly environment: string
   readonly release?: string
-  /** Raised by every rollout (also by a restart of the same release): instances of a lower one are old. */
+  /** Instances of this generation are the ones that should run; a rollout moves it to its own `toGeneration` at its end. */
   readonly generation: number
+  /** Given to the next rollout (also to a restart of the same release); never used twice. */
+  readonly nextGeneration: number
+  /** Set by `removePool` and `removeApp`: everything drains and stops, then the pool goes. */
+  readonly removing?: boolean
   readonly replicas: Readonly<Record<string, ReplicaCount>>
   /** Next ordinal per entrypoint; ordinals are never used twice. */
   readonly nextOrdinal: Readonly<Record<string, number>>
@@ -95,6 +99,8 @@ export interface Rollout {
   readonly message: string
   readonly failure?: RolloutFailure
   readonly progress: Readonly<Record<string, RolloutProgress>>
+  /** Jobs of `rollout.before` that have ended well. */
+  readonly jobsDone: readonly string[]
   readonly createdAt: number
   readonly updatedAt: number
   readonly endedAt?: number

@@ -1,0 +1,5 @@
+export * from './app-spec.ts'
+export * from './assignment.ts'
+export * from './berth-error.ts'
+export * from './instance-phase.ts'
+export * from './records.ts'

@@ -1,0 +1,61 @@
+import type { AppSpec } from '../model/app-spec.ts'
+import type { Instance, InstanceStatus, Pool, Rollout } from '../model/records.ts'
+
+/** Everything a decision about one pool may look at. */
+export interface PoolSnapshot {
+  readonly pool: Pool
+  /** The rollout that holds the pool, when there is one that has not ended. */
+  readonly rollout?: Rollout
+  /** Specs of the releases that the pool's instances and rollout name. */
+  readonly specs: ReadonlyMap<string, AppSpec>
+  readonly instances: readonly ObservedInstance[]
+}
+
+export interface ObservedInstance {
+  readonly instance: Instance
+  readonly status?: InstanceStatus
+  readonly nodeOnline: boolean
+  /** No gateway routes to it any more (or none ever did). */
+  readonly outOfTraffic: boolean
+  /** Some gateway routes requests to it now. */
+  readonly inTraffic: boolean
+  /** Some route of its entrypoint exists, so being in traffic is something to wait for. */
+  readonly routed: boolean
+  /** Requests that gateways have under way with it. */
+  readonly inflight: number
+}
+
+/** A change wanted by a decision; the controller's executor has a case for each. */
+export type PoolStep =
+  | {
+      readonly type: 'create'
+      readonly entrypoint: string
+      readonly release: string
+      readonly generation: number
+      readonly kind: 'service' | 'job'
+      readonly rollout?: string
+    }
+  | { readonly type: 'drain'; readonly instance: string; readonly reason: string }
+  | { readonly type: 'stop'; readonly instance: string; readonly reason: string }
+  /** The record goes: the agent has reported the end, or no agent ever had it. */
+  | { readonly type: 'forget'; readonly instance: string }
+  | { readonly type: 'update-rollout'; readonly rollout: Rollout }
+  | { readonly type: 'update-pool'; readonly pool: Pool }
+  | { readonly type: 'remove-pool' }
+
+export interface PoolPlan {
+  readonly steps: readonly PoolStep[]
+  /** Look again at this time even if nothing changes (a time-out, a drain's end). */
+  readonly nextAt?: number
+}
+
+export const isUp = (each: ObservedInstance): boolean => each.instance.desired === 'run'
+
+/** Serving: ready on a node that is online. */
+export const isReady = (each: ObservedInstance): boolean => isUp(each) && each.status?.ready === true && each.nodeOnline
+
+/** Ready, and, where a route leads to it, really in traffic, for at least `settleMs`. */
+export function hasSettled(each: ObservedInstance, settleMs: number, now: number): boolean {
+  if (!isReady(each) || (each.routed && !each.inTraffic)) return false
+  return now - (each.status?.readyAt ?? now) >= settleMs
+}
