@@ -1,5 +1,6 @@
 export * from './model/index.ts'
 export * from './network/address-block.ts'
+export * from './network/address-block.ts'
 export * from './network/route-table.ts'
 export * from './reconcile/decide-pool.ts'
 export * from './reconcile/pool-snapshot.ts'
