@@ -1,0 +1,30 @@
+import type { AppSpec, NameEntry, NameTable } from '../model/index.ts'
+import type { PooledInstance } from './compile-routes.ts'
+
+/** Names of the instances that serve: ready ones that should run, in the order of their ids. */
+export function compileNames(
+  instances: Iterable<PooledInstance>,
+  specOf: (app: string, release: string) => AppSpec | undefined,
+  version: number,
+): NameTable {
+  const entries: NameEntry[] = []
+  for (const { instance, status } of instances) {
+    if (instance.type !== 'service' || instance.desired !== 'run' || status?.ready !== true) continue
+    if (instance.address === undefined) continue
+    const spec = specOf(instance.app, instance.release)?.entrypoints[instance.entrypoint]
+    const { app, pool, entrypoint, id, address } = instance
+    entries.push({
+      app,
+      pool,
+      entrypoint,
+      instance: id,
+      address,
+      ports: (spec?.ports ?? []).map(({ name, port, protocol }) => ({ name, port, protocol })),
+    })
+  }
+  entries.sort((a, b) => (a.instance < b.instance ? -1 : 1))
+  return { version, entries }
+}
+
+export const sameNames = (a: NameTable, b: NameTable): boolean =>
+  JSON.stringify(a.entries) === JSON.stringify(b.entries)

@@ -1,0 +1,81 @@
+import type { AppSpec, EntrypointSpec, Instance, InstanceStatus, Pool, RouteSpec } from '../model/index.ts'
+import { resolveRoutes } from '../spec/resolve-environment.ts'
+import type { Certificate, Member, Route, RouteTable } from './route-table.ts'
+
+export interface PooledInstance {
+  readonly instance: Instance
+  readonly status?: InstanceStatus
+}
+
+export interface RoutedPool {
+  readonly pool: Pool
+  /** Spec by release id, for the pool's release and for those that its instances run. */
+  readonly specs: ReadonlyMap<string, AppSpec>
+  /** The release whose routes count: the pool's, or while it has none yet the one being rolled out. */
+  readonly routesFrom: string | undefined
+  readonly instances: readonly PooledInstance[]
+}
+
+/**
+ * The gateway's table. Members are the ready instances that should run (active) and those that drain while they still run (draining:
+ * they get nothing new). Where two pools claim one host and path, the older pool keeps it (deploying the younger is refused before).
+ */
+export function compileRoutes(
+  pools: readonly RoutedPool[],
+  certificates: readonly Certificate[],
+  version: number,
+): RouteTable {
+  const routes = new Map<string, Route>()
+  const byAge = [...pools].sort(
+    (a, b) => a.pool.createdAt - b.pool.createdAt || (poolId(a.pool) < poolId(b.pool) ? -1 : 1),
+  )
+  for (const each of byAge) {
+    for (const route of routesOf(each)) {
+      const key = `${route.host}${route.path}`
+      if (!routes.has(key)) routes.set(key, route)
+    }
+  }
+  return { version, routes: [...routes.values()], certificates }
+}
+
+const poolId = (pool: Pool): string => `${pool.app}/${pool.name}`
+
+function routesOf(each: RoutedPool): Route[] {
+  const spec = each.routesFrom === undefined ? undefined : each.specs.get(each.routesFrom)
+  if (spec === undefined || each.pool.removing === true) return []
+  return resolveRoutes(spec, each.pool.environment).map((route) => compileRoute(each, route))
+}
+
+function compileRoute(each: RoutedPool, route: RouteSpec): Route {
+  const members = each.instances.flatMap((pooled) => memberOf(each, route, pooled))
+  const wanted = each.pool.replicas[route.entrypoint]?.count
+  return {
+    id: `${poolId(each.pool)}/${route.entrypoint} ${route.host}${route.path}`,
+    host: route.host,
+    path: route.path,
+    targets: [{ pool: `${poolId(each.pool)}/${route.entrypoint}`, weight: 1, members }],
+    tls: route.tls,
+    timeoutMs: route.timeoutMs,
+    maxBodyBytes: route.maxBodyBytes,
+    stripPath: route.stripPath,
+    allowEmpty: wanted === 0,
+  }
+}
+
+function memberOf(each: RoutedPool, route: RouteSpec, { instance, status }: PooledInstance): Member[] {
+  if (instance.type !== 'service' || instance.entrypoint !== route.entrypoint || instance.address === undefined)
+    return []
+  const port = portOf(each.specs.get(instance.release)?.entrypoints[route.entrypoint], route.port)
+  const active = instance.desired === 'run' && status?.ready === true
+  const draining = instance.desired === 'drain' && status?.phase === 'running'
+  if (port === undefined || !(active || draining)) return []
+  return [{ instance: instance.id, address: instance.address, port, weight: 1, state: active ? 'active' : 'draining' }]
+}
+
+/** The named port, or the entrypoint's first where this release has no such name. */
+const portOf = (spec: EntrypointSpec | undefined, name: string): number | undefined =>
+  (spec?.ports.find((port) => port.name === name) ?? spec?.ports[0])?.port
+
+/** Same routes, members and certificates, whatever the version. */
+export const sameRoutes = (a: RouteTable, b: RouteTable): boolean =>
+  JSON.stringify([a.routes, a.certificates]) === JSON.stringify([b.routes, b.certificates])

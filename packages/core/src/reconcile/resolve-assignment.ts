@@ -1,0 +1,123 @@
+import type { AppSpec, Assignment, EntrypointSpec, Instance, Release, SecretFile } from '../model/index.ts'
+import { resolveEntrypoint } from '../spec/resolve-environment.ts'
+
+export interface AssignmentInput {
+  readonly instance: Instance
+  readonly release: Release
+  readonly environment: string
+  /** Values of the secrets that the entrypoint refers to, by name. */
+  readonly secrets: ReadonlyMap<string, string>
+  /** Domain of names, `berth`. */
+  readonly domain: string
+  /** Spec of another app's current release in the same environment, for the ports of what is bound. */
+  readonly specOf: (app: string) => AppSpec | undefined
+}
+
+/**
+ * Everything a node needs to run one instance. undefined when the release has no such entrypoint or no node was given yet. Order of
+ * the environment: entrypoint, environment, Berth's own variables; what the owner set is never overwritten.
+ */
+export function resolveAssignment(input: AssignmentInput): Assignment | undefined {
+  const { instance, release } = input
+  const spec = resolveEntrypoint(release.spec, input.environment, instance.entrypoint)
+  if (spec === undefined || instance.node === undefined || instance.address === undefined) return undefined
+  return {
+    ...identity(input),
+    address: instance.address,
+    hostname: `${instance.entrypoint}-${instance.ordinal}`,
+    image: release.image,
+    command: instance.command ?? spec.command,
+    env: environmentOf(input, spec),
+    secrets: secretFiles(input, spec),
+    config: spec.config,
+    cpuMilli: instance.cpuMilli ?? 0,
+    memoryBytes: instance.memoryBytes ?? 0,
+    ...(spec.resources.diskBytes === undefined ? {} : { diskBytes: spec.resources.diskBytes }),
+    ...container(spec),
+    ...lifecycle(spec, instance),
+  }
+}
+
+function identity({ instance, release, environment }: AssignmentInput) {
+  const { app, pool, entrypoint, ordinal, type, desired, restartNonce } = instance
+  return {
+    instance: instance.id,
+    ...{ app, pool, environment, entrypoint, ordinal, type, desired, restartNonce },
+    release: release.id,
+    ...(release.commit === undefined ? {} : { commit: release.commit }),
+  }
+}
+
+function container(spec: EntrypointSpec) {
+  return {
+    ports: spec.ports,
+    volumes: spec.volumes,
+    sysctls: spec.sysctls,
+    ulimits: spec.ulimits,
+    ...(spec.user === undefined ? {} : { user: spec.user }),
+    ...(spec.workingDirectory === undefined ? {} : { workingDirectory: spec.workingDirectory }),
+    capabilities: spec.capabilities,
+    init: spec.init,
+    labels: spec.labels,
+    logMaxBytes: spec.logs.maxBytes,
+    logMaxFiles: spec.logs.maxFiles,
+  }
+}
+
+function lifecycle(spec: EntrypointSpec, instance: Instance) {
+  const job = instance.type === 'job'
+  return {
+    ...(spec.health.readiness === undefined || job ? {} : { readiness: spec.health.readiness }),
+    ...(spec.health.liveness === undefined || job ? {} : { liveness: spec.health.liveness }),
+    ...(spec.hooks.afterStart === undefined ? {} : { afterStart: spec.hooks.afterStart }),
+    ...(spec.hooks.beforeStop === undefined ? {} : { beforeStop: spec.hooks.beforeStop }),
+    restart: job && spec.type === 'service' ? ('never' as const) : spec.restart,
+    stopSignal: spec.stop.signal,
+    stopGraceMs: spec.stop.graceMs,
+    readyTimeoutMs: spec.readyTimeoutMs,
+    jobTimeoutMs: spec.jobTimeoutMs,
+  }
+}
+
+function environmentOf(input: AssignmentInput, spec: EntrypointSpec): Record<string, string> {
+  const { instance, release } = input
+  const own: Record<string, string> = {
+    BERTH_APP: instance.app,
+    BERTH_POOL: instance.pool,
+    BERTH_ENVIRONMENT: input.environment,
+    BERTH_ENTRYPOINT: instance.entrypoint,
+    BERTH_INSTANCE: instance.id,
+    BERTH_RELEASE: release.id,
+    BERTH_COMMIT: release.commit ?? '',
+    BERTH_ADDRESS: instance.address ?? '',
+    BERTH_CPU: String((instance.cpuMilli ?? 0) / 1000),
+    BERTH_MEMORY: String(instance.memoryBytes ?? 0),
+  }
+  const port = spec.ports[0]?.port
+  if (port !== undefined) own.PORT = String(port)
+  return { ...own, ...bindings(input, spec), ...spec.env }
+}
+
+/** `DB_HOST`, `DB_PORT`: names stay valid while instances come and go, so an address never has to be changed in a running one. */
+function bindings(input: AssignmentInput, spec: EntrypointSpec): Record<string, string> {
+  const variables: Record<string, string> = {}
+  for (const { app, entrypoint, as } of spec.bind) {
+    const { pool } = input.instance
+    variables[`${as}_HOST`] =
+      app === input.instance.app
+        ? `${entrypoint}.${pool}.${app}.${input.domain}`
+        : `${entrypoint}.${app}.${input.domain}`
+    const target = app === input.instance.app ? input.release.spec : input.specOf(app)
+    const port = target?.entrypoints[entrypoint]?.ports[0]?.port
+    if (port !== undefined) variables[`${as}_PORT`] = String(port)
+  }
+  return variables
+}
+
+function secretFiles(input: AssignmentInput, spec: EntrypointSpec): SecretFile[] {
+  return spec.secrets.flatMap(({ name, file, env }) => {
+    const value = input.secrets.get(name)
+    if (value === undefined) return []
+    return [env === undefined ? { file, value } : { file, value, env }]
+  })
+}
