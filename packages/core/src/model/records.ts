@@ -99,6 +99,8 @@ export interface Rollout {
   readonly message: string
   readonly failure?: RolloutFailure
   readonly progress: Readonly<Record<string, RolloutProgress>>
+  /** The pool's counts before this rollout: they come back with the release when it does not succeed. */
+  readonly replicasBefore: Readonly<Record<string, ReplicaCount>>
   /** Jobs of `rollout.before` that have ended well. */
   readonly jobsDone: readonly string[]
   readonly createdAt: number

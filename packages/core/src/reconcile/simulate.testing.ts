@@ -82,6 +82,7 @@ export class PoolWorld {
       message: '',
       progress: {},
       jobsDone: [],
+      replicasBefore: this.pool.replicas,
       createdAt: this.now,
       updatedAt: this.now,
       createdBy: 'test',

@@ -1,8 +1,9 @@
 import type { Pool, Rollout, RolloutFailure, RolloutState } from '../model/index.ts'
-import { type PoolGoal, planEntrypoints, progressOf } from '../reconcile/decide-pool.ts'
 import { failureOf } from '../reconcile/failure.ts'
+import { type PoolGoal, planEntrypoints, progressOf } from '../reconcile/plan-entrypoints.ts'
 import type { ObservedInstance, PoolPlan, PoolSnapshot, PoolStep } from '../reconcile/pool-snapshot.ts'
 import type { EntrypointPlan } from '../reconcile/replace-entrypoint.ts'
+import { restoreCounts } from '../reconcile/replica-counts.ts'
 import { runJobsBefore } from './jobs-before.ts'
 
 /**
@@ -122,7 +123,8 @@ function endOf(rollout: Rollout): RolloutEnd {
 
 function settle(pool: Pool, rollout: Rollout, goal: PoolGoal, end: RolloutEnd, now: number): PoolStep[] {
   const { rollout: _held, release: _old, ...rest } = pool
-  const free: Pool = { ...rest, generation: goal.generation }
+  const replicas = end.state === 'succeeded' ? pool.replicas : restoreCounts(pool.replicas, rollout.replicasBefore)
+  const free: Pool = { ...rest, replicas, generation: goal.generation }
   return [
     { type: 'update-rollout', rollout: { ...rollout, ...end, updatedAt: now, endedAt: now } },
     { type: 'update-pool', pool: goal.spec === undefined ? free : { ...free, release: goal.release } },

@@ -1,5 +1,5 @@
 import type { Rollout, RolloutFailure } from '../model/index.ts'
-import type { PoolGoal } from '../reconcile/decide-pool.ts'
+import type { PoolGoal } from '../reconcile/plan-entrypoints.ts'
 import type { ObservedInstance, PoolPlan, PoolSnapshot } from '../reconcile/pool-snapshot.ts'
 
 interface JobsOutcome {

@@ -1,0 +1,29 @@
+import type { AppSpec, ReplicaCount } from '../model/index.ts'
+
+type Counts = Readonly<Record<string, ReplicaCount>>
+
+/** Counts when `spec` is rolled out: a count set by `scale` stays unless the yaml's own number has changed since. */
+export function countsForSpec(before: Counts, spec: AppSpec): Record<string, ReplicaCount> {
+  const counts: Record<string, ReplicaCount> = {}
+  for (const [name, entrypoint] of Object.entries(spec.entrypoints)) {
+    if (entrypoint.type !== 'service') continue
+    const held = before[name]
+    const keep = held?.setBy === 'scale' && held.specCount === entrypoint.replicas
+    counts[name] = keep ? held : { count: entrypoint.replicas, setBy: 'spec', specCount: entrypoint.replicas }
+  }
+  return counts
+}
+
+/** Counts when a rollout did not succeed: those of before, but what somebody has scaled meanwhile stays. */
+export function restoreCounts(now: Counts, before: Counts): Record<string, ReplicaCount> {
+  const names = Object.keys(before)
+  return Object.fromEntries(
+    names
+      .map((name) => {
+        const current = now[name]
+        const scaled = current?.setBy === 'scale' && current !== before[name]
+        return [name, scaled ? current : before[name]] as const
+      })
+      .filter((entry): entry is readonly [string, ReplicaCount] => entry[1] !== undefined),
+  )
+}
