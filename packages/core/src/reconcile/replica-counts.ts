@@ -16,14 +16,10 @@ export function countsForSpec(before: Counts, spec: AppSpec): Record<string, Rep
 
 /** Counts when a rollout did not succeed: those of before, but what somebody has scaled meanwhile stays. */
 export function restoreCounts(now: Counts, before: Counts): Record<string, ReplicaCount> {
-  const names = Object.keys(before)
-  return Object.fromEntries(
-    names
-      .map((name) => {
-        const current = now[name]
-        const scaled = current?.setBy === 'scale' && current !== before[name]
-        return [name, scaled ? current : before[name]] as const
-      })
-      .filter((entry): entry is readonly [string, ReplicaCount] => entry[1] !== undefined),
-  )
+  const counts: Record<string, ReplicaCount> = {}
+  for (const [name, held] of Object.entries(before)) {
+    const current = now[name]
+    counts[name] = current?.setBy === 'scale' ? current : held
+  }
+  return counts
 }

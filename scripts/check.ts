@@ -1,0 +1,89 @@
+/**
+ * Runs every check and ends with `N passed, N failed`. Called by `./test` once what the checks need is installed. A step that has no
+ * test runner of its own counts as one check.
+ */
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+const root = join(import.meta.dirname, '..')
+const bin = (name: string): string => join(root, 'node_modules', '.bin', name)
+
+interface Outcome {
+  readonly name: string
+  readonly passed: number
+  readonly failed: number
+  readonly seconds: number
+}
+
+const { values: options } = parseArgs({
+  options: { long: { type: 'boolean' }, only: { type: 'string', multiple: true } },
+})
+const results: Outcome[] = []
+
+function run(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+  const [command = '', ...rest] = argv
+  return new Promise((resolve) => {
+    const child = spawn(command, rest, {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...env },
+    })
+    child.once('error', (error) => {
+      console.error(`${command}: ${error.message}`)
+      resolve(127)
+    })
+    child.once('exit', (code) => resolve(code ?? 1))
+  })
+}
+
+async function step(name: string, action: () => Promise<{ passed: number; failed: number }>): Promise<void> {
+  if (options.only !== undefined && !options.only.includes(name)) return
+  console.log(`\n== ${name}`)
+  const started = performance.now()
+  const counts = await action()
+  results.push({ name, ...counts, seconds: (performance.now() - started) / 1000 })
+}
+
+const check = (name: string, argv: readonly string[]): Promise<void> =>
+  step(name, async () => ((await run(argv)) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }))
+
+/** Vitest's own counts; a run that crashed before it could report counts as one failure. */
+function vitest(name: string, argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<void> {
+  return step(name, async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'berth-check-'))
+    const file = join(dir, 'report.json')
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
+    const code = await run(
+      [bin('node'), join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...argv, ...reporters],
+      env,
+    )
+    const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
+    rmSync(dir, { recursive: true })
+    const passed: number = report?.numPassedTests ?? 0
+    const failed: number = report?.numFailedTests ?? 0
+    return { passed, failed: code !== 0 && failed === 0 ? 1 : failed }
+  })
+}
+
+const packages = ['core', 'api', 'server', 'agent', 'cli', 'console', 'lab']
+await check('lint', [bin('biome'), 'ci', '.'])
+for (const name of packages) await check(`types ${name}`, [bin('tsc'), '-p', `packages/${name}`])
+for (const name of ['bench', 'e2e', 'scripts']) await check(`types ${name}`, [bin('tsc'), '-p', name])
+await check('dependency rules', [bin('node'), bin('depcruise'), '--config', '.dependency-cruiser.mjs', 'packages'])
+await vitest('unit and contract', [])
+await check('build binary', [bin('node'), 'scripts/build-binary.ts'])
+await vitest('end to end', ['--config', 'e2e/vitest.config.ts'], options.long === true ? { BERTH_TEST_LONG: '1' } : {})
+
+console.log('')
+for (const { name, passed, failed, seconds } of results) {
+  console.log(
+    `${failed === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(22)} ${passed} passed, ${failed} failed  (${seconds.toFixed(0)} s)`,
+  )
+}
+const sum = (pick: (outcome: Outcome) => number): number => results.reduce((total, each) => total + pick(each), 0)
+const failed = sum((each) => each.failed)
+console.log(`${sum((each) => each.passed)} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1
