@@ -5,7 +5,10 @@
  *
  * Keys are UTF-8 strings such as `/instances/shop.production.web-4`; values are JSON documents as bytes of UTF-8 text. A
  * transaction holds at most {@link maxOperations} operations (compares and operations together) and {@link maxBytes} bytes
- * on every adapter.
+ * on every adapter, and writes a key at most once. A new store is at revision 1 and has no keys.
+ *
+ * Failures are `BerthError`s with a {@link StoreErrorCode}; see `store-error.ts`. An aborted call rejects with the signal's
+ * reason; an aborted commit that was already on its way may still take effect.
  */
 export const maxOperations = 100
 export const maxBytes = 1_048_576
@@ -75,20 +78,35 @@ export interface Store extends AsyncDisposable {
   /** Changes when the data came from elsewhere (restore, new cluster); see "absence never kills". */
   readonly epoch: string
   get(key: string, options?: CallOptions): Promise<{ readonly kv: KeyValue | undefined; readonly revision: number }>
-  /** Keys below `prefix`, sorted by UTF-8 bytes. `revision` reads an older state (throws `compacted` below the compacted one). */
-  list(prefix: string, options?: CallOptions & { limit?: number; after?: string; revision?: number }): Promise<ListResult>
+  /**
+   * Keys below `prefix`, sorted by UTF-8 bytes. `revision` reads an older state (throws `compacted` below the compacted one).
+   * Without `limit` all keys arrive, of one revision; with it a page holds at most that many, and only `next` tells whether
+   * more follow. For a consistent walk over pages, pass the first page's `revision` with `after`.
+   */
+  list(
+    prefix: string,
+    options?: CallOptions & { limit?: number; after?: string; revision?: number },
+  ): Promise<ListResult>
   commit(transaction: Transaction, options?: CallOptions): Promise<TransactionResult>
   /**
    * Every change below `prefix` from `fromRevision` on (inclusive), without gap or repetition, in the order of revisions.
-   * Throws {@link StoreError} `compacted` (with `compactedRevision`) when that revision is gone: list again. Ends when
-   * `signal` aborts. A reader that is too slow gets `slow-watcher` and lists again; memory stays bounded.
+   * To go on after a list, pass its revision + 1. Throws `store.compacted` (with `details.compactedRevision`) when that
+   * revision is gone: list again; `store.future-revision` when it is more than one above the current: the data was
+   * replaced by older data. Ends when `signal` aborts. A reader that is too slow gets `store.slow-watcher` and lists again;
+   * memory stays bounded.
    */
   watch(prefix: string, options: { fromRevision: number; signal: AbortSignal }): AsyncIterable<WatchBatch>
-  /** Keys put with a lease are deleted in one transaction when it ends. */
+  /**
+   * Keys put with a lease are deleted in one transaction when it ends. A put without `lease` takes its key off the lease.
+   * Leases outlive the server: after its start each has its full time again. The time granted may be longer than asked for.
+   */
   grantLease(ttlMs: number, options?: CallOptions): Promise<Lease>
   keepLeaseAlive(id: string, options?: CallOptions): Promise<Lease>
   revokeLease(id: string, options?: CallOptions): Promise<void>
-  /** Drops history before `revision`; current values stay. Done in slices so that commits go on. */
+  /**
+   * Drops history before `revision`: older reads and watches fail from now on, current values stay. Done in slices so that
+   * commits go on; resolves when it is done. Compacting what is compacted already does nothing.
+   */
   compact(revision: number, options?: CallOptions): Promise<void>
 }
 
@@ -96,10 +114,14 @@ export type StoreErrorCode =
   | 'store.compacted'
   | 'store.slow-watcher'
   | 'store.too-large'
+  /** The caller's mistake: an empty key, a key written twice, a lone surrogate, a negative time. */
+  | 'store.invalid'
   | 'store.lease-not-found'
   | 'store.future-revision'
   | 'store.closed'
   | 'store.full'
   | 'store.corrupt'
   | 'store.locked'
+  /** The data was written by a newer version. */
+  | 'store.newer'
   | 'store.failed'
