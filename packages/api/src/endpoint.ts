@@ -8,7 +8,7 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
  * server-sent events of {@link WatchEvent} from that revision on. `ndjson`: one JSON document a line, live. `sse`: server-sent
  * events. `websocket`: an upgraded connection.
  */
-export type Transport = 'json' | 'list' | 'ndjson' | 'sse' | 'websocket'
+export type AnswerForm = 'json' | 'list' | 'ndjson' | 'sse' | 'websocket'
 
 /** One operation of the HTTP API: the server's routes, the OpenAPI document and the typed client are all made from this table. */
 export interface Endpoint<
@@ -23,7 +23,7 @@ export interface Endpoint<
   readonly summary: string
   /** The least role that may call it; `none` needs no token. */
   readonly role: Role | 'none'
-  readonly transport: Transport
+  readonly transport: AnswerForm
   readonly params: P
   readonly query: Q
   readonly body: B
