@@ -1,0 +1,23 @@
+import type { FromAgent, ToAgent } from '@berth/api'
+
+export type SnapshotLine = Extract<ToAgent, { readonly type: 'snapshot' }>
+/** What may follow a snapshot. */
+export type FeedLine = Exclude<ToAgent, { readonly type: 'snapshot' | 'ping' }>
+
+/**
+ * What a node should know; the controllers implement it from the state. A link calls `subscribe` and `snapshot` in one go, without an
+ * `await` between, so that no change falls between them. Of several lines about one thing that a slow link has not sent yet
+ * (assignment of an instance, names, routes, network) only the last one is sent.
+ */
+export interface NodeFeed {
+  snapshot(node: string): SnapshotLine
+  /** Calls `send` for every change after now; returns how to stop. `send` neither blocks nor throws. */
+  subscribe(node: string, send: (line: FeedLine) => void): () => void
+}
+
+/** What agents say and whether they are there, for the controllers. Statuses are in the state before `onReport` is called for them. */
+export interface AgentListener {
+  onReport(node: string, line: FromAgent): void
+  /** The link came up (after its `hello`) or was lost for good. */
+  onLink(node: string, online: boolean): void
+}

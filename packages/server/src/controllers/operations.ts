@@ -1,0 +1,80 @@
+import type { PlanView } from '@berth/api'
+import type { Build, Instance, Pool, Rollout } from '@berth/core'
+
+/** On whose behalf. Every record and event written carries the actor. */
+export interface CallContext {
+  /** `local:0`, `token:ci`, `node:a`. */
+  readonly actor: string
+  readonly signal?: AbortSignal
+}
+
+/** Where an app's source is; absent fields stay as the app has them. */
+export interface SourceArguments {
+  readonly repository?: string
+  readonly vcs?: 'git' | 'svn'
+}
+
+export interface DeployArguments extends SourceArguments {
+  readonly app: string
+  readonly pool: string
+  /** Branch, tag or commit. */
+  readonly ref: string
+  /** A ready release instead of a commit. */
+  readonly release?: string
+  /** Deploys over a rollout under way (which is aborted) and although nothing has changed. */
+  readonly force: boolean
+}
+
+export interface PlanArguments extends SourceArguments {
+  readonly app: string
+  readonly pool: string
+  readonly ref?: string
+  readonly release?: string
+  readonly replicas?: Readonly<Record<string, number>>
+}
+
+export interface BuildArguments extends SourceArguments {
+  readonly app: string
+  readonly ref: string
+  readonly noReuse: boolean
+}
+
+export interface PoolArguments {
+  readonly app: string
+  readonly pool: string
+}
+
+export interface ScaleArguments extends PoolArguments {
+  readonly replicas: Readonly<Record<string, number>>
+  /** Answers the pool as it would be and writes nothing. */
+  readonly dryRun: boolean
+}
+
+export interface JobArguments extends PoolArguments {
+  readonly entrypoint?: string
+  readonly command?: readonly string[]
+  readonly release?: string
+}
+
+/**
+ * Everything that callers of the API may have done to apps, pools, builds, rollouts and instances. Each call writes what should be and
+ * returns once the state shows it; the controllers make it true whether or not anybody waits. Failures are `BerthError`s such as
+ * `app.not-found`, `pool.not-found`, `rollout.in-progress`.
+ */
+export interface Operations {
+  deploy(deploy: DeployArguments, context: CallContext): Promise<{ readonly build?: Build; readonly rollout?: Rollout }>
+  plan(plan: PlanArguments, context: CallContext): Promise<PlanView>
+  startBuild(build: BuildArguments, context: CallContext): Promise<Build>
+  cancelBuild(id: string, context: CallContext): Promise<Build>
+  scale(scale: ScaleArguments, context: CallContext): Promise<Pool>
+  restart(pool: PoolArguments, context: CallContext): Promise<Rollout>
+  rollback(pool: PoolArguments & { readonly to?: string }, context: CallContext): Promise<Rollout>
+  removeApp(app: string, context: CallContext): Promise<void>
+  removePool(pool: PoolArguments, context: CallContext): Promise<void>
+  runJob(job: JobArguments, context: CallContext): Promise<Instance>
+  pauseRollout(id: string, context: CallContext): Promise<Rollout>
+  resumeRollout(id: string, context: CallContext): Promise<Rollout>
+  abortRollout(id: string, context: CallContext): Promise<Rollout>
+  restartInstance(id: string, context: CallContext): Promise<Instance>
+  stopInstance(id: string, context: CallContext): Promise<Instance>
+}

@@ -1,0 +1,26 @@
+import type { MemberState, RouteTls } from '@berth/core'
+
+/** What the route controller knows beyond the store: the routes as gateways get them, and what gateways reported about them. */
+export interface Traffic {
+  /** Some online gateway sends requests to this instance now. */
+  isInTraffic(instance: string): boolean
+  routes(): readonly TrafficRoute[]
+  /** Calls with the instances whose place in traffic has changed (or all that a changed route has). Returns how to stop. */
+  subscribe(listener: (instances: readonly string[]) => void): () => void
+}
+
+export interface TrafficRoute {
+  readonly id: string
+  readonly host: string
+  readonly path: string
+  readonly tls: RouteTls
+  readonly app: string
+  readonly pool: string
+  readonly entrypoint: string
+  readonly members: readonly {
+    readonly instance: string
+    readonly address: string
+    readonly port: number
+    readonly state: MemberState
+  }[]
+}

@@ -1,0 +1,71 @@
+import { BerthError } from '@berth/core'
+import type { Logger } from 'pino'
+import type { Store } from '../store/store.ts'
+import { ChangeHistory } from './change-history.ts'
+import { followStore } from './follow-store.ts'
+import type { State } from './state.ts'
+import { StateMirror } from './state-mirror.ts'
+import { createTables } from './tables.ts'
+
+/** Changes kept in memory for watchers that come back. */
+const recentLimit = 2_048
+
+/** Lists the store, then follows it. Fails when a record cannot be read: nothing may be decided on half a state. */
+export async function openState(
+  store: Store,
+  options: { readonly log: Logger; readonly signal?: AbortSignal },
+): Promise<State> {
+  const closing = new AbortController()
+  const signal = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal])
+  const tables = createTables()
+  const mirror = new StateMirror(tables, options.log)
+  const list = await store.list('/', { signal })
+  mirror.load(list)
+  const history = new ChangeHistory(store, list.revision, recentLimit)
+  mirror.subscribe((change) => history.add(change))
+  const follower = {
+    apply: mirror.apply.bind(mirror),
+    replace: (again: typeof list): void => {
+      history.reset(again.revision)
+      mirror.replace(again)
+    },
+  }
+  const following = followStore(store, '/', follower, { fromRevision: list.revision + 1, signal, log: options.log })
+  return {
+    ...tables,
+    epoch: store.epoch,
+    get revision() {
+      return mirror.revision
+    },
+    changes: {
+      subscribe: (listener) => mirror.subscribe(listener),
+      since: (revision, sinceOptions) =>
+        history.since(revision, mirror.revision, anySignal(signal, sinceOptions?.signal)),
+    },
+    waitFor: (revision, waitOptions) => waitForRevision(mirror, revision, anySignal(signal, waitOptions?.signal)),
+    [Symbol.asyncDispose]: async () => {
+      closing.abort(new BerthError('state.closed', 'the state is closed: the server is stopping'))
+      await following
+    },
+  }
+}
+
+const anySignal = (a: AbortSignal, b: AbortSignal | undefined): AbortSignal =>
+  b === undefined ? a : AbortSignal.any([a, b])
+
+async function waitForRevision(mirror: StateMirror, revision: number, signal: AbortSignal): Promise<void> {
+  if (mirror.revision >= revision) return
+  signal.throwIfAborted()
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const stop = mirror.onRevision((current) => {
+    if (current >= revision) resolve()
+  })
+  const onAbort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    await promise
+  } finally {
+    stop()
+    signal.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,0 +1,81 @@
+import type {
+  App,
+  BerthEvent,
+  Build,
+  Instance,
+  InstanceStatus,
+  Node,
+  NodeStatus,
+  Pool,
+  Release,
+  Rollout,
+  Token,
+} from '@berth/core'
+
+/** Every kind of record and its type. `docs/design/records.md` lists keys, writers, sizes and rates. */
+export interface RecordTypes {
+  readonly apps: App
+  readonly releases: Release
+  readonly builds: Build
+  readonly pools: Pool
+  readonly rollouts: Rollout
+  readonly instances: Instance
+  readonly statuses: InstanceStatus
+  readonly nodes: Node
+  readonly nodeStatuses: NodeStatus
+  readonly fences: Fence
+  readonly secrets: SecretRecord
+  readonly tokens: Token
+  readonly joinTokens: JoinToken
+  readonly certificates: CertificateRecord
+  readonly events: BerthEvent
+}
+
+export type RecordKind = keyof RecordTypes
+
+/**
+ * Written by every placement on a node and compared with by the next, so that two decisions about one node never both win.
+ * Key `/fence/<node>`.
+ */
+export interface Fence {
+  readonly node: string
+  /** The address given last: the next one is looked for behind it, so that a freed address rests as long as possible. */
+  readonly lastAddress?: string
+  readonly updatedAt: number
+}
+
+/** A secret at rest; the value is sealed with a key that is never in the store. Key `/secrets/<app>/<environment or _>/<name>`. */
+export interface SecretRecord {
+  readonly app: string
+  /** Absent: for every environment of the app. */
+  readonly environment?: string
+  readonly name: string
+  /** Raised by every set. */
+  readonly version: number
+  readonly sealed: string
+  readonly updatedAt: number
+  readonly updatedBy: string
+}
+
+/** A one-time token for a node to join. Key `/join-tokens/<SHA-256 of its text>`. */
+export interface JoinToken {
+  readonly hash: string
+  readonly createdAt: number
+  readonly createdBy: string
+  readonly expiresAt: number
+  /** Set by the join that used it up; the record stays until it expires, so that a replay is told apart from a wrong token. */
+  readonly usedBy?: string
+}
+
+/** A certificate of the gateway; its private key is sealed like a secret. Key `/certificates/<name>`. */
+export interface CertificateRecord {
+  readonly name: string
+  readonly hosts: readonly string[]
+  readonly certificatePem: string
+  readonly sealedKey: string
+  readonly version: number
+  readonly notBefore: number
+  readonly notAfter: number
+  readonly updatedAt: number
+  readonly updatedBy: string
+}

@@ -1,0 +1,128 @@
+import type {
+  App,
+  BerthEvent,
+  Build,
+  Instance,
+  InstanceStatus,
+  Node,
+  NodeStatus,
+  Pool,
+  Release,
+  Rollout,
+  Token,
+} from '@berth/core'
+import { poolId, releaseId, secretId } from './record-kinds.ts'
+import { RecordTable } from './record-table.ts'
+import type { CertificateRecord, Fence, JoinToken, RecordKind, RecordTypes, SecretRecord } from './record-types.ts'
+
+/** One table a kind, each with the look-ups that its readers need. */
+export type Tables = { readonly [K in RecordKind]: RecordTable<RecordTypes[K]> } & {
+  readonly releases: ReleaseTable
+  readonly builds: BuildTable
+  readonly pools: PoolTable
+  readonly rollouts: RolloutTable
+  readonly instances: InstanceTable
+  readonly statuses: StatusTable
+  readonly secrets: SecretTable
+}
+
+export const createTables = (): Tables => ({
+  apps: new RecordTable<App>(),
+  releases: new ReleaseTable(),
+  builds: new BuildTable(),
+  pools: new PoolTable(),
+  rollouts: new RolloutTable(),
+  instances: new InstanceTable(),
+  statuses: new StatusTable(),
+  nodes: new RecordTable<Node>(),
+  nodeStatuses: new RecordTable<NodeStatus>(),
+  fences: new RecordTable<Fence>(),
+  secrets: new SecretTable(),
+  tokens: new RecordTable<Token>(),
+  joinTokens: new RecordTable<JoinToken>(),
+  certificates: new RecordTable<CertificateRecord>(),
+  events: new RecordTable<BerthEvent>(),
+})
+
+export class ReleaseTable extends RecordTable<Release> {
+  readonly #byApp = this.index((release) => release.app)
+  /** Oldest first. */
+  byApp(app: string): Release[] {
+    return this.#byApp.get(app).sort((a, b) => releaseNumber(a.id) - releaseNumber(b.id))
+  }
+  find(app: string, release: string): Release | undefined {
+    return this.get(releaseId(app, release))
+  }
+}
+
+export class BuildTable extends RecordTable<Build> {
+  readonly #byApp = this.index((build) => build.app)
+  readonly #byInputs = this.index((build) => build.inputs)
+  byApp(app: string): Build[] {
+    return this.#byApp.get(app)
+  }
+  byInputs(inputs: string): Build[] {
+    return this.#byInputs.get(inputs)
+  }
+}
+
+export class PoolTable extends RecordTable<Pool> {
+  readonly #byApp = this.index((pool) => pool.app)
+  byApp(app: string): Pool[] {
+    return this.#byApp.get(app)
+  }
+  find(app: string, pool: string): Pool | undefined {
+    return this.get(poolId(app, pool))
+  }
+}
+
+export class RolloutTable extends RecordTable<Rollout> {
+  readonly #byApp = this.index((rollout) => rollout.app)
+  readonly #byPool = this.index((rollout) => poolId(rollout.app, rollout.pool))
+  byApp(app: string): Rollout[] {
+    return this.#byApp.get(app)
+  }
+  byPool(app: string, pool: string): Rollout[] {
+    return this.#byPool.get(poolId(app, pool))
+  }
+}
+
+export class InstanceTable extends RecordTable<Instance> {
+  readonly #byApp = this.index((instance) => instance.app)
+  readonly #byPool = this.index((instance) => poolId(instance.app, instance.pool))
+  readonly #byNode = this.index((instance) => instance.node)
+  readonly #unplaced = this.index((instance) => (instance.node === undefined ? 'unplaced' : undefined))
+  byApp(app: string): Instance[] {
+    return this.#byApp.get(app)
+  }
+  byPool(app: string, pool: string): Instance[] {
+    return this.#byPool.get(poolId(app, pool))
+  }
+  byNode(node: string): Instance[] {
+    return this.#byNode.get(node)
+  }
+  /** Those that no node has been found for yet. */
+  unplaced(): Instance[] {
+    return this.#unplaced.get('unplaced')
+  }
+}
+
+export class StatusTable extends RecordTable<InstanceStatus> {
+  readonly #byNode = this.index((status) => status.node)
+  byNode(node: string): InstanceStatus[] {
+    return this.#byNode.get(node)
+  }
+}
+
+export class SecretTable extends RecordTable<SecretRecord> {
+  readonly #byApp = this.index((secret) => secret.app)
+  byApp(app: string): SecretRecord[] {
+    return this.#byApp.get(app)
+  }
+  find(app: string, environment: string | undefined, name: string): SecretRecord | undefined {
+    return this.get(secretId(app, environment, name))
+  }
+}
+
+/** 7 of `v7`. */
+export const releaseNumber = (release: string): number => Number(release.slice(1))
