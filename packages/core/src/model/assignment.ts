@@ -61,6 +61,18 @@ export interface NameTable {
   readonly version: number
   /** Ready instances only. */
   readonly entries: readonly NameEntry[]
+  /**
+   * What exists, ready or not: a pool without a ready instance is answered with nothing, never with another pool's addresses (a
+   * staging instance must not reach production because staging is down). Absent: only what `entries` shows is known to exist.
+   */
+  readonly apps?: readonly NamedApp[]
+}
+
+export interface NamedApp {
+  readonly app: string
+  /** Its services in the spec's order; `<app>.berth` means the first. */
+  readonly entrypoints: readonly string[]
+  readonly pools: readonly string[]
 }
 
 export interface NameEntry {
