@@ -1,0 +1,106 @@
+import type { InstanceExit, InstancePhase } from '../model/records.ts'
+
+/** What the container engine says about an instance's container. Times are milliseconds since the epoch. */
+export interface ObservedContainer {
+  readonly id: string
+  /** `created` was never started; `exited` covers every way of no longer running. */
+  readonly state: 'created' | 'running' | 'exited'
+  readonly pid?: number
+  /** Also the identity of the current (or last) run: it changes with every start. */
+  readonly startedAt?: number
+  readonly finishedAt?: number
+  readonly exitCode?: number
+  readonly outOfMemory?: boolean
+  readonly cpuMilli: number
+  readonly memoryBytes: number
+}
+
+/** Why the agent itself ends a run. */
+export type StopReason = 'tombstone' | 'restart' | 'liveness' | 'hook-failed' | 'job-timeout'
+
+/** Why a run ended: by itself, by the agent, or because the node went down under it. */
+export type ExitCause = 'exit' | 'reboot' | 'vanished' | StopReason
+
+export interface StopIntent {
+  readonly reason: StopReason
+  /** `startedAt` of the run that is to end; a later run is not meant. */
+  readonly run: number
+  readonly restartNonce: number
+  /** One sentence for people, kept until the exit is reported. */
+  readonly message?: string
+}
+
+/** A step that failed and when it may be tried again. Another kind of step is not held back by it. */
+export interface StepRetry {
+  readonly step: InstanceStepType
+  readonly failures: number
+  readonly at: number
+}
+
+/**
+ * What the agent remembers of an instance besides its assignment, kept on disk. It is never needed to find out what runs (the engine
+ * says that), only to know what was meant.
+ */
+export interface InstanceMemory {
+  readonly phase: InstancePhase
+  /** The run that was last seen and acknowledged. */
+  readonly run?: { readonly containerId: string; readonly startedAt: number; readonly afterStartDone: boolean }
+  readonly restarts: number
+  /** Short runs in a row; drives the back-off. */
+  readonly crashes: number
+  /** A run that ended is not followed by another before this. */
+  readonly startAfter: number
+  /** The nonce that the current run satisfies. */
+  readonly restartNonce: number
+  /** Identity of the node's boot under which the last run was seen. */
+  readonly boot?: string
+  readonly firstStartedAt?: number
+  readonly stopIntent?: StopIntent
+  readonly retry?: StepRetry
+  readonly imageMissing: boolean
+  readonly lastExit?: InstanceExit
+  readonly lastCause?: ExitCause
+  readonly endedAt?: number
+  readonly message?: string
+  readonly messageCode?: string
+  readonly logTail?: readonly string[]
+}
+
+export const newInstanceMemory = (restartNonce: number): InstanceMemory => ({
+  phase: 'assigned',
+  restarts: 0,
+  crashes: 0,
+  startAfter: 0,
+  restartNonce,
+  imageMissing: false,
+})
+
+/** The next thing to do for one instance. Every step may be repeated after a crash without harm. */
+export type InstanceStep =
+  /** Nothing to do before `until` (absent: before something changes). */
+  | { readonly type: 'wait'; readonly until?: number }
+  | { readonly type: 'fetch-image' }
+  | { readonly type: 'create' }
+  | { readonly type: 'start' }
+  /** Remember the run that the engine shows. */
+  | { readonly type: 'adopt-run' }
+  /** Remember how a run ended. */
+  | { readonly type: 'record-exit'; readonly cause: ExitCause }
+  | { readonly type: 'update-grant' }
+  | { readonly type: 'run-after-start' }
+  | { readonly type: 'stop'; readonly reason: StopReason }
+  | { readonly type: 'remove' }
+  /** The phase becomes `ended`. */
+  | { readonly type: 'finish' }
+
+export type InstanceStepType = InstanceStep['type']
+
+/** What holds for the node as a whole, or is known only in memory. */
+export interface InstanceContext {
+  readonly now: number
+  readonly boot: string
+  /** Deletions are withheld: the server's store is not the one that the agent knows. */
+  readonly frozen: boolean
+  /** The liveness probe of the current run has failed often enough. */
+  readonly unhealthy: boolean
+}

@@ -1,0 +1,63 @@
+import type { Assignment } from '../model/assignment.ts'
+import type { InstanceStatus } from '../model/records.ts'
+import type { InstanceMemory, ObservedContainer } from './instance-state.ts'
+
+/** What the probes of the current run say. */
+export interface ReadinessReport {
+  readonly ready: boolean
+  readonly readyAt?: number
+  /** Why it is not ready, e.g. `GET http://10.77.0.3:8080/healthz answered 503`. */
+  readonly message?: string
+}
+
+/** The report of one instance, as the server gets it. */
+export function instanceStatus(
+  node: string,
+  assignment: Pick<Assignment, 'instance' | 'address' | 'readyTimeoutMs' | 'type'>,
+  container: ObservedContainer | undefined,
+  memory: InstanceMemory,
+  readiness: ReadinessReport,
+  now: number,
+): InstanceStatus {
+  const running = container?.state === 'running' && memory.run !== undefined
+  const ready = running && memory.phase === 'running' && readiness.ready
+  const startedAt = memory.run?.startedAt
+  return {
+    id: assignment.instance,
+    node,
+    phase: memory.phase,
+    ready,
+    ...(ready && readiness.readyAt !== undefined ? { readyAt: readiness.readyAt } : {}),
+    ...(container === undefined ? {} : { containerId: container.id }),
+    ...(running && container.pid !== undefined ? { pid: container.pid } : {}),
+    address: assignment.address,
+    restarts: memory.restarts,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(memory.endedAt === undefined ? {} : { endedAt: memory.endedAt }),
+    ...(memory.lastExit === undefined ? {} : { lastExit: memory.lastExit }),
+    ...(ready ? {} : explanation(assignment, memory, readiness, running ? startedAt : undefined, now)),
+    ...(ready || memory.logTail === undefined || memory.logTail.length === 0 ? {} : { logTail: memory.logTail }),
+  }
+}
+
+function explanation(
+  assignment: Pick<Assignment, 'instance' | 'readyTimeoutMs' | 'type'>,
+  memory: InstanceMemory,
+  readiness: ReadinessReport,
+  runningSince: number | undefined,
+  now: number,
+): { message?: string; messageCode?: string } {
+  const { instance, readyTimeoutMs } = assignment
+  const why = readiness.message === undefined ? '' : `: ${readiness.message}`
+  if (runningSince !== undefined && assignment.type === 'service' && readyTimeoutMs > 0) {
+    if (now - runningSince >= readyTimeoutMs) {
+      const limit = Math.round(readyTimeoutMs / 100) / 10
+      return { messageCode: 'ready-timeout', message: `${instance} is not ready ${limit} s after its start${why}` }
+    }
+  }
+  if (memory.message !== undefined) {
+    return { message: memory.message, ...(memory.messageCode === undefined ? {} : { messageCode: memory.messageCode }) }
+  }
+  if (runningSince === undefined || readiness.message === undefined) return {}
+  return { messageCode: 'not-ready', message: `${instance} is not ready${why}` }
+}
