@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { BerthError, type NameTable, type NetworkConfig } from '@berth/core'
+
+/**
+ * The files by which the agent tells netd what to answer; netd needs nothing else, neither server nor agent nor Docker. Each holds two
+ * lines of JSON: a header with the format and the checksum of the second line, and the content.
+ */
+export interface NetdState {
+  readonly names: NameTable
+  readonly network: NetworkConfig
+  readonly instances: readonly LocalInstance[]
+}
+
+/**
+ * An instance of this node, ready or not, from before its container starts. By its address netd knows the pool of an asker; the name
+ * table cannot say it, since it holds ready instances only.
+ */
+export interface LocalInstance {
+  readonly instance: string
+  readonly app: string
+  readonly pool: string
+  readonly address: string
+}
+
+export type NetdStateFile = keyof NetdState
+
+export const netdDirectory = (stateDir: string): string => join(stateDir, 'netd')
+
+export const netdStatePath = (stateDir: string, file: NetdStateFile): string =>
+  join(netdDirectory(stateDir), `${file}.json`)
+
+const format = 1
+
+const isContent: { readonly [File in NetdStateFile]: (content: unknown) => content is NetdState[File] } = {
+  names: (content): content is NameTable => isRecord(content) && Array.isArray(content['entries']),
+  network: (content): content is NetworkConfig =>
+    isRecord(content) && typeof content['pool'] === 'string' && typeof content['domain'] === 'string',
+  instances: (content): content is readonly LocalInstance[] => Array.isArray(content),
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+
+const checksumOf = (line: string): string => createHash('sha256').update(line).digest('hex')
+
+export function encodeNetdState<File extends NetdStateFile>(content: NetdState[File]): string {
+  const line = JSON.stringify(content)
+  return `${JSON.stringify({ format, sha256: checksumOf(line) })}\n${line}\n`
+}
+
+/** Throws `netd.corrupt-state` for anything that {@link encodeNetdState} did not write whole. */
+export function decodeNetdState<File extends NetdStateFile>(file: File, text: string): NetdState[File] {
+  const [header = '', line = ''] = text.split('\n', 2)
+  const { format: found, sha256 } = parseHeader(header)
+  if (found !== format) throw corrupt(file, `it has format ${String(found)}, this netd reads format ${format}`)
+  if (sha256 !== checksumOf(line)) throw corrupt(file, 'its checksum does not match its content')
+  const content: unknown = JSON.parse(line)
+  if (!isContent[file](content)) throw corrupt(file, 'its content is of another shape')
+  return content
+}
+
+function parseHeader(header: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(header)
+    return isRecord(value) ? value : {}
+  } catch {
+    return {}
+  }
+}
+
+const corrupt = (file: NetdStateFile, why: string): BerthError =>
+  new BerthError('netd.corrupt-state', `read ${file}.json of netd: ${why}; the agent writes it anew when it starts`)

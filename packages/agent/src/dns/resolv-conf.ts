@@ -1,0 +1,18 @@
+import type { NetworkConfig } from '@berth/core'
+
+/** Where netd listens on every node: link-local, so it is the same everywhere and no network of a user's collides with it. */
+export const dnsAddress = '169.254.77.53'
+
+/**
+ * The container's `/etc/resolv.conf`. Three tries of a second outlast a restart of netd. `search .` keeps the libc from making a search
+ * domain of a hostname with dots: names are asked as they are written.
+ */
+export function resolvConfFor({ domain }: Pick<NetworkConfig, 'domain'>): string {
+  return [
+    `# Berth: this node answers for .${domain} and asks its own resolvers for everything else`,
+    `nameserver ${dnsAddress}`,
+    'options timeout:1 attempts:3',
+    'search .',
+    '',
+  ].join('\n')
+}
