@@ -143,8 +143,13 @@ export interface Instance {
   /** Absent while no node could be found; `unplaced` says why. */
   readonly node?: string
   readonly address?: string
+  /** The grant: its limits. */
   readonly cpuMilli?: number
   readonly memoryBytes?: number
+  /** What of the node is kept for it: what was asked for. A limit that comes from a default reserves nothing. */
+  readonly reservedCpuMilli?: number
+  readonly reservedMemoryBytes?: number
+  readonly hostPorts?: readonly number[]
   readonly unplaced?: string
   /** `run`; `drain`: leaves traffic, goes on running; `stop`: the tombstone that lets the agent stop and remove it. */
   readonly desired: 'run' | 'drain' | 'stop'

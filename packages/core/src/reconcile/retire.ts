@@ -3,8 +3,8 @@ import type { ObservedInstance, PoolSnapshot, PoolStep } from './pool-snapshot.t
 
 /** Answers of the nodes' DNS live this long, so an instance with ports goes on serving for that time after it left. */
 export const nameTtlMs = 1000
-/** When a gateway does not answer, a draining instance is stopped after its drain time and this much more. */
-export const gatewayGraceMs = 5000
+/** A gateway that is cut off may still route by its last table, so a draining instance waits this much longer for its word. */
+export const gatewayGraceMs = 300_000
 const keptJobs = 10
 const keptJobMs = 24 * 3_600_000
 

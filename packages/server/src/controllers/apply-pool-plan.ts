@@ -1,0 +1,162 @@
+import {
+  type AppSpec,
+  type Candidate,
+  type Instance,
+  type PlacementRequest,
+  type Pool,
+  type PoolSnapshot,
+  type PoolStep,
+  place,
+  type Rollout,
+  take,
+} from '@berth/core'
+import type { RecordTransaction, State } from '../records/index.ts'
+import { poolId } from '../records/index.ts'
+import { groupOf, requestOf } from './candidates.ts'
+
+/** Steps of one commit: each needs up to three of the hundred operations and compares, the rest is for pool, rollout and fences. */
+export const maxStepsPerCommit = 28
+
+type Step<T extends PoolStep['type']> = Extract<PoolStep, { readonly type: T }>
+type Executors = { readonly [T in PoolStep['type']]: (step: Step<T>) => void }
+
+/**
+ * Writes a plan's steps into a transaction that fails when the pool, its rollout or the books of a node used have changed since the
+ * snapshot. What does not fit is left for the next look.
+ */
+export class PoolPlanWriter {
+  readonly #tx: RecordTransaction
+  readonly #state: State
+  readonly #snapshot: PoolSnapshot
+  readonly #candidates: () => Candidate[]
+  readonly #now: number
+  readonly #fenced = new Map<string, string>()
+  #pool: Pool
+  #removed = false
+
+  constructor(tx: RecordTransaction, state: State, snapshot: PoolSnapshot, candidates: () => Candidate[], now: number) {
+    this.#tx = tx
+    this.#state = state
+    this.#snapshot = snapshot
+    this.#candidates = candidates
+    this.#now = now
+    this.#pool = snapshot.pool
+  }
+
+  write(steps: readonly PoolStep[], unplaced: readonly Instance[]): void {
+    const first = steps.slice(0, maxStepsPerCommit)
+    for (const step of first) (this.#executors[step.type] as (step: PoolStep) => void)(step)
+    for (const instance of unplaced.slice(0, maxStepsPerCommit - first.length)) this.#placeAgain(instance)
+    if (this.#tx.isEmpty) return
+    if (this.#removed) return
+    if (this.#pool === this.#snapshot.pool) this.#tx.require('pools', poolId(this.#pool.app, this.#pool.name))
+    else this.#tx.put('pools', this.#pool, { ifUnchanged: true })
+    for (const [node, lastAddress] of this.#fenced) {
+      this.#tx.put('fences', { node, lastAddress, updatedAt: this.#now }, { ifUnchanged: true })
+    }
+  }
+
+  readonly #executors: Executors = {
+    create: (step) => this.#create(step),
+    drain: (step) => this.#desire(step.instance, { desired: 'drain', drainSince: this.#now, stopReason: step.reason }),
+    stop: (step) => this.#desire(step.instance, { desired: 'stop', stopReason: step.reason }),
+    forget: (step) => {
+      this.#tx.delete('instances', step.instance)
+      if (this.#state.statuses.has(step.instance)) this.#tx.delete('statuses', step.instance)
+    },
+    'update-rollout': (step) => this.#updateRollout(step.rollout),
+    'update-pool': (step) => {
+      this.#pool = { ...step.pool, nextOrdinal: this.#pool.nextOrdinal }
+    },
+    'remove-pool': () => {
+      this.#removed = true
+      const { app, name } = this.#pool
+      this.#tx.delete('pools', poolId(app, name), { ifUnchanged: true })
+      this.#tx.event({ type: 'pool.removed', subject: { app, pool: name }, message: `${app}/${name} is removed` })
+    },
+  }
+
+  #create(step: Step<'create'>): void {
+    const { app, name: pool } = this.#pool
+    const ordinal = this.#pool.nextOrdinal[step.entrypoint] ?? 1
+    this.#pool = { ...this.#pool, nextOrdinal: { ...this.#pool.nextOrdinal, [step.entrypoint]: ordinal + 1 } }
+    const instance: Instance = {
+      id: `${app}.${pool}.${step.entrypoint}-${ordinal}`,
+      app,
+      pool,
+      entrypoint: step.entrypoint,
+      ordinal,
+      release: step.release,
+      generation: step.generation,
+      type: step.kind,
+      ...(step.rollout === undefined ? {} : { rollout: step.rollout }),
+      desired: 'run',
+      restartNonce: 0,
+      createdAt: this.#now,
+      createdBy: this.#snapshot.rollout?.createdBy ?? 'system:pools',
+    }
+    const placed = this.#place(instance)
+    // No compare: the ordinal comes from the pool's record, which this transaction compares.
+    this.#tx.put('instances', placed)
+    const where = placed.node === undefined ? `waits: ${placed.unplaced}` : `on ${placed.node} at ${placed.address}`
+    this.#instanceEvent('instance.created', placed, `${placed.id} ${where}`)
+  }
+
+  #placeAgain(instance: Instance): void {
+    const placed = this.#place(instance)
+    if (placed.node === undefined && placed.unplaced === instance.unplaced) return
+    this.#tx.put('instances', placed, { ifUnchanged: true })
+    if (placed.node !== undefined)
+      this.#instanceEvent('instance.placed', placed, `${placed.id} on ${placed.node} at ${placed.address}`)
+  }
+
+  #place(instance: Instance): Instance {
+    const request = this.#requestOf(instance)
+    if (request === undefined)
+      return { ...instance, unplaced: `release ${instance.release} has no entrypoint ${instance.entrypoint}` }
+    const candidates = this.#candidates()
+    const result = place(request, candidates)
+    if (!result.placed) return { ...instance, unplaced: result.refusal.message }
+    take(request, result.placement, candidates)
+    this.#fenced.set(result.placement.node, result.placement.address)
+    const { unplaced: _, ...rest } = instance
+    return {
+      ...rest,
+      ...result.placement,
+      ...(request.cpuMilli === undefined ? {} : { reservedCpuMilli: request.cpuMilli }),
+      ...(request.memoryBytes === undefined ? {} : { reservedMemoryBytes: request.memoryBytes }),
+      ...(request.hostPorts.length === 0 ? {} : { hostPorts: request.hostPorts }),
+    }
+  }
+
+  #requestOf(instance: Instance): PlacementRequest | undefined {
+    const spec: AppSpec | undefined = this.#snapshot.specs.get(instance.release)
+    const entrypoint = spec?.entrypoints[instance.entrypoint]
+    return entrypoint === undefined ? undefined : requestOf(groupOf(instance), entrypoint)
+  }
+
+  #desire(id: string, change: Pick<Instance, 'desired' | 'stopReason'> & Partial<Pick<Instance, 'drainSince'>>): void {
+    const instance = this.#state.instances.get(id)
+    if (instance === undefined) return
+    this.#tx.put('instances', { ...instance, ...change }, { ifUnchanged: true })
+    const verb = change.desired === 'drain' ? 'leaves traffic' : 'is stopped'
+    this.#instanceEvent(`instance.${change.desired}`, instance, `${id} ${verb}: ${change.stopReason ?? ''}`)
+  }
+
+  #updateRollout(rollout: Rollout): void {
+    const before = this.#snapshot.rollout
+    this.#tx.put('rollouts', rollout, { ifUnchanged: true })
+    if (before?.state === rollout.state) return
+    const { app, pool, id } = rollout
+    this.#tx.event({
+      type: `rollout.${rollout.state}`,
+      subject: { app, pool, rollout: id, release: rollout.to },
+      message: `${app}/${pool}: ${rollout.message}`,
+    })
+  }
+
+  #instanceEvent(type: string, instance: Instance, message: string): void {
+    const { app, pool, id, node } = instance
+    this.#tx.event({ type, subject: { app, pool, instance: id, ...(node === undefined ? {} : { node }) }, message })
+  }
+}

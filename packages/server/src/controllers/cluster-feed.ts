@@ -1,0 +1,163 @@
+import {
+  type Assignment,
+  compileNames,
+  type Instance,
+  type NameTable,
+  type NetworkConfig,
+  type PooledInstance,
+  type RouteTable,
+  resolveAssignment,
+  sameNames,
+} from '@berth/core'
+import type { FeedLine, NodeFeed, SnapshotLine } from '../agents/node-feed.ts'
+import type { State, StateChange } from '../records/index.ts'
+
+export interface ClusterFeedOptions {
+  readonly state: State
+  /** The cluster's address pool, `10.77.0.0/16`. */
+  readonly addressPool: string
+  readonly domain: string
+  readonly defaultPool: string
+  /** Values of an app's secrets in an environment, the environment's own over the app-wide ones. */
+  readonly secretsFor: (app: string, environment: string, names: readonly string[]) => ReadonlyMap<string, string>
+  readonly routes: () => RouteTable
+}
+
+type Send = (line: FeedLine) => void
+
+/**
+ * What each node should know, derived from the state. Names are sent at most once per turn of the event loop, however many instances
+ * changed; assignments only when they differ from what the node was sent.
+ */
+export class ClusterFeed implements NodeFeed, Disposable {
+  readonly #options: ClusterFeedOptions
+  readonly #subscribers = new Map<string, Set<Send>>()
+  readonly #unsubscribe: () => void
+  #names: NameTable
+  #namesScheduled = false
+
+  constructor(options: ClusterFeedOptions) {
+    this.#options = options
+    this.#names = this.#compileNames()
+    this.#unsubscribe = options.state.changes.subscribe((change) => this.#onChange(change))
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe()
+  }
+
+  snapshot(node: string): SnapshotLine {
+    const { state } = this.#options
+    const assignments = state.instances.byNode(node).flatMap((instance) => this.#assignment(instance) ?? [])
+    const line = {
+      type: 'snapshot' as const,
+      epoch: state.epoch,
+      revision: state.revision,
+      assignments,
+      network: this.#network(node),
+      names: this.#names,
+    }
+    return this.#isGateway(node) ? { ...line, routes: this.#options.routes() } : line
+  }
+
+  subscribe(node: string, send: Send): () => void {
+    const senders = this.#subscribers.get(node) ?? new Set()
+    this.#subscribers.set(node, senders.add(send))
+    return () => {
+      senders.delete(send)
+      if (senders.size === 0) this.#subscribers.delete(node)
+    }
+  }
+
+  /** Called by the traffic controller for every new table. */
+  sendRoutes(routes: RouteTable): void {
+    for (const node of this.#subscribers.keys()) {
+      if (this.#isGateway(node)) this.#send(node, { type: 'routes', revision: routes.version, routes })
+    }
+  }
+
+  #onChange(change: StateChange): void {
+    if (change.kind === 'instances') this.#onInstance(change.before, change.after, change.revision)
+    else if (change.kind === 'statuses') this.#scheduleNames()
+    else if (change.kind === 'nodes') this.#onNodes(change.id, change.revision)
+  }
+
+  #onInstance(before: Instance | undefined, after: Instance | undefined, revision: number): void {
+    this.#scheduleNames()
+    if (after === undefined) {
+      if (before?.node !== undefined) this.#send(before.node, { type: 'forget', revision, instance: before.id })
+      return
+    }
+    const assignment = after.node === undefined ? undefined : this.#assignment(after)
+    if (assignment !== undefined && after.node !== undefined)
+      this.#send(after.node, { type: 'assign', revision, assignment })
+  }
+
+  /** A node that joined or left changes everybody's routes; a label may have made this one a gateway. */
+  #onNodes(changed: string, revision: number): void {
+    for (const node of this.#subscribers.keys())
+      this.#send(node, { type: 'network', revision, network: this.#network(node) })
+    if (this.#isGateway(changed)) this.#send(changed, { type: 'routes', revision, routes: this.#options.routes() })
+  }
+
+  #send(node: string, line: FeedLine): void {
+    for (const send of this.#subscribers.get(node) ?? []) send(line)
+  }
+
+  #scheduleNames(): void {
+    if (this.#namesScheduled) return
+    this.#namesScheduled = true
+    setImmediate(() => {
+      this.#namesScheduled = false
+      const names = this.#compileNames()
+      if (sameNames(names, this.#names)) return
+      this.#names = names
+      for (const node of this.#subscribers.keys()) this.#send(node, { type: 'names', revision: names.version, names })
+    })
+  }
+
+  #compileNames(): NameTable {
+    const { state } = this.#options
+    return compileNames(pooled(state), (app, release) => state.releases.find(app, release)?.spec, state.revision)
+  }
+
+  #assignment(instance: Instance): Assignment | undefined {
+    const { state, domain, secretsFor } = this.#options
+    const release = state.releases.find(instance.app, instance.release)
+    const pool = state.pools.find(instance.app, instance.pool)
+    if (release === undefined || pool === undefined) return undefined
+    const references = release.spec.entrypoints[instance.entrypoint]?.secrets ?? []
+    return resolveAssignment({
+      instance,
+      release,
+      environment: pool.environment,
+      secrets: secretsFor(
+        instance.app,
+        pool.environment,
+        references.map((each) => each.name),
+      ),
+      domain,
+      specOf: (app) => {
+        const current = state.pools.find(app, instance.pool)?.release ?? state.releases.byApp(app).at(-1)?.id
+        return current === undefined ? undefined : state.releases.find(app, current)?.spec
+      },
+    })
+  }
+
+  #network(node: string): NetworkConfig {
+    const { state, addressPool, domain, defaultPool } = this.#options
+    const peers = [...state.nodes.values()]
+      .filter((each) => each.name !== node)
+      .map((each) => ({ node: each.name, block: each.block, via: each.address }))
+    return { pool: addressPool, block: state.nodes.get(node)?.block ?? '', peers, domain, defaultPool }
+  }
+
+  #isGateway = (node: string): boolean => this.#options.state.nodes.get(node)?.labels.gateway === 'true'
+}
+
+function* pooled(state: State): Generator<PooledInstance> {
+  for (const instance of state.instances.values()) {
+    const status = state.statuses.get(instance.id)
+    yield status === undefined ? { instance } : { instance, status }
+  }
+}

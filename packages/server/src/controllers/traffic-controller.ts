@@ -1,0 +1,221 @@
+import {
+  type Certificate,
+  compileRoutes,
+  type Instance,
+  memberKey,
+  type Pool,
+  type RoutedPool,
+  type RouteTable,
+  sameRoutes,
+} from '@berth/core'
+import type { State } from '../records/index.ts'
+import { specsOf } from './pool-view.ts'
+import type { Traffic, TrafficRoute } from './traffic.ts'
+
+/** What the gateways do with one instance. */
+export interface TrafficView {
+  readonly routed: boolean
+  readonly inTraffic: boolean
+  readonly outOfTraffic: boolean
+  readonly inflight: number
+}
+
+export interface GatewayReport {
+  readonly version: number
+  readonly inflight: Readonly<Record<string, number>>
+}
+
+export interface TrafficOptions {
+  readonly state: State
+  readonly isOnline: (node: string) => boolean
+  readonly certificates: () => readonly Certificate[]
+  /** A new table is to be sent to every gateway. */
+  readonly onTable: (table: RouteTable) => void
+  /** What {@link TrafficController.view} says of these instances may have changed. */
+  readonly onChange: (pools: Iterable<string>) => void
+}
+
+const relevant = new Set(['pools', 'instances', 'statuses', 'releases', 'certificates', 'rollouts', 'nodes'])
+
+/**
+ * Keeps the gateways' table and knows, per instance, whether they all have taken it in or let it go. Nothing of this is stored: the
+ * table is derived, its version is the store's revision, and the gateways report what is in force.
+ */
+export class TrafficController implements Traffic, Disposable {
+  readonly #options: TrafficOptions
+  readonly #unsubscribe: () => void
+  readonly #reports = new Map<string, GatewayReport>()
+  /** Version of the table since which an instance is active, or is not any more. */
+  readonly #activeSince = new Map<string, number>()
+  readonly #inactiveSince = new Map<string, number>()
+  #routedEntrypoints = new Set<string>()
+  #table: RouteTable
+  readonly #listeners = new Set<(instances: readonly string[]) => void>()
+  #scheduled = false
+
+  constructor(options: TrafficOptions) {
+    this.#options = options
+    this.#table = { version: 0, routes: [], certificates: [] }
+    this.#recompile()
+    this.#unsubscribe = options.state.changes.subscribe((change) => {
+      if (relevant.has(change.kind)) this.#schedule()
+    })
+  }
+
+  get table(): RouteTable {
+    return this.#table
+  }
+
+  isInTraffic(instance: string): boolean {
+    const active = this.#activeSince.get(instance)
+    return active !== undefined && this.#inForceOnline(active)
+  }
+
+  routes(): readonly TrafficRoute[] {
+    return this.#table.routes.flatMap((route) =>
+      route.targets.map((target) => {
+        const [app = '', pool = '', entrypoint = ''] = target.pool.split('/')
+        const { id, host, path, tls } = route
+        return { id, host, path, tls, app, pool, entrypoint, members: target.members }
+      }),
+    )
+  }
+
+  subscribe(listener: (instances: readonly string[]) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe()
+  }
+
+  /** A gateway's word on which table is in force in all its workers. */
+  report(node: string, report: GatewayReport): void {
+    const before = this.#reports.get(node)?.version
+    this.#reports.set(node, report)
+    this.#options.onChange(this.#poolsInTransition())
+    if (before !== report.version) this.#tell(since(this.#activeSince, before ?? -1))
+  }
+
+  view(instance: Instance): TrafficView {
+    const gateways = this.#gateways()
+    const active = this.#activeSince.get(instance.id)
+    const inactive = this.#inactiveSince.get(instance.id) ?? 0
+    const inForce = (version: number) => gateways.every((node) => (this.#reports.get(node)?.version ?? -1) >= version)
+    return {
+      routed: this.#isRouted(instance) && gateways.some((node) => this.#options.isOnline(node)),
+      inTraffic: active !== undefined && this.#inForceOnline(active),
+      outOfTraffic: active === undefined && inForce(inactive),
+      inflight: this.#inflight(instance),
+    }
+  }
+
+  /** A gateway that is cut off goes on routing by its last table, so it has to be reckoned with until it is removed. */
+  #gateways(): string[] {
+    return [...this.#options.state.nodes.values()]
+      .filter((node) => node.labels.gateway === 'true')
+      .map((node) => node.name)
+  }
+
+  #inForceOnline(version: number): boolean {
+    const online = this.#gateways().filter((node) => this.#options.isOnline(node))
+    return online.length > 0 && online.every((node) => (this.#reports.get(node)?.version ?? -1) >= version)
+  }
+
+  #isRouted = (instance: Instance): boolean =>
+    this.#routedEntrypoints.has(`${instance.app}/${instance.pool}/${instance.entrypoint}`)
+
+  #inflight(instance: Instance): number {
+    const { address } = instance
+    if (address === undefined) return 0
+    let sum = 0
+    const spec = this.#options.state.releases.find(instance.app, instance.release)?.spec.entrypoints[
+      instance.entrypoint
+    ]
+    for (const { port } of spec?.ports ?? []) {
+      const key = memberKey({ address, port })
+      for (const report of this.#reports.values()) sum += report.inflight[key] ?? 0
+    }
+    return sum
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#recompile()
+    })
+  }
+
+  #recompile(): void {
+    const { state } = this.#options
+    const pools = [...state.pools.values()].map((pool) => routedPool(state, pool))
+    const table = compileRoutes(pools, this.#options.certificates(), state.revision)
+    if (sameRoutes(table, this.#table) && this.#table.version > 0) return
+    this.#table = table
+    const before = new Set(this.#activeSince.keys())
+    const touched = this.#enter(table)
+    this.#tell([...before].filter((id) => !this.#activeSince.has(id)))
+    this.#options.onTable(table)
+    this.#options.onChange(touched)
+  }
+
+  /** Notes who became active or inactive with this table; returns the pools concerned. */
+  #enter(table: RouteTable): Set<string> {
+    const active = new Map<string, string>()
+    const routed = new Set<string>()
+    for (const target of table.routes.flatMap((route) => route.targets)) {
+      routed.add(target.pool)
+      for (const member of target.members) if (member.state === 'active') active.set(member.instance, target.pool)
+    }
+    this.#routedEntrypoints = routed
+    const touched = new Set<string>()
+    for (const [id, pool] of active) {
+      if (this.#activeSince.has(id)) continue
+      this.#activeSince.set(id, table.version)
+      this.#inactiveSince.delete(id)
+      touched.add(pool.slice(0, pool.lastIndexOf('/')))
+    }
+    for (const id of this.#activeSince.keys()) if (!active.has(id)) this.#leave(id, table.version, touched)
+    for (const id of this.#inactiveSince.keys())
+      if (!this.#options.state.instances.has(id)) this.#inactiveSince.delete(id)
+    return touched
+  }
+
+  #leave(id: string, version: number, touched: Set<string>): void {
+    this.#activeSince.delete(id)
+    const instance = this.#options.state.instances.get(id)
+    if (instance === undefined) return
+    this.#inactiveSince.set(id, version)
+    touched.add(`${instance.app}/${instance.pool}`)
+  }
+
+  #tell(instances: readonly string[]): void {
+    if (instances.length > 0) for (const listener of this.#listeners) listener(instances)
+  }
+
+  /** Pools with an instance on its way in or out: only they wait for a gateway's word. */
+  #poolsInTransition(): Set<string> {
+    const pools = new Set<string>()
+    for (const pool of this.#options.state.pools.values())
+      if (pool.rollout !== undefined) pools.add(`${pool.app}/${pool.name}`)
+    for (const instance of this.#options.state.instances.values()) {
+      if (instance.desired === 'drain') pools.add(`${instance.app}/${instance.pool}`)
+    }
+    return pools
+  }
+}
+
+const since = (versions: ReadonlyMap<string, number>, version: number): string[] =>
+  [...versions].filter(([, each]) => each > version).map(([id]) => id)
+
+function routedPool(state: State, pool: Pool): RoutedPool {
+  const instances = state.instances.byPool(pool.app, pool.name).map((instance) => {
+    const status = state.statuses.get(instance.id)
+    return status === undefined ? { instance } : { instance, status }
+  })
+  const rollout = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
+  return { pool, specs: specsOf(state, pool), routesFrom: pool.release ?? rollout?.to, instances }
+}
