@@ -1,3 +1,4 @@
+export * from './base-image.ts'
 export { createLab, openLab } from './create-lab.ts'
 export * from './lab.ts'
 export { listManifests, type Manifest } from './manifest.ts'
