@@ -1,8 +1,8 @@
-/** Sorts after every key: U+10FFFF is the last code point, and keys are compared as UTF-8 bytes, so in code point order. */
-const endOfKeys = '\u{10FFFF}\u{10FFFF}'
+/** SQLite sorts any blob after every text. */
+export const endOfKeys = new Uint8Array(1)
 
-/** The first text after every key that begins with `prefix`. */
-export function endOfPrefix(prefix: string): string {
+/** The first thing after every key that begins with `prefix`: keys are compared as UTF-8 bytes, so in code point order. */
+export function endOfPrefix(prefix: string): string | Uint8Array {
   const points = Array.from(prefix, (character) => character.codePointAt(0) as number)
   while (points.length > 0) {
     const last = points.pop() as number

@@ -1,0 +1,4 @@
+import { storeContract } from '../store-contract.ts'
+import { openTemporary } from './open-temporary.testing.ts'
+
+storeContract('SQLite', () => openTemporary())

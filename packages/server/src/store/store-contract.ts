@@ -1,0 +1,24 @@
+import { describe } from 'vitest'
+import { compactionContract } from './contract/compaction.ts'
+import { durabilityContract } from './contract/durability.ts'
+import { leaseContract } from './contract/leases.ts'
+import { modelContract } from './contract/model.ts'
+import { readContract } from './contract/reads.ts'
+import type { OpenStoreUnderTest } from './contract/store-under-test.ts'
+import { transactionContract } from './contract/transactions.ts'
+import { watchContract } from './contract/watches.ts'
+
+const timeoutMs = 60_000
+
+/** What every adapter of the store port keeps. An adapter's own test calls this with a way to open one. */
+export function storeContract(name: string, open: OpenStoreUnderTest): void {
+  describe(`the store contract on ${name}`, { timeout: timeoutMs }, () => {
+    transactionContract(open)
+    readContract(open)
+    watchContract(open)
+    leaseContract(open)
+    compactionContract(open)
+    durabilityContract(open)
+    modelContract(open)
+  })
+}
