@@ -1,0 +1,134 @@
+import type { ContainerSpec, ContainerState, ContainerSummary, ContainerView, MountSpec } from './engine.ts'
+
+const cpuPeriodMicros = 100_000
+
+/**
+ * Docker's request for a container. Berth's standard: CPU by period and quota, no swap, every capability dropped that was not asked
+ * for, no new privileges, and no restart by Docker (the agent restarts).
+ */
+export function toDockerCreate(spec: ContainerSpec): object {
+  return {
+    Image: spec.image,
+    // The image's ENTRYPOINT stays: it is what runs the levels' runtime.sh before the command.
+    ...(spec.command.length === 0 ? {} : { Cmd: spec.command }),
+    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    Labels: spec.labels,
+    Hostname: spec.hostname,
+    ...(spec.user === undefined ? {} : { User: spec.user }),
+    ...(spec.workingDirectory === undefined ? {} : { WorkingDir: spec.workingDirectory }),
+    StopSignal: spec.stopSignal,
+    StopTimeout: Math.ceil(spec.stopGraceMs / 1000),
+    ExposedPorts: Object.fromEntries(spec.ports.map((each) => [portKey(each), {}])),
+    HostConfig: hostConfig(spec),
+    NetworkingConfig: {
+      EndpointsConfig: { [spec.network.name]: { IPAMConfig: { IPv4Address: spec.network.address } } },
+    },
+  }
+}
+
+function hostConfig(spec: ContainerSpec): object {
+  const published = spec.ports.filter((each) => each.hostPort !== undefined)
+  return {
+    ...dockerGrant(spec),
+    NetworkMode: spec.network.name,
+    PidsLimit: spec.pidsLimit,
+    CapDrop: ['ALL'],
+    CapAdd: spec.capabilities,
+    SecurityOpt: ['no-new-privileges'],
+    Sysctls: spec.sysctls,
+    Ulimits: spec.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+    Init: spec.init,
+    Mounts: spec.mounts.map(dockerMount),
+    PortBindings: Object.fromEntries(published.map((each) => [portKey(each), [{ HostPort: String(each.hostPort) }]])),
+    RestartPolicy: { Name: 'no' },
+    LogConfig: {
+      Type: 'json-file',
+      Config: { 'max-size': String(spec.logMaxBytes), 'max-file': String(Math.max(1, spec.logMaxFiles)) },
+    },
+  }
+}
+
+const portKey = (port: { port: number; protocol: string }): string => `${port.port}/${port.protocol}`
+
+export function dockerGrant({ cpuMilli, memoryBytes }: { cpuMilli: number; memoryBytes: number }): object {
+  return {
+    CpuPeriod: cpuPeriodMicros,
+    CpuQuota: Math.round((cpuMilli * cpuPeriodMicros) / 1000),
+    Memory: memoryBytes,
+    MemorySwap: memoryBytes,
+  }
+}
+
+function dockerMount(mount: MountSpec): object {
+  if (mount.type === 'tmpfs') {
+    return { Type: 'tmpfs', Target: mount.target, TmpfsOptions: { SizeBytes: mount.sizeBytes } }
+  }
+  return { Type: mount.type, Source: mount.source, Target: mount.target, ReadOnly: mount.readOnly }
+}
+
+/** What of Docker's answer is read. */
+export interface DockerInspect {
+  readonly Id: string
+  readonly Name: string
+  readonly Image: string
+  readonly State: {
+    readonly Status: string
+    readonly Pid: number
+    readonly ExitCode: number
+    readonly OOMKilled: boolean
+    readonly Error: string
+    readonly StartedAt: string
+    readonly FinishedAt: string
+  }
+  readonly Config: { readonly User?: string; readonly Labels?: Readonly<Record<string, string>> }
+  readonly HostConfig: { readonly CpuQuota?: number; readonly CpuPeriod?: number; readonly Memory?: number }
+}
+
+export function toContainerView(docker: DockerInspect): ContainerView {
+  const { State: state, HostConfig: host } = docker
+  const startedAt = timeOf(state.StartedAt)
+  const finishedAt = timeOf(state.FinishedAt)
+  const current = toState(state.Status)
+  return {
+    id: docker.Id,
+    name: docker.Name.replace(/^\//, ''),
+    state: current,
+    ...(current === 'running' ? { pid: state.Pid } : {}),
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(current !== 'exited' || finishedAt === undefined ? {} : { finishedAt }),
+    ...(current === 'exited' ? { exitCode: state.ExitCode } : {}),
+    outOfMemory: state.OOMKilled,
+    image: docker.Image,
+    user: docker.Config.User ?? '',
+    labels: docker.Config.Labels ?? {},
+    ...(state.Error === '' ? {} : { error: state.Error }),
+    cpuMilli: Math.round(((host.CpuQuota ?? 0) * 1000) / (host.CpuPeriod || cpuPeriodMicros)),
+    memoryBytes: host.Memory ?? 0,
+  }
+}
+
+export interface DockerSummary {
+  readonly Id: string
+  readonly Names: readonly string[]
+  readonly State: string
+  readonly Labels?: Readonly<Record<string, string>>
+}
+
+export const toContainerSummary = (docker: DockerSummary): ContainerSummary => ({
+  id: docker.Id,
+  name: (docker.Names[0] ?? '').replace(/^\//, ''),
+  state: toState(docker.State),
+  labels: docker.Labels ?? {},
+})
+
+/** A paused container runs, as does one that Docker is restarting: both hold their address. */
+function toState(status: string): ContainerState {
+  if (status === 'created') return 'created'
+  return status === 'running' || status === 'paused' || status === 'restarting' ? 'running' : 'exited'
+}
+
+/** Docker writes the year 1 for never. */
+function timeOf(text: string): number | undefined {
+  const time = Date.parse(text)
+  return Number.isNaN(time) || time <= 0 ? undefined : time
+}

@@ -1,0 +1,273 @@
+import type { Readable } from 'node:stream'
+import { BerthError } from '@berth/core'
+import type { Logger } from 'pino'
+import { DockerClient } from './docker-client.ts'
+import {
+  type DockerInspect,
+  type DockerSummary,
+  dockerGrant,
+  toContainerSummary,
+  toContainerView,
+  toDockerCreate,
+} from './docker-container.ts'
+import { startExec } from './docker-exec.ts'
+import { DockerImages } from './docker-images.ts'
+import { jsonLines, logLines, sinceAfter } from './docker-stream.ts'
+import type {
+  CallOptions,
+  ContainerSpec,
+  ContainerSummary,
+  ContainerView,
+  Engine,
+  EngineEvent,
+  EngineInfo,
+  EngineLogLine,
+  EventOptions,
+  ExecRequest,
+  ExecSession,
+  Grant,
+  ImageView,
+  LogOptions,
+} from './engine.ts'
+import { hasCode } from './engine-error.ts'
+import { Limiter } from './limiter.ts'
+
+export interface DockerEngineOptions {
+  readonly socketPath: string
+  readonly log: Logger
+  /** Creates and starts at a time; more only makes each of them slower. */
+  readonly concurrentStarts?: number
+  readonly concurrentPulls?: number
+}
+
+const quickMs = 15_000
+const slowMs = 120_000
+
+export class DockerEngine implements Engine {
+  readonly #client: DockerClient
+  readonly #starts: Limiter
+  readonly #images: DockerImages
+
+  constructor(options: DockerEngineOptions) {
+    this.#client = new DockerClient(options.socketPath, options.log)
+    this.#starts = new Limiter(options.concurrentStarts ?? 8)
+    this.#images = new DockerImages(this.#client, new Limiter(options.concurrentPulls ?? 3))
+  }
+
+  async ping({ signal }: CallOptions = {}): Promise<void> {
+    await this.#client.ping(quickMs, signal)
+  }
+
+  async info({ signal }: CallOptions = {}): Promise<EngineInfo> {
+    const api = await this.#client.version(signal)
+    const call = {
+      action: 'read the facts of Docker',
+      method: 'GET',
+      path: '/info',
+      timeoutMs: quickMs,
+      signal,
+    } as const
+    const info = await this.#client.json<DockerInfo>(call)
+    return {
+      version: info.ServerVersion,
+      api,
+      rootDirectory: info.DockerRootDir,
+      cpus: info.NCPU,
+      memoryBytes: info.MemTotal,
+      kernel: info.KernelVersion,
+      os: info.OperatingSystem,
+      cgroup: info.CgroupVersion === '2' ? 'v2' : 'v1',
+      liveRestore: info.LiveRestoreEnabled === true,
+    }
+  }
+
+  async createContainer(spec: ContainerSpec, { signal }: CallOptions = {}): Promise<string> {
+    const created = await this.#starts.run(
+      () =>
+        this.#client.json<{ Id: string }>({
+          action: `create container ${spec.name}`,
+          method: 'POST',
+          path: '/containers/create',
+          query: { name: spec.name },
+          body: toDockerCreate(spec),
+          timeoutMs: slowMs,
+          signal,
+        }),
+      signal,
+    )
+    return created.Id
+  }
+
+  async startContainer(id: string, { signal }: CallOptions = {}): Promise<void> {
+    const action = `start container ${shortId(id)}`
+    await this.#starts.run(() => this.#post(action, `${containerPath(id)}/start`, {}, slowMs, signal), signal)
+  }
+
+  async stopContainer(id: string, graceMs: number, { signal }: CallOptions = {}): Promise<void> {
+    const seconds = Math.ceil(graceMs / 1000)
+    const query = { t: seconds }
+    await this.#post(
+      `stop container ${shortId(id)}`,
+      `${containerPath(id)}/stop`,
+      query,
+      seconds * 1000 + 30_000,
+      signal,
+    )
+  }
+
+  async removeContainer(id: string, { signal }: CallOptions = {}): Promise<void> {
+    try {
+      await this.#client.json({
+        action: `remove container ${shortId(id)}`,
+        method: 'DELETE',
+        path: containerPath(id),
+        query: { v: true },
+        timeoutMs: slowMs,
+        signal,
+      })
+    } catch (error) {
+      if (!hasCode(error, 'engine.not-found')) throw error
+    }
+  }
+
+  async updateGrant(id: string, grant: Grant, { signal }: CallOptions = {}): Promise<void> {
+    const action = `change the CPU and memory of container ${shortId(id)}`
+    await this.#post(action, `${containerPath(id)}/update`, {}, quickMs, signal, dockerGrant(grant))
+  }
+
+  async inspectContainer(id: string, { signal }: CallOptions = {}): Promise<ContainerView | undefined> {
+    const action = `inspect container ${shortId(id)}`
+    const path = `${containerPath(id)}/json`
+    const found = await this.#found<DockerInspect>({ action, method: 'GET', path, timeoutMs: quickMs, signal })
+    return found === undefined ? undefined : toContainerView(found)
+  }
+
+  async listContainers(label: string, { signal }: CallOptions = {}): Promise<readonly ContainerSummary[]> {
+    const all = await this.#client.json<readonly DockerSummary[]>({
+      action: 'list containers',
+      method: 'GET',
+      path: '/containers/json',
+      query: { all: true, filters: JSON.stringify({ label: [label] }) },
+      timeoutMs: 30_000,
+      signal,
+    })
+    return all.map(toContainerSummary)
+  }
+
+  async *events({ label, sinceMs, onOpen, signal }: EventOptions): AsyncGenerator<EngineEvent> {
+    const filters = { type: ['container'], label: [label], event: Object.keys(eventTypes) }
+    const response = await this.#client.stream({
+      action: 'subscribe to Docker’s events',
+      method: 'GET',
+      path: '/events',
+      query: { filters: JSON.stringify(filters), since: sinceMs === undefined ? undefined : sinceMs / 1000 },
+      timeoutMs: quickMs,
+      signal,
+    })
+    onOpen?.()
+    try {
+      for await (const event of jsonLines<DockerEvent>(response)) {
+        const type = eventTypes[event.Action]
+        if (type === undefined) continue
+        const { ID: containerId, Attributes: labels } = event.Actor
+        yield { type, containerId, labels, at: Math.floor(event.timeNano / 1e6) }
+      }
+    } finally {
+      response.destroy()
+    }
+  }
+
+  async *logs(id: string, options: LogOptions): AsyncGenerator<EngineLogLine> {
+    const { follow, tail, after, sinceMs, signal } = options
+    const since = after === undefined ? (sinceMs === undefined ? undefined : sinceMs / 1000) : sinceAfter(after)
+    const response = await this.#client.stream({
+      action: `read the log of container ${shortId(id)}`,
+      method: 'GET',
+      path: `${containerPath(id)}/logs`,
+      query: { follow, stdout: true, stderr: true, timestamps: true, tail: tail ?? 'all', since },
+      timeoutMs: quickMs,
+      signal,
+    })
+    try {
+      yield* logLines(response)
+    } finally {
+      response.destroy()
+    }
+  }
+
+  exec(id: string, request: ExecRequest, options: CallOptions = {}): Promise<ExecSession> {
+    return startExec(this.#client, id, request, options)
+  }
+
+  inspectImage(reference: string, options: CallOptions = {}): Promise<ImageView | undefined> {
+    return this.#images.inspect(reference, options)
+  }
+
+  pullImage(reference: string, options: CallOptions = {}): Promise<void> {
+    return this.#images.pull(reference, options)
+  }
+
+  saveImage(reference: string, options: CallOptions = {}): Promise<Readable> {
+    return this.#images.save(reference, options)
+  }
+
+  loadImage(archive: Readable, options: CallOptions = {}): Promise<string> {
+    return this.#images.load(archive, options)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client[Symbol.asyncDispose]()
+  }
+
+  async #post(
+    action: string,
+    path: string,
+    query: Record<string, string | number>,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    body?: object,
+  ): Promise<void> {
+    await this.#client.json({ action, method: 'POST', path, query, timeoutMs, signal, ...(body ? { body } : {}) })
+  }
+
+  async #found<T>(call: Parameters<DockerClient['json']>[0]): Promise<T | undefined> {
+    try {
+      return await this.#client.json<T>(call)
+    } catch (error) {
+      if (hasCode(error, 'engine.not-found')) return undefined
+      throw error
+    }
+  }
+}
+
+interface DockerInfo {
+  readonly ServerVersion: string
+  readonly DockerRootDir: string
+  readonly NCPU: number
+  readonly MemTotal: number
+  readonly KernelVersion: string
+  readonly OperatingSystem: string
+  readonly CgroupVersion?: string
+  readonly LiveRestoreEnabled?: boolean
+}
+
+interface DockerEvent {
+  readonly Action: string
+  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> }
+  readonly timeNano: number
+}
+
+const eventTypes: Readonly<Record<string, EngineEvent['type']>> = {
+  start: 'start',
+  die: 'exit',
+  oom: 'out-of-memory',
+  destroy: 'removed',
+  update: 'updated',
+}
+
+const containerPath = (id: string): string => {
+  if (id === '') throw new BerthError('engine.not-found', 'a container without a name was asked for')
+  return `/containers/${encodeURIComponent(id)}`
+}
+
+const shortId = (id: string): string => (/^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id)

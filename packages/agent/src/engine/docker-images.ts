@@ -1,0 +1,124 @@
+import type { Readable } from 'node:stream'
+import { BerthError } from '@berth/core'
+import type { DockerClient } from './docker-client.ts'
+import { jsonLines } from './docker-stream.ts'
+import type { CallOptions, ImageView } from './engine.ts'
+import { engineError, hasCode, timeoutError } from './engine-error.ts'
+import type { Limiter } from './limiter.ts'
+
+const quickMs = 15_000
+/** A pull or load that makes no progress for this long has failed. */
+const stallMs = 120_000
+
+interface Progress {
+  readonly status?: string
+  readonly stream?: string
+  readonly error?: string
+}
+
+export class DockerImages {
+  readonly #client: DockerClient
+  readonly #pulls: Limiter
+
+  constructor(client: DockerClient, pulls: Limiter) {
+    this.#client = client
+    this.#pulls = pulls
+  }
+
+  async inspect(reference: string, { signal }: CallOptions): Promise<ImageView | undefined> {
+    try {
+      const image = await this.#client.json<{ Id: string; Size: number; Config?: { User?: string } | null }>({
+        action: `inspect image ${reference}`,
+        method: 'GET',
+        path: `/images/${imagePath(reference)}/json`,
+        timeoutMs: quickMs,
+        signal,
+      })
+      return { id: image.Id, user: image.Config?.User ?? '', sizeBytes: image.Size }
+    } catch (error) {
+      if (hasCode(error, 'engine.image-missing') || hasCode(error, 'engine.not-found')) return undefined
+      throw error
+    }
+  }
+
+  async pull(reference: string, { signal }: CallOptions): Promise<void> {
+    const action = `pull image ${reference}`
+    await this.#pulls.run(async () => {
+      const { name, tag } = splitReference(reference)
+      const response = await this.#client.stream({
+        action,
+        method: 'POST',
+        path: '/images/create',
+        query: { fromImage: name, tag },
+        timeoutMs: stallMs,
+        signal,
+      })
+      await this.#watch(action, response, signal)
+    }, signal)
+  }
+
+  save(reference: string, { signal }: CallOptions): Promise<Readable> {
+    return this.#client.stream({
+      action: `save image ${reference}`,
+      method: 'GET',
+      path: `/images/${imagePath(reference)}/get`,
+      timeoutMs: stallMs,
+      signal,
+    })
+  }
+
+  async load(archive: Readable, { signal }: CallOptions): Promise<string> {
+    const action = 'load an image archive'
+    const response = await this.#client.stream(
+      { action, method: 'POST', path: '/images/load', query: { quiet: true }, signal },
+      archive,
+    )
+    let loaded: string | undefined
+    await this.#watch(action, response, signal, (progress) => {
+      loaded = /Loaded image(?: ID)?: (\S+)/.exec(progress.stream ?? '')?.[1] ?? loaded
+    })
+    const image = loaded === undefined ? undefined : await this.inspect(loaded, { signal })
+    if (image === undefined) throw new BerthError('engine.rejected', `${action}: it holds no image`)
+    return image.id
+  }
+
+  /** Reads progress to its end. Docker reports failures inside a good answer. */
+  async #watch(
+    action: string,
+    response: Readable,
+    signal: AbortSignal | undefined,
+    onProgress?: (progress: Progress) => void,
+  ): Promise<void> {
+    let stalled = false
+    const timer = setTimeout(() => {
+      stalled = true
+      response.destroy()
+    }, stallMs)
+    try {
+      for await (const progress of jsonLines<Progress>(response)) {
+        timer.refresh()
+        if (progress.error !== undefined) throw engineError(action, 500, progress.error)
+        onProgress?.(progress)
+      }
+      if (stalled) throw timeoutError(action, stallMs)
+    } catch (error) {
+      if (stalled) throw timeoutError(action, stallMs)
+      throw signal?.aborted === true ? signal.reason : error
+    } finally {
+      clearTimeout(timer)
+      response.destroy()
+    }
+  }
+}
+
+/** Slashes are part of the path; everything else a name may hold is escaped. */
+const imagePath = (reference: string): string => reference.split('/').map(encodeURIComponent).join('/')
+
+/** `host:5000/shop/web:v1` → name and tag; Docker takes a digest as the tag, too. */
+export function splitReference(reference: string): { readonly name: string; readonly tag: string } {
+  const at = reference.indexOf('@')
+  if (at !== -1) return { name: reference.slice(0, at), tag: reference.slice(at + 1) }
+  const colon = reference.lastIndexOf(':')
+  if (colon > reference.lastIndexOf('/')) return { name: reference.slice(0, colon), tag: reference.slice(colon + 1) }
+  return { name: reference, tag: 'latest' }
+}
