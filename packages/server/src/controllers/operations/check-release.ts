@@ -1,0 +1,67 @@
+import { type AppSpec, BerthError, checkName, closest, type Pool, resolveRoutes, resolveSpec } from '@berth/core'
+import type { State } from '../../records/index.ts'
+
+/** A pool may be called as one of the spec's environments, or as the default pool. */
+export function checkEnvironment(spec: AppSpec, pool: string, defaultPool: string): void {
+  checkName('environment', pool)
+  const known = Object.keys(spec.environments)
+  if (pool === defaultPool || known.includes(pool)) return
+  const near = closest(pool, [...known, defaultPool])
+  const hint = near === undefined ? '' : `; did you mean ${near}?`
+  const list = known.length === 0 ? 'has none' : `has ${known.join(', ')}`
+  throw new BerthError(
+    'environment.unknown',
+    `deploy to ${pool}: the berth.yaml of ${spec.app} ${list} under environments:${hint}`,
+    {
+      details: { app: spec.app, environment: pool },
+    },
+  )
+}
+
+/** Everything that would keep this release from running in this pool, one sentence each with what to do. */
+export function problemsOf(state: State, spec: AppSpec, app: string, pool: string, environment: string): string[] {
+  return [...missingSecrets(state, spec, app, environment), ...routeConflicts(state, spec, app, pool, environment)]
+}
+
+function missingSecrets(state: State, spec: AppSpec, app: string, environment: string): string[] {
+  const problems: string[] = []
+  const seen = new Set<string>()
+  for (const [name, entrypoint] of Object.entries(resolveSpec(spec, environment).entrypoints)) {
+    for (const secret of entrypoint.secrets) {
+      const known = state.secrets.find(app, environment, secret.name) ?? state.secrets.find(app, undefined, secret.name)
+      if (known !== undefined || seen.has(secret.name)) continue
+      seen.add(secret.name)
+      problems.push(
+        `secret ${secret.name} (used by ${name}) is not set: berth secret set ${app} ${secret.name} --environment ${environment}`,
+      )
+    }
+  }
+  return problems
+}
+
+function routeConflicts(state: State, spec: AppSpec, app: string, pool: string, environment: string): string[] {
+  const wanted = resolveRoutes(spec, environment).map((route) => `${route.host}${route.path}`)
+  const problems: string[] = []
+  for (const other of state.pools.values()) {
+    if ((other.app === app && other.name === pool) || other.removing === true) continue
+    for (const taken of routesOf(state, other)) {
+      if (wanted.includes(taken)) {
+        problems.push(
+          `route ${taken} belongs to ${other.app}/${other.name}: give ${environment} routes of its own under environments.${environment}.routes`,
+        )
+      }
+    }
+  }
+  return problems
+}
+
+function routesOf(state: State, pool: Pool): string[] {
+  const rollout = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
+  const ids = new Set([pool.release, rollout?.to].filter((id) => id !== undefined))
+  return [...ids].flatMap((id) => {
+    const release = state.releases.find(pool.app, id)
+    return release === undefined
+      ? []
+      : resolveRoutes(release.spec, pool.environment).map((route) => `${route.host}${route.path}`)
+  })
+}

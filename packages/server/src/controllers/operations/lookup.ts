@@ -1,0 +1,46 @@
+import { type App, BerthError, type Instance, type Pool, type Release, type Rollout } from '@berth/core'
+import type { State } from '../../records/index.ts'
+
+export function requireApp(state: State, name: string): App {
+  const app = state.apps.get(name)
+  if (app !== undefined) return app
+  const names = [...state.apps.ids()]
+  const known = names.length === 0 ? 'there is none yet' : `there are: ${names.join(', ')}`
+  throw new BerthError('app.not-found', `no app ${name}; ${known}`, { details: { app: name } })
+}
+
+export function requirePool(state: State, app: string, name: string): Pool {
+  requireApp(state, app)
+  const pool = state.pools.find(app, name)
+  if (pool !== undefined) return pool
+  const names = state.pools.byApp(app).map((each) => each.name)
+  const known = names.length === 0 ? `deploy ${app} first` : `there are: ${names.join(', ')}`
+  throw new BerthError('pool.not-found', `no pool ${app}/${name}; ${known}`, { details: { app, pool: name } })
+}
+
+export function requireRelease(state: State, app: string, id: string): Release {
+  const release = state.releases.find(app, id)
+  if (release !== undefined) return release
+  const known = state.releases
+    .byApp(app)
+    .slice(-5)
+    .map((each) => each.id)
+  const hint = known.length === 0 ? `build ${app} first` : `the last ones are ${known.join(', ')}`
+  throw new BerthError('release.not-found', `no release ${id} of ${app}; ${hint}`, { details: { app, release: id } })
+}
+
+export function requireRollout(state: State, id: string): Rollout {
+  const rollout = state.rollouts.get(id)
+  if (rollout !== undefined) return rollout
+  throw new BerthError('rollout.not-found', `no rollout ${id}; \`berth rollouts\` lists them`, {
+    details: { rollout: id },
+  })
+}
+
+export function requireInstance(state: State, id: string): Instance {
+  const instance = state.instances.get(id)
+  if (instance !== undefined) return instance
+  throw new BerthError('instance.not-found', `no instance ${id}; \`berth ps\` lists them`, {
+    details: { instance: id },
+  })
+}

@@ -1,0 +1,182 @@
+import type { PlanView } from '@berth/api'
+import {
+  type AppSpec,
+  BerthError,
+  type Candidate,
+  countsForSpec,
+  diffSpecs,
+  type Pool,
+  place,
+  resolveSpec,
+  serviceNames,
+  take,
+} from '@berth/core'
+import { candidatesOf, requestOf } from '../candidates.ts'
+import type { CallContext, PlanArguments } from '../operations.ts'
+import { checkEnvironment, problemsOf } from './check-release.ts'
+import { requireRelease } from './lookup.ts'
+import type { OperationsContext } from './operations-context.ts'
+
+interface Target {
+  /** `v7`, or the commit that would become the next release. */
+  readonly name: string
+  readonly spec: AppSpec
+  /** It is what runs now, so that only counts can change. */
+  readonly same: boolean
+}
+
+/** What a deploy would change: the spec's difference, instances by entrypoint, and what would keep it from working. */
+export async function planDeploy(
+  context: OperationsContext,
+  args: PlanArguments,
+  call: CallContext,
+): Promise<PlanView> {
+  const { state } = context
+  const pool = state.pools.find(args.app, args.pool)
+  const running = pool?.release === undefined ? undefined : state.releases.find(args.app, pool.release)
+  const target = await targetOf(context, args, pool, call)
+  checkEnvironment(target.spec, args.pool, context.defaultPool)
+  const environment = pool?.environment ?? args.pool
+  const before = running === undefined ? undefined : resolveSpec(running.spec, environment)
+  const after = resolveSpec(target.spec, environment)
+  const wanted = wantedCounts(pool, after, args.replicas)
+  const entrypoints = entrypointChanges(pool, before, after, wanted, target.same)
+  const diff = diffSpecs(before, after)
+  const changes = diff.length > 0 || entrypoints.some((each) => each.action !== 'unchanged')
+  return {
+    app: args.app,
+    pool: args.pool,
+    ...(running === undefined ? {} : { from: running.id }),
+    to: target.name,
+    changes,
+    entrypoints,
+    diff,
+    problems: [
+      ...problemsOf(state, target.spec, args.app, args.pool, environment),
+      ...placementProblems(context, args, after, wanted),
+    ],
+    steps: stepsOf(after, entrypoints),
+  }
+}
+
+async function targetOf(
+  context: OperationsContext,
+  args: PlanArguments,
+  pool: Pool | undefined,
+  call: CallContext,
+): Promise<Target> {
+  const { state, specs } = context
+  const running = pool?.release
+  const named = args.release ?? (args.ref === undefined && args.repository === undefined ? running : undefined)
+  if (named !== undefined) {
+    const release = requireRelease(state, args.app, named)
+    return { name: release.id, spec: release.spec, same: release.id === running }
+  }
+  const app = state.apps.get(args.app)
+  const repository = args.repository ?? app?.repository
+  if (repository === undefined) {
+    throw new BerthError('app.no-source', `plan ${args.app}: no repository is known; give one with --repository URL`)
+  }
+  const source = { app: args.app, repository, vcs: args.vcs ?? app?.vcs ?? 'git', ref: args.ref ?? 'HEAD' }
+  const { commit, spec } = await specs.readSpec(source, call)
+  const current = running === undefined ? undefined : state.releases.find(args.app, running)
+  return { name: commit.slice(0, 12), spec, same: current?.commit === commit }
+}
+
+function wantedCounts(
+  pool: Pool | undefined,
+  spec: AppSpec,
+  overrides: PlanArguments['replicas'],
+): Record<string, number> {
+  const counts = countsForSpec(pool?.replicas ?? {}, spec)
+  for (const name of Object.keys(overrides ?? {})) {
+    if (counts[name] === undefined)
+      throw new BerthError(
+        'entrypoint.not-found',
+        `plan ${spec.app}: no service entrypoint ${name}; there are ${Object.keys(counts).join(', ')}`,
+      )
+  }
+  return Object.fromEntries(Object.entries(counts).map(([name, each]) => [name, overrides?.[name] ?? each.count]))
+}
+
+type EntrypointChange = PlanView['entrypoints'][number]
+
+function entrypointChanges(
+  pool: Pool | undefined,
+  before: AppSpec | undefined,
+  after: AppSpec,
+  wanted: Readonly<Record<string, number>>,
+  same: boolean,
+): EntrypointChange[] {
+  const names = [...new Set([...serviceNames(before), ...serviceNames(after)])].sort()
+  return names.map((name) => {
+    const now = serviceNames(before).includes(name) ? (pool?.replicas[name]?.count ?? 0) : 0
+    const next = wanted[name] ?? 0
+    const kept = Math.min(now, next)
+    const counts = {
+      create: Math.max(0, next - now),
+      destroy: Math.max(0, now - next),
+      replace: same ? 0 : kept,
+      unchanged: same ? kept : 0,
+    }
+    return { name, action: actionOf(counts, now, next), ...counts }
+  })
+}
+
+function actionOf(
+  counts: Omit<EntrypointChange, 'name' | 'action'>,
+  now: number,
+  next: number,
+): EntrypointChange['action'] {
+  if (counts.create + counts.destroy + counts.replace === 0) return 'unchanged'
+  if (now === 0) return 'create'
+  return next === 0 ? 'destroy' : 'update'
+}
+
+/** Places the wanted instances on the books as they would be without this pool; what finds no node is said as the scheduler says it. */
+function placementProblems(
+  context: OperationsContext,
+  args: PlanArguments,
+  spec: AppSpec,
+  wanted: Readonly<Record<string, number>>,
+): string[] {
+  const candidates = candidatesOf(context.state, context.isOnline)
+  release(context, args, candidates)
+  const problems: string[] = []
+  for (const [name, count] of Object.entries(wanted)) {
+    const entrypoint = spec.entrypoints[name]
+    if (entrypoint === undefined) continue
+    const request = requestOf(`${args.app}/${args.pool}/${name}`, entrypoint)
+    for (let placed = 0; placed < count; placed++) {
+      const result = place(request, candidates)
+      if (result.placed) take(request, result.placement, candidates)
+      else {
+        problems.push(`${name}: ${count - placed} of ${count} find no place: ${result.refusal.message}`)
+        break
+      }
+    }
+  }
+  return problems
+}
+
+function release({ state }: OperationsContext, args: PlanArguments, candidates: readonly Candidate[]): void {
+  for (const instance of state.instances.byPool(args.app, args.pool)) {
+    const candidate = candidates.find((each) => each.name === instance.node)
+    if (candidate === undefined) continue
+    candidate.cpuReservedMilli -= instance.reservedCpuMilli ?? 0
+    candidate.memoryReservedBytes -= instance.reservedMemoryBytes ?? 0
+    for (const port of instance.hostPorts ?? []) candidate.usedHostPorts.delete(port)
+  }
+}
+
+function stepsOf(spec: AppSpec, entrypoints: readonly EntrypointChange[]): string[] {
+  const { surge, unavailable, before } = spec.rollout
+  const steps = before.map((job) => `run ${job} to its end`)
+  for (const { name, create, replace, destroy } of entrypoints) {
+    if (replace > 0)
+      steps.push(`replace ${replace} of ${name}, at most ${surge} more and ${unavailable} fewer than wanted at a time`)
+    if (create > 0) steps.push(`create ${create} of ${name}`)
+    if (destroy > 0) steps.push(`drain and remove ${destroy} of ${name}`)
+  }
+  return steps
+}

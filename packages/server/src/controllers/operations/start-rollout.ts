@@ -1,0 +1,122 @@
+import {
+  BerthError,
+  countsForSpec,
+  type Pool,
+  type Release,
+  type Rollout,
+  type RolloutReason,
+  resolveSpec,
+} from '@berth/core'
+import type { RecordTransaction, State } from '../../records/index.ts'
+import { newId } from '../../records/new-id.ts'
+import { checkEnvironment, problemsOf } from './check-release.ts'
+
+export interface RolloutStart {
+  readonly release: Release
+  readonly pool: string
+  readonly reason: RolloutReason
+  readonly createdBy: string
+  /** Takes the place of a rollout under way. */
+  readonly force: boolean
+  readonly defaultPool: string
+  readonly now: number
+}
+
+/** Checks and writes a new rollout into the transaction. Throws, writing nothing, when the release could not run in the pool. */
+export function startRollout(tx: RecordTransaction, state: State, start: RolloutStart): Rollout {
+  const { release } = start
+  const pool = state.pools.find(release.app, start.pool) ?? newPool(release.app, start)
+  if (pool.removing === true || state.apps.get(release.app)?.removing === true) {
+    throw new BerthError(
+      'pool.removing',
+      `${release.app}/${pool.name} is being removed; wait until it is gone, then deploy again`,
+    )
+  }
+  checkEnvironment(release.spec, pool.name, start.defaultPool)
+  const problems = problemsOf(state, release.spec, release.app, pool.name, pool.environment)
+  if (problems.length > 0) {
+    throw new BerthError(
+      'release.not-deployable',
+      `deploy ${release.app} ${release.id} to ${pool.name}: ${problems.join('; ')}`,
+      {
+        details: { problems },
+      },
+    )
+  }
+  supersede(tx, state, pool, start)
+  const rollout = newRollout(pool, start)
+  const spec = resolveSpec(release.spec, pool.environment)
+  const replicas = start.reason === 'restart' ? pool.replicas : countsForSpec(pool.replicas, spec)
+  tx.put(
+    'pools',
+    { ...pool, replicas, rollout: rollout.id, nextGeneration: rollout.toGeneration + 1 },
+    { ifUnchanged: true },
+  )
+  tx.create('rollouts', rollout)
+  tx.event({
+    type: 'rollout.started',
+    subject: { app: pool.app, pool: pool.name, rollout: rollout.id, release: release.id },
+    message: `${pool.app}/${pool.name}: ${start.reason} ${rollout.from === undefined ? '' : `from ${rollout.from} `}to ${rollout.to}`,
+  })
+  return rollout
+}
+
+function newPool(app: string, start: RolloutStart): Pool {
+  const { pool: name, now } = start
+  return {
+    app,
+    name,
+    environment: name,
+    generation: 0,
+    nextGeneration: 1,
+    replicas: {},
+    nextOrdinal: {},
+    createdAt: now,
+  }
+}
+
+function newRollout(pool: Pool, { release, reason, createdBy, now }: RolloutStart): Rollout {
+  return {
+    id: newId('r'),
+    app: pool.app,
+    pool: pool.name,
+    reason,
+    ...(pool.release === undefined ? {} : { from: pool.release }),
+    to: release.id,
+    fromGeneration: pool.generation,
+    toGeneration: pool.nextGeneration,
+    state: 'running',
+    message: `${release.id}: starting`,
+    progress: {},
+    replicasBefore: pool.replicas,
+    jobsDone: [],
+    createdAt: now,
+    updatedAt: now,
+    createdBy,
+  }
+}
+
+/** One rollout holds a pool. With force the new one takes over: all that the old one made counts as old from then on. */
+function supersede(tx: RecordTransaction, state: State, pool: Pool, start: RolloutStart): void {
+  const held = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
+  if (held === undefined) return
+  if (!start.force) {
+    const since = new Date(held.createdAt).toISOString()
+    throw new BerthError(
+      'rollout.in-progress',
+      `${pool.app}/${pool.name} is held by rollout ${held.id} to ${held.to} of ${held.createdBy} since ${since}; wait for it (berth rollout watch ${held.id}), stop it (berth rollout abort ${held.id}) or take over with --force`,
+      { retryable: true, details: { rollout: held.id, holder: held.createdBy, since: held.createdAt } },
+    )
+  }
+  tx.put(
+    'rollouts',
+    {
+      ...held,
+      state: 'aborted',
+      message: `superseded by ${start.createdBy}`,
+      updatedAt: start.now,
+      endedAt: start.now,
+    },
+    { ifUnchanged: true },
+  )
+}
