@@ -17,7 +17,10 @@ export type BuildSpec =
   /** The image chain base → runtime → app with a Dockerfile that Berth generates. */
   | {
       readonly type: 'chain'
-      /** A level's name (`levels/<name>/` in the repository or on the server) or an image reference (`node:26-slim`). */
+      /**
+       * An image reference when it has a `/`, `:` or `.` (`node:26-slim`, `berth/base:local`), `scratch`, or else a level's name
+       * (`berth/levels/<name>/` in the repository, or a level of the server). `build/image-reference.ts` owns the rule.
+       */
       readonly base: string
       /** Level names on top of the base, in order. */
       readonly runtimes: readonly string[]
