@@ -1,0 +1,137 @@
+import type { EntrypointSpec, EntrypointType } from '../model/app-spec.ts'
+import { isName, nameRule, proposeName } from '../model/names.ts'
+import { canonicalBind, type Siblings } from './canonical-bind.ts'
+import { canonicalContainer, canonicalResources } from './canonical-container.ts'
+import { canonicalHealth, canonicalHooks } from './canonical-health.ts'
+import { canonicalMounts } from './canonical-mounts.ts'
+import { canonicalPorts } from './canonical-ports.ts'
+import { closest } from './closest.ts'
+import { specDefaults } from './defaults.ts'
+import { readCommand, readCount, readDuration, readVariables } from './read-values.ts'
+import type { EntrypointDocument } from './spec-document.ts'
+import type { IssueList, SpecPath } from './spec-issue.ts'
+
+export function canonicalEntrypoint(
+  issues: IssueList,
+  name: string,
+  document: EntrypointDocument,
+  siblings: Siblings,
+): EntrypointSpec {
+  const path = ['entrypoints', name]
+  checkEntrypointName(issues, path, name)
+  const type = document.type ?? specDefaults.type
+  refuseForeignKeys(issues, path, document, type)
+  const ports = canonicalPorts(issues, [...path, 'ports'], document.ports)
+  const variables = readVariables(issues, [...path, 'env'], document.env)
+  refuseSecretTwins(issues, path, document, variables)
+  return {
+    type,
+    command: readCommand(issues, [...path, 'command'], document.command),
+    replicas: type === 'job' ? 0 : readCount(issues, [...path, 'replicas'], document.replicas, specDefaults.replicas),
+    resources: canonicalResources(issues, [...path, 'resources'], document.resources),
+    ports,
+    env: variables,
+    ...canonicalMounts(issues, path, document),
+    bind: canonicalBind(issues, [...path, 'bind'], document.bind, siblings),
+    ...canonicalContainer(issues, path, document),
+    health: canonicalHealth(issues, [...path, 'health'], document.health, { name, type, ports }),
+    hooks: canonicalHooks(issues, [...path, 'hooks'], document.hooks),
+    ...canonicalLifecycle(issues, path, document, type),
+  }
+}
+
+function checkEntrypointName(issues: IssueList, path: SpecPath, name: string): void {
+  if (!isName(name)) {
+    const proposal = proposeName(name)
+    const suggestion = proposal === undefined ? {} : { suggestion: `write ${proposal}` }
+    issues.add(path, `${JSON.stringify(name)} cannot name an entrypoint: use ${nameRule}`, {
+      ...suggestion,
+      atKey: true,
+    })
+  } else if (/-[0-9]+$/.test(name)) {
+    const suggestion = `write ${name.replace(/-([0-9]+)$/, '$1')}`
+    issues.add(path, `"${name}" reads like an instance: an entrypoint’s name cannot end in a dash and a number`, {
+      suggestion,
+      atKey: true,
+    })
+  }
+}
+
+/** Keys that mean something for one type only; kept silent they would raise hopes. */
+const foreignKeys: Readonly<Record<EntrypointType, readonly (keyof EntrypointDocument)[]>> = {
+  service: ['timeout'],
+  job: ['replicas', 'drain', 'readyTimeout'],
+}
+
+function refuseForeignKeys(
+  issues: IssueList,
+  path: SpecPath,
+  document: EntrypointDocument,
+  type: EntrypointType,
+): void {
+  const dependsOn = [[...path, 'type']]
+  for (const key of foreignKeys[type]) {
+    if (document[key] === undefined) continue
+    const message = type === 'job' ? `a job has no \`${key}\`` : `only a job has a \`${key}\``
+    issues.add([...path, key], message, { atKey: true, dependsOn, suggestion: 'leave it out' })
+  }
+  if (type === 'job' && document.restart === 'always')
+    issues.add([...path, 'restart'], 'a job runs to its end: it cannot be restarted always', {
+      suggestion: 'write on-failure or never',
+      dependsOn,
+    })
+}
+
+function refuseSecretTwins(
+  issues: IssueList,
+  path: SpecPath,
+  document: EntrypointDocument,
+  variables: Readonly<Record<string, string>>,
+): void {
+  for (const [index, secret] of (document.secrets ?? []).entries()) {
+    if (typeof secret !== 'object' || secret.env === undefined || !Object.hasOwn(variables, secret.env)) continue
+    issues.add([...path, 'secrets', index, 'env'], `the variable ${secret.env} is given under \`env\` as well`)
+  }
+}
+
+type Lifecycle = Pick<EntrypointSpec, 'restart' | 'stop' | 'drainMs' | 'readyTimeoutMs' | 'jobTimeoutMs'>
+
+const dayMs = 86_400_000
+
+function canonicalLifecycle(
+  issues: IssueList,
+  path: SpecPath,
+  document: EntrypointDocument,
+  type: EntrypointType,
+): Lifecycle {
+  const { stopGraceMs, drainMs, readyTimeoutMs, jobTimeoutMs } = specDefaults
+  const day = { max: dayMs }
+  return {
+    restart: document.restart ?? specDefaults.restart[type],
+    stop: {
+      signal: readSignal(issues, [...path, 'stop', 'signal'], document.stop?.signal),
+      graceMs: readDuration(issues, [...path, 'stop', 'grace'], document.stop?.grace, stopGraceMs, day),
+    },
+    drainMs: readDuration(issues, [...path, 'drain'], document.drain, drainMs, day),
+    readyTimeoutMs: readDuration(issues, [...path, 'readyTimeout'], document.readyTimeout, readyTimeoutMs, {
+      min: 1000,
+      max: dayMs,
+    }),
+    jobTimeoutMs: readDuration(issues, [...path, 'timeout'], document.timeout, jobTimeoutMs),
+  }
+}
+
+const signals = 'SIGTERM SIGINT SIGQUIT SIGHUP SIGUSR1 SIGUSR2 SIGWINCH SIGKILL SIGABRT SIGALRM SIGCONT SIGPIPE'.split(
+  ' ',
+)
+
+/** `SIGQUIT`, `QUIT` */
+function readSignal(issues: IssueList, path: SpecPath, written: string | undefined): string {
+  if (written === undefined) return specDefaults.stopSignal
+  const signal = `SIG${written.toUpperCase().replace(/^SIG/, '')}`
+  if (signals.includes(signal) || /^SIGRTM(IN\+|AX-)[0-9]{1,2}$/.test(signal)) return signal
+  const near = closest(signal, signals)
+  const suggestion = near === undefined ? `one of ${signals.join(', ')}` : `did you mean ${near}?`
+  issues.add(path, `there is no signal called ${JSON.stringify(written)}`, { suggestion })
+  return specDefaults.stopSignal
+}

@@ -1,0 +1,61 @@
+import type { EntrypointSpec, RolloutSpec } from '../model/app-spec.ts'
+import { closest } from './closest.ts'
+import { specDefaults } from './defaults.ts'
+import { given, readCount, readDuration } from './read-values.ts'
+import type { RolloutDocument } from './spec-document.ts'
+import type { IssueList, SpecPath } from './spec-issue.ts'
+
+type Entrypoints = Readonly<Record<string, EntrypointSpec>>
+
+const path: SpecPath = ['rollout']
+
+export function canonicalRollout(
+  issues: IssueList,
+  document: RolloutDocument | undefined,
+  entrypoints: Entrypoints,
+): RolloutSpec {
+  const defaults = specDefaults.rollout
+  const surge = readCount(issues, [...path, 'surge'], document?.surge, defaults.surge)
+  const unavailable = readCount(issues, [...path, 'unavailable'], document?.unavailable, defaults.unavailable)
+  if (surge === 0 && unavailable === 0) {
+    issues.add([...path, 'surge'], '`surge` and `unavailable` are both 0, so nothing could ever be replaced', {
+      suggestion: 'let at least one of them be 1',
+      dependsOn: [
+        [...path, 'surge'],
+        [...path, 'unavailable'],
+      ],
+    })
+  }
+  return {
+    surge,
+    unavailable,
+    settleMs: readDuration(issues, [...path, 'settle'], document?.settle, defaults.settleMs, { max: 86_400_000 }),
+    before: canonicalBefore(issues, [...path, 'before'], document?.before, entrypoints),
+  }
+}
+
+function canonicalBefore(
+  issues: IssueList,
+  at: SpecPath,
+  before: RolloutDocument['before'],
+  entrypoints: Entrypoints,
+): readonly string[] {
+  const names = new Set<string>()
+  for (const [index, name] of given(typeof before === 'string' ? [before] : before)) {
+    const place = typeof before === 'string' ? at : [...at, index]
+    const entrypoint = Object.hasOwn(entrypoints, name) ? entrypoints[name] : undefined
+    if (entrypoint === undefined) {
+      const near = closest(name, Object.keys(entrypoints))
+      const suggestion = near === undefined ? {} : { suggestion: `did you mean "${near}"?` }
+      issues.add(place, `this app has no entrypoint "${name}"`, { ...suggestion, dependsOn: [['entrypoints', name]] })
+    } else if (entrypoint.type !== 'job') {
+      issues.add(place, `"${name}" is a service, which never ends: only a job can run before a rollout`, {
+        suggestion: `write \`type: job\` in entrypoints.${name}`,
+        dependsOn: [['entrypoints', name, 'type']],
+      })
+    }
+    if (names.has(name)) issues.add(place, `"${name}" is given twice`)
+    names.add(name)
+  }
+  return [...names]
+}

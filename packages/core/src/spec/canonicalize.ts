@@ -1,0 +1,68 @@
+import type { AppSpec, EntrypointSpec } from '../model/app-spec.ts'
+import { isName, nameRule, proposeName } from '../model/names.ts'
+import { canonicalBuild } from './canonical-build.ts'
+import { canonicalEntrypoint } from './canonical-entrypoint.ts'
+import { canonicalEnvironments } from './canonical-environments.ts'
+import { canonicalRollout } from './canonical-rollout.ts'
+import { canonicalRoutes } from './canonical-routes.ts'
+import { requireKey } from './read-values.ts'
+import type { SpecDocument } from './spec-document.ts'
+import { IssueList, type SpecIssue, type SpecPath } from './spec-issue.ts'
+
+export interface CanonicalizeResult {
+  /** Present exactly when there are no issues. */
+  readonly spec?: AppSpec
+  readonly issues: readonly SpecIssue[]
+}
+
+/**
+ * The canonical form of a document, or everything that is wrong with it. Documents that mean the same give deeply equal specs: units
+ * are resolved, defaults filled in, and everything whose order has no meaning is sorted. Entrypoints keep the file's order, since the
+ * first one with a port is the app's default.
+ *
+ * `broken` are the places whose value was not of the right shape and was left out; what follows from them is not reported again.
+ */
+export function canonicalize(document: SpecDocument, broken: readonly SpecPath[] = []): CanonicalizeResult {
+  const issues = new IssueList()
+  const app = readAppName(issues, document.app)
+  const build = canonicalBuild(issues, document)
+  const entrypoints = readEntrypoints(issues, document, app ?? '')
+  const spec = {
+    app,
+    build,
+    entrypoints,
+    routes: canonicalRoutes(issues, ['routes'], document.routes, entrypoints),
+    rollout: canonicalRollout(issues, document.rollout, entrypoints),
+    environments: canonicalEnvironments(issues, document.environments, entrypoints),
+  }
+  const found = issues.independent(broken)
+  if (found.length > 0 || broken.length > 0 || !isComplete(spec)) return { issues: found }
+  return { spec, issues: [] }
+}
+
+/** A part that could not be read has left an issue; this says so to the type checker. */
+function isComplete(spec: Omit<AppSpec, 'app' | 'build'> & { app: unknown; build: unknown }): spec is AppSpec {
+  return spec.app !== undefined && spec.build !== undefined
+}
+
+function readAppName(issues: IssueList, app: string | undefined): string | undefined {
+  if (!requireKey(issues, [], 'app', app)) return undefined
+  if (isName(app)) return app
+  const proposal = proposeName(app)
+  const suggestion = proposal === undefined ? {} : { suggestion: `write ${proposal}` }
+  issues.add(['app'], `${JSON.stringify(app)} cannot name an app: use ${nameRule}`, suggestion)
+  return undefined
+}
+
+function readEntrypoints(issues: IssueList, document: SpecDocument, app: string): Record<string, EntrypointSpec> {
+  if (!requireKey(issues, [], 'entrypoints', document.entrypoints)) return {}
+  const siblings = { app, entrypoints: document.entrypoints }
+  const entries = Object.entries(document.entrypoints)
+  if (entries.length === 0)
+    issues.add(['entrypoints'], 'the app has no entrypoint: nothing would run', {
+      suggestion: 'add one, such as `web: {command: node server.js, ports: [8080]}`',
+    })
+  return Object.fromEntries(
+    entries.map(([name, entrypoint]) => [name, canonicalEntrypoint(issues, name, entrypoint ?? {}, siblings)]),
+  )
+}

@@ -1,0 +1,35 @@
+import type { BuildLimits, RolloutSpec } from '../model/app-spec.ts'
+
+const mebibyte = 1 << 20
+const gibibyte = 1 << 30
+const secondMs = 1000
+const minuteMs = 60_000
+
+/** What counts where `berth.yaml` says nothing. `docs/guides/berth-yaml.md` repeats this table; a test compares the two. */
+export const specDefaults = {
+  type: 'service',
+  replicas: 1,
+  /** Given by the scheduler, or the node's size where that is smaller; not written into the spec. */
+  cpuMilli: 4000,
+  memoryBytes: 8 * gibibyte,
+  protocol: 'tcp',
+  configMode: 0o444,
+  restart: { service: 'always', job: 'never' },
+  init: false,
+  stopSignal: 'SIGTERM',
+  stopGraceMs: 10 * secondMs,
+  drainMs: 30 * secondMs,
+  readyTimeoutMs: 60 * secondMs,
+  jobTimeoutMs: 0,
+  hookTimeoutMs: 30 * secondMs,
+  probe: { delayMs: 0, intervalMs: secondMs, timeoutMs: secondMs, successes: 1, failures: 3 },
+  logs: { maxBytes: 10 * mebibyte, maxFiles: 3 },
+  route: { path: '/', tls: 'on', stripPath: false, timeoutMs: 60 * secondMs, maxBodyBytes: 100 * mebibyte },
+  rollout: { surge: 1, unavailable: 0, settleMs: 0, before: [] } satisfies RolloutSpec,
+  buildLimits: {
+    cpuMilli: 2000,
+    memoryBytes: 4 * gibibyte,
+    timeoutMs: 30 * minuteMs,
+    network: 'default',
+  } satisfies BuildLimits,
+} as const

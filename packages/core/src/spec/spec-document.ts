@@ -1,0 +1,177 @@
+/**
+ * `berth.yaml` as a user writes it, in plain values. Numbers are whole; anything else that looks like a number (`1.3`, `007`) arrives
+ * as the text that stood in the file. Every part may be absent: a value of the wrong shape is left out (in lists: `undefined` in its
+ * place) after it was reported, so that everything else can still be checked. `docs/guides/berth-yaml.md` explains each key.
+ */
+export interface SpecDocument {
+  readonly app?: string | undefined
+  readonly image?: string | undefined
+  readonly build?: BuildDocument | undefined
+  readonly entrypoints?: Mapping<EntrypointDocument | null> | undefined
+  readonly routes?: readonly (string | RouteDocument | undefined)[] | undefined
+  readonly rollout?: RolloutDocument | undefined
+  readonly environments?: Mapping<EnvironmentDocument | null> | undefined
+}
+
+export type Mapping<T> = Readonly<Record<string, T | undefined>>
+export type Texts = readonly (string | undefined)[]
+/** A quantity: a whole number, or the text of one with a point or a unit. */
+export type Amount = string | number
+
+export interface BuildDocument {
+  readonly base?: string | undefined
+  readonly runtimes?: string | Texts | undefined
+  readonly dependencies?: { readonly files?: Texts | undefined; readonly run?: string | Texts | undefined } | undefined
+  readonly run?: string | Texts | undefined
+  readonly dockerfile?: string | undefined
+  readonly target?: string | undefined
+  readonly args?: Mapping<Scalar> | undefined
+  readonly limits?: BuildLimitsDocument | undefined
+}
+
+export interface BuildLimitsDocument {
+  readonly cpu?: Amount | undefined
+  readonly memory?: Amount | undefined
+  readonly timeout?: Amount | undefined
+  readonly network?: string | undefined
+  readonly proxy?: string | undefined
+}
+
+export type Scalar = string | number | boolean
+
+export interface EntrypointDocument {
+  readonly type?: 'service' | 'job' | undefined
+  readonly command?: string | Texts | undefined
+  readonly replicas?: number | undefined
+  readonly resources?: ResourcesDocument | undefined
+  readonly ports?: readonly (PortDocument | undefined)[] | Mapping<PortDocument> | undefined
+  readonly env?: Mapping<Scalar> | undefined
+  readonly secrets?: readonly (string | SecretDocument | undefined)[] | undefined
+  readonly config?: Mapping<string | ConfigDocument> | undefined
+  readonly bind?: readonly (string | BindDocument | undefined)[] | undefined
+  readonly volumes?: readonly (string | VolumeDocument | undefined)[] | undefined
+  readonly sysctls?: Mapping<string | number> | undefined
+  readonly ulimits?: Mapping<number | UlimitDocument> | undefined
+  readonly user?: string | number | undefined
+  readonly workingDirectory?: string | undefined
+  readonly capabilities?: Texts | undefined
+  readonly init?: boolean | undefined
+  readonly health?: HealthDocument | undefined
+  readonly hooks?: HooksDocument | undefined
+  readonly restart?: 'always' | 'on-failure' | 'never' | undefined
+  readonly stop?: { readonly signal?: string | undefined; readonly grace?: Amount | undefined } | undefined
+  readonly drain?: Amount | undefined
+  readonly readyTimeout?: Amount | undefined
+  readonly labels?: Mapping<Scalar> | undefined
+  readonly logs?: { readonly maxSize?: Amount | undefined; readonly maxFiles?: number | undefined } | undefined
+  readonly timeout?: Amount | undefined
+}
+
+export interface ResourcesDocument {
+  readonly cpu?: Amount | undefined
+  readonly memory?: Amount | undefined
+  readonly disk?: Amount | undefined
+}
+
+/** `8080`, `53/udp`, or in full. */
+export type PortDocument = number | string | PortObject
+
+export interface PortObject {
+  readonly name?: string | undefined
+  readonly port?: number | undefined
+  readonly protocol?: 'tcp' | 'udp' | undefined
+  readonly hostPort?: number | undefined
+}
+
+export interface SecretDocument {
+  readonly name?: string | undefined
+  readonly file?: string | undefined
+  readonly env?: string | undefined
+}
+
+export interface ConfigDocument {
+  readonly content?: string | undefined
+  readonly mode?: string | number | undefined
+}
+
+export interface BindDocument {
+  readonly to?: string | undefined
+  readonly as?: string | undefined
+}
+
+/** Exactly one of `name`, `host` and `tmpfs` is given. */
+export interface VolumeDocument {
+  readonly path?: string | undefined
+  readonly name?: string | undefined
+  readonly host?: string | undefined
+  readonly tmpfs?: Amount | undefined
+  readonly readOnly?: boolean | undefined
+}
+
+export interface UlimitDocument {
+  readonly soft?: number | undefined
+  readonly hard?: number | undefined
+}
+
+export interface HealthDocument {
+  readonly readiness?: 'none' | ProbeDocument | undefined
+  readonly liveness?: ProbeDocument | undefined
+}
+
+/** Exactly one of `http`, `tcp` and `exec` is given. */
+export interface ProbeDocument {
+  readonly http?: string | HttpCheckDocument | undefined
+  readonly tcp?: string | number | undefined
+  readonly exec?: string | Texts | undefined
+  readonly delay?: Amount | undefined
+  readonly interval?: Amount | undefined
+  readonly timeout?: Amount | undefined
+  readonly successes?: number | undefined
+  readonly failures?: number | undefined
+}
+
+export interface HttpCheckDocument {
+  readonly path?: string | undefined
+  readonly port?: string | number | undefined
+  readonly host?: string | undefined
+}
+
+export interface HooksDocument {
+  readonly afterStart?: string | Texts | HookDocument | undefined
+  readonly beforeStop?: string | Texts | HookDocument | undefined
+}
+
+export interface HookDocument {
+  readonly command?: string | Texts | undefined
+  readonly timeout?: Amount | undefined
+}
+
+export interface RouteDocument {
+  readonly host?: string | undefined
+  readonly path?: string | undefined
+  readonly entrypoint?: string | undefined
+  readonly port?: string | number | undefined
+  readonly tls?: 'off' | 'on' | 'redirect' | undefined
+  readonly stripPath?: boolean | undefined
+  readonly timeout?: Amount | undefined
+  readonly maxBody?: Amount | undefined
+}
+
+export interface RolloutDocument {
+  readonly surge?: number | undefined
+  readonly unavailable?: number | undefined
+  readonly settle?: Amount | undefined
+  readonly before?: string | Texts | undefined
+}
+
+export interface EnvironmentDocument {
+  readonly env?: Mapping<Scalar> | undefined
+  readonly entrypoints?: Mapping<EntrypointOverrideDocument | null> | undefined
+  readonly routes?: readonly (string | RouteDocument | undefined)[] | undefined
+}
+
+export interface EntrypointOverrideDocument {
+  readonly replicas?: number | undefined
+  readonly resources?: ResourcesDocument | undefined
+  readonly env?: Mapping<Scalar> | undefined
+}

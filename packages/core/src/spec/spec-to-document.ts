@@ -1,0 +1,193 @@
+import type {
+  AppSpec,
+  BuildSpec,
+  EntrypointOverride,
+  EntrypointSpec,
+  EnvironmentSpec,
+  PortSpec,
+  ProbeSpec,
+  ResourceSpec,
+  RouteSpec,
+  VolumeSpec,
+} from '../model/app-spec.ts'
+import { formatBytes, formatCpu, formatDuration } from './quantities.ts'
+import type {
+  BuildDocument,
+  EntrypointDocument,
+  EntrypointOverrideDocument,
+  EnvironmentDocument,
+  HealthDocument,
+  PortObject,
+  ProbeDocument,
+  ResourcesDocument,
+  RouteDocument,
+  SpecDocument,
+  VolumeDocument,
+} from './spec-document.ts'
+
+/**
+ * A spec as a user would write it, with every default said. `canonicalize` gives the same spec back, and `diffSpecs` compares in these
+ * terms, so that people read `resources.cpu: 1.3 → 2` rather than thousandths.
+ */
+export function specToDocument(spec: AppSpec): SpecDocument {
+  return {
+    app: spec.app,
+    ...buildToDocument(spec.build),
+    entrypoints: mapValues(spec.entrypoints, entrypointToDocument),
+    routes: spec.routes.map(routeToDocument),
+    rollout: {
+      surge: spec.rollout.surge,
+      unavailable: spec.rollout.unavailable,
+      settle: formatDuration(spec.rollout.settleMs),
+      before: spec.rollout.before,
+    },
+    environments: mapValues(spec.environments, environmentToDocument),
+  }
+}
+
+const mapValues = <A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]))
+
+function buildToDocument(build: BuildSpec): { image: string } | { build: BuildDocument } {
+  if (build.type === 'image') return { image: build.image }
+  const { cpuMilli, memoryBytes, timeoutMs, network, proxy } = build.limits
+  const limits = {
+    cpu: formatCpu(cpuMilli),
+    memory: formatBytes(memoryBytes),
+    timeout: formatDuration(timeoutMs),
+    network,
+    ...(proxy === undefined ? {} : { proxy }),
+  }
+  if (build.type === 'dockerfile') {
+    const target = build.target === undefined ? {} : { target: build.target }
+    return { build: { dockerfile: build.dockerfile, ...target, args: build.args, limits } }
+  }
+  const { base, runtimes, run, dependencyFiles, dependencyRun, args } = build
+  const dependencies = { files: dependencyFiles, run: dependencyRun }
+  return { build: { base, runtimes, dependencies, run, args, limits } }
+}
+
+function entrypointToDocument(spec: EntrypointSpec): EntrypointDocument {
+  const shared = {
+    type: spec.type,
+    command: spec.command,
+    resources: resourcesToDocument(spec.resources),
+    ports: Object.fromEntries(spec.ports.map((port) => [port.name, portToDocument(port)])),
+    env: spec.env,
+    secrets: spec.secrets,
+    config: mapValues(Object.fromEntries(spec.config.map((file) => [file.path, file])), ({ content, mode }) => ({
+      content,
+      mode: mode.toString(8).padStart(4, '0'),
+    })),
+    bind: spec.bind.map(({ app, entrypoint, as }) => ({ to: `${app}/${entrypoint}`, as })),
+    volumes: spec.volumes.map(volumeToDocument),
+    sysctls: spec.sysctls,
+    ulimits: Object.fromEntries(spec.ulimits.map(({ name, soft, hard }) => [name, { soft, hard }])),
+    ...(spec.user === undefined ? {} : { user: spec.user }),
+    ...(spec.workingDirectory === undefined ? {} : { workingDirectory: spec.workingDirectory }),
+    capabilities: spec.capabilities,
+    init: spec.init,
+    hooks: mapValues(
+      spec.hooks as Readonly<Record<string, { command: readonly string[]; timeoutMs: number }>>,
+      (hook) => ({
+        command: hook.command,
+        timeout: formatDuration(hook.timeoutMs),
+      }),
+    ),
+    restart: spec.restart,
+    stop: { signal: spec.stop.signal, grace: formatDuration(spec.stop.graceMs) },
+    labels: spec.labels,
+    logs: { maxSize: formatBytes(spec.logs.maxBytes), maxFiles: spec.logs.maxFiles },
+  }
+  if (spec.type === 'job') return { ...shared, timeout: formatDuration(spec.jobTimeoutMs) }
+  return {
+    ...shared,
+    replicas: spec.replicas,
+    health: healthToDocument(spec.health),
+    drain: formatDuration(spec.drainMs),
+    readyTimeout: formatDuration(spec.readyTimeoutMs),
+  }
+}
+
+function resourcesToDocument({ cpuMilli, memoryBytes, diskBytes }: ResourceSpec): ResourcesDocument {
+  return {
+    ...(cpuMilli === undefined ? {} : { cpu: formatCpu(cpuMilli) }),
+    ...(memoryBytes === undefined ? {} : { memory: formatBytes(memoryBytes) }),
+    ...(diskBytes === undefined ? {} : { disk: formatBytes(diskBytes) }),
+  }
+}
+
+const portToDocument = ({ port, protocol, hostPort }: PortSpec): PortObject => ({
+  port,
+  protocol,
+  ...(hostPort === undefined ? {} : { hostPort }),
+})
+
+function volumeToDocument(volume: VolumeSpec): VolumeDocument {
+  switch (volume.type) {
+    case 'named':
+      return { name: volume.name, path: volume.path, readOnly: volume.readOnly }
+    case 'host':
+      return { host: volume.source, path: volume.path, readOnly: volume.readOnly }
+    case 'tmpfs':
+      return { tmpfs: formatBytes(volume.sizeBytes), path: volume.path }
+  }
+}
+
+function healthToDocument({ readiness, liveness }: EntrypointSpec['health']): HealthDocument {
+  return {
+    readiness: readiness === undefined ? 'none' : probeToDocument(readiness),
+    ...(liveness === undefined ? {} : { liveness: probeToDocument(liveness) }),
+  }
+}
+
+function probeToDocument({ check, ...timing }: ProbeSpec): ProbeDocument {
+  return {
+    ...checkToDocument(check),
+    delay: formatDuration(timing.delayMs),
+    interval: formatDuration(timing.intervalMs),
+    timeout: formatDuration(timing.timeoutMs),
+    successes: timing.successes,
+    failures: timing.failures,
+  }
+}
+
+function checkToDocument(check: ProbeSpec['check']): ProbeDocument {
+  switch (check.type) {
+    case 'http': {
+      const host = check.host === undefined ? {} : { host: check.host }
+      return { http: { path: check.path, port: check.port, ...host } }
+    }
+    case 'tcp':
+      return { tcp: check.port }
+    case 'exec':
+      return { exec: check.command }
+  }
+}
+
+const routeToDocument = (route: RouteSpec): RouteDocument => ({
+  host: route.host,
+  path: route.path,
+  entrypoint: route.entrypoint,
+  port: route.port,
+  tls: route.tls,
+  stripPath: route.stripPath,
+  timeout: formatDuration(route.timeoutMs),
+  maxBody: route.maxBodyBytes === 0 ? 0 : formatBytes(route.maxBodyBytes),
+})
+
+function environmentToDocument({ env, entrypoints, routes }: EnvironmentSpec): EnvironmentDocument {
+  return {
+    env,
+    entrypoints: mapValues(entrypoints, overrideToDocument),
+    ...(routes === undefined ? {} : { routes: routes.map(routeToDocument) }),
+  }
+}
+
+function overrideToDocument({ replicas, resources, env }: EntrypointOverride): EntrypointOverrideDocument {
+  return {
+    ...(replicas === undefined ? {} : { replicas }),
+    ...(resources === undefined ? {} : { resources: resourcesToDocument(resources) }),
+    ...(env === undefined ? {} : { env }),
+  }
+}
