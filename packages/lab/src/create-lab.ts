@@ -169,6 +169,7 @@ class NamespaceLab implements Lab {
       name,
       address: hostAddress(this.#names, ordinal),
       dockerdPath: options.dockerdPath ?? null,
+      usrLayer: options.usrLayer ?? null,
       init: null,
     }
     const host = new Host(this.#settingOf(name, network), record)

@@ -1,15 +1,16 @@
 #!/bin/sh
-# Usage: host-init.sh HOST_DIR LAB_DIR NAME ADDRESS ROUTER [MOUNT_POINT TYPE OPTIONS]...
+# Usage: host-init.sh HOST_DIR LAB_DIR NAME ADDRESS ROUTER USR_LAYER [MOUNT_POINT TYPE OPTIONS]...
 # First process of a host. It is started in new namespaces (process, mount, network, hostname, cgroup) whose mounts propagate nowhere, gives
 # the host its own /proc, /sys, /etc, /var and /run, and then stays to reap orphans: it is process 1, and its death is the host's.
-# The triples after the fixed arguments are the cgroup hierarchies to mount.
+# USR_LAYER may be empty. The triples after the fixed arguments are the cgroup hierarchies to mount.
 set -eu
 host_dir=$1
 lab_dir=$2
 name=$3
 address=$4
 router=$5
-shift 5
+usr_layer=$6
+shift 6
 
 # What other programs of the machine mounted for themselves: a copy held here would keep their namespaces and layers alive.
 drop_foreign_mounts() {
@@ -32,6 +33,13 @@ mount_kernel_views() {
     mount -t "$2" -o "$3" cgroup "$1"
     shift 3
   done
+}
+
+# Other versions of programs and libraries than the machine's.
+mount_usr() {
+  if [ -n "$usr_layer" ]; then
+    mount -t overlay -o "lowerdir=$usr_layer:/usr" overlay /usr
+  fi
 }
 
 # /etc keeps what is written to it over a reboot, as a disk would.
@@ -76,6 +84,7 @@ cd /
 hostname "$name"
 drop_foreign_mounts
 mount_kernel_views "$@"
+mount_usr
 mount_etc
 mount_var
 mount_run

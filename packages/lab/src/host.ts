@@ -38,6 +38,7 @@ export class Host implements LabHost {
   readonly #setting: HostSetting
   readonly #cgroup: CgroupTree
   readonly #dockerd: Dockerd
+  readonly #usrLayer: string | null
   #init: ProcessIdentity | null
 
   constructor(setting: HostSetting, record: HostRecord) {
@@ -48,6 +49,7 @@ export class Host implements LabHost {
     this.dockerHost = `unix://${this.dir}/run/docker.sock`
     this.#cgroup = new CgroupTree(`${setting.names.cgroup}/${record.name}`)
     this.#dockerd = new Dockerd(this, record.dockerdPath)
+    this.#usrLayer = record.usrLayer
     this.#init = record.init
     checkSocketPath(`${this.dir}/run/docker.sock`)
   }
@@ -85,7 +87,17 @@ export class Host implements LabHost {
     const parent = await startFirstProcess({
       cgroup: this.#cgroup,
       unshare: NEW_NAMESPACES,
-      argv: ['/bin/sh', INIT_SCRIPT, this.dir, labDir, this.name, this.address, names.routerAddress, ...mounts],
+      argv: [
+        '/bin/sh',
+        INIT_SCRIPT,
+        this.dir,
+        labDir,
+        this.name,
+        this.address,
+        names.routerAddress,
+        this.#usrLayer ?? '',
+        ...mounts,
+      ],
       logFile: join(this.dir, 'log', 'boot.log'),
       isReady: () => existsSync(ready),
       what: `host ${this.name} of lab ${names.index}`,

@@ -22,6 +22,8 @@ export interface HostOptions {
   /** At most 12 of a-z, 0-9 and `-`. Default: h1, h2, ... */
   readonly name?: string
   readonly dockerdPath?: string
+  /** A directory laid over the host's /usr: other versions of programs and libraries than the machine's, as `trixieDocker` gives. */
+  readonly usrLayer?: string
   /** Merged over the lab's own /etc/docker/daemon.json (live-restore, cgroupfs). */
   readonly daemonConfig?: Readonly<Record<string, unknown>>
   /** False: no dockerd is started until `startDockerd()`. Default: true. */
@@ -52,8 +54,7 @@ export interface Lab extends AsyncDisposable {
 }
 
 /**
- * One simulated machine: its own network, mount, process, hostname and cgroup namespaces, its own /etc, /var, /run, /proc and /sys, and
- * a dockerd at Docker's standard places. What the machine writes to /etc and to /var/lib/{docker,containerd,berth} and /var/log lasts over a reboot; the
+ * One simulated machine: its own network, mount, process, hostname and cgroup namespaces, its own /etc, /var, /run, /proc and /sys, and a dockerd at Docker's standard places. What the machine writes to /etc and to /var/lib/{docker,containerd,berth} and /var/log lasts over a reboot; the
  * rest of /var and /run do not. Everything else (/usr, /tmp, the repository) is the real machine's.
  */
 export interface LabHost {

@@ -25,6 +25,7 @@ export interface HostRecord {
   readonly name: string
   readonly address: string
   readonly dockerdPath: string | null
+  readonly usrLayer: string | null
   readonly init: ProcessIdentity | null
 }
 
