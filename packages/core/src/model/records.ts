@@ -13,6 +13,8 @@ export interface App {
   readonly createdBy: string
   /** Number of the next release; releases are `v1`, `v2`, … */
   readonly nextRelease: number
+  /** Its pools are being removed; with the last of them the app goes, with releases, builds and secrets. */
+  readonly removing?: boolean
 }
 
 export interface Release {
@@ -46,6 +48,9 @@ export interface Build {
   readonly release?: string
   /** Pool to deploy to on success. */
   readonly deployTo?: string
+  /** Deploy over a rollout under way, and although nothing has changed. */
+  readonly force?: boolean
+  readonly noReuse?: boolean
   readonly rollout?: string
   readonly error?: { readonly code: string; readonly message: string; readonly logTail?: readonly string[] }
   readonly createdAt: number

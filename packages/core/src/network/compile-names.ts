@@ -1,10 +1,11 @@
-import type { AppSpec, NameEntry, NameTable } from '../model/index.ts'
+import type { AppSpec, NamedApp, NameEntry, NameTable } from '../model/index.ts'
 import type { PooledInstance } from './compile-routes.ts'
 
-/** Names of the instances that serve: ready ones that should run, in the order of their ids. */
+/** Names of the instances that serve (ready ones that should run, in the order of their ids), and of all that exists. */
 export function compileNames(
   instances: Iterable<PooledInstance>,
   specOf: (app: string, release: string) => AppSpec | undefined,
+  apps: readonly NamedApp[],
   version: number,
 ): NameTable {
   const entries: NameEntry[] = []
@@ -23,8 +24,8 @@ export function compileNames(
     })
   }
   entries.sort((a, b) => (a.instance < b.instance ? -1 : 1))
-  return { version, entries }
+  return { version, entries, apps }
 }
 
 export const sameNames = (a: NameTable, b: NameTable): boolean =>
-  JSON.stringify(a.entries) === JSON.stringify(b.entries)
+  JSON.stringify([a.entries, a.apps]) === JSON.stringify([b.entries, b.apps])

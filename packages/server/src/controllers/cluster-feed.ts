@@ -2,12 +2,14 @@ import {
   type Assignment,
   compileNames,
   type Instance,
+  type NamedApp,
   type NameTable,
   type NetworkConfig,
   type PooledInstance,
   type RouteTable,
   resolveAssignment,
   sameNames,
+  serviceNames,
 } from '@berth/core'
 import type { FeedLine, NodeFeed, SnapshotLine } from '../agents/node-feed.ts'
 import type { State, StateChange } from '../records/index.ts'
@@ -78,7 +80,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
 
   #onChange(change: StateChange): void {
     if (change.kind === 'instances') this.#onInstance(change.before, change.after, change.revision)
-    else if (change.kind === 'statuses') this.#scheduleNames()
+    else if (change.kind === 'statuses' || change.kind === 'pools') this.#scheduleNames()
     else if (change.kind === 'nodes') this.#onNodes(change.id, change.revision)
   }
 
@@ -118,7 +120,8 @@ export class ClusterFeed implements NodeFeed, Disposable {
 
   #compileNames(): NameTable {
     const { state } = this.#options
-    return compileNames(pooled(state), (app, release) => state.releases.find(app, release)?.spec, state.revision)
+    const specOf = (app: string, release: string) => state.releases.find(app, release)?.spec
+    return compileNames(pooled(state), specOf, namedApps(state), state.revision)
   }
 
   #assignment(instance: Instance): Assignment | undefined {
@@ -160,4 +163,14 @@ function* pooled(state: State): Generator<PooledInstance> {
     const status = state.statuses.get(instance.id)
     yield status === undefined ? { instance } : { instance, status }
   }
+}
+
+function namedApps(state: State): NamedApp[] {
+  return [...state.apps.values()].map((app) => {
+    const pools = state.pools.byApp(app.name)
+    const releases = new Set(pools.flatMap((pool) => pool.release ?? []))
+    const specs = [...releases].flatMap((id) => state.releases.find(app.name, id)?.spec ?? [])
+    const entrypoints = [...new Set(specs.flatMap((spec) => serviceNames(spec)))]
+    return { app: app.name, pools: pools.map((pool) => pool.name), entrypoints }
+  })
 }

@@ -50,7 +50,7 @@ export async function planDeploy(
     to: target.name,
     changes,
     entrypoints,
-    diff,
+    diff: [...diff],
     problems: [
       ...problemsOf(state, target.spec, args.app, args.pool, environment),
       ...placementProblems(context, args, after, wanted),
