@@ -1,0 +1,188 @@
+import { isIP } from 'node:net'
+import {
+  type AddressBlock,
+  BerthError,
+  blockForNode,
+  formatBlock,
+  isName,
+  type Node,
+  nameRule,
+  nodeBlockCount,
+  parseBlock,
+  proposeName,
+} from '@berth/core'
+import type { CallContext } from '../controllers/operations.ts'
+import { checkLabels } from '../nodes/labels.ts'
+import type { JoinToken, Records, RecordTransaction, State } from '../records/index.ts'
+import type { Authority } from './authority.ts'
+import { fingerprintOf } from './certificate-checks.ts'
+import { createJoinSecret, formatJoinToken, hashJoinSecret, parseJoinToken } from './join-token.ts'
+
+export interface JoinRequest {
+  readonly token: string
+  readonly name: string
+  /** Where other nodes reach it. */
+  readonly address: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly certificateRequestPem: string
+}
+
+export interface Enrolled {
+  readonly node: Node
+  readonly certificatePem: string
+}
+
+export interface EnrolmentOptions {
+  readonly records: Records
+  readonly authority: Authority
+  /** The cluster's addresses, `10.77.0.0/16`. */
+  readonly addressPool: string
+  readonly now?: () => number
+}
+
+/** Compared and written by every enrolment, so that two of them never take the same block. No node can have this name. */
+const blocksFence = '_blocks'
+
+/** Lets nodes in: one-time tokens for certificates, and the node's block of addresses, in one transaction. */
+export class Enrolment {
+  readonly #records: Records
+  readonly #state: State
+  readonly #authority: Authority
+  readonly #pool: AddressBlock
+  readonly #now: () => number
+
+  constructor(options: EnrolmentOptions) {
+    this.#records = options.records
+    this.#state = options.records.state
+    this.#authority = options.authority
+    this.#pool = parseBlock(options.addressPool)
+    this.#now = options.now ?? Date.now
+  }
+
+  async createToken(
+    ttlMs: number,
+    context: CallContext,
+  ): Promise<{ readonly token: string; readonly expiresAt: number }> {
+    const secret = createJoinSecret()
+    const createdAt = this.#now()
+    const expiresAt = createdAt + ttlMs
+    await this.#records.commit(
+      context.actor,
+      (tx) => {
+        this.#forgetExpired(tx)
+        tx.create('joinTokens', { hash: hashJoinSecret(secret), createdAt, createdBy: context.actor, expiresAt })
+        tx.event({
+          type: 'node.token-created',
+          subject: {},
+          message: `join token until ${new Date(expiresAt).toISOString()}`,
+        })
+      },
+      context,
+    )
+    return { token: formatJoinToken({ secret, fingerprint: this.#authority.fingerprint }), expiresAt }
+  }
+
+  /**
+   * Throws `join.invalid-token`, `join.wrong-cluster`, `join.token-expired`, `join.token-used`, `join.invalid-request`,
+   * `node.exists`, `name.invalid`, `network.pool-exhausted`; the token is used up only when the node is in.
+   */
+  async join(request: JoinRequest, options: { readonly signal?: AbortSignal } = {}): Promise<Enrolled> {
+    const hash = this.#hashOf(request.token)
+    this.#usableToken(hash)
+    checkRequest(request)
+    this.#requireNew(request.name)
+    const certificatePem = await this.#authority.signNode(request.certificateRequestPem, request.name)
+    const fingerprint = fingerprintOf(certificatePem)
+    const { value: node } = await this.#records.commit(
+      `node:${request.name}`,
+      (tx) => this.#admit(tx, hash, request, fingerprint),
+      options,
+    )
+    return { node, certificatePem }
+  }
+
+  #admit(tx: RecordTransaction, hash: string, request: JoinRequest, certificateFingerprint: string): Node {
+    const token = this.#usableToken(hash)
+    this.#requireNew(request.name)
+    const joinedAt = this.#now()
+    const { name, labels, address } = request
+    const block = this.#freeBlock()
+    const node: Node = { name, labels, block, address, schedulable: true, certificateFingerprint, joinedAt }
+    tx.put('joinTokens', { ...token, usedBy: name }, { ifUnchanged: true })
+    tx.put('fences', { node: blocksFence, updatedAt: joinedAt }, { ifUnchanged: true })
+    tx.create('nodes', node)
+    tx.event({ type: 'node.joined', subject: { node: name }, message: `${name} joined from ${address} with ${block}` })
+    return node
+  }
+
+  #hashOf(text: string): string {
+    const { secret, fingerprint } = parseJoinToken(text)
+    if (fingerprint === this.#authority.fingerprint) return hashJoinSecret(secret)
+    throw new BerthError(
+      'join.wrong-cluster',
+      'the join token belongs to another cluster, or this cluster has a new authority; make one here with: berth node token',
+    )
+  }
+
+  #usableToken(hash: string): JoinToken {
+    const token = this.#state.joinTokens.get(hash)
+    if (token === undefined) {
+      throw new BerthError('join.invalid-token', 'the join token is not known; make a new one with: berth node token')
+    }
+    if (token.usedBy !== undefined) {
+      throw new BerthError(
+        'join.token-used',
+        `the join token was used by node ${token.usedBy} already; each node needs its own: berth node token`,
+        { details: { usedBy: token.usedBy } },
+      )
+    }
+    if (this.#now() < token.expiresAt) return token
+    throw new BerthError(
+      'join.token-expired',
+      `the join token expired on ${new Date(token.expiresAt).toISOString()}; make a new one with: berth node token`,
+    )
+  }
+
+  #requireNew(name: string): void {
+    if (!this.#state.nodes.has(name)) return
+    throw new BerthError(
+      'node.exists',
+      `there is a node ${name} already; join with another --name, or, if it is the same machine set up anew, first: berth node rm ${name}`,
+      { details: { node: name } },
+    )
+  }
+
+  #freeBlock(): string {
+    const taken = new Set([...this.#state.nodes.values()].map((node) => node.block))
+    const count = nodeBlockCount(this.#pool)
+    for (let index = 0; index < count; index += 1) {
+      const block = formatBlock(blockForNode(this.#pool, index))
+      if (!taken.has(block)) return block
+    }
+    return formatBlock(blockForNode(this.#pool, count))
+  }
+
+  /** Used and unused ones alike: after its time a token is just not known. Leaves room in the transaction. */
+  #forgetExpired(tx: RecordTransaction): void {
+    const expired = this.#state.joinTokens.all().filter((token) => token.expiresAt + tokenMemoryMs < this.#now())
+    for (const token of expired.slice(0, 50)) tx.delete('joinTokens', token.hash)
+  }
+}
+
+/** How long a replay is still called by its name. */
+const tokenMemoryMs = 7 * 86_400_000
+
+function checkRequest({ name, address, labels }: JoinRequest): void {
+  if (!isName(name)) {
+    const proposal = proposeName(name)
+    const hint = proposal === undefined ? '' : `; join with --name ${proposal}`
+    throw new BerthError('name.invalid', `${JSON.stringify(name)} cannot name a node: use ${nameRule}${hint}`)
+  }
+  if (isIP(address) === 0) {
+    throw new BerthError(
+      'node.invalid-address',
+      `${JSON.stringify(address)} is no IP address at which other nodes reach ${name}`,
+    )
+  }
+  checkLabels(labels)
+}
