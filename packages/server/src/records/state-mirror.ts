@@ -1,7 +1,7 @@
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
+import type { StoreFollower } from '../store/follow-store.ts'
 import type { Change, KeyValue, ListResult, WatchBatch } from '../store/store.ts'
-import type { StoreFollower } from './follow-store.ts'
 import { decodeRecord } from './record-codec.ts'
 import { parseKey, recordKindNames } from './record-kinds.ts'
 import type { RecordTable } from './record-table.ts'

@@ -39,6 +39,8 @@ describe('a full disk', () => {
       expect(failure).toMatchObject({ code: 'store.full', retryable: true })
       expect(String(failure)).toMatch(new RegExp(`no space left on ${mountPoint} \\(\\d+ KiB free\\)`))
       expect(await missing(store, acknowledged)).toEqual([])
+      const { items, revision } = await store.list('/')
+      expect(revision).toBe(Math.max(...items.map(({ modRevision }) => modRevision)))
 
       await rm(filler)
       await put(store, '/big', 'x'.repeat(100_000))

@@ -147,14 +147,26 @@ describe('compaction', () => {
             (round + index) % 3 ? put(store, `/k/${index}`) : remove(store, `/k/${index}`),
           ),
         )
+      await remove(store, '/k/0')
       await store.compact(await revisionOf(store))
       await store.compact(await revisionOf(store))
       await put(store, '/last')
       await store.compact(await revisionOf(store))
     }
-    // 40 keys of which the last round deleted 13 or 14, and the last one.
+    // Of 40 keys, 13 were deleted in the last round and one after it.
     expect(rowsOf(path, 'changes')).toBe(rowsOf(path, 'keys'))
-    expect(rowsOf(path, 'keys')).toBe(27 + 1)
+    expect(rowsOf(path, 'keys')).toBe(26 + 1)
+  })
+
+  it('keeps what its own revision changed, even a deletion', async () => {
+    await using test = await openTemporary()
+    const { store } = test
+    await put(store, '/k')
+    const { revision } = await remove(store, '/k')
+    await put(store, '/other')
+    await store.compact(revision)
+    const changes = [{ type: 'delete', key: '/k', modRevision: revision }]
+    expect(await changesBetween(store, '/k', revision, revision)).toEqual([{ revision, changes }])
   })
 
   it('that was interrupted is finished after the next start', async () => {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
-import type { ListResult, Store, WatchBatch } from '../store/store.ts'
-import { isStoreError } from '../store/store-error.ts'
+import type { ListResult, Store, WatchBatch } from './store.ts'
+import { isStoreError } from './store-error.ts'
 
 /** Who is told: `replace` takes a whole listing (at first, and when changes were missed), `apply` one revision's changes. */
 export interface StoreFollower {
