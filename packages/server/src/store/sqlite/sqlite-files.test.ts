@@ -1,14 +1,18 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, open, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { expectFailure, failureOf, put } from '../contract/store-under-test.ts'
 import type { Store } from '../store.ts'
+import type { StoreError } from '../store-error.ts'
 import { makeTemporaryDirectory, silent } from './open-temporary.testing.ts'
 import { openSqliteStore } from './sqlite-store.ts'
+
+const run = promisify(execFile)
 
 const openAt = (path: string): Promise<Store> => openSqliteStore({ path, log: silent, lockWaitMs: 0 })
 
@@ -50,6 +54,22 @@ describe('the files of the store', () => {
   })
 })
 
+describe('a file that is damaged while it is open', () => {
+  it('fails the store at the first sign, for good', async () => {
+    await using directory = await makeTemporaryDirectory()
+    const path = join(directory.path, 'store.db')
+    await fill(path, 30_000)
+    const failures: StoreError[] = []
+    await using store = await openSqliteStore({ path, log: silent, onFailure: (error) => failures.push(error) })
+    const pages = (await stat(path)).size / 4_096
+    await run('dd', ['if=/dev/urandom', `of=${path}`, 'bs=4096', 'seek=100', `count=${pages - 100}`, 'conv=notrunc'])
+    await expectFailure(() => store.list('/k/'), 'store.corrupt')
+    await expectFailure(() => put(store, '/new'), 'store.corrupt')
+    await expectFailure(() => store.get('/k/1'), 'store.corrupt')
+    expect(failures.map(({ code }) => code)).toEqual(['store.corrupt'])
+  })
+})
+
 describe('an unusable file', () => {
   it.each<[string, string, (path: string) => Promise<unknown>]>([
     [
@@ -77,9 +97,9 @@ describe('an unusable file', () => {
   })
 })
 
-async function fill(path: string): Promise<void> {
+async function fill(path: string, count = 500): Promise<void> {
   await using store = await openAt(path)
-  await Promise.all(Array.from({ length: 500 }, (_, index) => put(store, `/k/${index}`, 'x'.repeat(500))))
+  await Promise.all(Array.from({ length: count }, (_, index) => put(store, `/k/${index}`, 'x'.repeat(500))))
 }
 
 async function overwrite(path: string, position: number, length: number): Promise<void> {
