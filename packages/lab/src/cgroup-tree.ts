@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { identify, isAlive, type ProcessIdentity, sendSignal } from './process-table.ts'
 import { waitFor } from './wait-for.ts'
 
 /** One mounted cgroup hierarchy of the machine. */
@@ -75,25 +76,32 @@ export class CgroupTree {
     return [...found]
   }
 
+  /**
+   * SIGKILLs every process of the tree, and those they start meanwhile, and waits until they are gone. A dying process leaves its cgroup some
+   * time before it ends (the first process of a namespace waits for all others), so an empty tree alone is not the end.
+   */
   async killAll(signal?: AbortSignal): Promise<void> {
-    await waitFor(() => this.#killOnce(), {
+    const killed = new Map<number, ProcessIdentity>()
+    await waitFor(() => this.#killOnce(killed), {
       what: `the processes of cgroup ${this.path} to end after SIGKILL`,
       deadlineMs: 30_000,
       signal,
-      explain: () => `still there: ${this.members().join(', ')}`,
+      explain: () =>
+        `still there: ${[...killed.values()]
+          .filter(isAlive)
+          .map(({ pid }) => pid)
+          .join(', ')}`,
     })
   }
 
-  #killOnce(): boolean {
+  #killOnce(killed: Map<number, ProcessIdentity>): boolean {
     const members = this.members()
     for (const pid of members) {
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch {
-        // It ended by itself meanwhile.
-      }
+      const identity = identify(pid)
+      if (identity !== undefined) killed.set(pid, identity)
+      sendSignal(pid, 'SIGKILL')
     }
-    return members.length === 0
+    return members.length === 0 && ![...killed.values()].some(isAlive)
   }
 
   /** Removes the cgroups, deepest first. The kernel lets go of a cgroup some moments after its last process. */

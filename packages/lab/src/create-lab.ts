@@ -26,7 +26,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
   const lab = new NamespaceLab(await claim(options), log)
   try {
     await lab.start(options.signal)
-    await Promise.all(hosts.map((host) => lab.addHost({ ...host, ...(options.signal && { signal: options.signal }) })))
+    await addAll(lab, hosts, options.signal)
     return lab
   } catch (error) {
     await lab[Symbol.asyncDispose]()
@@ -37,6 +37,17 @@ export async function createLab(options: LabOptions): Promise<Lab> {
 /** Opens a lab that another process made (`listManifests`). */
 export function openLab(manifest: Manifest, log: LabLog = silent): Lab {
   return new NamespaceLab(manifest, log)
+}
+
+/** Boots all of them; when one fails the others are stopped too, and only then is its error thrown: nothing goes on behind the caller. */
+const addAll = async (lab: Lab, hosts: readonly HostOptions[], signal?: AbortSignal): Promise<void> => {
+  const failure = new AbortController()
+  const either = AbortSignal.any([failure.signal, ...(signal ? [signal] : [])])
+  const adding = hosts.map((host) =>
+    lab.addHost({ ...host, signal: either }).catch((error: unknown) => failure.abort(error)),
+  )
+  await Promise.all(adding)
+  failure.signal.throwIfAborted()
 }
 
 const hostList = ({ hosts, dockerdPath }: LabOptions): HostOptions[] => {
@@ -153,7 +164,8 @@ class NamespaceLab implements Lab {
       await host.boot(options)
       return host
     } catch (error) {
-      await this.#dropHost(host)
+      // Should this fail too, disposing of the lab still finds everything by the cgroup.
+      await this.#dropHost(host).catch((cause) => this.#log.warn({ host: host.name, cause }, 'host only half removed'))
       throw error
     }
   }

@@ -3,9 +3,8 @@ import { delimiter, dirname, join } from 'node:path'
 import { BerthError } from '@berth/core'
 import { minimalEnvironment } from './command.ts'
 import { answersPing } from './docker-api.ts'
-import { sendSignal } from './host-process.ts'
 import type { Cancellable, LabHost } from './lab.ts'
-import { commandName } from './process-table.ts'
+import { commandName, sendSignal } from './process-table.ts'
 import { waitFor } from './wait-for.ts'
 
 /** What every host's dockerd is told, unless its HostOptions say otherwise. */

@@ -5,7 +5,7 @@ import type { CgroupTree } from './cgroup-tree.ts'
 import { minimalEnvironment } from './command.ts'
 import type { SpawnedProcess } from './lab.ts'
 import { ENTER_SCRIPT } from './namespace-process.ts'
-import { childrenOf } from './process-table.ts'
+import { childrenOf, sendSignal } from './process-table.ts'
 import { waitFor } from './wait-for.ts'
 
 /** The argv that runs `argv` in all namespaces and cgroups of a host. */
@@ -71,13 +71,5 @@ export async function startInside({ enter, env, logFile }: LongRunning): Promise
     logFile,
     exited,
     kill: (signal = 'SIGTERM') => !hasEnded() && sendSignal(pid, signal),
-  }
-}
-
-export const sendSignal = (pid: number, signal: NodeJS.Signals): boolean => {
-  try {
-    return process.kill(pid, signal)
-  } catch {
-    return false
   }
 }

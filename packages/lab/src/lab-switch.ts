@@ -55,7 +55,7 @@ export class LabSwitch {
     // After a power cut the old pair goes with the old namespace, but only some moments later.
     await runCommand(['nsenter', `--net=${netnsOf(this.pid)}`, 'ip', 'link', 'delete', name])
     await ipBatch(this.pid, [
-      `link add ${name} type veth peer name eth0 netns ${initPid}`,
+      `link add ${name} type veth peer name eth0 address ${macOf(address)} netns ${initPid}`,
       `link set ${name} master br0 up`,
     ])
     await ipBatch(initPid, [
@@ -77,6 +77,12 @@ export class LabSwitch {
       `route ${cidr} via ${via}: ${result.stderr.trim()}; take subnets from this lab's container pool ${this.#names.containerPool}`,
     )
   }
+}
+
+/** As a real machine's, a host's hardware address is the same after a reboot: neighbours remember it. */
+const macOf = (address: string): string => {
+  const bytes = address.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'))
+  return `02:be:${bytes.join(':')}`
 }
 
 /** Takes the machine out of a lab, with its routes; no error when it is out already. */

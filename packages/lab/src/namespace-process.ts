@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BerthError } from '@berth/core'
@@ -43,14 +44,27 @@ export async function startFirstProcess(options: FirstProcessOptions): Promise<n
     failure = `it ended (${signal ?? `exit code ${code}`})`
   })
   child.unref()
-  await waitFor(() => options.isReady() || failure !== undefined, {
-    what: `${options.what} to be set up`,
-    deadlineMs: 30_000,
-    signal: options.signal,
-  })
+  try {
+    await waitFor(() => options.isReady() || failure !== undefined, {
+      what: `${options.what} to be set up`,
+      deadlineMs: 30_000,
+      signal: options.signal,
+      explain: () => lastWords(options.logFile),
+    })
+  } catch (error) {
+    // It may be anywhere between its start and its cgroup, where nobody would look for it.
+    await killAndWait(child)
+    throw error
+  }
   if (failure === undefined && child.pid !== undefined) return child.pid
-  throw new BerthError(
-    'lab.namespaces',
-    `set up ${options.what}: ${failure}: ${readFileSync(options.logFile, 'utf8').trim().slice(-2000)}`,
-  )
+  throw new BerthError('lab.namespaces', `set up ${options.what}: ${failure}: ${lastWords(options.logFile)}`)
+}
+
+const lastWords = (logFile: string): string => readFileSync(logFile, 'utf8').trim().slice(-2000)
+
+const killAndWait = async (child: ChildProcess): Promise<void> => {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
 }

@@ -54,3 +54,12 @@ const parentOf = (pid: number): number | undefined => {
   const line = readOrUndefined(`/proc/${pid}/status`)?.match(/^PPid:\s*(\d+)$/m)?.[1]
   return line === undefined ? undefined : Number(line)
 }
+
+/** False when there is no such process. */
+export const sendSignal = (pid: number, signal: NodeJS.Signals): boolean => {
+  try {
+    return process.kill(pid, signal)
+  } catch {
+    return false
+  }
+}
