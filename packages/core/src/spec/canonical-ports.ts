@@ -99,8 +99,8 @@ function parsePortNumber(port: number): Parsed<number> {
 function refuseDuplicates(issues: IssueList, found: readonly FoundPort[]): void {
   const seen = new Map<string, string>()
   for (const { path, spec } of found) {
-    const claims = [[`name ${spec.name}`, `the name "${spec.name}"`]]
-    claims.push([`${spec.port}/${spec.protocol}`, `port ${spec.port}/${spec.protocol}`])
+    const claims = [[`${spec.port}/${spec.protocol}`, `port ${spec.port}/${spec.protocol}`]]
+    claims.push([`name ${spec.name}`, `the name "${spec.name}"`])
     if (spec.hostPort !== undefined)
       claims.push([`host ${spec.hostPort}/${spec.protocol}`, `the node’s port ${spec.hostPort}/${spec.protocol}`])
     const taken = claims.find(([key = '']) => seen.has(key))

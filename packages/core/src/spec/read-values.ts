@@ -1,4 +1,4 @@
-import { isVariableName, variableNameSource } from '../model/names.ts'
+import { isVariableName } from '../model/names.ts'
 import { splitCommand } from './command-line.ts'
 import { formatBytes, formatDuration, parseBytes, parseCpu, parseDuration } from './quantities.ts'
 import type { Amount, Mapping, Scalar, Texts } from './spec-document.ts'
@@ -111,7 +111,7 @@ export function readVariables(
 
 export function checkVariableName(issues: IssueList, path: SpecPath, name: string, atKey: boolean): void {
   if (!isVariableName(name)) {
-    issues.add(path, `${JSON.stringify(name)} cannot name a variable (${variableNameSource})`, { atKey })
+    issues.add(path, `${JSON.stringify(name)} cannot name a variable: use letters, digits and _`, { atKey })
   } else if (/^BERTH_/.test(name)) {
     issues.add(path, `variables that start with BERTH_ are set by Berth itself`, { atKey })
   }

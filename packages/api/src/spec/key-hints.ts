@@ -1,0 +1,86 @@
+import { closest } from '@berth/core'
+
+/** What people call things elsewhere (Compose, Kubernetes, Nomad), and where Berth keeps them. */
+const elsewhere: Readonly<Record<string, string>> = {
+  name: 'app',
+  service: 'entrypoints',
+  services: 'entrypoints',
+  processes: 'entrypoints',
+  jobs: 'entrypoints',
+  servers: 'entrypoints',
+  cmd: 'command',
+  args: 'command',
+  entrypoint: 'command',
+  run: 'command',
+  environment: 'env',
+  env_file: 'env',
+  variables: 'env',
+  instances: 'replicas',
+  scale: 'replicas',
+  count: 'replicas',
+  cpu: 'resources.cpu',
+  cpus: 'resources.cpu',
+  memory: 'resources.memory',
+  mem: 'resources.memory',
+  mem_limit: 'resources.memory',
+  disk: 'resources.disk',
+  limits: 'resources',
+  port: 'ports',
+  expose: 'ports',
+  healthcheck: 'health.readiness',
+  readiness: 'health.readiness',
+  liveness: 'health.liveness',
+  readinessProbe: 'health.readiness',
+  livenessProbe: 'health.liveness',
+  probes: 'health',
+  check: 'health.readiness',
+  http: 'readiness.http',
+  tcp: 'readiness.tcp',
+  exec: 'readiness.exec',
+  httpGet: 'http',
+  tcpSocket: 'tcp',
+  start_period: 'delay',
+  initialDelaySeconds: 'delay',
+  periodSeconds: 'interval',
+  retries: 'failures',
+  cap_add: 'capabilities',
+  working_dir: 'workingDirectory',
+  workdir: 'workingDirectory',
+  cwd: 'workingDirectory',
+  stop_grace_period: 'stop.grace',
+  stop_signal: 'stop.signal',
+  depends_on: 'bind',
+  links: 'bind',
+  files: 'config',
+  configs: 'config',
+  mounts: 'volumes',
+  tmpfs: 'volumes',
+  logging: 'logs',
+  restart_policy: 'restart',
+  hostname: 'host',
+  domain: 'host',
+  domains: 'routes',
+  ingress: 'routes',
+  update_config: 'rollout',
+  maxSurge: 'surge',
+  maxUnavailable: 'unavailable',
+  from: 'base',
+  context: 'dockerfile',
+}
+
+/** Keys of an entrypoint that beginners write at the top. */
+const ofEntrypoints = new Set(
+  'command type replicas resources ports env secrets config bind volumes health hooks restart stop drain'.split(' '),
+)
+
+/** Of a key that an object does not know. */
+export function hintForKey(key: string, known: readonly string[]): string | undefined {
+  const near = closest(key, known)
+  if (near !== undefined && near.length > 2) return `did you mean "${near}"?`
+  const place = Object.hasOwn(elsewhere, key) ? elsewhere[key] : undefined
+  if (place !== undefined && known.includes(place.split('.')[0]!)) return `it is called \`${place}\` here`
+  const target = place?.split('.')[0] ?? key
+  if (known.includes('entrypoints') && known.includes('build') && ofEntrypoints.has(target))
+    return `it belongs to an entrypoint: entrypoints.NAME.${place ?? key}`
+  return known.length === 0 ? undefined : `known here: ${known.join(', ')}`
+}

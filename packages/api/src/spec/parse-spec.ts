@@ -1,0 +1,93 @@
+import { type AppSpec, canonicalize, formatPath, type SpecIssue, type SpecPath } from '@berth/core'
+import { checkShape } from './check-shape.ts'
+import type { YamlNode, YamlProblem } from './tree-reader.ts'
+import { readYaml, type YamlTree } from './yaml-tree.ts'
+
+/** One mistake, where it stands (counted from 1) and what to do about it. */
+export interface SpecProblem {
+  readonly line: number
+  readonly column: number
+  /** `entrypoints.web.ports[0]`; empty for the document itself. */
+  readonly path: string
+  readonly message: string
+  readonly suggestion?: string
+}
+
+export interface ParsedSpec {
+  /** Present exactly when there are no problems. */
+  readonly spec?: AppSpec
+  /** In the order of the file. */
+  readonly problems: readonly SpecProblem[]
+}
+
+export const maxSpecBytes = 1 << 20
+/** More than anybody reads; the rest is counted. */
+const maxProblems = 100
+
+/** Reads a `berth.yaml`: its canonical form, or every mistake in it. Never throws, whatever the text. */
+export function parseSpec(yamlText: string): ParsedSpec {
+  if (yamlText.length > maxSpecBytes || new TextEncoder().encode(yamlText).length > maxSpecBytes)
+    return atStart('the file is larger than 1 MiB', 'keep data in the repository or in a volume, not in berth.yaml')
+  const tree = readYaml(yamlText)
+  const { root } = tree
+  const badYaml = [...tree.syntax, ...tree.refused].map((problem) => fromYaml(tree, problem))
+  if (root === undefined) {
+    return badYaml.length > 0 ? finish(badYaml) : atStart('the file is empty', 'run `berth init` to have one written')
+  }
+  const shape = checkShape(withoutExtensions(root.value))
+  if (tree.syntax.length > 0) return finish([...badYaml, ...beforeError(tree, root, shape.issues)])
+  const { spec, issues } = canonicalize(shape.document, shape.broken)
+  const problems = [...shape.issues, ...issues].map((issue) => locate(tree, root, issue))
+  if (badYaml.length === 0 && problems.length === 0 && spec !== undefined) return { spec, problems: [] }
+  return finish([...badYaml, ...problems])
+}
+
+const atStart = (message: string, suggestion: string): ParsedSpec => ({
+  problems: [{ line: 1, column: 1, path: '', message, suggestion }],
+})
+
+/** Keys that start with `x-` at the top are the user's own, a place for anchors. */
+function withoutExtensions(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !key.startsWith('x-')))
+}
+
+/** Where YAML breaks off, what follows is guesswork: only what stands wholly before it is judged. */
+function beforeError(tree: YamlTree, root: YamlNode, issues: readonly SpecIssue[]): SpecProblem[] {
+  const first = tree.position(Math.min(...tree.syntax.map(({ offset }) => offset)))
+  return issues.map((issue) => locate(tree, root, issue)).filter(({ line, path }) => path !== '' && line < first.line)
+}
+
+const fromYaml = (tree: YamlTree, { offset, ...problem }: YamlProblem): SpecProblem => ({
+  ...tree.position(offset),
+  path: '',
+  ...problem,
+})
+
+function locate(tree: YamlTree, root: YamlNode, issue: SpecIssue): SpecProblem {
+  const { path, message, suggestion } = issue
+  const place = tree.position(find(root, path, issue.atKey === true))
+  return { ...place, path: formatPath(path), message, ...(suggestion === undefined ? {} : { suggestion }) }
+}
+
+/** Of what is missing, the place is the key that it is missing from. */
+function find(root: YamlNode, path: SpecPath, atKey: boolean): number {
+  let node = root
+  for (const step of path) {
+    const child = node.children.get(step)
+    if (child === undefined) return node.keyOffset
+    node = child
+  }
+  return atKey ? node.keyOffset : node.offset
+}
+
+/** Sorted by place; what an alias repeats is said once. */
+function finish(problems: readonly SpecProblem[]): ParsedSpec {
+  const unique = new Map(problems.map((problem) => [`${problem.line}:${problem.column}:${problem.message}`, problem]))
+  const sorted = [...unique.values()].sort((a, b) => a.line - b.line || a.column - b.column)
+  const shown = sorted.slice(0, maxProblems)
+  const last = shown.at(-1)
+  if (last === undefined || sorted.length === shown.length) return { problems: shown }
+  const more = { ...last, path: '', message: `and ${sorted.length - maxProblems} problems more` }
+  return { problems: [...shown, { line: more.line, column: more.column, path: '', message: more.message }] }
+}
