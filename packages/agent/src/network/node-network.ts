@@ -1,9 +1,18 @@
-import type { NetworkConfig } from '@berth/core'
+import { setTimeout as delay } from 'node:timers/promises'
+import { messageOf, type NetworkConfig } from '@berth/core'
+import type { Logger } from 'pino'
+import { DockerNetwork } from './docker-network.ts'
+import { HostNetwork, peerUnroutable, poolCollides } from './host-network.ts'
+import { type NetworkPlan, planNetwork } from './network-plan.ts'
+import { type Exec, runCommand } from './run-command.ts'
 
 export const networkName = 'berth'
 
-export interface EnsureOptions {
-  readonly signal?: AbortSignal
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface EnsureOptions extends CallOptions {
   /**
    * Removes our routes to blocks that the configuration does not name. To be set only when the server is known to speak of the whole
    * cluster (same epoch, no older revision): by default a route stays, since absence never kills.
@@ -20,11 +29,110 @@ export interface NodeNetwork extends AsyncDisposable {
   /** To be given to Docker as the container's network. */
   readonly networkName: typeof networkName
   /**
-   * Makes the node match `config` and keeps it so: from then on it is checked and repaired periodically. Needs dockerd. Throws
-   * `network.subnet-differs`, `network.block-overlap`, `network.engine-unreachable`, `network.command-failed`; a failed call leaves
-   * the former configuration in charge. A peer that cannot be routed is a problem, no error.
+   * Makes the node match `config` and keeps it so: from then on it is checked and repaired periodically. Throws
+   * `network.invalid-block`, `network.block-overlap`, `network.pool-collides` (nothing has changed, the former configuration stays in
+   * charge) and what a step could not do: `network.engine-unreachable` (retryable), `network.subnet-differs`,
+   * `network.command-failed`; the other steps are done then, and the periodic check goes on trying. A peer that cannot be routed is a
+   * problem, no error.
    */
   ensure(config: NetworkConfig, options?: EnsureOptions): Promise<void>
   /** Compares the node with the last configuration, repairs what differs, and tells in a sentence each what it could not repair. */
-  check(options?: { readonly signal?: AbortSignal }): Promise<readonly string[]>
+  check(options?: CallOptions): Promise<readonly string[]>
+  /** Takes everything away again. Throws `network.in-use` while containers are in the network. */
+  remove(options?: CallOptions): Promise<void>
+}
+
+export interface NodeNetworkOptions {
+  readonly socketPath: string
+  readonly log: Logger
+  readonly exec?: Exec
+  readonly checkIntervalMs?: number
+}
+
+export function createNodeNetwork({
+  socketPath,
+  log,
+  exec = runCommand,
+  checkIntervalMs = 10_000,
+}: NodeNetworkOptions): NodeNetwork {
+  const host = new HostNetwork(new DockerNetwork(socketPath, networkName), exec, log)
+  return new CheckedNodeNetwork(host, log, checkIntervalMs)
+}
+
+interface Wanted {
+  readonly plan: NetworkPlan
+  readonly removeAbsentPeers: boolean
+}
+
+class CheckedNodeNetwork implements NodeNetwork {
+  readonly networkName = networkName
+  readonly #host: HostNetwork
+  readonly #log: Logger
+  readonly #checkIntervalMs: number
+  readonly #closing = new AbortController()
+  #wanted: Wanted | undefined
+  /** Calls run one after another: each reads the host, then changes it. */
+  #tail: Promise<unknown> = Promise.resolve()
+  #loop: Promise<void> | undefined
+
+  constructor(host: HostNetwork, log: Logger, checkIntervalMs: number) {
+    this.#host = host
+    this.#log = log
+    this.#checkIntervalMs = checkIntervalMs
+  }
+
+  ensure(config: NetworkConfig, { signal, removeAbsentPeers = false }: EnsureOptions = {}): Promise<void> {
+    return this.#inTurn(async () => {
+      const plan = planNetwork(config)
+      await this.#host.requireRoomFor(plan, signal)
+      this.#wanted = { plan, removeAbsentPeers }
+      this.#loop ??= this.#checkPeriodically()
+      const failures = await this.#host.repair(plan, removeAbsentPeers, signal)
+      const failure = failures.find((each) => each.code !== peerUnroutable && each.code !== poolCollides)
+      if (failure !== undefined) throw failure
+    })
+  }
+
+  check({ signal }: CallOptions = {}): Promise<readonly string[]> {
+    return this.#inTurn(async () => {
+      if (this.#wanted === undefined) return []
+      const failures = await this.#host.repair(this.#wanted.plan, this.#wanted.removeAbsentPeers, signal)
+      // That dockerd is down is the engine's problem to report; the network goes on without it.
+      return failures.filter((each) => each.code !== 'network.engine-unreachable').map(messageOf)
+    })
+  }
+
+  remove({ signal }: CallOptions = {}): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#wanted = undefined
+      await this.#host.remove(signal)
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await this.#loop
+    await this.#tail
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#tail.then(work)
+    this.#tail = turn.catch(() => {})
+    return turn
+  }
+
+  async #checkPeriodically(): Promise<void> {
+    const { signal } = this.#closing
+    let reported = ''
+    while (!signal.aborted) {
+      await delay(this.#checkIntervalMs, undefined, { signal, ref: false }).catch(() => {})
+      if (signal.aborted) return
+      const problems = await this.check({ signal }).catch((error: unknown) => [messageOf(error)])
+      const text = problems.join('; ')
+      if (text === reported || this.#closing.signal.aborted) continue
+      reported = text
+      if (problems.length > 0) this.#log.warn({ problems }, 'the network of this node has problems')
+      else this.#log.info('the network of this node is whole again')
+    }
+  }
 }

@@ -1,0 +1,83 @@
+import { formatBlock } from '@berth/core'
+import { bridgeName, type NetworkPlan } from './network-plan.ts'
+import { type Exec, mustRun } from './run-command.ts'
+
+const table = 'inet berth'
+const chain = 'DOCKER-USER'
+const comment = 'berth'
+
+/**
+ * Our nftables table, replaced as a whole in one transaction. Instances keep their address inside the pool and take the node's only
+ * towards the rest of the world; DNS answers this node's instances and the node itself, not its neighbours.
+ */
+export function renderTable(plan: NetworkPlan, dnsAddress: string): string {
+  return `add table ${table}
+delete table ${table}
+table ${table} {
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr ${formatBlock(plan.block)} ip daddr != ${formatBlock(plan.pool)} oifname != "${bridgeName}" masquerade
+  }
+  chain input {
+    type filter hook input priority filter; policy accept;
+    ip daddr ${dnsAddress} iifname != { "lo", "${bridgeName}" } drop
+  }
+}
+`
+}
+
+/** Keeps the table as rendered: a table that was changed or flushed by others is replaced. */
+export function createTableKeeper(exec: Exec): (ruleset: string, signal?: AbortSignal) => Promise<void> {
+  let applied: { ruleset: string; listing: string } | undefined
+  const list = async (signal?: AbortSignal) =>
+    (await exec('nft', ['list', 'table', ...table.split(' ')], { signal })).stdout
+  return async (ruleset, signal) => {
+    if (applied?.ruleset === ruleset && (await list(signal)) === applied.listing) return
+    await mustRun(exec, 'nft', ['-f', '-'], { input: ruleset, signal })
+    applied = { ruleset, listing: await list(signal) }
+  }
+}
+
+export async function removeTable(exec: Exec, signal?: AbortSignal): Promise<void> {
+  await mustRun(exec, 'nft', ['-f', '-'], { input: `add table ${table}\ndelete table ${table}\n`, signal })
+}
+
+/** As `iptables -S` prints them, so that wanted and found can be compared as text. */
+export function forwardRules(plan: NetworkPlan): readonly string[] {
+  const [pool, block] = [formatBlock(plan.pool), formatBlock(plan.block)]
+  const tail = `-m comment --comment ${comment} -j ACCEPT`
+  return [`-s ${pool} -d ${block} -o ${bridgeName} ${tail}`, `-s ${block} -d ${pool} -i ${bridgeName} ${tail}`]
+}
+
+const isOurs = (rule: string): boolean => rule.includes(`--comment ${comment} `)
+
+/**
+ * Lets the pool's addresses reach each other through the node. Docker drops what it does not know from being forwarded, and an accept
+ * of an nftables table cannot overrule that; DOCKER-USER is the chain that Docker leaves to others and asks first. It is made here
+ * where Docker has not made it yet (or, told not to use iptables, never does); Docker keeps what it finds.
+ */
+export async function ensureForwardRules(exec: Exec, rules: readonly string[], signal?: AbortSignal): Promise<void> {
+  const found = await readForwardRules(exec, signal)
+  if (found === undefined) await mustRun(exec, 'iptables', ['-w', '5', '-N', chain], { signal })
+  const jump = await exec('iptables', ['-w', '5', '-C', 'FORWARD', '-j', chain], { signal })
+  if (jump.code !== 0) await mustRun(exec, 'iptables', ['-w', '5', '-I', 'FORWARD', '1', '-j', chain], { signal })
+  for (const rule of rules) {
+    if (found?.includes(rule)) continue
+    await mustRun(exec, 'iptables', ['-w', '5', '-I', chain, '1', ...rule.split(' ')], { signal })
+  }
+  const outdated = found?.filter((rule) => isOurs(rule) && !rules.includes(rule)) ?? []
+  for (const rule of outdated) await mustRun(exec, 'iptables', ['-w', '5', '-D', chain, ...rule.split(' ')], { signal })
+}
+
+export async function removeForwardRules(exec: Exec, signal?: AbortSignal): Promise<void> {
+  const ours = (await readForwardRules(exec, signal))?.filter(isOurs) ?? []
+  for (const rule of ours) await mustRun(exec, 'iptables', ['-w', '5', '-D', chain, ...rule.split(' ')], { signal })
+}
+
+/** undefined when there is no such chain. */
+async function readForwardRules(exec: Exec, signal?: AbortSignal): Promise<string[] | undefined> {
+  const { code, stdout } = await exec('iptables', ['-w', '5', '-S', chain], { signal })
+  if (code !== 0) return undefined
+  const prefix = `-A ${chain} `
+  return stdout.split('\n').flatMap((line) => (line.startsWith(prefix) ? [line.slice(prefix.length)] : []))
+}

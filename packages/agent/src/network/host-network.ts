@@ -1,0 +1,162 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { BerthError, formatBlock, messageOf } from '@berth/core'
+import type { Logger } from 'pino'
+import { dnsAddress } from '../dns/resolv-conf.ts'
+import type { DockerNetwork } from './docker-network.ts'
+import {
+  createTableKeeper,
+  ensureForwardRules,
+  forwardRules,
+  removeForwardRules,
+  removeTable,
+  renderTable,
+} from './firewall.ts'
+import { readLink, readRoutes } from './host-state.ts'
+import { ensureLoopbackAddress, hasLocalAddress, removeLoopbackAddress } from './loopback-address.ts'
+import {
+  bridgeName,
+  describeRoute,
+  findCollision,
+  type NetworkPlan,
+  planRoutes,
+  type RouteStep,
+  routeProtocol,
+} from './network-plan.ts'
+import { type Exec, mustRun } from './run-command.ts'
+
+export const peerUnroutable = 'network.peer-unroutable'
+export const poolCollides = 'network.pool-collides'
+
+type Signal = AbortSignal | undefined
+
+/** What is to be made of the host's kernel and its engine. Every method reads first and changes only what differs. */
+export class HostNetwork {
+  readonly #log: Logger
+  readonly #exec: Exec
+  readonly #dockerNetwork: DockerNetwork
+  readonly #keepTable: ReturnType<typeof createTableKeeper>
+
+  constructor(dockerNetwork: DockerNetwork, exec: Exec, log: Logger) {
+    this.#dockerNetwork = dockerNetwork
+    this.#exec = exec
+    this.#log = log
+    this.#keepTable = createTableKeeper(exec)
+  }
+
+  /** Throws `network.pool-collides`, but not once the node's block is in use: then it is for {@link repair} to complain of. */
+  async requireRoomFor(plan: NetworkPlan, signal: Signal): Promise<void> {
+    const bridge = await readLink(this.#exec, bridgeName, signal)
+    if (bridge?.addresses.includes(bridgeAddress(plan))) return
+    const collision = collisionOf(plan, await readRoutes(this.#exec, signal))
+    if (collision !== undefined) throw collision
+  }
+
+  /** Takes every step, also when one fails: what does not depend on it still helps. Gives the failures in the order of the steps. */
+  async repair(plan: NetworkPlan, removeAbsentPeers: boolean, signal: Signal): Promise<readonly BerthError[]> {
+    const failures: BerthError[] = []
+    const steps = [
+      () => this.#enableForwarding(),
+      () => this.#ensureDnsAddress(signal),
+      () => this.#keepTable(renderTable(plan, dnsAddress), signal),
+      () => this.#ensureBridge(plan, signal),
+      () => ensureForwardRules(this.#exec, forwardRules(plan), signal),
+      async () => failures.push(...(await this.#ensureRoutes(plan, removeAbsentPeers, signal))),
+    ]
+    for (const step of steps) {
+      await step().catch((error: unknown) => failures.push(asBerthError(error, signal)))
+    }
+    return failures
+  }
+
+  async remove(signal: Signal): Promise<void> {
+    await this.#dockerNetwork.remove(signal)
+    const routes = await readRoutes(this.#exec, signal)
+    for (const route of routes.filter((each) => each.protocol === routeProtocol)) {
+      await this.#applyRouteStep({ op: 'remove', block: route.dst }, signal)
+    }
+    await removeForwardRules(this.#exec, signal)
+    await removeTable(this.#exec, signal)
+    if (hasLocalAddress(dnsAddress)) await removeLoopbackAddress(this.#exec, dnsAddress, signal)
+  }
+
+  async #enableForwarding(): Promise<void> {
+    if ((await readFile(forwardingPath, 'utf8')).trim() === '1') return
+    await writeFile(forwardingPath, '1')
+    this.#log.info('turned IPv4 forwarding on')
+  }
+
+  async #ensureDnsAddress(signal: Signal): Promise<void> {
+    if (!hasLocalAddress(dnsAddress)) await ensureLoopbackAddress(this.#exec, dnsAddress, signal)
+  }
+
+  async #ensureBridge(plan: NetworkPlan, signal: Signal): Promise<void> {
+    const link = await readLink(this.#exec, bridgeName, signal)
+    await this.#dockerNetwork.ensure(plan, () => this.#uplinkMtu(signal), link !== undefined, signal)
+    if (link === undefined) return
+    if (!link.addresses.includes(bridgeAddress(plan))) {
+      await mustRun(this.#exec, 'ip', ['address', 'replace', bridgeAddress(plan), 'dev', bridgeName], { signal })
+    }
+    if (!link.up) await mustRun(this.#exec, 'ip', ['link', 'set', bridgeName, 'up'], { signal })
+  }
+
+  /** Containers must not send larger packets than the way out of the node takes. */
+  async #uplinkMtu(signal: Signal): Promise<number> {
+    const uplink = (await readRoutes(this.#exec, signal)).find((route) => route.dst === 'default')?.dev
+    const link = uplink === undefined ? undefined : await readLink(this.#exec, uplink, signal)
+    return link?.mtu ?? 1500
+  }
+
+  async #ensureRoutes(plan: NetworkPlan, removeAbsentPeers: boolean, signal: Signal): Promise<BerthError[]> {
+    const routes = await readRoutes(this.#exec, signal)
+    const collision = collisionOf(plan, routes)
+    const { steps, problems } = planRoutes(plan, routes, removeAbsentPeers)
+    const failures = problems.map((problem) => new BerthError(peerUnroutable, problem))
+    if (collision !== undefined) failures.push(collision)
+    for (const step of steps) {
+      await this.#applyRouteStep(step, signal).catch((error: unknown) =>
+        failures.push(routeFailure(step, error, signal)),
+      )
+    }
+    return failures
+  }
+
+  async #applyRouteStep(step: RouteStep, signal: Signal): Promise<void> {
+    const target = { set: 'replace', remove: 'delete' }[step.op]
+    const way = step.op === 'set' ? ['via', step.via, 'src', step.source] : []
+    await mustRun(this.#exec, 'ip', ['route', target, step.block, ...way, 'proto', routeProtocol], { signal })
+    this.#log.info({ step }, 'changed a route')
+  }
+}
+
+const forwardingPath = '/proc/sys/net/ipv4/ip_forward'
+
+const bridgeAddress = (plan: NetworkPlan): string => `${plan.gateway}/${plan.block.prefix}`
+
+function routeFailure(step: RouteStep, error: unknown, signal: Signal): BerthError {
+  const cause = asBerthError(error, signal)
+  if (step.op === 'remove') return cause
+  const said = String(cause.details['stderr'] ?? cause.message)
+  return new BerthError(
+    peerUnroutable,
+    `route to node ${step.node} (${step.block} via ${step.via}): ${said}; both nodes must be in one layer 2 network`,
+    { cause },
+  )
+}
+
+/** An abort is no failure of a step and ends the whole call. */
+function asBerthError(error: unknown, signal: Signal): BerthError {
+  if (signal?.aborted) throw signal.reason
+  if (error instanceof BerthError) return error
+  return new BerthError('network.command-failed', messageOf(error), { cause: error })
+}
+
+function collisionOf(plan: NetworkPlan, routes: Parameters<typeof findCollision>[1]): BerthError | undefined {
+  const found = findCollision(plan.pool, routes)
+  if (found === undefined) return undefined
+  const [pool, route] = [formatBlock(plan.pool), describeRoute(found)]
+  return new BerthError(
+    poolCollides,
+    `the cluster's pool ${pool} collides with a network of this host (${route}); choose a pool that no host uses`,
+    { details: { pool, route } },
+  )
+}

@@ -1,0 +1,48 @@
+import { type Exec, mustRun } from './run-command.ts'
+
+/** A unicast IPv4 route of the main table, as `ip -json route` prints it. */
+export interface HostRoute {
+  /** `default`, `10.77.2.0/24` or a single address. */
+  readonly dst: string
+  readonly gateway?: string
+  readonly dev?: string
+  readonly protocol?: string
+  readonly scope?: string
+  readonly prefsrc?: string
+}
+
+export interface HostLink {
+  readonly name: string
+  readonly mtu: number
+  readonly up: boolean
+  /** `10.77.3.1/24` */
+  readonly addresses: readonly string[]
+}
+
+export async function readRoutes(exec: Exec, signal?: AbortSignal): Promise<HostRoute[]> {
+  const text = await mustRun(exec, 'ip', ['-json', '-4', 'route', 'show', 'table', 'main', 'type', 'unicast'], {
+    signal,
+  })
+  return parseList<HostRoute>(text)
+}
+
+/** undefined when there is no such link. */
+export async function readLink(exec: Exec, name: string, signal?: AbortSignal): Promise<HostLink | undefined> {
+  const { code, stdout } = await exec('ip', ['-json', 'address', 'show', 'dev', name], { signal })
+  const [link] = code === 0 ? parseList<LinkOutput>(stdout) : []
+  if (link === undefined) return undefined
+  return {
+    name,
+    mtu: link.mtu,
+    up: link.flags.includes('UP'),
+    addresses: link.addr_info.filter((each) => each.family === 'inet').map((each) => `${each.local}/${each.prefixlen}`),
+  }
+}
+
+interface LinkOutput {
+  readonly mtu: number
+  readonly flags: readonly string[]
+  readonly addr_info: readonly { readonly family: string; readonly local: string; readonly prefixlen: number }[]
+}
+
+const parseList = <Item>(text: string): Item[] => (text.trim() === '' ? [] : (JSON.parse(text) as Item[]))
