@@ -16,6 +16,7 @@ export interface Endpoint<
   Q extends z.ZodType = z.ZodType,
   B extends z.ZodType = z.ZodType,
   R extends z.ZodType = z.ZodType,
+  T extends AnswerForm = AnswerForm,
 > {
   readonly method: Method
   /** `/v1/apps/:app` */
@@ -23,7 +24,7 @@ export interface Endpoint<
   readonly summary: string
   /** The least role that may call it; `none` needs no token. */
   readonly role: Role | 'none'
-  readonly transport: AnswerForm
+  readonly transport: T
   readonly params: P
   readonly query: Q
   readonly body: B
@@ -31,9 +32,15 @@ export interface Endpoint<
   readonly response: R
 }
 
-export const defineEndpoint = <P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(
-  endpoint: Endpoint<P, Q, B, R>,
-): Endpoint<P, Q, B, R> => endpoint
+export const defineEndpoint = <
+  P extends z.ZodType,
+  Q extends z.ZodType,
+  B extends z.ZodType,
+  R extends z.ZodType,
+  T extends AnswerForm,
+>(
+  endpoint: Endpoint<P, Q, B, R, T>,
+): Endpoint<P, Q, B, R, T> => endpoint
 
 /** `put` carries the item, `delete` its id only; `mark` says that everything up to `revision` has been sent. */
 export type WatchEvent<T> =

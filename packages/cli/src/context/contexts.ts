@@ -1,0 +1,121 @@
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { BerthError, closest, messageOf } from '@berth/core'
+import type { Endpoint } from './transports.ts'
+
+/** A server that a user works with, by name. Kept in the user's config folder, readable by nobody else: it holds tokens. */
+export interface Context {
+  readonly server: string
+  readonly token?: string
+  readonly authorityPem?: string
+  /** App's pool when none is said. */
+  readonly pool?: string
+}
+
+interface ContextFile {
+  readonly current: string
+  readonly contexts: Readonly<Record<string, Context>>
+}
+
+export const localContext = 'local'
+const defaultSocket = '/run/berth/server.sock'
+
+export class Contexts {
+  readonly #path: string
+  readonly #env: NodeJS.ProcessEnv
+
+  constructor(env: NodeJS.ProcessEnv = process.env) {
+    this.#env = env
+    const base = env.BERTH_CONFIG_DIR ?? join(env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'berth')
+    this.#path = join(base, 'contexts.json')
+  }
+
+  /** `local` (the socket on this machine) is always there. */
+  read(): ContextFile {
+    const own = this.#load()
+    const local: Context = { server: `unix:${this.#env.BERTH_SOCKET ?? defaultSocket}` }
+    return { current: own.current, contexts: { [localContext]: local, ...own.contexts } }
+  }
+
+  /** `BERTH_SERVER` and `BERTH_TOKEN` win over everything but `--context`, then `BERTH_CONTEXT`, then the chosen one. */
+  active(named?: string): { readonly name: string; readonly context: Context } {
+    if (named === undefined && this.#env.BERTH_SERVER !== undefined) {
+      const { BERTH_SERVER: server, BERTH_TOKEN: token, BERTH_AUTHORITY: authority } = this.#env
+      return {
+        name: 'environment',
+        context: {
+          server,
+          ...(token === undefined ? {} : { token }),
+          ...(authority === undefined ? {} : { authorityPem: readFileSync(authority, 'utf8') }),
+        },
+      }
+    }
+    const file = this.read()
+    const name = named ?? this.#env.BERTH_CONTEXT ?? file.current
+    return { name, context: find(file, name) }
+  }
+
+  put(name: string, context: Context): void {
+    const file = this.#load()
+    this.#save({ ...file, contexts: { ...file.contexts, [name]: context } })
+  }
+
+  use(name: string): void {
+    find(this.read(), name)
+    this.#save({ ...this.#load(), current: name })
+  }
+
+  remove(name: string): void {
+    const file = this.#load()
+    find({ ...file, contexts: file.contexts }, name)
+    const { [name]: _, ...rest } = file.contexts
+    this.#save({ current: file.current === name ? localContext : file.current, contexts: rest })
+  }
+
+  #load(): ContextFile {
+    let text: string
+    try {
+      text = readFileSync(this.#path, 'utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { current: localContext, contexts: {} }
+      throw new BerthError('context.unreadable', `read ${this.#path}: ${messageOf(error)}`)
+    }
+    try {
+      return JSON.parse(text)
+    } catch (error) {
+      throw new BerthError(
+        'context.unreadable',
+        `read ${this.#path}: ${messageOf(error)}; mend it, or delete it to start afresh`,
+      )
+    }
+  }
+
+  #save(file: ContextFile): void {
+    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
+    const temporary = `${this.#path}.new`
+    writeFileSync(temporary, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })
+    chmodSync(temporary, 0o600)
+    renameSync(temporary, this.#path)
+  }
+}
+
+function find(file: ContextFile, name: string): Context {
+  const context = file.contexts[name]
+  if (context !== undefined) return context
+  const names = Object.keys(file.contexts)
+  const near = closest(name, names)
+  throw new BerthError(
+    'context.not-found',
+    `no context ${name}${near === undefined ? '' : `; did you mean ${near}?`} There are: ${names.join(', ')}`,
+  )
+}
+
+export function endpointOf(context: Context): Endpoint {
+  if (context.server.startsWith('unix:')) return { type: 'socket', path: context.server.slice('unix:'.length) }
+  const url = context.server.includes('://') ? context.server : `https://${context.server}`
+  if (!url.startsWith('https://'))
+    throw new BerthError('context.invalid', `${context.server}: a server is reached by https:// or unix:`)
+  const trust = context.authorityPem === undefined ? {} : { authorityPem: context.authorityPem }
+  return { type: 'tls', url, token: context.token ?? '', ...trust }
+}

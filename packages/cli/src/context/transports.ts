@@ -1,0 +1,69 @@
+import { X509Certificate } from 'node:crypto'
+import { type ClientRequest, request as httpRequest, type RequestOptions } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { Readable } from 'node:stream'
+import type { Transport, TransportRequest, TransportResponse } from '@berth/api'
+import { BerthError, messageOf } from '@berth/core'
+
+/** How the CLI reaches a server: by the local socket, or by TLS with a token and the authority that it trusts. */
+export type Endpoint =
+  | { readonly type: 'socket'; readonly path: string }
+  | { readonly type: 'tls'; readonly url: string; readonly token: string; readonly authorityPem?: string }
+
+export function createTransport(endpoint: Endpoint): Transport {
+  return (request) =>
+    new Promise((resolve, reject) => {
+      const outgoing = open(endpoint, request)
+      outgoing.once('response', (response) =>
+        resolve({ status: response.statusCode ?? 0, body: response } satisfies TransportResponse),
+      )
+      outgoing.once('error', (error) =>
+        reject(request.signal?.aborted === true ? request.signal.reason : unreachable(endpoint, error)),
+      )
+      if (request.body === undefined) outgoing.end()
+      else if (typeof request.body === 'string') outgoing.end(request.body)
+      else Readable.from(request.body).pipe(outgoing)
+    })
+}
+
+function open(endpoint: Endpoint, request: TransportRequest): ClientRequest {
+  const length = typeof request.body === 'string' ? { 'content-length': String(Buffer.byteLength(request.body)) } : {}
+  const options: RequestOptions = {
+    method: request.method,
+    path: request.path,
+    headers: { ...request.headers, ...length },
+  }
+  if (request.signal !== undefined) options.signal = request.signal
+  if (endpoint.type === 'socket') return httpRequest({ ...options, socketPath: endpoint.path })
+  const headers = { ...request.headers, ...length, authorization: `Bearer ${endpoint.token}` }
+  const trust = endpoint.authorityPem === undefined ? {} : { ca: endpoint.authorityPem }
+  return httpsRequest(new URL(request.path, endpoint.url), { ...options, ...trust, headers })
+}
+
+function unreachable(endpoint: Endpoint, error: Error): BerthError {
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  const where = endpoint.type === 'socket' ? endpoint.path : endpoint.url
+  return new BerthError('server.unreachable', `reach the server at ${where}: ${reasonOf(code, error)}`, {
+    retryable: true,
+    cause: error,
+  })
+}
+
+function reasonOf(code: string, error: Error): string {
+  if (code === 'ENOENT')
+    return 'there is no such socket; is the server running here (`berth up`), or did you mean another context (`berth context ls`)?'
+  if (code === 'ECONNREFUSED') return 'nobody answers; start it with `berth up` or `berth server`'
+  if (code === 'EACCES') return 'no permission; run as root, or use a token (`berth context add`)'
+  if (
+    code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ||
+    code === 'SELF_SIGNED_CERT_IN_CHAIN' ||
+    code === 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
+  ) {
+    return 'its certificate is not from an authority known here; add the context with --authority FILE or --fingerprint'
+  }
+  return messageOf(error)
+}
+
+/** The authority's fingerprint in the form that join tokens and people use: SHA-256, hex, lower case. */
+export const fingerprintOf = (pem: string): string =>
+  new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase()
