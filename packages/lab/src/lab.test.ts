@@ -67,7 +67,8 @@ const fetchInside = (host: LabHost, url: string): Promise<string> =>
   nodeInside(
     host,
     `await fetch(${JSON.stringify(url)}, { signal: AbortSignal.timeout(2000) })
-       .then((reply) => reply.text(), (error) => error.cause?.code ?? error.name).then(console.log)`,
+       .then((reply) => reply.text(), (error) => error.cause?.code ?? error.name)
+       .then((text) => { console.log(text); process.exit() })`,
   )
 
 describe('two hosts', () => {
