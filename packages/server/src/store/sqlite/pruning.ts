@@ -2,8 +2,11 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { futureRevisionError } from '../store-error.ts'
 import { type History, numberOf, type Row } from './history.ts'
 
-/** Rows in one slice: a few milliseconds, the longest that a commit waits for it. */
+/** Bounds of one slice, the longest that a commit waits for it. */
 const sliceRows = 500
+const sliceMs = 5
+
+type LogRow = Pick<Row, 'id' | 'revision' | 'key' | 'previous'> & { readonly deleted: 0 | 1 }
 
 interface Waiter {
   readonly revision: number
@@ -90,25 +93,37 @@ export class Pruning {
   }
 
   #pruneSlice(limit: number): void {
-    const rows = this.#slice.all(this.#pruned, limit, this.#lastId) as unknown as (Row & { readonly deleted: 0 | 1 })[]
-    const end = rows.length < sliceRows
-    const pruned = end ? limit : (rows.at(-1)?.revision ?? limit)
+    const rows = this.#slice.all(this.#pruned, limit, this.#lastId) as unknown as LogRow[]
     this.#database.exec('BEGIN IMMEDIATE')
     try {
-      for (const row of rows) {
-        if (row.previous !== null) this.#deleteRow.run(row.previous)
-        if (!row.deleted || row.revision >= limit) continue
-        this.#deleteRow.run(row.id)
-        this.#forgetKey.run(row.key, row.id)
-      }
+      const last = this.#pruneRows(rows, limit)
+      const end = last === undefined || (last === rows.at(-1) && rows.length < sliceRows)
+      const pruned = end ? limit : last.revision
       this.#setMeta.run(pruned, 'pruned')
       this.#database.exec('COMMIT')
+      this.#pruned = pruned
+      // The rows of the limit's own revision are visited again next time: their deletions may be dropped only then.
+      this.#lastId = end ? 0 : last.id
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
       throw error
     }
-    this.#pruned = pruned
-    // The rows of the limit's own revision are visited again next time: their deletions may be dropped only then.
-    this.#lastId = end ? 0 : (rows.at(-1)?.id ?? 0)
+  }
+
+  /** Returns the last row that it had time for: at least one, if there are any. */
+  #pruneRows(rows: readonly LogRow[], limit: number): LogRow | undefined {
+    const endMs = performance.now() + sliceMs
+    for (const row of rows) {
+      this.#pruneRow(row, limit)
+      if (performance.now() > endMs) return row
+    }
+    return rows.at(-1)
+  }
+
+  #pruneRow({ id, revision, key, deleted, previous }: LogRow, limit: number): void {
+    if (previous !== null) this.#deleteRow.run(previous)
+    if (!deleted || revision >= limit) return
+    this.#deleteRow.run(id)
+    this.#forgetKey.run(key, id)
   }
 }
