@@ -1,0 +1,81 @@
+import type { Readable } from 'node:stream'
+
+/** A commit of an app's repository whose content the store holds or can get. Free of secrets. */
+export interface SourceCommit {
+  readonly app: string
+  readonly vcs: 'git' | 'svn'
+  /** As given, without passwords. */
+  readonly repository: string
+  /** Git: the full commit id. svn: `r123`, or `branches/x@123` for a path below the repository that the app names. */
+  readonly commit: string
+  /** First line of its message, at most 200 characters, no control characters. */
+  readonly subject: string
+  readonly author: string
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  /** Equal trees have equal content: git's tree id; for svn a digest of repository, path and last changed revision. */
+  readonly tree: string
+}
+
+export interface SourceRequest {
+  readonly app: string
+  /** Absolute path, URL, or what {@link SourceStore.acceptBundle} answered. */
+  readonly repository: string
+  readonly vcs: 'git' | 'svn'
+  /** Git: `HEAD`, branch, tag or commit, also with `~2` or `^`. svn: `HEAD`, `r123`, `branches/x`, `branches/x@123`. */
+  readonly ref: string
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface SourceFile {
+  /** Below the folder that was listed. */
+  readonly path: string
+  /** 0o644, 0o755 or 0o120000 for a symbolic link; svn does not say and always has 0o644. */
+  readonly mode: number
+  readonly digest: string
+}
+
+interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Reads repositories. Nothing of a repository is ever executed: no checkout, no hook, no submodule, no filter. Commits that `fetch` has
+ * answered stay readable for the lifetime of the store, also when their branch is gone.
+ *
+ * Errors: `source.bad-repository`, `source.path-not-allowed`, `source.bad-ref`, `source.commit-not-found`,
+ * `source.repository-not-found`, `source.unreachable`, `source.auth-required`, `source.timeout`, `source.failed`; for uploads
+ * `source.bundle-invalid`, `source.bundle-too-large`.
+ */
+export interface SourceStore {
+  fetch(request: SourceRequest): Promise<SourceCommit>
+  /** A regular file's text; undefined where there is none. `source.output-too-large` above `maxBytes` (1 MiB). */
+  readFile(at: SourceCommit, path: string, options?: CallOptions & { maxBytes?: number }): Promise<string | undefined>
+  /** Every file below a folder; none when there is no such folder. */
+  list(at: SourceCommit, folder: string, options?: CallOptions): Promise<SourceFile[]>
+  /** A tar of the commit, or of one folder of it; names are relative to that folder. Starts with the first read. */
+  archive(at: SourceCommit, options?: CallOptions & { folder?: string }): Readable
+  /** Takes in a git bundle; answers the `repository` by which `fetch` finds its commits. */
+  acceptBundle(app: string, bundle: Readable, options?: CallOptions): Promise<{ readonly repository: string }>
+  /** Forgets all that is kept of an app's source. */
+  removeApp(app: string): Promise<void>
+}
+
+/** One version control system. The store checks and locks; `at` is always what this one's `fetch` answered. */
+export interface SourceAdapter {
+  fetch(request: SourceRequest): Promise<SourceCommit>
+  readFile(at: SourceCommit, path: string, maxBytes: number, signal?: AbortSignal): Promise<string | undefined>
+  list(at: SourceCommit, folder: string, signal?: AbortSignal): Promise<SourceFile[]>
+  archive(at: SourceCommit, folder: string | undefined, signal?: AbortSignal): Readable
+  removeApp(app: string): Promise<void>
+}
+
+/** For people and terminals: one line, no control characters. */
+export function oneLine(text: string, maxLength = 200): string {
+  const clean =
+    text
+      .split(/\r?\n/, 1)[0]
+      ?.replace(/\p{Cc}/gu, ' ')
+      .trim() ?? ''
+  return clean.length > maxLength ? `${clean.slice(0, maxLength - 1)}…` : clean
+}

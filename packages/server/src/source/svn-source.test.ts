@@ -1,0 +1,90 @@
+import { readdirSync } from 'node:fs'
+import { pino } from 'pino'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createSourceStore } from './create-source-store.ts'
+import { readTar, SvnRepository, Workspace } from './repositories.testing.ts'
+import type { SourceStore } from './source-store.ts'
+
+let space: Workspace
+let store: SourceStore
+let repo: SvnRepository
+beforeAll(async () => {
+  space = new Workspace()
+  store = await createSourceStore({ dir: space.path('sources'), log: pino({ level: 'silent' }) })
+  repo = new SvnRepository(space.path('svn'))
+  repo.commit(
+    { 'trunk/berth.yaml': 'app: shop\n', 'trunk/bin/run': { run: '#!/bin/sh\n' } },
+    'first <&> "commit"\n\nbody',
+  )
+  repo.commit({ 'branches/odd #2 $(id) é/berth.yaml': 'app: odd\n' }, 'branch')
+  repo.svn('propset', '--quiet', 'svn:externals', `${repo.url}/trunk outside`, 'trunk')
+  repo.commit({ 'trunk/a@b.txt': 'at', 'trunk/link': { link: 'bin/run' } }, 'third')
+})
+afterAll(() => space[Symbol.dispose]())
+
+const fetch = (ref: string, repository = repo.url) => store.fetch({ app: 'shop', repository, vcs: 'svn', ref })
+const failure = (code: string, message = /./) =>
+  expect.objectContaining({ code, message: expect.stringMatching(message) })
+
+describe('svn', () => {
+  test('HEAD of a folder is its last change, and its tree only changes with it', async () => {
+    const trunk = `${repo.url}/trunk`
+    const before = await fetch('HEAD', trunk)
+    expect(before).toMatchObject({ vcs: 'svn', commit: 'r3', subject: 'third', author: 'ada', repository: trunk })
+    expect(before.at).toBeGreaterThan(Date.now() - 600_000)
+    repo.commit({ 'branches/other/x': 'x' }, 'elsewhere')
+    expect(await fetch('HEAD', trunk)).toEqual(before)
+    expect((await fetch('r1', trunk)).tree).not.toBe(before.tree)
+  })
+
+  test.each([
+    ['r1', 'r1', 'first <&> "commit"'],
+    ['1', 'r1', 'first <&> "commit"'],
+    ['trunk', 'trunk@3', 'third'],
+    ['trunk@1', 'trunk@1', 'first <&> "commit"'],
+    ['branches/odd #2 $(id) é@HEAD', 'branches/odd #2 $(id) é@2', 'branch'],
+  ])('%s', async (ref, commit, subject) => {
+    expect(await fetch(ref)).toMatchObject({ commit, subject })
+  })
+
+  test('files and the archive, without externals', async () => {
+    const at = await fetch('trunk')
+    expect(await store.readFile(at, 'a@b.txt')).toBe('at')
+    expect(await store.readFile(at, 'bin/run')).toBe('#!/bin/sh\n')
+    expect(await store.readFile(at, 'bin/none')).toBeUndefined()
+    expect(await store.readFile(at, 'bin')).toBeUndefined()
+    expect(await store.list(at, 'bin')).toEqual([{ path: 'run', mode: 0o644, digest: 'r1' }])
+    expect(await store.list(at, 'none')).toEqual([])
+    expect(await readTar(store.archive(at))).toEqual({
+      'a@b.txt': 'at',
+      'berth.yaml': 'app: shop\n',
+      'bin/run': '#755 #!/bin/sh\n',
+      link: '-> bin/run',
+    })
+    expect(await readTar(store.archive(at, { folder: 'bin' }))).toEqual({ run: '#755 #!/bin/sh\n' })
+    expect(readdirSync(space.path('sources', 'svn')).filter((name) => name.startsWith('export-'))).toEqual([])
+  })
+
+  test('by path', async () => {
+    expect((await fetch('trunk', space.path('svn', 'repository'))).commit).toBe('trunk@3')
+  })
+
+  test.each<[string, string | undefined, string, RegExp]>([
+    ['r99', undefined, 'source.commit-not-found', /no such revision/],
+    ['tags/none', undefined, 'source.commit-not-found', /at its top are branches, trunk/],
+    ['HEAD', '/nowhere', 'source.repository-not-found', /nowhere/],
+    ['HEAD', 'svn://127.0.0.1:1/x', 'source.unreachable', /127.0.0.1/],
+    ['../x', undefined, 'source.bad-ref', /r123/],
+    ['--config-dir=x', undefined, 'source.bad-ref', /r123/],
+    ['HEAD', 'svn+evil://x/y', 'source.bad-repository', /svn/],
+    ['HEAD', '--username=x', 'source.bad-repository', /svn/],
+  ])('%s of %s: %s', async (ref, repository, code, message) => {
+    await expect(fetch(ref, repository)).rejects.toEqual(failure(code, message))
+  })
+
+  test('the password of a URL is not shown', async () => {
+    const error = await fetch('HEAD', 'svn://ada:top-secret@127.0.0.1:1/x').catch((each) => each)
+    expect(error).toEqual(failure('source.unreachable', /svn:\/\/\*\*\*@127/))
+    expect(String(error.stack)).not.toContain('top-secret')
+  })
+})
