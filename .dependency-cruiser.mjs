@@ -1,3 +1,14 @@
+import { createRequire } from 'node:module'
+
+// @swc/core's visitor, which the cruiser walks modules with, does not know `using` and `await using` yet.
+const { Visitor } = createRequire(import.meta.url)('@swc/core/Visitor.js')
+const visitStatement = Visitor.prototype.visitStatement
+Visitor.prototype.visitStatement = function visitStatementOrUsing(statement) {
+  if (statement.type !== 'UsingDeclaration') return visitStatement.call(this, statement)
+  statement.decls = this.visitVariableDeclarators(statement.decls)
+  return statement
+}
+
 /** Who may import whom. `docs/design/overview.md` says why. */
 const only = (name, from, allowed) => ({
   name,
@@ -34,7 +45,7 @@ export default {
       name: 'adapters-are-made-in-main',
       severity: 'error',
       comment: 'controllers and handlers know ports; only main makes adapters',
-      from: { path: '^packages/server/src/(controllers|http)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^packages/server/src/(controllers|http)/', pathNot: '\\.(test|testing)\\.ts$' },
       to: { path: '^packages/server/src/store/sqlite/' },
     },
     {
