@@ -1,0 +1,141 @@
+import fc from 'fast-check'
+import type { EntrypointDocument, SpecDocument } from './spec-document.ts'
+
+/** Documents that mean something, in the many ways that they can be written. */
+const name = fc.stringMatching(/^[a-z]([a-z0-9]{0,6}[a-z])?$/)
+const variable = fc.stringMatching(/^[A-Z][A-Z0-9_]{0,6}$/).filter((text) => !text.startsWith('BERTH_'))
+const text = fc.string({ maxLength: 12 })
+const word = fc.stringMatching(/^[A-Za-z0-9./_-]{1,10}$/)
+const cpu = fc.integer({ min: 1, max: 99_999 }).map((milli) => (milli / 1000).toFixed(3))
+const size = fc.constantFrom('64Mi', '1.5Gi', '100M', '90000000B', '2GiB')
+const duration = fc.constantFrom('0', '1s', '90s', '1m30s', '1500ms', '2h')
+const longer = fc.constantFrom('1s', '90s', '1.5m', '2h')
+const scalar = fc.oneof(text, fc.integer(), fc.boolean())
+
+const partly = <T>(shape: { [K in keyof T]: fc.Arbitrary<T[K]> }) => fc.record(shape, { requiredKeys: [] })
+const unique = <T>(item: fc.Arbitrary<T>, key: (item: T) => unknown, maxLength = 3) =>
+  fc.uniqueArray(item, { selector: key, maxLength })
+
+const variables = fc.dictionary(variable, scalar, { maxKeys: 3 })
+const resources = partly({ cpu: fc.oneof(cpu, fc.integer({ min: 1, max: 64 })), memory: size, disk: size })
+
+/** By name or as a list; the numbers differ, as they must. */
+const ports = unique(fc.integer({ min: 1, max: 65_535 }), (port) => port).chain((numbers) =>
+  fc.oneof(
+    fc.constant(numbers),
+    fc.constant(numbers.map((port, index) => (index === 0 ? port : `${port}/udp`))),
+    unique(name, (each) => each, numbers.length).map((names) =>
+      Object.fromEntries(names.map((each, index) => [each, { port: numbers[index] ?? 1, protocol: 'tcp' as const }])),
+    ),
+  ),
+)
+
+const command = fc.oneof(word, fc.array(word, { minLength: 1, maxLength: 3 }))
+const timing = { delay: duration, interval: longer, timeout: longer, successes: fc.integer({ min: 1, max: 9 }) }
+const path = fc.stringMatching(/^(\/[a-z]{1,6}){1,2}$/)
+
+const shared = partly<EntrypointDocument>({
+  command,
+  resources,
+  ports,
+  env: variables,
+  secrets: unique(name, (each) => each),
+  config: fc.dictionary(
+    path.map((each) => `/etc${each}`),
+    fc.oneof(
+      text,
+      text.map((content) => ({ content, mode: '0640' })),
+    ),
+    { maxKeys: 2 },
+  ),
+  bind: unique(
+    fc.tuple(name, name).map(([app, entrypoint]) => ({ to: `x${app}/${entrypoint}`, as: entrypoint.toUpperCase() })),
+    (each) => each.as,
+  ),
+  volumes: unique(
+    fc.oneof(
+      fc.record({ name, path }),
+      fc.record({ host: path, path, readOnly: fc.boolean() }),
+      fc.record({ tmpfs: size, path }),
+    ),
+    (each) => each.path,
+  ).map((list) => list.map((volume) => ({ ...volume, path: `/srv${volume.path}` }))),
+  ulimits: fc.constantFrom({}, { nofile: 1024 }, { nproc: { soft: 10, hard: -1 }, nofile: -1 }),
+  user: fc.constantFrom<string | number>('node', 1000, '1000:1000'),
+  workingDirectory: path,
+  capabilities: fc.subarray(['NET_ADMIN', 'cap_chown', 'SYS_NICE']),
+  init: fc.boolean(),
+  hooks: partly({ afterStart: command, beforeStop: fc.record({ command, timeout: longer }) }),
+  stop: partly({ signal: fc.constantFrom('SIGQUIT', 'int'), grace: duration }),
+  labels: fc.dictionary(name, scalar, { maxKeys: 2 }),
+  logs: partly({ maxSize: size, maxFiles: fc.integer({ min: 1, max: 9 }) }),
+})
+
+const service = fc
+  .tuple(
+    shared,
+    partly<EntrypointDocument>({
+      replicas: fc.nat(100),
+      health: fc.oneof(
+        fc.constant({ readiness: 'none' as const }),
+        fc.record({ liveness: fc.record({ exec: command, ...timing }) }),
+        fc.record({ readiness: fc.record({ exec: command, ...timing }) }),
+      ),
+      restart: fc.constantFrom('always', 'on-failure', 'never'),
+      drain: duration,
+      readyTimeout: longer,
+    }),
+  )
+  .map(([a, b]): EntrypointDocument => ({ ...a, ...b }))
+
+const job = fc
+  .tuple(shared, partly<EntrypointDocument>({ timeout: duration, restart: fc.constantFrom('on-failure', 'never') }))
+  .map(([a, b]): EntrypointDocument => ({ ...a, ...b, type: 'job' }))
+
+const build = fc.oneof(
+  fc.record({ image: fc.constantFrom('node:26', 'registry.example.com:5000/a/b@sha256:'.concat('a'.repeat(64))) }),
+  fc.record({
+    build: fc.record(
+      {
+        base: fc.constantFrom('node:26-slim', 'base', 'scratch'),
+        runtimes: fc.oneof(name, fc.array(name, { maxLength: 2 })),
+        run: fc.oneof(word, fc.array(word, { maxLength: 2 })),
+        dependencies: fc.record({ files: fc.array(word.map((each) => `a/${each.replaceAll('.', '')}x`)), run: word }),
+        args: variables,
+        limits: partly({ cpu, memory: size, timeout: longer, network: fc.constantFrom('none', 'host') }),
+      },
+      { requiredKeys: ['base'] },
+    ),
+  }),
+  fc.record({ build: fc.record({ dockerfile: fc.constantFrom('Dockerfile', './a//Dockerfile'), target: word }) }),
+)
+
+export const validDocument: fc.Arbitrary<SpecDocument> = fc
+  .tuple(
+    fc.record({
+      app: name,
+      entrypoints: fc.dictionary(name, fc.oneof(fc.constant(null), service), { minKeys: 1, maxKeys: 3 }),
+      jobs: fc.dictionary(
+        name.map((each) => `job${each}`),
+        job,
+        { maxKeys: 2 },
+      ),
+      rollout: partly({ surge: fc.integer({ min: 1, max: 3 }), unavailable: fc.nat(3), settle: duration }),
+      hosts: unique(fc.constantFrom('a.example.com/x', 'B.example.com', '*', '*.example.com/y/z/'), (host) => host),
+      environments: fc.dictionary(name, partly({ env: variables, routes: fc.constant([]) }), { maxKeys: 2 }),
+    }),
+    build,
+  )
+  .map(([{ app, entrypoints, jobs, rollout, hosts, environments }, image]) => ({
+    app,
+    ...image,
+    entrypoints: { ...entrypoints, routed: { ports: [8080] }, ...jobs },
+    routes: hosts,
+    rollout: { ...rollout, before: Object.keys(jobs) },
+    environments: Object.fromEntries(
+      Object.entries(environments).map(([key, value]) => [
+        key,
+        { ...value, entrypoints: { routed: { replicas: 2, env: { A: 1 } } } },
+      ]),
+    ),
+  }))
