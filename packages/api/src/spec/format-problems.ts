@@ -30,7 +30,5 @@ function excerpt(source: string, index: number): { readonly shown: string; reado
   return { shown: `${lead}${shown}${tail}`, caret: `${lead === '' ? '' : ' '}${before}` }
 }
 
-/** A file may hold what would move a terminal's cursor or colour it. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
-const printable = (text: string): string =>
-  text.replace(/[\0-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '�')
+/** A file may hold what would move a terminal's cursor, colour it, or turn the direction of writing. */
+const printable = (text: string): string => text.replace(/(?!\t)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '�')

@@ -34,10 +34,11 @@ export function parseSpec(yamlText: string): ParsedSpec {
   if (root === undefined) {
     return badYaml.length > 0 ? finish(badYaml) : atStart('the file is empty', 'run `berth init` to have one written')
   }
-  const shape = checkShape(withoutExtensions(root.value))
-  if (tree.syntax.length > 0) return finish([...badYaml, ...beforeError(tree, root, shape.issues)])
-  const { spec, issues } = canonicalize(shape.document, shape.broken)
-  const problems = [...shape.issues, ...issues].map((issue) => locate(tree, root, issue))
+  const { document, broken, issues: misshapen } = checkShape(withoutExtensions(root.value))
+  const shape = misshapen.filter(({ path }) => find(root, path).refused !== true)
+  if (tree.syntax.length > 0) return finish([...badYaml, ...beforeError(tree, root, shape)])
+  const { spec, issues } = canonicalize(document, broken)
+  const problems = [...shape, ...issues].map((issue) => locate(tree, root, issue))
   if (badYaml.length === 0 && problems.length === 0 && spec !== undefined) return { spec, problems: [] }
   return finish([...badYaml, ...problems])
 }
@@ -54,8 +55,12 @@ function withoutExtensions(value: unknown): unknown {
 
 /** Where YAML breaks off, what follows is guesswork: only what stands wholly before it is judged. */
 function beforeError(tree: YamlTree, root: YamlNode, issues: readonly SpecIssue[]): SpecProblem[] {
-  const first = tree.position(Math.min(...tree.syntax.map(({ offset }) => offset)))
-  return issues.map((issue) => locate(tree, root, issue)).filter(({ line, path }) => path !== '' && line < first.line)
+  const first = Math.min(...tree.syntax.map(({ offset }) => offset))
+  const before = issues.filter(({ path, atKey }) => {
+    const node = find(root, path)
+    return path.length > 0 && (atKey === true ? node.keyOffset : node.endOffset) < first
+  })
+  return before.map((issue) => locate(tree, root, issue))
 }
 
 const fromYaml = (tree: YamlTree, { offset, ...problem }: YamlProblem): SpecProblem => ({
@@ -66,28 +71,34 @@ const fromYaml = (tree: YamlTree, { offset, ...problem }: YamlProblem): SpecProb
 
 function locate(tree: YamlTree, root: YamlNode, issue: SpecIssue): SpecProblem {
   const { path, message, suggestion } = issue
-  const place = tree.position(find(root, path, issue.atKey === true))
+  const node = find(root, path)
+  const place = tree.position(issue.atKey === true || node.missing ? node.keyOffset : node.offset)
   return { ...place, path: formatPath(path), message, ...(suggestion === undefined ? {} : { suggestion }) }
 }
 
-/** Of what is missing, the place is the key that it is missing from. */
-function find(root: YamlNode, path: SpecPath, atKey: boolean): number {
+/** The value at the path; of what is missing, what it is missing from. */
+function find(root: YamlNode, path: SpecPath): YamlNode & { readonly missing: boolean } {
   let node = root
   for (const step of path) {
     const child = node.children.get(step)
-    if (child === undefined) return node.keyOffset
+    if (child === undefined) return { ...node, missing: true }
     node = child
   }
-  return atKey ? node.keyOffset : node.offset
+  return { ...node, missing: false }
 }
 
 /** Sorted by place; what an alias repeats is said once. */
 function finish(problems: readonly SpecProblem[]): ParsedSpec {
-  const unique = new Map(problems.map((problem) => [`${problem.line}:${problem.column}:${problem.message}`, problem]))
+  const unique = new Map<string, SpecProblem>()
+  for (const problem of problems) {
+    const key = `${problem.line}:${problem.column}:${problem.message}`
+    if (!unique.has(key)) unique.set(key, problem)
+  }
   const sorted = [...unique.values()].sort((a, b) => a.line - b.line || a.column - b.column)
   const shown = sorted.slice(0, maxProblems)
   const last = shown.at(-1)
   if (last === undefined || sorted.length === shown.length) return { problems: shown }
-  const more = { ...last, path: '', message: `and ${sorted.length - maxProblems} problems more` }
-  return { problems: [...shown, { line: more.line, column: more.column, path: '', message: more.message }] }
+  const { line, column } = last
+  const message = `and ${sorted.length - maxProblems} problems more`
+  return { problems: [...shown, { line, column, path: '', message }] }
 }

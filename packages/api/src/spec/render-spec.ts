@@ -3,7 +3,11 @@ import { stringify } from 'yaml'
 
 /** A spec as a `berth.yaml` with every default said; `parseSpec` gives the same spec back. */
 export function renderSpec(spec: AppSpec): string {
-  return stringify(withoutEmpty(specToDocument(spec)), (key, value) => (key === 'cpu' ? Number(value) : value), {
+  const document = specToDocument(spec)
+  const entrypoints = Object.entries(document.entrypoints ?? {}).map(([name, each]) => [name, withoutEmpty(each)])
+  const build = document.build === undefined ? {} : { build: withoutEmpty(document.build) }
+  const shown = { ...document, ...build, entrypoints: Object.fromEntries(entrypoints) }
+  return stringify(shown, (key, value) => (key === 'cpu' ? Number(value) : value), {
     lineWidth: 0,
     schema: 'core',
     version: '1.2',
@@ -11,12 +15,10 @@ export function renderSpec(spec: AppSpec): string {
   })
 }
 
-/** Empty lists and maps say nothing. */
-function withoutEmpty(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .map(([key, child]) => [key, withoutEmpty(child)] as const)
-      .filter(([, child]) => typeof child !== 'object' || child === null || Object.keys(child).length > 0),
+/** Empty lists and maps say nothing in an entrypoint or a build. (In an environment they do: `routes: []` means none.) */
+function withoutEmpty(part: object | null | undefined): object {
+  const kept = Object.entries(part ?? {}).filter(
+    ([, value]) => typeof value !== 'object' || value === null || Object.keys(value).length > 0,
   )
+  return Object.fromEntries(kept)
 }

@@ -20,6 +20,9 @@ export interface YamlNode {
   readonly offset: number
   /** Of the key in a map; the value's own in a list. */
   readonly keyOffset: number
+  readonly endOffset: number
+  /** The YAML itself was refused here (it is among the problems), so the value says nothing. */
+  readonly refused?: true
   readonly children: ReadonlyMap<string | number, YamlNode>
 }
 
@@ -68,11 +71,12 @@ export class TreeReader {
 
   #node(node: unknown, keyOffset: number, depth: number): YamlNode {
     const offset = offsetOf(node, keyOffset)
-    if (!this.#spend(offset, depth)) return leaf(null, offset, keyOffset)
+    if (!this.#spend(offset, depth)) return refusedLeaf(offset, keyOffset)
     if (isAlias(node)) return this.#alias(node, offset, keyOffset, depth)
     if (isMap(node)) return this.#inside(node, () => this.#map(node, offset, keyOffset, depth))
     if (isSeq(node)) return this.#inside(node, () => this.#list(node, offset, keyOffset, depth))
-    return leaf(isScalar(node) ? plainValue(node) : null, offset, keyOffset)
+    const value = isScalar(node) ? plainValue(node) : null
+    return { value, offset, keyOffset, endOffset: endOf(node, offset), children: new Map() }
   }
 
   #spend(offset: number, depth: number): boolean {
@@ -103,7 +107,7 @@ export class TreeReader {
       const suggestion = near === undefined ? {} : { suggestion: `did you mean *${near}?` }
       this.problems.push({ offset, message: `no anchor &${alias.source} comes before this alias`, ...suggestion })
     }
-    return leaf(null, offset, keyOffset)
+    return refusedLeaf(offset, keyOffset)
   }
 
   #list(list: YAMLSeq, offset: number, keyOffset: number, depth: number): YamlNode {
@@ -112,7 +116,8 @@ export class TreeReader {
       if (this.exceeded.length > 0) break
       children.set(index, this.#node(item, offsetOf(item, offset), depth + 1))
     }
-    return { value: [...children.values()].map(({ value }) => value), offset, keyOffset, children }
+    const value = [...children.values()].map((child) => child.value)
+    return { value, offset, keyOffset, endOffset: endOf(list, offset), children }
   }
 
   #map(map: YAMLMap, offset: number, keyOffset: number, depth: number): YamlNode {
@@ -128,7 +133,7 @@ export class TreeReader {
       if (key !== undefined) children.set(key, this.#node(pair.value, offsetOf(pair.key, offset), depth + 1))
     }
     const value = Object.fromEntries([...children].map(([key, child]) => [key, child.value]))
-    return { value, offset, keyOffset, children }
+    return { value, offset, keyOffset, endOffset: endOf(map, offset), children }
   }
 
   /** The key's text, or undefined when it cannot be used. */
@@ -169,10 +174,12 @@ export class TreeReader {
   }
 }
 
-const leaf = (value: unknown, offset: number, keyOffset: number): YamlNode => ({
-  value,
+const refusedLeaf = (offset: number, keyOffset: number): YamlNode => ({
+  value: null,
   offset,
   keyOffset,
+  endOffset: offset,
+  refused: true,
   children: new Map(),
 })
 
@@ -193,4 +200,8 @@ function offsetOf(node: unknown, fallback: number): number {
   if (isAlias(node) || isCollection(node)) return node.range?.[0] ?? fallback
   if (!isScalar(node) || (node.value === null && node.source === '')) return fallback
   return node.range?.[0] ?? fallback
+}
+
+function endOf(node: unknown, fallback: number): number {
+  return isScalar(node) || isCollection(node) ? (node.range?.[1] ?? fallback) : fallback
 }
