@@ -1,0 +1,146 @@
+import type { PlanView } from '@berth/api'
+import { BerthError } from '@berth/core'
+import type { Command } from 'commander'
+import type { CommandContext } from '../command-context.ts'
+import { Exit, exitCode } from '../exit-code.ts'
+import { followBuild, followRollout } from '../follow.ts'
+import { formatPlan } from '../output/plan.ts'
+import { printItem } from '../output/print.ts'
+import { type Source, sourceOf } from '../source.ts'
+import { parseTarget, type Target } from '../target.ts'
+import { action } from './command.ts'
+
+interface DeployOptions {
+  readonly environment?: string
+  readonly ref?: string
+  readonly repository?: string
+  readonly svn?: boolean
+  readonly release?: string
+  readonly force?: boolean
+  readonly dryRun?: boolean
+  readonly detach?: boolean
+  readonly cache?: boolean
+  readonly output?: string
+}
+
+export function registerDeploy(program: Command): void {
+  sourceOptions(program.command('deploy'))
+    .summary('build a commit and roll it out')
+    .description(
+      'Builds the commit (unless the same inputs have been built), then replaces the instances batch by batch.\nCtrl-C stops the watching, not the deploy.',
+    )
+    .option('--release <release>', 'roll out this release; nothing is built')
+    .option('--force', 'take over from a rollout under way; roll out although nothing changed')
+    .option('--dry-run', 'show what would change, and do nothing')
+    .option('-d, --detach', 'do not wait')
+    .action(
+      action<DeployOptions>((context, [text], options) =>
+        deploy(context, parseTarget(text, context, options), options),
+      ),
+    )
+
+  sourceOptions(program.command('plan'))
+    .summary('what a deploy would change')
+    .description(
+      'Shows what a deploy would change. Exit code 0: nothing, 1: something, 255: it could not be found out.',
+    )
+    .option('--release <release>', 'of this release')
+    .action(
+      action<DeployOptions>(async (context, [text], options) => {
+        try {
+          const plan = await planOf(context, parseTarget(text, context, options), options)
+          await printPlan(context, plan)
+          throw new Exit(plan.changes ? exitCode.changes : exitCode.done)
+        } catch (error) {
+          if (error instanceof Exit) throw error
+          context.out.note(
+            `${context.out.style.red('error')}: ${error instanceof Error ? error.message : String(error)}`,
+          )
+          throw new Exit(exitCode.planFailed)
+        }
+      }),
+    )
+
+  sourceOptions(program.command('build'))
+    .summary('build a commit')
+    .description('Builds the image of a commit and makes a release of it; nothing is rolled out.')
+    .option('--no-cache', 'build although the same inputs have been built')
+    .option('-d, --detach', 'do not wait')
+    .action(
+      action<DeployOptions>(async (context, [text], options) => {
+        const target = parseTarget(text, context, options)
+        const source = await sourceOf(context, target.app, options)
+        const body = { ...defined(source), noReuse: options.cache === false }
+        const build = await context.client.call(
+          'startBuild',
+          { params: { app: target.app }, body },
+          { signal: context.signal },
+        )
+        if (options.detach === true) return context.out.line(build.id)
+        const done = await followBuild(context, build.id)
+        await printItem(
+          done,
+          context.form,
+          context.out,
+          (each) =>
+            `${each.app} ${each.release} ${each.commit?.slice(0, 12) ?? ''}${each.reused === true ? ' (same inputs, image reused)' : ''}`,
+        )
+      }),
+    )
+}
+
+const sourceOptions = (command: Command): Command =>
+  command
+    .argument('[app]', 'APP or APP@ENVIRONMENT; left out: the app of the berth.yaml here')
+    .option('-e, --environment <name>', 'environment to deploy to', undefined)
+    .option('-r, --ref <ref>', 'branch, tag or commit (default: HEAD)')
+    .option('--repository <url>', 'URL or path of the repository (default: the work tree here)')
+    .option('--svn', 'the repository is a Subversion one')
+
+async function deploy(context: CommandContext, target: Target, options: DeployOptions): Promise<void> {
+  const { client, out, signal } = context
+  if (options.dryRun === true) return printPlan(context, await planOf(context, target, options))
+  const source = options.release === undefined ? await sourceOf(context, target.app, options) : {}
+  const body = {
+    ...defined(source),
+    pool: target.pool,
+    force: options.force === true,
+    ...(options.release === undefined ? {} : { release: options.release }),
+  }
+  const started = await client.call('deploy', { params: { app: target.app }, body }, { signal })
+  if (options.detach === true) return out.line(started.build?.id ?? started.rollout?.id ?? '')
+  let rollout = started.rollout?.id
+  if (started.build !== undefined) {
+    out.note(`building ${target.app} at ${started.build.ref} (${started.build.id})`)
+    const build = await followBuild(context, started.build.id)
+    if (build.error !== undefined) throw new BerthError(build.error.code, build.error.message)
+    rollout = build.rollout
+    out.note(
+      `${out.style.green('✔')} ${build.app} ${build.release} from ${build.commit?.slice(0, 12) ?? 'image'}${build.reused === true ? ', image reused' : ''} ${out.style.dim(build.subject ?? '')}`,
+    )
+    if (rollout === undefined)
+      return out.note(`${build.release} runs in ${target.pool} already; nothing to do (--force rolls it out again)`)
+  }
+  if (rollout === undefined)
+    throw new BerthError('api.unexpected-answer', 'the server named neither a build nor a rollout')
+  await followRollout(context, rollout)
+  await sayUrls(context, target)
+}
+
+async function sayUrls({ client, out, signal }: CommandContext, target: Target): Promise<void> {
+  const app = await client.call('getApp', { params: { app: target.app } }, { signal })
+  for (const url of app.pools.find((pool) => pool.name === target.pool)?.urls ?? []) out.line(url)
+}
+
+async function planOf(context: CommandContext, target: Target, options: DeployOptions): Promise<PlanView> {
+  const named = options.release !== undefined
+  const source: Source = named ? {} : await sourceOf(context, target.app, options)
+  const body = { ...defined(source), pool: target.pool, ...(named ? { release: options.release } : {}) }
+  return context.client.call('planDeploy', { params: { app: target.app }, body }, { signal: context.signal })
+}
+
+const printPlan = (context: CommandContext, plan: PlanView): Promise<void> =>
+  printItem(plan, context.form, context.out, (each) => formatPlan(each, context.out.style))
+
+const defined = (source: Source): Source =>
+  Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined))

@@ -1,0 +1,140 @@
+import { decodeExecFrame, type ExecExit, encodeExecFrame, execChannel } from '@berth/api'
+import { BerthError } from '@berth/core'
+import type { Command } from 'commander'
+import type { WebSocket } from 'ws'
+import type { CommandContext } from '../command-context.ts'
+import { Exit } from '../exit-code.ts'
+import { findInstance, type PoolOption } from '../target.ts'
+import { action } from './command.ts'
+
+interface ExecOptions extends PoolOption {
+  readonly interactive?: boolean
+  readonly tty?: boolean
+}
+
+export function registerExec(program: Command): void {
+  program
+    .command('exec')
+    .summary('run a command in an instance')
+    .description('Runs a command in an instance and ends with its exit code.\nExample: berth exec -it web-4 sh')
+    .argument('<instance>', 'web-4, APP/web-4 or a full id')
+    .argument('[command...]', 'default: sh')
+    .option('-e, --environment <name>')
+    .option('-i, --interactive', 'pass standard input on')
+    .option('-t, --tty', 'with a terminal')
+    .passThroughOptions()
+    .action(
+      action<ExecOptions>(async (context, [text = '', ...command], options) => {
+        const instance = await findInstance(context, text, options)
+        const words = command.length === 0 ? ['sh'] : command
+        throw new Exit(await runExec(context, instance.id, words, options))
+      }),
+    )
+}
+
+async function runExec(
+  context: CommandContext,
+  id: string,
+  command: readonly string[],
+  options: ExecOptions,
+): Promise<number> {
+  const tty = options.tty === true
+  if (tty && process.stdin.isTTY !== true)
+    throw new BerthError('usage.no-terminal', 'exec -t: standard input is no terminal; leave -t out')
+  const socket = await connect(context, execPath(id, command, tty))
+  return new Promise((resolve, reject) => {
+    const restore =
+      options.interactive === true || tty ? pipeInput(socket, tty) : () => socket.send(frame(execChannel.stdinEnd))
+    if (!(options.interactive === true || tty)) restore()
+    socket.on('message', (data: Buffer) => {
+      const { channel, payload } = decodeExecFrame(data)
+      if (channel === execChannel.stdout) process.stdout.write(payload)
+      else if (channel === execChannel.stderr) process.stderr.write(payload)
+      else if (channel === execChannel.exit) resolve((JSON.parse(Buffer.from(payload).toString()) as ExecExit).code)
+      else if (channel === execChannel.error) reject(errorOf(payload))
+    })
+    socket.once('error', reject)
+    socket.once('close', (code, reason) => {
+      if (options.interactive === true || tty) restore()
+      reject(
+        new BerthError(
+          'exec.closed',
+          `the connection to ${id} was closed (${code}${reason.length > 0 ? ` ${reason}` : ''}) before the command ended`,
+        ),
+      )
+    })
+  })
+}
+
+function execPath(id: string, command: readonly string[], tty: boolean): string {
+  const query = new URLSearchParams(command.map((word) => ['command', word]))
+  if (tty) {
+    query.set('tty', 'true')
+    query.set('columns', String(process.stdout.columns ?? 80))
+    query.set('rows', String(process.stdout.rows ?? 24))
+  }
+  return `/v1/instances/${encodeURIComponent(id)}/exec?${query}`
+}
+
+async function connect({ endpoint }: CommandContext, path: string): Promise<WebSocket> {
+  const { WebSocket: Client } = await import('ws')
+  const socket =
+    endpoint.type === 'socket'
+      ? new Client(`ws+unix:${endpoint.path}:${path}`)
+      : new Client(new URL(path, endpoint.url.replace(/^https/, 'wss')), {
+          headers: { authorization: `Bearer ${endpoint.token}` },
+          ...(endpoint.authorityPem === undefined ? {} : { ca: endpoint.authorityPem }),
+        })
+  return new Promise((resolve, reject) => {
+    socket.once('open', () => resolve(socket))
+    socket.once('error', reject)
+    socket.once('unexpected-response', (_, response) => {
+      const parts: Buffer[] = []
+      response.on('data', (part: Buffer) => parts.push(part))
+      response.once('end', () => reject(refusal(response.statusCode ?? 0, Buffer.concat(parts).toString())))
+    })
+  })
+}
+
+function refusal(status: number, text: string): BerthError {
+  try {
+    const { error } = JSON.parse(text)
+    return new BerthError(error.code, error.message)
+  } catch {
+    return new BerthError('exec.refused', `the server refused the connection (${status})`)
+  }
+}
+
+/** Returns how to give the terminal back. */
+function pipeInput(socket: WebSocket, tty: boolean): () => void {
+  const onData = (chunk: Buffer) => socket.send(frame(execChannel.stdin, chunk))
+  const onEnd = () => socket.send(frame(execChannel.stdinEnd))
+  const onResize = () => {
+    const size = { columns: process.stdout.columns, rows: process.stdout.rows }
+    socket.send(frame(execChannel.resize, Buffer.from(JSON.stringify(size))))
+  }
+  if (tty) {
+    process.stdin.setRawMode(true)
+    process.stdout.on('resize', onResize)
+  }
+  process.stdin.on('data', onData).once('end', onEnd)
+  return () => {
+    process.stdin.off('data', onData).off('end', onEnd).pause()
+    if (!tty) return
+    process.stdin.setRawMode(false)
+    process.stdout.off('resize', onResize)
+  }
+}
+
+const frame = (channel: Parameters<typeof encodeExecFrame>[0], payload: Uint8Array = new Uint8Array()): Uint8Array =>
+  encodeExecFrame(channel, payload)
+
+function errorOf(payload: Uint8Array): BerthError {
+  const text = Buffer.from(payload).toString()
+  try {
+    const { error } = JSON.parse(text)
+    return new BerthError(error.code, error.message)
+  } catch {
+    return new BerthError('exec.failed', text)
+  }
+}

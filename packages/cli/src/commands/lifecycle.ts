@@ -1,0 +1,166 @@
+import { BerthError } from '@berth/core'
+import type { Command } from 'commander'
+import type { CommandContext } from '../command-context.ts'
+import { Exit, exitCode } from '../exit-code.ts'
+import { followRollout } from '../follow.ts'
+import { printItem } from '../output/print.ts'
+import { findInstance, type PoolOption, parseTarget, type Target } from '../target.ts'
+import { action } from './command.ts'
+import { instanceListing } from './ps.ts'
+
+interface WaitOption extends PoolOption {
+  readonly detach?: boolean
+}
+
+export function registerLifecycle(program: Command): void {
+  registerScale(program)
+  registerRestart(program)
+  registerRollback(program)
+  registerStop(program)
+  registerRemove(program)
+}
+
+function registerScale(program: Command): void {
+  program
+    .command('scale')
+    .summary('set how many instances run')
+    .description(
+      'Sets instance counts; they survive deploys until the number in berth.yaml itself changes.\nExamples: berth scale shop/web 5 · berth scale shop web=5 worker=2',
+    )
+    .argument('<target>', 'APP or APP/ENTRYPOINT')
+    .argument('<counts...>', 'a count, or ENTRYPOINT=COUNT …')
+    .option('-e, --environment <name>')
+    .option('--dry-run', 'show the result and do nothing')
+    .action(
+      action<PoolOption & { dryRun?: boolean }>(async (context, [text, ...counts], options) => {
+        const { client, out, form, signal } = context
+        const target = parseTarget(text, context, options)
+        const body = { replicas: parseCounts(target, counts), dryRun: options.dryRun === true }
+        const pool = await client.call(
+          'scalePool',
+          { params: { app: target.app, pool: target.pool }, body },
+          { signal },
+        )
+        const text2 = (each: typeof pool) =>
+          each.entrypoints
+            .map((entry) => `${each.app}/${entry.name}@${each.name}  wanted ${entry.wanted}  ready ${entry.ready}`)
+            .join('\n')
+        await printItem(pool, form, out, text2)
+      }),
+    )
+}
+
+export function parseCounts(target: Target, words: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const word of words) {
+    const match = /^(?:([a-z][a-z0-9-]*)=)?(\d{1,6})$/.exec(word)
+    const name = match?.[1] ?? target.entrypoint
+    if (match === null)
+      throw new BerthError('usage.count', `${word} is no count; write a whole number, or ENTRYPOINT=NUMBER`)
+    if (name === undefined)
+      throw new BerthError(
+        'usage.count',
+        `${word}: of which entrypoint? write berth scale ${target.app}/web ${word}, or web=${word}`,
+      )
+    counts[name] = Number(match[2])
+  }
+  return counts
+}
+
+function registerRestart(program: Command): void {
+  program
+    .command('restart')
+    .summary('replace every instance by a new one, or restart one in place')
+    .argument('<target>', 'APP, or an instance (web-4)')
+    .option('-e, --environment <name>')
+    .option('-d, --detach', 'do not wait')
+    .action(
+      action<WaitOption>(async (context, [text = ''], options) => {
+        const { client, out, signal } = context
+        if (/-\d+$/.test(text)) {
+          const { id } = await findInstance(context, text, options)
+          await client.call('restartInstance', { params: { id } }, { signal })
+          return out.note(`${id} restarts in place`)
+        }
+        const { app, pool } = parseTarget(text, context, options)
+        const rollout = await client.call('restartPool', { params: { app, pool } }, { signal })
+        await wait(context, rollout.id, options)
+      }),
+    )
+}
+
+function registerRollback(program: Command): void {
+  program
+    .command('rollback')
+    .summary('go back to the release before; nothing is built')
+    .argument('[app]', 'APP or APP@ENVIRONMENT')
+    .option('-e, --environment <name>')
+    .option('--to <release>', 'this release instead of the one before')
+    .option('-d, --detach', 'do not wait')
+    .action(
+      action<WaitOption & { to?: string }>(async (context, [text], options) => {
+        const { app, pool } = parseTarget(text, context, options)
+        const body = options.to === undefined ? {} : { to: options.to }
+        const rollout = await context.client.call(
+          'rollbackPool',
+          { params: { app, pool }, body },
+          { signal: context.signal },
+        )
+        if (rollout.reason === 'rollback') return wait(context, rollout.id, options)
+        context.out.note(`stopping rollout ${rollout.id} to ${rollout.to}`)
+        // Going back is what was asked for here: its end `aborted` is success.
+        await wait(context, rollout.id, options).catch((error) => {
+          if (!(error instanceof Exit) || error.code !== exitCode.notRolledOut) throw error
+        })
+      }),
+    )
+}
+
+async function wait(context: CommandContext, rollout: string, options: WaitOption): Promise<void> {
+  if (options.detach === true) context.out.line(rollout)
+  else await followRollout(context, rollout)
+}
+
+function registerStop(program: Command): void {
+  program
+    .command('stop')
+    .summary('drain and stop one instance; a service gets a new one in its place')
+    .argument('<instance>')
+    .option('-e, --environment <name>')
+    .action(
+      action<PoolOption>(async (context, [text = ''], options) => {
+        const { id } = await findInstance(context, text, options)
+        const instance = await context.client.call('stopInstance', { params: { id } }, { signal: context.signal })
+        await printItem(instance, context.form, context.out, (each) =>
+          instanceListing(context.out.style, Date.now()).row(each).join('  '),
+        )
+      }),
+    )
+}
+
+function registerRemove(program: Command): void {
+  program
+    .command('rm')
+    .summary('remove an app, or one of its environments')
+    .description(
+      'Drains and removes all instances. With an app go its releases, builds and secrets; named volumes and /persist stay on their nodes.',
+    )
+    .argument('<target>', 'APP or APP@ENVIRONMENT')
+    .option('-e, --environment <name>', 'only this environment')
+    .action(
+      action<PoolOption>(async (context, [text = ''], options) => {
+        const { client, out, signal, confirm } = context
+        const { app, pool } = parseTarget(text, context, options)
+        const whole = options.environment === undefined && !text.includes('@')
+        const state = await client.call('getApp', { params: { app } }, { signal })
+        const pools = state.pools.filter((each) => whole || each.name === pool)
+        const running = pools.flatMap((each) => each.entrypoints).reduce((sum, each) => sum + each.running, 0)
+        await confirm(
+          `Remove ${whole ? `app ${app} with ${pools.length} environments` : `${app}@${pool}`} and ${running} instances?`,
+        )
+        if (whole) await client.call('removeApp', { params: { app } }, { signal })
+        else await client.call('removePool', { params: { app, pool } }, { signal })
+        out.note(`${whole ? app : `${app}@${pool}`} is being removed; berth ps ${app} shows what is left`)
+      }),
+    )
+}

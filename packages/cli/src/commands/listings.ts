@@ -1,0 +1,298 @@
+import type { AppView, BuildView, EventView, ReleaseView, RolloutView, RouteView } from '@berth/api'
+import type { Command } from 'commander'
+import { followBuild, followRollout, formatSeconds } from '../follow.ts'
+import { formatAge, shortImage } from '../output/format.ts'
+import { type ListingView, printItem, printListing } from '../output/print.ts'
+import type { Style } from '../output/style.ts'
+import { defaultPool, findInstance, type PoolOption, parseTarget } from '../target.ts'
+import { action } from './command.ts'
+
+export function registerListings(program: Command): void {
+  registerApps(program)
+  registerReleases(program)
+  registerRollouts(program)
+  registerBuilds(program)
+  registerEvents(program)
+  registerRoutes(program)
+  registerInspect(program)
+}
+
+function registerApps(program: Command): void {
+  program
+    .command('apps')
+    .alias('ls')
+    .summary('apps and their environments')
+    .action(
+      action(async ({ client, out, form, signal }) => {
+        const { items } = await client.list('listApps', {}, { signal })
+        await printListing(items, appListing(Date.now()), form, out)
+      }),
+    )
+}
+
+const appListing = (now: number): ListingView<AppView> => ({
+  headers: ['app', 'environments', 'release', 'ready', 'url', 'age'],
+  row: (each) => [
+    each.name,
+    each.pools.map((pool) => pool.name).join(',') || '-',
+    each.pools.find((pool) => pool.name === defaultPool)?.release ??
+      each.pools[0]?.release ??
+      each.latestRelease ??
+      '-',
+    readyOf(each),
+    each.pools.flatMap((pool) => pool.urls)[0] ?? '-',
+    formatAge(now - each.createdAt),
+  ],
+  wideHeaders: ['repository', 'by'],
+  wideRow: (each) => [each.repository ?? '-', each.createdBy],
+  name: (each) => each.name,
+  empty: 'no apps yet; go into a repository and run `berth init`, then `berth deploy`',
+})
+
+function readyOf(app: AppView): string {
+  const services = app.pools.flatMap((pool) => pool.entrypoints).filter((each) => each.type === 'service')
+  const sum = (pick: (each: (typeof services)[number]) => number) =>
+    services.reduce((total, each) => total + pick(each), 0)
+  return `${sum((each) => each.ready)}/${sum((each) => each.wanted)}`
+}
+
+function registerReleases(program: Command): void {
+  program
+    .command('releases')
+    .summary('releases of an app')
+    .argument('[app]', 'left out: the app of the berth.yaml here')
+    .action(
+      action(async (context, [text]) => {
+        const { client, out, form, signal } = context
+        const { app } = parseTarget(text, context)
+        const { items } = await client.list('listReleases', { params: { app } }, { signal })
+        await printListing(items, releaseListing(Date.now()), form, out)
+      }),
+    )
+}
+
+const releaseListing = (now: number): ListingView<ReleaseView> => ({
+  headers: ['release', 'commit', 'runs in', 'age', 'by', 'subject'],
+  row: (each) => [
+    each.id,
+    each.commit?.slice(0, 12) ?? '-',
+    each.runningIn.join(',') || '-',
+    formatAge(now - each.createdAt),
+    each.createdBy,
+    each.subject ?? '',
+  ],
+  wideHeaders: ['image', 'build'],
+  wideRow: (each) => [shortImage(each.image), each.build ?? '-'],
+  name: (each) => each.id,
+  empty: 'no releases yet; `berth deploy` makes the first',
+})
+
+function registerRollouts(program: Command): void {
+  program
+    .command('rollouts')
+    .summary('rollouts, newest first')
+    .argument('[app]', 'only of this app')
+    .option('-n, --limit <count>', 'at most this many', '20')
+    .action(
+      action<{ limit: string }>(async (context, [app], { limit }) => {
+        const { client, out, form, signal } = context
+        const { items } = await client.list('listRollouts', { query: { app, limit } }, { signal })
+        await printListing(items, rolloutListing(out.style, Date.now()), form, out)
+      }),
+    )
+  const rollout = program.command('rollout').summary('watch, pause, resume or abort a rollout')
+  rollout
+    .command('watch')
+    .argument('<id>')
+    .summary('follow it to its end')
+    .action(action(async (context, [id = '']) => void (await followRollout(context, id))))
+  const moves = [
+    ['pause', 'pauseRollout', 'stop where it is, for now'],
+    ['resume', 'resumeRollout', 'go on'],
+    ['abort', 'abortRollout', 'go back to the release before'],
+  ] as const
+  for (const [verb, operation, summary] of moves) {
+    rollout
+      .command(verb)
+      .argument('<id>')
+      .summary(summary)
+      .action(
+        action(async ({ client, out, form, signal }, [id = '']) => {
+          const done = await client.call(operation, { params: { id } }, { signal })
+          await printItem(done, form, out, (each) => `${each.id} ${each.state}: ${each.message}`)
+        }),
+      )
+  }
+}
+
+const rolloutListing = (style: Style, now: number): ListingView<RolloutView> => ({
+  headers: ['rollout', 'app', 'environment', 'reason', 'from', 'to', 'state', 'took', 'age', 'by'],
+  row: (each) => [
+    each.id,
+    each.app,
+    each.pool,
+    each.reason,
+    each.from ?? '-',
+    each.to,
+    rolloutState(each, style),
+    formatSeconds((each.endedAt ?? now) - each.createdAt),
+    formatAge(now - each.createdAt),
+    each.createdBy,
+  ],
+  wideHeaders: ['message'],
+  wideRow: (each) => [each.message],
+  name: (each) => each.id,
+  empty: 'no rollouts yet',
+})
+
+function rolloutState({ state }: RolloutView, style: Style): string {
+  if (state === 'succeeded') return style.green(state)
+  return state === 'running' || state === 'paused' || state === 'rolling-back' ? style.yellow(state) : style.red(state)
+}
+
+function registerBuilds(program: Command): void {
+  program
+    .command('builds')
+    .summary('builds, newest first, or one with its output')
+    .argument('[id]', 'show this build')
+    .option('--app <app>', 'only of this app')
+    .option('-f, --follow', 'follow the output of the build')
+    .option('--cancel', 'cancel the build')
+    .option('-n, --limit <count>', 'at most this many', '20')
+    .action(
+      action<{ app?: string; follow?: boolean; cancel?: boolean; limit: string }>(async (context, [id], options) => {
+        const { client, out, form, signal } = context
+        if (id === undefined) {
+          const { items } = await client.list(
+            'listBuilds',
+            { query: { app: options.app, limit: options.limit } },
+            { signal },
+          )
+          return printListing(items, buildListing(out.style, Date.now()), form, out)
+        }
+        const params = { id }
+        if (options.cancel === true) await client.call('cancelBuild', { params }, { signal })
+        if (options.follow === true) await followBuild(context, id)
+        const build = await client.call('getBuild', { params }, { signal })
+        await printItem(
+          build,
+          form,
+          out,
+          (each) =>
+            `${each.id} ${each.app} ${each.ref} ${each.state}${each.error === undefined ? '' : `: ${each.error.message}`}`,
+        )
+        if (form !== 'table' || options.follow === true) return
+        for await (const line of client.lines('getBuildOutput', { params }, { signal })) out.line(`  ${line.line}`)
+      }),
+    )
+}
+
+const buildListing = (style: Style, now: number): ListingView<BuildView> => ({
+  headers: ['build', 'app', 'ref', 'commit', 'state', 'release', 'took', 'age', 'by'],
+  row: (each) => [
+    each.id,
+    each.app,
+    each.ref.slice(0, 12),
+    each.commit?.slice(0, 12) ?? '-',
+    each.state === 'succeeded'
+      ? style.green(each.reused === true ? 'reused' : 'succeeded')
+      : each.state === 'failed'
+        ? style.red('failed')
+        : each.state,
+    each.release ?? '-',
+    each.startedAt === undefined ? '-' : formatSeconds((each.endedAt ?? now) - each.startedAt),
+    formatAge(now - each.createdAt),
+    each.createdBy,
+  ],
+  name: (each) => each.id,
+  empty: 'no builds yet',
+})
+
+function registerEvents(program: Command): void {
+  program
+    .command('events')
+    .summary('what happened, and by whom')
+    .argument('[app]', 'only of this app')
+    .option('-f, --follow', 'go on as things happen')
+    .option('-n, --limit <count>', 'the last so many', '30')
+    .action(
+      action<{ follow?: boolean; limit: string }>(async ({ client, out, form, signal }, [app], options) => {
+        const { items, revision } = await client.list(
+          'listEvents',
+          { query: { app, limit: options.limit } },
+          { signal },
+        )
+        await printListing(items.toReversed(), eventListing, form, out)
+        if (options.follow !== true) return
+        try {
+          for await (const event of client.watch('listEvents', { query: { app }, revision }, { signal })) {
+            if (event.type !== 'put') continue
+            out.line(form === 'json' ? JSON.stringify(event.item) : eventListing.row(event.item).join('  '))
+          }
+        } catch (error) {
+          if (!signal.aborted) throw error
+        }
+      }),
+    )
+}
+
+const eventListing: ListingView<EventView> = {
+  headers: ['time', 'type', 'by', 'message'],
+  row: (each) => [new Date(each.at).toISOString().slice(0, 19).replace('T', ' '), each.type, each.actor, each.message],
+  name: (each) => each.id,
+  empty: 'nothing has happened yet',
+}
+
+function registerRoutes(program: Command): void {
+  program
+    .command('routes')
+    .summary('routes of the gateway and who serves them')
+    .action(
+      action(async ({ client, out, form, signal }) => {
+        const { items } = await client.list('listRoutes', {}, { signal })
+        await printListing(items, routeListing, form, out)
+      }),
+    )
+}
+
+const routeListing: ListingView<RouteView> = {
+  headers: ['url', 'app', 'environment', 'entrypoint', 'members', 'draining'],
+  row: (each) => [
+    each.url,
+    each.app,
+    each.pool,
+    each.entrypoint,
+    String(each.members.filter((member) => member.state === 'active').length),
+    String(each.members.filter((member) => member.state === 'draining').length),
+  ],
+  wideHeaders: ['addresses'],
+  wideRow: (each) => [each.members.map((member) => `${member.address}:${member.port}`).join(' ')],
+  name: (each) => each.url,
+  empty: 'no routes; give an app some under `routes:` in its berth.yaml',
+}
+
+function registerInspect(program: Command): void {
+  program
+    .command('inspect')
+    .summary('everything about an app, a release or an instance')
+    .argument('<target>', 'APP, APP@RELEASE, or an instance (web-4, APP/web-4)')
+    .option('-e, --environment <name>')
+    .action(
+      action<PoolOption>(async (context, [text = ''], options) => {
+        const { client, out, form, signal } = context
+        const show = (item: unknown) => printItem(item, form, out, (each) => JSON.stringify(each, null, 2))
+        const release = /^([^/@]+)@(v\d+)$/.exec(text)
+        if (release !== null)
+          return show(
+            await client.call(
+              'getRelease',
+              { params: { app: release[1] ?? '', release: release[2] ?? '' } },
+              { signal },
+            ),
+          )
+        const apps = await client.list('listApps', {}, { signal })
+        const app = apps.items.find((each) => each.name === text)
+        return show(app ?? (await findInstance(context, text, options)))
+      }),
+    )
+}

@@ -1,0 +1,73 @@
+import type { InstanceView } from '@berth/api'
+import type { Command } from 'commander'
+import { formatAge, formatBytes, formatCores } from '../output/format.ts'
+import { type ListingView, printListing } from '../output/print.ts'
+import type { Style } from '../output/style.ts'
+import { parseTarget } from '../target.ts'
+import { action } from './command.ts'
+
+export function registerPs(program: Command): void {
+  program
+    .command('ps')
+    .summary('instances')
+    .description('Lists instances, of all apps or of one.')
+    .argument('[target]', 'APP, APP/ENTRYPOINT or APP@ENVIRONMENT')
+    .option('-e, --environment <name>', 'only this environment')
+    .option('--node <name>', 'only on this node')
+    .option('-a, --all', 'with ended ones')
+    .action(
+      action<{ environment?: string; node?: string; all?: boolean }>(async (context, [text], options) => {
+        const { client, out, form, signal } = context
+        const target = text === undefined ? undefined : parseTarget(text, context, options)
+        const pool = options.environment ?? (text?.includes('@') === true ? target?.pool : undefined)
+        const query = {
+          app: target?.app,
+          entrypoint: target?.entrypoint,
+          pool,
+          node: options.node,
+          ...(options.all === true ? { all: 'true' } : {}),
+        }
+        const { items } = await client.list('listInstances', { query }, { signal })
+        await printListing(items, instanceListing(out.style, Date.now()), form, out)
+      }),
+    )
+}
+
+export const instanceListing = (style: Style, now: number): ListingView<InstanceView> => ({
+  headers: ['instance', 'app', 'environment', 'release', 'node', 'address', 'state', 'restarts', 'age'],
+  row: (each) => [
+    each.name,
+    each.app,
+    each.pool,
+    each.release,
+    each.node ?? '-',
+    each.address ?? '-',
+    stateText(each, style),
+    String(each.restarts),
+    formatAge(now - (each.startedAt ?? each.createdAt)),
+  ],
+  wideHeaders: ['cpu', 'memory', 'container', 'message'],
+  wideRow: (each) => [
+    each.cpuMilli === undefined ? '-' : formatCores(each.cpuMilli),
+    each.memoryBytes === undefined ? '-' : formatBytes(each.memoryBytes),
+    each.containerId?.slice(0, 12) ?? '-',
+    each.message ?? '',
+  ],
+  name: (each) => each.id,
+  empty: 'no instances; deploy an app with `berth deploy`',
+})
+
+export function stateText(each: InstanceView, style: Style): string {
+  if (each.phase === 'ended')
+    return each.lastExit === undefined || each.lastExit.code === 0
+      ? style.dim('ended')
+      : style.red(`ended (${each.lastExit.code})`)
+  if (each.desired === 'drain') return style.dim('draining')
+  if (each.desired === 'stop' || each.phase === 'stopping') return style.dim('stopping')
+  if (each.node === undefined) return style.yellow('waiting')
+  if (each.ready) return style.green('ready')
+  if (each.type === 'job' && each.phase === 'running') return style.green('running')
+  if (each.lastExit !== undefined)
+    return style.red(each.lastExit.outOfMemory ? 'out of memory' : `exited (${each.lastExit.code})`)
+  return style.yellow('starting')
+}

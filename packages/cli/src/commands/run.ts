@@ -1,0 +1,96 @@
+import type { InstanceView } from '@berth/api'
+import { BerthError } from '@berth/core'
+import type { Command } from 'commander'
+import type { CommandContext } from '../command-context.ts'
+import { Exit, exitCode } from '../exit-code.ts'
+import { type PoolOption, parseTarget } from '../target.ts'
+import { action } from './command.ts'
+
+interface RunOptions extends PoolOption {
+  readonly release?: string
+  readonly detach?: boolean
+}
+
+export function registerRun(program: Command): void {
+  program
+    .command('run')
+    .summary('run a one-off job')
+    .description(
+      'Runs a job entrypoint, or a command in a new instance with the environment and secrets of an entrypoint, shows its output and ends with its exit code.\nExamples: berth run shop/migrate · berth run shop/web -- node scripts/fix.js',
+    )
+    .argument('<target>', 'APP or APP/ENTRYPOINT')
+    .argument('[command...]', 'after --')
+    .option('-e, --environment <name>')
+    .option('--release <release>', 'of this release (default: the one that runs)')
+    .option('-d, --detach', 'do not wait')
+    .passThroughOptions()
+    .action(
+      action<RunOptions>(async (context, [text = '', ...command], options) => {
+        const { client, out, signal } = context
+        const { app, pool, entrypoint } = parseTarget(text, context, options)
+        const body = {
+          ...(entrypoint === undefined ? {} : { entrypoint }),
+          ...(command.length === 0 ? {} : { command: command[0] === '--' ? command.slice(1) : command }),
+          ...(options.release === undefined ? {} : { release: options.release }),
+        }
+        const job = await client.call('runJob', { params: { app, pool }, body }, { signal })
+        if (options.detach === true) return out.line(job.id)
+        throw new Exit(await followJob(context, job))
+      }),
+    )
+}
+
+async function followJob(context: CommandContext, job: InstanceView): Promise<number> {
+  const { client, out, signal } = context
+  const logs = new AbortController()
+  try {
+    const { revision } = await client.list(
+      'listInstances',
+      { query: { app: job.app, pool: job.pool, all: 'true' } },
+      { signal },
+    )
+    const now = await client.call('getInstance', { params: { id: job.id } }, { signal })
+    const printing = printLogs(context, job.id, AbortSignal.any([signal, logs.signal]))
+    const ended = now.phase === 'ended' ? now : await untilEnded(context, job, revision)
+    // The stream ends by itself when the container has ended; a short while is enough for its last lines.
+    await Promise.race([printing, new Promise((resolve) => setTimeout(resolve, 2000))])
+    if (ended.lastExit?.outOfMemory === true) out.note(`${job.name} ran out of memory`)
+    if (ended.lastExit === undefined)
+      throw new BerthError(
+        'job.not-run',
+        `${job.id} did not run: ${ended.message ?? ended.stopReason ?? 'no reason was given'}`,
+      )
+    return ended.lastExit.code
+  } catch (error) {
+    if (!signal.aborted) throw error
+    out.note(`\nthe job goes on; see it again with: berth logs -f ${job.id}`)
+    return exitCode.interrupted
+  } finally {
+    logs.abort()
+  }
+}
+
+async function untilEnded(
+  { client, signal }: CommandContext,
+  job: InstanceView,
+  revision: number,
+): Promise<InstanceView> {
+  const query = { app: job.app, pool: job.pool, all: 'true' }
+  for await (const event of client.watch('listInstances', { query, revision }, { signal })) {
+    if (event.type === 'put' && event.item.id === job.id && event.item.phase === 'ended') return event.item
+    if (event.type === 'delete' && event.id === job.id) break
+  }
+  throw new BerthError('job.gone', `${job.id} was removed before it ended; berth events ${job.app} says by whom`)
+}
+
+async function printLogs({ client, out }: CommandContext, instance: string, signal: AbortSignal): Promise<void> {
+  try {
+    const query = { instance, follow: 'true', tail: '10000' }
+    for await (const line of client.lines('getLogs', { query }, { signal })) {
+      if (line.stream === 'stderr') out.note(line.line)
+      else if (line.stream === 'stdout') out.line(line.line)
+    }
+  } catch (error) {
+    if (!signal.aborted) out.note(`logs of ${instance}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}

@@ -1,0 +1,81 @@
+import type { MetricsView } from '@berth/api'
+import type { Command } from 'commander'
+import type { CommandContext } from '../command-context.ts'
+import { formatBytes, formatCores } from '../output/format.ts'
+import { type ListingView, printListing } from '../output/print.ts'
+import { type PoolOption, parseTarget } from '../target.ts'
+import { action } from './command.ts'
+
+const intervalMs = 2000
+
+export function registerTop(program: Command): void {
+  program
+    .command('top')
+    .summary('CPU, memory and traffic of instances')
+    .argument('[app]', 'only of this app')
+    .option('-e, --environment <name>')
+    .option('-w, --watch', 'again every two seconds')
+    .action(
+      action<PoolOption & { watch?: boolean }>(async (context, [text], options) => {
+        const target = text === undefined ? undefined : parseTarget(text, context, options)
+        const query = { app: target?.app, pool: options.environment, sinceMs: String(Date.now() - 15_000) }
+        await show(context, query)
+        while (options.watch === true && !context.signal.aborted) {
+          await pause(context.signal)
+          if (context.signal.aborted) return
+          if (context.out.isTerminal) context.out.text('\u001b[2J\u001b[H')
+          await show(context, { ...query, sinceMs: String(Date.now() - 15_000) })
+        }
+      }),
+    )
+}
+
+async function show(
+  { client, out, form, signal }: CommandContext,
+  query: { app: string | undefined; pool: string | undefined; sinceMs: string },
+): Promise<void> {
+  const { items } = await client.call('getMetrics', { query }, { signal })
+  const busiest = [...items].sort((a, b) => (b.samples.at(-1)?.cpuMilli ?? 0) - (a.samples.at(-1)?.cpuMilli ?? 0))
+  await printListing(busiest, listing, form, out)
+}
+
+const listing: ListingView<MetricsView> = {
+  headers: ['instance', 'node', 'cpu', 'of', 'throttled', 'memory', 'of', 'net in/s', 'net out/s', 'tcp'],
+  row: (each) => {
+    const last = each.samples.at(-1)
+    if (last === undefined) return [each.instance, each.node, '-', '-', '-', '-', '-', '-', '-', '-']
+    return [
+      each.instance,
+      each.node,
+      formatCores(Math.round(last.cpuMilli)),
+      formatCores(each.cpuLimitMilli),
+      formatCores(Math.round(last.throttledMilli)),
+      formatBytes(last.memoryBytes),
+      formatBytes(each.memoryLimitBytes),
+      formatBytes(last.networkInBytes),
+      formatBytes(last.networkOutBytes),
+      String(Math.round(last.tcpConnections)),
+    ]
+  },
+  wideHeaders: ['read/s', 'write/s'],
+  wideRow: (each) => [
+    formatBytes(each.samples.at(-1)?.blockReadBytes ?? 0),
+    formatBytes(each.samples.at(-1)?.blockWriteBytes ?? 0),
+  ],
+  name: (each) => each.instance,
+  empty: 'no samples yet',
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, intervalMs)
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer)
+        resolve()
+      },
+      { once: true },
+    )
+  })
+}

@@ -1,0 +1,97 @@
+import { BerthError, messageOf } from '@berth/core'
+import { Command, CommanderError } from 'commander'
+import { registerAdmin } from './commands/admin.ts'
+import { registerCompletion } from './commands/completion.ts'
+import { registerDeploy } from './commands/deploy.ts'
+import { registerExec } from './commands/exec.ts'
+import { registerLifecycle } from './commands/lifecycle.ts'
+import { registerListings } from './commands/listings.ts'
+import { registerLogs } from './commands/logs.ts'
+import { registerMisc } from './commands/misc.ts'
+import { registerPs } from './commands/ps.ts'
+import { registerRun } from './commands/run.ts'
+import { registerSpec } from './commands/spec.ts'
+import { registerTop } from './commands/top.ts'
+import { Exit, exitCode } from './exit-code.ts'
+import { createStyle, wantsColor } from './output/style.ts'
+
+export interface MainOptions {
+  readonly version: string
+  /** Commands that need more of this machine than the API (`up`, `down`, `node join`). */
+  readonly register?: (program: Command) => void
+}
+
+export function createProgram({ version, register }: MainOptions): Command {
+  const program = new Command('berth')
+    .description('Turns a set of Linux machines into one place to run services.')
+    .version(version, '-V, --version')
+    .enablePositionalOptions()
+    .option('-c, --context <name>', 'server to work with (berth context ls)')
+    .option('-o, --output <form>', 'table, wide, json, yaml, name or template=…')
+    .option('-y, --yes', 'do not ask')
+    .option('--no-color', 'without colour')
+    .showSuggestionAfterError()
+    .configureHelp({ sortSubcommands: true, showGlobalOptions: true })
+    .exitOverride()
+  for (const each of [
+    registerSpec,
+    registerDeploy,
+    registerPs,
+    registerListings,
+    registerLogs,
+    registerExec,
+    registerRun,
+  ])
+    each(program)
+  for (const each of [registerLifecycle, registerTop, registerMisc, registerAdmin, registerCompletion]) each(program)
+  register?.(program)
+  for (const command of everyCommand(program))
+    if (command !== program) command.exitOverride().copyInheritedSettings(program)
+  return program
+}
+
+/** `-o`, `-y` and the like are understood after the command's name as well. */
+function* everyCommand(command: Command): Generator<Command> {
+  yield command
+  for (const each of command.commands) yield* everyCommand(each)
+}
+
+/** Runs one command line (without `node` and the script); returns the exit code. */
+export async function main(args: readonly string[], options: MainOptions): Promise<number> {
+  const program = createProgram(options)
+  shareGlobalOptions(program)
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exitCode.done
+  } catch (error) {
+    return report(error)
+  }
+}
+
+function shareGlobalOptions(program: Command): void {
+  for (const command of everyCommand(program)) {
+    if (command === program || command.name() === '__complete') continue
+    for (const option of program.options) {
+      const taken = command.options.some(
+        (each) => each.long === option.long || (each.short !== undefined && each.short === option.short),
+      )
+      if (!taken && option.long !== '--version') command.addOption(option)
+    }
+  }
+}
+
+function report(error: unknown): number {
+  if (error instanceof Exit) return error.code
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage
+  const style = createStyle(wantsColor(process.stderr, process.env))
+  if (isBrokenPipe(error)) return exitCode.done
+  process.stderr.write(`${style.red('error')}: ${messageOf(error)}\n`)
+  if (error instanceof BerthError) {
+    const tail = error.details.logTail
+    if (Array.isArray(tail)) for (const line of tail) process.stderr.write(`    ${line}\n`)
+    if (error.code.startsWith('usage.')) return exitCode.usage
+  } else if (process.env.BERTH_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+  return exitCode.failed
+}
+
+const isBrokenPipe = (error: unknown): boolean => (error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE'

@@ -1,0 +1,42 @@
+import type { PlanView } from '@berth/api'
+import type { Style } from './style.ts'
+
+/** The plan as a `+ - ~` diff with counts, problems and steps. */
+export function formatPlan(plan: PlanView, style: Style): string {
+  const head = `${plan.app}/${plan.pool}: ${plan.from ?? 'nothing'} → ${plan.to ?? 'nothing'}`
+  if (!plan.changes) return [`${head}: no changes`, ...problems(plan, style)].join('\n')
+  const lines = [style.bold(head)]
+  for (const each of plan.entrypoints) {
+    const counts = [
+      [each.create, 'create'],
+      [each.replace, 'replace'],
+      [each.destroy, 'destroy'],
+      [each.unchanged, 'unchanged'],
+    ].filter(([count]) => count !== 0)
+    const mark = { create: style.green('+'), destroy: style.red('-'), update: style.yellow('~'), unchanged: ' ' }[
+      each.action
+    ]
+    lines.push(
+      `  ${mark} ${each.name}: ${counts.map(([count, verb]) => `${count} ${verb}`).join(', ') || 'nothing runs'}`,
+    )
+  }
+  if (plan.diff.length > 0) lines.push('', ...plan.diff.map((each) => `  ${diffLine(each, style)}`))
+  if (plan.steps.length > 0) lines.push('', 'steps', ...plan.steps.map((step, index) => `  ${index + 1}. ${step}`))
+  return [...lines, ...problems(plan, style)].join('\n')
+}
+
+function problems(plan: PlanView, style: Style): string[] {
+  if (plan.problems.length === 0) return []
+  return ['', style.red('in the way'), ...plan.problems.map((problem) => `  ${style.red('✘')} ${problem}`)]
+}
+
+function diffLine({ op, path, before, after }: PlanView['diff'][number], style: Style): string {
+  if (op === '+') return style.green(`+ ${path}: ${show(after)}`)
+  if (op === '-') return style.red(`- ${path}: ${show(before)}`)
+  return style.yellow(`~ ${path}: ${show(before)} → ${show(after)}`)
+}
+
+const show = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? 'nothing'
+  return text.length > 100 ? `${text.slice(0, 97)}…` : text
+}
