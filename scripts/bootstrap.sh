@@ -1,0 +1,165 @@
+# shellcheck shell=bash
+# What ./quickstart and ./test need before any of our own code can run. Sourced, not run; its caller sets `set -euo pipefail`.
+#
+#   ensure_root                         this shell is root's, else an explanation and exit 1
+#   ensure_packages [--no-start] PKG... Debian packages, only those that are missing; with --no-start their services stay off
+#   ensure_node                         node_modules as in package-lock.json, with Node 26 as node_modules/.bin/node
+#   ensure_docker                       a Docker Engine of the distribution, where there is none
+#
+# It works on Debian 12 and 13 and Ubuntu with nothing but bash, apt and a network, and does nothing when everything is there.
+
+BERTH_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BERTH_TRIES=3
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+  say "error: $*"
+  exit 1
+}
+
+# Runs a command quietly; its output is shown when it failed for good. Networks and mirrors fail now and then, so it is tried again.
+# Usage: try_again WHAT COMMAND [ARGUMENT...]
+try_again() {
+  local what=$1 log attempt status=0
+  shift
+  log=$(mktemp)
+  for ((attempt = 1; attempt <= BERTH_TRIES; attempt++)); do
+    status=0
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    if ((status == 0)); then
+      rm -f "$log"
+      return 0
+    fi
+    if ((attempt < BERTH_TRIES)); then
+      say "$what failed (exit code $status), trying again"
+      sleep $((attempt * 3))
+    fi
+  done
+  say "$what failed $BERTH_TRIES times; its last words:"
+  tail -n 30 "$log" >&2
+  rm -f "$log"
+  return "$status"
+}
+
+ensure_root() {
+  if ((EUID != 0)); then
+    fail "this needs root (packages, network, Docker): run it as root or by sudo"
+  fi
+}
+
+package_installed() {
+  [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null || true) == installed ]]
+}
+
+package_known() {
+  apt-cache show --no-all-versions "$1" >/dev/null 2>&1
+}
+
+update_package_lists() {
+  # Without its error mode apt-get update calls a mirror that it could not reach a success.
+  try_again "apt-get update" apt-get -q -o Acquire::Retries=3 -o APT::Update::Error-Mode=any update
+}
+
+install_packages() {
+  DEBIAN_FRONTEND=noninteractive try_again "apt-get install $*" \
+    apt-get -q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+    install --yes --no-install-recommends "$@"
+}
+
+# Packages start their services when they are installed unless this program forbids it (invoke-rc.d(8)).
+readonly SERVICE_POLICY=/usr/sbin/policy-rc.d
+
+install_packages_without_starting() {
+  if [[ -e $SERVICE_POLICY ]]; then
+    install_packages "$@"
+    return
+  fi
+  local status=0
+  printf '#!/bin/sh\nexit 101\n' >"$SERVICE_POLICY"
+  chmod 755 "$SERVICE_POLICY"
+  install_packages "$@" || status=$?
+  rm -f "$SERVICE_POLICY"
+  return "$status"
+}
+
+ensure_packages() {
+  local install=install_packages package missing=()
+  if [[ ${1:-} == --no-start ]]; then
+    install=install_packages_without_starting
+    shift
+  fi
+  for package in "$@"; do
+    package_installed "$package" || missing+=("$package")
+  done
+  if ((${#missing[@]} == 0)); then return 0; fi
+  command -v apt-get >/dev/null || fail "packages are missing (${missing[*]}), and this machine has no apt-get: Debian 12 or 13 or Ubuntu is needed"
+  ensure_root
+  for package in "${missing[@]}"; do
+    package_known "$package" || { update_package_lists || fail "apt cannot read its package lists: see /etc/apt/sources.list and the network"; break; }
+  done
+  say "Installing packages: ${missing[*]}"
+  if "$install" "${missing[@]}"; then return 0; fi
+  # Lists that are older than the mirror name files that are no longer there.
+  say "Reading the package lists anew"
+  if update_package_lists && "$install" "${missing[@]}"; then return 0; fi
+  fail "packages could not be installed: ${missing[*]}"
+}
+
+# Ubuntu and Debian 12 have npm in a package of its own; whatever Node comes with it only runs npm.
+ensure_npm() {
+  if command -v npm >/dev/null && command -v node >/dev/null && npm --version >/dev/null 2>&1; then return 0; fi
+  ensure_packages nodejs npm ca-certificates
+}
+
+node_modules_digest() {
+  sha256sum "$BERTH_ROOT/package-lock.json" | cut -d' ' -f1
+}
+
+node_runs() {
+  [[ $("$BERTH_ROOT/node_modules/.bin/node" --version 2>/dev/null || true) == v26.* ]]
+}
+
+# The npm package `node` fetches the program for this machine in an install script. npm runs such scripts or not, by its version and
+# settings, so none is relied upon: all are off (no other package needs one), and this one is run by name.
+install_node_program() {
+  (cd "$BERTH_ROOT/node_modules/node" && node installArchSpecificPackage.js) || return
+  ln -sfn ../node/bin/node "$BERTH_ROOT/node_modules/.bin/node"
+}
+
+install_node_modules() {
+  (cd "$BERTH_ROOT" && npm ci --include=dev --ignore-scripts --no-audit --no-fund) && install_node_program
+}
+
+ensure_node() {
+  local stamp=$BERTH_ROOT/node_modules/.installed digest
+  ensure_packages libatomic1 libstdc++6
+  digest=$(node_modules_digest)
+  if [[ $(cat "$stamp" 2>/dev/null || true) == "$digest" ]] && node_runs; then return 0; fi
+  # Installed by hand, to the same end.
+  if node_runs && "$BERTH_ROOT/node_modules/.bin/node" "$BERTH_ROOT/scripts/installed-matches-lock.ts"; then
+    printf '%s\n' "$digest" >"$stamp"
+    return 0
+  fi
+  ensure_npm
+  say "Installing Node.js 26 and the project's npm packages"
+  try_again "npm ci" install_node_modules || fail "npm could not install the packages of package-lock.json: see above, and the registry in \`npm config get registry\`"
+  node_runs || fail "node_modules/.bin/node does not run: $("$BERTH_ROOT/node_modules/.bin/node" --version 2>&1 || true)"
+  printf '%s\n' "$digest" >"$stamp"
+}
+
+ensure_docker() {
+  if command -v dockerd >/dev/null && command -v docker >/dev/null; then return 0; fi
+  local packages=()
+  if ! command -v dockerd >/dev/null; then packages+=(docker.io tini); fi
+  # From Debian 13 on the client is a package of its own. Which release this is shows in lists that must be there to look.
+  package_known docker.io || update_package_lists || fail "apt cannot read its package lists: see /etc/apt/sources.list and the network"
+  if ! command -v docker >/dev/null && package_known docker-cli; then packages+=(docker-cli); fi
+  if [[ -d /run/systemd/system ]]; then
+    ensure_packages "${packages[@]}"
+  else
+    # Nobody would look after a daemon that an init script starts here.
+    ensure_packages --no-start "${packages[@]}"
+  fi
+}
