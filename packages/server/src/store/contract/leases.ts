@@ -8,7 +8,7 @@ import {
   type OpenStoreUnderTest,
   put,
   revisionOf,
-  valueOf,
+  valueAt,
 } from './store-under-test.ts'
 
 /** Adapters may grant more: only the granted time counts. */
@@ -46,7 +46,7 @@ export function leaseContract(open: OpenStoreUnderTest): void {
       await put(store, '/l/a', '2')
       await put(store, '/l/b', '2', other)
       await store.revokeLease(id)
-      expect(await valueOf(store, '/l/a')).toBe('2')
+      expect(await valueAt(store, '/l/a')).toBe('2')
       expect((await store.get('/l/b')).kv).toMatchObject({ value: '2', lease: other })
     })
 
@@ -85,7 +85,7 @@ function expiryContract(open: OpenStoreUnderTest): void {
     const grantedAtMs = performance.now()
     expect(ttlMs).toBeGreaterThanOrEqual(shortTtlMs)
     await put(store, '/l/a', '{}', id)
-    await eventually(async () => (await valueOf(store, '/l/a')) === undefined, 'the key of an ended lease is gone')
+    await eventually(async () => (await valueAt(store, '/l/a')) === undefined, 'the key of an ended lease is gone')
     expect(performance.now() - grantedAtMs).toBeGreaterThan(ttlMs - 50)
     await expectFailure(() => store.keepLeaseAlive(id), 'store.lease-not-found')
   })
@@ -99,8 +99,8 @@ function expiryContract(open: OpenStoreUnderTest): void {
       expect(await store.keepLeaseAlive(id)).toEqual({ id, ttlMs })
       await sleep(ttlMs / 5)
     }
-    expect(await valueOf(store, '/l/a')).toBe('{}')
-    await eventually(async () => (await valueOf(store, '/l/a')) === undefined, 'the key of an ended lease is gone')
+    expect(await valueAt(store, '/l/a')).toBe('{}')
+    await eventually(async () => (await valueAt(store, '/l/a')) === undefined, 'the key of an ended lease is gone')
   })
 
   it('have their whole time again after a start, and then end', async () => {
@@ -108,8 +108,8 @@ function expiryContract(open: OpenStoreUnderTest): void {
     const { id, ttlMs } = await test.store.grantLease(shortTtlMs)
     await put(test.store, '/l/a', '{}', id)
     const store = await test.reopen()
-    expect(await valueOf(store, '/l/a')).toBe('{}')
+    expect(await valueAt(store, '/l/a')).toBe('{}')
     expect(await store.keepLeaseAlive(id)).toEqual({ id, ttlMs })
-    await eventually(async () => (await valueOf(store, '/l/a')) === undefined, 'the key of an ended lease is gone')
+    await eventually(async () => (await valueAt(store, '/l/a')) === undefined, 'the key of an ended lease is gone')
   })
 }

@@ -23,7 +23,7 @@ export const put = (store: Store, key: string, value = '{}', lease?: string): Pr
 export const remove = (store: Store, key: string): Promise<TransactionResult> =>
   store.commit({ operations: [{ type: 'delete', key }] })
 
-export async function valueOf(store: Store, key: string): Promise<string | undefined> {
+export async function valueAt(store: Store, key: string): Promise<string | undefined> {
   return (await store.get(key)).kv?.value
 }
 

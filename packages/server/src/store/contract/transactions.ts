@@ -7,7 +7,7 @@ import {
   put,
   remove,
   revisionOf,
-  valueOf,
+  valueAt,
 } from './store-under-test.ts'
 
 const puts = (count: number): Operation[] =>
@@ -83,7 +83,7 @@ export function transactionContract(open: OpenStoreUnderTest): void {
       const reason = new Error('changed my mind')
       const operations: Operation[] = [{ type: 'put', key: '/k', value: '1' }]
       expect(await failureOf(() => store.commit({ operations }, { signal: AbortSignal.abort(reason) }))).toBe(reason)
-      expect(await valueOf(store, '/k')).toBeUndefined()
+      expect(await valueAt(store, '/k')).toBeUndefined()
     })
   })
 }
@@ -115,7 +115,7 @@ function compareContract(open: OpenStoreUnderTest): void {
     const always: Compare = { key: '/always', version: 0 }
     const result = await store.commit({ compare: [always, compareOf(revision)], operations })
     expect(result).toEqual({ ok, revision: ok ? revision + 1 : revision })
-    expect(await valueOf(store, '/done')).toBe(ok ? '1' : undefined)
+    expect(await valueAt(store, '/done')).toBe(ok ? '1' : undefined)
   })
 }
 
@@ -137,7 +137,7 @@ function limitContract(open: OpenStoreUnderTest): void {
     const largest = 'é'.repeat((maxBytes - 2) / 2)
     await expectFailure(() => put(store, '/k', `${largest}x`), 'store.too-large')
     await put(store, '/k', largest)
-    expect(await valueOf(store, '/k')).toBe(largest)
+    expect(await valueAt(store, '/k')).toBe(largest)
   })
 
   const invalid: [string, Operation[]][] = [
@@ -170,7 +170,7 @@ function raceContract(open: OpenStoreUnderTest): void {
     const results = await Promise.all(attempts)
     const winners = results.flatMap(({ ok }, index) => (ok ? [String(index)] : []))
     expect(winners).toHaveLength(1)
-    expect(await valueOf(store, '/leader')).toBe(winners[0])
+    expect(await valueAt(store, '/leader')).toBe(winners[0])
   })
 
   it('lose no update of those that compare and try again', async () => {

@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { eventually, expectFailure, failureOf, put, valueOf } from '../contract/store-under-test.ts'
+import { eventually, expectFailure, failureOf, put, valueAt } from '../contract/store-under-test.ts'
 import type { Store } from '../store.ts'
 import { makeTemporaryDirectory, silent } from './open-temporary.testing.ts'
 import { openSqliteStore } from './sqlite-store.ts'
@@ -46,7 +46,7 @@ describe('a full disk', () => {
       await put(store, '/big', 'x'.repeat(100_000))
       await fillUp(store, acknowledged, 3)
       await eventually(
-        async () => (await valueOf(store, '/leased')) === undefined,
+        async () => (await valueAt(store, '/leased')) === undefined,
         'the lease ends once there is space',
       )
     }
