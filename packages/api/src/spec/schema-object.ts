@@ -32,16 +32,14 @@ export const flag = z.boolean()
 /** Whole numbers; the range is told to editors, `canonicalize` checks it. */
 export const count = (minimum: number, maximum: number) => z.int().meta({ minimum, maximum })
 
-export const amount = z.union([z.int(), text])
-
-export const duration = amount.meta({
-  pattern: '^(0|([0-9]+(\\.[0-9]+)?(ms|[smhd]))+)$',
-  examples: ['30s', '5m', '250ms', '1h30m'],
-})
-export const size = amount.meta({
-  pattern: '^[0-9]+(\\.[0-9]+)?(([KMGT]i|[kMGT])B?|B)$',
-  examples: ['512Mi', '2Gi', '1.5Gi'],
-})
+/** A bare number has no unit, which is right for 0 alone; `canonicalize` says so of the others. */
+const zero = count(0, 0)
+export const duration = z
+  .union([zero, text.meta({ pattern: '^(0|([0-9]+(\\.[0-9]+)?(ms|[smhd]))+)$' })])
+  .meta({ examples: ['30s', '5m', '250ms', '1h30m'] })
+export const size = z
+  .union([zero, text.meta({ pattern: '^[0-9]+(\\.[0-9]+)?(([KMGT]i|[kMGT])B?|B)$' })])
+  .meta({ examples: ['512Mi', '2Gi', '1.5Gi'] })
 export const cpu = z.union([z.number(), text]).meta({ examples: [1, 0.5, 1.3] })
 
 /** A number in JSON Schema (`cpu: 1.3`), but read as the text of the file. */
