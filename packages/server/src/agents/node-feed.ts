@@ -15,9 +15,13 @@ export interface NodeFeed {
   subscribe(node: string, send: (line: FeedLine) => void): () => void
 }
 
-/** What agents say and whether they are there, for the controllers. Statuses are in the state before `onReport` is called for them. */
+/** What agents say and whether they are there, for the controllers. Must not throw. */
 export interface AgentListener {
+  /**
+   * Every line as it arrives. Statuses go to the store by themselves: react to them by the state's changes, not here, where they are
+   * not in the state yet.
+   */
   onReport(node: string, line: FromAgent): void
-  /** The link came up (after its `hello`) or was lost for good. */
+  /** Online: its agent has said hello. Offline: it has not been heard of for 10 seconds. Only changes are told. */
   onLink(node: string, online: boolean): void
 }

@@ -22,7 +22,7 @@ export interface TransactionContext {
 
 /**
  * Gathers writes of records for one commit of at most 100 operations and compares. A person's change carries an event, so that
- * nothing is ever written without its actor being known; only actors that start with `system` may go without.
+ * nothing is ever written without its actor being known; only the system itself and nodes, which report, may go without.
  */
 export class RecordTransaction {
   readonly actor: string
@@ -82,7 +82,7 @@ export class RecordTransaction {
         `a transaction of ${this.actor} has ${this.size} operations and compares, at most ${maxOperations} fit; split it`,
       )
     }
-    if (this.#events === 0 && !this.isEmpty && !isSystem(this.actor)) {
+    if (this.#events === 0 && !this.isEmpty && isPerson(this.actor)) {
       throw new BerthError(
         'record.no-event',
         `a transaction of ${this.actor} writes records without an event that says so`,
@@ -105,4 +105,5 @@ export class RecordTransaction {
   }
 }
 
-export const isSystem = (actor: string): boolean => actor === 'system' || actor.startsWith('system:')
+/** Neither `system`, `system:pools` nor `node:a`: somebody who decides. */
+const isPerson = (actor: string): boolean => !/^(system|node)(:|$)/.test(actor)

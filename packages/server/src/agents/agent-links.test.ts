@@ -1,0 +1,425 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ConnectionOptions, connect } from 'node:tls'
+import { agentAlpn } from '@berth/api'
+import type { Assignment, InstanceStatus } from '@berth/core'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { openAuthority, serverName } from '../authority/authority.ts'
+import { createRequest } from '../authority/certificate-request.testing.ts'
+import { instance } from '../records/sample-records.testing.ts'
+import { nodeStatus } from './agent-peer.testing.ts'
+import { type AgentsUnderTest, openAgents } from './agents-under-test.testing.ts'
+
+let agents: AgentsUnderTest
+beforeEach(async () => {
+  agents = await openAgents()
+})
+afterEach(async () => await agents[Symbol.asyncDispose]())
+
+const assign = async (id: string, node: string) =>
+  await agents.under.records.commit('system', (tx) => tx.put('instances', instance(id, node)))
+const status = (id: string, change: Partial<InstanceStatus> = {}): InstanceStatus => ({
+  id,
+  node: 'a',
+  phase: 'running',
+  ready: false,
+  restarts: 0,
+  ...change,
+})
+const eventTypes = () =>
+  agents.under.state.events
+    .all()
+    .map((event) => event.type)
+    .filter((type) => !type.startsWith('node.token'))
+const assignment = (id: string, desired: 'run' | 'stop' = 'run') => ({ instance: id, desired }) as Assignment
+
+describe('the agent port', () => {
+  it('lets a node in with the certificate it was given', async () => {
+    const peer = await agents.dial('a')
+    await vi.waitFor(() =>
+      expect(peer.received[0]).toMatchObject({ type: 'snapshot', network: { block: 'block of a' } }),
+    )
+    expect(agents.links.isConnected('a')).toBe(true)
+  })
+
+  /** The other side's word on a refused client certificate comes after the handshake in TLS 1.3. */
+  const isRefused = async (options: ConnectionOptions): Promise<boolean> => {
+    const socket = connect({
+      host: '127.0.0.1',
+      port: agents.port,
+      servername: serverName,
+      ALPNProtocols: [agentAlpn],
+      ...options,
+    })
+    socket.on('error', () => undefined)
+    await new Promise((resolve) => socket.once('close', resolve))
+    return !agents.links.isConnected('a')
+  }
+
+  it('refuses a client without a certificate', async () => {
+    expect(await isRefused({ ca: agents.authority.certificatePem })).toBe(true)
+  })
+
+  it('refuses a certificate of another authority, although it has the same name', async () => {
+    await agents.join('a')
+    const directory = await mkdtemp(join(tmpdir(), 'berth-foreign-'))
+    try {
+      const foreign = await openAuthority(directory)
+      const { requestPem, keyPem } = await createRequest('a')
+      const cert = await foreign.signNode(requestPem, 'a')
+      expect(await isRefused({ ca: agents.authority.certificatePem, cert, key: keyPem })).toBe(true)
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  })
+
+  it('refuses the server’s own certificate as a client’s', async () => {
+    const pair = await agents.authority.serverCertificate(['127.0.0.1'])
+    expect(await isRefused({ ca: agents.authority.certificatePem, cert: pair.certificatePem, key: pair.keyPem })).toBe(
+      true,
+    )
+  })
+
+  it('refuses an older certificate of the same name, and a node that was removed', async () => {
+    const { certificatePem, keyPem } = await agents.join('a')
+    const { requestPem, keyPem: otherKey } = await createRequest('a')
+    const other = await agents.authority.signNode(requestPem, 'a')
+    expect(await isRefused({ ca: agents.authority.certificatePem, cert: other, key: otherKey })).toBe(true)
+    await agents.under.records.commit('system', (tx) => tx.delete('nodes', 'a'))
+    expect(await isRefused({ ca: agents.authority.certificatePem, cert: certificatePem, key: keyPem })).toBe(true)
+    expect(agents.logged.join('')).toContain('not the one that node a was given')
+    expect(agents.logged.join('')).toContain('it was removed')
+  })
+
+  it('refuses another protocol', async () => {
+    const { certificatePem, keyPem } = await agents.join('a')
+    const options = { ca: agents.authority.certificatePem, cert: certificatePem, key: keyPem }
+    expect(await isRefused({ ...options, ALPNProtocols: ['h2'] })).toBe(true)
+    expect(await isRefused({ ...options, ALPNProtocols: undefined })).toBe(true)
+  })
+
+  it('cuts a node off when it is removed', async () => {
+    const peer = await agents.dial('a')
+    await peer.send({ type: 'hello', node: nodeStatus('a'), instances: [] })
+    await vi.waitFor(() => expect(agents.links.isOnline('a')).toBe(true))
+    await agents.under.records.commit('system', (tx) => tx.delete('nodes', 'a'))
+    await vi.waitFor(() => expect(peer.closed).toBe(true))
+    expect(peer.goaways).toEqual(['the node was removed from the cluster'])
+    expect(agents.links.isOnline('a')).toBe(false)
+  })
+})
+
+describe('the sync stream', () => {
+  it('sends changes after the snapshot', async () => {
+    const peer = await agents.dial('a')
+    await vi.waitFor(() => expect(agents.feed.senders.has('a')).toBe(true))
+    agents.feed.senders.get('a')?.({ type: 'assign', revision: 5, assignment: assignment('x') })
+    await vi.waitFor(() => expect(peer.last('assign')?.assignment.instance).toBe('x'))
+    expect(peer.received[0]?.type).toBe('snapshot')
+  })
+
+  it('replaces a link by a newer one of the same node', async () => {
+    const first = await agents.dial('a')
+    await vi.waitFor(() => expect(first.received.length).toBeGreaterThan(0))
+    const second = await agents.dial('a')
+    await vi.waitFor(() => expect(second.received.length).toBeGreaterThan(0))
+    await vi.waitFor(() => expect(first.closed).toBe(true))
+    agents.feed.senders.get('a')?.({ type: 'assign', revision: 5, assignment: assignment('x') })
+    await vi.waitFor(() => expect(second.last('assign')).toBeDefined())
+    expect(agents.links.isConnected('a')).toBe(true)
+  })
+
+  it('goes on after lines that it does not understand', async () => {
+    const peer = await agents.dial('a')
+    await peer.sendText('rubbish\n{"type":"from-the-future"}\n{"type":"status","instances":[{"id":7}]}\n')
+    await peer.send({ type: 'hello', node: nodeStatus('a'), instances: [] })
+    await vi.waitFor(() => expect(agents.links.isOnline('a')).toBe(true))
+    expect(agents.logged.filter((line) => line.includes('agent.invalid-line'))).toHaveLength(2)
+  })
+
+  it('ends a link whose agent sends a line without end', async () => {
+    const peer = await agents.dial('a')
+    await peer.sendText('x'.repeat(9_000_000))
+    await vi.waitFor(() => expect(peer.closed).toBe(true), { timeout: 5_000 })
+    expect(agents.logged.join('')).toContain('longer than')
+  })
+})
+
+describe('reports', () => {
+  it('bring statuses into the store once, with events for what matters', async () => {
+    await assign('shop.production.web-1', 'a')
+    const peer = await agents.dial('a')
+    await peer.send({ type: 'hello', node: nodeStatus('a'), instances: [status('shop.production.web-1')] })
+    await vi.waitFor(() => expect(agents.under.state.statuses.get('shop.production.web-1')?.phase).toBe('running'))
+    await peer.send({ type: 'status', instances: [status('shop.production.web-1', { ready: true, readyAt: 5 })] })
+    await vi.waitFor(() => expect(agents.under.state.statuses.get('shop.production.web-1')?.ready).toBe(true))
+    const exit = { code: 137, outOfMemory: true, at: 9 }
+    await peer.send({ type: 'status', instances: [status('shop.production.web-1', { restarts: 1, lastExit: exit })] })
+    await vi.waitFor(() => expect(agents.under.state.statuses.get('shop.production.web-1')?.restarts).toBe(1))
+    expect(eventTypes().filter((type) => type.startsWith('instance'))).toEqual([
+      'instance.started',
+      'instance.ready',
+      'instance.restarted',
+      'instance.unready',
+    ])
+    expect(agents.under.state.events.all().at(-2)?.message).toContain('out of memory')
+    const { revision } = agents.under.state
+    await peer.send({
+      type: 'status',
+      instances: [status('shop.production.web-1', { restarts: 1, lastExit: exit })],
+    })
+    await vi.waitFor(() => expect(agents.reports).toHaveLength(4))
+    await agents.links.settled()
+    expect(agents.under.state.revision).toBe(revision)
+  })
+
+  it('write many at once in few commits', async () => {
+    const ids = Array.from({ length: 60 }, (_, i) => `shop.production.web-${i}`)
+    for (const id of ids) await assign(id, 'a')
+    const before = agents.under.state.revision
+    const peer = await agents.dial('a')
+    await peer.send({ type: 'hello', node: nodeStatus('a'), instances: ids.map((id) => status(id, { ready: true })) })
+    await vi.waitFor(() => expect(agents.under.state.statuses.size).toBe(60))
+    expect(agents.under.state.revision - before).toBeLessThan(12)
+  })
+
+  it('are believed only of the node’s own instances and never backwards', async () => {
+    await assign('shop.production.web-1', 'b')
+    await assign('shop.production.web-2', 'a')
+    const peer = await agents.dial('a')
+    await peer.send({
+      type: 'hello',
+      node: nodeStatus('a'),
+      instances: [
+        status('shop.production.web-1'),
+        status('nobody.knows.web-1'),
+        status('shop.production.web-2', { phase: 'ended' }),
+      ],
+    })
+    await vi.waitFor(() => expect(agents.under.state.statuses.get('shop.production.web-2')?.phase).toBe('ended'))
+    await peer.send({ type: 'status', instances: [status('shop.production.web-2')] })
+    await vi.waitFor(() => expect(agents.logged.join('')).toContain('may not move an instance from ended to running'))
+    expect([...agents.under.state.statuses.ids()]).toEqual(['shop.production.web-2'])
+    expect(agents.logged.join('')).toContain('it is left alone')
+  })
+
+  it('let the agent forget an ended instance that the server has forgotten', async () => {
+    const peer = await agents.dial('a')
+    const ended = status('shop.production.web-9', { phase: 'ended' })
+    await peer.send({ type: 'hello', node: nodeStatus('a'), instances: [ended] })
+    await vi.waitFor(() => expect(peer.last('forget')?.instance).toBe('shop.production.web-9'))
+  })
+
+  it('reach the listener as they are', async () => {
+    const peer = await agents.dial('a')
+    await peer.send({ type: 'gateway', version: 7, inflight: { '10.0.0.1:80': 2 } })
+    await vi.waitFor(() =>
+      expect(agents.reports).toEqual([['a', { type: 'gateway', version: 7, inflight: { '10.0.0.1:80': 2 } }]]),
+    )
+  })
+})
+
+describe('requests', () => {
+  it('reject with node.offline when there is no link, and with node.not-found when there is no node', async () => {
+    await agents.join('a')
+    expect(() => agents.links.logs('a', 'x')).toThrow(expect.objectContaining({ code: 'node.offline' }))
+    expect(() => agents.links.metrics('b')).toThrow(expect.objectContaining({ code: 'node.not-found' }))
+  })
+
+  it('give the agent’s own error', async () => {
+    const peer = await agents.dial('a')
+    await vi.waitFor(() => expect(peer.received.length).toBeGreaterThan(0))
+    await expect(agents.links.metrics('a')).rejects.toMatchObject({ code: 'agent.not-found', details: { node: 'a' } })
+  })
+
+  it('stream logs, encode what the path holds, and end when left', async () => {
+    const peer = await agents.dial('a')
+    const paths: string[] = []
+    const ended = Promise.withResolvers<void>()
+    peer.handlers.set('GET /v1/instances', (stream, url) => {
+      paths.push(url.pathname + url.search)
+      stream.respond({ ':status': 200 })
+      stream.write(`${JSON.stringify({ at: 1, stream: 'stdout', line: 'one' })}\n`)
+      stream.write(`${JSON.stringify({ at: 2, stream: 'stderr', line: 'twö' })}\n`)
+      stream.on('close', () => ended.resolve())
+    })
+    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(true))
+    const lines: string[] = []
+    for await (const line of agents.links.logs('a', '../x y', { follow: true, tail: 5 })) {
+      lines.push(`${line.instance} ${line.line}`)
+      if (lines.length === 2) break
+    }
+    await ended.promise
+    expect(lines).toEqual(['../x y one', '../x y twö'])
+    expect(paths).toEqual(['/v1/instances/..%2Fx%20y/logs?follow=true&tail=5'])
+  })
+
+  it('stop when the signal aborts, with its reason', async () => {
+    const peer = await agents.dial('a')
+    peer.handlers.set('GET /v1/instances', (stream) => {
+      stream.respond({ ':status': 200 })
+      stream.write(`${JSON.stringify({ at: 1, stream: 'stdout', line: 'one' })}\n`)
+    })
+    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(true))
+    const stop = new AbortController()
+    const read = async () => {
+      for await (const _ of agents.links.logs('a', 'x', { follow: true, signal: stop.signal }))
+        stop.abort(new Error('enough'))
+    }
+    await expect(read()).rejects.toThrow('enough')
+  })
+
+  it('fail with node.offline when the link is lost meanwhile', async () => {
+    const peer = await agents.dial('a')
+    peer.handlers.set('GET /v1/instances', (stream) => {
+      stream.respond({ ':status': 200 })
+      stream.write(`${JSON.stringify({ at: 1, stream: 'stdout', line: 'one' })}\n`)
+    })
+    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(true))
+    const read = async () => {
+      for await (const _ of agents.links.logs('a', 'x', { follow: true })) await peer[Symbol.asyncDispose]()
+    }
+    await expect(read()).rejects.toMatchObject({ code: 'node.offline' })
+    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(false))
+  })
+
+  it('carry exec frames both ways', async () => {
+    const peer = await agents.dial('a')
+    const queries: URLSearchParams[] = []
+    peer.handlers.set('POST /v1/instances', (stream, url) => {
+      queries.push(url.searchParams)
+      stream.respond({ ':status': 200 })
+      stream.pipe(stream)
+    })
+    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(true))
+    const exec = await agents.links.exec('a', 'x', {
+      command: ['sh', '-c', 'echo "$1; rm -rf /"'],
+      tty: true,
+      columns: 80,
+      rows: 24,
+    })
+    const sent = [Buffer.from([0, 104, 105]), Buffer.alloc(200_000, 7), Buffer.from([5])]
+    for (const frame of sent) await exec.send(frame)
+    const received: Buffer[] = []
+    for await (const frame of exec.frames) {
+      received.push(Buffer.from(frame))
+      if (received.length === sent.length) break
+    }
+    exec.close()
+    expect(received.map((frame) => frame.length)).toEqual([3, 200_000, 1])
+    expect(Buffer.compare(Buffer.concat(received), Buffer.concat(sent))).toBe(0)
+    expect(queries[0]?.getAll('command')).toEqual(['sh', '-c', 'echo "$1; rm -rf /"'])
+    expect(Object.fromEntries(queries[0] ?? [])).toMatchObject({ tty: 'true', columns: '80', rows: '24' })
+  })
+
+  it('send a build with its context and yield what it says', async () => {
+    const peer = await agents.dial('a')
+    const bodies: string[] = []
+    peer.handlers.set('POST /v1/builds', async (stream) => {
+      stream.respond({ ':status': 200 })
+      let body = ''
+      for await (const chunk of stream) body += chunk
+      bodies.push(body)
+      stream.write(`${JSON.stringify({ type: 'output', at: 1, line: 'Step 1' })}\n`)
+      stream.end(`${JSON.stringify({ type: 'done', image: 'sha256:1' })}\n`)
+    })
+    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(true))
+    const context = (async function* () {
+      yield Buffer.from('tar ')
+      yield Buffer.from('bytes')
+    })()
+    const request = { id: 'b-1', app: 'shop', tag: 't' } as Parameters<typeof agents.links.build>[1]
+    const events = await Array.fromAsync(agents.links.build('a', request, context))
+    expect(events.map((event) => event.type)).toEqual(['output', 'done'])
+    expect(bodies).toEqual([`${JSON.stringify(request)}\ntar bytes`])
+  })
+
+  it('give a build’s refusal although the context was not read to its end', async () => {
+    const peer = await agents.dial('a')
+    peer.handlers.set('POST /v1/builds', (stream) => {
+      stream.respond({ ':status': 409 })
+      stream.end(JSON.stringify({ error: { code: 'build.busy', message: 'no', retryable: true, details: {} } }))
+    })
+    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(true))
+    const context = (async function* () {
+      for (let i = 0; i < 1_000; i += 1) yield Buffer.alloc(100_000)
+    })()
+    const request = { id: 'b-1' } as Parameters<typeof agents.links.build>[1]
+    await expect(Array.fromAsync(agents.links.build('a', request, context))).rejects.toMatchObject({
+      code: 'build.busy',
+    })
+  })
+})
+
+describe('images', () => {
+  const holder = async (name: string, size: number) => {
+    const peer = await agents.dial(name)
+    peer.handlers.set('GET /v1/images', (stream) => {
+      stream.respond({ ':status': 200 })
+      stream.end(Buffer.alloc(size, 7))
+    })
+    return peer
+  }
+  const taker = async (name: string, got: number[]) => {
+    const peer = await agents.dial(name)
+    peer.handlers.set('PUT /v1/images', async (stream) => {
+      let size = 0
+      try {
+        for await (const chunk of stream) size += (chunk as Buffer).length
+      } catch {
+        return
+      }
+      got.push(size)
+      stream.respond({ ':status': 200 })
+      stream.end(JSON.stringify({ image: 'sha256:1' }))
+    })
+    return peer
+  }
+
+  it('are copied from a node that has them, once, to one that misses them', async () => {
+    const empty = await agents.dial('a')
+    const got: number[] = []
+    await holder('b', 3_000_000)
+    const peer = await taker('c', got)
+    await vi.waitFor(() => expect(agents.links.isConnected('c') && agents.links.isConnected('b')).toBe(true))
+    await peer.send({ type: 'image-missing', image: 'sha256:1' })
+    await peer.send({ type: 'image-missing', image: 'sha256:1' })
+    await vi.waitFor(() => expect(got).toEqual([3_000_000]))
+    expect(empty.closed).toBe(false)
+  })
+
+  it('tell when no node has them', async () => {
+    await agents.dial('a')
+    await agents.dial('b')
+    await vi.waitFor(() => expect(agents.links.isConnected('a') && agents.links.isConnected('b')).toBe(true))
+    expect(await agents.links.bringImage('sha256:1', 'b')).toBe(false)
+    expect(agents.logged.join('')).toContain('no connected node could give b the image')
+  })
+
+  it('give the target’s error when it cannot take them', async () => {
+    await holder('a', 5_000_000)
+    const peer = await agents.dial('b')
+    peer.handlers.set('PUT /v1/images', (stream) => {
+      stream.respond({ ':status': 507 })
+      stream.end(JSON.stringify({ error: { code: 'disk.full', message: 'full', retryable: false, details: {} } }))
+    })
+    await vi.waitFor(() => expect(agents.links.isConnected('a') && agents.links.isConnected('b')).toBe(true))
+    await expect(agents.links.copyImage('sha256:1', 'a', 'b')).rejects.toMatchObject({ code: 'disk.full' })
+  })
+
+  it('give the source’s error when it breaks off', async () => {
+    const peer = await agents.dial('a')
+    peer.handlers.set('GET /v1/images', (stream) => {
+      stream.respond({ ':status': 200 })
+      stream.write(Buffer.alloc(1_000_000), () => stream.destroy(new Error('broken')))
+    })
+    const got: number[] = []
+    await taker('b', got)
+    await vi.waitFor(() => expect(agents.links.isConnected('a') && agents.links.isConnected('b')).toBe(true))
+    await expect(agents.links.copyImage('sha256:1', 'a', 'b')).rejects.toMatchObject({
+      code: 'agent.stream-failed',
+      details: { node: 'a' },
+    })
+  })
+})

@@ -1,0 +1,109 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
+import { agentAlpn } from '@berth/api'
+import { messageOf } from '@berth/core'
+import type { Logger } from 'pino'
+import { normalFingerprint } from '../authority/certificate-checks.ts'
+import type { KeyPairPem } from '../authority/certificate-factory.ts'
+import type { State } from '../records/index.ts'
+
+const handshakeMs = 10_000
+
+export interface AgentPortOptions {
+  readonly host: string
+  readonly port: number
+  readonly certificate: KeyPairPem
+  readonly authorityPem: string
+  readonly state: State
+  readonly log: Logger
+  readonly onAgent: (node: string, socket: TLSSocket) => void
+}
+
+/** The port that agents dial: mutual TLS, and only the very certificate that a node of this cluster was given. */
+export class AgentPort implements AsyncDisposable {
+  readonly #server: Server
+  readonly #options: AgentPortOptions
+  readonly #sockets = new Set<TLSSocket>()
+
+  constructor(options: AgentPortOptions) {
+    this.#options = options
+    this.#server = createServer({
+      cert: options.certificate.certificatePem,
+      key: options.certificate.keyPem,
+      ca: options.authorityPem,
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.3',
+      ALPNProtocols: [agentAlpn],
+      handshakeTimeout: handshakeMs,
+      noDelay: true,
+      keepAlive: true,
+    })
+    this.#server.on('secureConnection', (socket) => this.#accept(socket))
+    this.#server.on('tlsClientError', (error, socket) => {
+      options.log.warn(
+        { remote: socket.remoteAddress, reason: messageOf(error) },
+        'refused a connection to the agent port',
+      )
+    })
+  }
+
+  async listen(): Promise<number> {
+    const { host, port } = this.#options
+    this.#server.listen(port, host)
+    await once(this.#server, 'listening')
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** For connections from now on. */
+  renew(certificate: KeyPairPem): void {
+    this.#server.setSecureContext({
+      cert: certificate.certificatePem,
+      key: certificate.keyPem,
+      ca: this.#options.authorityPem,
+      minVersion: 'TLSv1.3',
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#server.listening) return
+    const closed = once(this.#server, 'close')
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
+  }
+
+  #accept(socket: TLSSocket): void {
+    const { log, onAgent } = this.#options
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+    socket.on('error', (error) =>
+      log.debug({ err: error, remote: socket.remoteAddress }, 'a socket of an agent failed'),
+    )
+    const refusal = this.#refusal(socket)
+    if (refusal === undefined) {
+      onAgent(nameOf(socket), socket)
+      return
+    }
+    log.warn({ remote: socket.remoteAddress, node: nameOf(socket) }, `refused an agent: ${refusal}`)
+    socket.destroy()
+  }
+
+  #refusal(socket: TLSSocket): string | undefined {
+    if (socket.alpnProtocol !== agentAlpn) return `it does not speak ${agentAlpn}`
+    const name = nameOf(socket)
+    const node = this.#options.state.nodes.get(name)
+    if (node === undefined)
+      return `there is no node ${JSON.stringify(name)}; it was removed or belongs to another store`
+    const fingerprint = socket.getPeerX509Certificate()?.fingerprint256 ?? ''
+    if (normalFingerprint(fingerprint) === node.certificateFingerprint) return undefined
+    return `its certificate is not the one that node ${name} was given when it joined`
+  }
+}
+
+/** The common name; the authority signs no request whose name is not the node's. */
+function nameOf(socket: TLSSocket): string {
+  const subject = socket.getPeerX509Certificate()?.subject ?? ''
+  return /^CN=(.+)$/m.exec(subject)?.[1] ?? ''
+}

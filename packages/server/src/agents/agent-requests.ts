@@ -1,0 +1,208 @@
+import { once } from 'node:events'
+import { type ClientHttp2Stream, constants } from 'node:http2'
+import { pipeline } from 'node:stream/promises'
+import type { BuildEvent, BuildRequest, LogLine, MetricsView } from '@berth/api'
+import { BerthError } from '@berth/core'
+import { type AgentLink, answerOf, failureOf } from './agent-link.ts'
+import { readBoundedLines } from './bounded-lines.ts'
+import { decodeFrames, encodeFrame } from './length-framing.ts'
+
+const maxLineBytes = 1_048_576
+const maxDocumentBytes = 16_777_216
+
+interface SignalOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface LogOptions extends SignalOptions {
+  readonly follow?: boolean | undefined
+  readonly tail?: number | undefined
+  readonly sinceMs?: number | undefined
+}
+
+export interface ExecOptions extends SignalOptions {
+  readonly command: readonly string[]
+  readonly tty?: boolean | undefined
+  readonly columns?: number | undefined
+  readonly rows?: number | undefined
+}
+
+/** Frames of `exec-frames.ts`, both ways. */
+export interface ExecStream {
+  /** Ends after the `exit` (or `error`) frame; breaking out of it cuts the command's connection. */
+  readonly frames: AsyncIterable<Uint8Array>
+  /** Resolves when the agent can take more. */
+  send(frame: Uint8Array): Promise<void>
+  close(): void
+}
+
+export async function* readLogs(link: AgentLink, instance: string, options: LogOptions): AsyncGenerator<LogLine> {
+  const path = `/v1/instances/${encodeURIComponent(instance)}/logs${queryOf({
+    follow: options.follow === true ? 'true' : undefined,
+    tail: options.tail,
+    sinceMs: options.sinceMs,
+  })}`
+  const stream = link.open({ method: 'GET', path, endStream: true, signal: options.signal })
+  for await (const line of documentsOf<LogLine>(link, stream, options)) yield { ...line, instance }
+}
+
+export async function openExec(link: AgentLink, instance: string, options: ExecOptions): Promise<ExecStream> {
+  const query = new URLSearchParams()
+  if (options.tty === true) query.set('tty', 'true')
+  if (options.columns !== undefined) query.set('columns', String(options.columns))
+  if (options.rows !== undefined) query.set('rows', String(options.rows))
+  for (const part of options.command) query.append('command', part)
+  const path = `/v1/instances/${encodeURIComponent(instance)}/exec?${query}`
+  const stream = link.open({ method: 'POST', path, endStream: false, signal: options.signal })
+  await answerOf(link, stream, options.signal)
+  return {
+    frames: guarded(link, stream, decodeFrames(stream), options.signal),
+    send: async (frame) => {
+      if (stream.writable && !stream.write(encodeFrame(frame))) await drained(stream)
+    },
+    close: () => cancel(stream),
+  }
+}
+
+export async function readMetrics(
+  link: AgentLink,
+  options: SignalOptions & { readonly sinceMs?: number | undefined },
+): Promise<MetricsView[]> {
+  const path = `/v1/metrics/instances${queryOf({ sinceMs: options.sinceMs })}`
+  const { items } = await requestDocument<{ items: MetricsView[] }>(link, { method: 'GET', path, ...options })
+  return items
+}
+
+/** Sends the request and the context's tar, yields what the build says. Leaving the loop early cuts the stream: the build is cancelled. */
+export async function* runBuild(
+  link: AgentLink,
+  request: BuildRequest,
+  context: AsyncIterable<Uint8Array>,
+  options: SignalOptions,
+): AsyncGenerator<BuildEvent> {
+  const path = `/v1/builds/${encodeURIComponent(request.id)}`
+  const stream = link.open({ method: 'POST', path, endStream: false, signal: options.signal })
+  const sending = pipeline(withFirstLine(request, context), stream, { end: true })
+  // The agent may answer with an error and stop reading; then the answer counts, not the broken upload.
+  sending.catch(() => undefined)
+  let ended = false
+  for await (const event of documentsOf<BuildEvent>(link, stream, options)) {
+    ended ||= event.type !== 'output'
+    yield event
+  }
+  if (ended) return
+  throw new BerthError('build.interrupted', `node ${link.node} ended build ${request.id} without a result`, {
+    retryable: true,
+  })
+}
+
+export const cancelBuild = async (link: AgentLink, id: string, options: SignalOptions): Promise<void> => {
+  await requestDocument(link, { method: 'DELETE', path: `/v1/builds/${encodeURIComponent(id)}`, ...options })
+}
+
+/** The image's id on that node; pulls it if need be. */
+export async function resolveImage(link: AgentLink, image: string, options: SignalOptions): Promise<string> {
+  const answer = await requestDocument<{ image: string }>(link, {
+    method: 'POST',
+    path: '/v1/images/resolve',
+    body: { image },
+    ...options,
+  })
+  return answer.image
+}
+
+/** `docker save` of one node into `docker load` of another, without a copy in between. */
+export async function copyImage(
+  from: AgentLink,
+  to: AgentLink,
+  image: string,
+  options: SignalOptions,
+): Promise<string> {
+  const path = `/v1/images/${encodeURIComponent(image)}/archive`
+  const source = from.open({ method: 'GET', path, endStream: true, signal: options.signal })
+  await answerOf(from, source, options.signal)
+  const target = to.open({ method: 'PUT', path: '/v1/images', endStream: false, signal: options.signal })
+  const sending = pipeline(guarded(from, source, source, options.signal), target, { end: true })
+  const receiving = readDocument<{ image: string }>(to, target, options)
+  const [sent, received] = await Promise.allSettled([sending, receiving])
+  cancel(source)
+  cancel(target)
+  // A broken source breaks the target too, and so says more; otherwise the target's answer tells why the upload was cut.
+  if (sent.status === 'rejected' && sent.reason instanceof BerthError) throw sent.reason
+  if (received.status === 'rejected') throw received.reason
+  return received.value.image
+}
+
+async function requestDocument<T>(
+  link: AgentLink,
+  request: SignalOptions & {
+    readonly method: 'GET' | 'POST' | 'DELETE'
+    readonly path: string
+    readonly body?: unknown
+  },
+): Promise<T> {
+  const { method, path, body, signal } = request
+  const stream = link.open({ method, path, endStream: body === undefined, signal })
+  if (body !== undefined) stream.end(JSON.stringify(body))
+  return await readDocument<T>(link, stream, { signal })
+}
+
+async function readDocument<T>(link: AgentLink, stream: ClientHttp2Stream, { signal }: SignalOptions): Promise<T> {
+  await answerOf(link, stream, signal)
+  let text = ''
+  for await (const line of guarded(link, stream, readBoundedLines(stream, maxDocumentBytes), signal)) text += line
+  return (text === '' ? {} : JSON.parse(text)) as T
+}
+
+async function* documentsOf<T>(
+  link: AgentLink,
+  stream: ClientHttp2Stream,
+  { signal }: SignalOptions,
+): AsyncGenerator<T> {
+  try {
+    await answerOf(link, stream, signal)
+    for await (const line of guarded(link, stream, readBoundedLines(stream, maxLineBytes), signal)) {
+      if (line !== '') yield JSON.parse(line) as T
+    }
+  } finally {
+    cancel(stream)
+  }
+}
+
+/** Does nothing to a stream that has ended. */
+const cancel = (stream: ClientHttp2Stream): void => stream.close(constants.NGHTTP2_CANCEL)
+
+/**
+ * Items read from a stream, where a break says what a caller can act on. A stream that was cut may just end, as Node has it; only its
+ * reset code, or its session, tells.
+ */
+async function* guarded<T>(
+  link: AgentLink,
+  stream: ClientHttp2Stream,
+  items: AsyncIterable<T>,
+  signal?: AbortSignal,
+): AsyncGenerator<T> {
+  try {
+    yield* items
+    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) throw new Error(`it was reset with code ${stream.rstCode}`)
+    link.requireOpen()
+  } catch (error) {
+    throw failureOf(link, error, signal)
+  }
+  signal?.throwIfAborted()
+}
+
+async function* withFirstLine(request: BuildRequest, context: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(`${JSON.stringify(request)}\n`)
+  yield* context
+}
+
+async function drained(stream: ClientHttp2Stream): Promise<void> {
+  await Promise.race([once(stream, 'drain'), once(stream, 'close')])
+}
+
+function queryOf(values: Readonly<Record<string, string | number | undefined>>): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) query.set(name, String(value))
+  return query.size === 0 ? '' : `?${query}`
+}

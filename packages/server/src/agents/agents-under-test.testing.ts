@@ -1,0 +1,98 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FromAgent } from '@berth/api'
+import { pino } from 'pino'
+import { type Authority, openAuthority } from '../authority/authority.ts'
+import { createRequest } from '../authority/certificate-request.testing.ts'
+import { Enrolment } from '../authority/enrolment.ts'
+import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
+import { AgentLinks } from './agent-links.ts'
+import { AgentPeer, type PeerCredentials } from './agent-peer.testing.ts'
+import { AgentPort } from './agent-port.ts'
+import type { FeedLine, NodeFeed } from './node-feed.ts'
+
+/** A feed that says what the test wants it to say. */
+export class ScriptedFeed implements NodeFeed {
+  readonly senders = new Map<string, (line: FeedLine) => void>()
+
+  snapshot(node: string) {
+    const network = { pool: '10.77.0.0/16', block: `block of ${node}`, peers: [], domain: 'berth', defaultPool: 'p' }
+    const names = { version: 1, entries: [], known: [] }
+    return { type: 'snapshot' as const, epoch: 'e', revision: 1, assignments: [], network, names }
+  }
+
+  subscribe(node: string, send: (line: FeedLine) => void): () => void {
+    this.senders.set(node, send)
+    return () => {
+      if (this.senders.get(node) === send) this.senders.delete(node)
+    }
+  }
+}
+
+export interface AgentsUnderTest extends AsyncDisposable {
+  readonly under: RecordsUnderTest
+  readonly authority: Authority
+  readonly feed: ScriptedFeed
+  readonly links: AgentLinks
+  readonly port: number
+  readonly online: string[]
+  readonly reports: [string, FromAgent][]
+  readonly logged: string[]
+  join(name: string): Promise<PeerCredentials>
+  dial(name: string): Promise<AgentPeer>
+}
+
+export async function openAgents(options: { readonly silenceMs?: number } = {}): Promise<AgentsUnderTest> {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-agents-'))
+  const under = await openTemporaryRecords()
+  const authority = await openAuthority(directory)
+  const enrolment = new Enrolment({ records: under.records, authority, addressPool: '10.77.0.0/16' })
+  const feed = new ScriptedFeed()
+  const logged: string[] = []
+  const log = pino({ level: 'info' }, { write: (line) => void logged.push(line) })
+  const online: string[] = []
+  const reports: [string, FromAgent][] = []
+  const listener = {
+    onReport: (node: string, line: FromAgent) => void reports.push([node, line]),
+    onLink: (node: string, up: boolean) => void online.push(`${node} ${up ? 'on' : 'off'}`),
+  }
+  const silenceMs = options.silenceMs ?? 10_000
+  const links = new AgentLinks({ records: under.records, feed, listener, log, pingMs: silenceMs / 10, silenceMs })
+  const agentPort = new AgentPort({
+    host: '127.0.0.1',
+    port: 0,
+    certificate: await authority.serverCertificate(['127.0.0.1']),
+    authorityPem: authority.certificatePem,
+    state: under.state,
+    log,
+    onAgent: (node, socket) => links.connect(node, socket),
+  })
+  const port = await agentPort.listen()
+  const credentials = new Map<string, PeerCredentials>()
+  const peers: AgentPeer[] = []
+  const join_ = async (name: string): Promise<PeerCredentials> => {
+    const { token } = await enrolment.createToken(60_000, { actor: 'local:0' })
+    const { requestPem, keyPem } = await createRequest(name)
+    const request = { token, name, address: '192.0.2.1', labels: {}, certificateRequestPem: requestPem }
+    const { certificatePem } = await enrolment.join(request)
+    const pair = { certificatePem, keyPem, authorityPem: authority.certificatePem }
+    credentials.set(name, pair)
+    return pair
+  }
+  return {
+    ...{ under, authority, feed, links, port, online, reports, logged, join: join_ },
+    async dial(name) {
+      const peer = await AgentPeer.dial(port, credentials.get(name) ?? (await join_(name)))
+      peers.push(peer)
+      return peer
+    },
+    async [Symbol.asyncDispose]() {
+      for (const peer of peers) await peer[Symbol.asyncDispose]()
+      await agentPort[Symbol.asyncDispose]()
+      await links[Symbol.asyncDispose]()
+      await under[Symbol.asyncDispose]()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,85 @@
+import type { FromAgent } from '@berth/api'
+import { BerthError } from '@berth/core'
+import { z } from 'zod'
+
+const time = z.number().int()
+const text = z.string().max(10_000)
+const size = z.number().nonnegative()
+const logTail = z.array(text).max(200)
+
+/** An agent is known, but not trusted blindly; fields that only a newer agent knows are left out. */
+const instanceStatus = z.object({
+  id: z.string().max(200),
+  node: z.string().max(100),
+  phase: z.enum(['pending', 'assigned', 'running', 'stopping', 'ended']),
+  ready: z.boolean(),
+  readyAt: time.optional(),
+  containerId: text.optional(),
+  pid: z.number().int().optional(),
+  address: text.optional(),
+  restarts: z.number().int().nonnegative(),
+  startedAt: time.optional(),
+  endedAt: time.optional(),
+  lastExit: z
+    .object({ code: z.number().int(), signal: text.optional(), outOfMemory: z.boolean(), at: time })
+    .optional(),
+  message: text.optional(),
+  messageCode: text.optional(),
+  logTail: logTail.optional(),
+})
+
+const nodeStatus = z.object({
+  name: z.string().max(100),
+  online: z.boolean(),
+  onlineSince: time.optional(),
+  cpuMilli: size,
+  memoryBytes: size,
+  diskBytes: size,
+  diskFreeBytes: size,
+  agentVersion: text,
+  engineVersion: text,
+  engineApi: text,
+  kernel: text,
+  os: text,
+  cgroup: z.enum(['v1', 'v2']),
+  gateway: z.boolean(),
+  problems: z.array(text).max(100),
+})
+
+const instances = z.array(instanceStatus).max(10_000)
+
+const fromAgent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('hello'), node: nodeStatus, instances }),
+  z.object({ type: z.literal('status'), instances }),
+  z.object({ type: z.literal('node'), node: nodeStatus }),
+  z.object({ type: z.literal('gateway'), version: z.number().int(), inflight: z.record(z.string(), z.number()) }),
+  z.object({ type: z.literal('image-missing'), image: text }),
+  z.object({ type: z.literal('pong'), at: z.number() }),
+])
+
+const known = new Set(fromAgent.options.map((option) => option.shape.type.value as string))
+
+/** Undefined for a type that only a newer agent knows. Throws `agent.invalid-line`. */
+export function parseFromAgent(line: string): FromAgent | undefined {
+  let document: unknown
+  try {
+    document = JSON.parse(line)
+  } catch (cause) {
+    throw invalid('it is no JSON', cause)
+  }
+  const type = (document as { readonly type?: unknown } | null)?.type
+  if (typeof type === 'string' && !known.has(type)) return undefined
+  const result = fromAgent.safeParse(document)
+  if (result.success) return result.data as FromAgent
+  const issue = result.error.issues[0]
+  throw invalid(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`)
+}
+
+const invalid = (why: string, cause?: unknown): BerthError =>
+  new BerthError(
+    'agent.invalid-line',
+    `read a line of an agent: ${why}; is the agent of a version that fits the server?`,
+    {
+      cause,
+    },
+  )

@@ -1,0 +1,41 @@
+import type { ToAgent } from '@berth/api'
+
+/**
+ * Lines that wait for a link to take them. Of several about one thing only the last waits, so an agent that is slow, or far away, costs
+ * at most one line an instance, however much changes meanwhile.
+ */
+export class Outbox {
+  readonly #lines = new Map<string, ToAgent>()
+  readonly #onLine: () => void
+
+  /** `onLine` is called whenever something waits. */
+  constructor(onLine: () => void) {
+    this.#onLine = onLine
+  }
+
+  push(line: ToAgent): void {
+    const key = keyOf(line)
+    this.#lines.delete(key)
+    this.#lines.set(key, line)
+    this.#onLine()
+  }
+
+  /** The line that waits longest, taken out. */
+  shift(): ToAgent | undefined {
+    for (const [key, line] of this.#lines) {
+      this.#lines.delete(key)
+      return line
+    }
+    return undefined
+  }
+
+  get size(): number {
+    return this.#lines.size
+  }
+}
+
+function keyOf(line: ToAgent): string {
+  if (line.type === 'assign') return `instance ${line.assignment.instance}`
+  if (line.type === 'forget') return `instance ${line.instance}`
+  return line.type
+}

@@ -1,0 +1,74 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { nodeStatus } from './agent-peer.testing.ts'
+import { type AgentsUnderTest, openAgents } from './agents-under-test.testing.ts'
+import { Presence } from './presence.ts'
+
+const silenceMs = 400
+let agents: AgentsUnderTest
+beforeEach(async () => {
+  agents = await openAgents({ silenceMs })
+})
+afterEach(async () => await agents[Symbol.asyncDispose]())
+
+const stored = () => agents.under.state.nodeStatuses.get('a')
+const hello = { type: 'hello' as const, node: nodeStatus('a'), instances: [] }
+
+describe('presence', () => {
+  it('is written when a node comes and when it falls silent, not in between', async () => {
+    const peer = await agents.dial('a')
+    await peer.send(hello)
+    await vi.waitFor(() => expect(stored()).toMatchObject({ online: true, onlineSince: expect.any(Number) }))
+    const { revision } = agents.under.state
+    await peer.send({ type: 'node', node: nodeStatus('a', { diskFreeBytes: 50e9 + 1 }) })
+    await vi.waitFor(() => expect(peer.received.filter((line) => line.type === 'ping').length).toBeGreaterThan(12), {
+      timeout: 5_000,
+    })
+    expect(agents.under.state.revision).toBe(revision)
+    peer.answerPings = false
+    await vi.waitFor(() => expect(stored()?.online).toBe(false), { timeout: 5_000 })
+    expect(stored()?.onlineSince).toBeUndefined()
+    await vi.waitFor(() => expect(peer.closed).toBe(true))
+    expect(agents.online).toEqual(['a on', 'a off'])
+    expect(
+      agents.under.state.events
+        .all()
+        .map((event) => event.type)
+        .slice(-2),
+    ).toEqual(['node.online', 'node.offline'])
+  })
+
+  it('does not end with an agent that comes back at once', async () => {
+    const first = await agents.dial('a')
+    await first.send(hello)
+    await vi.waitFor(() => expect(agents.links.isOnline('a')).toBe(true))
+    await first[Symbol.asyncDispose]()
+    const second = await agents.dial('a')
+    await second.send({ ...hello, node: nodeStatus('a', { agentVersion: '0.2.0' }) })
+    await vi.waitFor(() => expect(stored()?.agentVersion).toBe('0.2.0'))
+    expect(agents.online).toEqual(['a on'])
+  })
+
+  it('gives nodes time to dial again after the server’s own start', async () => {
+    await agents.join('a')
+    await agents.join('b')
+    await agents.under.records.commit('system', (tx) => {
+      tx.put('nodeStatuses', nodeStatus('a'))
+      tx.put('nodeStatuses', nodeStatus('b', { online: false }))
+    })
+    const changes: string[] = []
+    let now = 1_000_000
+    const presence = new Presence({
+      records: agents.under.records,
+      log: (await import('pino')).pino({ level: 'silent' }),
+      signal: new AbortController().signal,
+      onChange: (node, online) => changes.push(`${node} ${online}`),
+      silenceMs: 10_000,
+      now: () => now,
+    })
+    expect([presence.isOnline('a'), presence.isOnline('b')]).toEqual([true, false])
+    now += 9_000
+    await vi.waitFor(() => expect(presence.isOnline('a')).toBe(true))
+    expect(changes).toEqual([])
+    await presence.close()
+  })
+})

@@ -1,0 +1,137 @@
+import { type BerthError, messageOf, type NodeStatus } from '@berth/core'
+import type { Logger } from 'pino'
+import type { Records, State } from '../records/index.ts'
+
+export interface PresenceOptions {
+  readonly records: Records
+  readonly log: Logger
+  readonly signal: AbortSignal
+  readonly onChange: (node: string, online: boolean) => void
+  /** A node not heard of for this long is offline. */
+  readonly silenceMs?: number
+  readonly now?: () => number
+}
+
+/** Free disk space changes all the time; less than this part of the disk is no news. */
+const diskStep = 0.01
+
+/**
+ * Who is there. Heartbeats stay in memory; the store is written when a node comes, goes, or describes itself anew. An agent that comes
+ * back within the silence (a restart, a new connection) was never offline. After the server's own start every node that was online
+ * gets that time to dial again.
+ */
+export class Presence {
+  readonly #options: PresenceOptions
+  readonly #state: State
+  readonly #silenceMs: number
+  readonly #now: () => number
+  readonly #lastHeard = new Map<string, number>()
+  readonly #timer: NodeJS.Timeout
+  #lastLook: number
+  /** Writes of one node happen one after another, in the order of its reports. */
+  readonly #writing = new Map<string, Promise<void>>()
+
+  constructor(options: PresenceOptions) {
+    this.#options = options
+    this.#state = options.records.state
+    this.#silenceMs = options.silenceMs ?? 10_000
+    this.#now = options.now ?? Date.now
+    this.#lastLook = this.#now()
+    for (const status of this.#state.nodeStatuses.values())
+      if (status.online) this.#lastHeard.set(status.name, this.#now())
+    this.#timer = setInterval(() => this.#expire(), Math.max(10, this.#silenceMs / 20))
+    this.#timer.unref()
+  }
+
+  isOnline(node: string): boolean {
+    return this.#lastHeard.has(node)
+  }
+
+  /** Anything came from it. */
+  heard(node: string): void {
+    if (this.#lastHeard.has(node)) this.#lastHeard.set(node, this.#now())
+  }
+
+  /** It said hello, or described itself anew. */
+  describe(node: string, reported: NodeStatus): void {
+    const was = this.#lastHeard.has(node)
+    this.#lastHeard.set(node, this.#now())
+    this.#queue(node, () => this.#write(node, reported, true))
+    if (!was) this.#options.onChange(node, true)
+  }
+
+  /** The node was removed: nothing more is written of it. */
+  forget(node: string): void {
+    if (this.#lastHeard.delete(node)) this.#options.onChange(node, false)
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await Promise.allSettled(this.#writing.values())
+  }
+
+  #expire(): void {
+    const now = this.#now()
+    const late = now - this.#lastLook > this.#silenceMs / 2
+    this.#lastLook = now
+    // The server itself was asleep or stuck: what the nodes sent meanwhile is still to be read.
+    if (late) return
+    const before = now - this.#silenceMs
+    for (const [node, at] of this.#lastHeard) {
+      if (at > before) continue
+      this.#lastHeard.delete(node)
+      this.#options.log.warn({ node }, `node ${node} was not heard of for ${this.#silenceMs} ms: it is offline`)
+      const last = this.#state.nodeStatuses.get(node)
+      if (last !== undefined) this.#queue(node, () => this.#write(node, last, false))
+      this.#options.onChange(node, false)
+    }
+  }
+
+  #queue(node: string, write: () => Promise<void>): void {
+    const before = this.#writing.get(node) ?? Promise.resolve()
+    const next = before.then(write).catch((error: BerthError) => {
+      if (this.#options.signal.aborted) return
+      this.#options.log.error({ err: error, node }, `write the state of node ${node}: ${messageOf(error)}`)
+    })
+    this.#writing.set(node, next)
+    void next.then(() => {
+      if (this.#writing.get(node) === next) this.#writing.delete(node)
+    })
+  }
+
+  async #write(node: string, reported: NodeStatus, online: boolean): Promise<void> {
+    await this.#options.records.commit(
+      `node:${node}`,
+      (tx) => {
+        if (!this.#state.nodes.has(node)) return
+        const before = this.#state.nodeStatuses.get(node)
+        const { onlineSince: _, ...rest } = reported
+        const since = before?.online === true ? before.onlineSince : this.#now()
+        const after: NodeStatus = {
+          ...rest,
+          name: node,
+          online,
+          ...(online ? { onlineSince: since ?? this.#now() } : {}),
+        }
+        if (before !== undefined && !isNews(before, after)) return
+        tx.require('nodes', node)
+        tx.put('nodeStatuses', after, { ifUnchanged: true })
+        if (before?.online === online) return
+        const message = online
+          ? `${node} is online`
+          : `${node} is offline: not heard of for ${this.#silenceMs / 1000} s`
+        tx.event({ type: online ? 'node.online' : 'node.offline', subject: { node }, message })
+      },
+      { signal: this.#options.signal },
+    )
+  }
+}
+
+function isNews(before: NodeStatus, after: NodeStatus): boolean {
+  const change = Math.abs(before.diskFreeBytes - after.diskFreeBytes)
+  if (change > after.diskBytes * diskStep) return true
+  return JSON.stringify(comparable(before)) !== JSON.stringify(comparable(after))
+}
+
+const comparable = (status: NodeStatus): readonly unknown[] =>
+  Object.entries({ ...status, diskFreeBytes: 0 }).sort(([a], [b]) => (a < b ? -1 : 1))

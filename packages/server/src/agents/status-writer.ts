@@ -1,0 +1,119 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import { type InstanceStatus, messageOf, movePhase } from '@berth/core'
+import type { Logger } from 'pino'
+import type { Records, RecordTransaction, State } from '../records/index.ts'
+import { eventsOfStatus } from './status-events.ts'
+
+/** Each takes up to a put, a compare and four events. */
+const batchSize = 16
+const retryMs = 500
+
+export interface StatusWriterOptions {
+  readonly records: Records
+  readonly signal: AbortSignal
+  readonly log: Logger
+  /** The agent still has an ended instance that the server has forgotten. */
+  readonly onForgotten: (node: string, instance: string) => void
+}
+
+interface Queue {
+  readonly waiting: Map<string, InstanceStatus>
+  writing: boolean
+}
+
+/**
+ * Brings what agents report into the store: one commit at a time per node, each with all that has come in meanwhile, and only what
+ * differs from what is there. A status is written only while its instance exists and belongs to the reporting node.
+ */
+export class StatusWriter {
+  readonly #options: StatusWriterOptions
+  readonly #state: State
+  readonly #queues = new Map<string, Queue>()
+  readonly #idle = new Set<() => void>()
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options
+    this.#state = options.records.state
+  }
+
+  report(node: string, statuses: readonly InstanceStatus[]): void {
+    if (statuses.length === 0) return
+    const queue = this.#queues.get(node) ?? { waiting: new Map(), writing: false }
+    this.#queues.set(node, queue)
+    for (const status of statuses) queue.waiting.set(status.id, { ...status, node })
+    if (!queue.writing) void this.#drain(node, queue)
+  }
+
+  /** Resolves when everything reported so far is written (or was not worth it). */
+  async settled(): Promise<void> {
+    if (this.#queues.size === 0) return
+    await new Promise<void>((resolve) => this.#idle.add(resolve))
+  }
+
+  async #drain(node: string, queue: Queue): Promise<void> {
+    const { signal, log } = this.#options
+    queue.writing = true
+    while (queue.waiting.size > 0 && !signal.aborted) {
+      const batch = [...queue.waiting.values()].slice(0, batchSize)
+      for (const status of batch) queue.waiting.delete(status.id)
+      try {
+        await this.#write(node, batch)
+      } catch (error) {
+        if (signal.aborted) break
+        log.error({ err: error, node }, `write statuses of ${node}: ${messageOf(error)}`)
+        // What came in meanwhile is newer.
+        for (const status of batch) if (!queue.waiting.has(status.id)) queue.waiting.set(status.id, status)
+        await delay(retryMs, undefined, { signal }).catch(() => undefined)
+      }
+    }
+    this.#queues.delete(node)
+    if (this.#queues.size > 0) return
+    for (const resolve of this.#idle) resolve()
+    this.#idle.clear()
+  }
+
+  async #write(node: string, batch: readonly InstanceStatus[]): Promise<void> {
+    await this.#options.records.commit(
+      `node:${node}`,
+      (tx) => {
+        for (const status of batch) this.#writeOne(tx, status)
+      },
+      { signal: this.#options.signal },
+    )
+  }
+
+  #writeOne(tx: RecordTransaction, status: InstanceStatus): void {
+    const { id, node } = status
+    const instance = this.#state.instances.get(id)
+    if (instance === undefined || instance.node !== node) {
+      this.#foreign(status)
+      return
+    }
+    const before = this.#state.statuses.get(id)
+    if (before !== undefined && isDeepStrictEqual(before, status)) return
+    try {
+      movePhase('agent', before?.phase ?? 'assigned', status.phase)
+    } catch (error) {
+      this.#options.log.error(
+        { err: error, instance: id, node },
+        `a report on ${id} is not believed: ${messageOf(error)}`,
+      )
+      return
+    }
+    // An instance deleted meanwhile must not get its status back.
+    tx.require('instances', id)
+    tx.put('statuses', status)
+    for (const event of eventsOfStatus(instance, before, status)) tx.event(event)
+  }
+
+  /** Nothing is stopped because the server does not know it; only what has ended by itself may be forgotten. */
+  #foreign({ id, node, phase }: InstanceStatus): void {
+    if (phase === 'ended' && !this.#state.instances.has(id)) this.#options.onForgotten(node, id)
+    else
+      this.#options.log.warn(
+        { instance: id, node, phase },
+        `${node} runs ${id}, which is not assigned to it; it is left alone`,
+      )
+  }
+}
