@@ -22,10 +22,11 @@ export default {
   forbidden: [
     only('core-imports-nothing', 'core', []),
     only('api-imports-core', 'api', ['core']),
-    only('cli-imports-api-and-core', 'cli', ['api', 'core']),
+    only('cli-imports-api-core-and-host', 'cli', ['api', 'core', 'host']),
     only('console-imports-api-and-core', 'console', ['api', 'core']),
     only('server-imports-api-and-core', 'server', ['api', 'core']),
     only('agent-imports-api-and-core', 'agent', ['api', 'core']),
+    only('host-imports-core', 'host', ['core']),
     only('lab-imports-api', 'lab', ['api', 'core']),
     {
       name: 'core-is-pure',

@@ -68,10 +68,10 @@ function vitest(name: string, argv: readonly string[], env: NodeJS.ProcessEnv = 
   })
 }
 
-const packages = ['core', 'api', 'server', 'agent', 'cli', 'console', 'lab']
+const packages = ['core', 'api', 'host', 'server', 'agent', 'cli', 'console', 'lab']
 await check('lint', [bin('biome'), 'ci', '.'])
 for (const name of packages) await check(`types ${name}`, [bin('tsc'), '-p', `packages/${name}`])
-for (const name of ['bench', 'e2e', 'scripts']) await check(`types ${name}`, [bin('tsc'), '-p', name])
+for (const name of ['bin', 'bench', 'e2e', 'scripts']) await check(`types ${name}`, [bin('tsc'), '-p', name])
 await check('dependency rules', [bin('node'), bin('depcruise'), '--config', '.dependency-cruiser.mjs', 'packages'])
 await vitest('unit and contract', [])
 await check('build binary', [bin('node'), 'scripts/build-binary.ts'])

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+/** The `berth` program in source form: the CLI, and the roles of this machine's processes. The executable has `executable.ts` instead. */
+import { isRole, type Role, runBerth } from './run-berth.ts'
+
+const roles: { readonly [R in Role]: () => Promise<{ run: (args: readonly string[]) => Promise<number> }> } = {
+  server: () => import('./roles/server.ts'),
+  agent: () => import('./roles/agent.ts'),
+  netd: () => import('./roles/netd.ts'),
+  supervise: () => import('./roles/supervise.ts'),
+}
+
+const args = process.argv.slice(2)
+const role = args[0] ?? ''
+process.exitCode = isRole(role) ? await (await roles[role]()).run(args.slice(1)) : await runBerth(args)

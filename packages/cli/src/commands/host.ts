@@ -1,0 +1,265 @@
+import { spawn } from 'node:child_process'
+import { hostname, networkInterfaces } from 'node:os'
+import { createClient } from '@berth/api'
+import { BerthError, proposeName } from '@berth/core'
+import {
+  bringUp,
+  defaultRunDir,
+  defaultStateDir,
+  findProgram,
+  type HostConfig,
+  type HostPaths,
+  hasSystemd,
+  hostPaths,
+  readHostConfig,
+  takeDown,
+  waitFor,
+  waitForDocker,
+} from '@berth/host'
+import type { Command } from 'commander'
+import type { CommandContext } from '../command-context.ts'
+import { createTransport } from '../context/transports.ts'
+import { parseLabels } from './admin.ts'
+import { action } from './command.ts'
+
+interface HostOptions {
+  readonly stateDir: string
+  readonly runDir: string
+  readonly node?: string
+  readonly address?: string
+  readonly label: readonly string[]
+  readonly docker: string
+  readonly listen: string
+  readonly agentListen: string
+  readonly name: readonly string[]
+  readonly addressPool: string
+  readonly httpPort: string
+  readonly httpsPort: string
+  readonly server?: string
+}
+
+/** How the CLI is called again for the roles (`server`, `agent` …). */
+export type Program = () => readonly string[]
+
+const collect = (word: string, words: readonly string[]): string[] => [...words, word]
+
+export const registerHost =
+  (program: Program) =>
+  (root: Command): void => {
+    registerUp(root, program)
+    registerDown(root)
+    registerJoin(root, program)
+  }
+
+const folders = (command: Command): Command =>
+  command
+    .option('--state-dir <dir>', 'where everything is kept', defaultStateDir)
+    .option('--run-dir <dir>', 'sockets and pid files', defaultRunDir)
+
+const machine = (command: Command): Command =>
+  folders(command)
+    .option('--node <name>', "this machine's name in the cluster (default: its host name)")
+    .option('--address <ip>', 'address at which other machines reach this one')
+    .option('--label <key=value>', 'label of the node; may be repeated', collect, [])
+    .option('--docker <socket>', "Docker's socket", '/var/run/docker.sock')
+    .option('--http-port <port>', "the gateway's port", '80')
+    .option('--https-port <port>', "the gateway's port for TLS; 0: none", '443')
+
+function registerUp(root: Command, program: Program): void {
+  machine(root.command('up'))
+    .summary('make this machine a cluster of one: server, agent and gateway')
+    .description(
+      'Starts server, agent, names and gateway on this machine, under systemd or a small supervisor. Doing it again is harmless.',
+    )
+    .option('--listen <address:port>', 'API and console, by TLS', '0.0.0.0:7600')
+    .option('--agent-listen <address:port>', 'where agents dial in, by mutual TLS', '0.0.0.0:7601')
+    .option('--name <name>', "name or address in the server's certificate; may be repeated", collect, [])
+    .option('--address-pool <block>', 'addresses of instances; each node gets a /24 of it', '10.77.0.0/16')
+    .action(action<HostOptions>((context, _, options) => up(context, options, program())))
+}
+
+async function up(context: CommandContext, options: HostOptions, program: readonly string[]): Promise<void> {
+  const { out, signal } = context
+  const paths = hostPaths(options.stateDir, options.runDir)
+  const config = configOf(options, true)
+  const log = (message: string) => out.note(`${out.style.green('✔')} ${message}`)
+  await bringUp({ paths, config, program, log, signal })
+  if (config.superviseDocker) await waitForDocker(config.dockerSocket, signal)
+  const client = createClient(createTransport({ type: 'socket', path: paths.serverSocket }))
+  await waitFor(
+    `the server (its log: ${paths.logs}/server.log)`,
+    () =>
+      client.call('getVersion', {}, { signal }).then(
+        () => true,
+        () => false,
+      ),
+    30_000,
+    signal,
+  )
+  log('server answers')
+  const nodes = await client.list('listNodes', {}, { signal })
+  if (!nodes.items.some((node) => node.name === config.node)) {
+    const { token } = await client.call('createJoinToken', { body: { ttlMs: 300_000 } }, { signal })
+    await enrol(paths, config, program, `127.0.0.1:${portOf(options.listen)}`, token, signal)
+    log(`node ${config.node} has joined`)
+  }
+  const isOnline = async () =>
+    (await client.list('listNodes', {}, { signal })).items.some((node) => node.name === config.node && node.online)
+  await waitFor(`node ${config.node} to come online (its log: ${paths.logs}/agent.log)`, isOnline, 60_000, signal)
+  log(`node ${config.node} is online`)
+  const status = await client.call('getStatus', {}, { signal })
+  out.line(`Console: ${status.consoleUrl ?? `https://${config.address}:${portOf(options.listen)}`}`)
+  out.note('a token to log in with: berth token create NAME --role admin')
+}
+
+function configOf(options: HostOptions, withServer: boolean): HostConfig {
+  const address = options.address ?? ownAddress()
+  const node = options.node ?? proposeName(hostname()) ?? 'node'
+  const labels = Object.fromEntries(
+    Object.entries(parseLabels(options.label)).map(([key, value]) => [key, value ?? '']),
+  )
+  const base = {
+    node,
+    address,
+    labels: { gateway: 'true', ...labels },
+    dockerSocket: options.docker,
+    superviseDocker: !hasSystemd() && findProgram('dockerd') !== undefined && options.docker === '/var/run/docker.sock',
+    gateway: { httpPort: parsePort(options.httpPort), httpsPort: parsePort(options.httpsPort) },
+  }
+  if (!withServer) return base
+  const { listen, agentListen, name: names, addressPool } = options
+  const port = base.gateway.httpPort === 80 ? '' : `:${base.gateway.httpPort}`
+  return {
+    ...base,
+    server: {
+      listen,
+      agentListen,
+      names: [...names, address, node],
+      addressPool,
+      gatewayUrl: `http://${address}${port}`,
+    },
+  }
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new BerthError('usage.port', `${text} is no port`)
+  return port
+}
+
+const portOf = (listen: string): string => listen.slice(listen.lastIndexOf(':') + 1)
+
+/** The first address of this machine that others could reach. */
+function ownAddress(): string {
+  const own = Object.entries(networkInterfaces())
+    .filter(([name]) => !/^(docker|br-|veth|berth)/.test(name))
+    .flatMap(([, addresses]) => addresses ?? [])
+  return own.find((each) => each.family === 'IPv4' && !each.internal)?.address ?? '127.0.0.1'
+}
+
+/** The agent's own half of joining; the token goes by standard input, since arguments can be seen by everybody. */
+function enrol(
+  paths: HostPaths,
+  config: HostConfig,
+  program: readonly string[],
+  server: string,
+  token: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const [command = '', ...args] = program
+  const argv = [...args, 'agent', 'join', '--state-dir', paths.stateDir, '--run-dir', paths.runDir, '--server', server]
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, argv, { stdio: ['pipe', 'ignore', 'pipe'], signal })
+    const errors: Buffer[] = []
+    child.stderr.on('data', (chunk) => errors.push(chunk))
+    child.once('error', reject)
+    child.once('close', (code) => {
+      if (code === 0) resolve()
+      else
+        reject(
+          new BerthError(
+            'node.join-failed',
+            `join as ${config.node}: ${Buffer.concat(errors)
+              .toString()
+              .trim()
+              .replace(/^error: /, '')}`,
+          ),
+        )
+    })
+    child.stdin.end(token)
+  })
+}
+
+function registerDown(root: Command): void {
+  folders(root.command('down'))
+    .summary('stop Berth on this machine')
+    .description('Ends server, agent and names here. Containers and the gateway go on serving; --all stops them too.')
+    .option('--all', 'stop the containers and the gateway as well')
+    .action(
+      action<HostOptions & { all?: boolean }>(async ({ out, confirm, signal }, _, options) => {
+        const paths = hostPaths(options.stateDir, options.runDir)
+        if (readHostConfig(paths.config) === undefined)
+          throw new BerthError('host.not-up', `${paths.config} does not exist: Berth is not up here`)
+        await confirm(
+          `Stop Berth on this machine${options.all === true ? ' with all containers and the gateway' : ''}?`,
+        )
+        if (options.all === true) await removeEverything(paths, signal)
+        await takeDown(paths, (message) => out.note(message))
+        out.note(
+          options.all === true
+            ? 'everything has stopped'
+            : 'server and agent have stopped; containers and the gateway go on',
+        )
+      }),
+    )
+}
+
+async function removeEverything(paths: HostPaths, signal: AbortSignal): Promise<void> {
+  const client = createClient(createTransport({ type: 'socket', path: paths.serverSocket }))
+  const { items } = await client.list('listApps', {}, { signal })
+  for (const { name } of items) await client.call('removeApp', { params: { app: name } }, { signal })
+  await waitFor(
+    'the apps to go',
+    async () => (await client.list('listApps', {}, { signal })).items.length === 0,
+    120_000,
+    signal,
+  )
+}
+
+function registerJoin(root: Command, program: Program): void {
+  const node = root.commands.find((each) => each.name() === 'node')
+  if (node === undefined) return
+  machine(node.command('join'))
+    .summary('make this machine a node of a cluster; the token is read from standard input or BERTH_JOIN_TOKEN')
+    .requiredOption('--server <address:port>', "the server's API")
+    .option('--no-gateway', 'do not run a gateway here')
+    .action(
+      action<HostOptions & { gateway: boolean }>(async ({ out, signal }, _, options) => {
+        const paths = hostPaths(options.stateDir, options.runDir)
+        const config = configOf(options, false)
+        const labels = options.gateway ? config.labels : withoutGateway(config.labels)
+        const own = { ...config, labels }
+        const token = process.env.BERTH_JOIN_TOKEN ?? (await readAll())
+        const log = (message: string) => out.note(`${out.style.green('✔')} ${message}`)
+        await bringUp({ paths, config: own, program: program(), log, signal })
+        await enrol(paths, own, program(), options.server ?? '', token.trim(), signal)
+        log(`${own.node} has joined the cluster of ${options.server}; berth node ls shows it there`)
+      }),
+    )
+}
+
+function withoutGateway(labels: Readonly<Record<string, string>>): Record<string, string> {
+  const { gateway: _, ...rest } = labels
+  return rest
+}
+
+async function readAll(): Promise<string> {
+  let text = ''
+  for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk
+  if (text.trim() === '')
+    throw new BerthError(
+      'usage.no-token',
+      'no join token came on standard input; an admin makes one with `berth node token`',
+    )
+  return text
+}

@@ -1,0 +1,143 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { BerthError, messageOf } from '@berth/core'
+import { type HostConfig, readHostConfig, writeHostConfig } from './host-config.ts'
+import type { HostPaths } from './host-paths.ts'
+import { endProcess, isAlive, type ProcessId } from './process-id.ts'
+import { processTable, systemdUnits } from './process-table.ts'
+import { findShortcomings, probeDocker, requireNone } from './requirements.ts'
+
+export interface BringUpOptions {
+  readonly paths: HostPaths
+  readonly config: HostConfig
+  /** How this program is called: `[/usr/local/bin/berth]`, or Node and the script. */
+  readonly program: readonly string[]
+  readonly log: (message: string) => void
+  readonly signal: AbortSignal
+}
+
+const unitDir = '/etc/systemd/system'
+export const hasSystemd = (): boolean => existsSync('/run/systemd/system')
+
+/** Checks the machine, writes its configuration and starts its processes. Doing it again changes what differs and nothing else. */
+export async function bringUp({ paths, config, program, log, signal }: BringUpOptions): Promise<void> {
+  await check(paths, config)
+  const changed = JSON.stringify(readHostConfig(paths.config)) !== JSON.stringify(config)
+  writeHostConfig(paths.config, config)
+  mkdirSync(paths.runDir, { recursive: true, mode: 0o755 })
+  if (hasSystemd()) return startUnits(paths, config, program, log)
+  const running = runningSupervisor(paths)
+  if (running !== undefined && !changed) return log(`supervisor runs already (pid ${running.pid})`)
+  if (running !== undefined) {
+    log('the configuration has changed: restarting the processes (containers and traffic go on)')
+    await endProcess(running, 60_000)
+  }
+  startSupervisor(paths, program, log)
+  await waitFor('the supervisor', () => runningSupervisor(paths) !== undefined, 10_000, signal)
+}
+
+async function check(paths: HostPaths, config: HostConfig): Promise<void> {
+  const found = await findShortcomings({
+    stateDir: paths.stateDir,
+    dockerSocket: config.dockerSocket,
+    gateway: config.labels.gateway === 'true',
+  })
+  const startsDocker = config.superviseDocker && found.some((each) => each.what.startsWith('Docker does not answer'))
+  requireNone(startsDocker ? found.filter((each) => !each.what.startsWith('Docker does not answer')) : found)
+}
+
+export function runningSupervisor(paths: HostPaths): ProcessId | undefined {
+  try {
+    const { supervisor } = JSON.parse(readFileSync(paths.supervisorState, 'utf8')) as { supervisor?: ProcessId }
+    return supervisor !== undefined && isAlive(supervisor) ? supervisor : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function startSupervisor(paths: HostPaths, program: readonly string[], log: (message: string) => void): void {
+  mkdirSync(paths.logs, { recursive: true, mode: 0o700 })
+  const output = openSync(join(paths.logs, 'supervisor.log'), 'a', 0o600)
+  const [command = '', ...args] = program
+  const argv = [...args, 'supervise', '--state-dir', paths.stateDir, '--run-dir', paths.runDir]
+  const child = spawn(command, argv, { detached: true, stdio: ['ignore', output, output], cwd: '/' })
+  child.unref()
+  closeSync(output)
+  log(`supervisor started, pid ${child.pid}; logs in ${paths.logs}`)
+}
+
+function startUnits(
+  paths: HostPaths,
+  config: HostConfig,
+  program: readonly string[],
+  log: (message: string) => void,
+): void {
+  const table = processTable({ ...config, superviseDocker: false }, paths, program)
+  const units = systemdUnits(table)
+  for (const [name, text] of units) writeFileSync(join(unitDir, name), text)
+  systemctl(['daemon-reload'])
+  systemctl(['enable', '--quiet', ...units.keys()])
+  systemctl(['restart', ...units.keys()])
+  log(`units ${[...units.keys()].join(', ')} started`)
+}
+
+function systemctl(args: readonly string[]): void {
+  const { status, stderr, error } = spawnSync('systemctl', args, { encoding: 'utf8' })
+  if (status !== 0)
+    throw new BerthError('host.systemd-failed', `systemctl ${args.join(' ')}: ${error?.message ?? stderr.trim()}`)
+}
+
+/** Ends the processes; containers and nginx are the caller's to stop before, if they shall not go on. */
+export async function takeDown(paths: HostPaths, log: (message: string) => void): Promise<void> {
+  if (hasSystemd()) {
+    const names = ['agent', 'server', 'netd']
+      .map((each) => `berth-${each}.service`)
+      .filter((each) => existsSync(join(unitDir, each)))
+    if (names.length > 0) systemctl(['disable', '--now', '--quiet', ...names])
+    for (const name of names) rmSync(join(unitDir, name))
+    return
+  }
+  const running = runningSupervisor(paths)
+  if (running !== undefined) {
+    log(`ending the supervisor (pid ${running.pid}) and its processes`)
+    await endProcess(running, 60_000)
+  }
+  await endOrphans(paths)
+}
+
+/** A supervisor that was killed has left its processes behind. */
+async function endOrphans(paths: HostPaths): Promise<void> {
+  try {
+    const { processes } = JSON.parse(readFileSync(paths.supervisorState, 'utf8')) as {
+      processes: Record<string, ProcessId>
+    }
+    for (const id of Object.values(processes).toReversed()) await endProcess(id, 10_000)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw new BerthError('host.state-unreadable', `read ${paths.supervisorState}: ${messageOf(error)}`)
+  }
+}
+
+export async function waitForDocker(socket: string, signal: AbortSignal): Promise<void> {
+  await waitFor(`Docker at ${socket}`, async () => (await probeDocker(socket)) === undefined, 60_000, signal)
+}
+
+/** Polls until it holds; the error names what was waited for. */
+export async function waitFor(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  while (!(await holds())) {
+    signal.throwIfAborted()
+    if (performance.now() > deadline) {
+      throw new BerthError('host.timeout', `waited ${Math.round(timeoutMs / 1000)} s in vain for ${what}`, {
+        retryable: true,
+      })
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}

@@ -1,0 +1,47 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { BerthError, messageOf } from '@berth/core'
+
+/** What `berth up` was told; the processes of this machine read it at every start. */
+export interface HostConfig {
+  readonly node: string
+  /** Address at which other machines reach this one. */
+  readonly address: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly dockerSocket: string
+  /** Started and supervised by Berth because the machine has no other way to run it. */
+  readonly superviseDocker: boolean
+  readonly server?: {
+    readonly listen: string
+    readonly agentListen: string
+    /** Names and addresses in the server's certificate besides its own. */
+    readonly names: readonly string[]
+    readonly addressPool: string
+    readonly gatewayUrl: string
+  }
+  readonly gateway: { readonly httpPort: number; readonly httpsPort: number }
+}
+
+export function readHostConfig(path: string): HostConfig | undefined {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new BerthError('host.config-unreadable', `read ${path}: ${messageOf(error)}`)
+  }
+  try {
+    return JSON.parse(text) as HostConfig
+  } catch (error) {
+    throw new BerthError(
+      'host.config-unreadable',
+      `read ${path}: ${messageOf(error)}; run berth up again with its options, it writes a new one`,
+    )
+  }
+}
+
+export function writeHostConfig(path: string, config: HostConfig): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  writeFileSync(`${path}.new`, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 })
+  renameSync(`${path}.new`, path)
+}

@@ -1,0 +1,7 @@
+export * from './bring-up.ts'
+export * from './host-config.ts'
+export * from './host-paths.ts'
+export * from './process-id.ts'
+export * from './process-table.ts'
+export * from './requirements.ts'
+export * from './supervisor.ts'

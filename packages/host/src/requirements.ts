@@ -1,0 +1,130 @@
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs'
+import { request } from 'node:http'
+import { delimiter, join } from 'node:path'
+import { BerthError } from '@berth/core'
+
+/** Something that this machine lacks, with the words that mend it. */
+export interface Shortcoming {
+  readonly what: string
+  readonly remedy: string
+  /** Debian's package that brings it. */
+  readonly package?: string
+}
+
+export interface RequirementOptions {
+  readonly stateDir: string
+  readonly dockerSocket: string
+  readonly gateway: boolean
+}
+
+const minFreeBytes = 1024 ** 3
+const luaModules = ['/usr/lib/nginx/modules/ngx_http_lua_module.so', '/usr/lib64/nginx/modules/ngx_http_lua_module.so']
+
+/** Everything that is missing, at once, so that nobody has to try again and again. */
+export async function findShortcomings(options: RequirementOptions): Promise<Shortcoming[]> {
+  const found: Shortcoming[] = []
+  if (process.getuid?.() !== 0) found.push({ what: 'not root', remedy: 'run it with sudo' })
+  for (const [program, apt] of [
+    ['ip', 'iproute2'],
+    ['nft', 'nftables'],
+    ['iptables', 'iptables'],
+    ['git', 'git'],
+  ] as const) {
+    if (findProgram(program) === undefined)
+      found.push({ what: `no ${program}`, remedy: `apt-get install ${apt}`, package: apt })
+  }
+  if (options.gateway) found.push(...gatewayShortcomings())
+  const docker = await probeDocker(options.dockerSocket)
+  if (docker !== undefined) found.push(docker)
+  const free = freeBytes(options.stateDir)
+  if (free < minFreeBytes)
+    found.push({
+      what: `only ${Math.floor(free / 1024 ** 2)} MiB free below ${options.stateDir}`,
+      remedy: 'make room: Berth wants at least 1 GiB',
+    })
+  if (readFileSync('/proc/filesystems', 'utf8').includes('overlay') === false && !existsSync('/sys/module/overlay')) {
+    found.push({ what: 'the kernel has no overlay file system', remedy: 'modprobe overlay' })
+  }
+  return found
+}
+
+export function requireNone(found: readonly Shortcoming[]): void {
+  if (found.length === 0) return
+  const packages = found.flatMap((each) => each.package ?? [])
+  const others = found.filter((each) => each.package === undefined).map((each) => `${each.what} (${each.remedy})`)
+  const parts = [
+    ...others,
+    ...(packages.length === 0
+      ? []
+      : [
+          `${found
+            .filter((each) => each.package !== undefined)
+            .map((each) => each.what)
+            .join(', ')} (apt-get install ${[...new Set(packages)].join(' ')})`,
+        ]),
+  ]
+  throw new BerthError('host.not-ready', `this machine is not ready: ${parts.join('; ')}`, { details: { found } })
+}
+
+export function findProgram(name: string): string | undefined {
+  const path = `${process.env.PATH ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`
+  for (const dir of path.split(delimiter)) {
+    if (dir === '') continue
+    try {
+      accessSync(join(dir, name), constants.X_OK)
+      return join(dir, name)
+    } catch {}
+  }
+  return undefined
+}
+
+function gatewayShortcomings(): Shortcoming[] {
+  const found: Shortcoming[] = []
+  if (findProgram('nginx') === undefined)
+    found.push({ what: 'no nginx', remedy: 'apt-get install nginx-light', package: 'nginx-light' })
+  if (!luaModules.some(existsSync)) {
+    found.push({
+      what: 'no Lua module for nginx',
+      remedy: 'apt-get install libnginx-mod-http-lua',
+      package: 'libnginx-mod-http-lua',
+    })
+  }
+  if (!existsSync('/usr/share/lua/5.1') && !existsSync('/usr/lib/x86_64-linux-gnu/lua/5.1/cjson.so')) {
+    found.push({ what: 'no lua-cjson', remedy: 'apt-get install lua-cjson', package: 'lua-cjson' })
+  }
+  return found
+}
+
+/** undefined when Docker answers. */
+export function probeDocker(socketPath: string): Promise<Shortcoming | undefined> {
+  return new Promise((resolve) => {
+    const call = request({ socketPath, path: '/_ping', timeout: 5000 }, (response) => {
+      response.resume()
+      resolve(
+        response.statusCode === 200
+          ? undefined
+          : { what: `Docker at ${socketPath} answers ${response.statusCode}`, remedy: 'see its log' },
+      )
+    })
+    call.once('timeout', () => call.destroy(new Error('it does not answer within 5 s')))
+    call.once('error', (error: NodeJS.ErrnoException) => {
+      const absent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
+      const installed = findProgram('dockerd') !== undefined
+      if (absent && !installed)
+        resolve({ what: 'no Docker Engine', remedy: 'apt-get install docker.io', package: 'docker.io' })
+      else
+        resolve({
+          what: `Docker does not answer at ${socketPath}`,
+          remedy: absent ? 'start it: systemctl start docker, or dockerd' : error.message,
+        })
+    })
+    call.end()
+  })
+}
+
+function freeBytes(path: string): number {
+  let at = path
+  while (!existsSync(at) && at !== '/') at = join(at, '..')
+  const stats = statfsSync(at)
+  return stats.bavail * stats.bsize
+}
