@@ -1,18 +1,7 @@
-import { type AppSpec, type ObservedInstance, type Pool, type PoolSnapshot, resolveSpec } from '@berth/core'
+import type { ObservedInstance, Pool, PoolSnapshot } from '@berth/core'
 import type { State } from '../records/index.ts'
+import { specsOf } from './pool-specs.ts'
 import type { TrafficView } from './traffic-controller.ts'
-
-/** Specs, as the pool's environment runs them, of every release that the pool has something to do with. */
-export function specsOf(state: State, pool: Pool): Map<string, AppSpec> {
-  const rollout = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
-  const named = state.instances.byPool(pool.app, pool.name).map((instance) => instance.release)
-  const specs = new Map<string, AppSpec>()
-  for (const id of new Set([pool.release, rollout?.from, rollout?.to, ...named])) {
-    const release = id === undefined ? undefined : state.releases.find(pool.app, id)
-    if (release !== undefined) specs.set(release.id, resolveSpec(release.spec, pool.environment))
-  }
-  return specs
-}
 
 export interface Surroundings {
   readonly state: State

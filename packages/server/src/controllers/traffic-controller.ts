@@ -9,7 +9,7 @@ import {
   sameRoutes,
 } from '@berth/core'
 import type { State } from '../records/index.ts'
-import { specsOf } from './pool-view.ts'
+import { specsOf } from './pool-specs.ts'
 import type { Traffic, TrafficRoute } from './traffic.ts'
 
 /** What the gateways do with one instance. */
