@@ -153,6 +153,11 @@ describe('refuses', () => {
       'build.run: `run`',
     ],
     ['no base', { ...base, image: undefined, build: { run: 'x' } }, 'build: `base` is missing'],
+    [
+      'a chain without a command',
+      { ...base, image: undefined, build: { base: 'node:26' } },
+      'web.command: `command` is missing',
+    ],
     ['a level like an image', { ...base, image: undefined, build: { base: 'a_b' } }, 'cannot name a level'],
     ['no entrypoint', { ...base, entrypoints: {} }, 'entrypoints: the app has no entrypoint'],
     ['a name like an instance', { ...base, entrypoints: { 'web-1': {} } }, 'reads like an instance'],

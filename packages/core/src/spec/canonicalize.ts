@@ -27,6 +27,7 @@ export function canonicalize(document: SpecDocument, broken: readonly SpecPath[]
   const app = readAppName(issues, document.app)
   const build = canonicalBuild(issues, document)
   const entrypoints = readEntrypoints(issues, document, app ?? '')
+  if (build?.type === 'chain' && document.image === undefined) requireCommands(issues, entrypoints)
   const spec = {
     app,
     build,
@@ -65,4 +66,16 @@ function readEntrypoints(issues: IssueList, document: SpecDocument, app: string)
   return Object.fromEntries(
     entries.map(([name, entrypoint]) => [name, canonicalEntrypoint(issues, name, entrypoint ?? {}, siblings)]),
   )
+}
+
+/** An image made by the chain has no command of its own, unlike a ready one or one of a Dockerfile. */
+function requireCommands(issues: IssueList, entrypoints: Readonly<Record<string, EntrypointSpec>>): void {
+  for (const [name, { command }] of Object.entries(entrypoints)) {
+    if (command.length > 0) continue
+    const path = ['entrypoints', name, 'command']
+    issues.add(path, '`command` is missing', {
+      suggestion: 'add what to run, such as `command: node server.js`: a built image has no command of its own',
+      dependsOn: [path],
+    })
+  }
 }

@@ -110,6 +110,12 @@ const build = fc.oneof(
   fc.record({ build: fc.record({ dockerfile: fc.constantFrom('Dockerfile', './a//Dockerfile'), target: word }) }),
 )
 
+/** An image of the chain has no command of its own. */
+const withCommands = (needed: boolean, entrypoints: Readonly<Record<string, EntrypointDocument | null>>) =>
+  needed
+    ? Object.fromEntries(Object.entries(entrypoints).map(([key, each]) => [key, { command: 'run', ...each }]))
+    : entrypoints
+
 export const validDocument: fc.Arbitrary<SpecDocument> = fc
   .tuple(
     fc.record({
@@ -129,7 +135,11 @@ export const validDocument: fc.Arbitrary<SpecDocument> = fc
   .map(([{ app, entrypoints, jobs, rollout, hosts, environments }, image]) => ({
     app,
     ...image,
-    entrypoints: { ...entrypoints, routed: { ports: [8080] }, ...jobs },
+    entrypoints: withCommands('build' in image && 'base' in image.build, {
+      ...entrypoints,
+      routed: { ports: [8080] },
+      ...jobs,
+    }),
     routes: hosts,
     rollout: { ...rollout, before: Object.keys(jobs) },
     environments: Object.fromEntries(
