@@ -197,6 +197,7 @@ export const routeView = z.object({
 })
 
 export const certificateView = z.object({
+  name: z.string(),
   hosts: z.array(z.string()),
   notBefore: time,
   notAfter: time,

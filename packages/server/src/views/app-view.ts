@@ -1,0 +1,20 @@
+import type { AppView, ReleaseView } from '@berth/api'
+import type { App, Release } from '@berth/core'
+import { poolView } from './pool-view.ts'
+import { defined, type ViewContext } from './view-context.ts'
+
+export function appView(context: ViewContext, app: App): AppView {
+  const { name, repository, vcs, createdAt, createdBy } = app
+  const latestRelease = context.state.releases.byApp(name).at(-1)?.id
+  const pools = context.state.pools.byApp(name).sort((a, b) => (a.name < b.name ? -1 : 1))
+  return {
+    ...defined({ name, repository, vcs, createdAt, createdBy, latestRelease }),
+    pools: pools.map((pool) => poolView(context, pool)),
+  }
+}
+
+export function releaseView({ state }: ViewContext, release: Release): ReleaseView {
+  const { app, id, commit, subject, image, build, createdAt, createdBy, spec } = release
+  const runningIn = state.pools.byApp(app).flatMap((pool) => (pool.release === id ? [pool.name] : []))
+  return { ...defined({ app, id, commit, subject, image, build, createdAt, createdBy }), runningIn, spec }
+}

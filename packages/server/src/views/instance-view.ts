@@ -1,0 +1,43 @@
+import type { InstanceView } from '@berth/api'
+import type { Instance, InstanceStatus } from '@berth/core'
+import { defined, type ViewContext } from './view-context.ts'
+
+export function instanceView({ state, traffic, isOnline }: ViewContext, instance: Instance): InstanceView {
+  const status = state.statuses.get(instance.id)
+  const offline = instance.node !== undefined && !isOnline(instance.node)
+  return {
+    ...wanted(instance),
+    ...observed(instance, status),
+    // What an unreachable agent said last is no news: nobody knows whether it still holds.
+    ready: status?.ready === true && !offline,
+    inTraffic: traffic.isInTraffic(instance.id),
+    ...defined({ message: messageFor(instance, status, offline) }),
+  }
+}
+
+function wanted(instance: Instance) {
+  const { id, app, pool, entrypoint, ordinal, release, generation, type, desired, createdAt } = instance
+  const { rollout, node, address, cpuMilli, memoryBytes, stopReason } = instance
+  return {
+    ...{ id, name: `${entrypoint}-${ordinal}`, app, pool, entrypoint, release, generation, type, desired, createdAt },
+    ...defined({ rollout, node, address, cpuMilli, memoryBytes, stopReason }),
+  }
+}
+
+function observed(instance: Instance, status: InstanceStatus | undefined) {
+  const before = instance.node === undefined ? ('pending' as const) : ('assigned' as const)
+  const { readyAt, containerId, lastExit, logTail, startedAt, endedAt } = status ?? {}
+  return {
+    phase: status?.phase ?? before,
+    restarts: status?.restarts ?? 0,
+    ...defined({ readyAt, containerId, startedAt, endedAt }),
+    ...(lastExit === undefined ? {} : { lastExit: { ...lastExit } }),
+    ...(logTail === undefined ? {} : { logTail: [...logTail] }),
+  }
+}
+
+function messageFor(instance: Instance, status: InstanceStatus | undefined, offline: boolean): string | undefined {
+  if (instance.node === undefined) return instance.unplaced
+  if (offline) return `node ${instance.node} is offline; what it said last may not hold any more`
+  return status?.message
+}

@@ -1,0 +1,35 @@
+import type { NodeView } from '@berth/api'
+import type { Instance, Node } from '@berth/core'
+import type { ViewContext } from './view-context.ts'
+
+const unknownStatus = {
+  gateway: false,
+  cpuMilli: 0,
+  memoryBytes: 0,
+  diskBytes: 0,
+  diskFreeBytes: 0,
+  agentVersion: '',
+  engineVersion: '',
+  kernel: '',
+  os: '',
+  cgroup: 'v2',
+  problems: ['its agent has not connected yet'],
+} as const
+
+export function nodeView({ state, isOnline }: ViewContext, node: Node): NodeView {
+  const status = state.nodeStatuses.get(node.name) ?? unknownStatus
+  const { name, labels, block, address, schedulable, joinedAt } = node
+  const { gateway, cpuMilli, memoryBytes, diskBytes, diskFreeBytes, agentVersion, engineVersion, kernel, os, cgroup } =
+    status
+  const instances = state.instances.byNode(name).filter((each) => state.statuses.get(each.id)?.phase !== 'ended')
+  const sum = (of: (instance: Instance) => number | undefined): number =>
+    instances.reduce((total, each) => total + (of(each) ?? 0), 0)
+  return {
+    ...{ name, labels: { ...labels }, block, address, schedulable, joinedAt, online: isOnline(name), gateway },
+    ...{ cpuMilli, memoryBytes, diskBytes, diskFreeBytes, agentVersion, engineVersion, kernel, os, cgroup },
+    cpuGivenMilli: sum((each) => each.reservedCpuMilli),
+    memoryGivenBytes: sum((each) => each.reservedMemoryBytes),
+    instances: instances.length,
+    problems: [...status.problems],
+  }
+}

@@ -1,0 +1,70 @@
+import type { BuildView, CertificateView, EventView, RolloutView, RouteView, SecretView, TokenView } from '@berth/api'
+import type { BerthEvent, Build, Rollout, Token } from '@berth/core'
+import type { TrafficRoute } from '../controllers/traffic.ts'
+import type { CertificateRecord, SecretRecord } from '../records/index.ts'
+import { routeUrl } from './route-url.ts'
+import { defined, type GatewayAddress } from './view-context.ts'
+
+export function buildView(build: Build): BuildView {
+  const { id, app, ref, commit, subject, state, reused, node, image, release, deployTo, rollout, error } = build
+  const { createdAt, startedAt, endedAt, createdBy } = build
+  return {
+    ...defined({ id, app, ref, commit, subject, state, reused, node, image, release, deployTo, rollout }),
+    ...(error === undefined ? {} : { error: errorView(error) }),
+    ...defined({ createdAt, startedAt, endedAt, createdBy }),
+  }
+}
+
+const errorView = ({ code, message, logTail }: NonNullable<Build['error']>): NonNullable<BuildView['error']> => ({
+  code,
+  message,
+  ...(logTail === undefined ? {} : { logTail: [...logTail] }),
+})
+
+export function rolloutView(rollout: Rollout): RolloutView {
+  const { id, app, pool, reason, from, to, state, message, failure, progress } = rollout
+  const { createdAt, updatedAt, endedAt, createdBy } = rollout
+  return {
+    ...defined({ id, app, pool, reason, from, to, state, message, endedAt }),
+    ...(failure === undefined ? {} : { failure: { ...failure, logTail: [...failure.logTail] } }),
+    ...{ progress: { ...progress }, createdAt, updatedAt, createdBy },
+  }
+}
+
+/** No value, not even a sealed one. */
+export function secretView(secret: SecretRecord): SecretView {
+  const { app, environment, name, version, updatedAt, updatedBy } = secret
+  return defined({ app, environment, name, version, updatedAt, updatedBy })
+}
+
+/** No hash. */
+export function tokenView(token: Token): TokenView {
+  const { name, owner, role, createdAt, createdBy, expiresAt } = token
+  return defined({ name, owner, role, createdAt, createdBy, expiresAt })
+}
+
+export function eventView(event: BerthEvent): EventView {
+  const { id, at, type, actor, subject, message } = event
+  return { id, at, type, actor, subject: { ...subject }, message }
+}
+
+/** No key. */
+export function certificateView(certificate: CertificateRecord): CertificateView {
+  const { name, hosts, notBefore, notAfter, updatedAt, updatedBy } = certificate
+  return { name, hosts: [...hosts], notBefore, notAfter, updatedAt, updatedBy }
+}
+
+export function routeView(route: TrafficRoute, gateway: GatewayAddress): RouteView {
+  const { host, path, app, pool, entrypoint, tls, members } = route
+  const url = routeUrl(route, gateway)
+  return {
+    url,
+    host,
+    path,
+    app,
+    pool,
+    entrypoint,
+    tls,
+    members: members.map(({ instance, address, port, state }) => ({ instance, address, port, state })),
+  }
+}

@@ -1,0 +1,54 @@
+import type { PoolView } from '@berth/api'
+import { type AppSpec, type EntrypointSpec, type Instance, type Pool, resolveRoutes, resolveSpec } from '@berth/core'
+import { routeUrl } from './route-url.ts'
+import { defined, type ViewContext } from './view-context.ts'
+
+type EntrypointView = PoolView['entrypoints'][number]
+
+/** Before its first rollout has ended a pool has no release yet: it is shown by the one that is rolled out. */
+export function poolView(context: ViewContext, pool: Pool): PoolView {
+  const spec = specOf(context, pool)
+  const { app, name, environment, generation, release, rollout } = pool
+  return {
+    app,
+    name,
+    environment,
+    generation,
+    ...defined({ release, rollout }),
+    entrypoints: entrypointNames(pool, spec).map((each) =>
+      entrypointView(context, pool, each, spec?.entrypoints[each]),
+    ),
+    urls: spec === undefined ? [] : resolveRoutes(spec, environment).map((route) => routeUrl(route, context.gateway)),
+  }
+}
+
+function specOf({ state }: ViewContext, pool: Pool): AppSpec | undefined {
+  const rollout = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
+  const id = pool.release ?? rollout?.to
+  const release = id === undefined ? undefined : state.releases.find(pool.app, id)
+  return release === undefined ? undefined : resolveSpec(release.spec, pool.environment)
+}
+
+const entrypointNames = (pool: Pool, spec: AppSpec | undefined): string[] => [
+  ...new Set([...Object.keys(spec?.entrypoints ?? {}), ...Object.keys(pool.replicas)]),
+]
+
+function entrypointView(
+  { state }: ViewContext,
+  pool: Pool,
+  name: string,
+  spec: EntrypointSpec | undefined,
+): EntrypointView {
+  const instances = state.instances.byPool(pool.app, pool.name).filter((each) => each.entrypoint === name)
+  const count = (test: (instance: Instance) => boolean): number => instances.filter(test).length
+  const replicas = pool.replicas[name]
+  return {
+    name,
+    type: spec?.type ?? 'service',
+    wanted: replicas?.count ?? 0,
+    setBy: replicas?.setBy ?? 'spec',
+    running: count((each) => state.statuses.get(each.id)?.phase === 'running'),
+    ready: count((each) => state.statuses.get(each.id)?.ready === true),
+    ...defined({ cpuMilli: spec?.resources.cpuMilli, memoryBytes: spec?.resources.memoryBytes }),
+  }
+}

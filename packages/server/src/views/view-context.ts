@@ -1,0 +1,23 @@
+import type { Traffic } from '../controllers/traffic.ts'
+import type { State } from '../records/index.ts'
+
+/** Everything that views are made of. */
+export interface ViewContext {
+  readonly state: State
+  readonly traffic: Traffic
+  readonly isOnline: (node: string) => boolean
+  readonly gateway: GatewayAddress
+}
+
+/** How people reach the gateway, for URLs. */
+export interface GatewayAddress {
+  /** Stands in for the host of routes that take any host (`*`). */
+  readonly host: string
+  readonly httpPort: number
+  readonly httpsPort: number
+}
+
+/** Leaves out what is undefined: absent fields are absent on the wire. */
+export function defined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
+}
