@@ -37,7 +37,7 @@ try_again() {
     fi
   done
   say "$what failed $BERTH_TRIES times; its last words:"
-  tail -n 30 "$log" >&2
+  tail -n 60 "$log" >&2
   rm -f "$log"
   return "$status"
 }
