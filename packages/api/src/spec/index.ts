@@ -1,4 +1,5 @@
 export * from './format-problems.ts'
+export * from './init.ts'
 export * from './parse-spec.ts'
 export * from './render-spec.ts'
 export * from './spec-json-schema.ts'

@@ -139,7 +139,7 @@ export class TreeReader {
   /** The key's text, or undefined when it cannot be used. */
   #key(node: unknown, mapOffset: number, own: Map<string, number>): string | undefined {
     const offset = offsetOf(node, mapOffset)
-    if (!isScalar(node) || node.value === null) {
+    if (!isScalar(node) || (node.value === null && node.source === '')) {
       this.problems.push({ offset, message: 'a key has to be a word', suggestion: 'write `key: value`' })
       return undefined
     }

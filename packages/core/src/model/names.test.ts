@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkName, formatInstanceId, isName, isSecretName, parseInstanceId, proposeName } from './names.ts'
+import {
+  checkName,
+  formatInstanceId,
+  isName,
+  isSecretName,
+  parseInstanceId,
+  proposeEntrypointName,
+  proposeName,
+} from './names.ts'
 
 describe('isName', () => {
   it.each(['a', 'shop', 'a1', 'shop-2', 'a'.repeat(40)])('accepts %s', (text) => expect(isName(text)).toBe(true))
@@ -23,6 +31,13 @@ it('proposes only valid names', () => {
     }),
   )
 })
+
+it.each([
+  ['Web 2', 'web2'],
+  ['a-1-2', 'a12'],
+  ['web', 'web'],
+  ['3', undefined],
+])('proposes for an entrypoint %s: %s', (text, name) => expect(proposeEntrypointName(text)).toBe(name))
 
 describe('isSecretName', () => {
   it.each(['db-password', 'tls.key', 'A_1'])('accepts %s', (text) => expect(isSecretName(text)).toBe(true))

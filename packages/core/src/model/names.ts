@@ -41,6 +41,16 @@ export function proposeName(text: string): string | undefined {
   return isName(plain) ? plain : undefined
 }
 
+/** An entrypoint's name cannot end like `web-3`, which is an instance. */
+export const isEntrypointName = (text: string): boolean => isName(text) && !/-[0-9]+$/.test(text)
+
+/** `Web 2` → `web2` */
+export function proposeEntrypointName(text: string): string | undefined {
+  let name = proposeName(text)
+  while (name !== undefined && !isEntrypointName(name)) name = name.replace(/-([0-9]+)$/, '$1')
+  return name
+}
+
 export interface InstanceName {
   readonly app: string
   readonly pool: string

@@ -1,5 +1,5 @@
 import type { EntrypointSpec, EntrypointType } from '../model/app-spec.ts'
-import { isName, nameRule, proposeName } from '../model/names.ts'
+import { isEntrypointName, isName, nameRule, proposeEntrypointName } from '../model/names.ts'
 import { canonicalBind, type Siblings } from './canonical-bind.ts'
 import { canonicalContainer, canonicalResources } from './canonical-container.ts'
 import { canonicalHealth, canonicalHooks } from './canonical-health.ts'
@@ -41,20 +41,13 @@ export function canonicalEntrypoint(
 }
 
 function checkEntrypointName(issues: IssueList, path: SpecPath, name: string): void {
-  if (!isName(name)) {
-    const proposal = proposeName(name)
-    const suggestion = proposal === undefined ? {} : { suggestion: `write ${proposal}` }
-    issues.add(path, `${JSON.stringify(name)} cannot name an entrypoint: use ${nameRule}`, {
-      ...suggestion,
-      atKey: true,
-    })
-  } else if (/-[0-9]+$/.test(name)) {
-    const suggestion = `write ${name.replace(/-([0-9]+)$/, '$1')}`
-    issues.add(path, `"${name}" reads like an instance: an entrypoint’s name cannot end in a dash and a number`, {
-      suggestion,
-      atKey: true,
-    })
-  }
+  if (isEntrypointName(name)) return
+  const proposal = proposeEntrypointName(name)
+  const suggestion = proposal === undefined ? {} : { suggestion: `write ${proposal}` }
+  const message = isName(name)
+    ? `"${name}" reads like an instance: an entrypoint’s name cannot end in a dash and a number`
+    : `${JSON.stringify(name)} cannot name an entrypoint: use ${nameRule}`
+  issues.add(path, message, { ...suggestion, atKey: true })
 }
 
 /** Keys that mean something for one type only; kept silent they would raise hopes. */
