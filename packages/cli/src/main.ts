@@ -31,7 +31,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     .option('-y, --yes', 'do not ask')
     .option('--no-color', 'without colour')
     .showSuggestionAfterError()
-    .configureHelp({ sortSubcommands: true, showGlobalOptions: true })
+    .configureHelp({ sortSubcommands: true })
     .exitOverride()
   for (const each of [
     registerSpec,

@@ -1,0 +1,96 @@
+import { Agent, request } from 'node:http'
+
+export interface LoadReport {
+  readonly requests: number
+  readonly failures: readonly string[]
+  readonly perSecond: number
+  /** Milliseconds, sorted. */
+  readonly latencies: readonly number[]
+}
+
+export interface Load {
+  readonly requests: () => number
+  stop(): Promise<LoadReport>
+}
+
+export interface LoadOptions {
+  readonly connections?: number
+  readonly host?: string
+  readonly maxMs?: number
+  readonly onBody?: (body: string) => void
+}
+
+/** Keeps `connections` requests under way by keep-alive until stopped; every answer but 200 is a failure, with its reason. */
+export function startLoad(url: string, options: LoadOptions = {}): Load {
+  const { connections = 16, maxMs = 120_000 } = options
+  const agent = new Agent({ keepAlive: true, maxSockets: connections })
+  const started = performance.now()
+  const failures: string[] = []
+  const latencies: number[] = []
+  let stopped = false
+  const worker = async () => {
+    while (!stopped && performance.now() - started < maxMs) {
+      const at = performance.now()
+      const problem = await once(url, agent, options)
+      latencies.push(performance.now() - at)
+      if (problem !== undefined) failures.push(`${((performance.now() - started) / 1000).toFixed(2)}s ${problem}`)
+    }
+  }
+  const workers = Array.from({ length: connections }, worker)
+  return {
+    requests: () => latencies.length,
+    async stop() {
+      stopped = true
+      await Promise.all(workers)
+      agent.destroy()
+      const seconds = (performance.now() - started) / 1000
+      return {
+        requests: latencies.length,
+        failures,
+        perSecond: latencies.length / seconds,
+        latencies: latencies.sort((a, b) => a - b),
+      }
+    },
+  }
+}
+
+function once(url: string, agent: Agent, { host, onBody }: LoadOptions): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const call = request(url, { agent, timeout: 10_000, headers: host === undefined ? {} : { host } }, (response) => {
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk) => {
+        body += chunk
+      })
+      response.once('end', () => {
+        onBody?.(body)
+        resolve(response.statusCode === 200 ? undefined : `status ${response.statusCode}: ${body.slice(0, 80)}`)
+      })
+      response.once('error', (error) => resolve(error.message))
+    })
+    call.once('timeout', () => call.destroy(new Error('no answer within 10 s')))
+    call.once('error', (error) => resolve(error.message))
+    call.end()
+  })
+}
+
+/** Waits for a condition; fails with what it was and the last error. */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined | false> | T | undefined | false,
+  timeoutMs = 30_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs
+  let last: unknown
+  for (;;) {
+    try {
+      const found = await look()
+      if (found !== undefined && found !== false) return found
+    } catch (error) {
+      last = error
+    }
+    if (Date.now() > deadline)
+      throw new Error(`waited ${timeoutMs} ms in vain for ${what}${last === undefined ? '' : `: ${last}`}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Makes the single executable `dist/berth`: CLI, server, agent, netd, supervisor, console and schemas in one file. The CLI is a small
+ * CommonJS script with code cache (it has to start in milliseconds); the other roles are assets, compiled when they are asked for.
+ */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { type BuildOptions, build } from 'esbuild'
+
+const root = join(import.meta.dirname, '..')
+const dist = join(root, 'dist')
+const work = join(dist, 'bundle')
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+const shared: BuildOptions = {
+  bundle: true,
+  platform: 'node',
+  target: 'node26',
+  format: 'cjs',
+  minify: true,
+  keepNames: true,
+  legalComments: 'none',
+  // What is never reached at run time and would drag native code or development parts in.
+  external: ['cpu-features', '*.node'],
+  alias: { ssh2: join(root, 'bin/no-ssh2.ts') },
+  define: {
+    __BERTH_VERSION__: JSON.stringify(version),
+    'import.meta.dirname': '__dirname',
+    'import.meta.url': '__berthUrl',
+  },
+  banner: { js: 'const __berthUrl = require("node:url").pathToFileURL(__filename).href;' },
+  logLevel: 'warning',
+}
+
+/** Asset name → file, for everything below a folder. */
+function assetsBelow(dir: string, prefix: string): Record<string, string> {
+  const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  return Object.fromEntries(
+    files.map((entry) => {
+      const file = join(entry.parentPath, entry.name)
+      return [`${prefix}/${relative(dir, file)}`, file]
+    }),
+  )
+}
+
+async function bundle(): Promise<Record<string, string>> {
+  const roles = ['server', 'agent', 'netd', 'supervise']
+  await build({ ...shared, entryPoints: [join(root, 'bin/executable.ts')], outfile: join(work, 'berth.cjs') })
+  for (const role of roles)
+    await build({ ...shared, entryPoints: [join(root, `bin/roles/${role}.ts`)], outfile: join(work, `${role}.cjs`) })
+  await build({
+    ...shared,
+    entryPoints: [join(root, 'packages/server/src/store/sqlite/sqlite-worker.ts')],
+    outfile: join(work, 'sqlite-worker.cjs'),
+  })
+  return Object.fromEntries([...roles, 'sqlite-worker'].map((name) => [`roles/${name}.cjs`, join(work, `${name}.cjs`)]))
+}
+
+function buildConsole(): Record<string, string> {
+  execFileSync(
+    process.execPath,
+    [join(root, 'node_modules/vite/bin/vite.js'), 'build', 'packages/console', '--logLevel', 'warn'],
+    { cwd: root, stdio: 'inherit' },
+  )
+  return assetsBelow(join(root, 'packages/console/dist'), 'console')
+}
+
+rmSync(work, { recursive: true, force: true })
+mkdirSync(work, { recursive: true })
+const assets = {
+  ...(await bundle()),
+  ...buildConsole(),
+  ...assetsBelow(join(root, 'levels'), 'levels'),
+  ...assetsBelow(join(root, 'packages/agent/src/gateway/lua'), 'agent/gateway/lua'),
+  'berth.schema.json': join(root, 'docs/berth.schema.json'),
+}
+const output = join(dist, 'berth')
+const config = {
+  main: join(work, 'berth.cjs'),
+  mainFormat: 'commonjs',
+  output,
+  useCodeCache: true,
+  disableExperimentalSEAWarning: true,
+  assets,
+}
+writeFileSync(join(work, 'sea.json'), JSON.stringify(config, null, 2))
+execFileSync(process.execPath, ['--build-sea', join(work, 'sea.json')], {
+  cwd: root,
+  stdio: ['ignore', 'ignore', 'inherit'],
+})
+chmodSync(output, 0o755)
+process.stdout.write(
+  `${relative(root, output)}: ${(statSync(output).size / 1024 ** 2).toFixed(0)} MiB, ${Object.keys(assets).length} assets\n`,
+)
