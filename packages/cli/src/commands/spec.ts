@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
-import { BerthError, proposeName } from '@berth/core'
+import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import { Exit, exitCode } from '../exit-code.ts'
 import { printItem } from '../output/print.ts'
@@ -28,11 +28,10 @@ export function registerSpec(program: Command): void {
     .command('init')
     .summary('write a berth.yaml by looking at the repository')
     .argument('[dir]', 'of the repository', '.')
-    .option('--app <name>', "the app's name (default: the folder's)")
     .option('--force', 'over one that is there')
     .option('--print', 'print it instead of writing it')
     .action(
-      action<{ app?: string; force?: boolean; print?: boolean }>(async ({ out }, [dir = '.'], options) => {
+      action<{ force?: boolean; print?: boolean }>(async ({ out }, [dir = '.'], options) => {
         const { initSpec } = await import('@berth/api/spec/index')
         const root = resolve(dir)
         const file = join(root, 'berth.yaml')
@@ -42,10 +41,10 @@ export function registerSpec(program: Command): void {
             `${file} is there already; --force writes over it, --print shows what it would be`,
           )
         }
-        const app = options.app ?? proposeName(basename(root)) ?? 'app'
-        const { text, notes } = initSpec(folder(root), { app })
+        const { yaml: text, found, notes } = initSpec(folder(root), { folder: basename(root) })
         if (options.print === true) return out.text(text)
         writeFileSync(file, text)
+        out.note(`  found: ${found}`)
         for (const note of notes) out.note(`  ${note}`)
         out.note(
           `${out.style.green('✔')} wrote ${relative(process.cwd(), file) || file}; look at it, commit it, then: berth deploy`,
@@ -66,11 +65,12 @@ function read(file: string): string {
   }
 }
 
-/** The top of a repository as the look at it wants it: names and small text files. */
+/** A repository as `initSpec` looks at it: what is no readable text file is not there. */
 const folder = (root: string) => ({
-  list: () => readdirSync(root),
+  list: (path: string) => (existsSync(join(root, path)) ? readdirSync(join(root, path)) : []),
   read: (path: string) => {
     const full = join(root, path)
-    return existsSync(full) ? readFileSync(full, 'utf8') : undefined
+    const isFile = statSync(full, { throwIfNoEntry: false })?.isFile() === true
+    return isFile ? readFileSync(full, 'utf8') : undefined
   },
 })
