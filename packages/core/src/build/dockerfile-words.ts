@@ -40,6 +40,14 @@ export function envValue(name: string, value: string): string {
   return `"${value.replace(/[\\"]/g, '\\$&').replaceAll('$$', '\\$')}"`
 }
 
+/** One `"name"="value"` of LABEL, without expansion. */
+export function labelPair(name: string, value: string): string {
+  if (/[\0\r\n]/.test(name + value)) throw invalid(`the label ${JSON.stringify(name)} has a line break`)
+  return `${quoted(name)}=${quoted(value)}`
+}
+
+const quoted = (text: string): string => `"${text.replace(/[\\"$]/g, '\\$&')}"`
+
 export function argName(name: string): string {
   if (isVariableName(name)) return name
   throw invalid(`${JSON.stringify(name)} cannot name a build argument: use letters, digits and _`)

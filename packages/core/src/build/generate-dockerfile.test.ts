@@ -17,6 +17,7 @@ const app: AppDockerfile = {
   hasDependencyFiles: true,
   dependencyRun: ['npm ci'],
   run: ['npm run build\nnpm prune "--omit=dev"'],
+  labels: { 'berth.app': 'shop', 'berth.builder': 'a "b" $c \\' },
 }
 const level: LevelDockerfile = {
   parent: `sha256:${'a'.repeat(64)}`,
@@ -26,6 +27,7 @@ const level: LevelDockerfile = {
   copy: [{ from: 'eclipse-temurin:21-jre', path: '/opt/java [x]/$y', to: '/opt/java' }],
   env: { JAVA_HOME: '/opt/java', PATH: '/opt/java/bin:$PATH', PRICE: '5$$ "net" \\' },
   scripts: { static: 'own-interpreter', hasRuntime: true, hasFiles: false },
+  labels: {},
 }
 
 describe('generated Dockerfiles', () => {
@@ -45,13 +47,22 @@ describe('generated Dockerfiles', () => {
         'RUN ["/bin/sh","-ec","npm run build\\nnpm prune \\"--omit=dev\\""]',
         'COPY ["berth/entrypoint","/berth/entrypoint"]',
         'ENTRYPOINT ["/berth/entrypoint"]',
+        'LABEL "berth.app"="shop" "berth.builder"="a \\"b\\" \\$c \\\\"',
         '',
       ].join('\n'),
     )
   })
 
   test('an app with nothing needs no shell in its image', () => {
-    const bare = { ...app, parent: 'scratch', scripts: noScripts, needsEntrypoint: false, args: [], run: [] }
+    const bare = {
+      ...app,
+      parent: 'scratch',
+      scripts: noScripts,
+      needsEntrypoint: false,
+      args: [],
+      run: [],
+      labels: {},
+    }
     expect(generateAppDockerfile({ ...bare, hasDependencyFiles: false, dependencyRun: [] })).toBe(
       'FROM scratch\nWORKDIR /app\nCOPY ["src/","/app/"]\nENTRYPOINT []\n',
     )
@@ -76,6 +87,7 @@ describe('generated Dockerfiles', () => {
     ['a package with a space', () => generateLevelDockerfile({ ...level, packages: ['a b'] })],
     ['a variable with a line break', () => generateLevelDockerfile({ ...level, env: { A: 'x\nRUN id' } })],
     ['a variable’s name with =', () => generateLevelDockerfile({ ...level, env: { 'A=B': 'x' } })],
+    ['a label with a line break', () => generateAppDockerfile({ ...app, labels: { a: 'x\nRUN id' } })],
     ['a copy from a flag', () => generateLevelDockerfile({ ...level, copy: [{ from: '--x', path: '/', to: '/' }] })],
   ])('%s is refused', (_, generate) => {
     expect(generate).toThrow(expect.objectContaining({ code: 'build.invalid-text' }))
@@ -88,7 +100,7 @@ describe('generated Dockerfiles', () => {
         const instructions = generateAppDockerfile({ ...app, run })
           .trimEnd()
           .split(/\r\n|[\n\r]/)
-        expect(instructions).toHaveLength(12 + run.length)
+        expect(instructions).toHaveLength(13 + run.length)
         const commands = instructions.slice(10, 10 + run.length).map((line) => JSON.parse(line.replace(/^RUN /, '')))
         expect(commands.map((argv) => argv[2])).toEqual(run)
       }),

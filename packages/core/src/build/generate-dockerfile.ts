@@ -1,5 +1,5 @@
 import { BerthError } from '../model/berth-error.ts'
-import { argName, envValue, execForm, sourceWord, targetWord } from './dockerfile-words.ts'
+import { argName, envValue, execForm, labelPair, sourceWord, targetWord } from './dockerfile-words.ts'
 import { isImageReference } from './image-reference.ts'
 import { type LevelCopy, levelFolder } from './level.ts'
 
@@ -35,9 +35,10 @@ export interface LevelDockerfile {
   readonly copy: readonly LevelCopy[]
   readonly env: Readonly<Record<string, string>>
   readonly scripts: LevelScripts
+  readonly labels: Readonly<Record<string, string>>
 }
 
-/** The Dockerfile of one level's image. Labels are not in it: they go with the build request, where any text is safe. */
+/** The Dockerfile of one level's image. */
 export const generateLevelDockerfile = (level: LevelDockerfile): string =>
   lines([
     from(level.parent),
@@ -48,6 +49,7 @@ export const generateLevelDockerfile = (level: LevelDockerfile): string =>
     ...filesLine(level.scripts),
     ...packageLines(level.packages),
     ...scriptLines(level.position, level.name, level.scripts),
+    ...labelLine(level.labels),
   ])
 
 export interface AppDockerfile {
@@ -63,6 +65,7 @@ export interface AppDockerfile {
   readonly hasDependencyFiles: boolean
   readonly dependencyRun: readonly string[]
   readonly run: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
 }
 
 /**
@@ -82,7 +85,14 @@ export const generateAppDockerfile = (app: AppDockerfile): string =>
     ...app.run.map(shellLine),
     ...(app.needsEntrypoint ? [`COPY ["${contextPaths.berth}entrypoint","${entrypointPath}"]`] : []),
     `ENTRYPOINT ${execForm(app.needsEntrypoint ? [entrypointPath] : [])}`,
+    ...labelLine(app.labels),
   ])
+
+/** One instruction, since each is a step of its own; the last, since it changes with every commit. */
+function labelLine(labels: Readonly<Record<string, string>>): string[] {
+  const pairs = Object.entries(labels).map(([name, value]) => labelPair(name, value))
+  return pairs.length === 0 ? [] : [`LABEL ${pairs.join(' ')}`]
+}
 
 /** A failing line of several ends the step. */
 const shellLine = (command: string): string => `RUN ${execForm(['/bin/sh', '-ec', command])}`
