@@ -10,6 +10,8 @@
 
 BERTH_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BERTH_TRIES=3
+# Any npm that runs on the project's Node will do; named so that all machines install alike.
+BERTH_NPM=11.19.1
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -107,7 +109,7 @@ ensure_packages() {
   fail "packages could not be installed: ${missing[*]}"
 }
 
-# Ubuntu and Debian 12 have npm in a package of its own; whatever Node comes with it only runs npm.
+# Whatever npm and Node the machine has only fetch the ones that do the work.
 ensure_npm() {
   if command -v npm >/dev/null && command -v node >/dev/null && npm --version >/dev/null 2>&1; then return 0; fi
   ensure_packages nodejs npm ca-certificates
@@ -117,35 +119,56 @@ node_modules_digest() {
   sha256sum "$BERTH_ROOT/package-lock.json" | cut -d' ' -f1
 }
 
-node_runs() {
-  [[ $("$BERTH_ROOT/node_modules/.bin/node" --version 2>/dev/null || true) == v26.* ]]
+# The version of Node that the project is locked to: that of the npm package `node`.
+locked_node_version() {
+  awk -F'"' '/"node_modules\/node": {/ { found = 1 } found && $2 == "version" { print $4; exit }' "$BERTH_ROOT/package-lock.json"
 }
 
-# The npm package `node` fetches the program for this machine in an install script. npm runs such scripts or not, by its version and
-# settings, so none is relied upon: all are off (no other package needs one), and this one is run by name.
-install_node_program() {
-  (cd "$BERTH_ROOT/node_modules/node" && node installArchSpecificPackage.js) || return
+npm_architecture() {
+  case $(uname -m) in
+    x86_64) echo x64 ;;
+    aarch64) echo arm64 ;;
+    *) fail "there is no Node.js 26 for the architecture $(uname -m) on npm" ;;
+  esac
+}
+
+node_runs() {
+  [[ $("$BERTH_ROOT/node_modules/.bin/node" --version 2>/dev/null || true) == "v$1" ]]
+}
+
+# Installs node_modules by Node 26 itself, with one and the same npm everywhere. With the distribution's (Debian 12: Node 18, npm 9) npm leaves out native
+# packages whose `engines` ask for a newer Node, silently, since they are optional. The npm package `node` holds no program but a script that fetches
+# one, and newer npm runs no scripts that nobody approved: the program is put in its place here, and no script of any package is run.
+# Usage: install_node_modules NODE_VERSION ARCHITECTURE TEMPORARY_DIRECTORY
+install_node_modules() {
+  local version=$1 package=node-linux-$2 tool=$3 quiet=(--ignore-scripts --no-audit --no-fund) program
+  program=$tool/node_modules/$package/bin
+  npm install --prefix "$tool" --no-save "${quiet[@]}" "$package@$version" "npm@$BERTH_NPM" || return
+  (cd "$BERTH_ROOT" && PATH=$program:$PATH "$program/node" "$tool/node_modules/npm/bin/npm-cli.js" ci --include=dev "${quiet[@]}") || return
+  mkdir -p "$BERTH_ROOT/node_modules/node/bin"
+  cp "$program/node" "$BERTH_ROOT/node_modules/node/bin/node"
   ln -sfn ../node/bin/node "$BERTH_ROOT/node_modules/.bin/node"
 }
 
-install_node_modules() {
-  (cd "$BERTH_ROOT" && npm ci --include=dev --ignore-scripts --no-audit --no-fund) && install_node_program
-}
-
 ensure_node() {
-  local stamp=$BERTH_ROOT/node_modules/.installed digest
-  ensure_packages libatomic1 libstdc++6
+  local stamp=$BERTH_ROOT/node_modules/.installed digest version architecture tool status=0
   digest=$(node_modules_digest)
-  if [[ $(cat "$stamp" 2>/dev/null || true) == "$digest" ]] && node_runs; then return 0; fi
+  version=$(locked_node_version)
+  if [[ $(cat "$stamp" 2>/dev/null || true) == "$digest" ]] && node_runs "$version"; then return 0; fi
+  ensure_packages libatomic1 libstdc++6
   # Installed by hand, to the same end.
-  if node_runs && "$BERTH_ROOT/node_modules/.bin/node" "$BERTH_ROOT/scripts/installed-matches-lock.ts"; then
+  if node_runs "$version" && "$BERTH_ROOT/node_modules/.bin/node" "$BERTH_ROOT/scripts/installed-matches-lock.ts"; then
     printf '%s\n' "$digest" >"$stamp"
     return 0
   fi
+  architecture=$(npm_architecture)
   ensure_npm
-  say "Installing Node.js 26 and the project's npm packages"
-  try_again "npm ci" install_node_modules || fail "npm could not install the packages of package-lock.json: see above, and the registry in \`npm config get registry\`"
-  node_runs || fail "node_modules/.bin/node does not run: $("$BERTH_ROOT/node_modules/.bin/node" --version 2>&1 || true)"
+  say "Installing Node.js $version and the project's npm packages"
+  tool=$(mktemp -d)
+  try_again "npm ci" install_node_modules "$version" "$architecture" "$tool" || status=$?
+  rm -rf "$tool"
+  ((status == 0)) || fail "npm could not install the packages of package-lock.json: see above, and the registry in \`npm config get registry\`"
+  node_runs "$version" || fail "node_modules/.bin/node does not run: $("$BERTH_ROOT/node_modules/.bin/node" --version 2>&1 || true)"
   printf '%s\n' "$digest" >"$stamp"
 }
 

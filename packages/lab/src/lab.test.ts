@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { namesOf } from './addresses.ts'
 import { BASE_IMAGE, makeBaseImages, NODE_IMAGE } from './base-image.ts'
@@ -345,6 +347,8 @@ test('labs beside each other share nothing', async () => {
 })
 
 test('a directory whose socket path would be too long is refused', async () => {
-  const dir = `/tmp/${'x'.repeat(100)}`
+  const dir = join(await mkdtemp(join(tmpdir(), 'berth-lab-')), 'x'.repeat(100))
   await expect(createLab({ hosts: 1, dir })).rejects.toThrow('give the lab a shorter dir')
+  expect(await readdir(dir)).toEqual([])
+  await rm(dirname(dir), { recursive: true })
 })
