@@ -1,5 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Client, createClient } from '../../packages/api/src/index.ts'
+import { createTransport } from '../../packages/cli/src/context/transports.ts'
 import { createLab, type ExecResult, type Lab, type LabHost, makeBaseImages } from '../../packages/lab/src/index.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -63,6 +65,11 @@ export class Cluster implements AsyncDisposable {
     const host = this.lab.hosts[0]
     if (host === undefined) throw new Error('a lab without hosts')
     return host
+  }
+
+  /** The API by the first host's socket, which this machine sees as well. */
+  get client(): Client {
+    return createClient(createTransport({ type: 'socket', path: join(this.first.dir, 'run/berth/server.sock') }))
   }
 
   get gatewayUrl(): string {
