@@ -32,8 +32,12 @@ export interface GatewayStatus {
   readonly workers: number
   /** How often nginx had to read a changed configuration since it started; member changes never do that. */
   readonly reloads: number
-  /** Requests being served, by `memberKey` (`10.4.2.7:8080`): every member of the table, and removed ones until they reach 0. */
+  /**
+   * Requests being served, by `memberKey` (`10.4.2.7:8080`): every member of the table, and removed ones for a minute and until they
+   * serve nothing any more.
+   */
   readonly inflight: Readonly<Record<string, number>>
+  /** Only when asked for with `counters`. */
   readonly requests: readonly RequestCounters[]
   /** Routes that keep their last known members because the table had none for them. */
   readonly keptRoutes: readonly string[]
@@ -48,10 +52,12 @@ export interface Gateway extends AsyncDisposable {
   start(options?: CallOptions): Promise<void>
   /**
    * Resolves when every worker routes by `table`. Calls are carried out in order. Throws `gateway.invalid-table` (nothing is
-   * applied), `gateway.stale-table` for a version below the applied one, `gateway.not-running`.
+   * applied), `gateway.stale-table` for a version below the applied one (`force` applies it all the same, after the store was
+   * restored to an older state), `gateway.not-running`.
    */
-  apply(table: RouteTable, options?: CallOptions): Promise<void>
-  status(options?: CallOptions): Promise<GatewayStatus>
+  apply(table: RouteTable, options?: CallOptions & { readonly force?: boolean }): Promise<void>
+  /** Never throws because nginx is down: that is `running: false`. `counters` costs more the more routes there are. */
+  status(options?: CallOptions & { readonly counters?: boolean }): Promise<GatewayStatus>
   /** Stops nginx after its current requests, at most `graceMs` (default 10 s) later. */
   stop(options?: CallOptions & { readonly graceMs?: number }): Promise<void>
 }

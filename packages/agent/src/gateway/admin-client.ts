@@ -1,0 +1,132 @@
+import { request } from 'node:http'
+import { BerthError, messageOf } from '@berth/core'
+import type { CallOptions } from './gateway.ts'
+
+/** What every worker tells of its peers. */
+export interface InflightAnswer {
+  readonly version: number
+  readonly inflight: Readonly<Record<string, number>>
+}
+
+export interface CountersAnswer {
+  readonly version: number
+  readonly rows: readonly CounterRow[]
+}
+
+export interface CounterRow {
+  readonly route: string
+  readonly pool: string
+  readonly instance: string
+  readonly endpoint: string
+  readonly inflight: number
+  readonly failures: number
+  readonly classes: readonly number[]
+  readonly buckets: readonly number[]
+  readonly latency: number
+}
+
+export interface StatusReply<Answer> {
+  readonly configuration: string
+  readonly workers: number
+  /** Workers that did not answer in time. */
+  readonly missing: number
+  /** Workers that could not read the table in force. */
+  readonly refusals: number
+  readonly answers: readonly Answer[]
+  readonly kept: readonly string[]
+  readonly reloads: number
+}
+
+const defaultTimeoutMs = 12_000
+
+/** The other end of `berth_admin.lua`. Throws `gateway.not-running` when nobody listens at the socket. */
+export class AdminClient {
+  readonly #socketPath: string
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath
+  }
+
+  /** From its return on every worker routes by the table. Throws `gateway.apply-failed`. */
+  async putTable(text: string, options: CallOptions = {}): Promise<void> {
+    const { status, body } = await this.#call('PUT', '/table', text, options)
+    if (status === 200) return
+    throw new BerthError('gateway.apply-failed', `apply a table to the gateway: ${reasonOf(status, body)}`, {
+      retryable: status >= 500,
+    })
+  }
+
+  /** Empty when no table was ever applied. */
+  async getTable(options: CallOptions = {}): Promise<string> {
+    return (await this.#get('/table', options)).body
+  }
+
+  async inflight(options: CallOptions = {}): Promise<StatusReply<InflightAnswer>> {
+    return withArrays(JSON.parse((await this.#get('/inflight', options)).body))
+  }
+
+  async counters(options: CallOptions = {}): Promise<StatusReply<CountersAnswer>> {
+    const reply = withArrays<CountersAnswer>(JSON.parse((await this.#get('/counters', options)).body))
+    return { ...reply, answers: reply.answers.map((answer) => ({ ...answer, rows: arrayOf(answer.rows) })) }
+  }
+
+  async #get(path: string, options: CallOptions): Promise<Reply> {
+    const reply = await this.#call('GET', path, '', options)
+    if (reply.status === 200) return reply
+    throw new BerthError('gateway.not-running', `ask the gateway for ${path}: ${reasonOf(reply.status, reply.body)}`, {
+      retryable: true,
+    })
+  }
+
+  #call(method: string, path: string, body: string, options: CallOptions): Promise<Reply> {
+    const timeout = AbortSignal.timeout(defaultTimeoutMs)
+    const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout])
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>()
+    const headers = { 'content-length': Buffer.byteLength(body) }
+    const call = request({ socketPath: this.#socketPath, method, path, headers, signal, agent: false }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }))
+    })
+    call.on('error', reject)
+    call.end(body)
+    return promise.catch((cause) => {
+      options.signal?.throwIfAborted()
+      throw notRunning(`${method} ${path}`, this.#socketPath, cause)
+    })
+  }
+}
+
+interface Reply {
+  readonly status: number
+  readonly body: string
+}
+
+function notRunning(what: string, socketPath: string, cause: unknown): BerthError {
+  return new BerthError(
+    'gateway.not-running',
+    `ask the gateway (${what}): nginx does not answer at ${socketPath}: ${messageOf(cause)}`,
+    { retryable: true, cause },
+  )
+}
+
+function reasonOf(status: number, body: string): string {
+  const error = parse(body)?.error
+  return typeof error === 'string' ? error : `nginx answered ${status}`
+}
+
+function parse(body: string): { error?: unknown } | undefined {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+/** Lua has one kind of table: an empty list arrives as `{}`. */
+const arrayOf = <T>(value: readonly T[] | object): readonly T[] => (Array.isArray(value) ? value : [])
+
+function withArrays<Answer>(reply: StatusReply<Answer>): StatusReply<Answer> {
+  return { ...reply, answers: arrayOf(reply.answers), kept: arrayOf(reply.kept) }
+}

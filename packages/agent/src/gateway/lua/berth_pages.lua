@@ -1,0 +1,60 @@
+-- What the gateway itself answers: redirects and short error pages. They name nothing of the inside of a cluster.
+local proxy = require 'berth_proxy'
+
+local pages = {}
+
+local reasons = {
+  unknown = { 404, 'Not found', 'No service is published at this address.' },
+  empty = { 503, 'Service unavailable', 'The service at this address has no running instance at the moment.' },
+  ['too-large'] = { 413, 'Content too large', 'The request body is larger than this service accepts.' },
+  [502] = { 502, 'Bad gateway', 'The service at this address did not answer.' },
+  [504] = { 504, 'Gateway timeout', 'The service at this address did not answer in time.' },
+}
+
+local html = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">' ..
+  '<title>%d %s</title><style>body{font:16px/1.5 system-ui,sans-serif;margin:15vh auto;max-width:32rem;padding:0 1rem;' ..
+  'color:#1f2933}@media(prefers-color-scheme:dark){body{background:#14181d;color:#e4e7eb}}h1{font-size:1.4rem}' ..
+  'p.by{color:#7b8794;font-size:.85rem}</style><h1>%d %s</h1><p>%s</p><p class="by">Berth gateway</p></html>\n'
+
+local function answer(content_type, text)
+  ngx.header['Content-Type'] = content_type .. '; charset=utf-8'
+  ngx.header['Content-Length'] = #text
+  ngx.print(text)
+  return ngx.exit(ngx.HTTP_OK)
+end
+
+local function show(reason)
+  local status, title, text = reason[1], reason[2], reason[3]
+  ngx.status = status
+  ngx.header['Cache-Control'] = 'no-store'
+  if status == 503 then ngx.header['Retry-After'] = '1' end
+  if (ngx.var.http_accept or ''):find('text/html', 1, true) then
+    return answer('text/html', html:format(status, title, status, title, text))
+  end
+  return answer('text/plain', ('berth: %d %s: %s\n'):format(status, title:lower(), text))
+end
+
+local function redirect(https_port)
+  local port = https_port == 443 and '' or ':' .. https_port
+  ngx.header['Location'] = 'https://' .. ngx.var.host .. port .. ngx.var.request_uri
+  ngx.status = 308
+  return answer('text/plain', 'berth: 308 permanent redirect to https\n')
+end
+
+-- rewrite_by_lua of the location for the unusual: answers, or lets the request go on to `proxy_pass` with the path it is to have.
+function pages.unusual(https_port)
+  local what, route = proxy.take_pending()
+  if what == 'forward' then
+    ngx.var.berth_path = proxy.path_for(route)
+    return
+  end
+  if what == 'redirect' then return redirect(https_port) end
+  return show(reasons[what] or reasons[502])
+end
+
+-- content_by_lua for a request that no member answered.
+function pages.unanswered()
+  return show(reasons[ngx.status] or reasons[502])
+end
+
+return pages

@@ -1,0 +1,301 @@
+-- The way of a request: which member gets it, what is counted, what happens when a member fails. `plain`, `secure` and `done` run for
+-- every request and decide what the gateway costs; they stay short, make no garbage and are compiled by LuaJIT.
+local ffi = require 'ffi'
+local base = require 'resty.core.base'
+local balancer = require 'ngx.balancer'
+local tables = require 'berth_table'
+local worker = require 'berth_worker'
+
+local MAX_STRIKES = 2
+local REST_SECONDS = 2
+local DEFAULT_TIMEOUT_SECONDS = 60
+local MAX_IDLE_ENTRIES = 8192
+local LOG_SECONDS = 1
+local BUSY = -3
+
+local ngx, tonumber, floor = ngx, tonumber, math.floor
+local cast, intptr_t = ffi.cast, ffi.typeof('intptr_t')
+local get_request = base.get_request
+local set_current_peer, set_timeouts = balancer.set_current_peer, balancer.set_timeouts
+local shared = worker.shared
+
+local proxy = {}
+
+-- By the address of nginx's request: the peer that serves it (false: none, and the address was used before), the peers that failed it
+-- (only while it is being retried), why it was turned aside, the route that it takes on its detour.
+local serving, tried, pending, chosen = {}, {}, {}, {}
+local retrying = 0
+-- Whether the access log wants to know who served a request.
+local naming = false
+
+local function key_of(r)
+  return tonumber(cast(intptr_t, r))
+end
+
+local function find_route()
+  if shared.generation ~= worker.generation then worker.refresh() end
+  local state = worker.state
+  local host = ngx.var.host
+  local site = state.sites[host] or tables.site(state, host)
+  return site.root or tables.find(site, ngx.var.uri)
+end
+
+-- The next peer of the schedule that neither rests nor has failed this request; if there is none, the next one that has not failed
+-- it; at last simply the next one: trying is better than refusing.
+local function spare_peer(route, failed)
+  local now, spare = ngx.now(), nil
+  for _ = 1, route.turns do
+    local turn = route.turn + 1
+    if turn > route.turns then turn = 1 end
+    route.turn = turn
+    local peer = route.schedule[turn]
+    if not (failed and failed[peer]) then
+      if peer.rests_until <= now then
+        -- Back from its rest it is on probation: one more failure and it rests again.
+        peer.rests_until = 0
+        return peer
+      end
+      spare = spare or peer
+    end
+  end
+  return spare or route.schedule[route.turn]
+end
+
+local function next_peer(route)
+  local turn = route.turn + 1
+  if turn > route.turns then turn = 1 end
+  local peer = route.schedule[turn]
+  if peer.rests_until ~= 0 then return spare_peer(route, nil) end
+  route.turn = turn
+  return peer
+end
+
+-- nginx's own error lines of the usual path are turned off: under a dead member they would be one for every request.
+local function log_failure(peer)
+  peer.unlogged = peer.unlogged + 1
+  local now = ngx.now()
+  if now < peer.log_after then return end
+  ngx.log(ngx.CRIT, 'berth: no answer from ', peer.instance, ' of ', peer.pool, ' at ', peer.endpoint, ' (', peer.unlogged, ' times)')
+  peer.log_after, peer.unlogged = now + LOG_SECONDS, 0
+end
+
+local function note_failure(peer)
+  peer.failures = peer.failures + 1
+  log_failure(peer)
+  peer.strikes = peer.strikes + 1
+  if peer.strikes >= MAX_STRIKES then
+    peer.rests_until = ngx.now() + REST_SECONDS
+    peer.strikes = MAX_STRIKES - 1
+  end
+end
+
+local function hand_over(key, route, peer)
+  serving[key] = peer
+  peer.inflight = peer.inflight + 1
+  if route.timeout ~= DEFAULT_TIMEOUT_SECONDS then set_timeouts(nil, route.timeout, route.timeout) end
+  set_current_peer(peer.address, peer.port)
+  if naming then
+    ngx.var.berth_route, ngx.var.berth_instance = route.id, peer.instance
+  end
+end
+
+-- Sends the request to the location that answers or forwards the unusual. "Busy" comes out as a 502, which nginx.conf maps to that
+-- location; unlike a 500 it leaves the client's connection open.
+local function turn_aside(key, what, route)
+  pending[key] = { what = what, route = route }
+  return ngx.exit(BUSY)
+end
+
+local function failed_peers(key)
+  local failed = tried[key]
+  if not failed then
+    failed = {}
+    tried[key] = failed
+    retrying = retrying + 1
+  end
+  return failed
+end
+
+-- The peer before has failed this request and nginx asks for another.
+local function retry(key, peer)
+  serving[key] = false
+  peer.inflight = peer.inflight - 1
+  note_failure(peer)
+  local failed = failed_peers(key)
+  failed[peer] = true
+  if shared.generation ~= worker.generation then worker.refresh() end
+  local route = peer.retired_at and find_route() or peer.route
+  if route.turns == 0 then return turn_aside(key, 'empty', route) end
+  return hand_over(key, route, spare_peer(route, failed))
+end
+
+-- The body has been read by now, so its length is known even where none was announced.
+local function too_large(route)
+  return (tonumber(ngx.var.content_length) or 0) > route.max_body
+end
+
+local function forward(key, route)
+  if route.max_body and too_large(route) then return turn_aside(key, 'too-large', route) end
+  hand_over(key, route, next_peer(route))
+  -- A table that came into force since the look-up may have taken this peer away, and whoever saw it unused may stop it now.
+  if shared.generation ~= worker.generation then
+    serving[key].inflight = serving[key].inflight - 1
+    serving[key] = false
+    worker.refresh()
+    local current = find_route()
+    if not current or current.turns == 0 then return turn_aside(key, current and 'empty' or 'unknown', current) end
+    hand_over(key, current, next_peer(current))
+  end
+end
+
+-- balancer_by_lua of what came over HTTP.
+function proxy.plain()
+  local key = key_of(get_request())
+  local peer = serving[key]
+  if peer then return retry(key, peer) end
+  local route = find_route()
+  if not route then return turn_aside(key, 'unknown') end
+  if not route.plain then return turn_aside(key, route.tls == 'redirect' and 'redirect' or 'detour', route) end
+  return forward(key, route)
+end
+
+-- balancer_by_lua of what came over HTTPS.
+function proxy.secure()
+  local key = key_of(get_request())
+  local peer = serving[key]
+  if peer then return retry(key, peer) end
+  local route = find_route()
+  if not route then return turn_aside(key, 'unknown') end
+  if not route.secure then return turn_aside(key, route.tls == 'off' and 'unknown' or 'detour', route) end
+  return forward(key, route)
+end
+
+-- balancer_by_lua of what `proxy.detour` sent on.
+function proxy.chosen()
+  local key = key_of(get_request())
+  local peer = serving[key]
+  if peer then return retry(key, peer) end
+  local route = chosen[key]
+  chosen[key] = nil
+  if not route then return ngx.exit(ngx.ERROR) end
+  return forward(key, route)
+end
+
+-- What is left of the request's own path, encoded as the client wrote it, when `path` is taken off its front.
+local function stripped(path)
+  local raw = ngx.var.request_uri
+  local next_char = raw:sub(#path + 1, #path + 1)
+  if raw:sub(1, #path) ~= path or not (next_char == '' or next_char == '/' or next_char == '?') then
+    -- The client has encoded what it need not, or has walked through `..`: go by the decoded path.
+    local rest = ngx.var.uri:sub(#path + 1):gsub('[^%w/._~!$&\'()*+,;=:@-]', function(char)
+      return ('%%%02X'):format(char:byte())
+    end)
+    raw = path .. rest .. (ngx.var.is_args or '') .. (ngx.var.args or '')
+  end
+  local rest = raw:sub(#path + 1)
+  return rest:byte() == 47 and rest or '/' .. rest
+end
+
+-- What the usual path could not do for this request: a word, and the route if there is one. For `forward` the request may go on.
+function proxy.take_pending()
+  local key = key_of(get_request())
+  local entry = pending[key]
+  pending[key] = nil
+  if not entry then return nil end
+  if entry.what ~= 'detour' then return entry.what, entry.route end
+  if entry.route.turns == 0 then return 'empty', entry.route end
+  chosen[key] = entry.route
+  return 'forward', entry.route
+end
+
+function proxy.path_for(route)
+  return route.strip and stripped(route.path) or ngx.var.request_uri
+end
+
+local function nobody_answered()
+  local times = ngx.var.upstream_header_time
+  return times ~= nil and times:sub(-1) == '-'
+end
+
+local function settle(peer, status)
+  if status >= 502 and status <= 504 and nobody_answered() then
+    note_failure(peer)
+  else
+    peer.strikes = 0
+  end
+end
+
+local function bucket_of(milliseconds)
+  if milliseconds <= 1 then return 1 end
+  if milliseconds <= 2 then return 2 end
+  if milliseconds <= 5 then return 3 end
+  if milliseconds <= 10 then return 4 end
+  if milliseconds <= 25 then return 5 end
+  if milliseconds <= 50 then return 6 end
+  if milliseconds <= 100 then return 7 end
+  if milliseconds <= 250 then return 8 end
+  if milliseconds <= 500 then return 9 end
+  if milliseconds <= 1000 then return 10 end
+  if milliseconds <= 2500 then return 11 end
+  if milliseconds <= 5000 then return 12 end
+  if milliseconds <= 10000 then return 13 end
+  return 14
+end
+
+-- log_by_lua: every request ends here, however it ended.
+function proxy.done()
+  local key = key_of(get_request())
+  local peer = serving[key]
+  if not peer then return end
+  serving[key] = false
+  peer.inflight = peer.inflight - 1
+  local status = ngx.status
+  if peer.strikes ~= 0 or status >= 502 then settle(peer, status) end
+  local class = floor(status / 100)
+  if class < 1 or class > 5 then class = 5 end
+  peer.classes[class] = peer.classes[class] + 1
+  if retrying ~= 0 and tried[key] then
+    tried[key] = nil
+    retrying = retrying - 1
+  end
+  -- How long a websocket stayed open says nothing of how fast it was answered.
+  if class == 1 then return end
+  local milliseconds = floor((ngx.now() - ngx.req.start_time()) * 1000 + 0.5)
+  local bucket = bucket_of(milliseconds)
+  peer.buckets[bucket] = peer.buckets[bucket] + 1
+  peer.latency = peer.latency + milliseconds
+end
+
+function proxy.name_requests()
+  naming = true
+end
+
+-- `serving` remembers the addresses of past requests, which nginx uses over and over; after a storm there can be too many of them.
+worker.on_housekeeping(function()
+  local live, idle = {}, 0
+  for key, peer in pairs(serving) do
+    if peer then live[key] = peer else idle = idle + 1 end
+  end
+  if idle > MAX_IDLE_ENTRIES then serving = live end
+end)
+
+worker.on_question('inflight', function()
+  local inflight = {}
+  for _, peer in pairs(tables.peers) do
+    inflight[peer.endpoint] = (inflight[peer.endpoint] or 0) + peer.inflight
+  end
+  return { version = worker.state.version, inflight = inflight }
+end)
+
+worker.on_question('counters', function()
+  local rows = {}
+  for _, peer in pairs(tables.peers) do
+    rows[#rows + 1] = {
+      route = peer.route_id, pool = peer.pool, instance = peer.instance, endpoint = peer.endpoint, inflight = peer.inflight,
+      failures = peer.failures, classes = peer.classes, buckets = peer.buckets, latency = peer.latency,
+    }
+  end
+  return { version = worker.state.version, rows = rows }
+end)
+
+return proxy

@@ -1,0 +1,227 @@
+-- The table that this worker routes by, made from the text that the agent sends (see table-text.ts): a line of JSON each for the
+-- header, every route and every certificate. A line that was there before keeps its object, with its place in the schedule, its
+-- counters and its parsed certificate, so that one change among a thousand routes costs one route.
+local cjson = require 'cjson.safe'
+
+local find, sub, byte, lower = string.find, string.sub, string.byte, string.lower
+local insert, sort, concat = table.insert, table.sort, table.concat
+
+local MAX_SITES = 8192
+local MAX_HOST_LENGTH = 253
+local LATENCY_BUCKETS = 14
+local SLASH = byte('/')
+
+local table_ = { LATENCY_BUCKETS = LATENCY_BUCKETS }
+
+-- Every peer that is in the table or still serves: key -> peer. A peer is one instance as one route sees it.
+local peers = {}
+table_.peers = peers
+
+local function new_peer(key, route, pool, member)
+  local buckets = {}
+  for index = 1, LATENCY_BUCKETS do buckets[index] = 0 end
+  local address = member.address
+  if find(address, ':', 1, true) then address = '[' .. address .. ']' end
+  return {
+    key = key, route_id = route.id, pool = pool, instance = member.instance,
+    address = address, port = member.port, endpoint = address .. ':' .. member.port,
+    inflight = 0, failures = 0, strikes = 0, rests_until = 0, log_after = 0, unlogged = 0,
+    classes = { 0, 0, 0, 0, 0 }, buckets = buckets, latency = 0,
+    retired_at = nil,
+  }
+end
+
+local function peer_of(route, pool, member)
+  local key = concat({ route.id, pool, member.instance, member.address, member.port }, '\0')
+  local peer = peers[key]
+  if not peer then
+    peer = new_peer(key, route, pool, member)
+    peers[key] = peer
+  end
+  return peer
+end
+
+local function new_route(spec)
+  local members = {}
+  local strip = spec.stripPath == true and spec.path ~= '/'
+  local max_body = spec.maxBodyBytes
+  local route = {
+    id = spec.id, host = spec.host, path = spec.path, tls = spec.tls, strip = strip,
+    max_body = max_body ~= 0 and max_body or nil, timeout = spec.timeoutMs / 1000,
+    members = members, schedule = {},
+  }
+  for _, target in ipairs(spec.targets) do
+    for _, member in ipairs(target.members) do
+      insert(members, peer_of(route, target.pool, member))
+    end
+  end
+  for turn, place in ipairs(spec.schedule) do route.schedule[turn] = assert(members[place + 1], 'schedule') end
+  route.turns = #route.schedule
+  route.turn = 0
+  -- Whether a request over HTTP, over HTTPS goes straight to a member; anything else is worked out by `berth_proxy.unusual`.
+  local straight = route.turns > 0 and not strip
+  route.plain = straight and spec.tls ~= 'redirect'
+  route.secure = straight and spec.tls ~= 'off'
+  return route
+end
+
+local function new_certificate(spec)
+  return { hosts = spec.hosts, certificate_pem = spec.certificatePem, key_pem = spec.keyPem }
+end
+
+local function decode(line)
+  local value, reason = cjson.decode(line)
+  if type(value) ~= 'table' then error('a line is no JSON object: ' .. tostring(reason), 0) end
+  return value
+end
+
+local function add_route(state, route)
+  local level = state.hosts[route.host]
+  if not level then
+    level = { by_path = {}, depth = 0 }
+    state.hosts[route.host] = level
+  end
+  local _, depth = route.path:gsub('/', '')
+  level.by_path[route.path] = route
+  if route.path ~= '/' and depth > level.depth then level.depth = depth end
+  insert(state.routes, route)
+end
+
+local function add_certificate(state, certificate)
+  for _, host in ipairs(certificate.hosts) do state.certificates[host] = certificate end
+end
+
+local function add_line(state, line, previous)
+  local kind = byte(line)
+  local entry = previous.by_line[line]
+  if kind == 82 then -- R
+    entry = entry or new_route(decode(sub(line, 2)))
+    add_route(state, entry)
+  elseif kind == 67 then -- C
+    entry = entry or new_certificate(decode(sub(line, 2)))
+    add_certificate(state, entry)
+  else
+    error('a line of unknown kind', 0)
+  end
+  state.by_line[line] = entry
+end
+
+local function build(text, previous)
+  local stop = assert(find(text, '\n', 1, true), 'no header')
+  local header = decode(sub(text, 1, stop - 1))
+  if header.format ~= 1 then error('format ' .. tostring(header.format) .. ' is not known', 0) end
+  local state = {
+    version = header.version, kept = header.kept, text = text,
+    hosts = {}, routes = {}, certificates = {}, by_line = {}, sites = {}, site_count = 0,
+  }
+  local start = stop + 1
+  while start <= #text do
+    stop = assert(find(text, '\n', start, true), 'the last line is cut off')
+    add_line(state, sub(text, start, stop - 1), previous)
+    start = stop + 1
+  end
+  if #state.routes ~= header.routes then error('routes are missing', 0) end
+  return state
+end
+
+function table_.empty()
+  return {
+    version = 0, kept = {}, text = nil,
+    hosts = {}, routes = {}, certificates = {}, by_line = {}, sites = {}, site_count = 0,
+  }
+end
+
+-- A state from `text`, or nil and what is wrong with it.
+function table_.parse(text, previous)
+  local ok, state = pcall(build, text, previous)
+  if ok then return state end
+  return nil, tostring(state)
+end
+
+-- Lets workers begin at different places of the schedules, so that they do not all send their first requests to the same members.
+function table_.spread(state, share)
+  for _, route in ipairs(state.routes) do route.turn = math.floor(share * route.turns) end
+end
+
+-- `state` is in force from `now` on: peers that it does not have are retired.
+function table_.adopt(state, now)
+  for _, peer in pairs(peers) do peer.retired_at = peer.retired_at or now end
+  for _, route in ipairs(state.routes) do
+    for _, peer in ipairs(route.members) do
+      peer.route, peer.retired_at = route, nil
+    end
+  end
+end
+
+-- Forgets peers that were retired `linger` seconds ago and serve nothing any more: their last requests have been counted and seen.
+function table_.forget_retired(now, linger)
+  for key, peer in pairs(peers) do
+    if peer.retired_at and peer.inflight == 0 and now - peer.retired_at >= linger then peers[key] = nil end
+  end
+end
+
+-- The levels that may answer for a host: itself, each `*.suffix` from the longest, `*`.
+local function levels_of(state, host)
+  local levels = {}
+  local function add(name)
+    local level = state.hosts[name]
+    if level then insert(levels, level) end
+  end
+  if #host <= MAX_HOST_LENGTH then
+    add(host)
+    local dot = find(host, '.', 1, true)
+    while dot do
+      add('*' .. sub(host, dot))
+      dot = find(host, '.', dot + 1, true)
+    end
+  end
+  add('*')
+  return levels
+end
+
+-- Names that clients make up must not fill the memory: the cache starts anew when it is full.
+function table_.site(state, host)
+  local levels = levels_of(state, host)
+  local first = levels[1]
+  local site = { levels = levels, root = first and first.depth == 0 and first.by_path['/'] or nil }
+  if state.site_count >= MAX_SITES then
+    state.sites, state.site_count = {}, 0
+  end
+  state.sites[host] = site
+  state.site_count = state.site_count + 1
+  return site
+end
+
+-- The longest path of the level that is `uri` or a folder above it. It looks at no more segments than the level's deepest path has.
+local function longest(level, uri)
+  local best = level.by_path['/']
+  local from = 2
+  for _ = 1, level.depth do
+    local slash = find(uri, '/', from, true)
+    local route = level.by_path[slash and sub(uri, 1, slash - 1) or uri]
+    if route then best = route end
+    if not slash then break end
+    from = slash + 1
+  end
+  return best
+end
+
+function table_.find(site, uri)
+  if byte(uri) ~= SLASH then return nil end
+  for _, level in ipairs(site.levels) do
+    local route = longest(level, uri)
+    if route then return route end
+  end
+  return nil
+end
+
+-- In TLS a wildcard stands for one label.
+function table_.certificate(state, name)
+  name = lower(name)
+  local exact = state.certificates[name]
+  if exact then return exact end
+  local dot = find(name, '.', 1, true)
+  return dot and state.certificates['*' .. sub(name, dot)]
+end
+
+return table_

@@ -1,0 +1,178 @@
+-- The state of one worker: the table in force, how a new one comes into force, and the answers to questions that are put to all
+-- workers. The text of the table lies in a shared dictionary, its generation in shared memory.
+--
+-- Whoever chooses a member compares the generation first. So a table is in force everywhere as soon as its generation is set, in a
+-- worker that is asleep too: its next request will look.
+local cjson = require 'cjson.safe'
+local tables = require 'berth_table'
+local shared_memory = require 'berth_shared'
+
+local TICK_SECONDS = 0.025
+local HOUSEKEEPING_SECONDS = 30
+local LINGER_SECONDS = 60
+
+local worker = {
+  -- What the hot path reads: replaced as a whole, never changed.
+  state = tables.empty(),
+  generation = 0,
+  shared = shared_memory.create(),
+  settings = nil,
+}
+
+local dictionary = ngx.shared.berth
+local housekeepers = {}
+local answers = {}
+
+local function own()
+  return worker.shared.workers[ngx.worker.id() or 0]
+end
+
+local function take(text)
+  local state, reason = tables.parse(text, worker.state)
+  if not state then return nil, reason end
+  worker.state = state
+  tables.adopt(state, ngx.now())
+  return true
+end
+
+-- Puts the table of the dictionary into force in this worker. A text that cannot be read was refused before it came there; should it
+-- happen all the same, the worker goes on with what it has and says so.
+function worker.refresh()
+  local generation = worker.shared.generation
+  local ok, reason = take(dictionary:get('table') or '')
+  worker.generation = generation
+  own().refused = ok and 0 or generation
+  if not ok then ngx.log(ngx.CRIT, 'berth: table of generation ', generation, ' is refused: ', reason) end
+end
+
+-- Every worker routes by `text` from now on. Returns nil and the reason when the text is no table.
+function worker.publish(text)
+  local state, reason = tables.parse(text, worker.state)
+  if not state then return nil, reason end
+  local stored, why = dictionary:safe_set('table', text)
+  if not stored then return nil, 'store the table: ' .. why end
+  worker.shared.generation = worker.shared.generation + 1
+  worker.refresh()
+  return true
+end
+
+-- `get(argument)` answers `question` for one worker, as a value that JSON can hold.
+function worker.on_question(question, get)
+  answers[question] = get
+end
+
+function worker.on_housekeeping(keep)
+  housekeepers[#housekeepers + 1] = keep
+end
+
+-- How many workers are not `done` after at most `seconds`.
+local function wait_for_all(seconds, done)
+  local deadline = ngx.now() + seconds
+  while true do
+    local missing = 0
+    for id = 0, ngx.worker.count() - 1 do
+      if not done(worker.shared.workers[id]) then missing = missing + 1 end
+    end
+    if missing == 0 or ngx.now() >= deadline then return missing end
+    ngx.sleep(0.001)
+  end
+end
+
+-- How many workers could not read the table in force.
+function worker.refusals()
+  local count = 0
+  for id = 0, ngx.worker.count() - 1 do
+    if worker.shared.workers[id].refused ~= 0 then count = count + 1 end
+  end
+  return count
+end
+
+local function answer(number)
+  local question = dictionary:get('question') or ''
+  local get = answers[question]
+  local text = get and cjson.encode(get()) or 'null'
+  dictionary:set('answer:' .. (ngx.worker.id() or 0), text)
+  own().told = number
+end
+
+-- Puts a question to all workers and returns their answers, and how many did not answer within `seconds`. One question at a time:
+-- the caller holds the lock.
+function worker.ask(question, seconds)
+  dictionary:set('question', question)
+  local number = worker.shared.asked + 1
+  worker.shared.asked = number
+  answer(number)
+  local missing = wait_for_all(seconds, function(other) return other.told >= number end)
+  local all = {}
+  for id = 0, ngx.worker.count() - 1 do
+    if worker.shared.workers[id].told >= number then
+      all[#all + 1] = cjson.decode(dictionary:get('answer:' .. id) or 'null')
+    end
+  end
+  return all, missing
+end
+
+-- Carries out `act` while no other worker does the same; waits at most `seconds` for it.
+function worker.with_lock(seconds, act)
+  local deadline = ngx.now() + seconds
+  while not dictionary:add('lock', ngx.worker.pid(), seconds * 2) do
+    if ngx.now() >= deadline then return nil, 'another change is under way' end
+    ngx.sleep(0.001)
+  end
+  local ok, first, second = pcall(act)
+  dictionary:delete('lock')
+  if not ok then error(first, 0) end
+  return first, second
+end
+
+local function tick()
+  if worker.shared.generation ~= worker.generation then worker.refresh() end
+  local asked = worker.shared.asked
+  if own().told ~= asked then answer(asked) end
+end
+
+local function keep_house()
+  tables.forget_retired(ngx.now(), LINGER_SECONDS)
+  for _, keep in ipairs(housekeepers) do keep() end
+end
+
+local function guarded(act)
+  local ok, reason = pcall(act)
+  if not ok then ngx.log(ngx.ERR, 'berth: ', reason) end
+end
+
+local function run()
+  local next_housekeeping = ngx.now() + HOUSEKEEPING_SECONDS
+  while not ngx.worker.exiting() do
+    guarded(tick)
+    if ngx.now() >= next_housekeeping then
+      next_housekeeping = ngx.now() + HOUSEKEEPING_SECONDS
+      guarded(keep_house)
+    end
+    ngx.sleep(TICK_SECONDS)
+  end
+end
+
+-- In the master, before it forks: the workers inherit the table. On a reload the dictionary has a newer one than the dump.
+function worker.start_master(settings, read_dump)
+  worker.settings = settings
+  local text, reason = dictionary:get('table'), nil
+  if not text then text, reason = read_dump() end
+  if reason then ngx.log(ngx.CRIT, 'berth: ', reason) end
+  if not text then return end
+  local ok, why = take(text)
+  if not ok then return ngx.log(ngx.CRIT, 'berth: the dump is refused: ', why) end
+  assert(dictionary:safe_set('table', text))
+  worker.shared.generation = 1
+  worker.generation = 1
+end
+
+function worker.start()
+  -- One that takes the place of a crashed one must not answer for what that one did.
+  own().told, own().refused = worker.shared.asked, 0
+  if worker.shared.generation ~= 0 then worker.refresh() end
+  tables.spread(worker.state, ngx.worker.id() / ngx.worker.count())
+  assert(ngx.timer.at(0, run))
+end
+
+return worker

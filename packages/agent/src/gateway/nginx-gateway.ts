@@ -1,0 +1,213 @@
+import { readFile, rm } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BerthError, findRouteTableProblems, keepLastKnownGood, messageOf, type RouteTable } from '@berth/core'
+import type { Logger } from 'pino'
+import { type Exec, runCommand } from '../network/run-command.ts'
+import { writeFileAtomic } from '../state/atomic-file.ts'
+import { AdminClient } from './admin-client.ts'
+import { CertificateChecker } from './certificates.ts'
+import type { CallOptions, Gateway, GatewayStatus } from './gateway.ts'
+import { stoppedStatus, toStatus } from './gateway-status.ts'
+import { type Configuration, prepareFiles, removeOldLua, tempDirs } from './nginx-files.ts'
+import { findNginx } from './nginx-install.ts'
+import { checkOptions, type GatewayPaths, gatewayPaths, type NginxGatewayOptions } from './nginx-options.ts'
+import { NginxProcess } from './nginx-process.ts'
+import { decodeDump, decodeTable, encodeDump, encodeTable } from './table-text.ts'
+
+const defaultGraceMs = 10_000
+const reloadTimeoutMs = 10_000
+const pollMs = 20
+
+/** The gateway of a node: nginx with Lua. See `docs/design/gateway.md`. Throws `gateway.invalid-options`. */
+export function createNginxGateway(options: NginxGatewayOptions, exec: Exec = runCommand): Gateway {
+  checkOptions(options)
+  return new NginxGateway(options, exec)
+}
+
+class NginxGateway implements Gateway {
+  readonly #options: NginxGatewayOptions
+  readonly #exec: Exec
+  readonly #log: Logger
+  readonly #paths: GatewayPaths
+  readonly #process: NginxProcess
+  readonly #admin: AdminClient
+  readonly #certificates = new CertificateChecker()
+  /** The table in force, as far as it is known: what a new one is compared with. */
+  #current: RouteTable | undefined
+  #kept: readonly string[] = []
+  /** Every change waits for the one before. */
+  #queue: Promise<unknown> = Promise.resolve()
+
+  constructor(options: NginxGatewayOptions, exec: Exec) {
+    this.#options = options
+    this.#exec = exec
+    this.#log = options.log
+    this.#paths = gatewayPaths(options.stateDir)
+    this.#process = new NginxProcess(exec, this.#paths)
+    this.#admin = new AdminClient(this.#paths.adminSocket)
+  }
+
+  start(options: CallOptions = {}): Promise<void> {
+    return this.#inTurn(() => this.#start(options))
+  }
+
+  apply(table: RouteTable, options: CallOptions & { readonly force?: boolean } = {}): Promise<void> {
+    return this.#inTurn(() => this.#apply(table, options))
+  }
+
+  async status(options: CallOptions & { readonly counters?: boolean } = {}): Promise<GatewayStatus> {
+    const pid = await this.#process.pid()
+    if (pid === undefined) return stoppedStatus
+    try {
+      const counters = options.counters === true ? await this.#admin.counters(options) : undefined
+      return toStatus(pid, await this.#admin.inflight(options), counters)
+    } catch (error) {
+      if (error instanceof BerthError && error.code === 'gateway.not-running') return stoppedStatus
+      throw error
+    }
+  }
+
+  stop(options: CallOptions & { readonly graceMs?: number } = {}): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#process.stop(options.graceMs ?? defaultGraceMs, options.signal)
+      await rm(this.#paths.adminSocket, { force: true })
+      for (const dir of tempDirs(this.#paths)) await rm(dir, { recursive: true, force: true })
+      this.#log.info('nginx stopped')
+    })
+  }
+
+  /** Waits for what is under way and leaves nginx running. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#queue
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(act)
+    this.#queue = result.catch(() => {})
+    return result
+  }
+
+  async #start({ signal }: CallOptions): Promise<void> {
+    signal?.throwIfAborted()
+    const nginx = await findNginx(this.#exec, this.#options.nginxPath, signal)
+    const configuration = await prepareFiles(this.#options, this.#paths, nginx)
+    const pid = await this.#process.pid()
+    if (pid === undefined) await this.#launch(nginx.path, configuration, signal)
+    else await this.#adopt(nginx.path, configuration, pid, signal)
+    await removeOldLua(this.#paths, configuration)
+    await this.#learnTable(signal)
+  }
+
+  async #launch(nginxPath: string, configuration: Configuration, signal: AbortSignal | undefined): Promise<void> {
+    const orphans = await this.#process.dismissOrphans(signal)
+    if (orphans > 0) this.#log.warn({ orphans }, 'dismissed workers of an nginx whose master was killed')
+    // A socket file that nobody listens at would keep nginx from binding.
+    await rm(this.#paths.adminSocket, { force: true })
+    await writeFileAtomic(this.#paths.configuration, configuration.text)
+    await this.#process.start(nginxPath, signal)
+    this.#log.info({ pid: await this.#process.pid() }, 'nginx started')
+  }
+
+  async #adopt(
+    nginxPath: string,
+    configuration: Configuration,
+    pid: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if ((await this.#runningConfiguration(signal)) === configuration.digest) {
+      this.#log.info({ pid }, 'nginx adopted')
+      return
+    }
+    const draft = `${this.#paths.configuration}.draft`
+    await writeFileAtomic(draft, configuration.text)
+    try {
+      await this.#process.check(nginxPath, draft, signal)
+    } finally {
+      await rm(draft, { force: true })
+    }
+    await writeFileAtomic(this.#paths.configuration, configuration.text)
+    await this.#process.reload()
+    await this.#awaitConfiguration(configuration.digest, signal)
+    this.#log.info({ pid }, 'nginx adopted; it has read its changed configuration')
+  }
+
+  async #runningConfiguration(signal: AbortSignal | undefined): Promise<string | undefined> {
+    try {
+      return (await this.#admin.inflight({ ...(signal && { signal }) })).configuration
+    } catch (error) {
+      signal?.throwIfAborted()
+      this.#log.warn({ reason: messageOf(error) }, 'nginx runs and does not answer')
+      return undefined
+    }
+  }
+
+  /** Throws `gateway.start-failed` with what nginx wrote when it does not come to work by it, such as for a port that is taken. */
+  async #awaitConfiguration(digest: string, signal: AbortSignal | undefined): Promise<void> {
+    const deadline = Date.now() + reloadTimeoutMs
+    while ((await this.#runningConfiguration(signal)) !== digest) {
+      if (Date.now() > deadline) {
+        throw new BerthError(
+          'gateway.reload-failed',
+          `change the gateway's configuration: nginx goes on with the old one; ${this.#paths.errorLog} says why`,
+        )
+      }
+      await delay(pollMs, undefined, { signal })
+    }
+  }
+
+  /** The running nginx knows best what is in force; the dump is asked when it was started without one that it could read. */
+  async #learnTable(signal: AbortSignal | undefined): Promise<void> {
+    const text = await this.#admin.getTable({ ...(signal && { signal }) })
+    const known = decodeTable(text) ?? decodeTable(decodeDump(await this.#readDump()) ?? '')
+    this.#current = known?.table
+    this.#kept = known?.kept ?? []
+  }
+
+  #readDump(): Promise<string> {
+    return readFile(this.#paths.dump, 'utf8').catch(() => '')
+  }
+
+  async #apply(table: RouteTable, options: CallOptions & { readonly force?: boolean }): Promise<void> {
+    options.signal?.throwIfAborted()
+    this.#check(table, options.force === true)
+    const { table: effective, kept } = keepLastKnownGood(this.#current, table)
+    const text = encodeTable(effective, kept)
+    await this.#admin.putTable(text, options)
+    this.#current = effective
+    this.#reportKept(kept)
+    await this.#writeDump(text)
+  }
+
+  #check(table: RouteTable, force: boolean): void {
+    const problems = [...findRouteTableProblems(table), ...this.#certificates.problemsOf(table.certificates)]
+    if (problems.length > 0) {
+      const list = problems.slice(0, 5).map(({ path, message }) => `${path}: ${message}`)
+      throw new BerthError('gateway.invalid-table', `apply table ${table.version} to the gateway: ${list.join('; ')}`, {
+        details: { problems },
+      })
+    }
+    const current = this.#current?.version ?? 0
+    if (table.version < current && !force) {
+      throw new BerthError(
+        'gateway.stale-table',
+        `apply table ${table.version} to the gateway: ${current} is in force; an older one is applied only after a restore was confirmed`,
+      )
+    }
+  }
+
+  #reportKept(kept: readonly string[]): void {
+    if (kept.join('\n') !== this.#kept.join('\n') && kept.length > 0) {
+      this.#log.warn({ routes: kept }, 'the table has no member for these routes; they keep their last ones')
+    }
+    this.#kept = kept
+  }
+
+  /** The table is in force whether or not it can be kept for the next start of nginx, so a full disk stops no traffic. */
+  async #writeDump(text: string): Promise<void> {
+    try {
+      await writeFileAtomic(this.#paths.dump, encodeDump(text))
+    } catch (error) {
+      this.#log.error({ reason: messageOf(error), path: this.#paths.dump }, 'the table could not be kept on disk')
+    }
+  }
+}

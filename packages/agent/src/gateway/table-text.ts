@@ -1,0 +1,48 @@
+import { crc32 } from 'node:zlib'
+import { type Route, type RouteTable, scheduleRoute } from '@berth/core'
+
+/**
+ * The table as nginx's Lua reads it: a header line, then `R{…}` for each route with its schedule, then `C{…}` for each certificate.
+ * One line an object, so that a worker only looks at the lines that changed.
+ */
+export function encodeTable(table: RouteTable, kept: readonly string[]): string {
+  const header = { format: 1, version: table.version, routes: table.routes.length, kept }
+  const routes = table.routes.map((route) => `R${JSON.stringify({ ...route, schedule: scheduleRoute(route) })}`)
+  const certificates = table.certificates.map((certificate) => `C${JSON.stringify(certificate)}`)
+  return `${[JSON.stringify(header), ...routes, ...certificates].join('\n')}\n`
+}
+
+export interface DecodedTable {
+  readonly table: RouteTable
+  readonly kept: readonly string[]
+}
+
+/** The reverse of {@link encodeTable}; undefined when `text` is not one. */
+export function decodeTable(text: string): DecodedTable | undefined {
+  try {
+    const [head = '', ...lines] = text.split('\n')
+    const header = JSON.parse(head)
+    if (header.format !== 1 || lines.pop() !== '') return undefined
+    const read = (kind: string) =>
+      lines.filter((line) => line.startsWith(kind)).map((line) => JSON.parse(line.slice(1)))
+    const routes = read('R').map(({ schedule: _, ...route }): Route => route)
+    if (routes.length !== header.routes) return undefined
+    return { table: { version: header.version, routes, certificates: read('C') }, kept: header.kept }
+  } catch {
+    return undefined
+  }
+}
+
+/** The dump that nginx starts from when nobody else is there: a checksum, then the table's text. */
+export function encodeDump(text: string): string {
+  const bytes = Buffer.byteLength(text)
+  return `berth-gateway-table crc32=${crc32(text).toString(16).padStart(8, '0')} bytes=${bytes}\n${text}`
+}
+
+/** The text in a dump; undefined when it is damaged. */
+export function decodeDump(dump: string): string | undefined {
+  const [, checksum, bytes, text = ''] =
+    /^berth-gateway-table crc32=([0-9a-f]+) bytes=(\d+)\n([\s\S]*)$/.exec(dump) ?? []
+  if (checksum === undefined || Buffer.byteLength(text) !== Number(bytes)) return undefined
+  return crc32(text) === Number.parseInt(checksum, 16) ? text : undefined
+}
