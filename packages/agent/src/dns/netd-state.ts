@@ -33,9 +33,9 @@ export const netdStatePath = (stateDir: string, file: NetdStateFile): string =>
 const format = 1
 
 const isContent: { readonly [File in NetdStateFile]: (content: unknown) => content is NetdState[File] } = {
-  names: (content): content is NameTable => isRecord(content) && Array.isArray(content['entries']),
+  names: (content): content is NameTable => isRecord(content) && Array.isArray(content.entries),
   network: (content): content is NetworkConfig =>
-    isRecord(content) && typeof content['pool'] === 'string' && typeof content['domain'] === 'string',
+    isRecord(content) && typeof content.pool === 'string' && typeof content.domain === 'string',
   instances: (content): content is readonly LocalInstance[] => Array.isArray(content),
 }
 
@@ -52,6 +52,7 @@ export function encodeNetdState<File extends NetdStateFile>(content: NetdState[F
 export function decodeNetdState<File extends NetdStateFile>(file: File, text: string): NetdState[File] {
   const [header = '', line = ''] = text.split('\n', 2)
   const { format: found, sha256 } = parseHeader(header)
+  if (found === undefined) throw corrupt(file, 'its header is broken')
   if (found !== format) throw corrupt(file, `it has format ${String(found)}, this netd reads format ${format}`)
   if (sha256 !== checksumOf(line)) throw corrupt(file, 'its checksum does not match its content')
   const content: unknown = JSON.parse(line)

@@ -1,0 +1,96 @@
+import { answerName, indexNames, type NameIndex, type NameQuestionType, poolOfAsker } from '@berth/core'
+import {
+  type AnswerTemplate,
+  encodeAnswer,
+  failureTemplate,
+  makeAuthorityTemplate,
+  makeTemplate,
+  type Zone,
+} from './answer-template.ts'
+import { type Query, questionKey, readName, recordClass, recordType, responseCode } from './message.ts'
+import type { NetdState } from './netd-state.ts'
+
+/** Names asked for at random must not fill the memory: above this many, the templates are made anew. */
+const maxTemplates = 20_000
+
+const unavailable = failureTemplate(responseCode.serverFailure)
+const refused = failureTemplate(responseCode.refused)
+
+interface Decision {
+  /** undefined: not a name of Berth's. */
+  readonly template: AnswerTemplate | undefined
+  /** Counted by question, so that look-ups of A and AAAA in pairs do not make it stand still. */
+  turn: number
+}
+
+/** Where the name is not known to be Berth's or not, and nobody else can know it: asked again, it may be answered. */
+const defaultDomain = 'berth'
+
+/**
+ * Answers for Berth's own names out of one state of them; a change of the state makes a new one. What was decided once is kept by
+ * asker's pool and question, so that most queries cost a look-up and a copy.
+ */
+export class OwnNames {
+  readonly #index: NameIndex | undefined
+  readonly #zone: Zone
+  readonly #decisions = new Map<string | undefined, Map<string, Decision>>()
+  #kept = 0
+
+  constructor({ names, network, instances }: Partial<NetdState>) {
+    this.#index = names === undefined || network === undefined ? undefined : indexNames(names, network, instances)
+    this.#zone = { domain: network?.domain ?? defaultDomain, serial: names?.version ?? 0 }
+  }
+
+  /** undefined when the question is somebody else's to answer. `limit` is the longest answer that can be sent, in bytes. */
+  answer(query: Query, askerAddress: string, limit: number): Buffer | undefined {
+    const pool = this.#index === undefined ? undefined : poolOfAsker(this.#index, askerAddress)
+    const decision = this.#decide(query, pool)
+    if (decision.template === undefined) return undefined
+    return encodeAnswer(query, decision.template, decision.turn++, limit)
+  }
+
+  #decide(query: Query, pool: string | undefined): Decision {
+    let ofPool = this.#decisions.get(pool)
+    if (ofPool === undefined) {
+      ofPool = new Map()
+      this.#decisions.set(pool, ofPool)
+    }
+    const asWritten = query.packet.toString('latin1', 12, query.questionEnd)
+    const kept = ofPool.get(asWritten) ?? ofPool.get(questionKey(query))
+    if (kept !== undefined) return kept
+    const decision: Decision = { template: this.#makeTemplate(query, pool), turn: 0 }
+    ofPool.set(questionKey(query), decision)
+    if (++this.#kept >= maxTemplates) {
+      this.#decisions.clear()
+      this.#kept = 0
+    }
+    return decision
+  }
+
+  #makeTemplate(query: Query, pool: string | undefined): AnswerTemplate | undefined {
+    const name = readName(query.packet)
+    const isDomain = name === this.#zone.domain
+    if (query.type === recordType.AXFR || query.type === recordType.IXFR) return refused
+    if (query.class !== recordClass.IN && query.class !== recordClass.ANY) return refused
+    if (this.#index === undefined) return isDomain || name.endsWith(`.${this.#zone.domain}`) ? unavailable : undefined
+    const answer = answerName(this.#index, { name, type: questionType(query.type) }, pool)
+    if (answer.kind === 'elsewhere') return undefined
+    return isDomain && query.type === recordType.SOA
+      ? makeAuthorityTemplate(this.#zone)
+      : makeTemplate(answer, this.#zone)
+  }
+}
+
+function questionType(type: number): NameQuestionType {
+  switch (type) {
+    case recordType.A:
+    case recordType.ANY:
+      return 'A'
+    case recordType.SRV:
+      return 'SRV'
+    case recordType.PTR:
+      return 'PTR'
+    default:
+      return 'other'
+  }
+}

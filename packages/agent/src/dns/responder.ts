@@ -1,0 +1,88 @@
+import { Forwarder, type Resolver } from './forwarder.ts'
+import { encodeRefusal, type Query, readQuery, recordClass, responseCode } from './message.ts'
+import type { NetdState } from './netd-state.ts'
+import { OwnNames } from './own-names.ts'
+
+/** Since the start. */
+export interface NetdCounters {
+  /** Answered for Berth's own names. */
+  readonly own: number
+  /** Answered from what other resolvers had answered before. */
+  readonly cached: number
+  /** Asked of other resolvers. */
+  readonly forwarded: number
+  /** Of these, without an answer in time. */
+  readonly failed: number
+  /** Refused for what they asked (operations, classes, several questions). */
+  readonly rejected: number
+  /** Dropped: broken messages, and answers that nobody asked for. */
+  readonly malformed: number
+}
+
+/** Answers one message; knows nothing of sockets. */
+export class Responder {
+  readonly counters: { -readonly [Name in keyof NetdCounters]: NetdCounters[Name] } = {
+    own: 0,
+    cached: 0,
+    forwarded: 0,
+    failed: 0,
+    rejected: 0,
+    malformed: 0,
+  }
+  readonly #forwarder = new Forwarder()
+  #names = new OwnNames({})
+
+  setState(state: Partial<NetdState>): void {
+    this.#names = new OwnNames(state)
+  }
+
+  setResolvers(resolvers: readonly Resolver[]): void {
+    this.#forwarder.setResolvers(resolvers)
+  }
+
+  /**
+   * The answer, or a promise of it when others have to be asked; undefined when there is none to give. `limitOf` tells how many bytes
+   * the answer may have.
+   */
+  respond(
+    message: Buffer,
+    askerAddress: string,
+    limitOf: (query: Query) => number,
+  ): Buffer | Promise<Buffer> | undefined {
+    const result = readQuery(message)
+    if (result.kind === 'malformed') {
+      this.counters.malformed++
+      return undefined
+    }
+    if (result.kind === 'rejected') {
+      this.counters.rejected++
+      return encodeRefusal(message, result.code)
+    }
+    const { query } = result
+    const limit = limitOf(query)
+    const own = this.#names.answer(query, askerAddress, limit)
+    if (own !== undefined) {
+      this.counters.own++
+      return own
+    }
+    return this.#forward(query, limit)
+  }
+
+  #forward(query: Query, limit: number): Buffer | Promise<Buffer> {
+    if (query.class !== recordClass.IN) {
+      this.counters.rejected++
+      return encodeRefusal(query.packet, responseCode.refused, query.questionEnd)
+    }
+    const cached = this.#forwarder.cached(query, limit)
+    if (cached !== undefined) {
+      this.counters.cached++
+      return cached
+    }
+    this.counters.forwarded++
+    return this.#forwarder.resolve(query, limit).then((answer) => {
+      if (answer !== undefined) return answer
+      this.counters.failed++
+      return encodeRefusal(query.packet, responseCode.serverFailure, query.questionEnd)
+    })
+  }
+}
