@@ -18,13 +18,9 @@ const elsewhere: Readonly<Record<string, string>> = {
   instances: 'replicas',
   scale: 'replicas',
   count: 'replicas',
-  cpu: 'resources.cpu',
-  cpus: 'resources.cpu',
-  memory: 'resources.memory',
-  mem: 'resources.memory',
-  mem_limit: 'resources.memory',
-  disk: 'resources.disk',
-  limits: 'resources',
+  cpus: 'cpu',
+  mem: 'memory',
+  mem_limit: 'memory',
   port: 'ports',
   expose: 'ports',
   healthcheck: 'health.readiness',
@@ -70,13 +66,17 @@ const elsewhere: Readonly<Record<string, string>> = {
 
 /** Keys of an entrypoint that beginners write at the top. */
 const ofEntrypoints = new Set(
-  'command type replicas resources ports env secrets config bind volumes health hooks restart stop drain'.split(' '),
+  'command type replicas cpu memory disk ports env secrets config bind volumes health hooks restart stop drain'.split(
+    ' ',
+  ),
 )
 
 /** Of a key that an object does not know. */
 export function hintForKey(key: string, known: readonly string[]): string | undefined {
   const near = closest(key, known)
   if (near !== undefined && near.length > 2) return `did you mean "${near}"?`
+  if (['resources', 'limits', 'deploy'].includes(key) && known.includes('cpu'))
+    return 'write `cpu`, `memory` and `disk` here, without a map around them'
   const place = Object.hasOwn(elsewhere, key) ? elsewhere[key] : undefined
   if (place !== undefined && known.includes(place.split('.')[0]!)) return `it is called \`${place}\` here`
   const target = place?.split('.')[0] ?? key

@@ -28,7 +28,7 @@ describe('numbers are taken as they stand in the file', () => {
     ['2', 2000],
     ['"1.3"', 1300],
   ])('cpu: %s', (text, milli) => {
-    expect(specOf(web(`resources: {cpu: ${text}}`)).entrypoints.web?.resources.cpuMilli).toBe(milli)
+    expect(specOf(web(`cpu: ${text}`)).entrypoints.web?.resources.cpuMilli).toBe(milli)
   })
 
   it('also in the environment', () => {
@@ -112,7 +112,7 @@ const cases: readonly (readonly [what: string, text: string, problems: readonly 
     'a key of elsewhere',
     web('mem_limit: 1g', 'healthcheck: {}'),
     [
-      '5:5 entrypoints.web.mem_limit: unknown key "mem_limit" [it is called `resources.memory` here]',
+      '5:5 entrypoints.web.mem_limit: unknown key "mem_limit" [it is called `memory` here]',
       '6:5 entrypoints.web.healthcheck: unknown key "healthcheck" [it is called `health.readiness` here]',
     ],
   ],
@@ -169,23 +169,19 @@ const cases: readonly (readonly [what: string, text: string, problems: readonly 
   ],
   [
     'too little CPU',
-    web('resources: {cpu: 0.0001}'),
-    ['5:22 entrypoints.web.resources.cpu: 0.0001 cores is finer than the smallest step, 0.001 [write 0.001]'],
+    web('cpu: 0.0001'),
+    ['5:10 entrypoints.web.cpu: 0.0001 cores is finer than the smallest step, 0.001 [write 0.001]'],
   ],
   [
     'no number of CPU',
-    web('resources: {cpu: .nan}'),
-    ['5:22 entrypoints.web.resources.cpu: ".nan" is not an amount of CPU: write cores, such as 2, 0.5 or 1.3'],
+    web('cpu: .nan'),
+    ['5:10 entrypoints.web.cpu: ".nan" is not an amount of CPU: write cores, such as 2, 0.5 or 1.3'],
   ],
-  [
-    'a negative CPU',
-    web('resources: {cpu: -1}'),
-    ['5:22 entrypoints.web.resources.cpu: -1 cores: an amount of CPU cannot be negative'],
-  ],
+  ['a negative CPU', web('cpu: -1'), ['5:10 entrypoints.web.cpu: -1 cores: an amount of CPU cannot be negative']],
   [
     'a unit that is none',
-    web('resources: {memory: 512m}'),
-    ['5:25 entrypoints.web.resources.memory: "512m": there is no unit "m" of size [write 512Mi]'],
+    web('memory: 512m'),
+    ['5:13 entrypoints.web.memory: "512m": there is no unit "m" of size [write 512Mi]'],
   ],
   [
     'a duration without unit',

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import {
   command,
   count,
+  cpu,
   duration,
   flag,
   key,
@@ -143,7 +144,7 @@ export const entrypointSchema = object({
     count(0, 10_000),
     'How many instances run. `berth scale` changes it until this number changes. Default: 1.',
   ),
-  resources: key(resources, 'What each instance gets.'),
+  ...resources,
   ports: key(
     z.union([z.array(port), mapOf(port, nameSource)]),
     'Ports that the program listens on, as a list or by name. The first is the default one, given as PORT.',
@@ -209,6 +210,8 @@ export const entrypointSchema = object({
 
 export const overrideSchema = object({
   replicas: key(count(0, 10_000), 'Instances in this environment.'),
-  resources: key(resources, 'What is given here replaces the entrypoint’s; the rest stays.'),
+  cpu: key(cpu, 'Cores, instead of the entrypoint’s.'),
+  memory: key(size, 'Memory limit, instead of the entrypoint’s.'),
+  disk: key(size, 'Room on disk, instead of the entrypoint’s.'),
   env: key(variables, 'Added to the entrypoint’s; goes before the environment’s own `env`.'),
 })

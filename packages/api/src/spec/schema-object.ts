@@ -52,11 +52,11 @@ export const variables = mapOf(scalar, variableNameSource)
 
 export const command = textOrTexts.meta({ examples: ['node server.js', ['node', 'server.js']] })
 
-export const resources = object({
+export const resources = {
   cpu: key(
     cpu,
     'Cores, in steps of 0.001: 1.3 is one core and three tenths of another. Default: 4, or the node’s if it has fewer.',
   ),
   memory: key(size, 'Memory limit; there is no swap beyond it. Default: 8Gi, or the node’s if it has less.'),
   disk: key(size, 'Room for what the container writes into its own file system. Default: no limit.'),
-})
+}

@@ -30,7 +30,7 @@ it('describes every key', () => {
 
 describe('as an editor uses it', () => {
   const schema = z.fromJSONSchema(JSON.parse(published) as Schema)
-  const valid = { app: 'shop', image: 'shop:1', entrypoints: { web: { ports: [8080], resources: { cpu: 1.3 } } } }
+  const valid = { app: 'shop', image: 'shop:1', entrypoints: { web: { ports: [8080], cpu: 1.3 } } }
 
   it('takes what is valid', () => {
     expect(schema.safeParse(valid).error).toBeUndefined()

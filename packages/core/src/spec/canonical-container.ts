@@ -9,14 +9,10 @@ import { type IssueList, type Parsed, parsed, refused, type SpecPath } from './s
 /** The least memory that Docker gives a container. */
 const minMemoryBytes = 6 << 20
 
-export function canonicalResources(
-  issues: IssueList,
-  path: SpecPath,
-  document: ResourcesDocument | undefined,
-): ResourceSpec {
-  const cpuMilli = readCpu(issues, [...path, 'cpu'], document?.cpu, undefined)
-  const memoryBytes = readBytes(issues, [...path, 'memory'], document?.memory, undefined, { min: minMemoryBytes })
-  const diskBytes = readBytes(issues, [...path, 'disk'], document?.disk, undefined, { min: 1 << 20 })
+export function canonicalResources(issues: IssueList, path: SpecPath, document: ResourcesDocument): ResourceSpec {
+  const cpuMilli = readCpu(issues, [...path, 'cpu'], document.cpu, undefined)
+  const memoryBytes = readBytes(issues, [...path, 'memory'], document.memory, undefined, { min: minMemoryBytes })
+  const diskBytes = readBytes(issues, [...path, 'disk'], document.disk, undefined, { min: 1 << 20 })
   return {
     ...(cpuMilli === undefined ? {} : { cpuMilli }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),

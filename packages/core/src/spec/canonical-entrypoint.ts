@@ -28,7 +28,7 @@ export function canonicalEntrypoint(
     type,
     command: readCommand(issues, [...path, 'command'], document.command),
     replicas: type === 'job' ? 0 : readCount(issues, [...path, 'replicas'], document.replicas, specDefaults.replicas),
-    resources: canonicalResources(issues, [...path, 'resources'], document.resources),
+    resources: canonicalResources(issues, path, document),
     ports,
     env: variables,
     ...canonicalMounts(issues, path, document),

@@ -67,7 +67,7 @@ function canonicalOverride(
     issues.add([...path, 'replicas'], 'a job has no `replicas`', { atKey: true, dependsOn, suggestion: 'leave it out' })
   }
   const replicas = readCount(issues, [...path, 'replicas'], document.replicas, undefined)
-  const resources = canonicalResources(issues, [...path, 'resources'], document.resources)
+  const resources = canonicalResources(issues, path, document)
   const env = readVariables(issues, [...path, 'env'], document.env)
   return {
     ...(replicas === undefined ? {} : { replicas }),

@@ -162,7 +162,7 @@ describe('refuses', () => {
     ['no entrypoint', { ...base, entrypoints: {} }, 'entrypoints: the app has no entrypoint'],
     ['a name like an instance', { ...base, entrypoints: { 'web-1': {} } }, 'reads like an instance'],
     ['a bad signal', withWeb({ stop: { signal: 'KILL-9' } }), 'there is no signal'],
-    ['too little memory', withWeb({ resources: { memory: '1Mi' } }), 'at least 6Mi is needed'],
+    ['too little memory', withWeb({ memory: '1Mi' }), 'at least 6Mi is needed'],
     ['a port of 0', withWeb({ ports: [0] }), 'port 0 is out of range'],
     ['a double port', withWeb({ ports: [80, 80] }), 'port 80/tcp is given twice'],
     ['a published port in short', withWeb({ ports: ['80:8080'] }), 'the one inside the container'],
@@ -236,14 +236,14 @@ it('reports every mistake at once, and none that only follows from another', () 
   const found = issuesOf({
     app: 'Shop',
     image: 'x y',
-    entrypoints: { web: { ports: [99_999], health: { readiness: { tcp: 99_999 } }, resources: { cpu: '0.0001' } } },
+    entrypoints: { web: { ports: [99_999], health: { readiness: { tcp: 99_999 } }, cpu: '0.0001' } },
     routes: [{ host: 'a.b', entrypoint: 'web' }],
   })
   expect(found.map((each) => each.split(':')[0])).toEqual([
     'app',
     'image',
     'entrypoints.web.ports[0]',
-    'entrypoints.web.resources.cpu',
+    'entrypoints.web.cpu',
   ])
 })
 

@@ -5,13 +5,13 @@ const gibibyte = 1 << 30
 const secondMs = 1000
 const minuteMs = 60_000
 
-/** What counts where `berth.yaml` says nothing. `docs/guides/berth-yaml.md` repeats this table; a test compares the two. */
+/**
+ * What counts where `berth.yaml` says nothing. `docs/guides/berth-yaml.md` repeats this table; a test compares the two. Resources are
+ * not here: what an instance gets by default depends on its node (`schedule/place.ts`).
+ */
 export const specDefaults = {
   type: 'service',
   replicas: 1,
-  /** Given by the scheduler, or the node's size where that is smaller; not written into the spec. */
-  cpuMilli: 4000,
-  memoryBytes: 8 * gibibyte,
   protocol: 'tcp',
   configMode: 0o444,
   restart: { service: 'always', job: 'never' },

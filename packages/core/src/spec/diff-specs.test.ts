@@ -16,15 +16,15 @@ const lines = (before: EntrypointDocument, after: EntrypointDocument) =>
   )
 
 it('speaks in the file’s own words', () => {
-  const before = { env: { COLOR: 'blue', OLD: '1' }, resources: { cpu: '1.3' }, drain: '30s' }
-  const after = { env: { COLOR: 'green', NEW: '1' }, resources: { cpu: 2, memory: '512Mi' }, drain: '1m' }
+  const before = { env: { COLOR: 'blue', OLD: '1' }, cpu: '1.3', drain: '30s' }
+  const after = { env: { COLOR: 'green', NEW: '1' }, cpu: 2, memory: '512Mi', drain: '1m' }
   expect(lines(before, after)).toEqual([
+    ['~', 'entrypoints.web.cpu', '1.3', '2'],
     ['~', 'entrypoints.web.drain', '30s', '1m'],
     ['~', 'entrypoints.web.env.COLOR', 'blue', 'green'],
     ['+', 'entrypoints.web.env.NEW', '', '1'],
     ['-', 'entrypoints.web.env.OLD', '1', ''],
-    ['~', 'entrypoints.web.resources.cpu', '1.3', '2'],
-    ['+', 'entrypoints.web.resources.memory', '', '512Mi'],
+    ['+', 'entrypoints.web.memory', '', '512Mi'],
   ])
 })
 

@@ -6,13 +6,13 @@ const { spec } = canonicalize({
   app: 'shop',
   image: 'shop:1',
   entrypoints: {
-    web: { ports: [80], replicas: 3, resources: { cpu: 2, memory: '1Gi' }, env: { A: 'base', B: 'base', C: 'base' } },
+    web: { ports: [80], replicas: 3, cpu: 2, memory: '1Gi', env: { A: 'base', B: 'base', C: 'base' } },
   },
   routes: ['shop.example.com'],
   environments: {
     staging: {
       env: { B: 'environment', C: 'environment', D: 'environment' },
-      entrypoints: { web: { replicas: 1, resources: { cpu: '0.5' }, env: { C: 'override' } } },
+      entrypoints: { web: { replicas: 1, cpu: '0.5', env: { C: 'override' } } },
       routes: ['staging.example.com'],
     },
     test: { routes: [] },

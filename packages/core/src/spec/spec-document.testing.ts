@@ -17,7 +17,7 @@ const unique = <T>(item: fc.Arbitrary<T>, key: (item: T) => unknown, maxLength =
   fc.uniqueArray(item, { selector: key, maxLength })
 
 const variables = fc.dictionary(variable, scalar, { maxKeys: 3 })
-const resources = partly({ cpu: fc.oneof(cpu, fc.integer({ min: 1, max: 64 })), memory: size, disk: size })
+const resources = { cpu: fc.oneof(cpu, fc.integer({ min: 1, max: 64 })), memory: size, disk: size }
 
 /** By name or as a list; the numbers differ, as they must. */
 const ports = unique(fc.integer({ min: 1, max: 65_535 }), (port) => port).chain((numbers) =>
@@ -36,7 +36,7 @@ const path = fc.stringMatching(/^(\/[a-z]{1,6}){1,2}$/)
 
 const shared = partly<EntrypointDocument>({
   command,
-  resources,
+  ...resources,
   ports,
   env: variables,
   secrets: unique(name, (each) => each),

@@ -39,11 +39,10 @@ export interface BuildLimitsDocument {
 
 export type Scalar = string | number | boolean
 
-export interface EntrypointDocument {
+export interface EntrypointDocument extends ResourcesDocument {
   readonly type?: 'service' | 'job' | undefined
   readonly command?: string | Texts | undefined
   readonly replicas?: number | undefined
-  readonly resources?: ResourcesDocument | undefined
   readonly ports?: readonly (PortDocument | undefined)[] | Mapping<PortDocument> | undefined
   readonly env?: Mapping<Scalar> | undefined
   readonly secrets?: readonly (string | SecretDocument | undefined)[] | undefined
@@ -170,8 +169,7 @@ export interface EnvironmentDocument {
   readonly routes?: readonly (string | RouteDocument | undefined)[] | undefined
 }
 
-export interface EntrypointOverrideDocument {
+export interface EntrypointOverrideDocument extends ResourcesDocument {
   readonly replicas?: number | undefined
-  readonly resources?: ResourcesDocument | undefined
   readonly env?: Mapping<Scalar> | undefined
 }

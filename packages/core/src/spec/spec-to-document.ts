@@ -27,7 +27,7 @@ import type {
 
 /**
  * A spec as a user would write it, with every default said. `canonicalize` gives the same spec back, and `diffSpecs` compares in these
- * terms, so that people read `resources.cpu: 1.3 → 2` rather than thousandths.
+ * terms, so that people read `cpu: 1.3 → 2` rather than thousandths.
  */
 export function specToDocument(spec: AppSpec): SpecDocument {
   return {
@@ -71,7 +71,7 @@ function entrypointToDocument(spec: EntrypointSpec): EntrypointDocument {
   const shared = {
     type: spec.type,
     command: spec.command,
-    resources: resourcesToDocument(spec.resources),
+    ...resourcesToDocument(spec.resources),
     ports: Object.fromEntries(spec.ports.map((port) => [port.name, portToDocument(port)])),
     env: spec.env,
     secrets: spec.secrets,
@@ -187,7 +187,7 @@ function environmentToDocument({ env, entrypoints, routes }: EnvironmentSpec): E
 function overrideToDocument({ replicas, resources, env }: EntrypointOverride): EntrypointOverrideDocument {
   return {
     ...(replicas === undefined ? {} : { replicas }),
-    ...(resources === undefined ? {} : { resources: resourcesToDocument(resources) }),
+    ...(resources === undefined ? {} : resourcesToDocument(resources)),
     ...(env === undefined ? {} : { env }),
   }
 }

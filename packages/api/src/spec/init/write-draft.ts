@@ -64,7 +64,8 @@ function entrypointLines(entrypoint: DraftEntrypoint): string[] {
     ...(isService ? [] : ['    type: job']),
     ...(command === undefined ? [] : [`    command: ${flow(command)}`]),
     ...(isService ? ['    replicas: 1'] : []),
-    '    resources: {cpu: 1, memory: 512Mi}',
+    '    cpu: 1',
+    '    memory: 512Mi',
     ...(ports === undefined ? [] : [`    ports: ${flow(ports)}`]),
     ...(healthPath === undefined ? [] : ['    health:', `      readiness: {http: ${flow(healthPath)}}`]),
     ...(env === undefined
