@@ -23,7 +23,7 @@ fail() {
 # The mirror of the machine's own Debian packages, which has every suite.
 machine_mirror() {
   # shellcheck disable=SC2016 # apt-get fills that in
-  apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' 'Component: main' | grep -v security | head -n 1
+  apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' 'Component: main' | awk '!/security/ { print; exit }'
 }
 
 # Copies a file or directory to the same place in the new system, if it is there.
@@ -62,7 +62,11 @@ make_system() {
   [[ ! -e $dir ]] || fail "$dir is there already; remove it first: $0 remove $dir"
   command -v debootstrap >/dev/null || fail 'debootstrap is missing: apt-get install debootstrap'
   mirror=$(machine_mirror)
-  [[ -n $mirror ]] || fail 'apt of this machine knows no Debian mirror: run apt-get update'
+  if [[ -z $mirror ]]; then
+    apt-get -qq update
+    mirror=$(machine_mirror)
+  fi
+  [[ -n $mirror ]] || fail 'apt of this machine knows no Debian mirror'
   debootstrap --variant=minbase --include=git "$suite" "$dir" "$mirror" >"$dir.log" 2>&1 || {
     tail -n 20 "$dir.log" >&2
     fail "debootstrap of $suite failed: see $dir.log"

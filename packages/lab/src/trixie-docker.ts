@@ -36,9 +36,10 @@ export async function trixieDocker(options: TrixieDockerOptions = {}): Promise<{
   if (existsSync(join(dir, 'complete'))) return { usrLayer }
   options.log?.info({ dir }, 'fetching Docker of Debian 13')
   const run = options.signal === undefined ? {} : { signal: options.signal }
+  const mirror = options.mirror ?? (await machineMirror(run))
   await rm(dir, { recursive: true, force: true })
   await mkdir(dir, { recursive: true })
-  for (const archive of await download(dir, options.mirror ?? (await machineMirror(run)), run)) {
+  for (const archive of await download(dir, mirror, run)) {
     await mustRun(['dpkg-deb', '-x', archive, join(dir, 'root')], run)
   }
   const spent = ['apt', 'root/usr/share/doc', 'root/usr/share/man', 'root/usr/share/locale', 'root/var']
@@ -48,16 +49,23 @@ export async function trixieDocker(options: TrixieDockerOptions = {}): Promise<{
 }
 
 const machineMirror = async (run: RunOptions): Promise<string> => {
-  const sites = await mustRun(
-    ['apt-get', 'indextargets', '--format', '$(SITE)', 'Created-By: Packages', 'Origin: Debian', 'Component: main'],
-    run,
-  )
-  const found = sites.split('\n').find((site) => site !== '' && !site.includes('security'))
+  const known = await debianMirror(run)
+  if (known !== undefined) return known
+  // A machine may have been set up without package lists, or have dropped them.
+  await mustRun(['apt-get', 'update'], run)
+  const found = await debianMirror(run)
   if (found !== undefined) return found
   throw new BerthError(
     'lab.no-debian-mirror',
-    'fetch Docker of Debian 13: apt of this machine knows no Debian mirror; run `apt-get update`, or name one by `mirror`',
+    'fetch Docker of Debian 13: apt of this machine knows no Debian mirror; name one by `mirror`',
   )
+}
+
+/** The first mirror of Debian itself in the machine's package sources; undefined on other distributions. */
+export const debianMirror = async (run: RunOptions = {}): Promise<string | undefined> => {
+  const filters = ['Created-By: Packages', 'Origin: Debian', 'Component: main']
+  const sites = await mustRun(['apt-get', 'indextargets', '--format', '$(SITE)', ...filters], run)
+  return sites.split('\n').find((site) => site !== '' && !site.includes('security'))
 }
 
 /** Has apt resolve and fetch the packages as for an empty machine, with lists and cache of its own; proxy and key settings are the machine's. */
