@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { InstanceView, NodeView } from '../packages/api/src/index.ts'
+import { webApp } from './support/apps.ts'
+import { Cluster } from './support/cluster.ts'
+import { startLoad, until } from './support/load.ts'
+
+let cluster: Cluster
+
+beforeAll(async () => {
+  cluster = await Cluster.start({ hosts: 2 })
+})
+afterAll(() => cluster[Symbol.asyncDispose]())
+
+describe('a second host', () => {
+  it('joins by a one-time token, which works only once', async () => {
+    const [, second] = cluster.lab.hosts
+    if (second === undefined) throw new Error('a lab of two has two hosts')
+    const { token } = (await cluster.mustBerth(['node', 'token', '-o', 'json'])).json<{ token: string }>()
+    const join = [
+      'node',
+      'join',
+      '--server',
+      `${cluster.first.address}:7600`,
+      '--node',
+      'h2',
+      '--address',
+      second.address,
+      '--no-gateway',
+    ]
+    await cluster.mustBerth(join, { host: second, env: { BERTH_JOIN_TOKEN: token } })
+    await until(
+      'both online',
+      async () => (await cluster.client.list('listNodes')).items.filter((node) => node.online).length === 2,
+    )
+    const again = await cluster.berth([...join.slice(0, -4), 'h3', ...join.slice(-3)], {
+      host: second,
+      env: { BERTH_JOIN_TOKEN: token },
+    })
+    expect(again.code).not.toBe(0)
+  })
+
+  it('gets instances, with an image that was built elsewhere, and the gateway reaches them', async () => {
+    const repository = await cluster.repository('shop', webApp({ replicas: 4 }))
+    await cluster.mustBerth(['deploy', 'shop', '--repository', repository.path])
+    const all = (await cluster.mustBerth(['ps', '-o', 'json'])).json<InstanceView[]>()
+    expect(all.map((each) => each.node).sort()).toEqual(['h1', 'h1', 'h2', 'h2'])
+    const seen = new Set<string>()
+    const load = startLoad(`${cluster.gatewayUrl}/`, {
+      host: 'shop.test',
+      connections: 4,
+      onBody: (body) => seen.add(JSON.parse(body).instance),
+    })
+    await until('all four to answer', () => seen.size === 4)
+    expect((await load.stop()).failures).toEqual([])
+  })
+
+  it('containers on both hosts reach each other by name and see the real address', async () => {
+    const all = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items
+    const here = all.find((each) => each.node === 'h1')
+    const there = all.find((each) => each.node === 'h2')
+    const answer = await cluster.mustBerth([
+      'exec',
+      here?.id ?? '',
+      'wget',
+      '-q',
+      '-O',
+      '-',
+      `http://${there?.name}.production.shop.berth:8080/ip`,
+    ])
+    expect(answer.stdout).toContain(here?.address)
+  })
+
+  it('labels change at once, and a cordoned node gets nothing new', async () => {
+    await cluster.mustBerth(['node', 'label', 'h2', 'disk=ssd'])
+    await cluster.mustBerth(['node', 'cordon', 'h2'])
+    const [, second] = (await cluster.mustBerth(['node', 'ls', '-o', 'json'])).json<NodeView[]>()
+    expect(second).toMatchObject({ labels: { disk: 'ssd' }, schedulable: false })
+    await cluster.mustBerth(['scale', 'shop/web', '6'])
+    await until(
+      'six',
+      async () =>
+        (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items.filter(
+          (each) => each.ready && each.node === 'h1',
+        ).length === 4,
+    )
+  })
+})
