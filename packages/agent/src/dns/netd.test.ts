@@ -245,23 +245,29 @@ describe('the process of netd', () => {
     await exited
   }
 
-  /** Four askers ask without a pause until `work` is done. */
+  /** Four askers ask without a pause until `work` is done, which may wait until each of them has been answered again. */
   async function askDuring(
     port: number,
-    work: () => Promise<void>,
+    work: (allAnswered: () => Promise<void>) => Promise<void>,
   ): Promise<{ asked: number; lost: number; retried: number }> {
     const result = { asked: 0, lost: 0, retried: 0 }
     let done = false
-    const asker = async () => {
+    const answered = [0, 0, 0, 0]
+    const asker = async (_: number, number: number) => {
       while (!done) {
         const { answer, tries } = await askByUdp(port, 'web.shop.berth')
         result.asked++
+        answered[number] = (answered[number] ?? 0) + 1
         if (addressesIn(answer).length !== 2) result.lost++
         if (tries > 1) result.retried++
       }
     }
-    const askers = Array.from({ length: 4 }, asker)
-    await work()
+    const askers = answered.map(asker)
+    await work(async () => {
+      const before = [...answered]
+      const end = Date.now() + 10_000
+      while (answered.some((count, number) => count === before[number]) && Date.now() < end) await delay(5)
+    })
     done = true
     await Promise.all(askers)
     return result
@@ -300,11 +306,11 @@ describe('the process of netd', () => {
   it('may be killed and started again: askers that try three times always get their answer', async () => {
     const port = await freePort()
     let current = await startProcess(port)
-    const result = await askDuring(port, async () => {
+    const result = await askDuring(port, async (allAnswered) => {
       for (let round = 0; round < 4; round++) {
         await end(current, 'SIGKILL')
         current = await startProcess(port)
-        await delay(300)
+        await allAnswered()
       }
     })
     expect(result.lost).toBe(0)
