@@ -1,16 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { registerHost } from '../packages/cli/src/commands/host.ts'
 import { main } from '../packages/cli/src/main.ts'
 import { berthProgram } from './berth-program.ts'
-
-/** Set by the bundler; in source form the version stands in package.json. */
-declare const __BERTH_VERSION__: string | undefined
-
-export const version: string =
-  typeof __BERTH_VERSION__ === 'string'
-    ? __BERTH_VERSION__
-    : JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')).version
+import { version } from './version.ts'
 
 export type Role = 'server' | 'agent' | 'netd' | 'supervise'
 

@@ -1,0 +1,58 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { enrol } from '../../packages/agent/src/link/enrol.ts'
+import { readIdentity } from '../../packages/agent/src/link/node-identity.ts'
+import { runAgent } from '../../packages/agent/src/main.ts'
+import { BerthError, messageOf } from '../../packages/core/src/index.ts'
+import { type RoleArguments, readRoleArguments } from '../role-arguments.ts'
+import { untilSignal } from '../until-signal.ts'
+import { version } from '../version.ts'
+
+const lookAgainMs = 200
+
+/** `berth agent`: this machine's instances; `berth agent join`: makes it a node (the token comes on standard input). */
+export async function run(args: readonly string[]): Promise<number> {
+  const role = readRoleArguments(args, ['server'])
+  if (role.words[0] === 'join') return join(role)
+  const { paths, config, log } = role
+  const signal = untilSignal()
+  if (!(await untilEnrolled(paths.stateDir, signal))) return 0
+  await runAgent(
+    {
+      stateDir: paths.stateDir,
+      runDir: paths.runDir,
+      version,
+      log,
+      ...(config === undefined ? {} : { dockerSocket: config.dockerSocket, gateway: config.gateway }),
+    },
+    { signal },
+  )
+  return 0
+}
+
+/** Started before its machine has joined, it waits: `berth up` starts everything first and enrols then. */
+async function untilEnrolled(stateDir: string, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    try {
+      await readIdentity(stateDir)
+      return true
+    } catch (error) {
+      if (!(error instanceof BerthError) || error.code !== 'agent.not-joined') throw error
+    }
+    await delay(lookAgainMs, undefined, { signal }).catch(() => undefined)
+  }
+  return false
+}
+
+async function join({ paths, config, values }: RoleArguments): Promise<number> {
+  if (config === undefined) throw new BerthError('host.not-up', `${paths.config} does not exist; use berth node join`)
+  let token = ''
+  for await (const chunk of process.stdin.setEncoding('utf8')) token += chunk
+  try {
+    const { node, address, labels } = config
+    await enrol({ server: values.server ?? '', token, name: node, address, labels, stateDir: paths.stateDir })
+    return 0
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`)
+    return 1
+  }
+}
