@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream'
 import { BerthError } from '@berth/core'
-import type { Logger } from 'pino'
-import { DockerClient } from './docker-client.ts'
+import { type DockerClient, readAll } from './docker-client.ts'
 import {
   type DockerInspect,
   type DockerSummary,
@@ -33,8 +32,7 @@ import { hasCode } from './engine-error.ts'
 import { Limiter } from './limiter.ts'
 
 export interface DockerEngineOptions {
-  readonly socketPath: string
-  readonly log: Logger
+  readonly client: DockerClient
   /** Creates and starts at a time; more only makes each of them slower. */
   readonly concurrentStarts?: number
   readonly concurrentPulls?: number
@@ -42,14 +40,16 @@ export interface DockerEngineOptions {
 
 const quickMs = 15_000
 const slowMs = 120_000
+const maxFileBytes = 1024 * 1024
 
+/** Docker Engine 20.10 and newer. The client belongs to whoever made it. */
 export class DockerEngine implements Engine {
   readonly #client: DockerClient
   readonly #starts: Limiter
   readonly #images: DockerImages
 
   constructor(options: DockerEngineOptions) {
-    this.#client = new DockerClient(options.socketPath, options.log)
+    this.#client = options.client
     this.#starts = new Limiter(options.concurrentStarts ?? 8)
     this.#images = new DockerImages(this.#client, new Limiter(options.concurrentPulls ?? 3))
   }
@@ -195,6 +195,23 @@ export class DockerEngine implements Engine {
     }
   }
 
+  async readFile(id: string, path: string, { signal }: CallOptions = {}): Promise<Buffer | undefined> {
+    try {
+      const response = await this.#client.stream({
+        action: `read ${path} of container ${shortId(id)}`,
+        method: 'GET',
+        path: `${containerPath(id)}/archive`,
+        query: { path },
+        timeoutMs: quickMs,
+        signal,
+      })
+      return firstFileOf(await readAll(response, maxFileBytes))
+    } catch (error) {
+      if (hasCode(error, 'engine.not-found')) return undefined
+      throw error
+    }
+  }
+
   exec(id: string, request: ExecRequest, options: CallOptions = {}): Promise<ExecSession> {
     return startExec(this.#client, id, request, options)
   }
@@ -213,10 +230,6 @@ export class DockerEngine implements Engine {
 
   loadImage(archive: Readable, options: CallOptions = {}): Promise<string> {
     return this.#images.load(archive, options)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#client[Symbol.asyncDispose]()
   }
 
   async #post(
@@ -238,6 +251,14 @@ export class DockerEngine implements Engine {
       throw error
     }
   }
+}
+
+/** The first entry of a tar when it is a regular file: its header has the size in octal and the type. */
+function firstFileOf(tar: Buffer): Buffer | undefined {
+  const type = String.fromCharCode(tar[156] ?? 0)
+  if (tar.length < 512 || (type !== '0' && type !== '\0')) return undefined
+  const size = Number.parseInt(tar.subarray(124, 136).toString('latin1'), 8)
+  return tar.subarray(512, 512 + size)
 }
 
 interface DockerInfo {

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
  * What the agent needs of a container engine. Every call takes a signal, has a time limit of its own and fails with a `BerthError`
  * whose code starts with `engine.`; see `engine-error.ts` for the codes that callers may act upon.
  */
-export interface Engine extends AsyncDisposable {
+export interface Engine {
   ping(options?: CallOptions): Promise<void>
   info(options?: CallOptions): Promise<EngineInfo>
 
@@ -22,6 +22,8 @@ export interface Engine extends AsyncDisposable {
   /** Ends when the engine closes the stream; throws when the connection breaks. Only containers that have the label. */
   events(options: EventOptions): AsyncIterable<EngineEvent>
   logs(id: string, options: LogOptions): AsyncIterable<EngineLogLine>
+  /** A regular file of the container, running or not; undefined when there is none. */
+  readFile(id: string, path: string, options?: CallOptions): Promise<Buffer | undefined>
   exec(id: string, request: ExecRequest, options?: CallOptions): Promise<ExecSession>
 
   /** undefined when the image is not here. */

@@ -70,6 +70,16 @@ describe('the back-off of restarts', () => {
     expect(world.settle()).toEqual({ type: 'wait', until: world.context.now + 1000 })
   })
 
+  it('counts runs that ended before anybody saw them', () => {
+    const world = new InstanceWorld()
+    for (let run = 0; run < 3; run += 1) {
+      world.container = exitedContainer({ startedAt: world.context.now - 10, finishedAt: world.context.now })
+      world.apply(world.decide())
+      world.advance(120_000)
+    }
+    expect(world.memory).toMatchObject({ restarts: 2, crashes: 3 })
+  })
+
   it('does not count a reboot or a restart that was asked for', () => {
     const world = new InstanceWorld()
     world.settle()

@@ -50,6 +50,14 @@ export function runAdopted(
 export const afterStartDone = (memory: InstanceMemory): InstanceMemory =>
   memory.run === undefined ? memory : { ...memory, run: { ...memory.run, afterStartDone: true } }
 
+/** A run became ready (whatever went wrong before is over), or is not ready any more. */
+export function readinessNoted(memory: InstanceMemory, readyAt: number | undefined): InstanceMemory {
+  if (memory.run === undefined || memory.run.readyAt === readyAt) return memory
+  const { readyAt: _, ...run } = memory.run
+  if (readyAt === undefined) return { ...memory, run }
+  return { ...without(memory, 'message', 'messageCode', 'logTail'), run: { ...run, readyAt } }
+}
+
 /** Before a run is ended: why, so that its exit is understood even when the agent dies in between. */
 export function stopIntended(
   memory: InstanceMemory,
@@ -82,8 +90,13 @@ export function exitRecorded(
   const crashed = cause !== 'restart' && cause !== 'reboot'
   const crashes = crashed ? (ranMs >= stableRunMs ? 1 : memory.crashes + 1) : 0
   const intent = memory.stopIntent
+  // A run so short that it was never seen running is a run all the same.
+  const unseen = memory.run === undefined && memory.lastCause !== undefined
+  const firstStartedAt = memory.firstStartedAt ?? container?.startedAt
   return {
     ...without(memory, 'run', 'stopIntent', 'retry', 'message', 'messageCode'),
+    ...(firstStartedAt === undefined ? {} : { firstStartedAt }),
+    restarts: unseen ? memory.restarts + 1 : memory.restarts,
     crashes,
     startAfter: crashed ? now + backoffMs(crashes) : 0,
     restartNonce: cause === 'restart' ? (intent?.restartNonce ?? memory.restartNonce) : memory.restartNonce,
@@ -169,7 +182,8 @@ export function stepSucceeded(
 ): InstanceMemory {
   const cleared = memory.retry?.step === step ? without(memory, 'retry', 'message', 'messageCode') : memory
   if (step === 'fetch-image') return { ...without(cleared, 'message', 'messageCode'), imageMissing: false }
-  return step === 'start' ? { ...cleared, restartNonce: assignment.restartNonce } : cleared
+  const satisfied = step !== 'start' || cleared.restartNonce === assignment.restartNonce
+  return satisfied ? cleared : { ...cleared, restartNonce: assignment.restartNonce }
 }
 
 /** A step failed: its reason is reported and it is tried again later. A missing image is fetched first. */
@@ -199,7 +213,3 @@ export function instanceEnded(memory: InstanceMemory, now: number): InstanceMemo
     endedAt: memory.endedAt ?? memory.lastExit?.at ?? now,
   }
 }
-
-/** The instance does its work: what went wrong before is over. */
-export const messageCleared = (memory: InstanceMemory): InstanceMemory =>
-  without(memory, 'message', 'messageCode', 'logTail')

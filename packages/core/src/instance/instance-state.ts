@@ -30,6 +30,15 @@ export interface StopIntent {
   readonly message?: string
 }
 
+/** One run of the container, from a start to its exit. */
+export interface InstanceRun {
+  readonly containerId: string
+  readonly startedAt: number
+  readonly afterStartDone: boolean
+  /** Set while it is ready, so that an agent that comes back does not take it out of traffic before its first probe. */
+  readonly readyAt?: number
+}
+
 /** A step that failed and when it may be tried again. Another kind of step is not held back by it. */
 export interface StepRetry {
   readonly step: InstanceStepType
@@ -44,7 +53,7 @@ export interface StepRetry {
 export interface InstanceMemory {
   readonly phase: InstancePhase
   /** The run that was last seen and acknowledged. */
-  readonly run?: { readonly containerId: string; readonly startedAt: number; readonly afterStartDone: boolean }
+  readonly run?: InstanceRun
   readonly restarts: number
   /** Short runs in a row; drives the back-off. */
   readonly crashes: number

@@ -1,0 +1,34 @@
+import type { Logger } from 'pino'
+import type { NginxGatewayOptions } from './gateway/nginx-options.ts'
+import type { PingTimes } from './link/link-session.ts'
+
+/** What an agent is started with; the command line makes it. */
+export interface AgentConfig {
+  /** Berth's state directory, e.g. `/var/lib/berth`. */
+  readonly stateDir: string
+  /** Emptied by a reboot. Default `/run/berth`. */
+  readonly runDir?: string
+  /** Default `/var/run/docker.sock`. */
+  readonly dockerSocket?: string
+  readonly version: string
+  readonly log: Logger
+  /** Says that the store with this epoch is the right one, although the node belonged to another. */
+  readonly acceptEpoch?: string
+  /** Where Prometheus may ask: `127.0.0.1:7602` (default), `unix:/path`, or `off`. */
+  readonly metricsListen?: string
+  /** Of nginx, on nodes that are a gateway. HTTP at 80 and HTTPS at 443 unless said otherwise. */
+  readonly gateway?: Partial<Omit<NginxGatewayOptions, 'stateDir' | 'log'>>
+  /** Processes and threads an instance may have. */
+  readonly pidsLimit?: number
+  /** How soon a silent server is given up. */
+  readonly ping?: PingTimes
+}
+
+export const defaults = {
+  runDir: '/run/berth',
+  dockerSocket: '/var/run/docker.sock',
+  metricsListen: '127.0.0.1:7602',
+  pidsLimit: 4096,
+  httpPort: 80,
+  httpsPort: 443,
+} as const

@@ -1,0 +1,154 @@
+import type { Assignment, ProbeSpec } from '@berth/core'
+import type { ProbeTarget, RunProbe } from './probe.ts'
+import { probeGapMs } from './probe-gap.ts'
+import { judge, type Verdict, verdictOf } from './verdict.ts'
+
+export interface HealthState {
+  readonly ready: boolean
+  readonly readyAt?: number
+  /** What the last failed readiness probe got. */
+  readonly message?: string
+  /** The liveness probe has failed often enough. */
+  readonly unhealthy: boolean
+  readonly livenessMessage?: string
+  /** False until the first result of readiness is there: after an adoption it is not known yet. */
+  readonly known: boolean
+}
+
+export interface HealthOptions {
+  readonly assignment: Pick<Assignment, 'ports' | 'readiness' | 'liveness' | 'type'>
+  readonly target: ProbeTarget
+  /** When the run began, in milliseconds since the epoch: a probe's delay counts from there. */
+  readonly startedAt: number
+  /** Set for a run that was ready when the agent last saw it: it stays so until its probe fails. */
+  readonly readyAt?: number
+  readonly probe: RunProbe
+  readonly onChange: () => void
+}
+
+/** What a service is asked when it names no readiness probe but listens on a port. */
+const portProbe = { delayMs: 0, intervalMs: 5_000, timeoutMs: 1_000, successes: 1, failures: 3 } as const
+
+/** Watches one run of one instance. Closing it ends the probes. */
+export class InstanceHealth implements AsyncDisposable {
+  readonly #options: HealthOptions
+  readonly #closing = new AbortController()
+  readonly #loops: Promise<void>[] = []
+  #readiness: Verdict = verdictOf(undefined)
+  #liveness: Verdict = verdictOf(undefined)
+  #readyAt: number | undefined
+  #message: string | undefined
+  #livenessMessage: string | undefined
+  #known = false
+
+  constructor(options: HealthOptions) {
+    this.#options = options
+    const { assignment } = options
+    const readiness = readinessOf(assignment)
+    if (options.readyAt !== undefined) this.#setReady(verdictOf(true), options.readyAt)
+    if (readiness === undefined) {
+      this.#setReady(verdictOf(true), options.readyAt ?? Date.now())
+      this.#known = true
+    } else this.#loops.push(this.#watchReadiness(readiness))
+    if (assignment.liveness !== undefined) this.#loops.push(this.#watchLiveness(assignment.liveness))
+  }
+
+  get state(): HealthState {
+    const ready = this.#readiness.passing === true
+    return {
+      ready,
+      ...(ready && this.#readyAt !== undefined ? { readyAt: this.#readyAt } : {}),
+      ...(ready || this.#message === undefined ? {} : { message: this.#message }),
+      unhealthy: this.#liveness.passing === false,
+      ...(this.#livenessMessage === undefined ? {} : { livenessMessage: this.#livenessMessage }),
+      known: this.#known,
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await Promise.all(this.#loops)
+  }
+
+  async #watchReadiness(spec: ProbeSpec): Promise<void> {
+    await this.#repeat(
+      spec,
+      () => this.#readiness.passing === true,
+      (succeeded, message) => {
+        const before = this.#readiness.passing
+        const verdict = judge(this.#readiness, succeeded, spec)
+        const firstResult = !this.#known
+        this.#known = true
+        if (message !== undefined) this.#message = message
+        if (verdict.passing !== before) this.#setReady(verdict, Date.now())
+        else this.#readiness = verdict
+        if (verdict.passing !== before || firstResult) this.#options.onChange()
+      },
+    )
+  }
+
+  #setReady(verdict: Verdict, at: number): void {
+    this.#readiness = verdict
+    this.#readyAt = verdict.passing === true ? at : undefined
+  }
+
+  async #watchLiveness(spec: ProbeSpec): Promise<void> {
+    await this.#repeat(
+      spec,
+      () => true,
+      (succeeded, message) => {
+        const before = this.#liveness.passing
+        this.#liveness = judge(this.#liveness, succeeded, spec)
+        if (message !== undefined) this.#livenessMessage = message
+        if (this.#liveness.passing === false && before !== false) this.#options.onChange()
+      },
+    )
+  }
+
+  /** Probes until closed. While not `settled` it asks often. */
+  async #repeat(
+    spec: ProbeSpec,
+    settled: () => boolean,
+    onResult: (succeeded: boolean, message: string | undefined) => void,
+  ): Promise<void> {
+    const { signal } = this.#closing
+    const startedAt = performance.now()
+    await sleep(this.#options.startedAt + spec.delayMs - Date.now(), signal)
+    while (!signal.aborted) {
+      try {
+        const options = { timeoutMs: spec.timeoutMs, signal }
+        const result = await this.#options.probe(spec.check, this.#options.target, options)
+        if (signal.aborted) return
+        if (result.type !== 'inconclusive') {
+          onResult(result.type === 'success', result.type === 'failure' ? result.message : undefined)
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        throw error
+      }
+      await sleep(probeGapMs(spec, settled() ? undefined : performance.now() - startedAt), signal)
+    }
+  }
+}
+
+/** Jobs are not asked: they are there to end. */
+function readinessOf(assignment: HealthOptions['assignment']): ProbeSpec | undefined {
+  if (assignment.readiness !== undefined) return assignment.readiness
+  const port = assignment.ports.find((each) => each.protocol === 'tcp')
+  if (port === undefined || assignment.type === 'job') return undefined
+  return { ...portProbe, check: { type: 'tcp', port: port.port } }
+}
+
+/** Resolves early, without an error, when the signal comes. */
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0 || signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', wake)
+      resolve()
+    }
+    const timer = setTimeout(wake, ms)
+    signal.addEventListener('abort', wake, { once: true })
+  })
+}

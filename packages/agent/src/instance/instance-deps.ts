@@ -1,0 +1,36 @@
+import type { InstanceStatus } from '@berth/core'
+import type { Logger } from 'pino'
+import type { Engine } from '../engine/engine.ts'
+import type { RunProbe } from '../health/probe.ts'
+import type { Collector } from '../metrics/collector.ts'
+import type { InstanceStore } from '../state/instance-store.ts'
+import type { Sealer } from '../state/sealer.ts'
+import type { RuntimeFiles } from './runtime-files.ts'
+
+/** What every instance of a node shares. */
+export interface InstanceDeps {
+  readonly node: string
+  /** Fingerprint of the cluster's authority. */
+  readonly cluster: string
+  readonly networkName: string
+  readonly pidsLimit: number
+  /** Changes with every boot of the machine. */
+  readonly boot: string
+  readonly engine: Engine
+  readonly files: RuntimeFiles
+  readonly store: InstanceStore
+  readonly sealer: Sealer
+  readonly probe: RunProbe
+  readonly collector: Pick<Collector, 'watch' | 'forget'>
+  readonly log: Logger
+  /** Deletions are withheld. */
+  frozen(): boolean
+  /** Resolves when the engine answers. */
+  engineUp(signal: AbortSignal): Promise<void>
+  /** Resolves when the node's DNS knows every instance accepted so far. */
+  announced(): Promise<void>
+  onStatus(status: InstanceStatus): void
+  onImageMissing(image: string): void
+  /** A record could not be written (the reason), or could be again (undefined). */
+  onStoreProblem(problem: string | undefined): void
+}

@@ -1,0 +1,249 @@
+import {
+  type Assignment,
+  afterStartDone,
+  BerthError,
+  exitRecorded,
+  type InstanceMemory,
+  type InstanceStep,
+  type InstanceStepType,
+  instanceEnded,
+  messageOf,
+  type ObservedContainer,
+  runAdopted,
+  type StepFailure,
+  stopIntended,
+} from '@berth/core'
+import { hasCode, isEngineDown } from '../engine/engine-error.ts'
+import { runCommand } from '../engine/run-command.ts'
+import { assignmentDigest, sealAssignment } from '../state/instance-record.ts'
+import { checkAssignment } from './check-assignment.ts'
+import { containerSpec } from './container-spec.ts'
+import { resolveUser } from './container-user.ts'
+import type { InstanceDeps } from './instance-deps.ts'
+import { readLogTail } from './log-tail.ts'
+
+/** The one instance that steps act upon. */
+export interface InstanceSubject {
+  readonly assignment: Assignment
+  readonly memory: InstanceMemory
+  readonly container: ObservedContainer | undefined
+  readonly secretsLost: boolean
+  /** Takes a new memory over: it is reported, and written to disk. Resolves when it is durable. */
+  remember(memory: InstanceMemory): Promise<void>
+  seen(container: ObservedContainer | undefined): void
+  /** Asks the engine. */
+  observe(signal: AbortSignal): Promise<void>
+  startHealth(): void
+  stopHealth(): Promise<void>
+  livenessMessage(): string | undefined
+}
+
+export type ActiveStep = Exclude<InstanceStep, { type: 'wait' }>
+type StepOf<K extends InstanceStepType> = Extract<InstanceStep, { type: K }>
+type Executors = {
+  readonly [K in ActiveStep['type']]: (step: StepOf<K>, signal: AbortSignal) => Promise<void>
+}
+
+/** Carries steps out; what fails throws. Each may be repeated after a crash at any point of it. */
+export class InstanceSteps {
+  readonly #deps: InstanceDeps
+  readonly #subject: InstanceSubject
+  readonly #executors: Executors
+
+  constructor(deps: InstanceDeps, subject: InstanceSubject) {
+    this.#deps = deps
+    this.#subject = subject
+    this.#executors = {
+      'fetch-image': (_, signal) => this.#fetchImage(signal),
+      create: (_, signal) => this.#create(signal),
+      start: (_, signal) => this.#start(signal),
+      'adopt-run': () => this.#adoptRun(),
+      'record-exit': (step, signal) => this.#recordExit(step, signal),
+      'update-grant': (_, signal) => this.#updateGrant(signal),
+      'run-after-start': (_, signal) => this.#runAfterStart(signal),
+      stop: (step, signal) => this.#stop(step, signal),
+      remove: (_, signal) => this.#remove(signal),
+      finish: () => this.#finish(),
+    }
+  }
+
+  carryOut(step: ActiveStep, signal: AbortSignal): Promise<void> {
+    const execute = this.#executors[step.type] as (step: ActiveStep, signal: AbortSignal) => Promise<void>
+    return execute(step, signal)
+  }
+
+  /** An image known by its id only cannot be pulled: the server has it copied here by another node. */
+  async #fetchImage(signal: AbortSignal): Promise<void> {
+    const { image } = this.#subject.assignment
+    const { engine } = this.#deps
+    if ((await engine.inspectImage(image, { signal })) !== undefined) return
+    this.#deps.onImageMissing(image)
+    if (/^(sha256:)?[0-9a-f]{64}$/.test(image)) {
+      throw new BerthError('engine.image-missing', `image ${image} is not on this node; waiting for its copy`)
+    }
+    await engine.pullImage(image, { signal })
+  }
+
+  async #create(signal: AbortSignal): Promise<void> {
+    const { assignment } = this.#subject
+    const deps = this.#deps
+    checkAssignment(assignment)
+    if (this.#subject.secretsLost) throw secretsLost(assignment)
+    await deps.files.makeSources(assignment)
+    const spec = containerSpec(assignment, {
+      ...deps,
+      digest: assignmentDigest(assignment),
+      sealed: sealAssignment(assignment, deps.sealer),
+    })
+    try {
+      const id = await deps.engine.createContainer(spec, { signal })
+      const { cpuMilli, memoryBytes } = assignment
+      this.#subject.seen({ id, state: 'created', cpuMilli, memoryBytes })
+    } catch (error) {
+      if (!hasCode(error, 'engine.name-taken')) throw error
+      // Ours from before a crash, or a stranger's: looking at it tells.
+      await this.#subject.observe(signal)
+      if (this.#subject.container === undefined) throw error
+    }
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { assignment, container } = this.#subject
+    if (container === undefined) return
+    checkAssignment(assignment)
+    await this.#deps.announced()
+    await this.#prepareFiles(assignment, container.id, signal)
+    try {
+      await this.#deps.engine.startContainer(container.id, { signal })
+    } finally {
+      await this.#subject.observe(signal)
+    }
+    if (this.#subject.container?.state === 'running') await this.#adoptRun(assignment.restartNonce)
+  }
+
+  async #prepareFiles(assignment: Assignment, containerId: string, signal: AbortSignal): Promise<void> {
+    const { files, engine, log } = this.#deps
+    // Files that a former start has written are as good as new ones.
+    if (this.#subject.secretsLost && !(await files.hasSecrets(assignment.instance))) throw secretsLost(assignment)
+    // Docker looks into a container only when the sources of all its mounts are there; a reboot has taken some away.
+    await files.makeSources(assignment)
+    const user = await this.#userOf(assignment, signal)
+    const owner = await resolveUser(engine, containerId, user, signal)
+    if (owner === undefined)
+      log.warn({ instance: assignment.instance, user }, 'the user is not in the image’s /etc/passwd')
+    await files.fill(assignment, owner)
+  }
+
+  async #userOf({ user, image }: Assignment, signal: AbortSignal): Promise<string> {
+    if (user !== undefined) return user
+    return (await this.#deps.engine.inspectImage(image, { signal }))?.user ?? ''
+  }
+
+  /** `restartNonce`: what the agent's own start has satisfied. */
+  async #adoptRun(restartNonce = this.#subject.memory.restartNonce): Promise<void> {
+    const { container, memory, assignment } = this.#subject
+    if (container?.startedAt === undefined) return
+    await this.#subject.stopHealth()
+    // Not awaited: what is lost of it is adopted again.
+    void this.#subject.remember(runAdopted({ ...memory, restartNonce }, container, this.#deps))
+    this.#subject.startHealth()
+    if (container.pid !== undefined) {
+      const { cpuMilli: cpuLimitMilli, memoryBytes: memoryLimitBytes } = container
+      const target = { containerId: container.id, pid: container.pid, cpuLimitMilli, memoryLimitBytes }
+      this.#deps.collector.watch(assignment.instance, target)
+    }
+  }
+
+  async #recordExit(step: StepOf<'record-exit'>, signal: AbortSignal): Promise<void> {
+    await this.#subject.stopHealth()
+    const { container, memory, assignment } = this.#subject
+    const logTail =
+      container === undefined ? [] : await readLogTail(this.#deps.engine, container.id, container.startedAt, signal)
+    await this.#subject.remember(exitRecorded(memory, assignment, container, step.cause, Date.now(), logTail))
+  }
+
+  async #updateGrant(signal: AbortSignal): Promise<void> {
+    const { container, assignment } = this.#subject
+    if (container === undefined) return
+    await this.#deps.engine.updateGrant(container.id, assignment, { signal })
+    await this.#subject.observe(signal)
+    if (container.pid === undefined) return
+    const { cpuMilli: cpuLimitMilli, memoryBytes: memoryLimitBytes } = assignment
+    const target = { containerId: container.id, pid: container.pid, cpuLimitMilli, memoryLimitBytes }
+    this.#deps.collector.watch(assignment.instance, target)
+  }
+
+  async #runAfterStart(signal: AbortSignal): Promise<void> {
+    const { container, assignment } = this.#subject
+    const hook = assignment.afterStart
+    if (container === undefined || hook === undefined) return
+    const failure = await this.#runHook('afterStart', hook, container.id, signal)
+    const { memory } = this.#subject
+    if (failure === undefined) await this.#subject.remember(afterStartDone(memory))
+    else await this.#subject.remember(stopIntended(memory, 'hook-failed', assignment, failure))
+  }
+
+  async #stop({ reason }: StepOf<'stop'>, signal: AbortSignal): Promise<void> {
+    const { assignment, memory, container } = this.#subject
+    const message = reason === 'liveness' ? this.#subject.livenessMessage() : undefined
+    const failure = message === undefined ? undefined : { code: 'liveness-failed', message }
+    // The reason must be known after a crash, or the exit would look like the instance's own.
+    await this.#subject.remember(stopIntended(memory, reason, assignment, failure))
+    await this.#subject.stopHealth()
+    if (container === undefined) return
+    const hook = reason === 'tombstone' || reason === 'restart' ? assignment.beforeStop : undefined
+    if (hook !== undefined) {
+      const failed = await this.#runHook('beforeStop', hook, container.id, signal)
+      if (failed !== undefined) this.#deps.log.warn({ instance: assignment.instance }, failed.message)
+    }
+    await this.#deps.engine.stopContainer(container.id, assignment.stopGraceMs, { signal })
+    await this.#subject.observe(signal)
+  }
+
+  async #runHook(
+    name: string,
+    hook: NonNullable<Assignment['afterStart']>,
+    containerId: string,
+    signal: AbortSignal,
+  ): Promise<StepFailure | undefined> {
+    const { instance } = this.#subject.assignment
+    const outcome = await runCommand(this.#deps.engine, containerId, hook.command, {
+      timeoutMs: hook.timeoutMs,
+      signal,
+    })
+    const what = `hook ${name} of ${instance} (${hook.command.join(' ')})`
+    const said = outcome.type === 'failed' || outcome.output === '' ? '' : `: ${outcome.output}`
+    switch (outcome.type) {
+      case 'exited':
+        if (outcome.code === 0) return undefined
+        return { code: 'hook-failed', message: `${what} exited with code ${outcome.code}${said}` }
+      case 'timed-out':
+        return { code: 'hook-failed', message: `${what} did not end within ${hook.timeoutMs / 1000} s${said}` }
+      case 'failed':
+        if (isEngineDown(outcome.error)) throw outcome.error
+        return { code: 'hook-failed', message: `${what} could not be run: ${messageOf(outcome.error)}` }
+    }
+  }
+
+  async #remove(signal: AbortSignal): Promise<void> {
+    const { container, memory, assignment } = this.#subject
+    if (container === undefined) return
+    const cause = memory.stopIntent?.reason ?? 'exit'
+    if (memory.run !== undefined) await this.#recordExit({ type: 'record-exit', cause }, signal)
+    await this.#deps.engine.removeContainer(container.id, { signal })
+    await this.#deps.files.remove(assignment)
+    this.#subject.seen(undefined)
+  }
+
+  async #finish(): Promise<void> {
+    await this.#subject.stopHealth()
+    this.#deps.collector.forget(this.#subject.assignment.instance)
+    await this.#subject.remember(instanceEnded(this.#subject.memory, Date.now()))
+  }
+}
+
+const secretsLost = ({ instance }: Assignment): BerthError =>
+  new BerthError(
+    'instance.secrets-lost',
+    `start ${instance}: its secrets cannot be read from this node's disk (the node's key has changed); they come again as soon as a server is reached`,
+  )

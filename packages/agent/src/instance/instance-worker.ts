@@ -1,0 +1,317 @@
+import {
+  type Assignment,
+  BerthError,
+  decideInstance,
+  type InstanceMemory,
+  type InstanceStatus,
+  type InstanceStepType,
+  instanceStatus,
+  messageOf,
+  type ObservedContainer,
+  readinessNoted,
+  retryNow,
+  type StepFailure,
+  stepFailed,
+  stepSucceeded,
+} from '@berth/core'
+import type { Logger } from 'pino'
+import type { EngineEvent } from '../engine/engine.ts'
+import { hasCode } from '../engine/engine-error.ts'
+import { type HealthState, InstanceHealth } from '../health/instance-health.ts'
+import type { InstanceRecord } from '../state/instance-record.ts'
+import { labels } from './container-spec.ts'
+import type { InstanceDeps } from './instance-deps.ts'
+import { type ActiveStep, InstanceSteps, type InstanceSubject } from './instance-steps.ts'
+import { Wakeup } from './wakeup.ts'
+
+/** Steps that are given up when the instance is to stop: they may take long and would be undone at once. */
+const interruptible: ReadonlySet<InstanceStepType> = new Set(['fetch-image', 'run-after-start'])
+
+/** Pause after a failure that no step can be blamed for. */
+const faultPauseMs = 1_000
+/** The engine went away: its watch finds out in a moment and then holds everything up. */
+const lostPauseMs = 50
+
+const noHealth: HealthState = { ready: false, unhealthy: false, known: true }
+
+/**
+ * One instance: decides the next step, carries it out, and waits for something to change. Steps of an instance never run at the same
+ * time. Closing it leaves the container alone.
+ */
+export class InstanceWorker implements InstanceSubject, AsyncDisposable {
+  readonly #deps: InstanceDeps
+  readonly #log: Logger
+  readonly #steps: InstanceSteps
+  readonly #wakeup = new Wakeup()
+  readonly #closing = new AbortController()
+  readonly #loop: Promise<void>
+  #assignment: Assignment
+  #memory: InstanceMemory
+  #secretsLost: boolean
+  #container: ObservedContainer | undefined
+  #stale: boolean
+  #observedAt = 0
+  #outOfMemoryAt: number | undefined
+  #health: InstanceHealth | undefined
+  #step: { readonly type: InstanceStepType; readonly abort: AbortController } | undefined
+  #reported = ''
+  readonly #settled = Promise.withResolvers<void>()
+  readonly #gone = Promise.withResolvers<void>()
+
+  /** `fresh`: there is surely no container of it yet, so that none needs to be looked for. */
+  constructor(deps: InstanceDeps, record: InstanceRecord, fresh: boolean) {
+    this.#deps = deps
+    this.#assignment = record.assignment
+    this.#memory = record.memory
+    this.#secretsLost = record.secretsLost
+    this.#stale = !fresh
+    this.#log = deps.log.child({ instance: record.assignment.instance })
+    this.#steps = new InstanceSteps(deps, this)
+    this.#loop = this.#run()
+  }
+
+  get assignment(): Assignment {
+    return this.#assignment
+  }
+
+  get memory(): InstanceMemory {
+    return this.#memory
+  }
+
+  get container(): ObservedContainer | undefined {
+    return this.#container
+  }
+
+  get secretsLost(): boolean {
+    return this.#secretsLost
+  }
+
+  /** Resolves when a run that was found at the start has been probed once: from then on `ready` is a fact, not a memory. */
+  get settled(): Promise<void> {
+    return this.#settled.promise
+  }
+
+  /** Resolves when the instance has ended and nothing of it is left in the engine. */
+  get gone(): Promise<void> {
+    return this.#gone.promise
+  }
+
+  status(): InstanceStatus {
+    const health = this.#health?.state ?? noHealth
+    const hookPending = this.#assignment.afterStart !== undefined && this.#memory.run?.afterStartDone === false
+    const readiness = hookPending ? { ready: false, message: 'its hook afterStart has not ended yet' } : health
+    return instanceStatus(this.#deps.node, this.#assignment, this.#container, this.#memory, readiness, Date.now())
+  }
+
+  /** A newer form of the assignment. Only what may change of an instance is looked at. Resolves when it is durable. */
+  async assign(assignment: Assignment): Promise<void> {
+    const { desired, restartNonce } = assignment
+    const same = JSON.stringify(assignment) === JSON.stringify(this.#assignment)
+    if (same && !this.#secretsLost) return
+    this.#assignment = assignment
+    this.#secretsLost = false
+    if (desired === 'stop' && this.#step !== undefined && interruptible.has(this.#step.type)) {
+      this.#step.abort.abort(new BerthError('instance.superseded', 'the instance is to stop'))
+    }
+    // A memory rebuilt from labels does not know which nonce is in force: the first one it hears of is.
+    const nonce = Math.min(this.#memory.restartNonce, restartNonce)
+    const saved = this.remember({ ...this.#memory, restartNonce: nonce })
+    this.#wakeup.wake()
+    await saved
+  }
+
+  /** What a failed step waited for may have come. */
+  retry(): void {
+    this.#memory = retryNow(this.#memory)
+    this.#wakeup.wake()
+  }
+
+  /** Look again at the container, and decide anew. */
+  markStale(): void {
+    this.#stale = true
+    this.#wakeup.wake()
+  }
+
+  onEvent(event: EngineEvent): void {
+    if (event.type === 'out-of-memory') {
+      this.#outOfMemoryAt = event.at
+      this.#log.warn('a process of the container was killed: out of memory')
+    }
+    // What was looked at after the event happened is newer than it.
+    if (event.at >= this.#observedAt) this.markStale()
+  }
+
+  /** The context has changed. */
+  wake(): void {
+    this.#wakeup.wake()
+  }
+
+  async remember(memory: InstanceMemory): Promise<void> {
+    const before = this.#memory
+    this.#memory = memory
+    if (before.phase !== memory.phase) this.#log.info({ from: before.phase, to: memory.phase }, 'phase')
+    this.#noteGone()
+    this.#report()
+    try {
+      await this.#deps.store.save({ assignment: this.#assignment, memory })
+      this.#deps.onStoreProblem(undefined)
+    } catch (error) {
+      this.#deps.onStoreProblem(`write the record of ${this.#assignment.instance}: ${messageOf(error)}`)
+    }
+  }
+
+  seen(container: ObservedContainer | undefined): void {
+    this.#container = container
+    this.#stale = false
+    this.#noteGone()
+    this.#report()
+  }
+
+  async observe(signal: AbortSignal): Promise<void> {
+    const { instance } = this.#assignment
+    const startedAt = Date.now()
+    const view = await this.#deps.engine.inspectContainer(instance, { signal })
+    this.#observedAt = startedAt
+    const own = view?.labels[labels.instance] === instance ? view : undefined
+    if (own === undefined) return this.seen(undefined)
+    const killed = (this.#outOfMemoryAt ?? 0) >= (own.startedAt ?? Number.POSITIVE_INFINITY)
+    this.seen({ ...own, outOfMemory: own.outOfMemory || killed })
+  }
+
+  startHealth(): void {
+    const { run } = this.#memory
+    if (run === undefined) return
+    this.#health = new InstanceHealth({
+      assignment: this.#assignment,
+      target: { address: this.#assignment.address, containerId: run.containerId },
+      startedAt: run.startedAt,
+      ...(run.readyAt === undefined ? {} : { readyAt: run.readyAt }),
+      probe: this.#deps.probe,
+      onChange: () => this.#onHealth(),
+    })
+    this.#onHealth()
+  }
+
+  async stopHealth(): Promise<void> {
+    const health = this.#health
+    this.#health = undefined
+    await health?.[Symbol.asyncDispose]()
+  }
+
+  livenessMessage(): string | undefined {
+    const message = this.#health?.state.livenessMessage
+    return message === undefined
+      ? undefined
+      : `${this.#assignment.instance} is ended, its liveness probe failed: ${message}`
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    this.#wakeup.wake()
+    await this.#loop
+    await this.stopHealth()
+    this.#settled.resolve()
+  }
+
+  #onHealth(): void {
+    const health = this.#health?.state
+    if (health === undefined) return
+    const { ready, readyAt } = this.status()
+    const noted = readinessNoted(this.#memory, ready ? readyAt : undefined)
+    if (noted !== this.#memory) {
+      this.#log.info({ ready, ...(ready ? {} : { reason: health.message }) }, 'readiness')
+      // Reported before it is written: traffic waits for it, a restart of the agent does not.
+      void this.remember(noted)
+    } else this.#report()
+    if (health.known) this.#settled.resolve()
+    this.#wakeup.wake()
+  }
+
+  #noteGone(): void {
+    if (this.#memory.phase === 'ended' && this.#container === undefined && !this.#stale) this.#gone.resolve()
+  }
+
+  #report(): void {
+    const status = this.status()
+    const text = JSON.stringify(status)
+    if (text === this.#reported) return
+    this.#reported = text
+    this.#deps.onStatus(status)
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing
+    while (!signal.aborted) {
+      try {
+        await this.#deps.engineUp(signal)
+        await this.#next(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#stale = true
+        const lost = hasCode(error, 'engine.unreachable')
+        if (!lost) this.#log.warn({ err: error }, 'cannot look after the instance')
+        await this.#wakeup.sleep(Date.now() + (lost ? lostPauseMs : faultPauseMs), signal)
+      }
+    }
+  }
+
+  async #next(signal: AbortSignal): Promise<void> {
+    if (this.#stale) await this.observe(signal)
+    this.#resumeHealth()
+    const step = decideInstance(this.#assignment, this.#container, this.#memory, {
+      now: Date.now(),
+      boot: this.#deps.boot,
+      frozen: this.#deps.frozen(),
+      unhealthy: this.#health?.state.unhealthy ?? false,
+    })
+    if (step.type !== 'wait') return this.#carryOut(step, signal)
+    if (this.#health === undefined) this.#settled.resolve()
+    await this.#wakeup.sleep(this.#nextLook(step.until), signal)
+    this.#report()
+  }
+
+  /** A run that was known before the agent came back is not adopted anew, but watched again. */
+  #resumeHealth(): void {
+    const { run } = this.#memory
+    if (this.#health !== undefined || run === undefined || this.#memory.stopIntent !== undefined) return
+    if (this.#container?.state !== 'running' || this.#container.startedAt !== run.startedAt) return
+    this.startHealth()
+    const { id: containerId, pid = 0, cpuMilli: cpuLimitMilli, memoryBytes: memoryLimitBytes } = this.#container
+    this.#deps.collector.watch(this.#assignment.instance, { containerId, pid, cpuLimitMilli, memoryLimitBytes })
+  }
+
+  /** A report changes by itself when the time to become ready is over. */
+  #nextLook(until: number | undefined): number | undefined {
+    const { run } = this.#memory
+    const { readyTimeoutMs } = this.#assignment
+    if (run === undefined || run.readyAt !== undefined || readyTimeoutMs <= 0) return until
+    const late = run.startedAt + readyTimeoutMs
+    return late <= Date.now() ? until : Math.min(late, until ?? late)
+  }
+
+  async #carryOut(step: ActiveStep, signal: AbortSignal): Promise<void> {
+    const abort = new AbortController()
+    this.#step = { type: step.type, abort }
+    this.#log.debug({ step }, 'step')
+    try {
+      await this.#steps.carryOut(step, AbortSignal.any([signal, abort.signal]))
+      const memory = stepSucceeded(this.#memory, step.type, this.#assignment)
+      if (memory !== this.#memory) void this.remember(memory)
+    } catch (error) {
+      if (signal.aborted || hasCode(error, 'engine.unreachable')) throw error
+      this.#stale = true
+      if (abort.signal.aborted) return
+      const failure = failureOf(error)
+      this.#log.warn({ step: step.type, code: failure.code }, failure.message)
+      await this.remember(stepFailed(this.#memory, step.type, failure, Date.now()))
+    } finally {
+      this.#step = undefined
+    }
+  }
+}
+
+/** `engine.port-taken` becomes the instance's `port-taken`. */
+function failureOf(error: unknown): StepFailure {
+  const code = error instanceof BerthError ? error.code.replace(/^[^.]*\./, '') : 'failed'
+  return { code, message: messageOf(error) }
+}

@@ -1,0 +1,131 @@
+import { chmod, chown, lstat, mkdir, rm, rmdir, statfs, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Assignment, BerthError } from '@berth/core'
+import { runCommand } from '../network/run-command.ts'
+
+export interface FileOwner {
+  readonly uid: number
+  readonly gid: number
+}
+
+export interface RuntimePaths {
+  /** Berth's state directory. */
+  readonly stateDir: string
+  /** Lost at a reboot: `/run/berth`. */
+  readonly runDir: string
+}
+
+const tmpfsMagic = 0x01021994
+
+/**
+ * The files of instances on the host. Secrets lie in memory only (`<run>/secrets`), configuration and `/persist` on disk. All of it is
+ * below directories that only root may enter; the files themselves belong to the container's user.
+ */
+export class RuntimeFiles {
+  readonly #stateDir: string
+  readonly #secretsDir: string
+
+  constructor(paths: RuntimePaths) {
+    this.#stateDir = paths.stateDir
+    this.#secretsDir = join(paths.runDir, 'secrets')
+  }
+
+  /** Makes sure that secrets never touch a disk: mounts a tmpfs unless the directory is on one already. */
+  async open(): Promise<void> {
+    await mkdir(join(this.#stateDir, 'persist'), { recursive: true, mode: 0o700 })
+    await mkdir(join(this.#stateDir, 'agent', 'config'), { recursive: true, mode: 0o700 })
+    // nginx's workers have to get through to the gateway's files; what is secret here has a mode of its own.
+    await chmod(join(this.#stateDir, 'agent'), 0o711)
+    await mkdir(this.#secretsDir, { recursive: true, mode: 0o700 })
+    if ((await statfs(this.#secretsDir)).type === tmpfsMagic) return
+    const options = 'mode=0700,nosuid,nodev,noexec,size=64m'
+    const outcome = await runCommand('mount', ['-t', 'tmpfs', '-o', options, 'berth-secrets', this.#secretsDir], {})
+    if (outcome.code === 0) return
+    throw new BerthError(
+      'agent.no-tmpfs',
+      `mount a tmpfs for secrets at ${this.#secretsDir}: ${outcome.stderr.trim()}; the agent must run as root`,
+    )
+  }
+
+  secretsOf(instance: string): string {
+    return join(this.#secretsDir, instance)
+  }
+
+  configOf(instance: string, index: number): string {
+    return join(this.#configDir(instance), String(index))
+  }
+
+  persistOf(assignment: Pick<Assignment, 'app' | 'pool' | 'entrypoint' | 'ordinal'>): string {
+    const { app, pool, entrypoint, ordinal } = assignment
+    return join(this.#stateDir, 'persist', app, pool, `${entrypoint}-${ordinal}`)
+  }
+
+  get resolvConf(): string {
+    return join(this.#stateDir, 'agent', 'resolv.conf')
+  }
+
+  /** What the engine wants to find when it creates the container: the sources of its mounts. */
+  async makeSources(assignment: Assignment): Promise<void> {
+    if (assignment.secrets.length > 0) await mkdir(this.secretsOf(assignment.instance), { recursive: true })
+    await this.#writeConfig(assignment)
+    await mkdir(join(this.persistOf(assignment), 'logs'), { recursive: true })
+  }
+
+  /** Before every start: after a reboot secrets are gone, and the owner is known only now. */
+  async fill(assignment: Assignment, owner: FileOwner | undefined): Promise<void> {
+    const persist = this.persistOf(assignment)
+    if (owner !== undefined && owner.uid !== 0) await this.#handOver([persist, join(persist, 'logs')], owner)
+    for (const { file, value } of assignment.secrets) {
+      const path = join(this.secretsOf(assignment.instance), file)
+      // Without a known owner it is readable by whoever is in the container; nobody else gets through the directories above.
+      await replaceFile(path, value, owner === undefined ? 0o444 : 0o400)
+      if (owner !== undefined) await chown(path, owner.uid, owner.gid)
+    }
+  }
+
+  async hasSecrets(instance: string): Promise<boolean> {
+    return (await lstat(this.secretsOf(instance)).catch(() => undefined)) !== undefined
+  }
+
+  async writeResolvConf(content: string): Promise<void> {
+    // In place: running containers have this very file mounted.
+    await writeFile(this.resolvConf, content, { mode: 0o644 })
+  }
+
+  /** Everything but what the instance left in `/persist`. */
+  async remove(assignment: Assignment): Promise<void> {
+    await rm(this.secretsOf(assignment.instance), { recursive: true, force: true })
+    await rm(this.#configDir(assignment.instance), { recursive: true, force: true })
+    const persist = this.persistOf(assignment)
+    for (const directory of [join(persist, 'logs'), persist]) await rmdir(directory).catch(() => undefined)
+  }
+
+  #configDir(instance: string): string {
+    return join(this.#stateDir, 'agent', 'config', instance)
+  }
+
+  async #writeConfig({ instance, config }: Assignment): Promise<void> {
+    if (config.length === 0) return
+    await mkdir(this.#configDir(instance), { recursive: true })
+    for (const [index, file] of config.entries()) {
+      const path = this.configOf(instance, index)
+      // A label, from which an assignment may have been rebuilt, has no contents; the files written at first are still here.
+      if (file.content === '' && (await lstat(path).catch(() => undefined)) !== undefined) continue
+      await replaceFile(path, file.content, file.mode)
+    }
+  }
+
+  /** Only while they are still root's: what the instance has made of its directory later is its own affair. */
+  async #handOver(directories: readonly string[], owner: FileOwner): Promise<void> {
+    for (const directory of directories) {
+      if ((await lstat(directory)).uid === 0) await chown(directory, owner.uid, owner.gid)
+    }
+  }
+}
+
+/** Removes first, so that no link is followed; sets the mode apart from the process's umask. */
+async function replaceFile(path: string, content: string, mode: number): Promise<void> {
+  await rm(path, { force: true })
+  await writeFile(path, content, { mode: mode & 0o700, flag: 'wx' })
+  await chmod(path, mode)
+}

@@ -1,0 +1,72 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { messageOf } from '@berth/core'
+import type { Logger } from 'pino'
+import { dial } from './dial.ts'
+import type { LinkServices } from './handlers.ts'
+import { type PingTimes, serveLink } from './link-session.ts'
+import type { NodeIdentity } from './node-identity.ts'
+
+const firstPauseMs = 100
+const maxPauseMs = 5_000
+/** A link that held this long was a good one. */
+const stableMs = 10_000
+
+export interface AgentLinkOptions {
+  readonly identity: NodeIdentity
+  readonly services: LinkServices
+  readonly log: Logger
+  readonly ping?: PingTimes
+}
+
+/** Keeps one link to one of the servers: dials them in turn, serves, and dials again, with pauses that grow and are never in step. */
+export class AgentLink implements AsyncDisposable {
+  readonly #options: AgentLinkOptions
+  readonly #closing = new AbortController()
+  readonly #loop: Promise<void>
+  #isUp = false
+
+  constructor(options: AgentLinkOptions) {
+    this.#options = options
+    this.#loop = this.#run(this.#closing.signal)
+  }
+
+  get isUp(): boolean {
+    return this.#isUp
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await this.#loop
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { servers } = this.#options.identity
+    let failures = 0
+    for (let turn = 0; !signal.aborted; turn += 1) {
+      const address = servers[turn % servers.length]
+      if (address === undefined) throw new Error('node.json names no server')
+      const startedAt = performance.now()
+      try {
+        await this.#serve(address, signal)
+      } catch (error) {
+        if (failures === 0) this.#options.log.warn({ reason: messageOf(error) }, 'cannot reach the server; trying on')
+      }
+      failures = performance.now() - startedAt >= stableMs ? 0 : failures + 1
+      const limitMs = Math.min(maxPauseMs, firstPauseMs * 2 ** Math.min(failures, 10))
+      await delay(limitMs / 2 + Math.random() * (limitMs / 2), undefined, { signal }).catch(() => undefined)
+    }
+  }
+
+  async #serve(address: NodeIdentity['servers'][number], signal: AbortSignal): Promise<void> {
+    const { identity, services, log, ping = { intervalMs: 5_000, timeoutMs: 5_000 } } = this.#options
+    const socket = await dial(address, identity, signal)
+    log.info(address, 'linked to the server')
+    this.#isUp = true
+    try {
+      await serveLink(socket, services, { log, ping, signal })
+    } finally {
+      this.#isUp = false
+      if (!signal.aborted) log.warn(address, 'lost the link to the server')
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import { checkServerIdentity, connect, type TLSSocket } from 'node:tls'
+import { agentAlpn } from '@berth/api/agent-protocol'
+import { BerthError } from '@berth/core'
+import type { NodeIdentity, ServerAddress } from './node-identity.ts'
+
+/** Every server's certificate has this name, whatever address it is reached at. */
+export const serverName = 'berth-server'
+
+const connectTimeoutMs = 10_000
+const keepAliveMs = 10_000
+
+/** Opens the mutually authenticated connection that the agent then serves. */
+export async function dial(
+  address: ServerAddress,
+  identity: Pick<NodeIdentity, 'keyPem' | 'certificatePem' | 'authorityPem'>,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  signal.throwIfAborted()
+  const socket = connect({
+    host: address.host,
+    port: address.port,
+    key: identity.keyPem,
+    cert: identity.certificatePem,
+    ca: identity.authorityPem,
+    ALPNProtocols: [agentAlpn],
+    servername: serverName,
+    // A node's certificate is signed by the same authority, but is good for clients only: TLS itself refuses it here.
+    checkServerIdentity: (_host, certificate) => checkServerIdentity(serverName, certificate),
+    minVersion: 'TLSv1.3',
+  })
+  const timer = setTimeout(
+    () => socket.destroy(new Error(`no answer within ${connectTimeoutMs / 1000} s`)),
+    connectTimeoutMs,
+  )
+  const abort = (): void => void socket.destroy()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('secureConnect', resolve)
+      socket.once('error', reject)
+      socket.once('close', () => reject(new Error('the connection was closed')))
+    })
+    if (socket.alpnProtocol !== agentAlpn) throw new Error('it is no agent port of a Berth server')
+    socket.setKeepAlive(true, keepAliveMs)
+    socket.setNoDelay(true)
+    return socket
+  } catch (cause) {
+    socket.destroy()
+    signal.throwIfAborted()
+    throw new BerthError(
+      'agent.server-unreachable',
+      `connect to the server at ${address.host}:${address.port}: ${reason(cause)}`,
+      {
+        retryable: true,
+        cause,
+      },
+    )
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+/** Happy eyeballs hide the reasons in an `AggregateError` with an empty message. */
+function reason(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reason).join('; ')
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,191 @@
+import { X509Certificate } from 'node:crypto'
+import { request } from 'node:https'
+import { checkServerIdentity, connect, type DetailedPeerCertificate } from 'node:tls'
+import type { ErrorBody } from '@berth/api'
+import { BerthError } from '@berth/core'
+import { serverName } from './dial.ts'
+import { fingerprintOf, type NodeIdentity, readIdentity, writeIdentity } from './node-identity.ts'
+
+export interface EnrolOptions {
+  /** The server's API: `https://host:7600` or `host:7600`. */
+  readonly server: string
+  /** As `berth node token` printed it: `<secret>.<fingerprint of the authority>`. */
+  readonly token: string
+  readonly name: string
+  /** At which other nodes reach this one. */
+  readonly address: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly stateDir: string
+  readonly signal?: AbortSignal
+}
+
+interface JoinAnswer {
+  readonly node: string
+  readonly certificatePem: string
+  readonly authorityPem: string
+  readonly agentPort: number
+}
+
+const timeoutMs = 20_000
+const maxAnswerBytes = 256 * 1024
+const defaultPort = 7600
+
+/**
+ * Makes this machine a node: trades a one-time token for a certificate and writes both down. The server is trusted because its
+ * authority's certificate has the fingerprint in the token, and for nothing else. Throws `join.invalid-token`, `join.already-joined`,
+ * `join.server-unreachable`, `join.wrong-authority`, and what the server answers.
+ */
+export async function enrol(options: EnrolOptions): Promise<NodeIdentity> {
+  const { stateDir, name, address, labels } = options
+  const fingerprint = fingerprintIn(options.token)
+  const { host, port } = hostAndPort(options.server)
+  await refuseSecond(stateDir)
+  const authorityPem = await fetchAuthority(host, port, fingerprint, options.signal)
+  const { createCertificateRequest } = await import('./certificate-request.ts')
+  const { keyPem, requestPem } = await createCertificateRequest(name)
+  const body = { token: options.token.trim(), name, address, labels, certificateRequestPem: requestPem }
+  const answer = await post(host, port, authorityPem, body, options.signal)
+  if (fingerprintOf(new X509Certificate(answer.authorityPem)) !== fingerprint) throw wrongAuthority(host, port)
+  const servers = [{ host, port: answer.agentPort }]
+  const { certificatePem } = answer
+  const identity = { name: answer.node, address, servers, keyPem, certificatePem, authorityPem: answer.authorityPem }
+  await writeIdentity(stateDir, identity)
+  return { ...identity, cluster: fingerprint }
+}
+
+async function refuseSecond(stateDir: string): Promise<void> {
+  const known = await readIdentity(stateDir).catch((error: unknown) => {
+    if (error instanceof BerthError && error.code === 'agent.not-joined') return undefined
+    throw error
+  })
+  if (known === undefined) return
+  throw new BerthError(
+    'join.already-joined',
+    `join: this machine is node ${known.name} already; to join anew stop the agent and remove ${stateDir}/agent/node.json`,
+  )
+}
+
+function fingerprintIn(token: string): string {
+  const match = /^[A-Za-z0-9_-]+\.([0-9a-f]{64})$/.exec(token.trim())
+  if (match?.[1] !== undefined) return match[1]
+  throw new BerthError(
+    'join.invalid-token',
+    'join: the text is no join token; copy the whole line of "berth node token"',
+  )
+}
+
+function hostAndPort(server: string): { readonly host: string; readonly port: number } {
+  const url = URL.parse(server.includes('://') ? server : `https://${server}`)
+  if (url === null || url.protocol !== 'https:' || url.hostname === '') {
+    throw new BerthError(
+      'join.invalid-server',
+      `join: ${server} is no address of a server; write it as host:${defaultPort}`,
+    )
+  }
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? defaultPort : Number(url.port) }
+}
+
+/** Looks at the server's chain, without trusting it, for the authority that the token names. Nothing is sent. */
+async function fetchAuthority(
+  host: string,
+  port: number,
+  fingerprint: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  signal?.throwIfAborted()
+  const socket = connect({ host, port, servername: serverName, rejectUnauthorized: false, minVersion: 'TLSv1.3' })
+  const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
+  const abort = (): void => void socket.destroy()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('secureConnect', resolve)
+      socket.once('error', reject)
+      socket.once('close', () => reject(new Error('the connection was closed')))
+    })
+    const authority = chainOf(socket.getPeerCertificate(true)).find((each) => fingerprintOf(each) === fingerprint)
+    if (authority === undefined) throw wrongAuthority(host, port)
+    return authority.toString()
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw error instanceof BerthError ? error : unreachable(host, port, error)
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', abort)
+    socket.destroy()
+  }
+}
+
+function chainOf(leaf: DetailedPeerCertificate): X509Certificate[] {
+  const chain: X509Certificate[] = []
+  const seen = new Set<string>()
+  for (let each = leaf; each?.raw !== undefined && !seen.has(each.fingerprint256); each = each.issuerCertificate) {
+    seen.add(each.fingerprint256)
+    chain.push(new X509Certificate(each.raw))
+  }
+  return chain
+}
+
+function post(
+  host: string,
+  port: number,
+  authorityPem: string,
+  body: object,
+  signal: AbortSignal | undefined,
+): Promise<JoinAnswer> {
+  const payload = JSON.stringify(body)
+  return new Promise((resolve, reject) => {
+    const req = request({
+      host,
+      port,
+      method: 'POST',
+      path: '/v1/nodes/join',
+      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+      ca: authorityPem,
+      servername: serverName,
+      checkServerIdentity: (_host, certificate) => checkServerIdentity(serverName, certificate),
+      minVersion: 'TLSv1.3',
+      agent: false,
+      timeout: timeoutMs,
+      ...(signal === undefined ? {} : { signal }),
+    })
+    req.once('timeout', () => req.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)))
+    req.once('error', (error) => reject(signal?.aborted === true ? signal.reason : unreachable(host, port, error)))
+    req.once('response', (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => {
+        text += chunk
+        if (text.length > maxAnswerBytes) response.destroy(new Error('the answer is too long'))
+      })
+      response.once('error', (error) => reject(unreachable(host, port, error)))
+      response.once('end', () => {
+        if (response.statusCode === 200 || response.statusCode === 201) resolve(JSON.parse(text) as JoinAnswer)
+        else reject(refusal(response.statusCode ?? 0, text))
+      })
+    })
+    req.end(payload)
+  })
+}
+
+function refusal(status: number, text: string): BerthError {
+  try {
+    const { error } = JSON.parse(text) as ErrorBody
+    return new BerthError(error.code, error.message, { retryable: error.retryable, details: error.details })
+  } catch {
+    return new BerthError('join.refused', `join: the server answered ${status}: ${text.slice(0, 200)}`)
+  }
+}
+
+const unreachable = (host: string, port: number, cause: unknown): BerthError =>
+  new BerthError(
+    'join.server-unreachable',
+    `join: connect to ${host}:${port}: ${cause instanceof Error ? cause.message : String(cause)}; check the address and that nothing between the machines blocks the port`,
+    { retryable: true, cause },
+  )
+
+const wrongAuthority = (host: string, port: number): BerthError =>
+  new BerthError(
+    'join.wrong-authority',
+    `join: ${host}:${port} does not belong to the cluster that made the token, or somebody is in between; nothing was sent to it`,
+  )

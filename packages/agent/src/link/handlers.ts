@@ -1,0 +1,177 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { BuildRequest, MetricsView } from '@berth/api'
+import { BerthError } from '@berth/core'
+import type { Engine } from '../engine/engine.ts'
+import { type InstanceLogsDeps, instanceLogs } from '../instance/instance-logs.ts'
+import { type AgentRequest, numberIn, respondJson } from './agent-request.ts'
+import type { BuildRunner } from './build-runner.ts'
+import { serveExec } from './exec-handler.ts'
+import { readHead } from './stream-io.ts'
+
+/** What the streams of a link act upon. */
+export interface LinkServices {
+  readonly engine: Engine
+  readonly logs: InstanceLogsDeps
+  readonly builds: BuildRunner
+  metricsSince(sinceMs: number | undefined): readonly MetricsView[]
+  /** Serves the long stream of assignments and reports to its end. */
+  sync(request: AgentRequest): Promise<void>
+  /** An image has come to this node. */
+  onImage(): void
+}
+
+type Handler = (services: LinkServices, request: AgentRequest, name: string) => Promise<void>
+
+/** `:` stands for one part of the path, given to the handler. */
+const routes: readonly (readonly [method: string, path: string, handler: Handler])[] = [
+  ['POST', '/v1/sync', (services, request) => services.sync(request)],
+  ['GET', '/v1/instances/:/logs', serveLogs],
+  ['POST', '/v1/instances/:/exec', serveExec],
+  ['GET', '/v1/metrics/instances', serveMetrics],
+  ['POST', '/v1/builds/:', serveBuild],
+  ['DELETE', '/v1/builds/:', cancelBuild],
+  ['GET', '/v1/images/:/archive', serveArchive],
+  ['PUT', '/v1/images', loadArchive],
+  ['POST', '/v1/images/resolve', resolveImage],
+]
+
+/** Throws `request.not-found`. */
+export async function handle(
+  services: LinkServices,
+  method: string,
+  path: string,
+  request: AgentRequest,
+): Promise<void> {
+  for (const [wantedMethod, pattern, handler] of routes) {
+    if (method !== wantedMethod) continue
+    const name = match(pattern, path)
+    if (name !== undefined) return handler(services, request, name)
+  }
+  throw new BerthError(
+    'request.not-found',
+    `${method} ${path} is not known to this agent; is its version the server's?`,
+  )
+}
+
+/** The part that stands for `:`, or '' where the pattern has none; undefined when it does not match. */
+function match(pattern: string, path: string): string | undefined {
+  const wanted = pattern.split('/')
+  const found = path.split('/')
+  if (wanted.length !== found.length) return undefined
+  let name = ''
+  for (const [index, part] of wanted.entries()) {
+    if (part === ':') name = decodeURIComponent(found[index] ?? '')
+    else if (part !== found[index]) return undefined
+  }
+  return name
+}
+
+async function serveLogs(
+  services: LinkServices,
+  { stream, query, signal }: AgentRequest,
+  instance: string,
+): Promise<void> {
+  const tail = numberIn(query, 'tail')
+  const sinceMs = numberIn(query, 'sinceMs')
+  const lines = instanceLogs(services.logs, instance, {
+    follow: query.get('follow') === 'true',
+    ...(tail === undefined ? {} : { tail }),
+    ...(sinceMs === undefined ? {} : { sinceMs }),
+    signal,
+  })
+  await sendLines(stream, lines)
+}
+
+async function serveMetrics(services: LinkServices, { stream, query }: AgentRequest): Promise<void> {
+  respondJson(stream, 200, { items: services.metricsSince(numberIn(query, 'sinceMs')) })
+}
+
+async function serveBuild(services: LinkServices, { stream, signal }: AgentRequest, id: string): Promise<void> {
+  const { line, rest } = await readHead(stream, maxRequestBytes)
+  const request = parseJson(line) as BuildRequest
+  if (request.id !== id) throw invalid(`the build's id is ${request.id} in the request and ${id} in the path`)
+  await sendLines(stream, services.builds.build(request, Readable.from(rest), { signal }))
+  services.onImage()
+}
+
+async function cancelBuild(services: LinkServices, { stream }: AgentRequest, id: string): Promise<void> {
+  if (!services.builds.cancel(id)) throw new BerthError('build.not-found', `cancel build ${id}: it does not run here`)
+  respondJson(stream, 200, {})
+}
+
+async function serveArchive({ engine }: LinkServices, { stream, signal }: AgentRequest, image: string): Promise<void> {
+  if ((await engine.inspectImage(image, { signal })) === undefined) throw imageMissing(image)
+  const archive = await engine.saveImage(image, { signal })
+  stream.respond({ ':status': 200, 'content-type': 'application/x-tar' })
+  await pipeline(archive, stream)
+}
+
+async function loadArchive(services: LinkServices, { stream, signal }: AgentRequest): Promise<void> {
+  const image = await services.engine.loadImage(stream, { signal })
+  services.onImage()
+  respondJson(stream, 200, { image })
+}
+
+async function resolveImage({ engine, onImage }: LinkServices, { stream, signal }: AgentRequest): Promise<void> {
+  const { line } = await readHead(stream, maxRequestBytes)
+  const { image } = parseJson(line) as { image?: unknown }
+  if (typeof image !== 'string' || image === '') throw invalid('the body must be {"image": "<reference>"}')
+  const found = await engine.inspectImage(image, { signal })
+  if (found !== undefined) return respondJson(stream, 200, { image: found.id })
+  await engine.pullImage(image, { signal })
+  const pulled = await engine.inspectImage(image, { signal })
+  if (pulled === undefined) throw imageMissing(image)
+  onImage()
+  respondJson(stream, 200, { image: pulled.id })
+}
+
+const maxRequestBytes = 4 * 1024 * 1024
+
+/**
+ * One JSON document a line. The head is sent with the first line, so that a failure before it is an answer that says why; what waits
+ * for its first line is given a head at once.
+ */
+async function sendLines(stream: AgentRequest['stream'], documents: AsyncIterable<unknown>): Promise<void> {
+  const iterator = documents[Symbol.asyncIterator]()
+  const first = iterator.next()
+  const pause = Promise.withResolvers<void>()
+  const timer = setTimeout(pause.resolve, headPauseMs)
+  try {
+    await Promise.race([first, pause.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+  stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' })
+  await pipeline(Readable.from(encodeLines(first, iterator)), stream)
+}
+
+const headPauseMs = 100
+
+async function* encodeLines(
+  first: Promise<IteratorResult<unknown>>,
+  iterator: AsyncIterator<unknown>,
+): AsyncGenerator<Buffer> {
+  try {
+    for (let next = await first; next.done !== true; next = await iterator.next()) {
+      yield Buffer.from(`${JSON.stringify(next.value)}\n`)
+    }
+  } finally {
+    await iterator.return?.()
+  }
+}
+
+function parseJson(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return value
+  } catch {
+    // Answered below, as any other value that is no object.
+  }
+  throw invalid('the body is no JSON object')
+}
+
+const invalid = (why: string): BerthError => new BerthError('request.invalid-request', why)
+
+const imageMissing = (image: string): BerthError =>
+  new BerthError('engine.image-missing', `image ${image} is not on this node`)

@@ -1,0 +1,70 @@
+import type { ServerHttp2Stream } from 'node:http2'
+import type { FromAgent } from '@berth/api'
+import type { InstanceStatus } from '@berth/core'
+import { write } from './stream-io.ts'
+
+/** Changes within this time travel together. */
+const batchMs = 5
+
+/**
+ * What the agent says on a sync stream. Of several reports about one thing that the server has not taken yet only the last is sent, so a
+ * slow server costs no memory.
+ */
+export class ReportStream {
+  readonly #stream: ServerHttp2Stream
+  readonly #lines: FromAgent[] = []
+  readonly #statuses = new Map<string, InstanceStatus>()
+  readonly #latest = new Map<FromAgent['type'], FromAgent>()
+  #timer: NodeJS.Timeout | undefined
+  #writing = false
+
+  constructor(stream: ServerHttp2Stream) {
+    this.#stream = stream
+    stream.once('close', () => clearTimeout(this.#timer))
+  }
+
+  /** Sent soon, each of them. */
+  push(line: FromAgent): void {
+    this.#lines.push(line)
+    void this.#flush()
+  }
+
+  status(status: InstanceStatus): void {
+    this.#statuses.set(status.id, status)
+    this.#schedule()
+  }
+
+  /** Replaces one of the same type that still waits. */
+  replace(line: Extract<FromAgent, { type: 'node' | 'gateway' }>): void {
+    this.#latest.set(line.type, line)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    this.#timer ??= setTimeout(() => void this.#flush(), batchMs)
+  }
+
+  async #flush(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#writing) return
+    this.#writing = true
+    try {
+      for (let batch = this.#take(); batch.length > 0; batch = this.#take()) {
+        await write(this.#stream, batch.map((line) => `${JSON.stringify(line)}\n`).join(''))
+      }
+    } finally {
+      this.#writing = false
+    }
+  }
+
+  #take(): FromAgent[] {
+    if (this.#stream.destroyed) return []
+    const batch = this.#lines.splice(0)
+    if (this.#statuses.size > 0) batch.push({ type: 'status', instances: [...this.#statuses.values()] })
+    batch.push(...this.#latest.values())
+    this.#statuses.clear()
+    this.#latest.clear()
+    return batch
+  }
+}

@@ -1,0 +1,156 @@
+import type { ToAgent } from '@berth/api'
+import { messageOf, type NetworkConfig, type RouteTable } from '@berth/core'
+import type { Logger } from 'pino'
+import type { NetdFiles } from '../dns/netd-files.ts'
+import { resolvConfFor } from '../dns/resolv-conf.ts'
+import type { Reconciler } from '../instance/reconciler.ts'
+import type { RuntimeFiles } from '../instance/runtime-files.ts'
+import type { NodeNetwork } from '../network/node-network.ts'
+import { reasonToFreeze } from '../state/epoch-guard.ts'
+import type { NodeStore } from '../state/node-store.ts'
+import type { Problems } from './problems.ts'
+
+/** The network waits for Docker; nothing else may wait for the network longer than this. */
+const networkLimitMs = 20_000
+const revisionPauseMs = 1_000
+
+export type DesiredLine = Exclude<ToAgent, { readonly type: 'ping' }>
+type Snapshot = Extract<ToAgent, { readonly type: 'snapshot' }>
+
+export interface DesiredStateOptions {
+  readonly store: NodeStore
+  readonly reconciler: Reconciler
+  readonly network: NodeNetwork
+  readonly netd: NetdFiles
+  readonly files: RuntimeFiles
+  readonly problems: Problems
+  readonly log: Logger
+  readonly acceptEpoch?: string
+  /** The node is a gateway, from now on. */
+  readonly onRoutes: (routes: RouteTable, force: boolean) => void
+}
+
+/**
+ * Takes in what a server says and hands each part to who makes it true. Lines are applied in the order of their arrival. While frozen,
+ * only what adds is taken: assignments that are to run. Stops, and tables that may lack something (names, routes), are withheld.
+ */
+export class DesiredState {
+  readonly #options: DesiredStateOptions
+  #frozen = false
+  #revisionTimer: NodeJS.Timeout | undefined
+
+  constructor(options: DesiredStateOptions) {
+    this.#options = options
+  }
+
+  /** True while stops are withheld. */
+  get frozen(): boolean {
+    return this.#frozen
+  }
+
+  /** Before anything else: what does not depend on a server or on Docker. */
+  async prepare(): Promise<void> {
+    const { store, files } = this.#options
+    await files.writeResolvConf(resolvConfFor(store.state.network ?? { domain: 'berth' }))
+  }
+
+  /** After every connection to Docker: the network as it was last known. */
+  async restoreNetwork(): Promise<void> {
+    const { network } = this.#options.store.state
+    if (network !== undefined) await this.#ensureNetwork(network)
+  }
+
+  async apply(line: DesiredLine): Promise<void> {
+    const { reconciler, netd, onRoutes } = this.#options
+    if (line.type === 'snapshot') return this.#applySnapshot(line)
+    this.#noteRevision(line.revision)
+    switch (line.type) {
+      case 'assign':
+        return reconciler.assign(line.assignment)
+      case 'forget':
+        // Not waited for: a job's container may have to be removed first.
+        void reconciler.forget(line.instance).catch((error: unknown) => this.#failed('forget an instance', error))
+        return
+      case 'network':
+        return this.#applyNetwork(line.network)
+      case 'names':
+        return this.#frozen ? undefined : netd.writeNames(line.names)
+      case 'routes':
+        return this.#frozen ? undefined : onRoutes(line.routes, false)
+    }
+  }
+
+  /** Writes down what was put off. */
+  async close(): Promise<void> {
+    clearTimeout(this.#revisionTimer)
+    await this.#options.store.update({}).catch(() => undefined)
+  }
+
+  async #applySnapshot(snapshot: Snapshot): Promise<void> {
+    const { store, reconciler, netd, acceptEpoch, problems, log, onRoutes } = this.#options
+    const { epoch, revision } = snapshot
+    const reason = reasonToFreeze(store.state, snapshot, acceptEpoch)
+    const isOther = store.state.epoch !== undefined && store.state.epoch !== epoch
+    if (reason !== undefined && !this.#frozen) log.error({ epoch, revision }, reason)
+    this.#frozen = reason !== undefined
+    problems.set('epoch', reason)
+    if (reason === undefined) {
+      await this.#attempt('write the state of the node', () => store.update({ epoch, revision }))
+      await this.#attempt('write the names', () => netd.writeNames(snapshot.names))
+    }
+    await this.#applyNetwork(snapshot.network)
+    await reconciler.applySnapshot(snapshot.assignments)
+    reconciler.contextChanged()
+    if (snapshot.routes !== undefined && reason === undefined) onRoutes(snapshot.routes, isOther)
+  }
+
+  async #applyNetwork(network: NetworkConfig): Promise<void> {
+    const { store, netd, files } = this.#options
+    await this.#attempt('write the network', async () => {
+      await store.update({ network })
+      await netd.writeNetwork(network)
+      await files.writeResolvConf(resolvConfFor(network))
+    })
+    await this.#ensureNetwork(network)
+  }
+
+  /** Never fails and never hangs: what it could not do it goes on trying, and instances that need it wait for it. */
+  async #ensureNetwork(network: NetworkConfig): Promise<void> {
+    const limit = AbortSignal.timeout(networkLimitMs)
+    const timeUp = new Promise<never>((_, reject) => {
+      limit.addEventListener('abort', () => reject(limit.reason), { once: true })
+    })
+    await this.#attempt('set the network of the node up', async () => {
+      const options = { signal: limit, removeAbsentPeers: !this.#frozen }
+      await Promise.race([this.#options.network.ensure(network, options), timeUp])
+    })
+  }
+
+  /** Written a little later: many lines change it, and a slightly older one only guards a little less. */
+  #noteRevision(revision: number): void {
+    if (this.#frozen) return
+    const { store } = this.#options
+    if (revision <= store.state.revision) return
+    this.#revisionTimer ??= setTimeout(() => {
+      this.#revisionTimer = undefined
+      void this.#attempt('write the state of the node', () => store.update({ revision: this.#latestRevision }))
+    }, revisionPauseMs)
+    this.#latestRevision = revision
+  }
+
+  #latestRevision = 0
+
+  async #attempt(what: string, action: () => Promise<void>): Promise<void> {
+    try {
+      await action()
+      this.#options.problems.set(what, undefined)
+    } catch (error) {
+      this.#failed(what, error)
+    }
+  }
+
+  #failed(what: string, error: unknown): void {
+    this.#options.log.error({ err: error }, `could not ${what}`)
+    this.#options.problems.set(what, `could not ${what}: ${messageOf(error)}`)
+  }
+}

@@ -1,0 +1,132 @@
+import { BerthError, memberKey, messageOf, type RouteTable } from '@berth/core'
+import type { Logger } from 'pino'
+import type { Gateway } from '../gateway/gateway.ts'
+import { Wakeup } from '../instance/wakeup.ts'
+
+/** While members drain, the server waits for every one of these looks. */
+const drainLookMs = 100
+const idleLookMs = 1_000
+const retryMs = 1_000
+
+export interface GatewayReport {
+  readonly version: number
+  /** Requests that members out of traffic still serve, by `memberKey`. */
+  readonly inflight: Readonly<Record<string, number>>
+}
+
+export interface GatewayLoopOptions {
+  readonly gateway: Gateway
+  readonly log: Logger
+  readonly onReport: (report: GatewayReport) => void
+  readonly onProblem: (problem: string | undefined) => void
+}
+
+interface Wanted {
+  readonly table: RouteTable
+  readonly force: boolean
+}
+
+/**
+ * Drives the node's gateway: always the newest table, and reports of what is in force and what still drains. The gateway itself goes on
+ * without it. Of tables that arrive faster than they are applied only the last is.
+ */
+export class GatewayLoop implements AsyncDisposable {
+  readonly #options: GatewayLoopOptions
+  readonly #closing = new AbortController()
+  readonly #wakeup = new Wakeup()
+  readonly #loop: Promise<void>
+  #wanted: Wanted | undefined
+  #applied: Wanted | undefined
+  #isStarted = false
+  #report: GatewayReport | undefined
+  #reportText = ''
+
+  constructor(options: GatewayLoopOptions) {
+    this.#options = options
+    this.#loop = this.#run(this.#closing.signal)
+  }
+
+  get isRunning(): boolean {
+    return this.#isStarted
+  }
+
+  /** The last report, for a server that has just come. */
+  get report(): GatewayReport | undefined {
+    return this.#report
+  }
+
+  apply(table: RouteTable, force = false): void {
+    this.#wanted = { table, force: force || (this.#wanted !== this.#applied && this.#wanted?.force === true) }
+    this.#wakeup.wake()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    this.#wakeup.wake()
+    await this.#loop
+    await this.#options.gateway[Symbol.asyncDispose]()
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        const pauseMs = await this.#turn(signal)
+        this.#options.onProblem(undefined)
+        await this.#wakeup.sleep(Date.now() + pauseMs, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        const sentence = `the gateway: ${messageOf(error)}`
+        this.#options.log.warn({ reason: messageOf(error) }, 'the gateway failed')
+        this.#options.onProblem(sentence)
+        // A table that is wrong stays wrong; what is in force goes on.
+        if (isRefusal(error)) this.#wanted = this.#applied
+        await this.#wakeup.sleep(Date.now() + retryMs, signal)
+      }
+    }
+  }
+
+  /** Returns the time until the next look. */
+  async #turn(signal: AbortSignal): Promise<number> {
+    const { gateway } = this.#options
+    if (!this.#isStarted) {
+      await gateway.start({ signal })
+      this.#isStarted = true
+    }
+    const wanted = this.#wanted
+    if (wanted !== undefined && wanted !== this.#applied) {
+      await gateway.apply(wanted.table, { signal, force: wanted.force })
+      this.#applied = wanted
+    }
+    return (await this.#look(signal)) ? drainLookMs : idleLookMs
+  }
+
+  /** Reports what has changed. True while something drains. */
+  async #look(signal: AbortSignal): Promise<boolean> {
+    const status = await this.#options.gateway.status({ signal })
+    if (!status.running) {
+      this.#isStarted = false
+      throw new BerthError('gateway.not-running', 'nginx does not run any more; starting it again')
+    }
+    const active = activeMembers(this.#applied?.table)
+    const leaving = Object.entries(status.inflight).filter(([member]) => !active.has(member))
+    this.#send({ version: status.version, inflight: Object.fromEntries(leaving) })
+    return leaving.some(([, requests]) => requests > 0)
+  }
+
+  #send(report: GatewayReport): void {
+    const text = JSON.stringify(report)
+    if (text === this.#reportText) return
+    this.#report = report
+    this.#reportText = text
+    this.#options.onReport(report)
+  }
+}
+
+const isRefusal = (error: unknown): boolean =>
+  error instanceof BerthError && (error.code === 'gateway.invalid-table' || error.code === 'gateway.stale-table')
+
+/** A member that is active in one target and drains in another is not leaving. */
+function activeMembers(table: RouteTable | undefined): ReadonlySet<string> {
+  const members = table?.routes.flatMap((route) => route.targets.flatMap((target) => target.members)) ?? []
+  return new Set(members.filter((member) => member.state === 'active').map(memberKey))
+}

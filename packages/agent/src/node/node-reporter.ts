@@ -1,0 +1,91 @@
+import { messageOf, type NodeStatus } from '@berth/core'
+import type { Logger } from 'pino'
+import type { EngineInfo } from '../engine/engine.ts'
+import { type NodeFacts, readNodeFacts } from '../metrics/node-facts.ts'
+import { Problems } from './problems.ts'
+
+/** Free space is told in steps of this: a status is written to the store, and must not change all the time. */
+const diskStepBytes = 256 * 1024 * 1024
+const lowDiskShare = 0.05
+
+export interface NodeReporterOptions {
+  readonly name: string
+  readonly agentVersion: string
+  readonly log: Logger
+  readonly isGateway: () => boolean
+  readonly onChange: (status: NodeStatus) => void
+}
+
+const unknownFacts: NodeFacts = {
+  cpuMilli: 0,
+  memoryBytes: 0,
+  diskBytes: 0,
+  diskFreeBytes: 0,
+  kernel: '',
+  os: '',
+  cgroup: 'v1',
+}
+
+/** Keeps the node's own status, and tells when it changes. */
+export class NodeReporter {
+  readonly problems: Problems
+  readonly #options: NodeReporterOptions
+  readonly #onlineSince = Date.now()
+  #facts = unknownFacts
+  #engine: EngineInfo | undefined
+  #reported = ''
+
+  constructor(options: NodeReporterOptions) {
+    this.#options = options
+    this.problems = new Problems(() => this.#report())
+  }
+
+  status(): NodeStatus {
+    const { name, agentVersion, isGateway } = this.#options
+    return {
+      name,
+      online: true,
+      onlineSince: this.#onlineSince,
+      ...this.#facts,
+      agentVersion,
+      engineVersion: this.#engine?.version ?? '',
+      engineApi: this.#engine?.api ?? '',
+      gateway: isGateway(),
+      problems: this.problems.list(),
+    }
+  }
+
+  engineSeen(info: EngineInfo): void {
+    this.#engine = info
+    const sentence =
+      'Docker runs without live-restore: its restart ends every instance; set "live-restore": true in /etc/docker/daemon.json'
+    this.problems.set('live-restore', info.liveRestore ? undefined : sentence)
+  }
+
+  /** Reads the node's facts anew. */
+  async refresh(): Promise<void> {
+    try {
+      const facts = await readNodeFacts({ diskPath: this.#engine?.rootDirectory ?? '/var/lib/docker' })
+      const diskFreeBytes = Math.floor(facts.diskFreeBytes / diskStepBytes) * diskStepBytes
+      this.#facts = { ...facts, diskFreeBytes }
+      const low = facts.diskFreeBytes < facts.diskBytes * lowDiskShare
+      const gibibytes = (facts.diskFreeBytes / 1024 ** 3).toFixed(1)
+      this.problems.set('disk', low ? `the disk of Docker is nearly full: ${gibibytes} GiB free` : undefined)
+    } catch (error) {
+      this.#options.log.warn({ reason: messageOf(error) }, 'cannot read the facts of the node')
+    }
+    this.#report()
+  }
+
+  changed(): void {
+    this.#report()
+  }
+
+  #report(): void {
+    const status = this.status()
+    const text = JSON.stringify(status)
+    if (text === this.#reported) return
+    this.#reported = text
+    this.#options.onChange(status)
+  }
+}
