@@ -1,0 +1,206 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { waitUntil } from './wait-until.ts'
+
+/** The image that every test host has. */
+export const testImage = 'berth-test/busybox:1'
+
+/** Serves its hostname at port 8080, `/slow` after a second, and writes a line at its start. */
+export const webCommand = [
+  'sh',
+  '-c',
+  'echo started; mkdir -p /tmp/www/cgi-bin; hostname > /tmp/www/index.html; trap "echo stopping; exit 0" TERM; httpd -f -p 8080 -h /tmp/www & wait',
+]
+
+/**
+ * A machine for one test: a network namespace with a dockerd in it. Needs root. Everything is below one temporary folder and goes when
+ * it is disposed of.
+ */
+export class TestHost implements AsyncDisposable {
+  readonly dir = mkdtempSync(join(tmpdir(), 'berth-agent-'))
+  readonly namespace = basename(this.dir)
+  readonly dockerSocket = join(this.dir, 'docker.sock')
+  readonly stateDir = join(this.dir, 'state')
+  readonly runDir = join(this.dir, 'run')
+  #dockerd: ChildProcess | undefined
+
+  static async start(): Promise<TestHost> {
+    const host = new TestHost()
+    execFileSync('ip', ['netns', 'add', host.namespace])
+    execFileSync('ip', ['-n', host.namespace, 'link', 'set', 'lo', 'up'])
+    await host.startDockerd()
+    host.importImage(testImage)
+    return host
+  }
+
+  /** Argument vector that runs a program inside the host. */
+  inside(...argv: string[]): [string, string[]] {
+    return ['nsenter', [`--net=/var/run/netns/${this.namespace}`, ...argv]]
+  }
+
+  run(...argv: string[]): string {
+    const [command, args] = this.inside(...argv)
+    return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 })
+  }
+
+  async startDockerd(): Promise<void> {
+    const path = (name: string): string => join(this.dir, name)
+    const config = { 'live-restore': true, 'exec-opts': ['native.cgroupdriver=cgroupfs'] }
+    writeFileSync(path('daemon.json'), JSON.stringify(config))
+    for (const file of ['docker.pid', 'exec/containerd/containerd.pid']) rmSync(path(file), { force: true })
+    const [command, args] = this.inside(
+      'dockerd',
+      `--config-file=${path('daemon.json')}`,
+      `--data-root=${path('data')}`,
+      `--exec-root=${path('exec')}`,
+      `--pidfile=${path('docker.pid')}`,
+      `--host=unix://${this.dockerSocket}`,
+      '--bridge=none',
+      '--log-level=warn',
+    )
+    const log = openSync(path('dockerd.log'), 'a')
+    const child = spawn(command, args, { stdio: ['ignore', log, log] })
+    this.#dockerd = child
+    const explain = (): string => readFileSync(path('dockerd.log'), 'utf8').slice(-2000)
+    await waitUntil('dockerd to answer', () => this.dockerAnswers() || child.exitCode !== null, 60_000, explain)
+    if (child.exitCode !== null) throw new Error(`dockerd does not start: ${explain()}`)
+  }
+
+  /** `nsenter` becomes dockerd itself, so its process is the daemon's. */
+  async killDockerd(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#dockerd
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill(signal)
+    await ended
+  }
+
+  signalDockerd(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#dockerd?.kill(signal)
+  }
+
+  docker(...args: string[]): string {
+    const argv = ['-H', `unix://${this.dockerSocket}`, ...args]
+    return execFileSync('docker', argv, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 }).trim()
+  }
+
+  dockerAnswers(): boolean {
+    try {
+      this.docker('version')
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  importImage(tag: string, changes: readonly string[] = []): string {
+    const root = mkdtempSync(join(this.dir, 'root-'))
+    for (const folder of ['bin', 'etc', 'tmp', 'proc', 'dev', 'sys']) mkdirSync(join(root, folder))
+    copyFileSync('/bin/busybox', join(root, 'bin/busybox'))
+    for (const applet of execFileSync('/bin/busybox', ['--list'], { encoding: 'utf8' }).trim().split('\n')) {
+      if (applet !== 'busybox') symlinkSync('busybox', join(root, 'bin', applet))
+    }
+    chmodSync(join(root, 'tmp'), 0o1777)
+    writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0::/:/bin/sh\napp:x:1234:2345::/:/bin/sh\n')
+    writeFileSync(join(root, 'etc/group'), 'root:x:0:\napp:x:2345:\n')
+    execFileSync('tar', ['-C', root, '-cf', `${root}.tar`, '.'])
+    const id = this.docker('import', ...changes.flatMap((change) => ['-c', change]), `${root}.tar`, tag)
+    for (const path of [root, `${root}.tar`]) rmSync(path, { recursive: true })
+    return id
+  }
+
+  pidOf(container: string): number {
+    return Number(this.docker('inspect', '--format', '{{.State.Pid}}', container))
+  }
+
+  /** GET from inside the host; undefined when there is no good answer. */
+  get(address: string): string | undefined {
+    try {
+      return this.run('busybox', 'wget', '-Y', 'off', '-q', '-O', '-', `http://${address}`)
+    } catch {
+      return undefined
+    }
+  }
+
+  /** What a reboot does: every process is gone, and what was in memory only. */
+  async reboot(): Promise<void> {
+    await this.killDockerd('SIGKILL')
+    await this.#killContainers()
+    this.#unmountBelow(this.runDir)
+    rmSync(this.runDir, { recursive: true, force: true })
+    this.#unmountBelow(join(this.dir, 'exec'))
+    rmSync(join(this.dir, 'exec'), { recursive: true, force: true })
+    execFileSync('ip', ['netns', 'delete', this.namespace])
+    execFileSync('ip', ['netns', 'add', this.namespace])
+    execFileSync('ip', ['-n', this.namespace, 'link', 'set', 'lo', 'up'])
+    await this.startDockerd()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.killDockerd('SIGKILL')
+    await this.#killContainers()
+    this.#unmountBelow(this.dir)
+    execFileSync('ip', ['netns', 'delete', this.namespace])
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
+  }
+
+  /** containerd, its shims and what they run: everything whose command line names our folder, and all below it. */
+  async #killContainers(): Promise<void> {
+    const containerd = Number(readOr(join(this.dir, 'exec/containerd/containerd.pid'), '0'))
+    const pids = [containerd, ...this.#shims()].filter((pid) => pid > 0 && commandLine(pid).includes(this.dir))
+    const doomed = [...pids, ...pids.flatMap(descendantsOf)]
+    for (const pid of doomed) kill(pid)
+    await waitUntil('the containers to be gone', () => doomed.every((pid) => !isAlive(pid)), 10_000)
+  }
+
+  #shims(): number[] {
+    const listing = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
+    return listing
+      .split('\n')
+      .filter((line) => line.includes('containerd-shim') && line.includes(this.dir))
+      .map((line) => Number.parseInt(line, 10))
+  }
+
+  #unmountBelow(directory: string): void {
+    const points = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[4] ?? '')
+    for (const point of points.filter((each) => `${each}/`.startsWith(`${directory}/`)).toReversed()) {
+      execFileSync('umount', ['--lazy', point])
+    }
+  }
+}
+
+const readOr = (path: string, otherwise: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : otherwise)
+
+const commandLine = (pid: number): string => readOr(`/proc/${pid}/cmdline`, '').replaceAll('\0', ' ')
+
+/** A zombie does nothing any more. */
+const isAlive = (pid: number): boolean => /^State:\s+[^ZX]/m.test(readOr(`/proc/${pid}/status`, ''))
+
+function descendantsOf(pid: number): number[] {
+  const children = readOr(`/proc/${pid}/task/${pid}/children`, '').trim().split(' ').filter(Boolean).map(Number)
+  return [...children, ...children.flatMap(descendantsOf)]
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // Gone already.
+  }
+}
