@@ -1,3 +1,5 @@
+import { abortable } from '../store/abortable.ts'
+
 /** Runs actions of one key one after the other, of different keys beside each other. */
 export class KeyedLock {
   readonly #tails = new Map<string, Promise<void>>()
@@ -9,24 +11,11 @@ export class KeyedLock {
     const tail = before.then(() => done)
     this.#tails.set(key, tail)
     try {
-      await untilAborted(before, signal)
+      await abortable(before, signal)
       return await action()
     } finally {
       release()
       if (this.#tails.get(key) === tail) this.#tails.delete(key)
     }
-  }
-}
-
-async function untilAborted(wait: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return wait
-  signal.throwIfAborted()
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = () => reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    await Promise.race([wait, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }
