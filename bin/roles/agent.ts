@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { enrol } from '../../packages/agent/src/link/enrol.ts'
 import { readIdentity } from '../../packages/agent/src/link/node-identity.ts'
 import { runAgent } from '../../packages/agent/src/main.ts'
+import { purgeNode } from '../../packages/agent/src/purge.ts'
 import { BerthError, messageOf } from '../../packages/core/src/index.ts'
 import { type RoleArguments, readRoleArguments } from '../role-arguments.ts'
 import { untilSignal } from '../until-signal.ts'
@@ -9,10 +10,11 @@ import { version } from '../version.ts'
 
 const lookAgainMs = 200
 
-/** `berth agent`: this machine's instances; `berth agent join`: makes it a node (the token comes on standard input). */
+/** `berth agent`: this machine's instances; `join`: makes it a node (the token comes on standard input); `purge`: undoes its traces. */
 export async function run(args: readonly string[]): Promise<number> {
   const role = readRoleArguments(args, ['server'])
   if (role.words[0] === 'join') return join(role)
+  if (role.words[0] === 'purge') return purge(role)
   const { paths, config, log } = role
   const signal = untilSignal()
   if (!(await untilEnrolled(paths.stateDir, signal))) return 0
@@ -55,4 +57,12 @@ async function join({ paths, config, values }: RoleArguments): Promise<number> {
     process.stderr.write(`${messageOf(error)}\n`)
     return 1
   }
+}
+
+async function purge({ paths, config, log }: RoleArguments): Promise<number> {
+  const dockerSocket = config?.dockerSocket ?? '/var/run/docker.sock'
+  log.level = 'silent'
+  const problems = await purgeNode({ stateDir: paths.stateDir, dockerSocket, log, signal: untilSignal() })
+  for (const problem of problems) process.stderr.write(`${problem}\n`)
+  return problems.length === 0 ? 0 : 1
 }

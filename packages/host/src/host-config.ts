@@ -11,6 +11,8 @@ export interface HostConfig {
   readonly dockerSocket: string
   /** Started and supervised by Berth because the machine has no other way to run it. */
   readonly superviseDocker: boolean
+  /** Set while everything is being removed: nothing but dockerd runs. */
+  readonly leaving?: boolean
   readonly server?: {
     readonly listen: string
     readonly agentListen: string

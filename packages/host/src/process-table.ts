@@ -14,9 +14,11 @@ export function processTable(config: HostConfig, paths: HostPaths, program: read
     argv: [...program, name, '--state-dir', paths.stateDir, '--run-dir', paths.runDir],
     stopGraceMs,
   })
+  const docker = config.superviseDocker ? [dockerd(config.dockerSocket)] : []
+  if (config.leaving === true) return docker
   return [
     role('netd', 3000),
-    ...(config.superviseDocker ? [dockerd(config.dockerSocket)] : []),
+    ...docker,
     ...(config.server === undefined ? [] : [role('server', 15_000)]),
     role('agent', 10_000),
   ]

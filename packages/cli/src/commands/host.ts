@@ -15,6 +15,7 @@ import {
   takeDown,
   waitFor,
   waitForDocker,
+  writeHostConfig,
 } from '@berth/host'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
@@ -47,7 +48,7 @@ export const registerHost =
   (program: Program) =>
   (root: Command): void => {
     registerUp(root, program)
-    registerDown(root)
+    registerDown(root, program)
     registerJoin(root, program)
   }
 
@@ -158,7 +159,7 @@ function ownAddress(): string {
 }
 
 /** The agent's own half of joining; the token goes by standard input, since arguments can be seen by everybody. */
-function enrol(
+async function enrol(
   paths: HostPaths,
   config: HostConfig,
   program: readonly string[],
@@ -166,53 +167,78 @@ function enrol(
   token: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const [command = '', ...args] = program
-  const argv = [...args, 'agent', 'join', '--state-dir', paths.stateDir, '--run-dir', paths.runDir, '--server', server]
+  const problem = await runRole(
+    program,
+    ['agent', 'join', ...folderArguments(paths), '--server', server],
+    token,
+    signal,
+  )
+  if (problem !== '') throw new BerthError('node.join-failed', `join as ${config.node}: ${problem}`)
+}
+
+/** Runs a role of this program to its end; returns what it complained of, or nothing. */
+function runRole(
+  program: readonly string[],
+  args: readonly string[],
+  input: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const [command = '', ...first] = program
   return new Promise((resolve, reject) => {
-    const child = spawn(command, argv, { stdio: ['pipe', 'ignore', 'pipe'], signal })
+    const child = spawn(command, [...first, ...args], { stdio: ['pipe', 'ignore', 'pipe'], signal })
     const errors: Buffer[] = []
     child.stderr.on('data', (chunk) => errors.push(chunk))
     child.once('error', reject)
     child.once('close', (code) => {
-      if (code === 0) resolve()
-      else
-        reject(
-          new BerthError(
-            'node.join-failed',
-            `join as ${config.node}: ${Buffer.concat(errors)
-              .toString()
-              .trim()
-              .replace(/^error: /, '')}`,
-          ),
-        )
+      const text = Buffer.concat(errors)
+        .toString()
+        .trim()
+        .replace(/^error: /, '')
+      resolve(code === 0 ? '' : text === '' ? `it ended with exit code ${code}` : text)
     })
-    child.stdin.end(token)
+    child.stdin.end(input)
   })
 }
 
-function registerDown(root: Command): void {
+interface DownOptions extends HostOptions {
+  readonly all?: boolean
+  readonly purge?: boolean
+}
+
+function registerDown(root: Command, program: Program): void {
   folders(root.command('down'))
     .summary('stop Berth on this machine')
     .description('Ends server, agent and names here. Containers and the gateway go on serving; --all stops them too.')
-    .option('--all', 'stop the containers and the gateway as well')
-    .action(
-      action<HostOptions & { all?: boolean }>(async ({ out, confirm, signal }, _, options) => {
-        const paths = hostPaths(options.stateDir, options.runDir)
-        if (readHostConfig(paths.config) === undefined)
-          throw new BerthError('host.not-up', `${paths.config} does not exist: Berth is not up here`)
-        await confirm(
-          `Stop Berth on this machine${options.all === true ? ' with all containers and the gateway' : ''}?`,
-        )
-        if (options.all === true) await removeEverything(paths, signal)
-        await takeDown(paths, (message) => out.note(message))
-        out.note(
-          options.all === true
-            ? 'everything has stopped'
-            : 'server and agent have stopped; containers and the gateway go on',
-        )
-      }),
-    )
+    .option('--all', 'remove all apps and stop the gateway as well')
+    .option('--purge', 'with --all: take network, rules and gateway off the machine; the state directory stays')
+    .action(action<DownOptions>((context, _, options) => down(context, options, program())))
 }
+
+async function down(context: CommandContext, options: DownOptions, program: readonly string[]): Promise<void> {
+  const { out, confirm, signal } = context
+  const paths = hostPaths(options.stateDir, options.runDir)
+  const config = readHostConfig(paths.config)
+  if (config === undefined) throw new BerthError('host.not-up', `${paths.config} does not exist: Berth is not up here`)
+  const everything = options.all === true || options.purge === true
+  await confirm(`Stop Berth on this machine${everything ? ' with all apps and the gateway' : ''}?`)
+  const log = (message: string) => out.note(message)
+  if (everything) await removeEverything(paths, signal)
+  await takeDown(paths, log)
+  if (everything) {
+    if (config.superviseDocker) {
+      // The network is Docker's to remove, and this dockerd has just ended with the rest.
+      await bringUp({ paths, config: { ...config, leaving: true }, program, log: () => undefined, signal })
+      await waitForDocker(config.dockerSocket, signal)
+    }
+    const problems = await runRole(program, ['agent', 'purge', ...folderArguments(paths)], '', signal)
+    await takeDown(paths, () => undefined)
+    writeHostConfig(paths.config, config)
+    if (problems !== '') throw new BerthError('host.purge-failed', `not everything could be removed: ${problems}`)
+  }
+  out.note(everything ? 'everything has stopped' : 'server and agent have stopped; containers and the gateway go on')
+}
+
+const folderArguments = (paths: HostPaths): string[] => ['--state-dir', paths.stateDir, '--run-dir', paths.runDir]
 
 async function removeEverything(paths: HostPaths, signal: AbortSignal): Promise<void> {
   const client = createClient(createTransport({ type: 'socket', path: paths.serverSocket }))
