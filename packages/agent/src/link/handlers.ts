@@ -113,17 +113,34 @@ async function loadArchive(services: LinkServices, { stream, signal }: AgentRequ
   respondJson(stream, 200, { image })
 }
 
-async function resolveImage({ engine, onImage }: LinkServices, { stream, signal }: AgentRequest): Promise<void> {
+async function resolveImage(services: LinkServices, { stream, signal }: AgentRequest): Promise<void> {
   const { line } = await readHead(stream, maxRequestBytes)
-  const { image } = parseJson(line) as { image?: unknown }
+  const { image, pull = 'missing' } = parseJson(line) as { image?: unknown; pull?: unknown }
   if (typeof image !== 'string' || image === '') throw invalid('the body must be {"image": "<reference>"}')
-  const found = await engine.inspectImage(image, { signal })
-  if (found !== undefined) return respondJson(stream, 200, { image: found.id })
-  await engine.pullImage(image, { signal })
-  const pulled = await engine.inspectImage(image, { signal })
-  if (pulled === undefined) throw imageMissing(image)
+  const found = await services.engine.inspectImage(image, { signal })
+  const id =
+    pull === 'never' || (pull === 'missing' && found !== undefined)
+      ? found?.id
+      : await pulled(services, image, found?.id, signal)
+  if (id === undefined) throw imageMissing(image)
+  respondJson(stream, 200, { image: id })
+}
+
+/** Where the registry cannot be reached, what is here will do. */
+async function pulled(
+  { engine, onImage }: LinkServices,
+  image: string,
+  present: string | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    await engine.pullImage(image, { signal })
+  } catch (error) {
+    if (present === undefined || signal.aborted) throw error
+    return present
+  }
   onImage()
-  respondJson(stream, 200, { image: pulled.id })
+  return (await engine.inspectImage(image, { signal }))?.id
 }
 
 const maxRequestBytes = 4 * 1024 * 1024
