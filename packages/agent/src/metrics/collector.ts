@@ -1,24 +1,20 @@
+import { performance } from 'node:perf_hooks'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import type { MetricsView, SampleView } from '@berth/api'
+import { messageOf } from '@berth/core'
+import type { Logger } from 'pino'
+import { type ContainerSource, openContainer, type Roots } from './container-source.ts'
+import { type Counters, type Reading, sampleBetween } from './counters.ts'
+import { readNode } from './node-source.ts'
+import { SampleRing } from './sample-ring.ts'
 
 /** What to read for one instance. */
 export interface WatchTarget {
   readonly containerId: string
-  /** Of the container's first process; its namespaces and cgroups are read. */
+  /** Of the container's first process; its cgroups and its network are read. */
   readonly pid: number
   readonly cpuLimitMilli: number
   readonly memoryLimitBytes: number
-}
-
-/** Counters as the kernel gives them, since the container (or the node) started; for Prometheus. */
-export interface Counters {
-  readonly cpuNs: number
-  readonly throttledNs: number
-  readonly memoryBytes: number
-  readonly networkInBytes: number
-  readonly networkOutBytes: number
-  readonly blockReadBytes: number
-  readonly blockWriteBytes: number
-  readonly tcpConnections: number
 }
 
 export interface InstanceCounters {
@@ -33,14 +29,185 @@ export interface InstanceCounters {
  * Docker. Closing it stops the readings.
  */
 export interface Collector extends AsyncDisposable {
-  /** Also for a changed pid (the container was started again) or changed limits: samples so far stay. */
+  /** Also for a changed pid (the container was started again) or changed limits: the samples so far stay. */
   watch(instance: string, target: WatchTarget): void
   forget(instance: string): void
   /** Samples after `sinceMs` (milliseconds since the epoch) of every watched instance; all that are kept when it is absent. */
   since(sinceMs?: number): MetricsView[]
   /** The same of the node itself. */
   nodeSince(sinceMs?: number): SampleView[]
-  /** The last reading of every watched instance that has been read. */
+  /** The last reading of every watched instance that could be read. */
   counters(): readonly InstanceCounters[]
   nodeCounters(): Counters | undefined
+}
+
+/** A collector that reads what the kernel says. */
+export interface KernelCollector extends Collector {
+  /** Takes a reading now, besides the regular ones. */
+  read(): Promise<void>
+}
+
+export interface CollectorOptions extends Partial<Roots> {
+  /** Name of this node, for {@link MetricsView}. */
+  readonly node: string
+  readonly log: Logger
+  readonly intervalMs?: number
+  readonly keepMs?: number
+  readonly clock?: Clock
+}
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Of a clock that only goes forward. */
+  monotonicMs(): number
+}
+
+const systemClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() }
+
+/** Readings are taken in slices of so many instances, so that requests are served in between. */
+const sliceSize = 16
+
+export function createCollector(options: CollectorOptions): KernelCollector {
+  return new PeriodicCollector(options)
+}
+
+interface Watched {
+  target: WatchTarget
+  readonly ring: SampleRing
+  source: ContainerSource | undefined
+  last: Reading | undefined
+}
+
+class PeriodicCollector implements KernelCollector {
+  readonly #node: string
+  readonly #log: Logger
+  readonly #roots: Roots
+  readonly #intervalMs: number
+  readonly #capacity: number
+  readonly #clock: Clock
+  readonly #watched = new Map<string, Watched>()
+  readonly #nodeRing: SampleRing
+  readonly #closing = new AbortController()
+  readonly #loop: Promise<void>
+  #nodeLast: Reading | undefined
+
+  constructor(options: CollectorOptions) {
+    const { node, log, cgroupRoot = '/sys/fs/cgroup', procRoot = '/proc', intervalMs = 2000 } = options
+    this.#node = node
+    this.#log = log
+    this.#roots = { cgroupRoot, procRoot }
+    this.#intervalMs = intervalMs
+    this.#capacity = Math.max(1, Math.ceil((options.keepMs ?? 300_000) / intervalMs))
+    this.#clock = options.clock ?? systemClock
+    this.#nodeRing = new SampleRing(this.#capacity)
+    this.#loop = this.#readPeriodically()
+  }
+
+  watch(instance: string, target: WatchTarget): void {
+    const watched = this.#watched.get(instance)
+    if (watched === undefined) {
+      const ring = new SampleRing(this.#capacity)
+      this.#watched.set(instance, { target, ring, source: undefined, last: undefined })
+      return
+    }
+    const isSame = watched.target.pid === target.pid && watched.target.containerId === target.containerId
+    watched.target = target
+    if (isSame) return
+    watched.source = undefined
+    watched.last = undefined
+  }
+
+  forget(instance: string): void {
+    this.#watched.delete(instance)
+  }
+
+  since(sinceMs = Number.NEGATIVE_INFINITY): MetricsView[] {
+    return [...this.#watched].map(([instance, { target, ring }]) => ({
+      instance,
+      node: this.#node,
+      cpuLimitMilli: target.cpuLimitMilli,
+      memoryLimitBytes: target.memoryLimitBytes,
+      samples: ring.since(sinceMs),
+    }))
+  }
+
+  nodeSince(sinceMs = Number.NEGATIVE_INFINITY): SampleView[] {
+    return this.#nodeRing.since(sinceMs)
+  }
+
+  counters(): readonly InstanceCounters[] {
+    return [...this.#watched].flatMap(([instance, { target, last }]) =>
+      last === undefined
+        ? []
+        : [
+            {
+              instance,
+              cpuLimitMilli: target.cpuLimitMilli,
+              memoryLimitBytes: target.memoryLimitBytes,
+              counters: last.counters,
+            },
+          ],
+    )
+  }
+
+  nodeCounters(): Counters | undefined {
+    return this.#nodeLast?.counters
+  }
+
+  async read(): Promise<void> {
+    this.#readNode()
+    let inSlice = 0
+    for (const [instance, watched] of [...this.#watched]) {
+      this.#readInstance(instance, watched)
+      if (++inSlice % sliceSize === 0) await nextTurn()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await this.#loop
+  }
+
+  async #readPeriodically(): Promise<void> {
+    const { signal } = this.#closing
+    const start = performance.now()
+    for (let round = 1; !signal.aborted; round++) {
+      await this.read()
+      const elapsedMs = performance.now() - start
+      // On the beat, so that rounds do not drift; missed beats are skipped, not made up for.
+      round = Math.max(round, Math.ceil(elapsedMs / this.#intervalMs))
+      await delay(round * this.#intervalMs - elapsedMs, undefined, { signal, ref: false }).catch(() => {})
+    }
+  }
+
+  #readInstance(instance: string, watched: Watched): void {
+    try {
+      watched.source ??= openContainer(this.#roots, watched.target.pid)
+      const before = watched.last
+      watched.last = this.#reading(watched.source.read())
+      if (before !== undefined) watched.ring.push(sampleBetween(before, watched.last, this.#clock.now()))
+    } catch (error) {
+      // Between the end of a container and the word of it there are rounds that find nothing.
+      if (watched.last !== undefined)
+        this.#log.debug({ instance, error: messageOf(error) }, 'lost sight of an instance')
+      watched.source = undefined
+      watched.last = undefined
+    }
+  }
+
+  #readNode(): void {
+    try {
+      const before = this.#nodeLast
+      this.#nodeLast = this.#reading(readNode(this.#roots.procRoot))
+      if (before !== undefined) this.#nodeRing.push(sampleBetween(before, this.#nodeLast, this.#clock.now()))
+    } catch (error) {
+      this.#log.warn({ error: messageOf(error) }, 'cannot read the figures of the node')
+      this.#nodeLast = undefined
+    }
+  }
+
+  #reading(counters: Counters): Reading {
+    return { monotonicMs: this.#clock.monotonicMs(), counters }
+  }
 }

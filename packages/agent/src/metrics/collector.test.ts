@@ -1,0 +1,216 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { metricsView } from '@berth/api'
+import pino from 'pino'
+import { Registry } from 'prom-client'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Clock, createCollector, type KernelCollector } from './collector.ts'
+import {
+  cgroupRootOf,
+  type Layout,
+  layouts,
+  procRootOf,
+  removeCgroups,
+  type Shown,
+  writeKernelTree,
+} from './kernel-trees.testing.ts'
+import { registerUsageMetrics } from './prometheus.ts'
+
+const mib = 1024 ** 2
+const first: Shown = {
+  cpuUs: 40_000_000,
+  throttledUs: 1_000_000,
+  memoryBytes: 60 * mib,
+  inactiveFileBytes: 10 * mib,
+  readBytes: 8192,
+  writtenBytes: 0,
+  receivedBytes: 1000,
+  sentBytes: 2000,
+  established: 3,
+}
+/** Two seconds later. */
+const second: Shown = {
+  cpuUs: 43_000_000,
+  throttledUs: 1_500_000,
+  memoryBytes: 70 * mib,
+  inactiveFileBytes: 12 * mib,
+  readBytes: 8192 + 2 * mib,
+  writtenBytes: 4 * mib,
+  receivedBytes: 1000 + 3000,
+  sentBytes: 2000 + 5000,
+  established: 7,
+}
+const instance = 'shop.production.web-1'
+const target = { containerId: 'c1', pid: 4711, cpuLimitMilli: 2000, memoryLimitBytes: 256 * mib }
+const never = 3_600_000
+
+let root: string
+let clock: Clock & { ms: number }
+let collector: KernelCollector
+
+function start(change: { intervalMs?: number; keepMs?: number } = {}): KernelCollector {
+  return createCollector({
+    node: 'node-a',
+    log: pino({ level: 'silent' }),
+    cgroupRoot: cgroupRootOf(root),
+    procRoot: procRootOf(root),
+    intervalMs: never,
+    clock,
+    ...change,
+  })
+}
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'collector-'))
+  clock = { ms: 0, now: () => 1_700_000_000_000 + clock.ms, monotonicMs: () => clock.ms }
+  collector = start({ keepMs: 10 * never })
+})
+afterEach(async () => {
+  await collector[Symbol.asyncDispose]()
+  await rm(root, { recursive: true, force: true })
+})
+
+async function readAfter(ms: number, layout: Layout, shown: Shown, pid = target.pid): Promise<void> {
+  clock.ms += ms
+  await writeKernelTree(root, layout, pid, shown)
+  await collector.read()
+}
+
+const samples = (sinceMs?: number) => collector.since(sinceMs)[0]?.samples
+
+describe.each(layouts)('a container in the layout %s', (layout) => {
+  it('has rates between readings, and amounts as they are', async () => {
+    collector.watch(instance, target)
+    await readAfter(0, layout, first)
+    expect(samples()).toEqual([])
+    await readAfter(2000, layout, second)
+    expect(collector.since()).toEqual([
+      {
+        instance,
+        node: 'node-a',
+        cpuLimitMilli: 2000,
+        memoryLimitBytes: 256 * mib,
+        samples: [
+          {
+            at: 1_700_000_002_000,
+            cpuMilli: 1500,
+            throttledMilli: 250,
+            memoryBytes: 58 * mib,
+            networkInBytes: 1500,
+            networkOutBytes: 2500,
+            blockReadBytes: mib,
+            blockWriteBytes: 2 * mib,
+            tcpConnections: 7,
+          },
+        ],
+      },
+    ])
+    expect(() => metricsView.array().parse(collector.since())).not.toThrow()
+  })
+
+  it('is left alone when it is gone, even if its process id is another’s', async () => {
+    collector.watch(instance, target)
+    await readAfter(0, layout, first)
+    await readAfter(2000, layout, second)
+    await removeCgroups(root)
+    clock.ms += 2000
+    await collector.read()
+    expect(samples()).toHaveLength(1)
+    expect(collector.counters()).toEqual([])
+  })
+})
+
+describe('a collector', () => {
+  it('finds an instance that starts late', async () => {
+    collector.watch(instance, target)
+    await collector.read()
+    expect(collector.since()).toMatchObject([{ instance, samples: [] }])
+    await readAfter(0, 'v2-systemd', first)
+    await readAfter(2000, 'v2-systemd', second)
+    expect(samples()).toHaveLength(1)
+  })
+
+  it('makes no rate across a restart, and keeps the samples before it', async () => {
+    collector.watch(instance, target)
+    await readAfter(0, 'v2-systemd', first)
+    await readAfter(2000, 'v2-systemd', second)
+    collector.watch(instance, { ...target, pid: 4712 })
+    await readAfter(2000, 'v2-systemd', { ...first, cpuUs: 99 }, 4712)
+    expect(samples()).toHaveLength(1)
+    await readAfter(2000, 'v2-systemd', { ...second, cpuUs: 99 + 1_000_000 }, 4712)
+    expect(samples()?.map((each) => each.cpuMilli)).toEqual([1500, 500])
+  })
+
+  it('shows 0 for a counter that went back', async () => {
+    collector.watch(instance, target)
+    await readAfter(0, 'v2-systemd', second)
+    await readAfter(2000, 'v2-systemd', first)
+    expect(samples()).toMatchObject([{ cpuMilli: 0, networkInBytes: 0, memoryBytes: 50 * mib }])
+  })
+
+  it('takes changed limits without losing the samples', async () => {
+    collector.watch(instance, target)
+    await readAfter(0, 'v1-joined', first)
+    await readAfter(2000, 'v1-joined', second)
+    collector.watch(instance, { ...target, cpuLimitMilli: 500 })
+    expect(collector.since()).toMatchObject([{ cpuLimitMilli: 500, samples: [{ cpuMilli: 1500 }] }])
+  })
+
+  it('gives samples after a time, and keeps the last minutes only', async () => {
+    await collector[Symbol.asyncDispose]()
+    collector = start({ intervalMs: never, keepMs: 5 * never })
+    collector.watch(instance, target)
+    for (let n = 0; n < 9; n++) await readAfter(1000, 'v2-systemd', { ...first, cpuUs: n * 1_000_000 })
+    expect(samples()?.map((each) => each.at - 1_700_000_000_000)).toEqual([5000, 6000, 7000, 8000, 9000])
+    expect(samples(1_700_000_007_000)?.map((each) => each.at - 1_700_000_000_000)).toEqual([8000, 9000])
+  })
+
+  it('forgets', async () => {
+    collector.watch(instance, target)
+    await readAfter(0, 'v2-systemd', first)
+    collector.forget(instance)
+    expect(collector.since()).toEqual([])
+    expect(collector.counters()).toEqual([])
+  })
+
+  it('shows nothing where a controller is off, and everything else', async () => {
+    collector.watch(instance, target)
+    await readAfter(0, 'v2-systemd', first)
+    const directory = join(cgroupRootOf(root), 'system.slice')
+    await rm(join(directory, `docker-3a90eb47a40d99e0dd2efebcc74d7681b1c7f6cce8d2d3b0b58868dc565a7084.scope/io.stat`))
+    clock.ms += 2000
+    await collector.read()
+    expect(samples()).toMatchObject([{ blockReadBytes: 0, memoryBytes: 50 * mib }])
+  })
+
+  it('reads at its interval, by itself', async () => {
+    await collector[Symbol.asyncDispose]()
+    collector = createCollector({ node: 'a', log: pino({ level: 'silent' }), intervalMs: 20 })
+    const end = Date.now() + 5000
+    while (collector.nodeSince().length < 5 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10))
+    const [sample] = collector.nodeSince()
+    expect(sample?.memoryBytes).toBeGreaterThan(0)
+    expect(collector.nodeSince().length).toBeGreaterThanOrEqual(5)
+  })
+})
+
+describe('metrics for Prometheus', () => {
+  it('show the kernel’s counts with the names of the instance', async () => {
+    const registry = new Registry()
+    registerUsageMetrics(registry, collector, 'node-a')
+    collector.watch(instance, target)
+    await readAfter(0, 'v2-systemd', first)
+    const labels = '{app="shop",pool="production",entrypoint="web",instance="shop.production.web-1",node="node-a"}'
+    const lines = (await registry.metrics()).split('\n')
+    expect(lines).toContain(`berth_instance_cpu_seconds_total${labels} 40`)
+    expect(lines).toContain(`berth_instance_cpu_throttled_seconds_total${labels} 1`)
+    expect(lines).toContain(`berth_instance_memory_working_set_bytes${labels} ${50 * mib}`)
+    expect(lines).toContain(`berth_instance_cpu_limit_cores${labels} 2`)
+    expect(lines).toContain(`berth_instance_network_receive_bytes_total${labels} 1000`)
+    expect(lines).toContain(`berth_instance_tcp_connections${labels} 3`)
+    expect(lines).toContain('# TYPE berth_instance_cpu_seconds_total counter')
+    collector.forget(instance)
+    expect(await registry.metrics()).not.toContain('shop')
+  })
+})
