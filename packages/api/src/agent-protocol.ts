@@ -15,7 +15,7 @@ import type { Assignment, InstanceStatus, NameTable, NetworkConfig, NodeStatus, 
  * | DELETE /v1/builds/:id | cancel |
  * | GET /v1/images/:reference/archive | `docker save` stream |
  * | PUT /v1/images | `docker load` stream; answer `{image}` |
- * | POST /v1/images/resolve | `{image}` → `{image: id}`: pulls it if need be |
+ * | POST /v1/images/resolve | `{image, pull?}` → `{image: id}`; pull: `missing` (default), `always`, `never`; 404 `engine.image-missing` |
  */
 export const agentAlpn = 'berth-agent/1'
 

@@ -6,6 +6,7 @@ import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import { normalFingerprint } from '../authority/certificate-checks.ts'
 import type { KeyPairPem } from '../authority/certificate-factory.ts'
+import { listening } from '../http/listeners.ts'
 import type { State } from '../records/index.ts'
 
 const handshakeMs = 10_000
@@ -52,7 +53,7 @@ export class AgentPort implements AsyncDisposable {
   async listen(): Promise<number> {
     const { host, port } = this.#options
     this.#server.listen(port, host)
-    await once(this.#server, 'listening')
+    await listening(this.#server, `${host}:${port}`)
     return (this.#server.address() as AddressInfo).port
   }
 

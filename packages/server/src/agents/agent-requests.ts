@@ -100,15 +100,18 @@ export const cancelBuild = async (link: AgentLink, id: string, options: SignalOp
   await requestDocument(link, { method: 'DELETE', path: `/v1/builds/${encodeURIComponent(id)}`, ...options })
 }
 
-/** The image's id on that node; pulls it if need be. */
-export async function resolveImage(link: AgentLink, image: string, options: SignalOptions): Promise<string> {
-  const answer = await requestDocument<{ image: string }>(link, {
-    method: 'POST',
-    path: '/v1/images/resolve',
-    body: { image },
-    ...options,
-  })
-  return answer.image
+/** `missing`: pulled when it is not there. `always`: also when it is. `never`: not at all. */
+export type PullPolicy = 'missing' | 'always' | 'never'
+
+/** The image's id on that node. Throws `engine.image-missing` when it is not there after that. */
+export async function resolveImage(
+  link: AgentLink,
+  image: string,
+  options: SignalOptions & { readonly pull?: PullPolicy },
+): Promise<string> {
+  const { pull = 'missing', signal } = options
+  const request = { method: 'POST' as const, path: '/v1/images/resolve', body: { image, pull }, signal }
+  return (await requestDocument<{ image: string }>(link, request)).image
 }
 
 /** `docker save` of one node into `docker load` of another, without a copy in between. */

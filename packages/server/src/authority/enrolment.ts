@@ -110,6 +110,8 @@ export class Enrolment {
     const node: Node = { name, labels, block, address, schedulable: true, certificateFingerprint, joinedAt }
     tx.put('joinTokens', { ...token, usedBy: name }, { ifUnchanged: true })
     tx.put('fences', { node: blocksFence, updatedAt: joinedAt }, { ifUnchanged: true })
+    // There from the start: a placement compares it, and so fails when the node is removed meanwhile.
+    tx.put('fences', { node: name, updatedAt: joinedAt })
     tx.create('nodes', node)
     tx.event({ type: 'node.joined', subject: { node: name }, message: `${name} joined from ${address} with ${block}` })
     return node

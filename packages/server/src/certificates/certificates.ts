@@ -1,0 +1,133 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { BerthError, type Certificate, isSecretName, messageOf, secretNameRule } from '@berth/core'
+import type { Logger } from 'pino'
+import type { CallContext } from '../controllers/operations.ts'
+import type { CertificateRecord, Records, State } from '../records/index.ts'
+import { seal, unseal } from '../secrets/seal.ts'
+import type { SecretKey } from '../secrets/secret-key.ts'
+
+export interface CertificatesOptions {
+  readonly records: Records
+  readonly key: SecretKey
+  readonly log: Logger
+  readonly now?: () => number
+}
+
+export interface GivenCertificate {
+  /** Leaf first, then the intermediates. */
+  readonly certificatePem: string
+  readonly keyPem: string
+}
+
+const maxPemLength = 100_000
+
+/** Certificates that users give the gateway. Keys are sealed at rest and leave only towards gateways. */
+export class Certificates {
+  readonly #records: Records
+  readonly #state: State
+  readonly #key: Buffer
+  readonly #log: Logger
+  readonly #now: () => number
+  /** Opened ones, so that a new route table does not open every key again. */
+  readonly #opened = new Map<string, { readonly version: number; readonly certificate: Certificate }>()
+
+  constructor(options: CertificatesOptions) {
+    this.#records = options.records
+    this.#state = options.records.state
+    this.#key = options.key.derive('certificates')
+    this.#log = options.log
+    this.#now = options.now ?? Date.now
+  }
+
+  /** Throws `certificate.invalid` saying what does not fit. */
+  async set(name: string, given: GivenCertificate, context: CallContext): Promise<CertificateRecord> {
+    const { hosts, notBefore, notAfter } = this.#check(name, given)
+    const { value } = await this.#records.commit(
+      context.actor,
+      (tx) => {
+        const version = (this.#state.certificates.get(name)?.version ?? 0) + 1
+        const record: CertificateRecord = {
+          ...{ name, hosts, certificatePem: given.certificatePem, version, notBefore, notAfter },
+          sealedKey: seal(this.#key, boundTo(name, version), given.keyPem),
+          updatedAt: this.#now(),
+          updatedBy: context.actor,
+        }
+        tx.put('certificates', record, { ifUnchanged: true })
+        const until = new Date(notAfter).toISOString().slice(0, 10)
+        tx.event({
+          type: 'certificate.set',
+          subject: {},
+          message: `certificate ${name} for ${hosts.join(', ')} until ${until}`,
+        })
+        return record
+      },
+      context,
+    )
+    return value
+  }
+
+  async remove(name: string, context: CallContext): Promise<void> {
+    await this.#records.commit(
+      context.actor,
+      (tx) => {
+        if (!this.#state.certificates.has(name)) {
+          throw new BerthError('certificate.not-found', `there is no certificate ${name}; see: berth certificate ls`)
+        }
+        tx.delete('certificates', name, { ifUnchanged: true })
+        tx.event({ type: 'certificate.removed', subject: {}, message: `certificate ${name} removed` })
+      },
+      context,
+    )
+  }
+
+  /** With keys, for route tables. One whose key does not open is left out and logged. */
+  all(): Certificate[] {
+    for (const name of this.#opened.keys()) if (!this.#state.certificates.has(name)) this.#opened.delete(name)
+    return [...this.#state.certificates.values()].flatMap((record) => this.#open(record) ?? [])
+  }
+
+  #open(record: CertificateRecord): Certificate | undefined {
+    const known = this.#opened.get(record.name)
+    if (known?.version === record.version) return known.certificate
+    try {
+      const keyPem = unseal(this.#key, boundTo(record.name, record.version), record.sealedKey)
+      const certificate = { hosts: record.hosts, certificatePem: record.certificatePem, keyPem }
+      this.#opened.set(record.name, { version: record.version, certificate })
+      return certificate
+    } catch (error) {
+      this.#log.error({ err: error, certificate: record.name }, messageOf(error))
+      return undefined
+    }
+  }
+
+  #check(name: string, { certificatePem, keyPem }: GivenCertificate) {
+    if (!isSecretName(name)) {
+      throw new BerthError('name.invalid', `${JSON.stringify(name)} cannot name a certificate: use ${secretNameRule}`)
+    }
+    if (certificatePem.length > maxPemLength || keyPem.length > maxPemLength) throw invalid(name, 'it is too long')
+    const leaf = parsePart(name, 'the certificate is no PEM', () => new X509Certificate(certificatePem))
+    const key = parsePart(name, 'the key is no unencrypted private key in PEM', () => createPrivateKey(keyPem))
+    if (!leaf.checkPrivateKey(key)) throw invalid(name, 'the key does not belong to the first certificate')
+    const hosts = hostsOf(leaf)
+    if (hosts.length === 0) throw invalid(name, 'it names no host (subject alternative name)')
+    const notAfter = leaf.validToDate.getTime()
+    if (notAfter <= this.#now()) throw invalid(name, `it expired on ${leaf.validToDate.toISOString()}`)
+    return { hosts, notBefore: leaf.validFromDate.getTime(), notAfter }
+  }
+}
+
+const boundTo = (name: string, version: number): readonly string[] => ['certificate', name, String(version)]
+
+const hostsOf = (leaf: X509Certificate): string[] =>
+  [...(leaf.subjectAltName ?? '').matchAll(/DNS:([A-Za-z0-9.*-]+)/g)].map((match) => (match[1] ?? '').toLowerCase())
+
+function parsePart<T>(name: string, why: string, parse: () => T): T {
+  try {
+    return parse()
+  } catch (cause) {
+    throw invalid(name, why, cause)
+  }
+}
+
+const invalid = (name: string, why: string, cause?: unknown): BerthError =>
+  new BerthError('certificate.invalid', `set certificate ${name}: ${why}`, { cause })

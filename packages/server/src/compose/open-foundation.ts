@@ -1,0 +1,61 @@
+import { join } from 'node:path'
+import type { BerthError } from '@berth/core'
+import type { Logger } from 'pino'
+import { Sessions } from '../auth/sessions.ts'
+import { Tokens } from '../auth/tokens.ts'
+import { type Authority, openAuthority } from '../authority/authority.ts'
+import { Certificates } from '../certificates/certificates.ts'
+import type { ServerConfig } from '../config.ts'
+import { makePrivateDirectory } from '../files/private-files.ts'
+import { openState, Records, type State } from '../records/index.ts'
+import { openSecretKey } from '../secrets/secret-key.ts'
+import { Secrets } from '../secrets/secrets.ts'
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts'
+
+/** What everything else stands on. */
+export interface Foundation {
+  /** The server's part of the state directory. */
+  readonly directory: string
+  readonly state: State
+  readonly records: Records
+  readonly authority: Authority
+  readonly secrets: Secrets
+  readonly certificates: Certificates
+  readonly tokens: Tokens
+  readonly sessions: Sessions
+}
+
+export interface FoundationOptions {
+  readonly config: ServerConfig
+  readonly log: Logger
+  readonly stack: AsyncDisposableStack
+  readonly onStoreFailure: (error: BerthError) => void
+}
+
+/** Opens store, state, keys and authority, each refusing to go on with what is missing or damaged. */
+export async function openFoundation(options: FoundationOptions): Promise<Foundation> {
+  const { config, log, stack } = options
+  const directory = join(config.stateDir, 'server')
+  await makePrivateDirectory(directory)
+  const store = stack.use(
+    await openSqliteStore({
+      path: join(directory, 'store.db'),
+      log: log.child({ part: 'store' }),
+      onFailure: options.onStoreFailure,
+      ...(config.storeWorker === undefined ? {} : { worker: config.storeWorker }),
+    }),
+  )
+  const state = stack.use(await openState(store, { log: log.child({ part: 'state' }) }))
+  const records = new Records(store, state)
+  const sealedValuesExist = state.secrets.size + state.certificates.size > 0
+  const key = await openSecretKey(join(directory, 'secret.key'), { sealedValuesExist })
+  const secrets = new Secrets({ records, key, log: log.child({ part: 'secrets' }) })
+  secrets.verifyKey()
+  const tokens = new Tokens(records)
+  return {
+    ...{ directory, state, records, secrets, tokens },
+    authority: await openAuthority(join(directory, 'authority')),
+    certificates: new Certificates({ records, key, log: log.child({ part: 'certificates' }) }),
+    sessions: new Sessions(key, tokens),
+  }
+}

@@ -1,0 +1,50 @@
+import type { Worker } from 'node:worker_threads'
+import type { Logger } from 'pino'
+import type { ConsoleFiles } from './http/console-files.ts'
+
+/** What a server is started with; the command line makes it. */
+export interface ServerConfig {
+  readonly version: string
+  readonly log: Logger
+  /** Berth's state directory, e.g. `/var/lib/berth`; the server's own is `server/` in it. */
+  readonly stateDir: string
+  /** Emptied by a reboot; the socket is in it. Default `/run/berth`. */
+  readonly runDir?: string
+  /** API and console by TLS: `0.0.0.0:7600`. Absent: the unix socket only. */
+  readonly listen?: string
+  /** Where agents dial in, by mutual TLS: `0.0.0.0:7601` (default). */
+  readonly agentListen?: string
+  /** Names and addresses by which the server is reached, for its certificate. This machine's own are added. */
+  readonly names?: readonly string[]
+  /** A certificate for the API in place of one of Berth's own authority. */
+  readonly tls?: { readonly certificateFile: string; readonly keyFile: string }
+  /** Addresses of all instances; each node gets a /24 of it. Default `10.77.0.0/16`. */
+  readonly addressPool?: string
+  /** Domain of names inside the cluster. Default `berth`. */
+  readonly domain?: string
+  /** Pool and environment of deploys that name none. Default `production`. */
+  readonly defaultPool?: string
+  /** Where people reach the gateway: `http://10.0.0.5`, for URLs. */
+  readonly gatewayUrl?: string
+  /** The gateway's port for TLS. Default 443. */
+  readonly gatewayHttpsPort?: number
+  /** Builds at once. Default 2. */
+  readonly buildConcurrency?: number
+  /** Levels that ship with Berth. */
+  readonly levelDirs?: readonly string[]
+  /** Repositories may be named by path only below these folders. Absent: any that the server can read. */
+  readonly repositoryRoots?: readonly string[]
+  readonly console?: ConsoleFiles
+  /** Makes the store's thread; see `SqliteStoreOptions.worker`. */
+  readonly storeWorker?: () => Worker
+}
+
+export const defaults = {
+  runDir: '/run/berth',
+  agentListen: '0.0.0.0:7601',
+  addressPool: '10.77.0.0/16',
+  domain: 'berth',
+  defaultPool: 'production',
+  gatewayHttpsPort: 443,
+  buildConcurrency: 2,
+} as const

@@ -1,0 +1,90 @@
+import type { ErrorBody } from '@berth/api'
+import { BerthError, type ErrorDetails } from '@berth/core'
+
+/** Codes whose status their name does not tell. */
+const statusByCode: Readonly<Record<string, number>> = {
+  'auth.missing': 401,
+  'auth.invalid-token': 401,
+  'auth.token-expired': 401,
+  'auth.invalid-session': 401,
+  'auth.session-expired': 401,
+  'auth.forbidden': 403,
+  'auth.foreign-origin': 403,
+  'auth.too-many-failures': 429,
+  'join.invalid-token': 401,
+  'join.token-expired': 401,
+  'join.token-used': 401,
+  'join.wrong-cluster': 401,
+  'request.too-large': 413,
+  'request.unsupported-media-type': 415,
+  'secret.too-large': 413,
+  'source.bundle-too-large': 413,
+  'node.in-use': 409,
+  'node.offline': 503,
+  'agent.stream-failed': 502,
+  'agent.refused': 502,
+  'app.removing': 409,
+  'build.ended': 409,
+  'rollout.in-progress': 409,
+  'rollout.ended': 409,
+  'store.compacted': 410,
+  'store.future-revision': 410,
+  'store.too-large': 413,
+  'network.pool-exhausted': 409,
+}
+
+/** By the reason, the part after the dot; the first that matches counts. */
+const statusByReason: readonly (readonly [RegExp, number])[] = [
+  [/^(not-found|.*-not-found)$/, 404],
+  [/^(exists|conflict|.*-conflict)$/, 409],
+]
+
+/** Failures of the server or of what it stands on, not of the call. */
+const statusByArea: Readonly<Record<string, number>> = {
+  store: 503,
+  state: 503,
+  server: 503,
+  record: 500,
+  secrets: 500,
+  authority: 500,
+  file: 500,
+  agent: 502,
+}
+
+/** What is neither found above nor the server's own failure is a call that cannot be fulfilled as it stands. */
+export function statusOf(code: string): number {
+  const [area = '', reason = ''] = code.split('.')
+  const known = statusByCode[code] ?? statusByReason.find(([pattern]) => pattern.test(reason))?.[1]
+  return known ?? statusByArea[area] ?? 400
+}
+
+export interface ErrorAnswer {
+  readonly status: number
+  readonly body: ErrorBody
+}
+
+/** What a caller learns of a failure. Anything but a `BerthError` is a fault of the program: the log has it, the caller its number. */
+export function toErrorAnswer(error: unknown, requestId: string): ErrorAnswer {
+  if (error instanceof BerthError) {
+    return { status: statusOf(error.code), body: errorBody(error.code, error.message, error.retryable, error.details) }
+  }
+  const fromFramework = frameworkError(error)
+  if (fromFramework !== undefined) return fromFramework
+  const message = `the server failed on this call; its log has the details under request ${requestId}`
+  return { status: 500, body: errorBody('server.failed', message, false, { request: requestId }) }
+}
+
+export const errorBody = (code: string, message: string, retryable = false, details: ErrorDetails = {}): ErrorBody => ({
+  error: { code, message, retryable, details },
+})
+
+/** Refusals that come before any handler: broken JSON, a body that is too large. */
+function frameworkError(error: unknown): ErrorAnswer | undefined {
+  const { statusCode, message } = error as { readonly statusCode?: unknown; readonly message?: string }
+  if (typeof statusCode !== 'number' || statusCode < 400 || statusCode > 499) return undefined
+  const codes: Readonly<Record<number, string>> = { 413: 'request.too-large', 415: 'request.unsupported-media-type' }
+  return {
+    status: statusCode,
+    body: errorBody(codes[statusCode] ?? 'request.invalid', message ?? 'the request is broken'),
+  }
+}

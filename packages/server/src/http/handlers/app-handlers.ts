@@ -1,0 +1,39 @@
+import { parseSpec } from '@berth/api'
+import { BerthError, checkName } from '@berth/core'
+import { requireApp, requireRelease } from '../../controllers/operations/lookup.ts'
+import { appView, releaseView } from '../../views/app-view.ts'
+import type { Handlers } from '../handler.ts'
+import { appListing, releaseListing } from '../listings/record-listings.ts'
+import type { Services } from '../services.ts'
+
+type AppHandlers = Pick<
+  Handlers,
+  'listApps' | 'getApp' | 'createApp' | 'removeApp' | 'uploadSource' | 'validateSpec' | 'listReleases' | 'getRelease'
+>
+
+const ok = { ok: true } as const
+
+export const appHandlers = ({ views, apps, operations, sources }: Services): AppHandlers => ({
+  listApps: () => appListing(views),
+  getApp: ({ params }) => appView(views, requireApp(views.state, params.app)),
+  createApp: async ({ body, context }) => appView(views, await apps.create(body, context)),
+  removeApp: async ({ params, context }) => {
+    await operations.removeApp(params.app, context)
+    return ok
+  },
+  uploadSource: async ({ params, upload, signal }) => {
+    if (upload === undefined) {
+      throw new BerthError('request.unsupported-media-type', 'send the git bundle as application/octet-stream')
+    }
+    return await sources.acceptBundle(checkName('app', params.app), upload, { signal })
+  },
+  validateSpec: ({ body }) => {
+    const { spec, problems } = parseSpec(body.yaml)
+    return { problems: [...problems], ...(spec === undefined ? {} : { spec }) }
+  },
+  listReleases: ({ params }) => {
+    requireApp(views.state, params.app)
+    return releaseListing(views, params.app)
+  },
+  getRelease: ({ params }) => releaseView(views, requireRelease(views.state, params.app, params.release)),
+})

@@ -1,0 +1,39 @@
+import { BerthError, type Build } from '@berth/core'
+import type { State } from '../../records/index.ts'
+import { buildView, rolloutView } from '../../views/plain-views.ts'
+import { defined } from '../../views/view-context.ts'
+import type { Handlers } from '../handler.ts'
+import { buildListing } from '../listings/record-listings.ts'
+import type { Services } from '../services.ts'
+
+type BuildHandlers = Pick<
+  Handlers,
+  'deploy' | 'planDeploy' | 'startBuild' | 'listBuilds' | 'getBuild' | 'getBuildOutput' | 'cancelBuild'
+>
+
+export const buildHandlers = ({ views, operations, buildOutputs }: Services): BuildHandlers => ({
+  deploy: async ({ params, body, context }) => {
+    const { build, rollout } = await operations.deploy({ app: params.app, ...defined(body) }, context)
+    return {
+      ...(build === undefined ? {} : { build: buildView(build) }),
+      ...(rollout === undefined ? {} : { rollout: rolloutView(rollout) }),
+    }
+  },
+  planDeploy: async ({ params, body, context, signal }) =>
+    await operations.plan({ app: params.app, ...defined(body) }, { ...context, signal }),
+  startBuild: async ({ params, body, context }) =>
+    buildView(await operations.startBuild({ app: params.app, ...defined(body) }, context)),
+  listBuilds: ({ query }) => buildListing(views, query),
+  getBuild: ({ params }) => buildView(requireBuild(views.state, params.id)),
+  getBuildOutput: ({ params, query, signal }) => {
+    requireBuild(views.state, params.id)
+    return buildOutputs.read(params.id, { follow: query.follow === true, signal })
+  },
+  cancelBuild: async ({ params, context }) => buildView(await operations.cancelBuild(params.id, context)),
+})
+
+function requireBuild(state: State, id: string): Build {
+  const build = state.builds.get(id)
+  if (build !== undefined) return build
+  throw new BerthError('build.not-found', `no build ${id}; \`berth builds\` lists them`, { details: { build: id } })
+}

@@ -1,0 +1,20 @@
+import type { Logger } from 'pino'
+import type { Handlers } from '../handler.ts'
+import type { Services } from '../services.ts'
+import { accessHandlers } from './access-handlers.ts'
+import { appHandlers } from './app-handlers.ts'
+import { buildHandlers } from './build-handlers.ts'
+import { clusterHandlers } from './cluster-handlers.ts'
+import { instanceHandlers } from './instance-handlers.ts'
+import { nodeHandlers } from './node-handlers.ts'
+import { poolHandlers } from './pool-handlers.ts'
+
+export const createHandlers = (services: Services, log: Logger): Handlers => ({
+  ...clusterHandlers(services),
+  ...appHandlers(services),
+  ...buildHandlers(services),
+  ...poolHandlers(services),
+  ...instanceHandlers(services, log),
+  ...nodeHandlers(services),
+  ...accessHandlers(services),
+})

@@ -1,0 +1,28 @@
+import { nodeView } from '../../views/node-view.ts'
+import type { Handlers } from '../handler.ts'
+import { nodeListing } from '../listings/record-listings.ts'
+import type { Services } from '../services.ts'
+
+type NodeHandlers = Pick<
+  Handlers,
+  'listNodes' | 'getNode' | 'updateNode' | 'removeNode' | 'createJoinToken' | 'joinNode'
+>
+
+export const nodeHandlers = ({ views, nodes, enrolment, authority, info }: Services): NodeHandlers => ({
+  listNodes: () => nodeListing(views),
+  getNode: ({ params }) => nodeView(views, nodes.require(params.name)),
+  updateNode: async ({ params, body, context }) => nodeView(views, await nodes.update(params.name, body, context)),
+  removeNode: async ({ params, context }) => {
+    await nodes.remove(params.name, context)
+    return { ok: true }
+  },
+  createJoinToken: async ({ body, context }) => {
+    const { token, expiresAt } = await enrolment.createToken(body.ttlMs, context)
+    // By the environment, not as an argument: arguments can be seen by everybody on the machine.
+    return { token, expiresAt, command: `BERTH_JOIN_TOKEN=${token} berth node join --server ${info.advertised}` }
+  },
+  joinNode: async ({ body }) => {
+    const { node, certificatePem } = await enrolment.join(body)
+    return { node: node.name, certificatePem, authorityPem: authority.certificatePem, agentPort: info.agentPort }
+  },
+})

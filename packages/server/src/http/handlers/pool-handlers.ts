@@ -1,0 +1,41 @@
+import { requireRollout } from '../../controllers/operations/lookup.ts'
+import { instanceView } from '../../views/instance-view.ts'
+import { rolloutView } from '../../views/plain-views.ts'
+import { poolView } from '../../views/pool-view.ts'
+import { defined } from '../../views/view-context.ts'
+import type { Handlers } from '../handler.ts'
+import { rolloutListing } from '../listings/record-listings.ts'
+import type { Services } from '../services.ts'
+
+type PoolHandlers = Pick<
+  Handlers,
+  | 'scalePool'
+  | 'restartPool'
+  | 'rollbackPool'
+  | 'removePool'
+  | 'runJob'
+  | 'listRollouts'
+  | 'getRollout'
+  | 'pauseRollout'
+  | 'resumeRollout'
+  | 'abortRollout'
+>
+
+export const poolHandlers = ({ views, operations }: Services): PoolHandlers => ({
+  scalePool: async ({ params, body, context }) =>
+    poolView(views, await operations.scale({ ...params, ...body }, context)),
+  restartPool: async ({ params, context }) => rolloutView(await operations.restart(params, context)),
+  rollbackPool: async ({ params, body, context }) =>
+    rolloutView(await operations.rollback({ ...params, ...defined(body) }, context)),
+  removePool: async ({ params, context }) => {
+    await operations.removePool(params, context)
+    return { ok: true }
+  },
+  runJob: async ({ params, body, context }) =>
+    instanceView(views, await operations.runJob({ ...params, ...defined(body) }, context)),
+  listRollouts: ({ query }) => rolloutListing(views, query),
+  getRollout: ({ params }) => rolloutView(requireRollout(views.state, params.id)),
+  pauseRollout: async ({ params, context }) => rolloutView(await operations.pauseRollout(params.id, context)),
+  resumeRollout: async ({ params, context }) => rolloutView(await operations.resumeRollout(params.id, context)),
+  abortRollout: async ({ params, context }) => rolloutView(await operations.abortRollout(params.id, context)),
+})

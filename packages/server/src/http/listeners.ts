@@ -1,0 +1,117 @@
+import { once } from 'node:events'
+import { chmod, rm } from 'node:fs/promises'
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http'
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import { type AddressInfo, connect, type Server, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BerthError, messageOf } from '@berth/core'
+import type { FastifyInstance } from 'fastify'
+import type { KeyPairPem } from '../authority/certificate-factory.ts'
+import type { ListenAddress } from './listen-address.ts'
+
+/** How long calls under way may take to end once the server stops. */
+const drainMs = 3_000
+/** An upload of a large repository may take this long. */
+const requestTimeoutMs = 1_800_000
+
+/**
+ * Where the API is reached: the unix socket, always, and TLS, when asked for. There is no listener without one of the two, so nothing
+ * is ever served in clear to more than this machine's owner.
+ */
+export class Listeners implements AsyncDisposable {
+  readonly #app: FastifyInstance
+  readonly #local: WeakSet<Socket>
+  readonly #servers: (HttpServer | HttpsServer)[] = []
+  #tls: HttpsServer | undefined
+
+  /** `local` is told which connections came by the unix socket. */
+  constructor(app: FastifyInstance, local: WeakSet<Socket>) {
+    this.#app = app
+    this.#local = local
+  }
+
+  /** Throws `server.already-running` when somebody answers there; a socket that a killed server left is replaced. */
+  async listenLocal(path: string): Promise<void> {
+    if (await answers(path)) {
+      throw new BerthError('server.already-running', `listen at ${path}: a server runs there already; stop it first`)
+    }
+    await rm(path, { force: true })
+    const server = this.#prepare(createHttpServer((request, response) => this.#app.routing(request, response)))
+    server.on('connection', (socket) => this.#local.add(socket))
+    // The file must never exist with a wider mode, not even for a moment.
+    const mask = process.umask(0o177)
+    try {
+      server.listen(path)
+    } finally {
+      process.umask(mask)
+    }
+    await listening(server, path)
+    await chmod(path, 0o600)
+  }
+
+  /** Gives the port, which matters when 0 was asked for. */
+  async listenTls(address: ListenAddress, certificate: KeyPairPem): Promise<number> {
+    const server = createHttpsServer(
+      { cert: certificate.certificatePem, key: certificate.keyPem, minVersion: 'TLSv1.2' },
+      (request, response) => this.#app.routing(request, response),
+    )
+    this.#tls = server
+    this.#prepare(server)
+    server.listen(address.port, address.host)
+    await listening(server, `${address.host}:${address.port}`)
+    return (server.address() as AddressInfo).port
+  }
+
+  /** For connections from now on. */
+  renewTls(certificate: KeyPairPem): void {
+    this.#tls?.setSecureContext({ cert: certificate.certificatePem, key: certificate.keyPem, minVersion: 'TLSv1.2' })
+  }
+
+  /** Takes no more calls, lets those under way end, then cuts what is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const open = this.#servers.filter((server) => server.listening)
+    const closed = Promise.all(open.map((server) => once(server, 'close')))
+    for (const server of open) {
+      server.close()
+      server.closeIdleConnections()
+    }
+    const timeUp = new AbortController()
+    await Promise.race([closed, delay(drainMs, undefined, { signal: timeUp.signal }).catch(() => undefined)])
+    timeUp.abort()
+    for (const server of open) server.closeAllConnections()
+    await this.#app.close()
+    await Promise.race([closed, delay(drainMs, undefined, { ref: false })])
+  }
+
+  #prepare<S extends HttpServer | HttpsServer>(server: S): S {
+    this.#servers.push(server)
+    server.requestTimeout = requestTimeoutMs
+    // The WebSocket plugin listens on the framework's own server, which itself listens nowhere.
+    server.on('upgrade', (request, socket, head) => this.#app.server.emit('upgrade', request, socket, head))
+    return server
+  }
+}
+
+async function answers(path: string): Promise<boolean> {
+  const socket = connect(path)
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
+
+/** Throws `server.cannot-listen`. */
+export async function listening(server: Server, where: string): Promise<void> {
+  try {
+    await once(server, 'listening')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    const reason =
+      code === 'EADDRINUSE' ? 'another program listens there; stop it or choose another port' : messageOf(cause)
+    throw new BerthError('server.cannot-listen', `listen at ${where}: ${reason}`, { cause })
+  }
+}

@@ -1,0 +1,60 @@
+import type { Readable } from 'node:stream'
+import type { LogLine } from '@berth/api'
+import type { AgentLinks } from '../agents/agent-links.ts'
+import type { Apps } from '../apps/apps.ts'
+import type { Sessions } from '../auth/sessions.ts'
+import type { Tokens } from '../auth/tokens.ts'
+import type { Authority } from '../authority/authority.ts'
+import type { Enrolment } from '../authority/enrolment.ts'
+import type { Certificates } from '../certificates/certificates.ts'
+import type { Operations } from '../controllers/operations.ts'
+import type { Nodes } from '../nodes/nodes.ts'
+import type { Records } from '../records/index.ts'
+import type { Secrets } from '../secrets/secrets.ts'
+import type { ViewContext } from '../views/view-context.ts'
+import type { TrafficChanges } from './listings/traffic-listings.ts'
+
+/** Takes in repositories that the server cannot reach. */
+export interface SourceUploads {
+  acceptBundle(
+    app: string,
+    bundle: Readable,
+    options: { readonly signal?: AbortSignal },
+  ): Promise<{ readonly repository: string }>
+}
+
+/** Output of builds, kept in files. */
+export interface BuildOutputs {
+  /** What there is; with `follow`, what comes until the build ends. Nothing for a build that has none. */
+  read(build: string, options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncIterable<LogLine>
+}
+
+export interface ServerInfo {
+  readonly version: string
+  readonly startedAt: number
+  readonly agentPort: number
+  /** `10.0.0.5:7600`: what joining machines are told to dial. */
+  readonly advertised: string
+  readonly gatewayUrl?: string
+  readonly consoleUrl?: string
+}
+
+/** What the API stands on. */
+export interface Services {
+  readonly info: ServerInfo
+  readonly records: Records
+  readonly views: ViewContext
+  readonly trafficChanges: TrafficChanges
+  readonly operations: Operations
+  readonly apps: Apps
+  readonly nodes: Nodes
+  readonly secrets: Secrets
+  readonly tokens: Tokens
+  readonly sessions: Sessions
+  readonly certificates: Certificates
+  readonly authority: Authority
+  readonly enrolment: Enrolment
+  readonly agents: Pick<AgentLinks, 'logs' | 'exec' | 'metrics' | 'isConnected'>
+  readonly sources: SourceUploads
+  readonly buildOutputs: BuildOutputs
+}

@@ -1,0 +1,48 @@
+import { BerthError, closest } from '@berth/core'
+import { z } from 'zod'
+
+export interface RequestProblem {
+  /** `body.replicas.web`, `query.limit`. */
+  readonly path: string
+  readonly message: string
+}
+
+type Part = 'params' | 'query' | 'body'
+
+/** Gives the parsed value, or throws `request.invalid` with every problem at once. */
+export function validate<T extends z.ZodType>(part: Part, schema: T, value: unknown): z.output<T> {
+  const result = schema.safeParse(value ?? {})
+  if (result.success) return result.data
+  const problems = result.error.issues.flatMap((issue) => problemsOf(part, schema, issue))
+  throw new BerthError('request.invalid', problems.map((each) => `${each.path}: ${each.message}`).join('; '), {
+    details: { problems },
+  })
+}
+
+function problemsOf(part: Part, schema: z.ZodType, issue: z.core.$ZodIssue): RequestProblem[] {
+  const path = [part, ...issue.path.map(String)].join('.')
+  if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }]
+  const known = issue.path.length === 0 && schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
+  return issue.keys.map((key) => ({ path: `${path}.${key}`, message: `is not known here${hintFor(key, known)}` }))
+}
+
+function hintFor(key: string, known: readonly string[]): string {
+  const near = closest(key, known)
+  if (near !== undefined) return `; did you mean ${near}?`
+  return known.length === 0 ? '' : `; known are ${known.join(', ')}`
+}
+
+const identifier = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
+
+/**
+ * Every parameter of a path is a name or an id. Whatever else comes (slashes, shell characters, control characters) goes no further:
+ * ids become keys of the store, parts of paths and container names.
+ */
+export function checkPathParameters(params: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(params)) {
+    if (identifier.test(value) && !value.includes('..')) continue
+    throw new BerthError('request.invalid', `params.${name}: ${JSON.stringify(value)} is no name or id`, {
+      details: { problems: [{ path: `params.${name}`, message: 'is no name or id' }] },
+    })
+  }
+}
