@@ -1,9 +1,10 @@
 /**
  * Makes the single executable `dist/berth`: CLI, server, agent, netd, supervisor, console and schemas in one file. The CLI is a small
  * CommonJS script with code cache (it has to start in milliseconds); the other roles are assets, compiled when they are asked for.
+ * `--keep-console` takes the console as it was built last.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { type BuildOptions, build } from 'esbuild'
 
@@ -57,6 +58,8 @@ async function bundle(): Promise<Record<string, string>> {
 }
 
 function buildConsole(): Record<string, string> {
+  const built = join(root, 'packages/console/dist')
+  if (process.argv.includes('--keep-console')) return existsSync(built) ? assetsBelow(built, 'console') : {}
   execFileSync(
     process.execPath,
     [join(root, 'node_modules/vite/bin/vite.js'), 'build', 'packages/console', '--logLevel', 'warn'],
