@@ -157,8 +157,9 @@ export class InstanceSteps {
   async #recordExit(step: StepOf<'record-exit'>, signal: AbortSignal): Promise<void> {
     await this.#subject.stopHealth()
     const { container, memory, assignment } = this.#subject
-    const logTail =
-      container === undefined ? [] : await readLogTail(this.#deps.engine, container.id, container.startedAt, signal)
+    // From the end of the run before: a container may write before the engine says that it has started.
+    const since = memory.lastExit?.at
+    const logTail = container === undefined ? [] : await readLogTail(this.#deps.engine, container.id, since, signal)
     await this.#subject.remember(exitRecorded(memory, assignment, container, step.cause, Date.now(), logTail))
   }
 

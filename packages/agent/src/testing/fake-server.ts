@@ -27,6 +27,8 @@ export class FakeServer implements AsyncDisposable {
   /** Every status in the order of its arrival. */
   readonly history: InstanceStatus[] = []
   readonly received: FromAgent[] = []
+  /** When each instance was first told to be ready. */
+  readonly arrivals = new Map<string, number>()
   epoch = 'epoch-1'
   revision = 1
   network = defaultNetwork
@@ -184,6 +186,7 @@ export class FakeServer implements AsyncDisposable {
         for (const status of line.instances) {
           this.statuses.set(status.id, status)
           this.history.push(status)
+          if (status.ready && !this.arrivals.has(status.id)) this.arrivals.set(status.id, Date.now())
         }
       }
     }
