@@ -85,7 +85,8 @@ export class Levels {
   async #notFound(at: SourceCommit, name: string, options: CallOptions): Promise<BerthError> {
     const own = await this.#options.sources.list(at, repositoryLevels, options)
     const names = new Set(own.map(({ path }) => path.split('/', 1)[0] ?? ''))
-    for (const dir of this.#options.dirs) for (const each of await readdir(dir).catch(() => [])) names.add(each)
+    for (const dir of this.#options.dirs)
+      for (const each of await readdir(dir).catch(() => [])) if (isName(each)) names.add(each)
     const near = closest(name, names)
     const there = names.size === 0 ? 'there is none at all' : `there are ${[...names].sort().join(', ')}`
     return new BerthError(
