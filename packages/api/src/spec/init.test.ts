@@ -242,7 +242,7 @@ describe('recognises', () => {
       'a compose file',
       {
         'compose.yaml':
-          'services:\n  web:\n    build: {context: ., dockerfile: docker/Dockerfile}\n    ports: ["127.0.0.1:80:3000", {target: 3001}]\n    environment: {LOG: info, DB_PASSWORD: x, URL: "${URL}"}\n  worker: {build: {context: ., dockerfile: docker/Dockerfile}, command: node worker.js}\n  db: {image: "postgres:17"}\n  other: {build: ./other}\n',
+          'services:\n  web:\n    build: {context: ., dockerfile: docker/Dockerfile}\n    ports: ["127.0.0.1:80:3000", {target: 3001}]\n    environment: {LOG: info, DB_PASSWORD: x, URL: $URL}\n  worker: {build: {context: ., dockerfile: docker/Dockerfile}, command: node worker.js}\n  db: {image: "postgres:17"}\n  other: {build: ./other}\n',
         'docker/Dockerfile': 'FROM node\nEXPOSE 3000\nCMD node x\n',
       },
       [

@@ -33,7 +33,7 @@ export interface YamlProblem {
 }
 
 /** Once aliases are expanded; a real document has some hundreds. */
-const maxValues = 100_000
+const maxValues = 20_000
 const maxDepth = 64
 
 /** Makes plain values with their places out of YAML’s nodes: expands aliases and merges, refuses double keys. */

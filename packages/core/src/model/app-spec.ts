@@ -5,6 +5,7 @@
 export interface AppSpec {
   readonly app: string
   readonly build: BuildSpec
+  /** In the file's order: the first service with a tcp port is the default one (`defaultEntrypoint`). */
   readonly entrypoints: Readonly<Record<string, EntrypointSpec>>
   readonly routes: readonly RouteSpec[]
   readonly rollout: RolloutSpec
@@ -61,7 +62,7 @@ export interface EntrypointSpec {
   readonly replicas: number
   /** undefined: 4 cores and 8 GiB, or the node's size where that is smaller. */
   readonly resources: ResourceSpec
-  /** Port name → container port. The first is the default one. */
+  /** The first is the default one; the others are sorted by name. */
   readonly ports: readonly PortSpec[]
   readonly env: Readonly<Record<string, string>>
   /** Mounted as files `/run/secrets/<file>`; never in the environment unless `env` is set. */
@@ -168,6 +169,7 @@ export interface RouteSpec {
   readonly tls: 'off' | 'on' | 'redirect'
   readonly stripPath: boolean
   readonly timeoutMs: number
+  /** 0: no limit. */
   readonly maxBodyBytes: number
 }
 

@@ -1,10 +1,16 @@
+/** A hint is not worth more work than this. */
+const maxCandidates = 200
+
 /** The candidate that `word` was most likely meant to be; undefined when none is near. */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > 40) return undefined
   const wanted = fold(word)
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1
+  let left = maxCandidates
   for (const candidate of candidates) {
+    left -= 1
+    if (left < 0) break
     const distance = editDistance(wanted, fold(candidate), bestDistance)
     if (distance < bestDistance) {
       best = candidate

@@ -43,19 +43,38 @@ export class IssueList {
    */
   independent(broken: readonly SpecPath[] = []): SpecIssue[] {
     const own = this.#issues.filter(({ dependsOn, atKey }) => dependsOn === undefined && atKey !== true)
-    const causes = [...broken, ...own.map(({ path }) => path)]
-    return this.#issues.filter(({ path, dependsOn = [] }) => {
-      if (broken.some((cause) => cause.length <= path.length && related(cause, path))) return false
-      return !dependsOn.some((part) => causes.some((cause) => related(part, cause)))
-    })
+    const causes = new PathSet([...broken, ...own.map(({ path }) => path)])
+    const leftOut = new PathSet(broken)
+    return this.#issues.filter(
+      ({ path, dependsOn = [] }) => !leftOut.covers(path) && !dependsOn.some((part) => causes.touches(part)),
+    )
   }
 }
 
-/** One path is the other, or leads to it. */
-function related(a: SpecPath, b: SpecPath): boolean {
-  const length = Math.min(a.length, b.length)
-  for (let index = 0; index < length; index += 1) if (a[index] !== b[index]) return false
-  return true
+/** Paths, to be asked about without going through all of them. */
+class PathSet {
+  readonly #paths = new Set<string>()
+  readonly #prefixes = new Set<string>()
+
+  constructor(paths: readonly SpecPath[]) {
+    for (const path of paths) {
+      this.#paths.add(JSON.stringify(path))
+      for (let length = 0; length <= path.length; length += 1) this.#prefixes.add(JSON.stringify(path.slice(0, length)))
+    }
+  }
+
+  /** One of the paths is this one, or leads to it. */
+  covers(path: SpecPath): boolean {
+    for (let length = 0; length <= path.length; length += 1) {
+      if (this.#paths.has(JSON.stringify(path.slice(0, length)))) return true
+    }
+    return false
+  }
+
+  /** One of the paths covers this one, or is below it. */
+  touches(path: SpecPath): boolean {
+    return this.#prefixes.has(JSON.stringify(path)) || this.covers(path)
+  }
 }
 
 /** `entrypoints.web.ports[0]`, `entrypoints.web.sysctls["net.core.somaxconn"]`; empty for the document itself. */

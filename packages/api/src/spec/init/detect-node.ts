@@ -108,8 +108,12 @@ function webEntrypoint(files: SourceFiles, manifest: Package, framework: Framewo
 function mainFile(files: SourceFiles, { main, scripts }: Package): string | undefined {
   const started = /^node\s+(?:--\S+\s+)*([\w./-]+)$/.exec(scripts.start ?? '')?.[1]
   const candidates = [started, main, 'server.js', 'index.js', 'app.js', 'src/server.js', 'src/index.js', 'src/main.ts']
-  return candidates.find((path): path is string => path !== undefined && has(files, path.replace(/^\.\//, '')))
+  return candidates.find(
+    (path): path is string => path !== undefined && isInside(path) && has(files, path.replace(/^\.\//, '')),
+  )
 }
+
+const isInside = (path: string): boolean => !path.startsWith('/') && !path.split('/').includes('..')
 
 /** `node …` is run directly, since npm in between keeps signals from the program; other programs need npm to be found. */
 function script(name: string, line: string): readonly string[] {
