@@ -28,7 +28,8 @@ const get = async (path = '/'): Promise<{ status: number; body: string }> => {
   const lines = stdout.split('\n')
   return { status: Number(lines.pop()), body: lines.join('\n') }
 }
-const ps = async (app = 'shop'): Promise<InstanceView[]> => (await cluster.mustBerth(['ps', app, '-o', 'json'])).json()
+const ps = async (app = 'shop'): Promise<InstanceView[]> =>
+  (await cluster.mustBerth(['ps', app, '-o', 'json'])).json<InstanceView[]>().filter((each) => each.desired === 'run')
 const lastRollout = async (): Promise<RolloutView | undefined> =>
   (await cluster.mustBerth(['rollouts', 'shop', '-o', 'json'])).json<RolloutView[]>()[0]
 
@@ -149,7 +150,7 @@ describe('what people do with a running app', () => {
     await cluster.mustBerth(['restart', `shop/${before?.name.split('.').at(-1)}`])
     const after = await until('a new process', async () => {
       const now = (await cluster.containers()).find((each) => each.name === before?.name)
-      return now !== undefined && now.pid !== before?.pid && now
+      return now !== undefined && now.pid > 0 && now.pid !== before?.pid && now.address !== '' && now
     })
     expect(after.address).toBe(before?.address)
     await until('ready again', async () => (await ps()).every((each) => each.ready))

@@ -26,7 +26,8 @@ export function registerExec(program: Command): void {
     .action(
       action<ExecOptions>(async (context, [text = '', ...command], options) => {
         const instance = await findInstance(context, text, options)
-        const words = command.length === 0 ? ['sh'] : command
+        const own = command[0] === '--' ? command.slice(1) : command
+        const words = own.length === 0 ? ['sh'] : own
         throw new Exit(await runExec(context, instance.id, words, options))
       }),
     )

@@ -11,6 +11,7 @@ import {
   type HostPaths,
   hasSystemd,
   hostPaths,
+  probeDocker,
   readHostConfig,
   takeDown,
   waitFor,
@@ -82,7 +83,7 @@ function registerUp(root: Command, program: Program): void {
 async function up(context: CommandContext, options: HostOptions, program: readonly string[]): Promise<void> {
   const { out, signal } = context
   const paths = hostPaths(options.stateDir, options.runDir)
-  const config = configOf(options, true)
+  const config = await configOf(options, paths, true)
   const log = (message: string) => out.note(`${out.style.green('✔')} ${message}`)
   await bringUp({ paths, config, program, log, signal })
   if (config.superviseDocker) await waitForDocker(config.dockerSocket, signal)
@@ -113,7 +114,7 @@ async function up(context: CommandContext, options: HostOptions, program: readon
   out.note('a token to log in with: berth token create NAME --role admin')
 }
 
-function configOf(options: HostOptions, withServer: boolean): HostConfig {
+async function configOf(options: HostOptions, paths: HostPaths, withServer: boolean): Promise<HostConfig> {
   const address = options.address ?? ownAddress()
   const node = options.node ?? proposeName(hostname()) ?? 'node'
   const labels = Object.fromEntries(
@@ -124,7 +125,7 @@ function configOf(options: HostOptions, withServer: boolean): HostConfig {
     address,
     labels: { gateway: 'true', ...labels },
     dockerSocket: options.docker,
-    superviseDocker: !hasSystemd() && findProgram('dockerd') !== undefined && options.docker === '/var/run/docker.sock',
+    superviseDocker: await needsDockerd(options.docker, paths),
     gateway: { httpPort: parsePort(options.httpPort), httpsPort: parsePort(options.httpsPort) },
   }
   if (!withServer) return base
@@ -140,6 +141,12 @@ function configOf(options: HostOptions, withServer: boolean): HostConfig {
       gatewayUrl: `http://${address}${port}`,
     },
   }
+}
+
+/** Where nobody else looks after Docker (no systemd, and none answers), its engine is run here; once taken on, it stays so. */
+async function needsDockerd(socket: string, paths: HostPaths): Promise<boolean> {
+  if (hasSystemd() || findProgram('dockerd') === undefined || socket !== '/var/run/docker.sock') return false
+  return readHostConfig(paths.config)?.superviseDocker === true || (await probeDocker(socket)) !== undefined
 }
 
 function parsePort(text: string): number {
@@ -262,7 +269,7 @@ function registerJoin(root: Command, program: Program): void {
     .action(
       action<HostOptions & { gateway: boolean }>(async ({ out, signal }, _, options) => {
         const paths = hostPaths(options.stateDir, options.runDir)
-        const config = configOf(options, false)
+        const config = await configOf(options, paths, false)
         const labels = options.gateway ? config.labels : withoutGateway(config.labels)
         const own = { ...config, labels }
         const token = process.env.BERTH_JOIN_TOKEN ?? (await readAll())

@@ -51,8 +51,11 @@ async function* readOnce(options: ReadLogsOptions, instances: readonly Instance[
 
 async function* followAll(options: ReadLogsOptions, first: readonly Instance[]): AsyncGenerator<LogLine> {
   const { state, query, signal } = options
-  const merge = new TimeMerge<LogLine>({ holdMs, isOpen: () => !signal.aborted && query.instance === undefined })
   const known = new Set<string>()
+  // One that was named and has no node yet (a job that was just asked for) is waited for.
+  const isAwaited = (): boolean => known.size === 0 && first.some((each) => state.instances.has(each.id))
+  const isOpen = (): boolean => !signal.aborted && (query.instance === undefined || isAwaited())
+  const merge = new TimeMerge<LogLine>({ holdMs, isOpen })
   const add = (instance: Instance, isNew: boolean): void => {
     if (known.has(instance.id) || instance.node === undefined) return
     known.add(instance.id)
@@ -63,7 +66,9 @@ async function* followAll(options: ReadLogsOptions, first: readonly Instance[]):
   const stop = state.changes.subscribe((change) => {
     if (change.kind === 'instances' && change.after !== undefined && matchesLogs(change.after, query))
       add(change.after, true)
-    if (change.kind === 'instances' && change.after === undefined) known.delete(change.id)
+    if (change.kind !== 'instances' || change.after !== undefined) return
+    known.delete(change.id)
+    merge.poke()
   })
   const onAbort = (): void => merge.poke()
   signal.addEventListener('abort', onAbort, { once: true })

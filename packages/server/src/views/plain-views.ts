@@ -54,9 +54,9 @@ export function certificateView(certificate: CertificateRecord): CertificateView
   return { name, hosts: [...hosts], notBefore, notAfter, updatedAt, updatedBy }
 }
 
-export function routeView(route: TrafficRoute, gateway: GatewayAddress): RouteView {
+export function routeView(route: TrafficRoute, gateway: GatewayAddress, certified: Iterable<string>): RouteView {
   const { host, path, app, pool, entrypoint, tls, members } = route
-  const url = routeUrl(route, gateway)
+  const url = routeUrl(route, gateway, certified)
   return {
     url,
     host,

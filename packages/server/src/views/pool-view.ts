@@ -1,6 +1,6 @@
 import type { PoolView } from '@berth/api'
 import { type AppSpec, type EntrypointSpec, type Instance, type Pool, resolveRoutes, resolveSpec } from '@berth/core'
-import { routeUrl } from './route-url.ts'
+import { certifiedNames, routeUrl } from './route-url.ts'
 import { defined, type ViewContext } from './view-context.ts'
 
 type EntrypointView = PoolView['entrypoints'][number]
@@ -18,7 +18,12 @@ export function poolView(context: ViewContext, pool: Pool): PoolView {
     entrypoints: entrypointNames(pool, spec).map((each) =>
       entrypointView(context, pool, each, spec?.entrypoints[each]),
     ),
-    urls: spec === undefined ? [] : resolveRoutes(spec, environment).map((route) => routeUrl(route, context.gateway)),
+    urls:
+      spec === undefined
+        ? []
+        : resolveRoutes(spec, environment).map((route) =>
+            routeUrl(route, context.gateway, certifiedNames(context.state)),
+          ),
   }
 }
 

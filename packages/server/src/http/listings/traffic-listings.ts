@@ -3,6 +3,7 @@ import { BerthError, type Instance } from '@berth/core'
 import type { State } from '../../records/index.ts'
 import { instanceView } from '../../views/instance-view.ts'
 import { routeView } from '../../views/plain-views.ts'
+import { certifiedNames } from '../../views/route-url.ts'
 import type { ViewContext } from '../../views/view-context.ts'
 import type { BesideRecords, Listing } from './listing.ts'
 
@@ -113,7 +114,10 @@ const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1)
 
 /** Ids: the route's URL. Routes are derived, not stored, so a watch can only go on where nothing has changed since. */
 export function routeListing(context: ViewContext, changes: TrafficChanges): Listing<RouteView> {
-  const all = (): RouteView[] => context.traffic.routes().map((route) => routeView(route, context.gateway))
+  const all = (): RouteView[] => {
+    const certified = certifiedNames(context.state)
+    return context.traffic.routes().map((route) => routeView(route, context.gateway, certified))
+  }
   const ids = (): string[] => all().map((route) => route.url)
   return {
     all: () => all().sort((a, b) => compare(a.url, b.url)),
