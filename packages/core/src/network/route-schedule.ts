@@ -44,13 +44,13 @@ function sharesOf(route: Route, state: Member['state']): number[] {
 
 /** Whole numbers of turns in the proportion of the shares: exact while they fit, else rounded, and at least 1 each. */
 function turnsOf(shares: readonly number[]): number[] {
+  const total = shares.reduce((sum, share) => sum + share, 0)
   const smallest = Math.min(...shares)
-  const limit = Math.max(1, Math.floor((maxTurns * smallest) / shares.reduce((total, share) => total + share, 0)))
-  for (let factor = 1; factor <= limit; factor++) {
+  for (let factor = 1; (factor * total) / smallest <= maxTurns; factor++) {
     const turns = shares.map((share) => (share / smallest) * factor)
     if (turns.every((turn) => Math.abs(turn - Math.round(turn)) < 1e-6)) return turns.map(Math.round)
   }
-  return shares.map((share) => Math.max(1, Math.round((share / smallest) * limit)))
+  return shares.map((share) => Math.max(1, Math.round((share / total) * maxTurns)))
 }
 
 function interleave(turns: readonly number[]): number[] {

@@ -30,13 +30,13 @@ export interface Route {
   readonly tls: RouteTls
   /** How long the gateway waits for the next byte of an answer (also between two frames of a websocket). */
   readonly timeoutMs: number
-  /** A larger request body is answered 413. Absent: no limit. */
+  /** A larger request body is answered 413 (not looked at for GET and HEAD). Absent or 0: no limit. */
   readonly maxBodyBytes?: number
   /** Removes `path` before the request is passed on: `/api/v1` reaches the instance as `/v1`. */
   readonly stripPath?: boolean
   /**
-   * True: with no member the route answers 503. Otherwise a gateway that knew members for the route keeps the last of them, since a
-   * table without any is far more often a mistake than a wish.
+   * True: with no active member the route answers 503. Otherwise draining members go on serving it, and where there are none either, a
+   * gateway keeps those that it knew last: a table without any is far more often a mistake than a wish.
    */
   readonly allowEmpty?: boolean
 }
