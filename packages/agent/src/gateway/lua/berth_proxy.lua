@@ -11,6 +11,8 @@ local REST_SECONDS = 2
 local DEFAULT_TIMEOUT_SECONDS = 60
 local MAX_IDLE_ENTRIES = 8192
 local LOG_SECONDS = 1
+-- nginx's numbers of these methods.
+local GET, HEAD = 2, 4
 local BUSY = -3
 
 local ngx, tonumber, floor = ngx, tonumber, math.floor
@@ -18,6 +20,9 @@ local cast, intptr_t = ffi.cast, ffi.typeof('intptr_t')
 local get_request = base.get_request
 local set_current_peer, set_timeouts = balancer.set_current_peer, balancer.set_timeouts
 local shared = worker.shared
+
+ffi.cdef [[ int ngx_http_lua_ffi_req_get_method(ngx_http_request_t *r); ]]
+local get_method = ffi.C.ngx_http_lua_ffi_req_get_method
 
 local proxy = {}
 
@@ -129,13 +134,16 @@ local function retry(key, peer)
   return hand_over(key, route, spare_peer(route, failed))
 end
 
--- The body has been read by now, so its length is known even where none was announced.
-local function too_large(route)
+-- The body has been read by now, so its length is known even where none was announced. What GET and HEAD may carry means nothing in
+-- HTTP; looking for it would cost each of them more than anything else here.
+local function too_large(r, route)
+  local method = get_method(r)
+  if method == GET or method == HEAD then return false end
   return (tonumber(ngx.var.content_length) or 0) > route.max_body
 end
 
-local function forward(key, route)
-  if route.max_body and too_large(route) then return turn_aside(key, 'too-large', route) end
+local function forward(r, key, route)
+  if route.max_body and too_large(r, route) then return turn_aside(key, 'too-large', route) end
   hand_over(key, route, next_peer(route))
   -- A table that came into force since the look-up may have taken this peer away, and whoever saw it unused may stop it now.
   if shared.generation ~= worker.generation then
@@ -150,35 +158,38 @@ end
 
 -- balancer_by_lua of what came over HTTP.
 function proxy.plain()
-  local key = key_of(get_request())
+  local r = get_request()
+  local key = key_of(r)
   local peer = serving[key]
   if peer then return retry(key, peer) end
   local route = find_route()
   if not route then return turn_aside(key, 'unknown') end
   if not route.plain then return turn_aside(key, route.tls == 'redirect' and 'redirect' or 'detour', route) end
-  return forward(key, route)
+  return forward(r, key, route)
 end
 
 -- balancer_by_lua of what came over HTTPS.
 function proxy.secure()
-  local key = key_of(get_request())
+  local r = get_request()
+  local key = key_of(r)
   local peer = serving[key]
   if peer then return retry(key, peer) end
   local route = find_route()
   if not route then return turn_aside(key, 'unknown') end
   if not route.secure then return turn_aside(key, route.tls == 'off' and 'unknown' or 'detour', route) end
-  return forward(key, route)
+  return forward(r, key, route)
 end
 
 -- balancer_by_lua of what `proxy.detour` sent on.
 function proxy.chosen()
-  local key = key_of(get_request())
+  local r = get_request()
+  local key = key_of(r)
   local peer = serving[key]
   if peer then return retry(key, peer) end
   local route = chosen[key]
   chosen[key] = nil
   if not route then return ngx.exit(ngx.ERROR) end
-  return forward(key, route)
+  return forward(r, key, route)
 end
 
 -- What is left of the request's own path, encoded as the client wrote it, when `path` is taken off its front.
