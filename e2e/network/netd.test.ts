@@ -5,12 +5,14 @@ import { resolvConfFor } from '@berth/agent/dns/resolv-conf'
 import type { NameEntry, NetworkConfig } from '@berth/core'
 import { createLab, type Lab, type LabHost, makeBaseImages, NODE_IMAGE, type SpawnedProcess } from '@berth/lab'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { NetworkProcess } from './network-client.ts'
 
 let lab: Lab
 let host: LabHost
 let files: NetdFiles
 let netd: SpawnedProcess
 let block: string
+let network: NetworkProcess
 
 const addressIn = (last: number): string => block.replace('.0/24', `.${last}`)
 const entry = (app: string, pool: string, n: number, last: number): NameEntry => ({
@@ -88,13 +90,14 @@ beforeAll(async () => {
   await host.startDockerd()
   await makeBaseImages(host.dockerHost)
   await run('sh', '-c', `printf '${resolvConfFor(config).replaceAll('\n', '\\n')}' > /var/lib/berth/resolv.conf`)
-  const bridge = ['--opt', 'com.docker.network.bridge.name=berth0', '--subnet', block, '--gateway', addressIn(1)]
-  await run('docker', 'network', 'create', ...bridge, 'berth')
+  network = new NetworkProcess(host)
+  expect(await network.call({ ensure: config })).toEqual({ value: [] })
   await startContainer('production', 50)
   await startContainer('staging', 60)
 })
 
 afterAll(async () => {
+  await network?.end()
   netd?.kill('SIGKILL')
   await lab?.[Symbol.asyncDispose]()
 })
@@ -122,9 +125,9 @@ describe('names in containers', () => {
   it('are answered again after netd was killed, and during its change of guard', async () => {
     netd.kill('SIGKILL')
     await netd.exited
-    const asking = lookUp('shop.berth')
+    const asking = Array.from({ length: 5 }, () => lookUp('shop.berth'))
     netd = await startNetd()
-    expect(await asking).toBe(addressIn(12))
+    expect(new Set(await Promise.all(asking))).toEqual(new Set([addressIn(12)]))
     const successor = await startNetd()
     const answers = Array.from({ length: 20 }, () => lookUp('shop.berth'))
     netd.kill('SIGTERM')

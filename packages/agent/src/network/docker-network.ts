@@ -107,7 +107,7 @@ const containersOf = (network: NetworkInspectInfo): string[] =>
 
 /** What is wrong with a network of our name, as the end of a sentence; undefined when nothing is. */
 function describeDifference(found: NetworkInspectInfo, plan: NetworkPlan): string | undefined {
-  const subnet = found.IPAM?.Config?.[0]?.['Subnet']
+  const subnet = found.IPAM?.Config?.[0]?.Subnet
   if (found.Driver !== 'bridge') return `has the driver ${found.Driver}`
   if (subnet !== formatBlock(plan.block)) return `holds ${subnet ?? 'no subnet'}`
   const bridge = found.Options?.[bridgeOption('name')]

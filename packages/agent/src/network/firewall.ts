@@ -8,7 +8,8 @@ const comment = 'berth'
 
 /**
  * Our nftables table, replaced as a whole in one transaction. Instances keep their address inside the pool and take the node's only
- * towards the rest of the world; DNS answers this node's instances and the node itself, not its neighbours.
+ * towards the rest of the world. DNS answers this node's instances and the node itself, not its neighbours; and while nobody serves it,
+ * askers hear nothing: told that the port is closed, a libc makes all its tries at once and fails, instead of trying again a second later.
  */
 export function renderTable(plan: NetworkPlan, dnsAddress: string): string {
   return `add table ${table}
@@ -21,6 +22,10 @@ table ${table} {
   chain input {
     type filter hook input priority filter; policy accept;
     ip daddr ${dnsAddress} iifname != { "lo", "${bridgeName}" } drop
+  }
+  chain output {
+    type filter hook output priority filter; policy accept;
+    ip saddr ${dnsAddress} icmp type destination-unreachable drop
   }
 }
 `

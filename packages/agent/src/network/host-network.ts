@@ -135,7 +135,7 @@ const bridgeAddress = (plan: NetworkPlan): string => `${plan.gateway}/${plan.blo
 function routeFailure(step: RouteStep, error: unknown, signal: Signal): BerthError {
   const cause = asBerthError(error, signal)
   if (step.op === 'remove') return cause
-  const said = String(cause.details['stderr'] ?? cause.message)
+  const said = String(cause.details.stderr ?? cause.message)
   return new BerthError(
     peerUnroutable,
     `route to node ${step.node} (${step.block} via ${step.via}): ${said}; both nodes must be in one layer 2 network`,
