@@ -34,9 +34,14 @@ export class TestNode implements AsyncDisposable {
     const server = await FakeServer.listen(join(host.dir, 'server.sock'), authority)
     await writeIdentity(host.stateDir, await authority.identity('node-a', [{ host: '127.0.0.1', port }]))
     const node = new TestNode(host, server, authority, config)
-    await node.startRelay()
-    await node.startAgent()
-    return node
+    try {
+      await node.startRelay()
+      await node.startAgent()
+      return node
+    } catch (error) {
+      await node[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   get agentPid(): number {
@@ -63,8 +68,8 @@ export class TestNode implements AsyncDisposable {
   async startAgent(change: Partial<AgentConfig> = {}): Promise<void> {
     const { stateDir, runDir, dockerSocket, dir } = this.host
     const config = { stateDir, runDir, dockerSocket, version: '0.0.0-test', ...this.#config, ...change }
-    const script = join(import.meta.dirname, 'agent-entry.ts')
-    const [command, args] = this.host.inside(process.execPath, script, JSON.stringify(config))
+    const script = process.env.AGENT_ENTRY ?? join(import.meta.dirname, 'agent-entry.ts')
+    const [command, args] = this.host.inside(process.execPath, ...(process.env.NODE_ARGS?.split(' ') ?? []), script, JSON.stringify(config))
     const hellos = this.server.hellos
     const agent = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const log = createWriteStream(join(dir, 'agent.log'), { flags: 'a' })
