@@ -1,0 +1,207 @@
+import type { Answer, CallInput } from '@berth/api/client'
+import type { EndpointName, Endpoints } from '@berth/api/endpoints'
+import type { MetricsView, SampleView } from '@berth/api/resources'
+import { BerthError } from '@berth/core/model/berth-error'
+import type { MockStore } from './mock-store.ts'
+import type { Simulation } from './simulation.ts'
+
+type JsonName = { [N in EndpointName]: Endpoints[N]['transport'] extends 'json' ? N : never }[EndpointName]
+
+/** `query` and `params` come as texts, `body` as it was sent. */
+export interface Call {
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, string>>
+  // biome-ignore lint/suspicious/noExplicitAny: the console's own requests, typed where they are made
+  readonly body: any
+}
+
+export type JsonHandlers = { readonly [N in JsonName]?: (call: Call) => Answer<N> }
+
+const missing = (what: string): BerthError => new BerthError(`${what.split(' ')[0]}.not-found`, `there is no ${what}`)
+
+function need<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw missing(what)
+  return value
+}
+
+export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt: number): JsonHandlers {
+  const pool = ({ app = '', pool: name = '' }: Record<string, string>) =>
+    need(
+      store.get('listApps', app)?.pools.find((each) => each.name === name),
+      `pool ${app}/${name}`,
+    )
+  const rollout = ({ id = '' }: Record<string, string>) => need(store.get('listRollouts', id), `rollout ${id}`)
+  const instance = ({ id = '' }: Record<string, string>) => need(store.get('listInstances', id), `instance ${id}`)
+  return {
+    getStatus: () => status(store, startedAt),
+    getVersion: () => ({ version: '0.1.0', api: 'v1' }),
+    getApp: ({ params: { app = '' } }) => need(store.get('listApps', app), `app ${app}`),
+    getBuild: ({ params: { id = '' } }) => need(store.get('listBuilds', id), `build ${id}`),
+    getRelease: ({ params: { app = '', release = '' } }) =>
+      need(store.get('listReleases', `${app}/${release}`), `release ${app}/${release}`),
+    getRollout: ({ params }) => rollout(params),
+    getInstance: ({ params }) => instance(params),
+    getNode: ({ params: { name = '' } }) => need(store.get('listNodes', name), `node ${name}`),
+    getMetrics: ({ query }) => ({ items: metrics(store, query) }),
+    deploy: ({
+      params: { app = '' },
+      body,
+    }: {
+      params: Record<string, string>
+      body: NonNullable<CallInput<'deploy'>['body']>
+    }) =>
+      body.release === undefined
+        ? { build: simulation.build(app, body.ref ?? 'HEAD', body.pool) }
+        : { rollout: simulation.rollout(pool({ app, pool: body.pool }), body.release, 'deploy') },
+    planDeploy: ({ params: { app = '' }, body }) => plan(app, body),
+    rollbackPool: ({ params, body }) => simulation.rollout(pool(params), body.to ?? 'v13', 'rollback'),
+    restartPool: ({ params }) => simulation.rollout(pool(params), pool(params).release ?? 'v1', 'restart'),
+    scalePool: ({ params, body }) => scale(store, pool(params), body.replicas),
+    pauseRollout: ({ params }) =>
+      store.put('listRollouts', { ...rollout(params), state: 'paused', message: 'paused by token:dev' }),
+    resumeRollout: ({ params }) =>
+      store.put('listRollouts', { ...rollout(params), state: 'running', message: 'goes on' }),
+    abortRollout: ({ params }) => simulation.end(rollout(params), 'aborted', 'aborted by token:dev'),
+    cancelBuild: ({ params: { id = '' } }) =>
+      store.put('listBuilds', {
+        ...need(store.get('listBuilds', id), `build ${id}`),
+        state: 'cancelled',
+        endedAt: Date.now(),
+      }),
+    restartInstance: ({ params }) =>
+      store.put('listInstances', {
+        ...instance(params),
+        restarts: instance(params).restarts + 1,
+        startedAt: Date.now(),
+      }),
+    stopInstance: ({ params }) =>
+      store.put('listInstances', { ...instance(params), desired: 'stop', phase: 'stopping' }),
+    updateNode: ({ params: { name = '' }, body }) =>
+      store.put('listNodes', {
+        ...need(store.get('listNodes', name), `node ${name}`),
+        schedulable: body.schedulable ?? true,
+      }),
+    createJoinToken: () => ({
+      token: 'join_3f9c',
+      expiresAt: Date.now() + 3_600_000,
+      command: 'berth node join https://192.0.2.11:7600 --token join_3f9c2b7d41e8a605',
+    }),
+    setSecret: ({ params: { app = '', name = '' }, body }) => setSecret(store, app, name, body.environment),
+    removeSecret: ({ params: { app = '', name = '' }, query: { environment } }) => {
+      store.remove('listSecrets', `${app}/${environment ?? '_'}/${name}`)
+      return { ok: true }
+    },
+  }
+}
+
+function status(store: MockStore, startedAt: number): Answer<'getStatus'> {
+  const nodes = store.all('listNodes')
+  const instances = store.all('listInstances')
+  return {
+    version: '0.1.0',
+    epoch: 'mock',
+    revision: store.revision,
+    startedAt,
+    actor: 'token:dev',
+    role: 'admin',
+    nodes: nodes.length,
+    nodesOnline: nodes.filter((node) => node.online).length,
+    apps: store.all('listApps').length,
+    instances: instances.length,
+    instancesReady: instances.filter((each) => each.ready).length,
+  }
+}
+
+function scale(
+  store: MockStore,
+  pool: Answer<'scalePool'>,
+  replicas: Readonly<Record<string, number>>,
+): Answer<'scalePool'> {
+  const entrypoints = pool.entrypoints.map((each) => {
+    const wanted = replicas[each.name]
+    return wanted === undefined
+      ? each
+      : { ...each, wanted, ready: Math.min(each.ready, wanted), setBy: 'scale' as const }
+  })
+  const scaled = { ...pool, entrypoints }
+  const app = need(store.get('listApps', pool.app), `app ${pool.app}`)
+  store.put('listApps', { ...app, pools: app.pools.map((each) => (each.name === pool.name ? scaled : each)) })
+  return scaled
+}
+
+function setSecret(store: MockStore, app: string, name: string, environment: string | undefined): Answer<'setSecret'> {
+  const version = (store.get('listSecrets', `${app}/${environment ?? '_'}/${name}`)?.version ?? 0) + 1
+  const scope = environment === undefined ? {} : { environment }
+  return store.put('listSecrets', { app, name, ...scope, version, updatedAt: Date.now(), updatedBy: 'token:dev' })
+}
+
+function plan(
+  app: string,
+  { pool, ref, release }: { pool: string; ref?: string; release?: string },
+): Answer<'planDeploy'> {
+  if (ref === 'nonsense')
+    throw new BerthError(
+      'source.ref-not-found',
+      `find ${ref} in the repository of ${app}: there is no such branch, tag or commit`,
+    )
+  return {
+    app,
+    pool,
+    to: release ?? `build of ${ref}`,
+    changes: true,
+    entrypoints: [
+      { name: 'web', action: 'update', create: 0, replace: 4, destroy: 0, unchanged: 0 },
+      { name: 'worker', action: 'unchanged', create: 0, replace: 0, destroy: 0, unchanged: 3 },
+    ],
+    diff: [
+      { op: '~', path: 'entrypoints.web.env.COLOR', before: 'blue', after: 'green' },
+      { op: '+', path: 'entrypoints.web.health.readiness', after: { http: '/healthz', port: 8080 } },
+      { op: '-', path: 'entrypoints.worker.env.LEGACY_QUEUE', before: 'amqp://queue.example.com' },
+    ],
+    problems: [],
+    steps: ['build the image', 'replace 4 instances of web, 1 at a time'],
+  }
+}
+
+const everyMs = 2_000
+
+function metrics(store: MockStore, query: Readonly<Record<string, string>>): MetricsView[] {
+  const { app, pool, instance, node, sinceMs } = query
+  const now = Date.now()
+  const from = Math.max(Number(sinceMs ?? 0), now - 300_000)
+  const wanted = store
+    .all('listInstances')
+    .filter(
+      (each) =>
+        (app === undefined || each.app === app) &&
+        (pool === undefined || each.pool === pool) &&
+        (instance === undefined || each.id === instance) &&
+        (node === undefined || each.node === node),
+    )
+  return wanted.map((each, i) => {
+    const samples: SampleView[] = []
+    for (let at = Math.ceil(from / everyMs) * everyMs; at <= now; at += everyMs) samples.push(sample(at, i))
+    return {
+      instance: each.id,
+      node: each.node ?? '',
+      cpuLimitMilli: each.cpuMilli ?? 500,
+      memoryLimitBytes: each.memoryBytes ?? 1,
+      samples,
+    }
+  })
+}
+
+function sample(at: number, i: number): SampleView {
+  const wave = (period: number) => (1 + Math.sin(at / period + i * 1.7)) / 2
+  return {
+    at,
+    cpuMilli: 60 + 240 * wave(21_000) + 40 * wave(3_300),
+    throttledMilli: 0,
+    memoryBytes: (180 + 60 * wave(90_000) + 18 * i) * 1024 ** 2,
+    networkInBytes: 40_000 + 180_000 * wave(17_000),
+    networkOutBytes: 120_000 + 700_000 * wave(19_000),
+    blockReadBytes: 0,
+    blockWriteBytes: 4096,
+    tcpConnections: 8 + 20 * wave(25_000),
+  }
+}

@@ -1,0 +1,61 @@
+import { lazy, Suspense } from 'react'
+import { Skeleton } from './components/table.tsx'
+import { ActivityPage } from './pages/activity-page.tsx'
+import { AppPage } from './pages/app-page.tsx'
+import { AppsPage } from './pages/apps-page.tsx'
+import { BuildPage } from './pages/build-page.tsx'
+import { EventsPage } from './pages/events-page.tsx'
+import { InstancePage } from './pages/instance-page.tsx'
+import { LoginPage } from './pages/login-page.tsx'
+import { NodePage } from './pages/node-page.tsx'
+import { NodesPage } from './pages/nodes-page.tsx'
+import { NotFoundPage } from './pages/not-found-page.tsx'
+import { PoolPage } from './pages/pool-page.tsx'
+import { RolloutPage } from './pages/rollout-page.tsx'
+import { RoutesPage } from './pages/routes-page.tsx'
+import { usePathname } from './router/location.ts'
+import { matchPath, type PathParams } from './router/match-path.ts'
+import { Shell } from './shell/shell.tsx'
+
+const ReleasePage = lazy(() => import('./pages/release-page.tsx'))
+
+type Render = (params: PathParams) => React.ReactNode
+
+/** Every view has an address; the first pattern that fits wins. */
+const pages: readonly (readonly [pattern: string, render: Render])[] = [
+  ['/', () => <AppsPage />],
+  ['/apps', () => <AppsPage />],
+  ['/apps/:app', ({ app = '' }) => <AppPage app={app} />],
+  ['/apps/:app/-/releases/:release', ({ app = '', release = '' }) => <ReleasePage app={app} release={release} />],
+  ['/apps/:app/-/:tab', ({ app = '', tab }) => <AppPage app={app} tab={tab} />],
+  [
+    '/apps/:app/:pool/:tab?/:entrypoint?',
+    ({ app = '', pool = '', tab, entrypoint }) => <PoolPage app={app} pool={pool} tab={tab} entrypoint={entrypoint} />,
+  ],
+  ['/instances/:id/:tab?', ({ id = '', tab }) => <InstancePage id={id} tab={tab} />],
+  ['/rollouts/:id', ({ id = '' }) => <RolloutPage id={id} />],
+  ['/builds/:id', ({ id = '' }) => <BuildPage id={id} />],
+  ['/activity', () => <ActivityPage />],
+  ['/nodes', () => <NodesPage />],
+  ['/nodes/:name', ({ name = '' }) => <NodePage name={name} />],
+  ['/routes', () => <RoutesPage />],
+  ['/events', () => <EventsPage />],
+]
+
+export function App() {
+  const pathname = usePathname()
+  if (pathname === '/login') return <LoginPage />
+  return (
+    <Shell>
+      <Suspense fallback={<Skeleton />}>{pageAt(pathname)}</Suspense>
+    </Shell>
+  )
+}
+
+function pageAt(pathname: string): React.ReactNode {
+  for (const [pattern, render] of pages) {
+    const params = matchPath(pattern, pathname)
+    if (params !== undefined) return render(params)
+  }
+  return <NotFoundPage />
+}

@@ -1,0 +1,50 @@
+import { type FormEvent, type ReactNode, useEffect, useId, useRef } from 'react'
+import { useText } from '../i18n/language.tsx'
+import { IconButton } from './button.tsx'
+
+interface DialogProps {
+  readonly title: string
+  readonly onClose: () => void
+  readonly onSubmit?: () => void
+  readonly footer?: ReactNode
+  readonly wide?: boolean
+  readonly children: ReactNode
+}
+
+/** A modal dialog of the browser's own: it keeps the focus inside, Escape closes it, and the focus returns to where it was. */
+export function Dialog({ title, onClose, onSubmit, footer, wide = false, children }: DialogProps) {
+  const text = useText()
+  const ref = useRef<HTMLDialogElement>(null)
+  const titleId = useId()
+  useEffect(() => {
+    const before = document.activeElement
+    ref.current?.showModal()
+    return () => {
+      if (before instanceof HTMLElement) before.focus()
+    }
+  }, [])
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    onSubmit?.()
+  }
+  return (
+    <dialog
+      ref={ref}
+      className={wide ? 'dialog dialog-wide' : 'dialog'}
+      aria-labelledby={titleId}
+      onCancel={(event) => {
+        event.preventDefault()
+        onClose()
+      }}
+    >
+      <form onSubmit={submit}>
+        <header className="dialog-head">
+          <h2 id={titleId}>{title}</h2>
+          <IconButton icon="close" label={text.common.close_dialog} onClick={onClose} />
+        </header>
+        <div className="dialog-body">{children}</div>
+        {footer !== undefined && <footer className="dialog-foot">{footer}</footer>}
+      </form>
+    </dialog>
+  )
+}

@@ -1,0 +1,62 @@
+import type { ReactNode } from 'react'
+
+export interface Column<T> {
+  readonly key: string
+  readonly title: string
+  readonly cell: (row: T) => ReactNode
+  readonly align?: 'right'
+  /** Names the row; becomes the head of its card on narrow screens. */
+  readonly lead?: boolean
+  /** Left out of cards. */
+  readonly wideOnly?: boolean
+}
+
+interface TableProps<T> {
+  readonly label: string
+  readonly columns: readonly Column<T>[]
+  readonly rows: readonly T[]
+  readonly rowKey: (row: T) => string
+  readonly marked?: (row: T) => boolean
+}
+
+/** A table; on narrow screens each row is a card (`styles/table.css`). */
+export function Table<T>({ label, columns, rows, rowKey, marked }: TableProps<T>) {
+  return (
+    <table className="table" aria-label={label}>
+      <thead>
+        <tr>
+          {columns.map((column) => (
+            <th key={column.key} scope="col" className={column.align === 'right' ? 'right' : undefined}>
+              {column.title}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <tr key={rowKey(row)} className={marked?.(row) ? 'row-marked' : undefined}>
+            {columns.map((column) => (
+              <td key={column.key} data-label={column.title} className={cellClass(column)}>
+                {column.cell(row)}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+const cellClass = <T,>({ align, lead, wideOnly }: Column<T>): string =>
+  [align === 'right' && 'right', lead && 'lead', wideOnly && 'wide-only'].filter(Boolean).join(' ')
+
+export function Skeleton({ rows = 4 }: { readonly rows?: number }) {
+  return (
+    <div className="skeleton" role="status" aria-busy="true">
+      {Array.from({ length: rows }, (_, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the rows are all alike
+        <span key={index} className="skeleton-row" style={{ width: `${92 - ((index * 17) % 40)}%` }} />
+      ))}
+    </div>
+  )
+}

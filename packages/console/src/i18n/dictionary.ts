@@ -1,0 +1,14 @@
+import type { english } from './english.ts'
+import type { englishActions } from './english-actions.ts'
+
+/** The same keys and the same arguments, other words. */
+type Words<T> = {
+  readonly [K in keyof T]: T[K] extends string
+    ? string
+    : T[K] extends (...args: infer A) => string
+      ? (...args: A) => string
+      : Words<T[K]>
+}
+
+export type Dictionary = Words<typeof english>
+export type ActionDictionary = Words<typeof englishActions>

@@ -1,0 +1,35 @@
+import type { Answer } from '@berth/api/client'
+import { BerthError } from '@berth/core/model/berth-error'
+import { createContext, useContext } from 'react'
+
+export type Session = Answer<'getStatus'>
+export const SessionContext = createContext<Session | undefined>(undefined)
+
+const ranks = { viewer: 1, deployer: 2, admin: 3 } as const
+
+export function useSession(): Session {
+  const session = useContext(SessionContext)
+  if (session === undefined) throw new Error('useSession needs a SessionContext above it')
+  return session
+}
+
+/** Whether who is logged in may do what needs this role. The server checks again; this only spares a futile click. */
+export const useMay = (role: Session['role']): boolean => ranks[useSession().role] >= ranks[role]
+
+/** True when logging in (again) is what helps. */
+export const needsLogin = (error: unknown): boolean =>
+  error instanceof BerthError &&
+  error.code.startsWith('auth.') &&
+  !['auth.forbidden', 'auth.too-many-failures'].includes(error.code)
+
+export function goToLogin(): void {
+  const here = `${location.pathname}${location.search}`
+  if (location.pathname === '/login') return
+  location.assign(here === '/' ? '/login' : `/login?next=${encodeURIComponent(here)}`)
+}
+
+/** Only addresses of this console: `next` comes from the address bar. */
+export function safeNext(next: string | null): string {
+  if (next === null || !next.startsWith('/') || next.startsWith('//') || next.includes('\\')) return '/'
+  return next.startsWith('/login') ? '/' : next
+}

@@ -1,0 +1,86 @@
+import type { AppView, BuildView, InstanceView, NodeView, PoolView, RolloutView } from '@berth/api/resources'
+import type { Dictionary } from '../i18n/dictionary.ts'
+
+/** Shown by shape and colour: filled circle, turning ring, triangle, square, hollow circle. */
+export type Tone = 'ok' | 'busy' | 'warn' | 'bad' | 'off'
+
+export interface Shown {
+  readonly tone: Tone
+  readonly label: keyof Dictionary['state']
+}
+
+const shown = (tone: Tone, label: Shown['label']): Shown => ({ tone, label })
+
+export function instanceState(instance: InstanceView): Shown {
+  if (instance.phase === 'ended')
+    return shown(endedBadly(instance) ? 'bad' : 'off', endedBadly(instance) ? 'failed' : 'ended')
+  if (instance.phase === 'stopping') return shown('busy', 'stopping')
+  if (instance.desired === 'drain') return shown('busy', 'draining')
+  if (instance.desired === 'stop') return shown('busy', 'stopping')
+  if (instance.phase === 'pending') return shown('warn', 'pending')
+  if (instance.phase === 'assigned') return shown('busy', 'assigned')
+  if (instance.type === 'job') return shown('busy', 'running')
+  if (instance.ready) return shown('ok', 'ready')
+  return instance.readyAt === undefined && instance.restarts === 0
+    ? shown('busy', 'starting')
+    : shown('warn', 'notReady')
+}
+
+const endedBadly = ({ lastExit, desired }: InstanceView): boolean =>
+  desired === 'run' && lastExit !== undefined && (lastExit.code !== 0 || lastExit.outOfMemory)
+
+const rolloutStates: Readonly<Record<RolloutView['state'], Tone>> = {
+  running: 'busy',
+  paused: 'warn',
+  'rolling-back': 'warn',
+  succeeded: 'ok',
+  'rolled-back': 'bad',
+  failed: 'bad',
+  aborted: 'off',
+}
+export const rolloutState = ({ state }: RolloutView): Shown => shown(rolloutStates[state], state)
+
+const buildStates: Readonly<Record<BuildView['state'], Tone>> = {
+  queued: 'off',
+  running: 'busy',
+  succeeded: 'ok',
+  failed: 'bad',
+  cancelled: 'off',
+}
+export const buildState = ({ state }: BuildView): Shown => shown(buildStates[state], state)
+
+export function nodeState({ online, schedulable, problems }: NodeView): Shown {
+  if (!online) return shown('bad', 'offline')
+  if (!schedulable) return shown('warn', 'cordoned')
+  return shown(problems.length > 0 ? 'warn' : 'ok', 'online')
+}
+
+export function poolState(pool: PoolView): Shown {
+  const services = pool.entrypoints.filter((each) => each.type === 'service')
+  const wanted = sum(services.map((each) => each.wanted))
+  const ready = sum(services.map((each) => each.ready))
+  if (pool.rollout !== undefined) return shown('busy', 'rollout')
+  if (pool.release === undefined) return shown('off', 'notDeployed')
+  if (wanted === 0) return shown('off', 'idle')
+  if (ready === 0) return shown('bad', 'down')
+  return services.some((each) => each.ready < each.wanted) ? shown('warn', 'degraded') : shown('ok', 'healthy')
+}
+
+export const isOver = (rollout: RolloutView): boolean => rollout.endedAt !== undefined
+
+/** Instances of the new generation that are ready, of those wanted. */
+export function rolloutProgress({ progress }: RolloutView): { readonly ready: number; readonly wanted: number } {
+  const parts = Object.values(progress)
+  return {
+    ready: sum(parts.map((part) => Math.min(part.newReady, part.wanted))),
+    wanted: sum(parts.map((part) => part.wanted)),
+  }
+}
+
+export const poolName = ({ app, pool }: { readonly app: string; readonly pool: string }): string => `${app}/${pool}`
+
+/** Pools of which another release is the latest one. */
+export const isBehind = (app: AppView, pool: PoolView): boolean =>
+  pool.release !== undefined && app.latestRelease !== undefined && pool.release !== app.latestRelease
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)

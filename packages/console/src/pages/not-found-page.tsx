@@ -1,0 +1,21 @@
+import { Empty, Page } from '../components/layout.tsx'
+import { useText } from '../i18n/language.tsx'
+import { Link } from '../router/link.tsx'
+
+interface NotFoundProps {
+  readonly title?: string
+  readonly hint?: string
+}
+
+export function NotFoundPage({ title, hint }: NotFoundProps) {
+  const { shell } = useText()
+  return (
+    <Page title={title ?? shell.notFound}>
+      <Empty icon="search" title={title ?? shell.notFound} hint={hint ?? shell.notFoundHint}>
+        <Link to="/apps" className="button button-plain">
+          {shell.toApps}
+        </Link>
+      </Empty>
+    </Page>
+  )
+}

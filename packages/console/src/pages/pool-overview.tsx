@@ -1,0 +1,138 @@
+import type { AppView, BuildView, InstanceView, PoolView, ReleaseView } from '@berth/api/resources'
+import { ScaleControl } from '../actions/scale-control.tsx'
+import { Took } from '../components/age.tsx'
+import { Banner, Empty, Section } from '../components/layout.tsx'
+import { Code } from '../components/small.tsx'
+import { Status } from '../components/status.tsx'
+import { Skeleton } from '../components/table.tsx'
+import { formatBytes, formatCores } from '../format/quantities.ts'
+import { useText } from '../i18n/language.tsx'
+import { poolDrift, replicasInSpec } from '../live/drift.ts'
+import { buildState, isOver } from '../live/states.ts'
+import { useOne } from '../live/use-one.ts'
+import { Link } from '../router/link.tsx'
+import { path } from '../router/match-path.ts'
+import { useList } from '../store/context.tsx'
+import { InstanceTable } from './instance-table.tsx'
+import { NotFoundPage } from './not-found-page.tsx'
+import { RolloutCard } from './rollout-card.tsx'
+
+type Entrypoint = PoolView['entrypoints'][number]
+
+/** Releases never change: asked for once. */
+function useRelease(app: string, release: string | undefined): ReleaseView | undefined {
+  return useOne('getRelease', release === undefined ? undefined : { params: { app, release } }).value
+}
+
+interface PoolOverviewProps {
+  readonly app: AppView
+  readonly pool: PoolView
+  /** Only this entrypoint. */
+  readonly only: string | undefined
+}
+
+export function PoolOverview({ app, pool, only }: PoolOverviewProps) {
+  const text = useText()
+  const query = { app: app.name, pool: pool.name }
+  const instances = useList('listInstances', { query })
+  const rollouts = useList('listRollouts', { query: { ...query, limit: 5 } })
+  const builds = useList('listBuilds', { query: { app: app.name, limit: 5 } })
+  const running = useRelease(app.name, pool.release)
+  const drift = poolDrift(text.drift, app, pool, running, instances.items)
+  const current = rollouts.items.find((rollout) => !isOver(rollout))
+  const latest = rollouts.items.toSorted((a, b) => b.createdAt - a.createdAt)[0]
+  const failed = current === undefined && latest?.failure !== undefined ? latest : undefined
+  const entrypoints = pool.entrypoints.filter((each) => only === undefined || each.name === only)
+  if (only !== undefined && entrypoints.length === 0) return <NotFoundPage />
+  return (
+    <>
+      {builds.items
+        .filter((build) => build.deployTo === pool.name && isUnderWay(build))
+        .map((build) => (
+          <BuildCard key={build.id} build={build} />
+        ))}
+      {current !== undefined && <RolloutCard rollout={current} />}
+      {failed !== undefined && <RolloutCard rollout={failed} />}
+      {drift.length > 0 && (
+        <Banner tone="info" title={text.drift.title} lines={drift}>
+          <Link to={path('apps', app.name, pool.name, 'history')} className="button button-plain button-small">
+            {text.pool.history}
+          </Link>
+        </Banner>
+      )}
+      {entrypoints.length === 0 && <Empty icon="box" title={text.pool.notDeployed} hint={text.app.noPoolsHint} />}
+      {entrypoints.map((entrypoint) => (
+        <EntrypointSection
+          key={entrypoint.name}
+          app={app}
+          pool={pool}
+          entrypoint={entrypoint}
+          inSpec={replicasInSpec(running, pool, entrypoint.name)}
+          loading={instances.state === 'loading'}
+          instances={instances.items.filter((each) => each.entrypoint === entrypoint.name && each.phase !== 'ended')}
+        />
+      ))}
+    </>
+  )
+}
+
+const isUnderWay = ({ state }: BuildView): boolean => state === 'queued' || state === 'running'
+
+interface EntrypointSectionProps {
+  readonly app: AppView
+  readonly pool: PoolView
+  readonly entrypoint: Entrypoint
+  readonly inSpec: number | undefined
+  readonly loading: boolean
+  readonly instances: readonly InstanceView[]
+}
+
+function EntrypointSection({ app, pool, entrypoint, inSpec, loading, instances }: EntrypointSectionProps) {
+  const text = useText()
+  const { name, type } = entrypoint
+  return (
+    <section className="section" aria-label={name}>
+      <div className="entrypoint-head">
+        <h2>
+          <Link to={path('apps', app.name, pool.name, 'entrypoints', name)}>{name}</Link>
+        </h2>
+        <span className="chip">{type === 'job' ? text.pool.job : text.pool.service}</span>
+        <span className="muted">{grantText(text.units.core, entrypoint)}</span>
+        {type === 'service' && <ScaleControl app={app.name} pool={pool.name} entrypoint={entrypoint} inSpec={inSpec} />}
+      </div>
+      <div className="panel panel-flush">
+        {loading && <Skeleton rows={3} />}
+        {!loading && instances.length === 0 && type === 'job' && <p className="quiet-line">{text.pool.jobIdle}</p>}
+        {!loading && instances.length === 0 && type === 'service' && (
+          <Empty icon="box" title={text.pool.noInstances} hint={text.pool.noInstancesHint} />
+        )}
+        {instances.length > 0 && <InstanceTable instances={instances} />}
+      </div>
+    </section>
+  )
+}
+
+function grantText(core: (n: number, text: string) => string, { cpuMilli, memoryBytes }: Entrypoint): string {
+  const parts = [
+    cpuMilli === undefined ? undefined : core(cpuMilli / 1000, formatCores(cpuMilli)),
+    memoryBytes === undefined ? undefined : formatBytes(memoryBytes),
+  ]
+  return parts.filter((part) => part !== undefined).join(' · ')
+}
+
+function BuildCard({ build }: { readonly build: BuildView }) {
+  const text = useText()
+  return (
+    <Section>
+      <div className="live-line">
+        <strong>{text.build.title}</strong>
+        <Status shown={buildState(build)} />
+        <Link to={path('builds', build.id)}>
+          <Code>{build.id}</Code>
+        </Link>
+        <span className="subject">{build.subject ?? build.ref}</span>
+        <Took from={build.startedAt ?? build.createdAt} to={build.endedAt} />
+      </div>
+    </Section>
+  )
+}

@@ -1,0 +1,73 @@
+import type { RouteView } from '@berth/api/resources'
+import { Empty, Page, Section } from '../components/layout.tsx'
+import { Listing } from '../components/listing.tsx'
+import { Filter, UrlLink } from '../components/small.tsx'
+import { Mark } from '../components/status.tsx'
+import { type Column, Table } from '../components/table.tsx'
+import { useText } from '../i18n/language.tsx'
+import { Link } from '../router/link.tsx'
+import { useQueryValue } from '../router/location.ts'
+import { path } from '../router/match-path.ts'
+import { useList } from '../store/context.tsx'
+
+export function RoutesPage() {
+  const text = useText()
+  const routes = useList('listRoutes', {})
+  const [filter, setFilter] = useQueryValue('filter')
+  const columns: readonly Column<RouteView>[] = [
+    { key: 'url', title: text.routes.url, lead: true, cell: (route) => <UrlLink url={route.url} /> },
+    {
+      key: 'target',
+      title: text.routes.target,
+      cell: ({ app, pool, entrypoint }) => (
+        <Link to={path('apps', app, pool, 'entrypoints', entrypoint)}>{`${app}/${pool}/${entrypoint}`}</Link>
+      ),
+    },
+    { key: 'tls', title: text.routes.tls, cell: (route) => text.routes.modes[route.tls] },
+    { key: 'members', title: text.routes.members, cell: (route) => <Members route={route} /> },
+  ]
+  return (
+    <Page
+      title={text.routes.title}
+      actions={routes.items.length > 1 && <Filter value={filter} onChange={setFilter} label={text.routes.filter} />}
+    >
+      <Section flush>
+        <Listing of={routes} empty={<Empty icon="routes" title={text.routes.empty} hint={text.routes.emptyHint} />}>
+          {(items) => (
+            <Table
+              label={text.routes.title}
+              columns={columns}
+              rows={items
+                .filter((route) => `${route.url} ${route.app}/${route.pool}/${route.entrypoint}`.includes(filter))
+                .toSorted((a, b) => a.url.localeCompare(b.url))}
+              rowKey={(route) => route.url}
+            />
+          )}
+        </Listing>
+      </Section>
+    </Page>
+  )
+}
+
+function Members({ route }: { readonly route: RouteView }) {
+  const text = useText()
+  if (route.members.length === 0)
+    return (
+      <span className="status tone-bad">
+        <Mark tone="bad" />
+        {text.routes.noMembers}
+      </span>
+    )
+  return (
+    <ul className="members">
+      {route.members.map((member) => (
+        <li key={member.instance}>
+          <Mark tone={/drain|down|out/.test(member.state) ? 'off' : 'ok'} />
+          <Link to={path('instances', member.instance)}>{member.instance.split('.').at(-1)}</Link>
+          <code className="muted">{`${member.address}:${member.port}`}</code>
+          <span className="muted">{member.state}</span>
+        </li>
+      ))}
+    </ul>
+  )
+}

@@ -1,0 +1,119 @@
+import type { AppView, SecretView } from '@berth/api/resources'
+import { useState } from 'react'
+import { SecretDialog } from '../actions/secret-dialog.tsx'
+import { Age } from '../components/age.tsx'
+import { Button, RoleButton } from '../components/button.tsx'
+import { Empty, Section } from '../components/layout.tsx'
+import { Listing } from '../components/listing.tsx'
+import { type Column, Table } from '../components/table.tsx'
+import { useText } from '../i18n/language.tsx'
+import { useAction } from '../live/use-action.ts'
+import { useClient, useList } from '../store/context.tsx'
+
+export function SecretsTab({ app }: { readonly app: AppView }) {
+  const text = useText()
+  const secrets = useList('listSecrets', { params: { app: app.name } })
+  const [editing, setEditing] = useState<{ readonly name?: string; readonly environment?: string | undefined }>()
+  const add = (
+    <RoleButton role="deployer" icon="plus" onClick={() => setEditing({})}>
+      {text.action.setSecret}
+    </RoleButton>
+  )
+  return (
+    <Section flush aside={secrets.items.length > 0 && add}>
+      <Listing
+        of={secrets}
+        empty={
+          <Empty icon="key" title={text.secrets.empty} hint={text.secrets.emptyHint}>
+            {add}
+          </Empty>
+        }
+      >
+        {(items) => <SecretTable app={app.name} secrets={items} onEdit={setEditing} />}
+      </Listing>
+      {editing !== undefined && <SecretDialog app={app} start={editing} onClose={() => setEditing(undefined)} />}
+    </Section>
+  )
+}
+
+interface SecretTableProps {
+  readonly app: string
+  readonly secrets: readonly SecretView[]
+  readonly onEdit: (secret: SecretView) => void
+}
+
+function SecretTable({ app, secrets, onEdit }: SecretTableProps) {
+  const text = useText()
+  const client = useClient()
+  const { busy, act } = useAction()
+  const remove = ({ name, environment }: SecretView) =>
+    act({
+      ask: {
+        title: text.confirm.removeSecret(name),
+        body: <p>{text.confirm.removeSecretText}</p>,
+        verb: text.action.remove,
+        danger: true,
+      },
+      run: () => client.call('removeSecret', { params: { app, name }, query: { environment } }),
+      done: text.done.secretRemoved(name),
+    })
+  const columns: readonly Column<SecretView>[] = [
+    { key: 'name', title: text.secrets.name, lead: true, cell: (secret) => <code>{secret.name}</code> },
+    {
+      key: 'environment',
+      title: text.secrets.environment,
+      cell: ({ environment }) =>
+        environment === undefined ? (
+          <span className="muted">{text.secrets.everywhere}</span>
+        ) : (
+          <span className="chip">{environment}</span>
+        ),
+    },
+    {
+      key: 'version',
+      title: text.secrets.version,
+      align: 'right',
+      cell: (secret) => <span className="number">{secret.version}</span>,
+    },
+    {
+      key: 'updated',
+      title: text.secrets.updated,
+      cell: (secret) => (
+        <span>
+          <Age at={secret.updatedAt} /> <span className="muted">{text.common.by(secret.updatedBy)}</span>
+        </span>
+      ),
+    },
+    {
+      key: 'action',
+      title: '',
+      align: 'right',
+      cell: (secret) => (
+        <span className="row-actions">
+          <Button small onClick={() => onEdit(secret)}>
+            {text.action.replaceSecret}
+          </Button>
+          <Button
+            small
+            kind="danger"
+            disabled={busy}
+            onClick={() => void remove(secret)}
+            aria-label={`${text.action.remove} ${secret.name}`}
+          >
+            {text.action.remove}
+          </Button>
+        </span>
+      ),
+    },
+  ]
+  return (
+    <Table
+      label={text.app.secrets}
+      columns={columns}
+      rows={secrets.toSorted(
+        (a, b) => a.name.localeCompare(b.name) || (a.environment ?? '').localeCompare(b.environment ?? ''),
+      )}
+      rowKey={(secret) => `${secret.environment ?? ''}/${secret.name}`}
+    />
+  )
+}

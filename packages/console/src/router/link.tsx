@@ -1,0 +1,23 @@
+import type { AnchorHTMLAttributes, MouseEvent } from 'react'
+import { navigate, usePathname } from './location.ts'
+
+type LinkProps = AnchorHTMLAttributes<HTMLAnchorElement> & { readonly to: string }
+
+/** An ordinary link: opened in a new tab, copied and read out like any other. */
+export function Link({ to, onClick, ...rest }: LinkProps) {
+  const follow = (event: MouseEvent<HTMLAnchorElement>) => {
+    onClick?.(event)
+    if (event.defaultPrevented || event.button !== 0) return
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    event.preventDefault()
+    navigate(to)
+  }
+  return <a {...rest} href={to} onClick={follow} />
+}
+
+/** A link that says when it leads to where we are, or above it. */
+export function NavLink({ to, exact = false, ...rest }: LinkProps & { readonly exact?: boolean }) {
+  const pathname = usePathname()
+  const here = pathname === to || (!exact && pathname.startsWith(`${to}/`))
+  return <Link to={to} {...rest} {...(here ? { 'aria-current': 'page' } : {})} />
+}

@@ -1,0 +1,38 @@
+import { Dialog } from '../components/dialog.tsx'
+import { useText } from '../i18n/language.tsx'
+
+export function HelpDialog({ onClose }: { readonly onClose: () => void }) {
+  const { help } = useText()
+  const rows: readonly (readonly [readonly string[], string])[] = [
+    [['/'], help.search],
+    [['?'], help.help],
+    [['Esc'], help.escape],
+    [['g', 'a'], help.goApps],
+    [['g', 't'], help.goActivity],
+    [['g', 'n'], help.goNodes],
+    [['g', 'r'], help.goRoutes],
+    [['g', 'e'], help.goEvents],
+    [['d'], help.deploy],
+    [['t'], help.theme],
+    [['Ctrl+Shift+Esc'], help.leaveTerminal],
+  ]
+  return (
+    <Dialog title={help.title} onClose={onClose}>
+      <dl className="shortcuts">
+        {rows.map(([keys, what]) => (
+          <div key={what}>
+            <dt>
+              {keys.map((key, index) => (
+                <span key={key}>
+                  {index > 0 && <span className="muted"> {help.then} </span>}
+                  <kbd>{key}</kbd>
+                </span>
+              ))}
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+    </Dialog>
+  )
+}

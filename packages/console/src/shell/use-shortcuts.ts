@@ -1,0 +1,52 @@
+import { useEffect, useRef } from 'react'
+import { navigate } from '../router/location.ts'
+import { toggleTheme } from '../theme.ts'
+
+/** After `g`. */
+export const places: Readonly<Record<string, string>> = {
+  a: '/apps',
+  t: '/activity',
+  n: '/nodes',
+  r: '/routes',
+  e: '/events',
+}
+const prefixLastsMs = 1_500
+
+/** What `d` presses: the deploy button of the page, marked by this attribute. */
+export const deployButton = 'data-deploy'
+
+export function useShortcuts(open: { readonly search: () => void; readonly help: () => void }): void {
+  const latest = useRef(open)
+  latest.current = open
+  useEffect(() => {
+    let prefixedAt = 0
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === 'Escape') return leaveField(event)
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
+      if (document.querySelector('dialog[open]') !== null) return
+      const place = Date.now() - prefixedAt < prefixLastsMs ? places[event.key] : undefined
+      prefixedAt = event.key === 'g' ? Date.now() : 0
+      const handled = place === undefined ? press(event.key, latest.current) : (navigate(place), true)
+      if (handled) event.preventDefault()
+    }
+    addEventListener('keydown', onKey)
+    return () => removeEventListener('keydown', onKey)
+  }, [])
+}
+
+function press(key: string, open: { readonly search: () => void; readonly help: () => void }): boolean {
+  if (key === '/') open.search()
+  else if (key === '?') open.help()
+  else if (key === 't') toggleTheme()
+  else if (key === 'd') document.querySelector<HTMLButtonElement>(`[${deployButton}]:not(:disabled)`)?.click()
+  else return false
+  return true
+}
+
+function leaveField({ target }: KeyboardEvent): void {
+  if (target instanceof HTMLElement && isTyping(target) && target.closest('.terminal') === null) target.blur()
+}
+
+const isTyping = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement &&
+  (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName))

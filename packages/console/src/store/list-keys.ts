@@ -1,0 +1,23 @@
+import type { Answer } from '@berth/api/client'
+import type { EndpointName, Endpoints } from '@berth/api/endpoints'
+
+export type ListName = {
+  [N in EndpointName]: Endpoints[N]['transport'] extends 'list' ? N : never
+}[EndpointName]
+
+/** The id of an item in its listing: what `delete` events of the watch carry. */
+const keys: { readonly [N in ListName]: (item: Answer<N>) => string } = {
+  listApps: (app) => app.name,
+  listBuilds: (build) => build.id,
+  listReleases: (release) => `${release.app}/${release.id}`,
+  listRollouts: (rollout) => rollout.id,
+  listInstances: (instance) => instance.id,
+  listNodes: (node) => node.name,
+  listSecrets: (secret) => `${secret.app}/${secret.environment ?? '_'}/${secret.name}`,
+  listTokens: (token) => token.name,
+  listRoutes: (route) => route.url,
+  listCertificates: (certificate) => certificate.hosts.join(','),
+  listEvents: (event) => event.id,
+}
+
+export const keyOf = <N extends ListName>(name: N, item: Answer<N>): string => keys[name](item)
