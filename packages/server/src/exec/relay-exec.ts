@@ -7,13 +7,18 @@ const closeCodes = { normal: 1000, unsupportedData: 1003, internalError: 1011 } 
 
 /**
  * Carries frames between a caller's WebSocket and an agent's stream, as they are, until the command has ended or either side is gone.
- * A side that cannot keep up slows down the other. `onError` is told what went wrong towards the agent.
+ * A side that cannot keep up slows down the other. The socket comes paused, so that nothing typed before the command runs is lost.
+ * `onError` is told what went wrong towards the agent.
  */
 export async function relayExec(
   socket: WebSocket,
   stream: ExecStream,
   onError: (error: unknown) => void,
 ): Promise<void> {
+  if (socket.readyState !== socket.OPEN) {
+    stream.close()
+    return
+  }
   socket.once('close', () => stream.close())
   relayInput(socket, stream, onError)
   try {
@@ -47,6 +52,7 @@ function relayInput(socket: WebSocket, stream: ExecStream, onError: (error: unkn
       .catch(onError)
       .finally(() => socket.resume())
   })
+  socket.resume()
 }
 
 /** Resolves when the frame has left this process, or cannot any more. */

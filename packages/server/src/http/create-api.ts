@@ -38,6 +38,10 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     genReqId: () => randomBytes(6).toString('hex'),
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    // Refused before any route is found: an address that does not decode.
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      reply.code(400).send(errorBody('request.invalid', error.message))
+    },
   })
   app.decorateRequest('identity')
   acceptBodies(app)

@@ -178,6 +178,8 @@ function serveSocket(
   options: EndpointOptions,
 ): void {
   const left = new AbortController()
+  // Whoever handles it resumes it when it listens; what comes earlier waits.
+  socket.pause()
   socket.once('close', () => left.abort(callerLeft))
   closeWithServer(socket, options.signal, left.signal)
   socket.on('error', (error) => options.log.debug({ err: error }, 'a WebSocket failed'))
@@ -186,6 +188,7 @@ function serveSocket(
   run().catch(async (error: unknown) => {
     const { status, body } = toErrorAnswer(error, String(request.id))
     if (status >= 500) options.log.error({ err: error, request: request.id }, messageOf(error))
+    socket.resume()
     await endWithError(socket, body.error.message)
   })
 }

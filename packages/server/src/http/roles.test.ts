@@ -1,0 +1,119 @@
+import { type Endpoint, type EndpointName, endpoints } from '@berth/api'
+import type { Role } from '@berth/core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ServerUnderTest } from '../server-under-test.testing.ts'
+
+const callers = ['nobody', 'viewer', 'deployer', 'admin'] as const
+type Caller = (typeof callers)[number]
+
+let server: ServerUnderTest
+const tokens = new Map<Caller, string>()
+beforeAll(async () => {
+  server = await ServerUnderTest.start()
+  for (const role of ['viewer', 'deployer', 'admin'] as const) tokens.set(role, await server.token(`the-${role}`, role))
+})
+afterAll(async () => await server[Symbol.asyncDispose]())
+
+/** What a reader expects of each operation, said again: a slip in the table of endpoints must not go unnoticed. */
+const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
+  getStatus: 'viewer',
+  getVersion: 'none',
+  listApps: 'viewer',
+  getApp: 'viewer',
+  createApp: 'deployer',
+  removeApp: 'deployer',
+  uploadSource: 'deployer',
+  validateSpec: 'viewer',
+  deploy: 'deployer',
+  planDeploy: 'viewer',
+  startBuild: 'deployer',
+  listBuilds: 'viewer',
+  getBuild: 'viewer',
+  getBuildOutput: 'viewer',
+  cancelBuild: 'deployer',
+  listReleases: 'viewer',
+  getRelease: 'viewer',
+  scalePool: 'deployer',
+  restartPool: 'deployer',
+  rollbackPool: 'deployer',
+  removePool: 'deployer',
+  runJob: 'deployer',
+  listRollouts: 'viewer',
+  getRollout: 'viewer',
+  pauseRollout: 'deployer',
+  resumeRollout: 'deployer',
+  abortRollout: 'deployer',
+  listInstances: 'viewer',
+  getInstance: 'viewer',
+  restartInstance: 'deployer',
+  stopInstance: 'deployer',
+  getLogs: 'viewer',
+  exec: 'deployer',
+  getMetrics: 'viewer',
+  listNodes: 'viewer',
+  getNode: 'viewer',
+  updateNode: 'admin',
+  removeNode: 'admin',
+  createJoinToken: 'admin',
+  joinNode: 'none',
+  listSecrets: 'deployer',
+  setSecret: 'deployer',
+  removeSecret: 'deployer',
+  listTokens: 'admin',
+  createToken: 'admin',
+  removeToken: 'admin',
+  listRoutes: 'viewer',
+  listCertificates: 'viewer',
+  setCertificate: 'deployer',
+  removeCertificate: 'deployer',
+  listEvents: 'viewer',
+}
+
+const cases = (Object.entries(endpoints) as [EndpointName, Endpoint][]).flatMap(([name, endpoint]) =>
+  callers.map((caller) => ({ name, endpoint, caller })),
+)
+
+describe('who may call what', () => {
+  it('is said for every endpoint', () => {
+    expect(Object.keys(leastRole).sort()).toEqual(Object.keys(endpoints).sort())
+  })
+
+  it.each(cases)('$caller → $name', async ({ name, endpoint, caller }) => {
+    const path = endpoint.path.replace(/:(\w+)/g, 'nothing')
+    const { method } = endpoint
+    const json = method === 'GET' ? {} : { headers: { 'content-type': 'application/json' }, body: '{}' }
+    const token = tokens.get(caller)
+    const answer = await server.ask({ method, path, ...json, ...(token === undefined ? {} : { token }) })
+    const least = leastRole[name]
+    if (least === 'none') expect([200, 400]).toContain(answer.status)
+    else if (caller === 'nobody')
+      expect(answer).toMatchObject({ status: 401, text: expect.stringContaining('auth.missing') })
+    else if (callers.indexOf(caller) < callers.indexOf(least))
+      expect(answer).toMatchObject({ status: 403, text: expect.stringContaining('auth.forbidden') })
+    else expect([200, 400, 404, 415, 426]).toContain(answer.status)
+  })
+
+  it.each(['/metrics'])('nobody → %s', async (path) => {
+    expect((await server.ask({ path })).status).toBe(401)
+    expect((await server.ask({ path, token: tokens.get('viewer') ?? '' })).status).toBe(200)
+  })
+
+  it.each(['/healthz', '/v1/version', '/v1/openapi.json'])('anybody → %s', async (path) => {
+    expect((await server.ask({ path })).status).toBe(200)
+  })
+
+  it('writes nothing for those who may not', async () => {
+    const before = (await server.local.call('getStatus')).revision
+    const body = JSON.stringify({ name: 'shop' })
+    const headers = { 'content-type': 'application/json' }
+    const answer = await server.ask({
+      method: 'POST',
+      path: '/v1/apps',
+      token: tokens.get('viewer') ?? '',
+      headers,
+      body,
+    })
+    expect(answer.status).toBe(403)
+    expect((await server.local.call('getStatus')).revision).toBe(before)
+  })
+})
