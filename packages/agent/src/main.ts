@@ -14,9 +14,10 @@ import { StatusBus } from './instance/status-bus.ts'
 import { AgentLink } from './link/agent-link.ts'
 import { readIdentity } from './link/node-identity.ts'
 import { SyncService } from './link/sync-service.ts'
+import { createCollector } from './metrics/collector.ts'
+import { registerUsageMetrics } from './metrics/prometheus.ts'
 import { createNodeNetwork, networkName } from './network/node-network.ts'
 import { DesiredState } from './node/desired-state.ts'
-import { createIdleCollector } from './node/idle-collector.ts'
 import { LazyGateway } from './node/lazy-gateway.ts'
 import { NodeReporter } from './node/node-reporter.ts'
 import { repeat } from './node/repeat.ts'
@@ -53,7 +54,7 @@ export async function runAgent(config: AgentConfig, { signal }: { readonly signa
   await using client = new DockerClient(socketPath, log.child({ part: 'engine' }))
   const engine = new DockerEngine({ client })
   const builder = createImageBuilder({ client, log: log.child({ part: 'build' }) })
-  await using collector = createIdleCollector()
+  await using collector = createCollector({ node: identity.name, log: log.child({ part: 'metrics' }) })
   await using network = createNodeNetwork({ socketPath, log: log.child({ part: 'network' }) })
 
   const bus = new StatusBus()
@@ -165,7 +166,7 @@ export async function runAgent(config: AgentConfig, { signal }: { readonly signa
   })
   await using _metrics = await serveMetrics(config, {
     statuses: () => reconciler.statuses(),
-    counters: () => collector.counters(),
+    registerUsage: (registry) => registerUsageMetrics(registry, collector, identity.name),
     isLinked: () => link.isUp,
     isEngineUp: () => watch.isUp,
   })

@@ -1,5 +1,7 @@
 import { BerthError, formatBlock, messageOf } from '@berth/core'
-import Docker, { type NetworkCreateOptions, type NetworkInspectInfo } from 'dockerode'
+import type { Logger } from 'pino'
+import { type DockerCall, DockerClient } from '../engine/docker-client.ts'
+import { isEngineDown } from '../engine/engine-error.ts'
 import { bridgeName, type NetworkPlan } from './network-plan.ts'
 
 /** Marks the network as made by us: only then may it be made anew, and only while no container is in it. */
@@ -7,17 +9,28 @@ const ownLabel = 'berth.network'
 
 type Signal = AbortSignal | undefined
 
-const abortBy = (signal: Signal): { abortSignal?: AbortSignal } => (signal === undefined ? {} : { abortSignal: signal })
+const timeoutMs = 15_000
+
+/** What is read of Docker's answer. */
+interface NetworkInspectInfo {
+  readonly Id: string
+  readonly Name: string
+  readonly Driver: string
+  readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] | null }
+  readonly Options?: Readonly<Record<string, string>> | null
+  readonly Labels?: Readonly<Record<string, string>> | null
+  readonly Containers?: Readonly<Record<string, { readonly Name: string }>> | null
+}
 
 const bridgeOption = (name: string): string => `com.docker.network.bridge.${name}`
 
-/** The Docker network of a node, on its engine. Calls are unversioned: what is asked here is the same in every API since 1.24. */
+/** The Docker network of a node, on its engine. */
 export class DockerNetwork {
-  readonly #docker: Docker
+  readonly #client: DockerClient
   readonly #name: string
 
-  constructor(socketPath: string, name: string) {
-    this.#docker = new Docker({ socketPath })
+  constructor(socketPath: string, name: string, log: Logger) {
+    this.#client = new DockerClient(socketPath, log)
     this.#name = name
   }
 
@@ -31,10 +44,10 @@ export class DockerNetwork {
       const difference = describeDifference(found, plan)
       if (difference === undefined && bridgeExists) return
       this.#requireReplaceable(found, plan, difference)
-      await this.#call('remove', () => this.#docker.getNetwork(found.Id).remove(abortBy(signal)))
+      await this.#call('remove', { method: 'DELETE', path: `/networks/${found.Id}`, signal })
     }
-    const options = createOptions(this.#name, plan, await mtuOf(), await this.#majorVersion())
-    await this.#call('create', () => this.#docker.createNetwork({ ...options, ...abortBy(signal) }))
+    const body = createOptions(this.#name, plan, await mtuOf(), await this.#majorVersion(signal))
+    await this.#call('create', { method: 'POST', path: '/networks/create', body, signal })
   }
 
   /** Removes the network; does nothing when there is none. Throws `network.in-use` while containers are in it. */
@@ -48,7 +61,7 @@ export class DockerNetwork {
         `remove the Docker network ${this.#name}: ${containers.length} containers are in it (${containers[0]}, …); remove them first`,
       )
     }
-    await this.#call('remove', () => this.#docker.getNetwork(found.Id).remove(abortBy(signal)))
+    await this.#call('remove', { method: 'DELETE', path: `/networks/${found.Id}`, signal })
   }
 
   #requireReplaceable(found: NetworkInspectInfo, plan: NetworkPlan, difference: string | undefined): void {
@@ -74,30 +87,27 @@ export class DockerNetwork {
 
   async #inspect(signal: Signal): Promise<NetworkInspectInfo | undefined> {
     // By list, not by name: a name that is a prefix of some network's id would find that one.
-    const filters = { name: [this.#name] }
-    const list = await this.#call('list', () => this.#docker.listNetworks({ filters, ...abortBy(signal) }))
+    const query = { filters: JSON.stringify({ name: [this.#name] }) }
+    const list = await this.#call<NetworkInspectInfo[]>('list', { method: 'GET', path: '/networks', query, signal })
     const found = list.find((each) => each.Name === this.#name)
     if (found === undefined) return undefined
-    return await this.#call('inspect', () => this.#docker.getNetwork(found.Id).inspect())
+    return await this.#call('inspect', { method: 'GET', path: `/networks/${found.Id}`, signal })
   }
 
-  async #majorVersion(): Promise<number> {
-    const { Version } = await this.#call('ask for the version before', () => this.#docker.version())
+  async #majorVersion(signal: Signal): Promise<number> {
+    const call = { method: 'GET', path: '/version', signal } as const
+    const { Version } = await this.#call<{ Version: string }>('ask for the version before', call)
     return Number.parseInt(Version, 10)
   }
 
-  async #call<Result>(verb: string, call: () => Promise<Result>): Promise<Result> {
+  async #call<Result = void>(verb: string, call: Omit<DockerCall, 'action'>): Promise<Result> {
+    const action = `${verb} the Docker network ${this.#name}`
     try {
-      return await call()
+      return await this.#client.json<Result>({ action, timeoutMs, ...call })
     } catch (cause) {
-      const what = `${verb} the Docker network ${this.#name}`
-      if (typeof cause === 'object' && cause !== null && 'statusCode' in cause) {
-        throw new BerthError('network.engine-refused', `${what}: ${messageOf(cause)}`, { cause })
-      }
-      throw new BerthError('network.engine-unreachable', `${what}: dockerd does not answer: ${messageOf(cause)}`, {
-        cause,
-        retryable: true,
-      })
+      if (!(cause instanceof BerthError)) throw cause
+      const code = isEngineDown(cause) ? 'network.engine-unreachable' : 'network.engine-refused'
+      throw new BerthError(code, messageOf(cause), { cause, retryable: isEngineDown(cause) })
     }
   }
 }
@@ -116,7 +126,7 @@ function describeDifference(found: NetworkInspectInfo, plan: NetworkPlan): strin
   return undefined
 }
 
-function createOptions(name: string, plan: NetworkPlan, mtu: number, engineMajor: number): NetworkCreateOptions {
+function createOptions(name: string, plan: NetworkPlan, mtu: number, engineMajor: number): object {
   return {
     Name: name,
     Driver: 'bridge',

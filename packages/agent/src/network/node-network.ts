@@ -55,7 +55,7 @@ export function createNodeNetwork({
   exec = runCommand,
   checkIntervalMs = 10_000,
 }: NodeNetworkOptions): NodeNetwork {
-  const host = new HostNetwork(new DockerNetwork(socketPath, networkName), exec, log)
+  const host = new HostNetwork(new DockerNetwork(socketPath, networkName, log), exec, log)
   return new CheckedNodeNetwork(host, log, checkIntervalMs)
 }
 

@@ -2,13 +2,13 @@ import { rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { BerthError, type InstanceStatus, messageOf } from '@berth/core'
 import { Gauge, Registry } from 'prom-client'
-import type { InstanceCounters } from '../metrics/collector.ts'
 
 export interface PrometheusOptions {
   /** `127.0.0.1:7602`, or `unix:/run/berth/agent-metrics.sock`. */
   readonly listen: string
   readonly statuses: () => readonly InstanceStatus[]
-  readonly counters: () => readonly InstanceCounters[]
+  /** Adds what instances and the node use. */
+  readonly registerUsage: (registry: Registry) => void
   readonly isLinked: () => boolean
   readonly isEngineUp: () => boolean
 }
@@ -82,29 +82,6 @@ function createRegistry(options: PrometheusOptions): Registry {
   gauge('instance_restarts', 'Restarts of an instance by the agent', ['instance'], (each) => {
     for (const { id, restarts } of options.statuses()) each.set({ instance: id }, restarts)
   })
-  for (const [name, help, value] of counterGauges) {
-    gauge(`instance_${name}`, help, ['instance'], (each) => {
-      for (const counters of options.counters()) each.set({ instance: counters.instance }, value(counters))
-    })
-  }
+  options.registerUsage(registry)
   return registry
 }
-
-type CounterGauge = readonly [name: string, help: string, value: (each: InstanceCounters) => number]
-
-const counterGauges: readonly CounterGauge[] = [
-  ['cpu_seconds_total', 'CPU time used', ({ counters }) => counters.cpuNs / 1e9],
-  [
-    'cpu_throttled_seconds_total',
-    'Time in which its CPU limit held it back',
-    ({ counters }) => counters.throttledNs / 1e9,
-  ],
-  ['cpu_limit_cores', 'CPU granted', ({ cpuLimitMilli }) => cpuLimitMilli / 1000],
-  ['memory_bytes', 'Memory used', ({ counters }) => counters.memoryBytes],
-  ['memory_limit_bytes', 'Memory granted', ({ memoryLimitBytes }) => memoryLimitBytes],
-  ['network_receive_bytes_total', 'Bytes received', ({ counters }) => counters.networkInBytes],
-  ['network_transmit_bytes_total', 'Bytes sent', ({ counters }) => counters.networkOutBytes],
-  ['block_read_bytes_total', 'Bytes read from disks', ({ counters }) => counters.blockReadBytes],
-  ['block_write_bytes_total', 'Bytes written to disks', ({ counters }) => counters.blockWriteBytes],
-  ['tcp_connections', 'Established TCP connections', ({ counters }) => counters.tcpConnections],
-]
