@@ -1,7 +1,7 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
-const api = process.env['BERTH_API'] ?? 'http://127.0.0.1:7690'
+const api = process.env.BERTH_API ?? 'http://127.0.0.1:7690'
 
 export default defineConfig({
   root: import.meta.dirname,

@@ -114,7 +114,7 @@ export class MockServer implements AsyncDisposable {
       const call: Call = { params, query: Object.fromEntries(url.searchParams), body: await readBody(request) }
       if (endpoint.transport === 'list') {
         const list = name as Parameters<typeof sendList>[1]
-        return call.query['watch'] === 'true'
+        return call.query.watch === 'true'
           ? watchList(this.store, list, call, response)
           : sendList(this.store, list, call, response)
       }
@@ -128,10 +128,11 @@ export class MockServer implements AsyncDisposable {
 
   async #file(pathname: string, response: ServerResponse): Promise<void> {
     if (this.#dist === undefined) throw new BerthError('api.not-found', 'the mock was started without a built console')
-    const wanted = normalize(pathname)
-    const name = extname(wanted) === '' ? '/index.html' : wanted
-    const content = await readFile(join(this.#dist, name)).catch(() => undefined)
-    if (content === undefined) return void response.writeHead(404).end()
+    // A page's address may look like a file's (`/instances/shop.production.web-4`): what is no file is a page.
+    const file =
+      pathname === '/' ? undefined : await readFile(join(this.#dist, normalize(pathname))).catch(() => undefined)
+    const name = file === undefined ? '/index.html' : pathname
+    const content = file ?? (await readFile(join(this.#dist, name)))
     response
       .writeHead(200, { 'content-type': types[extname(name)] ?? 'application/octet-stream', ...security })
       .end(content)

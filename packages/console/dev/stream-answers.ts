@@ -27,7 +27,7 @@ export function sendList(store: MockStore, name: ListName, call: Call, response:
 }
 
 export function watchList(store: MockStore, name: ListName, call: Call, response: ServerResponse): void {
-  const revision = Number(call.query['revision'] ?? 0)
+  const revision = Number(call.query.revision ?? 0)
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
   const send = (data: unknown, event?: string) =>
     response.write(`${event === undefined ? '' : `event: ${event}\n`}data: ${JSON.stringify(data)}\n\n`)

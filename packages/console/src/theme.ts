@@ -14,15 +14,15 @@ export function currentTheme(): Theme {
 
 /** What is really shown. */
 export function shownTheme(): 'light' | 'dark' {
-  const chosen = document.documentElement.dataset['theme']
+  const chosen = document.documentElement.dataset.theme
   if (chosen === 'light' || chosen === 'dark') return chosen
   return dark().matches ? 'dark' : 'light'
 }
 
 export function setTheme(theme: Theme): void {
   writePreference('theme', theme === 'system' ? undefined : theme)
-  if (theme === 'system') delete document.documentElement.dataset['theme']
-  else document.documentElement.dataset['theme'] = theme
+  if (theme === 'system') delete document.documentElement.dataset.theme
+  else document.documentElement.dataset.theme = theme
   changed.dispatchEvent(new Event('change'))
 }
 

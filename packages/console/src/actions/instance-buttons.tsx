@@ -25,7 +25,7 @@ export function RestartInstanceButton({ instance }: Props) {
       done: text.done.restart(instance.name),
     })
   return (
-    <RoleButton role="deployer" disabled={busy} onClick={() => void restart()}>
+    <RoleButton needs="deployer" disabled={busy} onClick={() => void restart()}>
       {text.action.restart}
     </RoleButton>
   )
@@ -47,7 +47,7 @@ export function StopInstanceButton({ instance }: Props) {
       done: text.done.stop(instance.name),
     })
   return (
-    <RoleButton role="deployer" kind="danger" disabled={busy} onClick={() => void stop()}>
+    <RoleButton needs="deployer" kind="danger" disabled={busy} onClick={() => void stop()}>
       {text.action.stop}
     </RoleButton>
   )

@@ -21,7 +21,7 @@ export function RestartPoolButton({ app, pool }: { readonly app: string; readonl
       to: rolloutPath,
     })
   return (
-    <RoleButton role="deployer" disabled={busy || pool.release === undefined} onClick={() => void restart()}>
+    <RoleButton needs="deployer" disabled={busy || pool.release === undefined} onClick={() => void restart()}>
       {text.action.restart}
     </RoleButton>
   )
@@ -62,7 +62,7 @@ export function RollbackButton({ app, pool, release, newer }: RollbackButtonProp
       done: text.done.deploying(target),
     })
   return (
-    <RoleButton role="deployer" small disabled={busy} onClick={() => void (newer ? deploy() : rollback())}>
+    <RoleButton needs="deployer" small disabled={busy} onClick={() => void (newer ? deploy() : rollback())}>
       {newer ? text.action.deployRelease(release) : text.action.rollbackTo(release)}
     </RoleButton>
   )
@@ -92,16 +92,16 @@ export function RolloutButtons({ rollout }: { readonly rollout: RolloutView }) {
   return (
     <>
       {state === 'running' && (
-        <RoleButton role="deployer" disabled={busy} onClick={() => void pause()}>
+        <RoleButton needs="deployer" disabled={busy} onClick={() => void pause()}>
           {text.action.pause}
         </RoleButton>
       )}
       {state === 'paused' && (
-        <RoleButton role="deployer" kind="primary" disabled={busy} onClick={() => void resume()}>
+        <RoleButton needs="deployer" kind="primary" disabled={busy} onClick={() => void resume()}>
           {text.action.resume}
         </RoleButton>
       )}
-      <RoleButton role="deployer" kind="danger" disabled={busy} onClick={() => void abort()}>
+      <RoleButton needs="deployer" kind="danger" disabled={busy} onClick={() => void abort()}>
         {text.action.abort}
       </RoleButton>
     </>

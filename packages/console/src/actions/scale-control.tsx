@@ -30,7 +30,7 @@ export function ScaleControl(props: ScaleControlProps) {
       {setBy === 'scale' && props.inSpec !== undefined && props.inSpec !== wanted && (
         <span className="chip chip-warn">{`yaml: ${props.inSpec}`}</span>
       )}
-      <RoleButton role="deployer" small onClick={() => setOpen(true)} aria-label={`${text.action.scale} ${name}`}>
+      <RoleButton needs="deployer" small onClick={() => setOpen(true)} aria-label={`${text.action.scale} ${name}`}>
         {text.action.scale}
       </RoleButton>
       {open && <ScaleDialog {...props} onClose={() => setOpen(false)} />}

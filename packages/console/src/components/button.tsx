@@ -19,11 +19,11 @@ export function Button({ kind = 'plain', icon, small = false, children, classNam
 }
 
 /** A button for what not everybody may do: out of reach it says which role it needs. */
-export function RoleButton({ role, ...rest }: ButtonProps & { readonly role: 'deployer' | 'admin' }) {
+export function RoleButton({ needs, ...rest }: ButtonProps & { readonly needs: 'deployer' | 'admin' }) {
   const text = useText()
-  const may = useMay(role)
+  const may = useMay(needs)
   if (may) return <Button {...rest} />
-  return <Button {...rest} disabled title={text.action.needsRole(role)} />
+  return <Button {...rest} disabled title={text.action.needsRole(needs)} />
 }
 
 /** Only an icon to see; its name is read out and shown as a tooltip. */

@@ -364,7 +364,7 @@ export const chinese: Dictionary = {
     goEvents: '前往事件',
     deploy: '部署当前应用',
     theme: '切换浅色与深色',
-    then: '然后',
+    andThen: '然后',
     leaveTerminal: '离开终端',
   },
   search: {

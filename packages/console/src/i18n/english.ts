@@ -367,7 +367,7 @@ export const english = {
     goEvents: 'Go to the events',
     deploy: 'Deploy the app on the screen',
     theme: 'Switch between light and dark',
-    then: 'then',
+    andThen: 'then',
     leaveTerminal: 'Leave the terminal',
   },
   search: {

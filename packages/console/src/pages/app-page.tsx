@@ -28,7 +28,7 @@ export function AppPage({ app: name, tab = '' }: { readonly app: string; readonl
       status={app.latestRelease !== undefined && <span className="release">{app.latestRelease}</span>}
       about={app.repository !== undefined && <span className="mono">{`${app.vcs} · ${app.repository}`}</span>}
       actions={
-        <RoleButton role="deployer" kind="primary" icon="deploy" data-deploy onClick={() => setDeploying(true)}>
+        <RoleButton needs="deployer" kind="primary" icon="deploy" data-deploy onClick={() => setDeploying(true)}>
           {text.action.deploy}
         </RoleButton>
       }
@@ -57,7 +57,7 @@ export function AppPage({ app: name, tab = '' }: { readonly app: string; readonl
       {tab === 'builds' && <BuildsTab app={name} />}
       {tab === 'secrets' && <SecretsTab app={app} />}
       {tab === 'events' && (
-        <EventList input={{ query: { app: name, limit: 200 } }} matches={({ subject }) => subject['app'] === name} />
+        <EventList input={{ query: { app: name, limit: 200 } }} matches={({ subject }) => subject.app === name} />
       )}
       {deploying && <DeployDialog app={app} onClose={() => setDeploying(false)} />}
     </Page>

@@ -131,7 +131,7 @@ function CancelButton({ build: { id, state } }: { readonly build: BuildView }) {
       done: text.done.buildCancelled(id),
     })
   return (
-    <RoleButton role="deployer" kind="danger" disabled={busy} onClick={() => void cancel()}>
+    <RoleButton needs="deployer" kind="danger" disabled={busy} onClick={() => void cancel()}>
       {text.action.cancelBuild}
     </RoleButton>
   )

@@ -46,8 +46,13 @@ export function LoginPage() {
   const start = useRef(login)
   useEffect(() => {
     document.title = 'Berth'
-    const fromAddress = takeTokenFromAddress()
-    if (fromAddress !== '') void start.current(fromAddress)
+    const readAddress = () => {
+      const fromAddress = takeTokenFromAddress()
+      if (fromAddress !== '') void start.current(fromAddress)
+    }
+    readAddress()
+    addEventListener('hashchange', readAddress)
+    return () => removeEventListener('hashchange', readAddress)
   }, [])
   const submit = (event: FormEvent) => {
     event.preventDefault()

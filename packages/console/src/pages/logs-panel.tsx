@@ -28,7 +28,7 @@ export default function LogsPanel({ query, entrypoints = [] }: LogsPanelProps) {
   return (
     <>
       {entrypoints.length > 1 && (
-        <div className="choices" role="group" aria-label={text.logs.entrypoint}>
+        <fieldset className="choices" aria-label={text.logs.entrypoint}>
           {['', ...entrypoints].map((each) => (
             <button
               key={each}
@@ -40,7 +40,7 @@ export default function LogsPanel({ query, entrypoints = [] }: LogsPanelProps) {
               {each === '' ? text.common.all : each}
             </button>
           ))}
-        </div>
+        </fieldset>
       )}
       <OutputView output={useLines(open)} name={instance ?? `${app}-${pool}`} withInstance={instance === undefined} />
     </>

@@ -30,7 +30,7 @@ export function MetricsPanel({ query, nameOf }: MetricsPanelProps) {
     <section className="section" aria-label={text.pool.metrics}>
       <div className="section-head">
         <h2>{text.pool.metrics}</h2>
-        <div className="choices section-aside" role="group" aria-label={text.metrics.window}>
+        <fieldset className="choices section-aside" aria-label={text.metrics.window}>
           {windows.map((each) => (
             <button
               key={each}
@@ -42,7 +42,7 @@ export function MetricsPanel({ query, nameOf }: MetricsPanelProps) {
               {text.metrics.minutes(each)}
             </button>
           ))}
-        </div>
+        </fieldset>
       </div>
       {loading && <Skeleton rows={5} />}
       {!loading && shown.length === 0 && (

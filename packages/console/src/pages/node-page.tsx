@@ -91,7 +91,7 @@ function SchedulingButton({ node }: { readonly node: NodeView }) {
       done: schedulable ? text.done.cordoned(name) : text.done.uncordoned(name),
     })
   return (
-    <RoleButton role="admin" disabled={busy} onClick={() => void change()}>
+    <RoleButton needs="admin" disabled={busy} onClick={() => void change()}>
       {schedulable ? text.action.cordon : text.action.uncordon}
     </RoleButton>
   )

@@ -20,7 +20,7 @@ export function NodesPage() {
     <Page
       title={text.nodes.title}
       actions={
-        <RoleButton role="admin" icon="plus" onClick={() => setJoining(true)}>
+        <RoleButton needs="admin" icon="plus" onClick={() => setJoining(true)}>
           {text.action.join}
         </RoleButton>
       }

@@ -81,7 +81,7 @@ function PoolTab({
     return (
       <EventList
         input={{ query: { app: app.name, limit: 200 } }}
-        matches={({ subject }) => subject['app'] === app.name && subject['pool'] === pool.name}
+        matches={({ subject }) => subject.app === app.name && subject.pool === pool.name}
       />
     )
   return <NotFoundPage />
@@ -108,7 +108,7 @@ function PoolActions({ app, pool }: { readonly app: AppView; readonly pool: Pool
   return (
     <>
       <RestartPoolButton app={app.name} pool={pool} />
-      <RoleButton role="deployer" kind="primary" icon="deploy" data-deploy onClick={() => setDeploying(true)}>
+      <RoleButton needs="deployer" kind="primary" icon="deploy" data-deploy onClick={() => setDeploying(true)}>
         {text.action.deploy}
       </RoleButton>
       {deploying && <DeployDialog app={app} pool={pool.name} onClose={() => setDeploying(false)} />}

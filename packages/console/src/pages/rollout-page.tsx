@@ -46,7 +46,7 @@ export function RolloutPage({ id }: { readonly id: string }) {
       {!isOver(rollout) && <RolloutInstances rollout={rollout} />}
       <EventList
         input={{ query: { app: rollout.app, limit: 200 } }}
-        matches={({ subject }) => subject['rollout'] === id}
+        matches={({ subject }) => subject.rollout === id}
       />
     </Page>
   )

@@ -15,7 +15,7 @@ export function SecretsTab({ app }: { readonly app: AppView }) {
   const secrets = useList('listSecrets', { params: { app: app.name } })
   const [editing, setEditing] = useState<{ readonly name?: string; readonly environment?: string | undefined }>()
   const add = (
-    <RoleButton role="deployer" icon="plus" onClick={() => setEditing({})}>
+    <RoleButton needs="deployer" icon="plus" onClick={() => setEditing({})}>
       {text.action.setSecret}
     </RoleButton>
   )

@@ -24,7 +24,7 @@ export function HelpDialog({ onClose }: { readonly onClose: () => void }) {
             <dt>
               {keys.map((key, index) => (
                 <span key={key}>
-                  {index > 0 && <span className="muted"> {help.then} </span>}
+                  {index > 0 && <span className="muted"> {help.andThen} </span>}
                   <kbd>{key}</kbd>
                 </span>
               ))}

@@ -47,7 +47,6 @@ export function SearchDialog({ onClose }: { readonly onClose: () => void }) {
       <div className="search-field">
         <Icon name="search" />
         <input
-          // biome-ignore lint/a11y/noAutofocus: the dialog was opened to type here
           autoFocus
           role="combobox"
           aria-expanded="true"

@@ -69,7 +69,6 @@ function useSessionStart(): { readonly session: Session | undefined; readonly er
     error: undefined,
   })
   const [attempt, setAttempt] = useState(0)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each attempt asks again
   useEffect(() => {
     const abort = new AbortController()
     let timer: ReturnType<typeof setTimeout> | undefined

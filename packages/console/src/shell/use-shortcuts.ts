@@ -26,8 +26,8 @@ export function useShortcuts(open: { readonly search: () => void; readonly help:
       if (document.querySelector('dialog[open]') !== null) return
       const place = Date.now() - prefixedAt < prefixLastsMs ? places[event.key] : undefined
       prefixedAt = event.key === 'g' ? Date.now() : 0
-      const handled = place === undefined ? press(event.key, latest.current) : (navigate(place), true)
-      if (handled) event.preventDefault()
+      if (place !== undefined) navigate(place)
+      if (place !== undefined || press(event.key, latest.current)) event.preventDefault()
     }
     addEventListener('keydown', onKey)
     return () => removeEventListener('keydown', onKey)
