@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { agentAlpn } from '@berth/api'
 import type { Assignment, InstanceStatus } from '@berth/core'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openAuthority, serverName } from '../authority/authority.ts'
 import { createRequest } from '../authority/certificate-request.testing.ts'
+import { eventually } from '../eventually.testing.ts'
 import { instance } from '../records/sample-records.testing.ts'
 import { nodeStatus } from './agent-peer.testing.ts'
 import { type AgentsUnderTest, openAgents } from './agents-under-test.testing.ts'
@@ -37,7 +38,7 @@ const assignment = (id: string, desired: 'run' | 'stop' = 'run') => ({ instance:
 describe('the agent port', () => {
   it('lets a node in with the certificate it was given', async () => {
     const peer = await agents.dial('a')
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(peer.received[0]).toMatchObject({ type: 'snapshot', network: { block: 'block of a' } }),
     )
     expect(agents.links.isConnected('a')).toBe(true)
@@ -102,9 +103,9 @@ describe('the agent port', () => {
   it('cuts a node off when it is removed', async () => {
     const peer = await agents.dial('a')
     await peer.send({ type: 'hello', node: nodeStatus('a'), instances: [] })
-    await vi.waitFor(() => expect(agents.links.isOnline('a')).toBe(true))
+    await eventually(() => expect(agents.links.isOnline('a')).toBe(true))
     await agents.under.records.commit('system', (tx) => tx.delete('nodes', 'a'))
-    await vi.waitFor(() => expect(peer.closed).toBe(true))
+    await eventually(() => expect(peer.closed).toBe(true))
     expect(peer.goaways).toEqual(['the node was removed from the cluster'])
     expect(agents.links.isOnline('a')).toBe(false)
   })
@@ -113,20 +114,20 @@ describe('the agent port', () => {
 describe('the sync stream', () => {
   it('sends changes after the snapshot', async () => {
     const peer = await agents.dial('a')
-    await vi.waitFor(() => expect(agents.feed.senders.has('a')).toBe(true))
+    await eventually(() => expect(agents.feed.senders.has('a')).toBe(true))
     agents.feed.senders.get('a')?.({ type: 'assign', revision: 5, assignment: assignment('x') })
-    await vi.waitFor(() => expect(peer.last('assign')?.assignment.instance).toBe('x'))
+    await eventually(() => expect(peer.last('assign')?.assignment.instance).toBe('x'))
     expect(peer.received[0]?.type).toBe('snapshot')
   })
 
   it('replaces a link by a newer one of the same node', async () => {
     const first = await agents.dial('a')
-    await vi.waitFor(() => expect(first.received.length).toBeGreaterThan(0))
+    await eventually(() => expect(first.received.length).toBeGreaterThan(0))
     const second = await agents.dial('a')
-    await vi.waitFor(() => expect(second.received.length).toBeGreaterThan(0))
-    await vi.waitFor(() => expect(first.closed).toBe(true))
+    await eventually(() => expect(second.received.length).toBeGreaterThan(0))
+    await eventually(() => expect(first.closed).toBe(true))
     agents.feed.senders.get('a')?.({ type: 'assign', revision: 5, assignment: assignment('x') })
-    await vi.waitFor(() => expect(second.last('assign')).toBeDefined())
+    await eventually(() => expect(second.last('assign')).toBeDefined())
     expect(agents.links.isConnected('a')).toBe(true)
   })
 
@@ -134,14 +135,14 @@ describe('the sync stream', () => {
     const peer = await agents.dial('a')
     await peer.sendText('rubbish\n{"type":"from-the-future"}\n{"type":"status","instances":[{"id":7}]}\n')
     await peer.send({ type: 'hello', node: nodeStatus('a'), instances: [] })
-    await vi.waitFor(() => expect(agents.links.isOnline('a')).toBe(true))
+    await eventually(() => expect(agents.links.isOnline('a')).toBe(true))
     expect(agents.logged.filter((line) => line.includes('agent.invalid-line'))).toHaveLength(2)
   })
 
   it('ends a link whose agent sends a line without end', async () => {
     const peer = await agents.dial('a')
     await peer.sendText('x'.repeat(9_000_000))
-    await vi.waitFor(() => expect(peer.closed).toBe(true), { timeout: 5_000 })
+    await eventually(() => expect(peer.closed).toBe(true))
     expect(agents.logged.join('')).toContain('longer than')
   })
 })
@@ -151,12 +152,12 @@ describe('reports', () => {
     await assign('shop.production.web-1', 'a')
     const peer = await agents.dial('a')
     await peer.send({ type: 'hello', node: nodeStatus('a'), instances: [status('shop.production.web-1')] })
-    await vi.waitFor(() => expect(agents.under.state.statuses.get('shop.production.web-1')?.phase).toBe('running'))
+    await eventually(() => expect(agents.under.state.statuses.get('shop.production.web-1')?.phase).toBe('running'))
     await peer.send({ type: 'status', instances: [status('shop.production.web-1', { ready: true, readyAt: 5 })] })
-    await vi.waitFor(() => expect(agents.under.state.statuses.get('shop.production.web-1')?.ready).toBe(true))
+    await eventually(() => expect(agents.under.state.statuses.get('shop.production.web-1')?.ready).toBe(true))
     const exit = { code: 137, outOfMemory: true, at: 9 }
     await peer.send({ type: 'status', instances: [status('shop.production.web-1', { restarts: 1, lastExit: exit })] })
-    await vi.waitFor(() => expect(agents.under.state.statuses.get('shop.production.web-1')?.restarts).toBe(1))
+    await eventually(() => expect(agents.under.state.statuses.get('shop.production.web-1')?.restarts).toBe(1))
     expect(eventTypes().filter((type) => type.startsWith('instance'))).toEqual([
       'instance.started',
       'instance.ready',
@@ -169,7 +170,7 @@ describe('reports', () => {
       type: 'status',
       instances: [status('shop.production.web-1', { restarts: 1, lastExit: exit })],
     })
-    await vi.waitFor(() => expect(agents.reports).toHaveLength(4))
+    await eventually(() => expect(agents.reports).toHaveLength(4))
     await agents.links.settled()
     expect(agents.under.state.revision).toBe(revision)
   })
@@ -180,7 +181,7 @@ describe('reports', () => {
     const before = agents.under.state.revision
     const peer = await agents.dial('a')
     await peer.send({ type: 'hello', node: nodeStatus('a'), instances: ids.map((id) => status(id, { ready: true })) })
-    await vi.waitFor(() => expect(agents.under.state.statuses.size).toBe(60))
+    await eventually(() => expect(agents.under.state.statuses.size).toBe(60))
     expect(agents.under.state.revision - before).toBeLessThan(12)
   })
 
@@ -197,9 +198,9 @@ describe('reports', () => {
         status('shop.production.web-2', { phase: 'ended' }),
       ],
     })
-    await vi.waitFor(() => expect(agents.under.state.statuses.get('shop.production.web-2')?.phase).toBe('ended'))
+    await eventually(() => expect(agents.under.state.statuses.get('shop.production.web-2')?.phase).toBe('ended'))
     await peer.send({ type: 'status', instances: [status('shop.production.web-2')] })
-    await vi.waitFor(() => expect(agents.logged.join('')).toContain('may not move an instance from ended to running'))
+    await eventually(() => expect(agents.logged.join('')).toContain('may not move an instance from ended to running'))
     expect([...agents.under.state.statuses.ids()]).toEqual(['shop.production.web-2'])
     expect(agents.logged.join('')).toContain('it is left alone')
   })
@@ -208,13 +209,13 @@ describe('reports', () => {
     const peer = await agents.dial('a')
     const ended = status('shop.production.web-9', { phase: 'ended' })
     await peer.send({ type: 'hello', node: nodeStatus('a'), instances: [ended] })
-    await vi.waitFor(() => expect(peer.last('forget')?.instance).toBe('shop.production.web-9'))
+    await eventually(() => expect(peer.last('forget')?.instance).toBe('shop.production.web-9'))
   })
 
   it('reach the listener as they are', async () => {
     const peer = await agents.dial('a')
     await peer.send({ type: 'gateway', version: 7, inflight: { '10.0.0.1:80': 2 } })
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(agents.reports).toEqual([['a', { type: 'gateway', version: 7, inflight: { '10.0.0.1:80': 2 } }]]),
     )
   })
@@ -229,7 +230,7 @@ describe('requests', () => {
 
   it('give the agent’s own error', async () => {
     const peer = await agents.dial('a')
-    await vi.waitFor(() => expect(peer.received.length).toBeGreaterThan(0))
+    await eventually(() => expect(peer.received.length).toBeGreaterThan(0))
     await expect(agents.links.metrics('a')).rejects.toMatchObject({ code: 'agent.not-found', details: { node: 'a' } })
   })
 
@@ -244,7 +245,7 @@ describe('requests', () => {
       stream.write(`${JSON.stringify({ at: 2, stream: 'stderr', line: 'twö' })}\n`)
       stream.on('close', () => ended.resolve())
     })
-    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(true))
+    await eventually(() => expect(agents.links.isConnected('a')).toBe(true))
     const lines: string[] = []
     for await (const line of agents.links.logs('a', '../x y', { follow: true, tail: 5 })) {
       lines.push(`${line.instance} ${line.line}`)
@@ -261,7 +262,7 @@ describe('requests', () => {
       stream.respond({ ':status': 200 })
       stream.write(`${JSON.stringify({ at: 1, stream: 'stdout', line: 'one' })}\n`)
     })
-    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(true))
+    await eventually(() => expect(agents.links.isConnected('a')).toBe(true))
     const stop = new AbortController()
     const read = async () => {
       for await (const _ of agents.links.logs('a', 'x', { follow: true, signal: stop.signal }))
@@ -276,12 +277,12 @@ describe('requests', () => {
       stream.respond({ ':status': 200 })
       stream.write(`${JSON.stringify({ at: 1, stream: 'stdout', line: 'one' })}\n`)
     })
-    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(true))
+    await eventually(() => expect(agents.links.isConnected('a')).toBe(true))
     const read = async () => {
       for await (const _ of agents.links.logs('a', 'x', { follow: true })) await peer[Symbol.asyncDispose]()
     }
     await expect(read()).rejects.toMatchObject({ code: 'node.offline' })
-    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(false))
+    await eventually(() => expect(agents.links.isConnected('a')).toBe(false))
   })
 
   it('carry exec frames both ways', async () => {
@@ -292,7 +293,7 @@ describe('requests', () => {
       stream.respond({ ':status': 200 })
       stream.pipe(stream)
     })
-    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(true))
+    await eventually(() => expect(agents.links.isConnected('a')).toBe(true))
     const exec = await agents.links.exec('a', 'x', {
       command: ['sh', '-c', 'echo "$1; rm -rf /"'],
       tty: true,
@@ -324,7 +325,7 @@ describe('requests', () => {
       stream.write(`${JSON.stringify({ type: 'output', at: 1, line: 'Step 1' })}\n`)
       stream.end(`${JSON.stringify({ type: 'done', image: 'sha256:1' })}\n`)
     })
-    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(true))
+    await eventually(() => expect(agents.links.isConnected('a')).toBe(true))
     const context = (async function* () {
       yield Buffer.from('tar ')
       yield Buffer.from('bytes')
@@ -341,7 +342,7 @@ describe('requests', () => {
       stream.respond({ ':status': 409 })
       stream.end(JSON.stringify({ error: { code: 'build.busy', message: 'no', retryable: true, details: {} } }))
     })
-    await vi.waitFor(() => expect(agents.links.isConnected('a')).toBe(true))
+    await eventually(() => expect(agents.links.isConnected('a')).toBe(true))
     const context = (async function* () {
       for (let i = 0; i < 1_000; i += 1) yield Buffer.alloc(100_000)
     })()
@@ -382,17 +383,17 @@ describe('images', () => {
     const got: number[] = []
     await holder('b', 3_000_000)
     const peer = await taker('c', got)
-    await vi.waitFor(() => expect(agents.links.isConnected('c') && agents.links.isConnected('b')).toBe(true))
+    await eventually(() => expect(agents.links.isConnected('c') && agents.links.isConnected('b')).toBe(true))
     await peer.send({ type: 'image-missing', image: 'sha256:1' })
     await peer.send({ type: 'image-missing', image: 'sha256:1' })
-    await vi.waitFor(() => expect(got).toEqual([3_000_000]))
+    await eventually(() => expect(got).toEqual([3_000_000]))
     expect(empty.closed).toBe(false)
   })
 
   it('tell when no node has them', async () => {
     await agents.dial('a')
     await agents.dial('b')
-    await vi.waitFor(() => expect(agents.links.isConnected('a') && agents.links.isConnected('b')).toBe(true))
+    await eventually(() => expect(agents.links.isConnected('a') && agents.links.isConnected('b')).toBe(true))
     expect(await agents.links.bringImage('sha256:1', 'b')).toBe(false)
     expect(agents.logged.join('')).toContain('no connected node could give b the image')
   })
@@ -404,7 +405,7 @@ describe('images', () => {
       stream.respond({ ':status': 507 })
       stream.end(JSON.stringify({ error: { code: 'disk.full', message: 'full', retryable: false, details: {} } }))
     })
-    await vi.waitFor(() => expect(agents.links.isConnected('a') && agents.links.isConnected('b')).toBe(true))
+    await eventually(() => expect(agents.links.isConnected('a') && agents.links.isConnected('b')).toBe(true))
     await expect(agents.links.copyImage('sha256:1', 'a', 'b')).rejects.toMatchObject({ code: 'disk.full' })
   })
 
@@ -416,7 +417,7 @@ describe('images', () => {
     })
     const got: number[] = []
     await taker('b', got)
-    await vi.waitFor(() => expect(agents.links.isConnected('a') && agents.links.isConnected('b')).toBe(true))
+    await eventually(() => expect(agents.links.isConnected('a') && agents.links.isConnected('b')).toBe(true))
     await expect(agents.links.copyImage('sha256:1', 'a', 'b')).rejects.toMatchObject({
       code: 'agent.stream-failed',
       details: { node: 'a' },

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { eventually } from '../eventually.testing.ts'
 import { nodeStatus } from './agent-peer.testing.ts'
 import { type AgentsUnderTest, openAgents } from './agents-under-test.testing.ts'
 import { Presence } from './presence.ts'
@@ -17,17 +18,15 @@ describe('presence', () => {
   it('is written when a node comes and when it falls silent, not in between', async () => {
     const peer = await agents.dial('a')
     await peer.send(hello)
-    await vi.waitFor(() => expect(stored()).toMatchObject({ online: true, onlineSince: expect.any(Number) }))
+    await eventually(() => expect(stored()).toMatchObject({ online: true, onlineSince: expect.any(Number) }))
     const { revision } = agents.under.state
     await peer.send({ type: 'node', node: nodeStatus('a', { diskFreeBytes: 50e9 + 1 }) })
-    await vi.waitFor(() => expect(peer.received.filter((line) => line.type === 'ping').length).toBeGreaterThan(12), {
-      timeout: 5_000,
-    })
+    await eventually(() => expect(peer.received.filter((line) => line.type === 'ping').length).toBeGreaterThan(12))
     expect(agents.under.state.revision).toBe(revision)
     peer.answerPings = false
-    await vi.waitFor(() => expect(stored()?.online).toBe(false), { timeout: 5_000 })
+    await eventually(() => expect(stored()?.online).toBe(false))
     expect(stored()?.onlineSince).toBeUndefined()
-    await vi.waitFor(() => expect(peer.closed).toBe(true))
+    await eventually(() => expect(peer.closed).toBe(true))
     expect(agents.online).toEqual(['a on', 'a off'])
     expect(
       agents.under.state.events
@@ -40,11 +39,11 @@ describe('presence', () => {
   it('does not end with an agent that comes back at once', async () => {
     const first = await agents.dial('a')
     await first.send(hello)
-    await vi.waitFor(() => expect(agents.links.isOnline('a')).toBe(true))
+    await eventually(() => expect(agents.links.isOnline('a')).toBe(true))
     await first[Symbol.asyncDispose]()
     const second = await agents.dial('a')
     await second.send({ ...hello, node: nodeStatus('a', { agentVersion: '0.2.0' }) })
-    await vi.waitFor(() => expect(stored()?.agentVersion).toBe('0.2.0'))
+    await eventually(() => expect(stored()?.agentVersion).toBe('0.2.0'))
     expect(agents.online).toEqual(['a on'])
   })
 
@@ -67,7 +66,7 @@ describe('presence', () => {
     })
     expect([presence.isOnline('a'), presence.isOnline('b')]).toEqual([true, false])
     now += 9_000
-    await vi.waitFor(() => expect(presence.isOnline('a')).toBe(true))
+    await eventually(() => expect(presence.isOnline('a')).toBe(true))
     expect(changes).toEqual([])
     await presence.close()
   })

@@ -97,7 +97,7 @@ async function startBuilding(
           )
           .sort((a, b) => b.createdAt - a.createdAt),
     },
-    levelDirs: [join(directory, 'levels'), ...(config.levelDirs ?? [])],
+    levelDirs: [...new Set([join(directory, 'levels'), ...(config.levelDirs ?? [])])],
     builder: `berth/${config.version}`,
   })
   const controller = new BuildController({

@@ -71,9 +71,14 @@ function acceptBodies(app: FastifyInstance): void {
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
 }
 
-/** Every call is counted; every change, refusal and failure is logged with its actor. Addresses are logged as patterns: queries may hold what nobody should read. */
+/**
+ * Every call is counted; every change, refusal and failure is logged with its actor. Addresses are logged as patterns: a query may hold
+ * what nobody should read.
+ */
 function observe(app: FastifyInstance, { metrics, log }: ApiOptions): void {
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', async (request, reply) => {
+    // The framework says `connection: close` after some refusals, which HTTP/2 does not know.
+    if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection')
     reply.header('x-content-type-options', 'nosniff')
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
   })

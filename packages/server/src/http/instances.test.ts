@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { encodeExecFrame, execChannel, type LogLine } from '@berth/api'
 import type { Instance } from '@berth/core'
 import { pino } from 'pino'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import type { AgentPeer } from '../agents/agent-peer.testing.ts'
 import { decodeFrames, encodeFrame } from '../agents/length-framing.ts'
+import { eventually } from '../eventually.testing.ts'
 import { openState, Records } from '../records/index.ts'
 import { instance } from '../records/sample-records.testing.ts'
 import { ServerUnderTest } from '../server-under-test.testing.ts'
@@ -44,7 +45,7 @@ beforeAll(async () => {
   await server.run()
   host = `127.0.0.1:${server.edge.apiPort}`
   for (const name of ['a', 'b']) peers.set(name, await server.connect(name))
-  await vi.waitFor(async () => expect((await server.local.call('getStatus')).nodesOnline).toBe(2))
+  await eventually(async () => expect((await server.local.call('getStatus')).nodesOnline).toBe(2))
 })
 afterAll(async () => await server[Symbol.asyncDispose]())
 

@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createRequest } from '../authority/certificate-request.testing.ts'
+import { eventually } from '../eventually.testing.ts'
 import { ServerUnderTest } from '../server-under-test.testing.ts'
 
 let server: ServerUnderTest
@@ -40,7 +41,7 @@ it('shows the node offline until its agent is there, online with it', async () =
     problems: ['its agent has not connected yet'],
   })
   await server.connect('late')
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect(await server.local.call('getNode', { params: { name: 'late' } })).toMatchObject({
       online: true,
       os: 'Debian 12',

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { chmod, rm } from 'node:fs/promises'
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http'
-import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2'
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError, messageOf } from '@berth/core'
@@ -21,8 +21,9 @@ const requestTimeoutMs = 1_800_000
 export class Listeners implements AsyncDisposable {
   readonly #app: FastifyInstance
   readonly #local: WeakSet<Socket>
-  readonly #servers: (HttpServer | HttpsServer)[] = []
-  #tls: HttpsServer | undefined
+  readonly #servers: AnyServer[] = []
+  readonly #sessions = new Set<Http2Session>()
+  #tls: Http2SecureServer | undefined
 
   /** `local` is told which connections came by the unix socket. */
   constructor(app: FastifyInstance, local: WeakSet<Socket>) {
@@ -36,7 +37,7 @@ export class Listeners implements AsyncDisposable {
       throw new BerthError('server.already-running', `listen at ${path}: a server runs there already; stop it first`)
     }
     await rm(path, { force: true })
-    const server = this.#prepare(createHttpServer((request, response) => this.#app.routing(request, response)))
+    const server = this.#prepare(createServer())
     server.on('connection', (socket) => this.#local.add(socket))
     // The file must never exist with a wider mode, not even for a moment.
     const mask = process.umask(0o177)
@@ -49,14 +50,22 @@ export class Listeners implements AsyncDisposable {
     await chmod(path, 0o600)
   }
 
-  /** Gives the port, which matters when 0 was asked for. */
+  /**
+   * Gives the port, which matters when 0 was asked for. HTTP/2 for browsers, which keep a console's many watches on one connection
+   * then; HTTP/1.1 for everybody else, and for WebSockets.
+   */
   async listenTls(address: ListenAddress, certificate: KeyPairPem): Promise<number> {
-    const server = createHttpsServer(
-      { cert: certificate.certificatePem, key: certificate.keyPem, minVersion: 'TLSv1.2' },
-      (request, response) => this.#app.routing(request, response),
+    const server = this.#prepare(
+      createSecureServer({
+        ...{ cert: certificate.certificatePem, key: certificate.keyPem, minVersion: 'TLSv1.2' },
+        allowHTTP1: true,
+      }),
     )
+    server.on('session', (session) => {
+      this.#sessions.add(session)
+      session.once('close', () => this.#sessions.delete(session))
+    })
     this.#tls = server
-    this.#prepare(server)
     server.listen(address.port, address.host)
     await listening(server, `${address.host}:${address.port}`)
     return (server.address() as AddressInfo).port
@@ -71,26 +80,32 @@ export class Listeners implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const open = this.#servers.filter((server) => server.listening)
     const closed = Promise.all(open.map((server) => once(server, 'close')))
-    for (const server of open) {
-      server.close()
-      server.closeIdleConnections()
-    }
+    for (const server of open) server.close()
+    for (const session of this.#sessions) session.close()
     const timeUp = new AbortController()
     await Promise.race([closed, delay(drainMs, undefined, { signal: timeUp.signal }).catch(() => undefined)])
     timeUp.abort()
-    for (const server of open) server.closeAllConnections()
+    for (const session of this.#sessions) session.destroy()
+    for (const server of open) server.closeAllConnections?.()
     await this.#app.close()
     await Promise.race([closed, delay(drainMs, undefined, { ref: false })])
   }
 
-  #prepare<S extends HttpServer | HttpsServer>(server: S): S {
+  #prepare<S extends AnyServer>(server: S): S {
     this.#servers.push(server)
     server.requestTimeout = requestTimeoutMs
+    // The framework answers requests of both protocols alike, whatever their types say.
+    server.on('request', (request: unknown, response: unknown) =>
+      this.#app.routing(request as IncomingMessage, response as ServerResponse),
+    )
     // The WebSocket plugin listens on the framework's own server, which itself listens nowhere.
     server.on('upgrade', (request, socket, head) => this.#app.server.emit('upgrade', request, socket, head))
     return server
   }
 }
+
+/** With HTTP/1.1 allowed, an HTTP/2 server has its timeouts and connections as well; its types do not know. */
+type AnyServer = Server & Partial<Pick<HttpServer, 'requestTimeout' | 'closeAllConnections'>>
 
 async function answers(path: string): Promise<boolean> {
   const socket = connect(path)

@@ -1,7 +1,8 @@
 import { PassThrough } from 'node:stream'
 import type { AppView, WatchEvent } from '@berth/api'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { nodeStatus } from '../agents/agent-peer.testing.ts'
+import { eventually } from '../eventually.testing.ts'
 import { openTemporaryRecords } from '../records/open-records.testing.ts'
 import { app } from '../records/sample-records.testing.ts'
 import { ServerUnderTest } from '../server-under-test.testing.ts'
@@ -62,17 +63,17 @@ describe('a watch', () => {
       'x-accel-buffering': 'no',
     })
     await create('two')
-    await vi.waitFor(() => expect(apps.names()).toEqual(['two']))
+    await eventually(() => expect(apps.names()).toEqual(['two']))
     expect(apps.seen[0]?.event).toMatchObject({ type: 'mark', revision: from })
-    await vi.waitFor(() => expect(apps.seen.at(-1)?.event.type).toBe('mark'))
+    await eventually(() => expect(apps.seen.at(-1)?.event.type).toBe('mark'))
     apps.stop()
   })
 
   it('goes on at the last mark, over a restart of the server, without a gap', async () => {
     const apps = await watch('/v1/apps?watch=true')
     await create('one')
-    await vi.waitFor(() => expect(apps.names()).toEqual(['one']))
-    await vi.waitFor(() => expect(apps.seen.at(-1)?.event.type).toBe('mark'))
+    await eventually(() => expect(apps.names()).toEqual(['one']))
+    await eventually(() => expect(apps.seen.at(-1)?.event.type).toBe('mark'))
     const id = apps.lastId()
     apps.stop()
     await create('two')
@@ -80,9 +81,9 @@ describe('a watch', () => {
     await server.run()
     await create('three')
     const again = await watch('/v1/apps?watch=true&revision=1', { 'last-event-id': id })
-    await vi.waitFor(() => expect(again.names().sort()).toEqual(['three', 'two']))
+    await eventually(() => expect(again.names().sort()).toEqual(['three', 'two']))
     await create('four')
-    await vi.waitFor(() => expect(again.names()).toContain('four'))
+    await eventually(() => expect(again.names()).toContain('four'))
     again.stop()
   })
 
@@ -90,14 +91,14 @@ describe('a watch', () => {
     const peer = await server.connect('a')
     const nodes = await watch('/v1/nodes?watch=true')
     await peer.send({ type: 'node', node: nodeStatus('a', { problems: ['disk is slow'] }) })
-    await vi.waitFor(() => expect(JSON.stringify(nodes.seen)).toContain('disk is slow'))
+    await eventually(() => expect(JSON.stringify(nodes.seen)).toContain('disk is slow'))
     await server.local.call('updateNode', {
       params: { name: 'a' },
       body: { schedulable: false, labels: { rack: 'r1' } },
     })
-    await vi.waitFor(() => expect(JSON.stringify(nodes.seen.at(-2))).toContain('"rack":"r1"'))
+    await eventually(() => expect(JSON.stringify(nodes.seen.at(-2))).toContain('"rack":"r1"'))
     await server.local.call('removeNode', { params: { name: 'a' } })
-    await vi.waitFor(() => expect(nodes.names()).toContain('-a'))
+    await eventually(() => expect(nodes.names()).toContain('-a'))
     nodes.stop()
   })
 
@@ -106,7 +107,7 @@ describe('a watch', () => {
     await create('two')
     await create('one')
     await server.local.call('setSecret', { params: { app: 'one', name: 'KEY' }, body: { value: 'hunter2' } })
-    await vi.waitFor(() => expect(JSON.stringify(events.seen)).toContain('secret.set'))
+    await eventually(() => expect(JSON.stringify(events.seen)).toContain('secret.set'))
     expect(JSON.stringify(events.seen)).not.toContain('app two')
     expect(JSON.stringify(events.seen)).not.toContain('hunter2')
     const { items } = await server.local.list('listEvents', { query: { limit: '2' } })
@@ -157,7 +158,7 @@ describe('openWatch', () => {
     output.on('data', (chunk) => {
       text += chunk
     })
-    await vi.waitFor(() => expect(text).toContain('step 50'))
+    await eventually(() => expect(text).toContain('step 50'))
     expect(text.split('"type":"put"').length).toBeLessThan(10)
     stop.abort()
     await running

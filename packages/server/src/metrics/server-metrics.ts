@@ -67,13 +67,14 @@ function addProcessGauges(registry: Registry, version: string): void {
       this.set(privateMemoryBytes())
     },
   })
-  new Gauge({
+  new Counter({
     name: 'process_cpu_seconds_total',
     help: 'CPU time used',
     registers,
     collect() {
       const { user, system } = process.cpuUsage()
-      this.set((user + system) / 1e6)
+      this.reset()
+      this.inc((user + system) / 1e6)
     },
   })
   new Gauge({

@@ -1,6 +1,7 @@
 import type { Build } from '@berth/core'
 import { pino } from 'pino'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { eventually } from '../eventually.testing.ts'
 import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
 import { Retention } from './retention.ts'
 
@@ -35,12 +36,12 @@ it('keeps the newest events and ended builds, and every build that runs', async 
     limits: { events: 20, buildsPerApp: 5 },
     intervalMs: 10,
   })
-  await vi.waitFor(() => expect(removed).toHaveLength(24))
+  await eventually(() => expect(removed).toHaveLength(24))
   expect(under.state.events.size).toBe(20)
   expect(under.state.events.all().map((event) => event.message)).toContain('29/7')
   expect([...under.state.builds.ids()].sort()).toEqual(['b-25', 'b-26', 'b-27', 'b-28', 'b-29', 'b-3'])
   const { revision } = under.state
   await under.records.commit('local:0', (tx) => tx.event({ type: 'test', subject: {}, message: 'one more' }))
-  await vi.waitFor(() => expect(under.state.revision).toBe(revision + 2))
+  await eventually(() => expect(under.state.revision).toBe(revision + 2))
   expect(under.state.events.size).toBe(20)
 })
