@@ -47,7 +47,7 @@ const rules: readonly Rule[] = [
   { code: 'engine.name-taken', status: 409, when: /is already in use by container/i },
   {
     code: 'engine.port-taken',
-    when: /port is already allocated|listen (tcp|udp)\d? .*address already in use|bind: address already in use/i,
+    when: /port is already allocated|failed to bind (host )?port|listen (tcp|udp)\d? .*address already in use|bind: address already in use/i,
     next: 'choose another hostPort or stop what uses it (ss -ltnp)',
   },
   {

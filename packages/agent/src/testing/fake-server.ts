@@ -107,8 +107,8 @@ export class FakeServer implements AsyncDisposable {
     return this.status(instance, 'ready', (status) => status.ready)
   }
 
-  linked(hellos: number): Promise<boolean> {
-    return waitUntil(`hello ${hellos}`, () => this.hellos >= hellos)
+  linked(hellos: number, explain?: () => string): Promise<boolean> {
+    return waitUntil(`hello ${hellos}`, () => this.hellos >= hellos, 60_000, explain)
   }
 
   /** A stream of the link. */

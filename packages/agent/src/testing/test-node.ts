@@ -69,7 +69,12 @@ export class TestNode implements AsyncDisposable {
     const { stateDir, runDir, dockerSocket, dir } = this.host
     const config = { stateDir, runDir, dockerSocket, version: '0.0.0-test', ...this.#config, ...change }
     const script = process.env.AGENT_ENTRY ?? join(import.meta.dirname, 'agent-entry.ts')
-    const [command, args] = this.host.inside(process.execPath, ...(process.env.NODE_ARGS?.split(' ') ?? []), script, JSON.stringify(config))
+    const [command, args] = this.host.inside(
+      process.execPath,
+      ...(process.env.NODE_ARGS?.split(' ') ?? []),
+      script,
+      JSON.stringify(config),
+    )
     const hellos = this.server.hellos
     const agent = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const log = createWriteStream(join(dir, 'agent.log'), { flags: 'a' })
@@ -80,7 +85,7 @@ export class TestNode implements AsyncDisposable {
       throw new Error(`the agent ended:\n${this.log.slice(-4000)}`)
     })
     gone.catch(() => undefined)
-    await Promise.race([this.server.linked(hellos + 1), gone])
+    await Promise.race([this.server.linked(hellos + 1, () => this.log.slice(-4000)), gone])
     this.#agent = agent
   }
 
