@@ -38,7 +38,10 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
     getApp: ({ params: { app = '' } }) => need(store.get('listApps', app), `app ${app}`),
     getBuild: ({ params: { id = '' } }) => need(store.get('listBuilds', id), `build ${id}`),
     getRelease: ({ params: { app = '', release = '' } }) =>
-      need(store.get('listReleases', `${app}/${release}`), `release ${app}/${release}`),
+      need(
+        store.all('listReleases').find((each) => each.app === app && each.id === release),
+        `release ${app}/${release}`,
+      ),
     getRollout: ({ params }) => rollout(params),
     getInstance: ({ params }) => instance(params),
     getNode: ({ params: { name = '' } }) => need(store.get('listNodes', name), `node ${name}`),
@@ -88,7 +91,7 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
     }),
     setSecret: ({ params: { app = '', name = '' }, body }) => setSecret(store, app, name, body.environment),
     removeSecret: ({ params: { app = '', name = '' }, query: { environment } }) => {
-      store.remove('listSecrets', `${app}/${environment ?? '_'}/${name}`)
+      store.remove('listSecrets', `${environment ?? '_'}/${name}`)
       return { ok: true }
     },
   }
@@ -130,7 +133,7 @@ function scale(
 }
 
 function setSecret(store: MockStore, app: string, name: string, environment: string | undefined): Answer<'setSecret'> {
-  const version = (store.get('listSecrets', `${app}/${environment ?? '_'}/${name}`)?.version ?? 0) + 1
+  const version = (store.get('listSecrets', `${environment ?? '_'}/${name}`)?.version ?? 0) + 1
   const scope = environment === undefined ? {} : { environment }
   return store.put('listSecrets', { app, name, ...scope, version, updatedAt: Date.now(), updatedBy: 'token:dev' })
 }

@@ -107,7 +107,7 @@ export class MockServer implements AsyncDisposable {
   }
 
   async #api(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!request.headers.cookie?.includes(cookie)) throw new BerthError('auth.required', 'log in first')
+    if (!request.headers.cookie?.includes(cookie)) throw new BerthError('auth.missing', 'log in first')
     for (const [name, endpoint] of Object.entries(endpoints) as [keyof typeof endpoints, Endpoint][]) {
       const params = endpoint.method === request.method ? matchPath(endpoint.path, url.pathname) : undefined
       if (params === undefined) continue

@@ -23,7 +23,7 @@ export class MockStore {
   }
 
   put<N extends ListName>(name: N, item: Answer<N>): Answer<N> {
-    this.#table(name).set(keyOf(name, item), item)
+    this.#table(name).set(tableKey(name, item), item)
     this.#changed(name, { type: 'put', revision: this.#next(), item })
     return item
   }
@@ -61,3 +61,7 @@ export class MockStore {
     return table
   }
 }
+
+/** The mock keeps the releases and secrets of all apps together. */
+const tableKey = <N extends ListName>(name: N, item: Answer<N>): string =>
+  name === 'listReleases' ? `${(item as { app: string }).app}/${keyOf(name, item)}` : keyOf(name, item)

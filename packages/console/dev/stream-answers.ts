@@ -39,7 +39,9 @@ export function watchList(store: MockStore, name: ListName, call: Call, response
   send({ type: 'mark', revision: store.revision })
   const matches = fits(call)
   const stop = store.follow(revision, ({ name: changed, event }) => {
-    if (changed === name && (event.type !== 'put' || matches(event.item))) send(event)
+    if (changed !== name || (event.type === 'put' && !matches(event.item))) return
+    send(event)
+    send({ type: 'mark', revision: event.revision })
   })
   response.once('close', stop)
 }

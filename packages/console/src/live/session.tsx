@@ -16,11 +16,16 @@ export function useSession(): Session {
 /** Whether who is logged in may do what needs this role. The server checks again; this only spares a futile click. */
 export const useMay = (role: Session['role']): boolean => ranks[useSession().role] >= ranks[role]
 
+const loginCodes = new Set([
+  'auth.missing',
+  'auth.invalid-token',
+  'auth.token-expired',
+  'auth.invalid-session',
+  'auth.session-expired',
+])
+
 /** True when logging in (again) is what helps. */
-export const needsLogin = (error: unknown): boolean =>
-  error instanceof BerthError &&
-  error.code.startsWith('auth.') &&
-  !['auth.forbidden', 'auth.too-many-failures'].includes(error.code)
+export const needsLogin = (error: unknown): boolean => error instanceof BerthError && loginCodes.has(error.code)
 
 export function goToLogin(): void {
   const here = `${location.pathname}${location.search}`

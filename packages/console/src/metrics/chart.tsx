@@ -19,21 +19,25 @@ interface ChartProps {
   /** The axis reaches up to here at least. */
   readonly ceiling: number
   readonly windowMs: number
+  /** Ticks at powers of two, as sizes are read. */
+  readonly binary: boolean
 }
 
 const height = 190
+const binaryIncrements = Array.from({ length: 45 }, (_, power) => 2 ** power)
 
-export default function Chart({ title, data, lines, format, ceiling, windowMs }: ChartProps) {
+export default function Chart({ title, data, lines, format, ceiling, windowMs, binary }: ChartProps) {
   const box = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
   const theme = useShownTheme()
-  const shape = JSON.stringify([lines, ceiling, windowMs, theme])
+  const shape = JSON.stringify([lines, ceiling, windowMs, binary, theme])
   const latest = useRef({ data, format })
   latest.current = { data, format }
   // biome-ignore lint/correctness/useExhaustiveDependencies: `shape` stands for everything that needs a new plot
   useEffect(() => {
     if (box.current === null) return
-    const options = plotOptions(box.current, lines, (value) => latest.current.format(value), ceiling, windowMs)
+    const format = (value: number) => latest.current.format(value)
+    const options = plotOptions(box.current, { lines, format, ceiling, windowMs, binary })
     const made = new uPlot(options, columns(latest.current.data), box.current)
     plot.current = made
     const observer = new ResizeObserver(([entry]) => made.setSize({ width: entry?.contentRect.width ?? 300, height }))
@@ -52,10 +56,7 @@ const columns = (data: ChartData): uPlot.AlignedData => [data.times, ...data.lin
 
 function plotOptions(
   box: HTMLElement,
-  lines: readonly ChartLine[],
-  format: (value: number) => string,
-  ceiling: number,
-  windowMs: number,
+  { lines, format, ceiling, windowMs, binary }: Omit<ChartProps, 'title' | 'data'>,
 ): uPlot.Options {
   const style = getComputedStyle(box)
   const color = (name: string) => style.getPropertyValue(name).trim()
@@ -68,7 +69,7 @@ function plotOptions(
   return {
     width: box.clientWidth || 300,
     height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 26, 0, 0],
     cursor: { drag: { x: false, y: false }, points: { size: 6 } },
     legend: { show: false },
     scales: {
@@ -77,7 +78,13 @@ function plotOptions(
     },
     axes: [
       { ...axis, size: 26, space: 70, values: (_, ticks) => ticks.map((tick) => clock(tick)) },
-      { ...axis, size: 66, space: 36, values: (_, ticks) => ticks.map(format) },
+      {
+        ...axis,
+        ...(binary ? { incrs: binaryIncrements } : {}),
+        size: 66,
+        space: 36,
+        values: (_, ticks) => ticks.map(format),
+      },
     ],
     series: [
       {},

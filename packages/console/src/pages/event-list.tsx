@@ -14,11 +14,12 @@ import { useList } from '../store/context.tsx'
 interface EventListProps {
   readonly input: CallInput<'listEvents'>
   readonly matches?: (event: EventView) => boolean
+  readonly title?: string
 }
 
 const most = 300
 
-export function EventList({ input, matches = () => true }: EventListProps) {
+export function EventList({ input, matches = () => true, title }: EventListProps) {
   const text = useText()
   const events = useList('listEvents', input)
   const [filter, setFilter] = useQueryValue('filter')
@@ -28,7 +29,11 @@ export function EventList({ input, matches = () => true }: EventListProps) {
     .toSorted((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1))
     .slice(0, most)
   return (
-    <Section flush aside={<Filter value={filter} onChange={setFilter} label={text.events.filter} />}>
+    <Section
+      flush
+      {...(title === undefined ? {} : { title })}
+      aside={<Filter value={filter} onChange={setFilter} label={text.events.filter} />}
+    >
       <Listing of={events} rows={8} empty={<Empty icon="events" title={text.events.empty} />}>
         {() =>
           shown.length === 0 ? (

@@ -18,6 +18,7 @@ const collator = new Intl.Collator('en', { numeric: true })
 
 export function InstanceTable({ instances, withPool = false, withNode = true }: InstanceTableProps) {
   const text = useText()
+  const routed = new Set(instances.filter((each) => each.inTraffic).map((each) => each.entrypoint))
   const columns: readonly Column<InstanceView>[] = [
     {
       key: 'name',
@@ -30,7 +31,11 @@ export function InstanceTable({ instances, withPool = false, withNode = true }: 
         </Link>
       ),
     },
-    { key: 'state', title: text.instance.state, cell: (each) => <InstanceStatus instance={each} /> },
+    {
+      key: 'state',
+      title: text.instance.state,
+      cell: (each) => <InstanceStatus instance={each} routed={routed.has(each.entrypoint)} />,
+    },
     {
       key: 'release',
       title: text.instance.release,
@@ -63,10 +68,16 @@ export function InstanceTable({ instances, withPool = false, withNode = true }: 
   )
 }
 
-export function InstanceStatus({ instance }: { readonly instance: InstanceView }) {
+interface InstanceStatusProps {
+  readonly instance: InstanceView
+  /** Others of its entrypoint are in traffic: then it is worth a word when this one is not. */
+  readonly routed?: boolean
+}
+
+export function InstanceStatus({ instance, routed = false }: InstanceStatusProps) {
   const text = useText()
   const shown = instanceState(instance)
-  const outOfTraffic = shown.label === 'ready' && !instance.inTraffic ? text.pool.outOfTraffic : undefined
+  const outOfTraffic = routed && shown.label === 'ready' && !instance.inTraffic ? text.pool.outOfTraffic : undefined
   return (
     <span className="instance-status">
       <Status shown={shown} detail={outOfTraffic} />

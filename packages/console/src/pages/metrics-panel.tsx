@@ -67,6 +67,7 @@ interface Measure {
   /** The grant, drawn into the axis when use comes near it. */
   readonly limit?: (metrics: MetricsView) => number
   readonly floor: number
+  readonly binary?: true
 }
 
 function useMeasures(): readonly Measure[] {
@@ -86,6 +87,7 @@ function useMeasures(): readonly Measure[] {
       reads: [{ suffix: '', read: (s) => s.memoryBytes }],
       limit: (m) => m.memoryLimitBytes,
       floor: 16 * 1024 ** 2,
+      binary: true,
     },
     {
       title: text.network,
@@ -95,6 +97,7 @@ function useMeasures(): readonly Measure[] {
         { suffix: ` ${text.out}`, read: (s) => s.networkOutBytes, dashed: true },
       ],
       floor: 1024,
+      binary: true,
     },
     {
       title: text.connections,
@@ -154,6 +157,7 @@ function MeasureChart({ measure, metrics, nameOf, windowMs }: ChartsProps & { re
           format={format}
           ceiling={floor}
           windowMs={windowMs}
+          binary={measure.binary === true}
         />
       </Suspense>
       <ul className="legend">

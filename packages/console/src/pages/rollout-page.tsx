@@ -45,6 +45,7 @@ export function RolloutPage({ id }: { readonly id: string }) {
       </Section>
       {!isOver(rollout) && <RolloutInstances rollout={rollout} />}
       <EventList
+        title={text.app.events}
         input={{ query: { app: rollout.app, limit: 200 } }}
         matches={({ subject }) => subject.rollout === id}
       />

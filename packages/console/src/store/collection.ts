@@ -19,6 +19,9 @@ export interface CollectionSource<T> {
   keyOf(item: T): string
 }
 
+/** The server sends a mark every 15 s at least: a watch that is silent for longer than this has lost its connection. */
+const silenceMs = 40_000
+
 export interface CollectionClock {
   readonly delay: (ms: number, signal: AbortSignal) => Promise<void>
   readonly random: () => number
@@ -91,11 +94,17 @@ export class Collection<T> {
 
   async #follow(signal: AbortSignal, working: () => void): Promise<void> {
     if (this.#revision === undefined) await this.#list(signal)
-    const events = this.#source.watch(this.#revision ?? 0, signal)
-    for await (const event of events) {
-      if (signal.aborted) return
-      working()
-      this.#apply(event)
+    const silence = new SilenceLimit(silenceMs)
+    try {
+      const events = this.#source.watch(this.#revision ?? 0, AbortSignal.any([signal, silence.signal]))
+      for await (const event of events) {
+        if (signal.aborted) return
+        silence.heard()
+        working()
+        this.#apply(event)
+      }
+    } finally {
+      silence.stop()
     }
   }
 
@@ -108,8 +117,9 @@ export class Collection<T> {
     this.#publish('live', undefined)
   }
 
+  /** Only a mark says that everything up to its revision has come: going on from another event could lose the rest of its batch. */
   #apply(event: WatchEvent<T>): void {
-    this.#revision = event.revision
+    if (event.type === 'mark') this.#revision = event.revision
     if (event.type === 'put') this.#items.set(this.#source.keyOf(event.item), event.item)
     const changed = event.type === 'put' || (event.type === 'delete' && this.#items.delete(event.id))
     if (changed || this.#snapshot.state !== 'live') this.#publish('live', undefined)
@@ -127,4 +137,32 @@ const isCompacted = (error: unknown): boolean => error instanceof BerthError && 
 function isFinal(error: unknown): boolean {
   if (!(error instanceof BerthError) || error.retryable) return false
   return error.code.startsWith('auth.') || error.code.endsWith('.not-found') || error.code === 'api.invalid-request'
+}
+
+class SilenceLimit {
+  readonly #abort = new AbortController()
+  readonly #ms: number
+  #timer: ReturnType<typeof setTimeout>
+
+  constructor(ms: number) {
+    this.#ms = ms
+    this.#timer = this.#start()
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  heard(): void {
+    clearTimeout(this.#timer)
+    this.#timer = this.#start()
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #start(): ReturnType<typeof setTimeout> {
+    return setTimeout(() => this.#abort.abort(new Error('the connection is silent')), this.#ms)
+  }
 }

@@ -9,11 +9,11 @@ export type ListName = {
 const keys: { readonly [N in ListName]: (item: Answer<N>) => string } = {
   listApps: (app) => app.name,
   listBuilds: (build) => build.id,
-  listReleases: (release) => `${release.app}/${release.id}`,
+  listReleases: (release) => release.id,
   listRollouts: (rollout) => rollout.id,
   listInstances: (instance) => instance.id,
   listNodes: (node) => node.name,
-  listSecrets: (secret) => `${secret.app}/${secret.environment ?? '_'}/${secret.name}`,
+  listSecrets: (secret) => `${secret.environment ?? '_'}/${secret.name}`,
   listTokens: (token) => token.name,
   listRoutes: (route) => route.url,
   listCertificates: (certificate) => certificate.hosts.join(','),
