@@ -126,6 +126,7 @@ describe('what people do with a running app', () => {
   })
 
   it('shows logs of all instances, with a prefix and by a word', async () => {
+    await until('the others to be gone', async () => (await cluster.containers()).length === 2)
     const logs = await cluster.mustBerth(['logs', 'shop', '--grep', 'listens'])
     expect(logs.stdout.trim().split('\n')).toHaveLength(2)
     expect(logs.stdout).toMatch(/^web-\d+ +version 1 listens$/m)

@@ -29,6 +29,7 @@ export interface ReadLogsOptions {
 
 const holdMs = 150
 const retryMs = 1_000
+const lookMs = 50
 
 /**
  * Lines of all matching instances in order of time. Following takes in instances that come later and goes on over lost links; it ends
@@ -89,6 +90,7 @@ async function* linesOf({ state, agents, query, signal }: ReadLogsOptions, id: s
   while (!signal.aborted) {
     const node = state.instances.get(id)?.node
     if (node === undefined) return
+    if (follow === true && !(await isKnownToNode(state, id, signal))) return
     const from = lost ? { sinceMs: place.at ?? sinceMs } : { tail, sinceMs }
     try {
       for await (const line of place.skipSeen(agents.logs(node, id, { follow, signal, ...from }))) yield line
@@ -101,6 +103,15 @@ async function* linesOf({ state, agents, query, signal }: ReadLogsOptions, id: s
       await delay(retryMs, undefined, { signal }).catch(() => undefined)
     }
   }
+}
+
+/** An instance that was just placed has not reached its node; the first report says that it has. False: it is gone before. */
+async function isKnownToNode(state: State, id: string, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted && state.instances.has(id)) {
+    if (state.statuses.has(id)) return true
+    await delay(lookMs, undefined, { signal }).catch(() => undefined)
+  }
+  return false
 }
 
 /** How far a log was read: up to the `count`-th line of millisecond `at`. */
