@@ -60,12 +60,12 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const listeners = stack.use(new Listeners(api, local))
   const socketPath = join(config.runDir ?? defaults.runDir, 'server.sock')
   await listeners.listenLocal(socketPath)
-  const own = await ownCertificate(config)
-  const apiPort = listen === undefined ? undefined : await listeners.listenTls(listen, own ?? certificate)
+  const operator = await operatorCertificate(config)
+  const apiPort = listen === undefined ? undefined : await listeners.listenTls(listen, certificate, operator)
   stack.use(
     renewing(options, names, certificate, (renewed) => {
       agentPort.renew(renewed)
-      if (own === undefined) listeners.renewTls(renewed)
+      listeners.renewTls(renewed)
     }),
   )
   log.info({ socketPath, apiPort, agentPort: agentPortNumber }, 'the server is up')
@@ -127,7 +127,7 @@ const createMetrics = ({ config, foundation, control }: EdgeOptions): ServerMetr
   })
 
 /** A certificate that the operator gave. */
-async function ownCertificate({ tls }: ServerConfig): Promise<KeyPairPem | undefined> {
+async function operatorCertificate({ tls }: ServerConfig): Promise<KeyPairPem | undefined> {
   if (tls === undefined) return undefined
   try {
     const [certificatePem, keyPem] = await Promise.all([

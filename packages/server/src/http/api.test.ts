@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { endpoints } from '@berth/api'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { serverName } from '../authority/authority.ts'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { openAuthority, serverName } from '../authority/authority.ts'
+import { fingerprintOf, normalFingerprint } from '../authority/certificate-checks.ts'
 import { ServerUnderTest } from '../server-under-test.testing.ts'
 import { directoryFiles } from './console-files.ts'
 import { openApiDocument } from './openapi.ts'
@@ -63,6 +64,38 @@ describe('listeners', () => {
     expect(socket.authorized).toBe(true)
     expect(socket.getPeerCertificate(true).issuerCertificate.subject.CN).toBe('Berth cluster authority')
     socket.destroy()
+  })
+
+  it('show the operator’s certificate, and to joining machines the own one', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'berth-operator-'))
+    onTestFinished(async () => await rm(directory, { recursive: true, force: true }))
+    const operator = await openAuthority(join(directory, 'ca'))
+    const pair = await operator.serverCertificate(['berth.example.com'])
+    const tls = { certificateFile: join(directory, 'cert.pem'), keyFile: join(directory, 'key.pem') }
+    await writeFile(tls.certificateFile, pair.certificatePem)
+    await writeFile(tls.keyFile, pair.keyPem)
+    await using other = new ServerUnderTest(join(directory, 'server'), { tls })
+    await other.run()
+    await other.join('a')
+    const shown = async (servername: string) => {
+      const socket = connect({
+        host: '127.0.0.1',
+        port: other.edge.apiPort ?? 0,
+        servername,
+        rejectUnauthorized: false,
+      })
+      await once(socket, 'secureConnect')
+      const fingerprint = normalFingerprint(socket.getPeerCertificate(true).issuerCertificate.fingerprint256)
+      socket.destroy()
+      return fingerprint
+    }
+    expect(await shown('berth.example.com')).toBe(operator.fingerprint)
+    expect(await shown(serverName)).toBe(fingerprintOf(other.authorityPem))
+    await rm(tls.keyFile)
+    await other.stop()
+    await expect(other.run()).rejects.toMatchObject({ code: 'server.certificate-unreadable' })
+    await writeFile(tls.keyFile, pair.keyPem)
+    await other.run()
   })
 
   it('do not speak plain HTTP on the TLS port', async () => {

@@ -6,6 +6,7 @@ import { type AddressInfo, connect, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError, messageOf } from '@berth/core'
 import type { FastifyInstance } from 'fastify'
+import { serverName } from '../authority/authority.ts'
 import type { KeyPairPem } from '../authority/certificate-factory.ts'
 import type { ListenAddress } from './listen-address.ts'
 
@@ -24,6 +25,7 @@ export class Listeners implements AsyncDisposable {
   readonly #servers: AnyServer[] = []
   readonly #sessions = new Set<Http2Session>()
   #tls: Http2SecureServer | undefined
+  #hasOperatorCertificate = false
 
   /** `local` is told which connections came by the unix socket. */
   constructor(app: FastifyInstance, local: WeakSet<Socket>) {
@@ -52,15 +54,13 @@ export class Listeners implements AsyncDisposable {
 
   /**
    * Gives the port, which matters when 0 was asked for. HTTP/2 for browsers, which keep a console's many watches on one connection
-   * then; HTTP/1.1 for everybody else, and for WebSockets.
+   * then; HTTP/1.1 for everybody else, and for WebSockets. With a certificate of the operator's, the cluster's own is shown to those who
+   * ask for `berth-server`: machines that join know its authority only.
    */
-  async listenTls(address: ListenAddress, certificate: KeyPairPem): Promise<number> {
-    const server = this.#prepare(
-      createSecureServer({
-        ...{ cert: certificate.certificatePem, key: certificate.keyPem, minVersion: 'TLSv1.2' },
-        allowHTTP1: true,
-      }),
-    )
+  async listenTls(address: ListenAddress, cluster: KeyPairPem, operator?: KeyPairPem): Promise<number> {
+    const server = this.#prepare(createSecureServer({ ...contextOf(operator ?? cluster), allowHTTP1: true }))
+    this.#hasOperatorCertificate = operator !== undefined
+    if (operator !== undefined) server.addContext(serverName, contextOf(cluster))
     server.on('session', (session) => {
       this.#sessions.add(session)
       session.once('close', () => this.#sessions.delete(session))
@@ -71,9 +71,11 @@ export class Listeners implements AsyncDisposable {
     return (server.address() as AddressInfo).port
   }
 
-  /** For connections from now on. */
-  renewTls(certificate: KeyPairPem): void {
-    this.#tls?.setSecureContext({ cert: certificate.certificatePem, key: certificate.keyPem, minVersion: 'TLSv1.2' })
+  /** Shows a renewed certificate of the cluster's to connections from now on. */
+  renewTls(cluster: KeyPairPem): void {
+    // Of several contexts of one name the one added last counts.
+    if (this.#hasOperatorCertificate) this.#tls?.addContext(serverName, contextOf(cluster))
+    else this.#tls?.setSecureContext(contextOf(cluster))
   }
 
   /** Takes no more calls, lets those under way end, then cuts what is left. */
@@ -106,6 +108,12 @@ export class Listeners implements AsyncDisposable {
 
 /** With HTTP/1.1 allowed, an HTTP/2 server has its timeouts and connections as well; its types do not know. */
 type AnyServer = Server & Partial<Pick<HttpServer, 'requestTimeout' | 'closeAllConnections'>>
+
+const contextOf = (pair: KeyPairPem) => ({
+  cert: pair.certificatePem,
+  key: pair.keyPem,
+  minVersion: 'TLSv1.2' as const,
+})
 
 async function answers(path: string): Promise<boolean> {
   const socket = connect(path)
