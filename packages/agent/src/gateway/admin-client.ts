@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError, messageOf } from '@berth/core'
 import type { CallOptions } from './gateway.ts'
 
@@ -38,6 +39,8 @@ export interface StatusReply<Answer> {
 }
 
 const defaultTimeoutMs = 12_000
+const reloadMs = 5_000
+const pollMs = 20
 
 /** The other end of `berth_admin.lua`. Throws `gateway.not-running` when nobody listens at the socket. */
 export class AdminClient {
@@ -78,7 +81,17 @@ export class AdminClient {
     })
   }
 
-  #call(method: string, path: string, body: string, options: CallOptions): Promise<Reply> {
+  /** For a moment after a reload an old worker may answer, which only says that it is one. */
+  async #call(method: string, path: string, body: string, options: CallOptions): Promise<Reply> {
+    const deadline = Date.now() + reloadMs
+    for (;;) {
+      const reply = await this.#callOnce(method, path, body, options)
+      if (reply.status !== 409 || Date.now() > deadline) return reply
+      await delay(pollMs, undefined, { signal: options.signal })
+    }
+  }
+
+  #callOnce(method: string, path: string, body: string, options: CallOptions): Promise<Reply> {
     const timeout = AbortSignal.timeout(defaultTimeoutMs)
     const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout])
     const { promise, resolve, reject } = Promise.withResolvers<Reply>()

@@ -76,18 +76,10 @@ async function ensureFallbackCertificate(paths: GatewayPaths): Promise<void> {
 /** nginx gives the folders inside it to its workers, who must be able to come there through every folder above. */
 async function makeTempDir(paths: GatewayPaths, workerUid: number | undefined): Promise<string> {
   const inside = workerUid === undefined || (await isOpenToAll(paths.stateDir))
-  const dir = tempDirOf(paths, inside)
+  const dir = inside ? join(paths.stateDir, 'temp') : join(cacheDir, digest(paths.stateDir))
   await mkdir(dir, { recursive: true, mode: 0o711 })
   return dir
 }
-
-/** Where temporary files may lie, for removing them. */
-export function tempDirs(paths: GatewayPaths): string[] {
-  return [tempDirOf(paths, true), tempDirOf(paths, false)]
-}
-
-const tempDirOf = (paths: GatewayPaths, inside: boolean): string =>
-  inside ? join(paths.stateDir, 'temp') : join(cacheDir, digest(paths.stateDir))
 
 async function isOpenToAll(dir: string): Promise<boolean> {
   const { mode } = await stat(dir)

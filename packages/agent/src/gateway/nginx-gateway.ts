@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises'
+import { chmod, readFile, rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError, findRouteTableProblems, keepLastKnownGood, messageOf, type RouteTable } from '@berth/core'
 import type { Logger } from 'pino'
@@ -8,7 +8,7 @@ import { AdminClient } from './admin-client.ts'
 import { CertificateChecker } from './certificates.ts'
 import type { CallOptions, Gateway, GatewayStatus } from './gateway.ts'
 import { stoppedStatus, toStatus } from './gateway-status.ts'
-import { type Configuration, prepareFiles, removeOldLua, tempDirs } from './nginx-files.ts'
+import { type Configuration, prepareFiles, removeOldLua } from './nginx-files.ts'
 import { findNginx } from './nginx-install.ts'
 import { checkOptions, type GatewayPaths, gatewayPaths, type NginxGatewayOptions } from './nginx-options.ts'
 import { NginxProcess } from './nginx-process.ts'
@@ -71,7 +71,6 @@ class NginxGateway implements Gateway {
     return this.#inTurn(async () => {
       await this.#process.stop(options.graceMs ?? defaultGraceMs, options.signal)
       await rm(this.#paths.adminSocket, { force: true })
-      for (const dir of tempDirs(this.#paths)) await rm(dir, { recursive: true, force: true })
       this.#log.info('nginx stopped')
     })
   }
@@ -94,6 +93,8 @@ class NginxGateway implements Gateway {
     const pid = await this.#process.pid()
     if (pid === undefined) await this.#launch(nginx.path, configuration, signal)
     else await this.#adopt(nginx.path, configuration, pid, signal)
+    // nginx lets everybody use its sockets; until here, and after a start without an agent, the folder keeps others out.
+    await chmod(this.#paths.adminSocket, 0o600)
     await removeOldLua(this.#paths, configuration)
     await this.#learnTable(signal)
   }

@@ -50,6 +50,7 @@ local function get_status(question)
 end
 
 function admin.handle()
+  if worker.is_superseded() then return reply(409, { error = 'nginx is reading a new configuration' }) end
   local request = ngx.req.get_method() .. ' ' .. ngx.var.uri
   if request == 'PUT /table' then return put_table() end
   if request == 'GET /table' then return get_table() end

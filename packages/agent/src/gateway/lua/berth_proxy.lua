@@ -129,8 +129,9 @@ local function retry(key, peer)
   local failed = failed_peers(key)
   failed[peer] = true
   if shared.generation ~= worker.generation then worker.refresh() end
-  local route = peer.retired_at and find_route() or peer.route
-  if route.turns == 0 then return turn_aside(key, 'empty', route) end
+  local route = peer.route
+  if peer.retired_at then route = find_route() end
+  if not route or route.turns == 0 then return turn_aside(key, route and 'empty' or 'unknown', route) end
   return hand_over(key, route, spare_peer(route, failed))
 end
 

@@ -5,7 +5,7 @@
 -- worker that is asleep too: its next request will look.
 local cjson = require 'cjson.safe'
 local tables = require 'berth_table'
-local shared_memory = require 'berth_shared'
+local share_memory = require 'berth_shared'
 
 local TICK_SECONDS = 0.025
 local HOUSEKEEPING_SECONDS = 30
@@ -15,7 +15,8 @@ local worker = {
   -- What the hot path reads: replaced as a whole, never changed.
   state = tables.empty(),
   generation = 0,
-  shared = shared_memory.create(),
+  shared = share_memory(),
+  cycle = 0,
   settings = nil,
 }
 
@@ -23,8 +24,13 @@ local dictionary = ngx.shared.berth
 local housekeepers = {}
 local answers = {}
 
+-- What worker `id` of this cycle tells the others.
+local function row(id)
+  return worker.shared.workers[worker.cycle % 2][id]
+end
+
 local function own()
-  return worker.shared.workers[ngx.worker.id() or 0]
+  return row(ngx.worker.id() or 0)
 end
 
 local function take(text)
@@ -71,7 +77,7 @@ local function wait_for_all(seconds, done)
   while true do
     local missing = 0
     for id = 0, ngx.worker.count() - 1 do
-      if not done(worker.shared.workers[id]) then missing = missing + 1 end
+      if not done(row(id)) then missing = missing + 1 end
     end
     if missing == 0 or ngx.now() >= deadline then return missing end
     ngx.sleep(0.001)
@@ -82,7 +88,7 @@ end
 function worker.refusals()
   local count = 0
   for id = 0, ngx.worker.count() - 1 do
-    if worker.shared.workers[id].refused ~= 0 then count = count + 1 end
+    if row(id).refused ~= 0 then count = count + 1 end
   end
   return count
 end
@@ -105,7 +111,7 @@ function worker.ask(question, seconds)
   local missing = wait_for_all(seconds, function(other) return other.told >= number end)
   local all = {}
   for id = 0, ngx.worker.count() - 1 do
-    if worker.shared.workers[id].told >= number then
+    if row(id).told >= number then
       all[#all + 1] = cjson.decode(dictionary:get('answer:' .. id) or 'null')
     end
   end
@@ -156,6 +162,7 @@ end
 -- In the master, before it forks: the workers inherit the table. On a reload the dictionary has a newer one than the dump.
 function worker.start_master(settings, read_dump)
   worker.settings = settings
+  worker.cycle = worker.shared.cycle + 1
   local text, reason = dictionary:get('table'), nil
   if not text then text, reason = read_dump() end
   if reason then ngx.log(ngx.CRIT, 'berth: ', reason) end
@@ -163,14 +170,20 @@ function worker.start_master(settings, read_dump)
   local ok, why = take(text)
   if not ok then return ngx.log(ngx.CRIT, 'berth: the dump is refused: ', why) end
   assert(dictionary:safe_set('table', text))
-  worker.shared.generation = 1
-  worker.generation = 1
+  if worker.shared.generation == 0 then worker.shared.generation = 1 end
+  worker.generation = worker.shared.generation
+end
+
+-- Old workers of a reload still take requests for a moment, also from the agent; they know nothing of the new ones.
+function worker.is_superseded()
+  return worker.shared.cycle ~= worker.cycle
 end
 
 function worker.start()
+  worker.shared.cycle = worker.cycle
   -- One that takes the place of a crashed one must not answer for what that one did.
-  own().told, own().refused = worker.shared.asked, 0
-  if worker.shared.generation ~= 0 then worker.refresh() end
+  own().told, own().refused = 0, 0
+  if worker.shared.generation ~= worker.generation then worker.refresh() end
   tables.spread(worker.state, ngx.worker.id() / ngx.worker.count())
   assert(ngx.timer.at(0, run))
 end

@@ -1,0 +1,174 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer as createHttpServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { pino } from 'pino'
+import type { Gateway } from './gateway.ts'
+import { createNginxGateway } from './nginx-gateway.ts'
+import type { NginxGatewayOptions } from './nginx-options.ts'
+
+/** A port that nobody had a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Waits until `check` is true; throws after `withinMs`. */
+export async function eventually(check: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+  const deadline = Date.now() + withinMs
+  while (!(await check())) {
+    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${check}`)
+    await delay(5)
+  }
+}
+
+export interface TestGateway extends AsyncDisposable {
+  readonly gateway: Gateway
+  readonly options: NginxGatewayOptions
+  /** Lines that the gateway logged. */
+  readonly logged: Record<string, unknown>[]
+  fetch(path: string, given?: FetchOptions): Promise<Reply>
+}
+
+/** A running gateway with a folder and ports of its own; stopped and removed at the end. */
+export async function openGateway(
+  given: Partial<NginxGatewayOptions> & { readonly stateDirMode?: number } = {},
+): Promise<TestGateway> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'berth-gateway-'))
+  await chmod(stateDir, given.stateDirMode ?? 0o711)
+  const logged: Record<string, unknown>[] = []
+  const options: NginxGatewayOptions = {
+    stateDir: join(stateDir, 'gateway'),
+    httpPort: await freePort(),
+    listenAddress: '127.0.0.1',
+    workers: 2,
+    log: pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) }),
+    ...given,
+  }
+  const gateway = createNginxGateway(options)
+  await gateway.start()
+  return {
+    gateway,
+    options,
+    logged,
+    fetch: (path, fetchOptions) => fetchFrom(options.httpPort, path, fetchOptions),
+    async [Symbol.asyncDispose]() {
+      await gateway.stop({ graceMs: 0 })
+      await rm(stateDir, { recursive: true, force: true })
+    },
+  }
+}
+
+export interface FetchOptions {
+  readonly method?: string
+  readonly host?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Iterable<Buffer> | AsyncIterable<Buffer>
+  readonly tls?: { readonly servername: string }
+  readonly signal?: AbortSignal
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: string
+  /** With TLS: the names in the server's certificate. */
+  readonly certificateName?: string
+}
+
+/** One request on a connection of its own, with exactly this path and host. */
+export async function fetchFrom(port: number, path: string, given: FetchOptions = {}): Promise<Reply> {
+  const headers = { host: given.host ?? 'shop.example.com', connection: 'close', ...given.headers }
+  const options = {
+    host: '127.0.0.1',
+    port,
+    path,
+    method: given.method ?? 'GET',
+    headers,
+    agent: false as const,
+    ...(given.signal === undefined ? {} : { signal: given.signal }),
+  }
+  const call =
+    given.tls === undefined
+      ? request(options)
+      : httpsRequest({ ...options, servername: given.tls.servername, rejectUnauthorized: false })
+  void sendBody(call, given.body)
+  const [response] = (await once(call, 'response')) as [IncomingMessage]
+  const socket = response.socket as unknown as { getPeerCertificate?: () => { subject?: { CN?: string } } }
+  const certificateName = socket.getPeerCertificate?.().subject?.CN
+  const chunks: Buffer[] = []
+  for await (const chunk of response) chunks.push(chunk as Buffer)
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    body: Buffer.concat(chunks).toString(),
+    ...(certificateName === undefined ? {} : { certificateName }),
+  }
+}
+
+async function sendBody(call: ReturnType<typeof request>, body: FetchOptions['body']): Promise<void> {
+  // The answer may come, and the connection go, before the body is through.
+  call.on('error', () => {})
+  if (body === undefined || typeof body === 'string') {
+    call.end(body)
+    return
+  }
+  for await (const chunk of body) call.write(chunk)
+  call.end()
+}
+
+export interface Upstream extends AsyncDisposable {
+  readonly port: number
+  /** Requests that arrived. */
+  readonly seen: { readonly method: string; readonly url: string; readonly headers: IncomingMessage['headers'] }[]
+  close(): Promise<void>
+}
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** A member: answers with its port unless `handler` does something else. `upgrade` takes over websockets. */
+export async function openUpstream(
+  handler?: Handler,
+  given: { readonly port?: number; readonly upgrade?: (request: IncomingMessage, socket: Duplex) => void } = {},
+): Promise<Upstream> {
+  const seen: { method: string; url: string; headers: IncomingMessage['headers'] }[] = []
+  const server = createHttpServer((incoming, response) => {
+    seen.push({ method: incoming.method ?? '', url: incoming.url ?? '', headers: incoming.headers })
+    if (handler !== undefined) return handler(incoming, response)
+    incoming.resume()
+    response.end(String(port))
+  })
+  if (given.upgrade !== undefined) server.on('upgrade', given.upgrade)
+  server.listen(given.port ?? 0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const close = async () => {
+    server.closeAllConnections()
+    if (server.listening) await new Promise((resolve) => server.close(resolve))
+  }
+  return { port, seen, close, [Symbol.asyncDispose]: close }
+}
+
+/** A member in a process of its own, which can be killed; it answers after `delayMs`. */
+export async function spawnUpstream(delayMs: number): Promise<{ readonly port: number; readonly child: ChildProcess }> {
+  const program = `
+    const server = require('node:http').createServer((request, response) => {
+      request.resume()
+      setTimeout(() => response.end(String(server.address().port)), ${delayMs})
+    }).listen(0, '127.0.0.1', () => console.log(server.address().port))`
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line] = (await once(child.stdout!, 'data')) as [Buffer]
+  return { port: Number(line.toString()), child }
+}
+
+export const readText = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '')
