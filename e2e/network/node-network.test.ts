@@ -179,7 +179,7 @@ describe('the network of a node', () => {
     const refusal = await networks[0].call({ ensure: other })
     expect(refusal).toMatchObject({ code: 'network.subnet-differs' })
     expect(refusal.message).toMatch(
-      /block is .*\.3\.0\/24, but its Docker network berth holds .*\.1\.0\/24; stop the 1 containers in it \(web, …\)/,
+      /block is .*\.3\.0\/24, but its Docker network berth holds .*\.1\.0\/24; remove the container web in it/,
     )
     await run(h1, 'docker', 'rm', '--force', 'web')
     expect(await networks[0].call({ ensure: other })).toEqual({ value: [] })

@@ -19,10 +19,14 @@ interface NetworkInspectInfo {
   readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] | null }
   readonly Options?: Readonly<Record<string, string>> | null
   readonly Labels?: Readonly<Record<string, string>> | null
-  readonly Containers?: Readonly<Record<string, { readonly Name: string }>> | null
 }
 
 const bridgeOption = (name: string): string => `com.docker.network.bridge.${name}`
+
+/** Since 28 Docker keeps other machines from ports that are not published, partly before any rule of DOCKER-USER. This is how to say no. */
+const directAccessEngine = 28
+const gatewayModeOption = bridgeOption('gateway_mode_ipv4')
+const directAccessMode = 'nat-unprotected'
 
 /** The Docker network of a node, on its engine. */
 export class DockerNetwork {
@@ -35,54 +39,74 @@ export class DockerNetwork {
   }
 
   /**
-   * Makes the network, or finds it as wanted. `bridgeExists` false: the network is no good without its bridge and is made anew. Throws `network.subnet-differs` for a network of this name
-   * that holds other addresses and cannot be replaced, `network.bridge-missing`, `network.engine-unreachable`.
+   * Makes the network, or finds it as wanted. `bridgeExists` false: the network is no good without its bridge. A network of ours that
+   * is not as wanted is made anew while no container is bound to it. Throws `network.subnet-differs`, `network.bridge-missing`,
+   * `network.engine-upgraded`, `network.engine-unreachable`, `network.engine-refused`.
    */
   async ensure(plan: NetworkPlan, mtuOf: () => Promise<number>, bridgeExists: boolean, signal: Signal): Promise<void> {
     const found = await this.#inspect(signal)
+    const engineMajor = await this.#majorVersion(signal)
     if (found !== undefined) {
-      const difference = describeDifference(found, plan)
-      if (difference === undefined && bridgeExists) return
-      this.#requireReplaceable(found, plan, difference)
+      const fault = this.#findFault(found, plan, engineMajor, bridgeExists)
+      if (fault === undefined) return
+      const containers = await this.#containers(signal)
+      if (containers.length > 0 || found.Labels?.[ownLabel] === undefined) throw fault(this.#remedy(containers))
       await this.#call('remove', { method: 'DELETE', path: `/networks/${found.Id}`, signal })
     }
-    const body = createOptions(this.#name, plan, await mtuOf(), await this.#majorVersion(signal))
+    const body = createOptions(this.#name, plan, await mtuOf(), engineMajor)
     await this.#call('create', { method: 'POST', path: '/networks/create', body, signal })
   }
 
-  /** Removes the network; does nothing when there is none. Throws `network.in-use` while containers are in it. */
+  /** Removes the network; does nothing when there is none. Throws `network.in-use` while containers are bound to it. */
   async remove(signal: Signal): Promise<void> {
     const found = await this.#inspect(signal)
     if (found === undefined) return
-    const containers = containersOf(found)
+    const containers = await this.#containers(signal)
     if (containers.length > 0) {
       throw new BerthError(
         'network.in-use',
-        `remove the Docker network ${this.#name}: ${containers.length} containers are in it (${containers[0]}, …); remove them first`,
+        `remove the Docker network ${this.#name}: it is in use; first remove ${describeContainers(containers)}`,
       )
     }
     await this.#call('remove', { method: 'DELETE', path: `/networks/${found.Id}`, signal })
   }
 
-  #requireReplaceable(found: NetworkInspectInfo, plan: NetworkPlan, difference: string | undefined): void {
-    const containers = containersOf(found)
-    const isOwn = found.Labels?.[ownLabel] !== undefined
-    if (isOwn && containers.length === 0) return
-    if (difference === undefined) {
-      throw new BerthError(
-        'network.bridge-missing',
-        `the bridge ${bridgeName} of the Docker network ${this.#name} is gone while ${containers.length} containers need it; restart dockerd, then their instances`,
-      )
+  /** The error for a network that cannot be used as it is, waiting for what to do about it; undefined when it can. */
+  #findFault(
+    found: NetworkInspectInfo,
+    plan: NetworkPlan,
+    engineMajor: number,
+    bridgeExists: boolean,
+  ): ((remedy: string) => BerthError) | undefined {
+    const network = `Docker network ${this.#name}`
+    const difference = describeDifference(found, plan)
+    if (difference !== undefined) {
+      const wanted = formatBlock(plan.block)
+      const text = `this node's block is ${wanted}, but its ${network} ${difference}`
+      return (remedy) => new BerthError('network.subnet-differs', `${text}; ${remedy}`, { details: { wanted } })
     }
-    const remedy =
-      containers.length > 0
-        ? `stop the ${containers.length} containers in it (${containers[0]}, …) and run "docker network rm ${this.#name}"`
-        : `run "docker network rm ${this.#name}"`
-    throw new BerthError(
-      'network.subnet-differs',
-      `this node's block is ${formatBlock(plan.block)}, but its Docker network ${this.#name} ${difference}; ${remedy}`,
-      { details: { network: this.#name, wanted: formatBlock(plan.block) } },
-    )
+    if (!bridgeExists) {
+      const text = `the bridge ${bridgeName} of the ${network} is gone`
+      return (remedy) => new BerthError('network.bridge-missing', `${text}; restart dockerd, or ${remedy}`)
+    }
+    if (engineMajor >= directAccessEngine && found.Options?.[gatewayModeOption] !== directAccessMode) {
+      const text = `the ${network} was made by an engine before ${directAccessEngine} and may not be reached from other nodes`
+      return (remedy) => new BerthError('network.engine-upgraded', `${text}; it is made anew after you ${remedy}`)
+    }
+    return undefined
+  }
+
+  #remedy(containers: readonly string[]): string {
+    const remove = `run "docker network rm ${this.#name}"`
+    return containers.length === 0 ? remove : `remove ${describeContainers(containers)} and ${remove}`
+  }
+
+  /** Stopped ones too: they would not start again in another network of the same name. */
+  async #containers(signal: Signal): Promise<string[]> {
+    const query = { all: 'true', filters: JSON.stringify({ network: [this.#name] }) }
+    const call = { method: 'GET', path: '/containers/json', query, signal } as const
+    const list = await this.#call<{ Names: readonly string[] }[]>('list the containers in', call)
+    return list.map((container) => (container.Names[0] ?? '').replace(/^\//, ''))
   }
 
   async #inspect(signal: Signal): Promise<NetworkInspectInfo | undefined> {
@@ -112,8 +136,8 @@ export class DockerNetwork {
   }
 }
 
-const containersOf = (network: NetworkInspectInfo): string[] =>
-  Object.values(network.Containers ?? {}).map((container) => container.Name)
+const describeContainers = (names: readonly string[]): string =>
+  names.length === 1 ? `the container ${names[0]} in it` : `the ${names.length} containers in it (${names[0]}, …)`
 
 /** What is wrong with a network of our name, as the end of a sentence; undefined when nothing is. */
 function describeDifference(found: NetworkInspectInfo, plan: NetworkPlan): string | undefined {
@@ -136,8 +160,7 @@ function createOptions(name: string, plan: NetworkPlan, mtu: number, engineMajor
       // Our own rule does it, only for what leaves the pool.
       [bridgeOption('enable_ip_masquerade')]: 'false',
       'com.docker.network.driver.mtu': String(mtu),
-      // Since 28 Docker drops packets from other machines to ports that are not published, before any rule of DOCKER-USER.
-      ...(engineMajor >= 28 ? { [bridgeOption('gateway_mode_ipv4')]: 'nat-unprotected' } : {}),
+      ...(engineMajor >= directAccessEngine ? { [gatewayModeOption]: directAccessMode } : {}),
     },
     Labels: { [ownLabel]: 'node' },
   }

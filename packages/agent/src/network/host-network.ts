@@ -24,8 +24,11 @@ import {
 } from './network-plan.ts'
 import { type Exec, mustRun } from './run-command.ts'
 
-export const peerUnroutable = 'network.peer-unroutable'
-export const poolCollides = 'network.pool-collides'
+const peerUnroutable = 'network.peer-unroutable'
+const poolCollides = 'network.pool-collides'
+
+/** Failures that leave the node's own instances a network: problems to report, but nothing to wait for. */
+export const bearable: ReadonlySet<string> = new Set([peerUnroutable, poolCollides, 'network.engine-upgraded'])
 
 type Signal = AbortSignal | undefined
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf, type NetworkConfig } from '@berth/core'
 import type { Logger } from 'pino'
 import { DockerNetwork } from './docker-network.ts'
-import { HostNetwork, peerUnroutable, poolCollides } from './host-network.ts'
+import { bearable, HostNetwork } from './host-network.ts'
 import { type NetworkPlan, planNetwork } from './network-plan.ts'
 import { type Exec, runCommand } from './run-command.ts'
 
@@ -32,8 +32,8 @@ export interface NodeNetwork extends AsyncDisposable {
    * Makes the node match `config` and keeps it so: from then on it is checked and repaired periodically. Throws
    * `network.invalid-block`, `network.block-overlap`, `network.pool-collides` (nothing has changed, the former configuration stays in
    * charge) and what a step could not do: `network.engine-unreachable` (retryable), `network.subnet-differs`,
-   * `network.command-failed`; the other steps are done then, and the periodic check goes on trying. A peer that cannot be routed is a
-   * problem, no error.
+   * `network.command-failed`; the other steps are done then, and the periodic check goes on trying. What leaves the node's own
+   * instances a network (a peer that cannot be routed) is a problem, no error.
    */
   ensure(config: NetworkConfig, options?: EnsureOptions): Promise<void>
   /** Compares the node with the last configuration, repairs what differs, and tells in a sentence each what it could not repair. */
@@ -88,7 +88,7 @@ class CheckedNodeNetwork implements NodeNetwork {
       this.#wanted = { plan, removeAbsentPeers }
       this.#loop ??= this.#checkPeriodically()
       const failures = await this.#host.repair(plan, removeAbsentPeers, signal)
-      const failure = failures.find((each) => each.code !== peerUnroutable && each.code !== poolCollides)
+      const failure = failures.find((each) => !bearable.has(each.code))
       if (failure !== undefined) throw failure
     })
   }
