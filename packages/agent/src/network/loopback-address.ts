@@ -1,8 +1,9 @@
 import { networkInterfaces } from 'node:os'
 import { type Exec, mustRun } from './run-command.ts'
 
-/** Whether some interface of this network namespace has the address; costs no process. */
+/** Whether some interface of this network namespace has the address, as `lo` has all of 127.0.0.0/8; costs no process. */
 export const hasLocalAddress = (address: string): boolean =>
+  address.startsWith('127.') ||
   Object.values(networkInterfaces()).some((each) => each?.some((one) => one.address === address))
 
 /**
