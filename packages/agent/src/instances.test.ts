@@ -1,17 +1,19 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Assignment } from '@berth/core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { TestNode, testAssignment } from './testing/test-node.ts'
 import { waitUntil } from './testing/wait-until.ts'
 
 /** What an agent makes of assignments, on a real Docker. */
+// Real machines under load take their time; every wait has a deadline of its own.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 let node: TestNode
 let next = 0
 
 beforeAll(async () => {
   node = await TestNode.start()
-}, 120_000)
+})
 afterAll(async () => await node?.[Symbol.asyncDispose]())
 afterEach((context) => {
   if (context.task.result?.state === 'fail') process.stderr.write(node.log.slice(-6000))

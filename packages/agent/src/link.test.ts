@@ -5,18 +5,20 @@ import { pipeline } from 'node:stream/promises'
 import type { LogLine } from '@berth/api'
 import { decodeExecFrame, type ExecChannel, encodeExecFrame, execChannel } from '@berth/api/exec-frames'
 import type { Assignment } from '@berth/core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { readFrames, readLines, withLength } from './link/stream-io.ts'
 import { TestNode, testAssignment } from './testing/test-node.ts'
 import { waitUntil } from './testing/wait-until.ts'
 
 /** The streams of a link, over real TLS, to a real Docker. */
+// Real machines under load take their time; every wait has a deadline of its own.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 let node: TestNode
 let next = 0
 
 beforeAll(async () => {
   node = await TestNode.start({ ping: { intervalMs: 500, timeoutMs: 5_000 }, metricsListen: '127.0.0.1:7602' })
-}, 120_000)
+})
 afterAll(async () => await node?.[Symbol.asyncDispose]())
 afterEach((context) => {
   if (context.task.result?.state === 'fail') process.stderr.write(node.log.slice(-6000))

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Assignment, messageOf } from '@berth/core'
-import { createImageBuilder } from './build/image-builder.ts'
+import { createImageBuilder, type ImageBuilder } from './build/image-builder.ts'
 import { type AgentConfig, defaults } from './config.ts'
 import { createNetdFiles } from './dns/netd-files.ts'
 import { DockerClient } from './engine/docker-client.ts'
@@ -12,19 +12,20 @@ import { Reconciler } from './instance/reconciler.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
 import { StatusBus } from './instance/status-bus.ts'
 import { AgentLink } from './link/agent-link.ts'
-import { readIdentity } from './link/node-identity.ts'
+import { type NodeIdentity, readIdentity } from './link/node-identity.ts'
 import { SyncService } from './link/sync-service.ts'
-import { createCollector } from './metrics/collector.ts'
+import { createCollector, type KernelCollector } from './metrics/collector.ts'
 import { registerUsageMetrics } from './metrics/prometheus.ts'
-import { createNodeNetwork, networkName } from './network/node-network.ts'
+import { createNodeNetwork, type NodeNetwork, networkName } from './network/node-network.ts'
 import { DesiredState } from './node/desired-state.ts'
+import { DisposalStack } from './node/disposal-stack.ts'
 import { LazyGateway } from './node/lazy-gateway.ts'
 import { NodeReporter } from './node/node-reporter.ts'
 import { repeat } from './node/repeat.ts'
 import { readBootId } from './state/boot-id.ts'
 import { InstanceStore } from './state/instance-store.ts'
 import { NodeStore } from './state/node-store.ts'
-import { openSealer } from './state/sealer.ts'
+import { openSealer, type Sealer } from './state/sealer.ts'
 import { lockState } from './state/state-lock.ts'
 import { servePrometheus } from './telemetry/prometheus.ts'
 
@@ -37,157 +38,249 @@ const refreshMs = 30_000
  * The only place where adapters are made. Throws `agent.not-joined`, `agent.already-running`, `agent.no-tmpfs`.
  */
 export async function runAgent(config: AgentConfig, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-  const { stateDir, log } = config
-  const agentDir = join(stateDir, 'agent')
-  const runDir = config.runDir ?? defaults.runDir
-  const socketPath = config.dockerSocket ?? defaults.dockerSocket
+  await using stack = new DisposalStack()
+  const disk = await openDisk(config, stack)
+  const agent = new Agent(config, disk, stack)
+  await agent.start()
+  config.log.info({ node: disk.identity.name, version: config.version }, 'the agent runs')
+  await aborted(signal)
+  config.log.info('the agent ends; containers and traffic go on')
+}
+
+/** What lies on this node's disk, opened and locked. */
+interface Disk {
+  readonly directory: string
+  readonly identity: NodeIdentity
+  readonly files: RuntimeFiles
+  readonly boot: string
+  readonly sealer: Sealer
+  readonly instances: InstanceStore
+  readonly node: NodeStore
+}
+
+async function openDisk({ stateDir, runDir = defaults.runDir, log }: AgentConfig, stack: DisposalStack): Promise<Disk> {
+  const directory = join(stateDir, 'agent')
   const identity = await readIdentity(stateDir)
-  await using _lock = await lockState(join(agentDir, 'lock'))
+  stack.use(await lockState(join(directory, 'lock')))
   const files = new RuntimeFiles({ stateDir, runDir })
   await files.open()
   const boot = await readBootId(runDir)
-  const sealer = await openSealer(join(agentDir, 'seal.key'))
-  await using instances = new InstanceStore(join(agentDir, 'instances'), sealer, log.child({ part: 'state' }))
-  const store = await NodeStore.open(join(agentDir, 'state.json'), log)
-  const netd = createNetdFiles(stateDir)
-
-  await using client = new DockerClient(socketPath, log.child({ part: 'engine' }))
-  const engine = new DockerEngine({ client })
-  const builder = createImageBuilder({ client, log: log.child({ part: 'build' }) })
-  await using collector = createCollector({ node: identity.name, log: log.child({ part: 'metrics' }) })
-  await using network = createNodeNetwork({ socketPath, log: log.child({ part: 'network' }) })
-
-  const bus = new StatusBus()
-  const reporter = new NodeReporter({
-    name: identity.name,
-    agentVersion: config.version,
-    log,
-    isGateway: () => gateway.isRunning,
-    onChange: (status) => sync.node(status),
-  })
-  const { problems } = reporter
-  let announced: Promise<void> = Promise.resolve()
-  const announce = (assignments: readonly Assignment[]): void => {
-    const local = assignments.map(({ instance, app, pool, address }) => ({ instance, app, pool, address }))
-    announced = netd.writeInstances(local).catch((error: unknown) => {
-      log.error({ err: error }, 'could not tell netd the instances of this node')
-    })
-  }
-  await using reconciler = new Reconciler({
-    node: identity.name,
-    cluster: identity.cluster,
-    networkName,
-    pidsLimit: config.pidsLimit ?? defaults.pidsLimit,
-    boot,
-    engine,
-    files,
-    store: instances,
-    sealer,
-    probe: createProbe(engine),
-    collector,
-    log: log.child({ part: 'instance' }),
-    frozen: () => desired.frozen,
-    engineUp: (until) => watch.up(until),
-    announced: () => announced,
-    onStatus: (status) => bus.publish(status),
-    onImageMissing: (image) => sync.imageMissing(image),
-    onInstances: announce,
-    onStoreProblem: (problem) => problems.set('records', problem),
-  })
-  await using gateway = new LazyGateway({
-    directory: join(agentDir, 'gateway'),
-    options: config.gateway ?? {},
-    log: log.child({ part: 'gateway' }),
-    onReport: (report) => sync.gateway(report),
-    onProblem: (problem) => {
-      problems.set('gateway', problem)
-      reporter.changed()
-    },
-  })
-  const desired = new DesiredState({
-    store,
-    reconciler,
-    network,
-    netd,
-    files,
-    problems,
-    log,
-    ...(config.acceptEpoch === undefined ? {} : { acceptEpoch: config.acceptEpoch }),
-    onRoutes: (routes, force) => gateway.apply(routes, force),
-  })
-  const sync = new SyncService({
-    log,
-    apply: (line) => desired.apply(line),
-    settled: (timeoutMs) => reconciler.settled(timeoutMs),
-    nodeStatus: () => reporter.status(),
-    instanceStatuses: () => reconciler.statuses(),
-    gatewayReport: () => gateway.report,
-    onHello: () => reconciler.retry(),
-  })
-  bus.subscribe((status) => sync.status(status))
-
-  await desired.prepare()
-  await reporter.refresh()
-  await using watch = new EngineWatch({
-    engine,
-    label: labels.instance,
-    log: log.child({ part: 'engine' }),
-    onUp: async (info, until) => {
-      reporter.engineSeen(info)
-      await desired.restoreNetwork()
-      await reconciler.relist(until)
-      void builder
-        .removeLeftovers(until)
-        .catch((error: unknown) => log.warn({ err: error }, 'leftovers of builds stay'))
-    },
-    onEvent: (event) => reconciler.onEvent(event),
-    onResync: (until) => reconciler.resync(until).then(() => undefined),
-    onProblem: (problem) => problems.set('engine', problem),
-  })
-  reconciler.start(await instances.load())
-  await gateway.resume()
-  await using _refresh = repeat(refreshMs, async (until) => {
-    await reporter.refresh()
-    const found = await network.check({ signal: until })
-    problems.set('network', found.length === 0 ? undefined : found.join('; '))
-  })
-  await using link = new AgentLink({
-    identity,
-    log: log.child({ part: 'link' }),
-    ...(config.ping === undefined ? {} : { ping: config.ping }),
-    services: {
-      engine,
-      logs: { engine, bus, status: (id) => reconciler.status(id), engineUp: (until) => watch.up(until) },
-      builds: builder,
-      metricsSince: (sinceMs) => collector.since(sinceMs),
-      sync: (request) => sync.serve(request),
-      onImage: () => reconciler.retry(),
-    },
-  })
-  await using _metrics = await serveMetrics(config, {
-    statuses: () => reconciler.statuses(),
-    registerUsage: (registry) => registerUsageMetrics(registry, collector, identity.name),
-    isLinked: () => link.isUp,
-    isEngineUp: () => watch.isUp,
-  })
-  log.info({ node: identity.name, version: config.version }, 'the agent runs')
-  await aborted(signal)
-  await desired.close()
-  log.info('the agent ends; containers and traffic go on')
+  const sealer = await openSealer(join(directory, 'seal.key'))
+  const instances = stack.use(new InstanceStore(join(directory, 'instances'), sealer, log.child({ part: 'state' })))
+  const node = await NodeStore.open(join(directory, 'state.json'), log)
+  return { directory, identity, files, boot, sealer, instances, node }
 }
 
-/** A taken port must not keep a node from working. */
-async function serveMetrics(
-  config: AgentConfig,
-  sources: Omit<Parameters<typeof servePrometheus>[0], 'listen'>,
-): Promise<AsyncDisposable | undefined> {
-  const listen = config.metricsListen ?? defaults.metricsListen
-  if (listen === 'off') return undefined
-  try {
-    return await servePrometheus({ listen, ...sources })
-  } catch (error) {
-    config.log.warn({ reason: messageOf(error) }, 'goes on without /metrics')
-    return undefined
+/** The parts and what they tell each other. Each is made after those that it must outlive. */
+class Agent {
+  readonly #config: AgentConfig
+  readonly #disk: Disk
+  readonly #stack: DisposalStack
+  readonly #engine: DockerEngine
+  readonly #builder: ImageBuilder
+  readonly #collector: KernelCollector
+  readonly #network: NodeNetwork
+  readonly #bus = new StatusBus()
+  readonly #reporter: NodeReporter
+  readonly #reconciler: Reconciler
+  readonly #gateway: LazyGateway
+  readonly #desired: DesiredState
+  readonly #sync: SyncService
+  readonly #netd
+  #watch: EngineWatch | undefined
+  #link: AgentLink | undefined
+  #announced: Promise<void> = Promise.resolve()
+
+  constructor(config: AgentConfig, disk: Disk, stack: DisposalStack) {
+    const { stateDir, log, dockerSocket: socketPath = defaults.dockerSocket } = config
+    this.#config = config
+    this.#disk = disk
+    this.#stack = stack
+    const client = stack.use(new DockerClient(socketPath, log.child({ part: 'engine' })))
+    this.#engine = new DockerEngine({ client })
+    this.#builder = createImageBuilder({ client, log: log.child({ part: 'build' }) })
+    this.#collector = stack.use(createCollector({ node: disk.identity.name, log: log.child({ part: 'metrics' }) }))
+    this.#network = stack.use(createNodeNetwork({ socketPath, log: log.child({ part: 'network' }) }))
+    this.#netd = createNetdFiles(stateDir)
+    this.#reporter = new NodeReporter({
+      name: disk.identity.name,
+      agentVersion: config.version,
+      log,
+      isGateway: () => this.#gateway.isRunning,
+      onChange: (status) => this.#sync.node(status),
+    })
+    this.#reconciler = stack.use(this.#makeReconciler())
+    this.#gateway = stack.use(this.#makeGateway())
+    this.#desired = stack.use(this.#makeDesiredState())
+    this.#sync = this.#makeSync()
+    this.#bus.subscribe((status) => this.#sync.status(status))
+  }
+
+  async start(): Promise<void> {
+    const { log } = this.#config
+    await this.#desired.prepare()
+    await this.#reporter.refresh()
+    const watch = this.#stack.use(this.#makeWatch())
+    this.#watch = watch
+    this.#reconciler.start(await this.#disk.instances.load())
+    await this.#gateway.resume()
+    this.#stack.use(repeat(refreshMs, (signal) => this.#refresh(signal)))
+    const link = this.#stack.use(this.#makeLink(watch))
+    this.#link = link
+    this.#stack.use(await this.#serveMetrics(log))
+  }
+
+  #makeReconciler(): Reconciler {
+    const { identity, files, boot, sealer, instances } = this.#disk
+    const { log, pidsLimit = defaults.pidsLimit } = this.#config
+    return new Reconciler({
+      node: identity.name,
+      cluster: identity.cluster,
+      networkName,
+      pidsLimit,
+      boot,
+      engine: this.#engine,
+      files,
+      store: instances,
+      sealer,
+      probe: createProbe(this.#engine),
+      collector: this.#collector,
+      log: log.child({ part: 'instance' }),
+      frozen: () => this.#desired.frozen,
+      engineUp: (signal) => this.#engineUp(signal),
+      announced: () => this.#announced,
+      onStatus: (status) => this.#bus.publish(status),
+      onImageMissing: (image) => this.#sync.imageMissing(image),
+      onInstances: (assignments) => this.#announce(assignments),
+      onStoreProblem: (problem) => this.#reporter.problems.set('records', problem),
+    })
+  }
+
+  #makeGateway(): LazyGateway {
+    return new LazyGateway({
+      directory: join(this.#disk.directory, 'gateway'),
+      options: this.#config.gateway ?? {},
+      log: this.#config.log.child({ part: 'gateway' }),
+      onReport: (report) => this.#sync.gateway(report),
+      onProblem: (problem) => {
+        this.#reporter.problems.set('gateway', problem)
+        this.#reporter.changed()
+      },
+    })
+  }
+
+  #makeDesiredState(): DesiredState {
+    const { acceptEpoch, log } = this.#config
+    return new DesiredState({
+      store: this.#disk.node,
+      reconciler: this.#reconciler,
+      network: this.#network,
+      netd: this.#netd,
+      files: this.#disk.files,
+      problems: this.#reporter.problems,
+      log,
+      ...(acceptEpoch === undefined ? {} : { acceptEpoch }),
+      onRoutes: (routes, force) => this.#gateway.apply(routes, force),
+    })
+  }
+
+  #makeSync(): SyncService {
+    return new SyncService({
+      log: this.#config.log,
+      apply: (line) => this.#desired.apply(line),
+      settled: (timeoutMs) => this.#reconciler.settled(timeoutMs),
+      nodeStatus: () => this.#reporter.status(),
+      instanceStatuses: () => this.#reconciler.statuses(),
+      gatewayReport: () => this.#gateway.report,
+      onHello: () => this.#reconciler.retry(),
+    })
+  }
+
+  #makeWatch(): EngineWatch {
+    return new EngineWatch({
+      engine: this.#engine,
+      label: labels.instance,
+      log: this.#config.log.child({ part: 'engine' }),
+      onUp: async (info, signal) => {
+        this.#reporter.engineSeen(info)
+        await this.#desired.restoreNetwork()
+        await this.#reconciler.relist(signal)
+        void this.#removeLeftovers(signal)
+      },
+      onEvent: (event) => this.#reconciler.onEvent(event),
+      onResync: async (signal) => {
+        await this.#reconciler.resync(signal)
+      },
+      onProblem: (problem) => this.#reporter.problems.set('engine', problem),
+    })
+  }
+
+  #makeLink(watch: EngineWatch): AgentLink {
+    const { log, ping } = this.#config
+    const engine = this.#engine
+    return new AgentLink({
+      identity: this.#disk.identity,
+      log: log.child({ part: 'link' }),
+      ...(ping === undefined ? {} : { ping }),
+      services: {
+        engine,
+        logs: {
+          engine,
+          bus: this.#bus,
+          status: (instance) => this.#reconciler.status(instance),
+          engineUp: (signal) => watch.up(signal),
+        },
+        builds: this.#builder,
+        metricsSince: (sinceMs) => this.#collector.since(sinceMs),
+        sync: (request) => this.#sync.serve(request),
+        onImage: () => this.#reconciler.retry(),
+      },
+    })
+  }
+
+  /** Before the watch is made nobody waits for the engine yet. */
+  #engineUp(signal: AbortSignal): Promise<void> {
+    if (this.#watch === undefined) throw new Error('instances were started before the engine is watched')
+    return this.#watch.up(signal)
+  }
+
+  #announce(assignments: readonly Assignment[]): void {
+    const local = assignments.map(({ instance, app, pool, address }) => ({ instance, app, pool, address }))
+    this.#announced = this.#netd.writeInstances(local).catch((error: unknown) => {
+      this.#config.log.error({ err: error }, 'could not tell netd the instances of this node')
+    })
+  }
+
+  async #removeLeftovers(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#builder.removeLeftovers(signal)
+    } catch (error) {
+      if (!signal.aborted) this.#config.log.warn({ err: error }, 'leftovers of builds stay for now')
+    }
+  }
+
+  async #refresh(signal: AbortSignal): Promise<void> {
+    await this.#reporter.refresh()
+    const found = await this.#network.check({ signal })
+    this.#reporter.problems.set('network', found.length === 0 ? undefined : found.join('; '))
+  }
+
+  /** A taken port must not keep a node from working. */
+  async #serveMetrics(log: AgentConfig['log']): Promise<AsyncDisposable | undefined> {
+    const listen = this.#config.metricsListen ?? defaults.metricsListen
+    if (listen === 'off') return undefined
+    try {
+      return await servePrometheus({
+        listen,
+        statuses: () => this.#reconciler.statuses(),
+        registerUsage: (registry) => registerUsageMetrics(registry, this.#collector, this.#disk.identity.name),
+        isLinked: () => this.#link?.isUp ?? false,
+        isEngineUp: () => this.#watch?.isUp ?? false,
+      })
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'goes on without /metrics')
+      return undefined
+    }
   }
 }
 

@@ -34,7 +34,7 @@ export interface DesiredStateOptions {
  * Takes in what a server says and hands each part to who makes it true. Lines are applied in the order of their arrival. While frozen,
  * only what adds is taken: assignments that are to run. Stops, and tables that may lack something (names, routes), are withheld.
  */
-export class DesiredState {
+export class DesiredState implements AsyncDisposable {
   readonly #options: DesiredStateOptions
   #frozen = false
   #revisionTimer: NodeJS.Timeout | undefined
@@ -81,9 +81,11 @@ export class DesiredState {
   }
 
   /** Writes down what was put off. */
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#revisionTimer)
-    await this.#options.store.update({}).catch(() => undefined)
+    const { store } = this.#options
+    const revision = Math.max(store.state.revision, this.#latestRevision)
+    if (!this.#frozen) await store.update({ revision }).catch(() => undefined)
   }
 
   async #applySnapshot(snapshot: Snapshot): Promise<void> {

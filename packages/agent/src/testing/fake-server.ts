@@ -93,7 +93,7 @@ export class FakeServer implements AsyncDisposable {
     instance: string,
     what: string,
     condition: (status: InstanceStatus) => boolean,
-    deadlineMs = 30_000,
+    deadlineMs = 60_000,
   ): Promise<InstanceStatus> {
     const explain = (): string => JSON.stringify({ last: this.statuses.get(instance), node: this.node }, null, 1)
     const find = (): InstanceStatus | false => {
@@ -108,7 +108,7 @@ export class FakeServer implements AsyncDisposable {
   }
 
   linked(hellos: number, explain?: () => string): Promise<boolean> {
-    return waitUntil(`hello ${hellos}`, () => this.hellos >= hellos, 60_000, explain)
+    return waitUntil(`hello ${hellos}`, () => this.hellos >= hellos, undefined, explain)
   }
 
   /** A stream of the link. */
