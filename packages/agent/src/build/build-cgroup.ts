@@ -3,18 +3,24 @@ import { join } from 'node:path'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 
-/** Below the root of the hierarchy, beside the cgroups of Docker and of the system: builds yield to all of them. */
+/** Below the root of the hierarchy, beside the cgroups of Docker and of the system, so that its weight counts against theirs. */
 export const buildCgroup = '/berth-builds'
 
+/** Of Docker's `/info`. */
 export interface CgroupFacts {
   readonly CgroupDriver?: string
-  readonly CgroupVersion?: string
 }
 
 /**
- * Makes the cgroup that builds run in and gives it the lowest weight: `cpu.idle` (Linux 5.15), where any other work preempts it at once,
- * and the smallest shares where the kernel has no such thing. undefined when Docker uses systemd: there build containers are siblings of
- * all other containers and services, and their own smallest weight does the same.
+ * A tenth of what any other container or service weighs: enough that a build ends on a machine whose services take all that they get,
+ * too little to be felt by them. `cpu.idle` was tried too: no gentler, and a build beside busy services hardly moved.
+ */
+export const buildShares = 100
+const versionTwoWeight = 10
+
+/**
+ * Makes the cgroup that builds run in, with its small weight. undefined when Docker uses systemd: there build containers are siblings of
+ * all other containers and services, and a weight of their own does the same.
  */
 export async function prepareBuildCgroup(
   facts: CgroupFacts,
@@ -25,20 +31,17 @@ export async function prepareBuildCgroup(
   const hierarchy = findCpuHierarchy(await readFile(mountinfo, 'utf8'))
   if (hierarchy === undefined) return undefined
   const dir = join(hierarchy.path, buildCgroup)
+  const [control, weight] =
+    hierarchy.version === 1 ? (['cpu.shares', buildShares] as const) : (['cpu.weight', versionTwoWeight] as const)
   try {
     await mkdir(dir, { recursive: true })
-    const idle = await writeIfThere(join(dir, 'cpu.idle'), '1')
-    // An idle group has no weight to set.
-    if (!idle)
-      await writeFile(
-        join(dir, hierarchy.version === 1 ? 'cpu.shares' : 'cpu.weight'),
-        hierarchy.version === 1 ? '2' : '1',
-      )
+    await writeFile(join(dir, control), String(weight))
     return buildCgroup
   } catch (error) {
+    const reason = messageOf(error)
     log.warn(
       { err: error },
-      `make the cgroup ${dir} of builds: ${messageOf(error)}; builds only get small weights of their own`,
+      `make the cgroup ${dir} of builds: ${reason}; each of their containers has its own small weight`,
     )
     return undefined
   }
@@ -56,15 +59,4 @@ export function findCpuHierarchy(mountinfo: string): { readonly path: string; re
   if (first !== undefined) return { path: first.path, version: 1 }
   const second = mounts.find(({ type }) => type === 'cgroup2')
   return second === undefined ? undefined : { path: second.path, version: 2 }
-}
-
-async function writeIfThere(file: string, text: string): Promise<boolean> {
-  try {
-    await writeFile(file, text, { flag: 'r+' })
-    return true
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (code === 'ENOENT' || code === 'EINVAL' || code === 'EOPNOTSUPP') return false
-    throw error
-  }
 }

@@ -83,12 +83,12 @@ describe('building an image', () => {
     expect(containers()).toBe('')
   })
 
-  test('within its limits, at the lowest weight', async () => {
+  test('within its limits, at a small weight', async () => {
     const files = ['memory/memory.limit_in_bytes', 'cpu/cpu.cfs_quota_us', 'cpu/cpu.shares']
     const { lines } = await build(`RUN cd /sys/fs/cgroup && cat ${files.join(' ')} && cat /proc/self/cgroup`, {
       cpuMilli: 500,
     })
-    expect(lines).toEqual(expect.arrayContaining([String(256 * 1024 ** 2), '50000', '2']))
+    expect(lines).toEqual(expect.arrayContaining([String(256 * 1024 ** 2), '50000', '100']))
     expect(lines.find((line) => line.includes(':cpu:') || line.includes(':cpu,'))).toContain('/berth-builds/')
   })
 

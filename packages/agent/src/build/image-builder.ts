@@ -6,7 +6,7 @@ import { BerthError, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { DockerClient } from '../engine/docker-client.ts'
 import { jsonLines } from '../engine/docker-stream.ts'
-import { type CgroupFacts, prepareBuildCgroup } from './build-cgroup.ts'
+import { buildShares, type CgroupFacts, prepareBuildCgroup } from './build-cgroup.ts'
 import { buildFailure, exitCodeOf, stepText } from './build-failure.ts'
 import { BuildImages } from './build-images.ts'
 import { type BuildMessage, BuildProgress } from './build-progress.ts'
@@ -35,8 +35,6 @@ export interface ImageBuilder {
 
 /** CPU time is given in periods of this length. */
 const cpuPeriodUs = 100_000
-/** The smallest weight there is: a build gets what running services leave. */
-const cpuShares = 2
 
 export const createImageBuilder = (options: ImageBuilderOptions): ImageBuilder => new DockerImageBuilder(options)
 
@@ -216,7 +214,7 @@ function queryOf(request: BuildRequest): Record<string, string | number | boolea
     memswap: request.memoryBytes,
     cpuperiod: cpuPeriodUs,
     cpuquota: Math.max(1000, Math.round((cpuMilli * cpuPeriodUs) / 1000)),
-    cpushares: cpuShares,
+    cpushares: buildShares,
   }
 }
 
