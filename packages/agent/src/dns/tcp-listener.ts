@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Responder } from './responder.ts'
+import { endGraceMs } from './udp-listener.ts'
 
 const maxConnections = 512
 const idleTimeoutMs = 10_000
@@ -31,12 +32,16 @@ export class TcpListener implements AsyncDisposable {
     return new TcpListener(server, responder)
   }
 
-  /** Questions under way are answered first. */
+  /** Questions under way are answered first. Peers that leave their end of a connection open are not waited for. */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = once(this.#server, 'close')
     this.#server.close()
     for (const connection of this.#connections) connection.end()
+    const timer = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy()
+    }, endGraceMs)
     await closed
+    clearTimeout(timer)
   }
 }
 
@@ -60,6 +65,10 @@ class Connection {
   end(): void {
     this.#ending = true
     if (this.#open === 0) this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
   }
 
   #receive(chunk: Buffer): void {

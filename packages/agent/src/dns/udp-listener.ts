@@ -1,8 +1,12 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Query } from './message.ts'
 import type { Responder } from './responder.ts'
+
+/** Less than what a service manager waits before it kills. */
+export const endGraceMs = 2000
 
 const receiveBufferBytes = 4 * 1024 * 1024
 const limitOf = (query: Query): number => query.udpBytes
@@ -15,6 +19,7 @@ export class UdpListener implements AsyncDisposable {
   readonly #socket: Socket
   readonly #responder: Responder
   readonly #pending = new Set<Promise<void>>()
+  #closed = false
 
   private constructor(socket: Socket, responder: Responder) {
     this.#socket = socket
@@ -49,11 +54,12 @@ export class UdpListener implements AsyncDisposable {
     return this.#socket.address().port
   }
 
-  /** What has arrived is answered first. */
+  /** What has arrived is answered first, unless others take too long to say it. */
   async [Symbol.asyncDispose](): Promise<void> {
     // Packets in the socket's buffer are read in this turn of the event loop, or in the next.
     for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve))
-    await Promise.all(this.#pending)
+    await Promise.race([Promise.all(this.#pending), delay(endGraceMs, undefined, { ref: false })])
+    this.#closed = true
     const closed = once(this.#socket, 'close')
     this.#socket.close()
     await closed
@@ -68,7 +74,7 @@ export class UdpListener implements AsyncDisposable {
   }
 
   #send(answer: Buffer, to: RemoteInfo): void {
-    this.#socket.send(answer, to.port, to.address, ignoreFailure)
+    if (!this.#closed) this.#socket.send(answer, to.port, to.address, ignoreFailure)
   }
 }
 
