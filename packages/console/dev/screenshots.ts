@@ -1,20 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { chromiumArguments } from './chromium.ts'
 import { MockServer, mockToken } from './mock-server.ts'
 
 /** `node packages/console/dev/screenshots.ts FOLDER [NAME…]`: every page in both widths, themes and languages, to be looked at. */
 const [folder = '/tmp/console-screenshots', ...only] = process.argv.slice(2)
-export const chromiumArguments = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
 const pages: Readonly<Record<string, string>> = {
   apps: '/apps',

@@ -14,6 +14,8 @@ export class Simulation {
   readonly #store: MockStore
   readonly #stepMs: number
   readonly #signal: AbortSignal
+  /** While true no rollout goes on: for tests that look at one half-way. */
+  held = false
   #ids = 0
 
   constructor(store: MockStore, stepMs: number, signal: AbortSignal) {
@@ -146,7 +148,7 @@ export class Simulation {
       await sleep(this.#stepMs, this.#signal)
       const rollout = this.#store.get('listRollouts', id)
       if (this.#signal.aborted || rollout === undefined || rollout.endedAt !== undefined) return
-      if (rollout.state === 'paused') continue
+      if (rollout.state === 'paused' || this.held) continue
       if (!this.#step(rollout)) return
     }
   }

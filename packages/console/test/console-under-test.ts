@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { chromiumArguments } from '../dev/chromium.ts'
+import { MockServer, mockToken } from '../dev/mock-server.ts'
+
+const root = join(import.meta.dirname, '..')
+const dist = join(root, 'dist')
+
+async function newest(directory: string): Promise<number> {
+  const files = await readdir(directory, { recursive: true }).catch(() => [])
+  const times = await Promise.all(files.map(async (file) => (await stat(join(directory, file))).mtimeMs))
+  return Math.max(0, ...times)
+}
+
+/** Builds the console when its sources are newer than what was built. */
+export async function buildConsole(): Promise<void> {
+  const built = await stat(join(dist, 'index.html')).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  )
+  const sources = await Promise.all([newest(join(root, 'src')), newest(join(root, 'public'))])
+  if (built > Math.max(...sources)) return
+  const vite = join(root, '../../node_modules/vite/bin/vite.js')
+  const child = spawn(process.execPath, [vite, 'build', root], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.on('data', (chunk) => {
+    said += chunk
+  })
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`vite build ended with ${code}: ${said}`)
+}
+
+export interface ContextOptions {
+  readonly width?: number
+  readonly locale?: string
+  readonly colorScheme?: 'light' | 'dark'
+}
+
+/** The built console with a mock server and a browser. Complaints of any page fail the test that asks for them. */
+export class ConsoleUnderTest implements AsyncDisposable {
+  readonly mock: MockServer
+  readonly complaints: string[] = []
+  readonly #browser: Browser
+  readonly #contexts: BrowserContext[] = []
+
+  private constructor(mock: MockServer, browser: Browser) {
+    this.mock = mock
+    this.#browser = browser
+  }
+
+  static async start(): Promise<ConsoleUnderTest> {
+    await buildConsole()
+    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: chromiumArguments })
+    return new ConsoleUnderTest(await MockServer.start({ dist, stepMs: 120 }), browser)
+  }
+
+  async open({ width = 1280, locale = 'en-US', colorScheme = 'light' }: ContextOptions = {}): Promise<Page> {
+    const context = await this.#browser.newContext({ viewport: { width, height: 812 }, locale, colorScheme })
+    this.#contexts.push(context)
+    const page = await context.newPage()
+    page.setDefaultTimeout(8_000)
+    page.on('console', (message) => message.type() === 'error' && this.complaints.push(message.text()))
+    page.on('pageerror', (error) => this.complaints.push(String(error)))
+    return page
+  }
+
+  /** Logged in, at `path`. */
+  async enter(path: string, options?: ContextOptions): Promise<Page> {
+    const page = await this.open(options)
+    await page.goto(`${this.mock.url}/login?next=${encodeURIComponent(path)}#token=${mockToken}`)
+    await page.locator('.page').waitFor()
+    return page
+  }
+
+  async closePages(): Promise<void> {
+    for (const context of this.#contexts.splice(0)) await context.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#browser.close()
+    await this.mock[Symbol.asyncDispose]()
+  }
+}
+
+/** Pixels by which the page is wider than its window. */
+export const overflow = (page: Page): Promise<number> =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)

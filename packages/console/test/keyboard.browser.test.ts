@@ -1,0 +1,89 @@
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { ConsoleUnderTest } from './console-under-test.ts'
+
+let console_: ConsoleUnderTest
+beforeAll(async () => {
+  console_ = await ConsoleUnderTest.start()
+})
+afterEach(() => console_.closePages())
+afterAll(() => console_[Symbol.asyncDispose]())
+
+const focusOf = (page: Page) =>
+  page.evaluate(() => {
+    const element = document.activeElement
+    if (!(element instanceof HTMLElement)) return { name: '', ring: 0 }
+    const style = getComputedStyle(element)
+    return {
+      name: (element.textContent || element.getAttribute('aria-label')) ?? '',
+      ring: style.outlineStyle === 'none' ? 0 : Number.parseFloat(style.outlineWidth),
+    }
+  })
+
+it('reaches everything by Tab, with a visible focus, the skip link first', async () => {
+  const page = await console_.enter('/apps')
+  await page.locator('.card').first().waitFor()
+  const names: string[] = []
+  for (let i = 0; i < 18; i += 1) {
+    await page.keyboard.press('Tab')
+    const { name, ring } = await focusOf(page)
+    expect(ring, name).toBeGreaterThanOrEqual(1)
+    names.push(name.trim())
+  }
+  expect(names[0]).toBe('Skip to the content')
+  expect(names).toEqual(
+    expect.arrayContaining(['Apps', 'Activity', 'Nodes', 'Routes', 'Events', 'ledger', 'production']),
+  )
+})
+
+it('skips to the content', async () => {
+  const page = await console_.enter('/apps')
+  await page.locator('.card').first().waitFor()
+  await page.keyboard.press('Tab')
+  await page.keyboard.press('Enter')
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe('main')
+})
+
+it('searches by /, chooses by arrows, goes by Enter', async () => {
+  const page = await console_.enter('/apps')
+  await page.locator('.card').first().waitFor()
+  await page.keyboard.press('/')
+  await page.keyboard.type('worker')
+  await expect.poll(() => page.getByRole('option').count()).toBeGreaterThan(2)
+  await page.keyboard.press('ArrowDown')
+  const chosen = await page.locator('[role=option][aria-selected=true] .search-label').innerText()
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { level: 1, name: chosen.split('/').at(-1) ?? '' }).waitFor()
+  expect(await page.locator('dialog').count()).toBe(0)
+})
+
+it('knows its shortcuts, and leaves them alone while somebody types', async () => {
+  const page = await console_.enter('/apps')
+  await page.locator('.card').first().waitFor()
+  await page.keyboard.press('?')
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
+  await page.keyboard.press('Escape')
+  await expect.poll(() => page.locator('dialog').count()).toBe(0)
+  await page.getByLabel('Filter apps').fill('')
+  await page.getByLabel('Filter apps').pressSequentially('gn?')
+  expect(new URL(page.url()).pathname).toBe('/apps')
+  await page.getByText('No app matches the filter').waitFor()
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('g')
+  await page.keyboard.press('n')
+  await page.getByRole('heading', { level: 1, name: 'Nodes' }).waitFor()
+})
+
+it('switches theme and language, and remembers both', async () => {
+  const page = await console_.enter('/apps')
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
+  const light = await background()
+  await page.keyboard.press('t')
+  expect(await background()).not.toBe(light)
+  await page.getByRole('button', { name: 'Account' }).click()
+  await page.getByLabel('中文').check()
+  await page.getByRole('heading', { level: 1, name: '应用' }).waitFor()
+  await page.reload()
+  await page.getByRole('heading', { level: 1, name: '应用' }).waitFor()
+  expect(await background()).not.toBe(light)
+})

@@ -1,0 +1,83 @@
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { ConsoleUnderTest, overflow } from './console-under-test.ts'
+
+let console_: ConsoleUnderTest
+beforeAll(async () => {
+  console_ = await ConsoleUnderTest.start()
+})
+afterEach(() => console_.closePages())
+afterAll(() => console_[Symbol.asyncDispose]())
+
+/** Address, and what its page shows when it has loaded. */
+const pages: readonly (readonly [path: string, selector: string])[] = [
+  ['/apps', '.app-grid .card'],
+  ['/apps/shop', '.pool-line'],
+  ['/apps/shop/-/releases', '.table tbody tr'],
+  ['/apps/shop/-/releases/v14', '.spec'],
+  ['/apps/shop/-/builds', '.table tbody tr'],
+  ['/apps/shop/-/secrets', '.table tbody tr'],
+  ['/apps/shop/-/events', '.event'],
+  ['/apps/shop/production', '.table tbody tr'],
+  ['/apps/shop/production/entrypoints/web', '.table tbody tr'],
+  ['/apps/shop/production/logs', '.line'],
+  ['/apps/shop/production/metrics', '.chart canvas'],
+  ['/apps/shop/production/history', '.table .button'],
+  ['/apps/shop/production/events', '.event'],
+  ['/apps/newsletter', '.empty'],
+  ['/instances/ledger.production.api-2', '.log-tail'],
+  ['/instances/shop.production.web-1/logs', '.line'],
+  ['/instances/shop.production.web-1/terminal', '.xterm'],
+  ['/instances/shop.production.web-1/metrics', '.chart canvas'],
+  ['/instances/gone', '.empty'],
+  ['/rollouts/r-p7m2c4wd', '.failure'],
+  ['/builds/b-6tq8h3ns', '.failure'],
+  ['/activity', '.table tbody tr'],
+  ['/nodes', '.node-grid .card'],
+  ['/nodes/anchor-2', '.banner'],
+  ['/routes', '.members'],
+  ['/events', '.event'],
+  ['/nowhere/at/all', '.empty'],
+]
+
+/** By a fresh load, or as following a link does it. */
+async function go(page: Page, path: string, fresh: boolean): Promise<void> {
+  if (fresh) return void (await page.goto(console_.mock.url + path))
+  await page.evaluate((to) => {
+    history.pushState(null, '', to)
+    dispatchEvent(new PopStateEvent('popstate'))
+  }, path)
+}
+
+describe.each([
+  [1280, 'en-US', 'light'],
+  [375, 'en-US', 'dark'],
+  [1280, 'zh-CN', 'dark'],
+  [375, 'zh-CN', 'light'],
+] as const)('%d pixels, %s, %s', (width, locale, colorScheme) => {
+  it('every page shows what it is about, without overflow or complaint', async () => {
+    const page = await console_.enter('/apps', { width, locale, colorScheme })
+    console_.complaints.length = 0
+    for (const [path, selector] of pages) {
+      await go(page, path, locale === 'en-US')
+      await page.locator(selector).first().waitFor()
+      expect(await overflow(page), path).toBeLessThanOrEqual(0)
+      expect(await page.title(), path).toMatch(/ · Berth$/)
+      expect(await page.locator('h1').count(), path).toBe(1)
+    }
+    // The two pages of what is gone are told so by the server, which browsers report.
+    expect(console_.complaints.filter((each) => !each.includes('404'))).toEqual([])
+    expect(await page.locator('html').getAttribute('lang')).toBe(locale === 'zh-CN' ? 'zh-CN' : 'en')
+  })
+})
+
+it('dialogs fit narrow screens', async () => {
+  const page = await console_.enter('/apps/shop/production', { width: 375 })
+  await page.locator('[data-deploy]').click()
+  await page.locator('dialog button[type=submit]').click()
+  await page.locator('.diff').waitFor()
+  expect(await overflow(page)).toBeLessThanOrEqual(0)
+  const box = await page.locator('dialog').boundingBox()
+  expect(box?.x).toBeGreaterThanOrEqual(0)
+  expect((box?.x ?? 0) + (box?.width ?? 999)).toBeLessThanOrEqual(375)
+})
