@@ -10,6 +10,7 @@ import { listening } from '../http/listeners.ts'
 import type { State } from '../records/index.ts'
 
 const handshakeMs = 10_000
+const expiryWarningMs = 60 * 86_400_000
 
 export interface AgentPortOptions {
   readonly host: string
@@ -84,11 +85,22 @@ export class AgentPort implements AsyncDisposable {
     )
     const refusal = this.#refusal(socket)
     if (refusal === undefined) {
+      this.#warnOfExpiry(socket)
       onAgent(nameOf(socket), socket)
       return
     }
     log.warn({ remote: socket.remoteAddress, node: nameOf(socket) }, `refused an agent: ${refusal}`)
     socket.destroy()
+  }
+
+  #warnOfExpiry(socket: TLSSocket): void {
+    const expires = socket.getPeerX509Certificate()?.validToDate
+    if (expires === undefined || expires.getTime() - Date.now() > expiryWarningMs) return
+    const node = nameOf(socket)
+    this.#options.log.warn(
+      { node, expires },
+      `the certificate of node ${node} expires on ${expires.toISOString()}: join it anew before`,
+    )
   }
 
   #refusal(socket: TLSSocket): string | undefined {

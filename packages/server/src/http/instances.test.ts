@@ -45,7 +45,14 @@ beforeAll(async () => {
   await server.run()
   host = `127.0.0.1:${server.edge.apiPort}`
   for (const name of ['a', 'b']) peers.set(name, await server.connect(name))
-  await eventually(async () => expect((await server.local.call('getStatus')).nodesOnline).toBe(2))
+  for (const [node, name] of [
+    ['a', 'web-1'],
+    ['b', 'web-2'],
+  ] as const) {
+    const status = { id: `shop.production.${name}`, node, phase: 'running' as const, ready: true, restarts: 0 }
+    await peers.get(node)?.send({ type: 'status', instances: [status] })
+  }
+  await eventually(async () => expect((await server.local.call('getStatus')).instancesReady).toBe(2))
 })
 afterAll(async () => await server[Symbol.asyncDispose]())
 
@@ -227,8 +234,8 @@ describe('views', () => {
   it('show what is wanted, what is seen and what is not known', async () => {
     const { items } = await server.local.list('listInstances', { query: { app: 'shop' } })
     expect(items.map((each) => [each.name, each.node, each.phase, each.ready])).toEqual([
-      ['web-1', 'a', 'assigned', false],
-      ['web-2', 'b', 'assigned', false],
+      ['web-1', 'a', 'running', true],
+      ['web-2', 'b', 'running', true],
       ['web-3', undefined, 'pending', false],
     ])
     expect(await server.local.call('getNode', { params: { name: 'a' } })).toMatchObject({ online: true, instances: 1 })

@@ -115,13 +115,13 @@ describe('a watch', () => {
     events.stop()
   })
 
-  it('ends when the server stops', async () => {
+  it('is ended, not cut, when the server stops', async () => {
     const apps = await watch('/v1/apps?watch=true')
+    await eventually(() => expect(apps.seen.length).toBeGreaterThan(0))
     const ended = new Promise((resolve) => apps.response.once('close', resolve))
-    const start = performance.now()
     await server.stop()
     await ended
-    expect(performance.now() - start).toBeLessThan(2_500)
+    expect(apps.response.complete).toBe(true)
     await server.run()
   })
 })
