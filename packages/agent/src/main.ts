@@ -8,6 +8,7 @@ import { DockerEngine } from './engine/docker-engine.ts'
 import { EngineWatch } from './engine/engine-watch.ts'
 import { createProbe } from './health/probe.ts'
 import { labels } from './instance/container-spec.ts'
+import { rotateLogs } from './instance/persist-logs.ts'
 import { Reconciler } from './instance/reconciler.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
 import { StatusBus } from './instance/status-bus.ts'
@@ -261,8 +262,20 @@ class Agent {
 
   async #refresh(signal: AbortSignal): Promise<void> {
     await this.#reporter.refresh()
+    await this.#rotateLogs()
     const found = await this.#network.check({ signal })
     this.#reporter.problems.set('network', found.length === 0 ? undefined : found.join('; '))
+  }
+
+  async #rotateLogs(): Promise<void> {
+    for (const assignment of this.#reconciler.assignments) {
+      const limits = { maxBytes: assignment.logMaxBytes, maxFiles: assignment.logMaxFiles }
+      try {
+        await rotateLogs(join(this.#disk.files.persistOf(assignment), 'logs'), limits)
+      } catch (error) {
+        this.#config.log.warn({ instance: assignment.instance, err: error }, 'could not rotate the logs in /persist')
+      }
+    }
   }
 
   /** A taken port must not keep a node from working. */

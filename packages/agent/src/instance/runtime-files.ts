@@ -1,4 +1,4 @@
-import { chmod, chown, lstat, mkdir, rm, rmdir, statfs, writeFile } from 'node:fs/promises'
+import { chmod, chown, lchown, lstat, mkdir, rm, rmdir, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Assignment, BerthError } from '@berth/core'
 import { runCommand } from '../network/run-command.ts'
@@ -118,7 +118,9 @@ export class RuntimeFiles {
   /** Only while they are still root's: what the instance has made of its directory later is its own affair. */
   async #handOver(directories: readonly string[], owner: FileOwner): Promise<void> {
     for (const directory of directories) {
-      if ((await lstat(directory)).uid === 0) await chown(directory, owner.uid, owner.gid)
+      const found = await lstat(directory)
+      // The instance may have put a link there.
+      if (found.isDirectory() && found.uid === 0) await lchown(directory, owner.uid, owner.gid)
     }
   }
 }

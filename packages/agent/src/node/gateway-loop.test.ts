@@ -1,0 +1,141 @@
+import { BerthError, type MemberState, type RouteTable } from '@berth/core'
+import { pino } from 'pino'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Gateway, GatewayStatus } from '../gateway/gateway.ts'
+import { waitUntil } from '../testing/wait-until.ts'
+import { GatewayLoop, type GatewayReport } from './gateway-loop.ts'
+
+class PretendedGateway implements Gateway {
+  running = false
+  starts = 0
+  applied: { version: number; force: boolean }[] = []
+  inflight: Record<string, number> = {}
+  refuses: ((table: RouteTable) => BerthError | undefined) | undefined
+  hold: Promise<void> | undefined
+
+  async start(): Promise<void> {
+    this.starts += 1
+    this.running = true
+  }
+
+  async apply(table: RouteTable, options: { force?: boolean } = {}): Promise<void> {
+    await this.hold
+    const refusal = this.refuses?.(table)
+    if (refusal !== undefined) throw refusal
+    this.applied.push({ version: table.version, force: options.force ?? false })
+  }
+
+  async status(): Promise<GatewayStatus> {
+    const version = this.applied.at(-1)?.version ?? 0
+    return { running: this.running, version, inflight: this.inflight } as unknown as GatewayStatus
+  }
+
+  async stop(): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+const table = (version: number, members: Record<string, MemberState> = {}): RouteTable => ({
+  version,
+  certificates: [],
+  routes: [
+    {
+      id: 'r',
+      host: '*',
+      path: '/',
+      tls: 'off',
+      timeoutMs: 1000,
+      targets: [
+        {
+          pool: 'shop/production/web',
+          weight: 1,
+          members: Object.entries(members).map(([address, state]) => ({
+            instance: address,
+            address,
+            port: 80,
+            weight: 1,
+            state,
+          })),
+        },
+      ],
+    },
+  ],
+})
+
+let loop: GatewayLoop | undefined
+afterEach(async () => await loop?.[Symbol.asyncDispose]())
+
+function start(gateway: PretendedGateway) {
+  const seen = { reports: [] as GatewayReport[], problem: undefined as string | undefined }
+  loop = new GatewayLoop({
+    gateway,
+    log: pino({ level: 'silent' }),
+    onReport: (report) => seen.reports.push(report),
+    onProblem: (problem) => {
+      seen.problem = problem
+    },
+  })
+  return { loop, seen }
+}
+
+describe('GatewayLoop', () => {
+  it('starts the gateway, applies a table and says when it is in force', async () => {
+    const gateway = new PretendedGateway()
+    const { loop, seen } = start(gateway)
+    loop.apply(table(7))
+    await waitUntil('the report', () => seen.reports.at(-1)?.version === 7)
+    expect(loop.isRunning).toBe(true)
+    expect(loop.report).toEqual({ version: 7, inflight: {} })
+  })
+
+  it('applies only the last of tables that come faster than they can be applied', async () => {
+    const gateway = new PretendedGateway()
+    const gate = Promise.withResolvers<void>()
+    gateway.hold = gate.promise
+    const { loop, seen } = start(gateway)
+    for (let version = 1; version <= 50; version += 1) {
+      loop.apply(table(version))
+      if (version === 1) await waitUntil('the start', () => gateway.starts === 1)
+    }
+    gate.resolve()
+    await waitUntil('the last', () => seen.reports.at(-1)?.version === 50)
+    expect(gateway.applied.length).toBeLessThanOrEqual(2)
+  })
+
+  it('follows what leaving members still serve, and nothing of the others', async () => {
+    const gateway = new PretendedGateway()
+    const { loop, seen } = start(gateway)
+    gateway.inflight = { '10.0.0.1:80': 5, '10.0.0.2:80': 3 }
+    loop.apply(table(1, { '10.0.0.1': 'active', '10.0.0.2': 'draining' }))
+    await waitUntil('3 in flight', () => seen.reports.at(-1)?.inflight['10.0.0.2:80'] === 3)
+    gateway.inflight = { '10.0.0.1:80': 9, '10.0.0.2:80': 0 }
+    await waitUntil('none in flight', () => seen.reports.at(-1)?.inflight['10.0.0.2:80'] === 0)
+    expect(seen.reports.every((report) => report.inflight['10.0.0.1:80'] === undefined)).toBe(true)
+  })
+
+  it('keeps what is in force when a table is refused, and takes the next', async () => {
+    const gateway = new PretendedGateway()
+    const { loop, seen } = start(gateway)
+    gateway.refuses = ({ version }) =>
+      version === 2 ? new BerthError('gateway.invalid-table', 'no such host') : undefined
+    loop.apply(table(1))
+    await waitUntil('the first', () => seen.reports.at(-1)?.version === 1)
+    loop.apply(table(2))
+    await waitUntil('the problem', () => seen.problem?.includes('no such host'))
+    loop.apply(table(3), true)
+    await waitUntil('the third', () => seen.reports.at(-1)?.version === 3)
+    expect(gateway.applied).toEqual([
+      { version: 1, force: false },
+      { version: 3, force: true },
+    ])
+  })
+
+  it('starts nginx again when it has died', async () => {
+    const gateway = new PretendedGateway()
+    const { loop, seen } = start(gateway)
+    loop.apply(table(1))
+    await waitUntil('the first', () => seen.reports.at(-1)?.version === 1)
+    gateway.running = false
+    await waitUntil('another start', () => gateway.starts === 2)
+    await waitUntil('the problem to be gone', () => seen.problem === undefined)
+  })
+})
