@@ -120,7 +120,11 @@ describe('each mistake gets an error that names what and where', () => {
   })
 
   it('a port on the node that is taken', async () => {
-    const holder = await cluster.first.spawn(['busybox', 'nc', '-lk', '-p', '9099', '-e', 'true'])
+    const holder = await cluster.first.spawn([
+      process.execPath,
+      '-e',
+      "require('node:net').createServer().listen(9099)",
+    ])
     try {
       await shop.commit({
         'berth.yaml':
@@ -161,7 +165,7 @@ describe('each mistake gets an error that names what and where', () => {
         },
       })
       expect(result.code).toBe(1)
-      expect(result.stderr).toMatch(/token/)
+      expect(result.stderr).toMatch(/token|Bearer/)
     }
   })
 

@@ -6,6 +6,9 @@ import { Exit, exitCode } from '../exit-code.ts'
 import { type PoolOption, parseTarget } from '../target.ts'
 import { action } from './command.ts'
 
+/** How long the last lines of an ended job are waited for. */
+const lastLinesMs = 15_000
+
 interface RunOptions extends PoolOption {
   readonly release?: string
   readonly detach?: boolean
@@ -52,8 +55,8 @@ async function followJob(context: CommandContext, job: InstanceView): Promise<nu
     const now = await client.call('getInstance', { params: { id: job.id } }, { signal })
     const printing = printLogs(context, job.id, AbortSignal.any([signal, logs.signal]))
     const ended = now.phase === 'ended' ? now : await untilEnded(context, job, revision)
-    // The stream ends by itself when the container has ended; a short while is enough for its last lines.
-    await Promise.race([printing, new Promise((resolve) => setTimeout(resolve, 2000))])
+    // The stream ends by itself with the instance; a lost one must not keep a script from going on.
+    await Promise.race([printing, new Promise((resolve) => setTimeout(resolve, lastLinesMs).unref())])
     if (ended.lastExit?.outOfMemory === true) out.note(`${job.name} ran out of memory`)
     if (ended.lastExit === undefined)
       throw new BerthError(
