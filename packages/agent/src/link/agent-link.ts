@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import { dial } from './dial.ts'
-import type { LinkServices } from './handlers.ts'
+import type { LinkServices } from './link-services.ts'
 import { type PingTimes, serveLink } from './link-session.ts'
 import type { NodeIdentity } from './node-identity.ts'
 

@@ -2,7 +2,7 @@ import { decodeExecFrame, type ExecChannel, type ExecSize, encodeExecFrame, exec
 import { BerthError, messageOf } from '@berth/core'
 import type { ExecRequest, ExecSession } from '../engine/engine.ts'
 import { type AgentRequest, numberIn } from './agent-request.ts'
-import type { LinkServices } from './handlers.ts'
+import type { LinkServices } from './link-services.ts'
 import { readFrames, withLength, write } from './stream-io.ts'
 
 /** A command in an instance's container. When the stream breaks, the command is ended. */

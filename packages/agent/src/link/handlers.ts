@@ -1,25 +1,12 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { BuildRequest, MetricsView } from '@berth/api'
+import type { BuildRequest } from '@berth/api'
 import { BerthError } from '@berth/core'
-import type { Engine } from '../engine/engine.ts'
-import { type InstanceLogsDeps, instanceLogs } from '../instance/instance-logs.ts'
+import { instanceLogs } from '../instance/instance-logs.ts'
 import { type AgentRequest, numberIn, respondJson } from './agent-request.ts'
-import type { BuildRunner } from './build-runner.ts'
 import { serveExec } from './exec-handler.ts'
+import type { LinkServices } from './link-services.ts'
 import { readHead } from './stream-io.ts'
-
-/** What the streams of a link act upon. */
-export interface LinkServices {
-  readonly engine: Engine
-  readonly logs: InstanceLogsDeps
-  readonly builds: BuildRunner
-  metricsSince(sinceMs: number | undefined): readonly MetricsView[]
-  /** Serves the long stream of assignments and reports to its end. */
-  sync(request: AgentRequest): Promise<void>
-  /** An image has come to this node. */
-  onImage(): void
-}
 
 type Handler = (services: LinkServices, request: AgentRequest, name: string) => Promise<void>
 

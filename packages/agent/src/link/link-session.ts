@@ -3,7 +3,8 @@ import type { TLSSocket } from 'node:tls'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import { respondError } from './agent-request.ts'
-import { handle, type LinkServices } from './handlers.ts'
+import { handle } from './handlers.ts'
+import type { LinkServices } from './link-services.ts'
 
 /** What is taken in before it was read, per stream and for the whole link. */
 const streamWindowBytes = 1024 * 1024

@@ -1,0 +1,17 @@
+import type { MetricsView } from '@berth/api'
+import type { Engine } from '../engine/engine.ts'
+import type { InstanceLogsDeps } from '../instance/instance-logs.ts'
+import type { AgentRequest } from './agent-request.ts'
+import type { BuildRunner } from './build-runner.ts'
+
+/** What the streams of a link act upon. */
+export interface LinkServices {
+  readonly engine: Engine
+  readonly logs: InstanceLogsDeps
+  readonly builds: BuildRunner
+  metricsSince(sinceMs: number | undefined): readonly MetricsView[]
+  /** Serves the long stream of assignments and reports to its end. */
+  sync(request: AgentRequest): Promise<void>
+  /** An image has come to this node. */
+  onImage(): void
+}
