@@ -72,7 +72,9 @@ function bearerToken(request: FastifyRequest): string | undefined {
 export function requireOwnOrigin(request: FastifyRequest): void {
   const isUpgrade = request.headers.upgrade !== undefined
   if (safeMethods.has(request.method) && !isUpgrade) return
-  const { origin, host } = request.headers
+  // HTTP/2 says it as `:authority`.
+  const host = request.headers.host ?? request.headers[':authority']
+  const { origin } = request.headers
   if (origin !== undefined && host !== undefined && hostOf(origin) === host) return
   throw new BerthError('auth.foreign-origin', 'a session may only be used by the console itself; programs use a token')
 }

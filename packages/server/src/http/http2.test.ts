@@ -20,12 +20,13 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-function open(path: string, options: { method?: string; body?: string } = {}) {
+function open(path: string, options: { method?: string; body?: string; origin?: string } = {}) {
   const stream = session.request({
     ':path': path,
     ':method': options.method ?? 'GET',
     authorization: `Bearer ${token}`,
     ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(options.origin === undefined ? {} : { origin: options.origin }),
   })
   stream.end(options.body)
   const answer = { status: 0, text: '', ended: false }
@@ -64,6 +65,14 @@ it('answers errors, refusals and the console’s absence as over HTTP/1.1', asyn
       [404, true],
     ]),
   )
+})
+
+it('lets the console log in, whose host is the :authority, and no other page', async () => {
+  const login = (origin: string) =>
+    open('/v1/login', { method: 'POST', body: JSON.stringify({ token }), origin }).answer
+  const own = login(`https://${serverName}:${server.edge.apiPort}`)
+  const foreign = login('https://evil.example')
+  await eventually(() => expect([own.status, foreign.status]).toEqual([200, 403]))
 })
 
 it('ends streams in order when the server stops', async () => {
