@@ -66,7 +66,7 @@ export const chinese: Dictionary = {
     token: '访问令牌',
     submit: '登录',
     working: '正在登录…',
-    local: '在服务器本机上运行 “berth open” 可直接登录并打开此页面。',
+    local: '在服务器本机上运行 “berth token create NAME --role admin” 无需令牌即可生成一个。',
     empty: '请先粘贴令牌。',
   },
   state: {

@@ -68,7 +68,7 @@ export const english = {
     token: 'Access token',
     submit: 'Log in',
     working: 'Logging in…',
-    local: 'On the server itself, “berth open” brings you here already logged in.',
+    local: 'On the server itself, “berth token create NAME --role admin” needs no token and prints one.',
     empty: 'Paste a token first.',
   },
   state: {

@@ -44,19 +44,6 @@ interface SecretTableProps {
 
 function SecretTable({ app, secrets, onEdit }: SecretTableProps) {
   const text = useText()
-  const client = useClient()
-  const { busy, act } = useAction()
-  const remove = ({ name, environment }: SecretView) =>
-    act({
-      ask: {
-        title: text.confirm.removeSecret(name),
-        body: <p>{text.confirm.removeSecretText}</p>,
-        verb: text.action.remove,
-        danger: true,
-      },
-      run: () => client.call('removeSecret', { params: { app, name }, query: { environment } }),
-      done: text.done.secretRemoved(name),
-    })
   const columns: readonly Column<SecretView>[] = [
     { key: 'name', title: text.secrets.name, lead: true, cell: (secret) => <code>{secret.name}</code> },
     {
@@ -88,22 +75,7 @@ function SecretTable({ app, secrets, onEdit }: SecretTableProps) {
       key: 'action',
       title: '',
       align: 'right',
-      cell: (secret) => (
-        <span className="row-actions">
-          <Button small onClick={() => onEdit(secret)}>
-            {text.action.replaceSecret}
-          </Button>
-          <Button
-            small
-            kind="danger"
-            disabled={busy}
-            onClick={() => void remove(secret)}
-            aria-label={`${text.action.remove} ${secret.name}`}
-          >
-            {text.action.remove}
-          </Button>
-        </span>
-      ),
+      cell: (secret) => <SecretButtons app={app} secret={secret} onEdit={onEdit} />,
     },
   ]
   return (
@@ -115,5 +87,44 @@ function SecretTable({ app, secrets, onEdit }: SecretTableProps) {
       )}
       rowKey={(secret) => `${secret.environment ?? ''}/${secret.name}`}
     />
+  )
+}
+
+interface SecretButtonsProps {
+  readonly app: string
+  readonly secret: SecretView
+  readonly onEdit: (secret: SecretView) => void
+}
+
+function SecretButtons({ app, secret, onEdit }: SecretButtonsProps) {
+  const text = useText()
+  const client = useClient()
+  const { busy, act } = useAction()
+  const remove = ({ name, environment }: SecretView) =>
+    act({
+      ask: {
+        title: text.confirm.removeSecret(name),
+        body: <p>{text.confirm.removeSecretText}</p>,
+        verb: text.action.remove,
+        danger: true,
+      },
+      run: () => client.call('removeSecret', { params: { app, name }, query: { environment } }),
+      done: text.done.secretRemoved(name),
+    })
+  return (
+    <span className="row-actions">
+      <Button small onClick={() => onEdit(secret)}>
+        {text.action.replaceSecret}
+      </Button>
+      <Button
+        small
+        kind="danger"
+        disabled={busy}
+        onClick={() => void remove(secret)}
+        aria-label={`${text.action.remove} ${secret.name}`}
+      >
+        {text.action.remove}
+      </Button>
+    </span>
   )
 }
