@@ -1,30 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { appSpec, entrypointSpec, PoolWorld } from './simulate.testing.ts'
-
-function worldWith(replicas: number, limits: { surge?: number; unavailable?: number } = {}): PoolWorld {
-  const world = new PoolWorld()
-  for (const release of ['v1', 'v2', 'v3']) {
-    world.specs.set(release, appSpec({ web: entrypointSpec({ replicas }) }, limits))
-  }
-  return world
-}
-
-/** Applies plans and lets everything happen in order until nothing moves; fails when that takes too long. */
-function run(world: PoolWorld, check: () => void = () => {}): void {
-  let quietRounds = 0
-  for (let round = 0; round < 2000; round++) {
-    const steps = world.decide()
-    world.apply(steps)
-    check()
-    for (const id of [...world.instances.keys()]) world.advance(id)
-    check()
-    world.now += 200
-    quietRounds = steps.length === 0 && world.rollout === undefined ? quietRounds + 1 : 0
-    if (quietRounds > 5) return
-  }
-  throw new Error(`no end: ${JSON.stringify(world.rollout)} ${JSON.stringify([...world.instances.values()])}`)
-}
+import { appSpec, entrypointSpec } from './pool-fixtures.testing.ts'
+import { run, worldWith } from './run-world.testing.ts'
 
 describe('a first deploy', () => {
   it('creates all instances at once and succeeds when they are in traffic', () => {
@@ -121,64 +97,5 @@ describe('without a rollout', () => {
     world.startRollout('v2')
     run(world)
     expect([...world.instances.values()].map((each) => each.instance.entrypoint)).toEqual(['web'])
-  })
-})
-
-describe('safety, in whatever order things happen', () => {
-  const scenario = fc.record({
-    replicas: fc.integer({ min: 1, max: 6 }),
-    limits: fc.constantFrom(
-      { surge: 1, unavailable: 0 },
-      { surge: 0, unavailable: 1 },
-      { surge: 2, unavailable: 1 },
-      { surge: 3, unavailable: 0 },
-    ),
-    broken: fc.boolean(),
-    events: fc.array(fc.record({ pick: fc.nat(20), waitMs: fc.nat(1500) }), { maxLength: 200 }),
-  })
-
-  it('never serves fewer than wanted - unavailable, never has more than wanted + surge, always ends', () => {
-    fc.assert(
-      fc.property(scenario, ({ replicas, limits, broken, events }) => {
-        const world = worldWith(replicas, limits)
-        world.startRollout('v1')
-        run(world)
-        if (broken) world.broken.add('v2')
-        world.startRollout('v2')
-        const check = () => {
-          expect(world.serving()).toBeGreaterThanOrEqual(replicas - limits.unavailable)
-          expect(world.existing()).toBeLessThanOrEqual(replicas + limits.surge)
-        }
-        for (const event of events) {
-          world.apply(world.decide())
-          check()
-          const ids = [...world.instances.keys()]
-          world.advance(ids[event.pick % ids.length] ?? '')
-          world.now += event.waitMs
-          check()
-        }
-        run(world, check)
-        expect(world.rollouts.get('r2')?.state).toBe(broken ? 'rolled-back' : 'succeeded')
-        expect(world.serving()).toBe(replicas)
-      }),
-      { numRuns: 500 },
-    )
-  })
-
-  it('a plan applied leaves nothing to do until something happens', () => {
-    fc.assert(
-      fc.property(scenario, ({ replicas, limits, events }) => {
-        const world = worldWith(replicas, limits)
-        world.startRollout('v1')
-        for (const event of events) {
-          for (let settle = 0; settle < 10 && world.decide().length > 0; settle++) world.apply(world.decide())
-          expect(world.decide()).toEqual([])
-          const ids = [...world.instances.keys()]
-          world.advance(ids[event.pick % ids.length] ?? '')
-          world.now += event.waitMs
-        }
-      }),
-      { numRuns: 300 },
-    )
   })
 })

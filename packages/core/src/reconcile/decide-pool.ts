@@ -1,18 +1,17 @@
 import { advanceRollout } from '../rollout/advance-rollout.ts'
-import { planEntrypoints } from './plan-entrypoints.ts'
+import { earliest, planEntrypoints } from './plan-entrypoints.ts'
 import { isUp, type ObservedInstance, type PoolPlan, type PoolSnapshot, type PoolStep } from './pool-snapshot.ts'
-import { retire } from './retire.ts'
+import { defaultPatience, type Patience, retire } from './retire.ts'
 
 /**
  * What to do about one pool now. Pure: the same snapshot and time give the same plan; applying a plan and asking again gives
- * nothing until something has happened.
+ * nothing until something has happened. Steps may be applied from the first to any of them, except that the end of a rollout and the
+ * pool's release from it, which come first, belong together.
  */
-export function decidePool(snapshot: PoolSnapshot, now: number): PoolPlan {
-  const leaving = retire(snapshot, now)
+export function decidePool(snapshot: PoolSnapshot, now: number, patience: Patience = defaultPatience): PoolPlan {
   const main = decideMain(snapshot, now)
-  const times = [leaving.nextAt, main.nextAt].filter((time) => time !== undefined)
-  const steps = [...leaving.steps, ...main.steps]
-  return times.length === 0 ? { steps } : { steps, nextAt: Math.min(...times) }
+  const leaving = retire(snapshot, now, patience)
+  return withTime([...main.steps, ...leaving.steps], earliest(main.nextAt, leaving.nextAt))
 }
 
 function decideMain(snapshot: PoolSnapshot, now: number): PoolPlan {
@@ -26,9 +25,16 @@ function maintain(snapshot: PoolSnapshot, now: number): PoolPlan {
   const { pool } = snapshot
   const spec = pool.release === undefined ? undefined : snapshot.specs.get(pool.release)
   if (pool.release !== undefined && spec === undefined) return { steps: [] }
-  const plans = planEntrypoints(snapshot, { spec, release: pool.release ?? '', generation: pool.generation }, now)
-  return { steps: [...plans.values()].flatMap((plan) => plan.steps) }
+  const goal = { spec, release: pool.release ?? '', generation: pool.generation }
+  const plans = [...planEntrypoints(snapshot, goal, now).values()]
+  return withTime(
+    plans.flatMap((plan) => plan.steps),
+    earliest(...plans.map((plan) => plan.nextAt)),
+  )
 }
+
+const withTime = (steps: readonly PoolStep[], nextAt: number | undefined): PoolPlan =>
+  nextAt === undefined ? { steps } : { steps, nextAt }
 
 function removePool(snapshot: PoolSnapshot): PoolStep[] {
   if (snapshot.instances.length === 0) return [{ type: 'remove-pool' }]

@@ -1,36 +1,39 @@
 import type { EntrypointSpec } from '../model/app-spec.ts'
-import type { RolloutFailure } from '../model/records.ts'
-import { isUp, type ObservedInstance } from './pool-snapshot.ts'
+import type { Rollout, RolloutFailure } from '../model/records.ts'
+import { isServing, isUp, type ObservedInstance } from './pool-snapshot.ts'
 
 /** A new instance that has exited this often before it was ever ready has failed; waiting longer would only hide it. */
 export const fatalRestarts = 3
 
-/** Why a new instance counts as failed, or undefined while there is hope. */
-export function failureOf(each: ObservedInstance, spec: EntrypointSpec, now: number): RolloutFailure | undefined {
-  const { instance, status } = each
-  if (!isUp(each)) return undefined
-  const reason = status?.ready === true ? notInTraffic(each, spec, now) : failureReason(each, spec, now)
-  return reason === undefined ? undefined : { instance: instance.id, reason, logTail: status?.logTail ?? [] }
+/**
+ * The time from which an instance that should serve counts as failed, or undefined while it serves. One that the rollout has made has
+ * its `readyTimeout`. Others (on the way back) are not on trial, but are not waited for any longer than that either.
+ */
+export function failsAt(each: ObservedInstance, spec: EntrypointSpec, rollout: Rollout): number | undefined {
+  if (!isUp(each) || isServing(each)) return undefined
+  const own = each.instance.rollout === rollout.id
+  if (own && hasGivenUp(each)) return 0
+  return Math.max(each.since, own ? 0 : rollout.updatedAt) + spec.readyTimeoutMs
 }
 
-function failureReason(each: ObservedInstance, spec: EntrypointSpec, now: number): string | undefined {
+export const failureOf = (each: ObservedInstance, spec: EntrypointSpec): RolloutFailure => ({
+  instance: each.instance.id,
+  reason: reasonOf(each, Math.round(spec.readyTimeoutMs / 1000)),
+  logTail: each.status?.logTail ?? [],
+})
+
+const hasGivenUp = ({ status }: ObservedInstance): boolean =>
+  status?.phase === 'ended' || (status?.ready !== true && (status?.restarts ?? 0) >= fatalRestarts)
+
+function reasonOf(each: ObservedInstance, seconds: number): string {
   const { instance, status } = each
   if (status?.phase === 'ended') return `ended${exitText(each)}`
-  if ((status?.restarts ?? 0) >= fatalRestarts)
-    return `exited ${status?.restarts} times before it was ready${exitText(each)}`
-  if (now - instance.createdAt < spec.readyTimeoutMs) return undefined
-  const seconds = Math.round(spec.readyTimeoutMs / 1000)
+  if (hasGivenUp(each)) return `exited ${status?.restarts} times before it was ready${exitText(each)}`
   if (instance.node === undefined) return `found no node within ${seconds} s: ${instance.unplaced ?? 'not tried yet'}`
-  if (!each.nodeOnline)
-    return `node ${instance.node} has been offline for the ${seconds} s in which it should have become ready`
+  if (!each.nodeOnline) return `cannot be heard of: node ${instance.node} has been offline for ${seconds} s`
+  if (status?.ready === true) return `is ready, but no gateway has taken it into traffic for ${seconds} s`
   const detail = status?.message === undefined ? '' : `: ${status.message}`
   return `not ready after ${seconds} s${detail}${exitText(each)}`
-}
-
-/** Ready is not enough where a route leads to it: a gateway that takes nothing new in must not leave a rollout running for ever. */
-function notInTraffic(each: ObservedInstance, spec: EntrypointSpec, now: number): string | undefined {
-  if (!each.routed || each.inTraffic || now - (each.status?.readyAt ?? now) < spec.readyTimeoutMs) return undefined
-  return `is ready, but no gateway has taken it into traffic for ${Math.round(spec.readyTimeoutMs / 1000)} s`
 }
 
 function exitText(each: ObservedInstance): string {

@@ -45,3 +45,8 @@ export const serviceNames = (spec: AppSpec | undefined): string[] =>
 
 export const progressOf = (plans: ReadonlyMap<string, EntrypointPlan>): Record<string, RolloutProgress> =>
   Object.fromEntries([...plans].map(([name, plan]) => [name, plan.progress]))
+
+export function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
+}

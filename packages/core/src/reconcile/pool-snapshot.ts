@@ -9,12 +9,16 @@ export interface PoolSnapshot {
   /** Specs of the releases that the pool's instances and rollout name. */
   readonly specs: ReadonlyMap<string, AppSpec>
   readonly instances: readonly ObservedInstance[]
+  /** Since when reports are heard: a deadline that passed before is given again, for nobody could have met it. */
+  readonly listeningSince: number
 }
 
 export interface ObservedInstance {
   readonly instance: Instance
   readonly status?: InstanceStatus
   readonly nodeOnline: boolean
+  /** Since when it serves, or does not (a job: has started, or has not), by the clock of `now`; see {@link ServiceTimes}. */
+  readonly since: number
   /** No gateway routes to it any more (or none ever did). */
   readonly outOfTraffic: boolean
   /** Some gateway routes requests to it now. */
@@ -51,11 +55,20 @@ export interface PoolPlan {
 
 export const isUp = (each: ObservedInstance): boolean => each.instance.desired === 'run'
 
-/** Serving: ready on a node that is online. */
-export const isReady = (each: ObservedInstance): boolean => isUp(each) && each.status?.ready === true && each.nodeOnline
+/** Ready when last heard of: with its agent dead it may serve all the same. */
+export const mayServe = (each: ObservedInstance): boolean => isUp(each) && each.status?.ready === true
 
-/** Ready, and, where a route leads to it, really in traffic, for at least `settleMs`. */
-export function hasSettled(each: ObservedInstance, settleMs: number, now: number): boolean {
-  if (!isReady(each) || (each.routed && !each.inTraffic)) return false
-  return now - (each.status?.readyAt ?? now) >= settleMs
+/** Ready on a node that is online. */
+export const isReady = (each: ObservedInstance): boolean => mayServe(each) && each.nodeOnline
+
+/** A service: ready, and, where a route leads to it, really in traffic. A job: started. It is what `since` is about. */
+export function isAtWork(each: Omit<ObservedInstance, 'since'>): boolean {
+  const { status } = each
+  if (each.instance.type === 'job') return status?.startedAt !== undefined
+  return status?.ready === true && each.nodeOnline && (!each.routed || each.inTraffic)
 }
+
+export const isServing = (each: ObservedInstance): boolean => isUp(each) && isAtWork(each)
+
+export const hasSettled = (each: ObservedInstance, settleMs: number, now: number): boolean =>
+  isServing(each) && now - each.since >= settleMs

@@ -1,5 +1,13 @@
 import type { RolloutProgress, RolloutSpec } from '../model/index.ts'
-import { hasSettled, isReady, isUp, type ObservedInstance, type PoolStep } from './pool-snapshot.ts'
+import {
+  hasSettled,
+  isReady,
+  isServing,
+  isUp,
+  mayServe,
+  type ObservedInstance,
+  type PoolStep,
+} from './pool-snapshot.ts'
 
 export interface EntrypointGoal {
   readonly name: string
@@ -16,6 +24,16 @@ export interface EntrypointPlan {
   readonly progress: RolloutProgress
   /** As many good ones as wanted serve, and nothing else does. */
   readonly complete: boolean
+  /** When the first good one that serves will have settled. */
+  readonly nextAt?: number
+}
+
+interface Groups {
+  readonly good: readonly ObservedInstance[]
+  /** Good ones that have served for long enough. */
+  readonly settled: ReadonlySet<ObservedInstance>
+  readonly old: readonly ObservedInstance[]
+  readonly draining: readonly ObservedInstance[]
 }
 
 /**
@@ -27,45 +45,73 @@ export function replaceEntrypoint(
   services: readonly ObservedInstance[],
   now: number,
 ): EntrypointPlan {
+  const { wanted, limits } = goal
+  const groups = group(goal, services, now)
+  const { good, settled, old, draining } = groups
+  const room = wanted + limits.surge - good.length - old.length - draining.length
+  const creations = Math.max(0, Math.min(wanted - good.length, room))
+  const leaving = oldLeaving(goal, groups, creations)
+  const why = wanted === 0 ? 'no longer wanted' : `replaced by ${goal.release}`
+  const settling = good.filter((each) => isServing(each) && !settled.has(each))
+  const base = {
+    steps: [
+      ...leaving.map((each) => drain(each, why)),
+      ...surplus(wanted, groups).map((each) => drain(each, `scaled to ${wanted}`)),
+      ...Array.from({ length: creations }, () => create(goal)),
+    ],
+    progress: progressOf(wanted, groups),
+    complete: settled.size === wanted && good.length === wanted && old.length === 0 && draining.length === 0,
+  }
+  return settling.length === 0
+    ? base
+    : { ...base, nextAt: Math.min(...settling.map((each) => each.since)) + limits.settleMs }
+}
+
+function group(goal: EntrypointGoal, services: readonly ObservedInstance[], now: number): Groups {
   const up = services.filter(isUp)
   const good = up.filter((each) => each.instance.generation === goal.generation)
-  const old = up.filter((each) => each.instance.generation !== goal.generation)
-  const draining = services.filter((each) => each.instance.desired === 'drain')
-  const settled = good.filter((each) => hasSettled(each, goal.limits.settleMs, now))
-  const oldReady = old.filter(isReady)
-
-  const room = goal.wanted + goal.limits.surge - up.length - draining.length
-  const creations = Math.max(0, Math.min(goal.wanted - good.length, room))
-  const spare = Math.max(0, settled.length + oldReady.length - Math.max(0, goal.wanted - goal.limits.unavailable))
-  const surplus = goodSurplus(goal, good)
-  const leaving = [...old.filter((each) => !isReady(each)), ...byOrdinal(oldReady).slice(0, spare)]
-
-  const steps: PoolStep[] = [
-    ...leaving.map((each) => drain(each, goal.wanted === 0 ? 'no longer wanted' : `replaced by ${goal.release}`)),
-    ...surplus.map((each) => drain(each, `scaled to ${goal.wanted}`)),
-    ...Array.from({ length: creations }, () => create(goal)),
-  ]
   return {
-    steps,
-    progress: {
-      wanted: goal.wanted,
-      newReady: settled.length,
-      newStarting: good.length - settled.length,
-      oldServing: old.length,
-      oldDraining: draining.length,
-    },
-    complete:
-      settled.length === goal.wanted && good.length === goal.wanted && old.length === 0 && draining.length === 0,
+    good,
+    settled: new Set(good.filter((each) => hasSettled(each, goal.limits.settleMs, now))),
+    old: up.filter((each) => each.instance.generation !== goal.generation),
+    draining: services.filter((each) => each.instance.desired === 'drain'),
   }
 }
 
-/** Above the wanted number: those that do not serve go first, then the youngest. */
-function goodSurplus(goal: EntrypointGoal, good: readonly ObservedInstance[]): readonly ObservedInstance[] {
-  const count = Math.max(0, good.length - goal.wanted)
-  return [...good]
-    .sort((a, b) => Number(isReady(a)) - Number(isReady(b)) || b.instance.ordinal - a.instance.ordinal)
-    .slice(0, count)
+/**
+ * Old ones that do not serve leave at once; of those that do, as many as are not needed any more. One that may be serving for all that
+ * is known (its agent is silent, no gateway has said so yet) counts for nothing, yet it stays until the others are enough, or nothing
+ * else could ever happen.
+ */
+function oldLeaving(goal: EntrypointGoal, groups: Groups, creations: number): readonly ObservedInstance[] {
+  const { good, settled, old, draining } = groups
+  const idle = old.filter((each) => !mayServe(each))
+  const unsure = byOrdinal(old.filter((each) => mayServe(each) && !isServing(each)))
+  const serving = byOrdinal(old.filter(isServing))
+  const needed = Math.max(0, goal.wanted - goal.limits.unavailable)
+  const spare = Math.min(settled.size, goal.wanted) + serving.length - needed
+  if (spare >= 0) return [...idle, ...unsure, ...serving.slice(0, spare)]
+  const stuck = creations + idle.length + draining.length === 0 && good.length === settled.size
+  if (!stuck) return idle
+  return unsure.toSorted((a, b) => Number(a.inTraffic) - Number(b.inTraffic)).slice(0, 1)
 }
+
+/** Good ones above the wanted number: those that serve least go first, then the youngest. */
+function surplus(wanted: number, { good, settled }: Groups): readonly ObservedInstance[] {
+  const worth = (each: ObservedInstance): number =>
+    Number(mayServe(each)) + Number(isReady(each)) + Number(settled.has(each))
+  return [...good]
+    .sort((a, b) => worth(a) - worth(b) || b.instance.ordinal - a.instance.ordinal)
+    .slice(0, Math.max(0, good.length - wanted))
+}
+
+const progressOf = (wanted: number, { good, settled, old, draining }: Groups): RolloutProgress => ({
+  wanted,
+  newReady: settled.size,
+  newStarting: good.length - settled.size,
+  oldServing: old.length,
+  oldDraining: draining.length,
+})
 
 const byOrdinal = (instances: readonly ObservedInstance[]): ObservedInstance[] =>
   [...instances].sort((a, b) => a.instance.ordinal - b.instance.ordinal)

@@ -19,7 +19,7 @@ export function restoreCounts(now: Counts, before: Counts): Record<string, Repli
   const counts: Record<string, ReplicaCount> = {}
   for (const [name, held] of Object.entries(before)) {
     const current = now[name]
-    counts[name] = current?.setBy === 'scale' ? current : held
+    counts[name] = current?.setBy === 'scale' ? { ...current, specCount: held.specCount } : held
   }
   return counts
 }

@@ -34,6 +34,7 @@ export function resolveAssignment(input: AssignmentInput): Assignment | undefine
     memoryBytes: instance.memoryBytes ?? 0,
     ...(spec.resources.diskBytes === undefined ? {} : { diskBytes: spec.resources.diskBytes }),
     ...container(spec),
+    ports: instance.type === 'job' ? spec.ports.map(({ hostPort: _, ...port }) => port) : spec.ports,
     ...lifecycle(spec, instance),
   }
 }
@@ -50,7 +51,6 @@ function identity({ instance, release, environment }: AssignmentInput) {
 
 function container(spec: EntrypointSpec) {
   return {
-    ports: spec.ports,
     volumes: spec.volumes,
     sysctls: spec.sysctls,
     ulimits: spec.ulimits,

@@ -1,42 +1,52 @@
 import type { AppSpec, EntrypointSpec } from '../model/index.ts'
-import type { ObservedInstance, PoolSnapshot, PoolStep } from './pool-snapshot.ts'
+import { isUp, type ObservedInstance, type PoolPlan, type PoolSnapshot, type PoolStep } from './pool-snapshot.ts'
 
-/** Answers of the nodes' DNS live this long, so an instance with ports goes on serving for that time after it left. */
-export const nameTtlMs = 1000
-/** A gateway that is cut off may still route by its last table, so a draining instance waits this much longer for its word. */
-export const gatewayGraceMs = 300_000
+/** How long an instance that has left goes on serving those who have not heard of it. */
+export interface Patience {
+  /** Answers of the nodes' DNS live this long. */
+  readonly nameTtlMs: number
+  /** A gateway that is cut off may still route by its last table, so a draining instance waits this much longer for its word. */
+  readonly gatewayGraceMs: number
+}
+
+export const defaultPatience: Patience = { nameTtlMs: 1000, gatewayGraceMs: 300_000 }
+
 const keptJobs = 10
 const keptJobMs = 24 * 3_600_000
 
-/** The way out: drained → stop, stopped and ended → forget, old job runs → stop. */
-export function retire(
-  snapshot: PoolSnapshot,
-  now: number,
-): { readonly steps: readonly PoolStep[]; readonly nextAt?: number } {
+/** The way out: drained → stop, stopped and ended → forget, jobs of rollouts that are over and old job runs → stop. */
+export function retire(snapshot: PoolSnapshot, now: number, patience: Patience): PoolPlan {
   const steps: PoolStep[] = []
-  let nextAt = Number.POSITIVE_INFINITY
+  const times: number[] = []
   for (const each of snapshot.instances) {
-    if (each.instance.desired === 'stop' && isGone(each)) steps.push({ type: 'forget', instance: each.instance.id })
-    if (each.instance.desired !== 'drain') continue
-    const stopAt = drainedAt(each, specOf(snapshot.specs, each), now)
-    if (stopAt <= now)
-      steps.push({ type: 'stop', instance: each.instance.id, reason: each.instance.stopReason ?? 'drained' })
-    else nextAt = Math.min(nextAt, stopAt)
+    const { id, desired, stopReason } = each.instance
+    if (desired === 'stop' && isGone(each)) steps.push({ type: 'forget', instance: id })
+    if (desired !== 'drain') continue
+    const stopAt = drainedAt(each, snapshot, now, patience)
+    if (stopAt <= now) steps.push({ type: 'stop', instance: id, reason: stopReason ?? 'drained' })
+    else times.push(stopAt)
   }
-  steps.push(...oldJobs(snapshot, now))
-  return Number.isFinite(nextAt) ? { steps, nextAt } : { steps }
+  if (snapshot.pool.removing !== true) {
+    const old = oldJobs(snapshot, now)
+    steps.push(...strayJobs(snapshot), ...old.steps)
+    if (old.nextAt !== undefined) times.push(old.nextAt)
+  }
+  return times.length === 0 ? { steps } : { steps, nextAt: Math.min(...times) }
 }
 
 const isGone = (each: ObservedInstance): boolean => each.instance.node === undefined || each.status?.phase === 'ended'
 
 /** The time at which nothing speaks against stopping a draining instance any more. */
-function drainedAt(each: ObservedInstance, spec: EntrypointSpec | undefined, now: number): number {
-  const since = each.instance.drainSince ?? now
+function drainedAt(each: ObservedInstance, snapshot: PoolSnapshot, now: number, patience: Patience): number {
   const running = each.status?.phase === 'running' || each.status?.phase === 'stopping'
   if (!running || each.instance.type === 'job') return now
-  const named = (spec?.ports.length ?? 0) > 0 ? since + nameTtlMs : since
+  const spec = specOf(snapshot.specs, each)
+  const since = each.instance.drainSince ?? now
+  // Nodes and gateways may have heard of it only since somebody was there to tell them.
+  const told = Math.max(since, snapshot.listeningSince)
+  const named = (spec?.ports.length ?? 0) > 0 ? told + patience.nameTtlMs : told
   const longest = since + (spec?.drainMs ?? 0)
-  if (!each.outOfTraffic) return Math.max(named, longest) + gatewayGraceMs
+  if (!each.outOfTraffic) return Math.max(named, longest) + patience.gatewayGraceMs
   return each.inflight === 0 ? named : Math.max(named, longest)
 }
 
@@ -44,11 +54,30 @@ function specOf(specs: ReadonlyMap<string, AppSpec>, each: ObservedInstance): En
   return specs.get(each.instance.release)?.entrypoints[each.instance.entrypoint]
 }
 
-function oldJobs(snapshot: PoolSnapshot, now: number): PoolStep[] {
-  const ended = snapshot.instances
-    .filter((each) => each.instance.type === 'job' && each.instance.desired === 'run' && each.status?.phase === 'ended')
+const isLiveJob = (each: ObservedInstance): boolean =>
+  each.instance.type === 'job' && isUp(each) && each.status?.phase !== 'ended'
+
+/** A job of a rollout that was given up must not go on, or even begin, behind its back. */
+function strayJobs({ instances, rollout }: PoolSnapshot): PoolStep[] {
+  const held = rollout?.state === 'rolling-back' ? undefined : rollout?.id
+  return instances
+    .filter((each) => isLiveJob(each) && each.instance.rollout !== undefined && each.instance.rollout !== held)
+    .map(({ instance }) => ({ type: 'stop', instance: instance.id, reason: 'its rollout was given up' }))
+}
+
+/** Job runs that nobody needs any more. Those of the rollout under way are its memory of what has run. */
+function oldJobs({ instances, rollout }: PoolSnapshot, now: number): PoolPlan {
+  const ended = instances
+    .filter((each) => each.instance.type === 'job' && isUp(each) && each.status?.phase === 'ended')
+    .filter((each) => rollout === undefined || each.instance.rollout !== rollout.id)
     .sort((a, b) => b.instance.createdAt - a.instance.createdAt)
-  return ended
-    .filter((each, index) => index >= keptJobs || now - (each.status?.endedAt ?? now) > keptJobMs)
-    .map((each) => ({ type: 'stop', instance: each.instance.id, reason: 'old job run' }))
+  const expiry = (each: ObservedInstance): number => (each.status?.endedAt ?? now) + keptJobMs
+  const steps = ended
+    .filter((each, index) => index >= keptJobs || expiry(each) <= now)
+    .map(({ instance }): PoolStep => ({ type: 'stop', instance: instance.id, reason: 'old job run' }))
+  const later = ended
+    .slice(0, keptJobs)
+    .map(expiry)
+    .filter((time) => time > now)
+  return later.length === 0 ? { steps } : { steps, nextAt: Math.min(...later) }
 }

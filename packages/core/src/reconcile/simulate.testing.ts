@@ -1,124 +1,77 @@
-import type { AppSpec, EntrypointSpec, Instance, InstanceStatus, Pool, Rollout } from '../model/index.ts'
 import { decidePool } from './decide-pool.ts'
-import type { ObservedInstance, PoolSnapshot, PoolStep } from './pool-snapshot.ts'
+import { instanceRecord, statusRecord } from './pool-fixtures.testing.ts'
+import { PoolRecords, type SimulatedInstance } from './pool-records.testing.ts'
+import { isAtWork, type ObservedInstance, type PoolPlan, type PoolSnapshot, type PoolStep } from './pool-snapshot.ts'
+import { ServiceTimes } from './service-times.ts'
 
-export const entrypointSpec = (over: Partial<EntrypointSpec> = {}): EntrypointSpec => ({
-  type: 'service',
-  command: [],
-  replicas: 1,
-  resources: {},
-  ports: [{ name: 'http', port: 8080, protocol: 'tcp' }],
-  env: {},
-  secrets: [],
-  config: [],
-  bind: [],
-  volumes: [],
-  sysctls: {},
-  ulimits: [],
-  capabilities: [],
-  init: false,
-  health: {},
-  hooks: {},
-  restart: 'always',
-  stop: { signal: 'SIGTERM', graceMs: 10_000 },
-  drainMs: 30_000,
-  readyTimeoutMs: 60_000,
-  labels: {},
-  logs: { maxBytes: 10 * 1024 ** 2, maxFiles: 3 },
-  jobTimeoutMs: 0,
-  ...over,
-})
+const nodes = ['node-a', 'node-b', 'node-c'] as const
 
-export const appSpec = (
-  entrypoints: Record<string, EntrypointSpec>,
-  rollout: Partial<AppSpec['rollout']> = {},
-): AppSpec => ({
-  app: 'shop',
-  build: { type: 'image', image: 'shop' },
-  entrypoints,
-  routes: [],
-  rollout: { surge: 1, unavailable: 0, settleMs: 0, before: [], ...rollout },
-  environments: {},
-})
-
-export const poolRecord = (over: Partial<Pool> = {}): Pool => ({
-  app: 'shop',
-  name: 'production',
-  environment: 'production',
-  generation: 0,
-  nextGeneration: 1,
-  replicas: {},
-  nextOrdinal: {},
-  createdAt: 0,
-  ...over,
-})
-
-/** A pool with a pretended node and gateway: applies plans, and lets instances start, become ready, fail, drain and end. */
-export class PoolWorld {
-  now = 0
-  pool: Pool
-  rollouts = new Map<string, Rollout>()
-  specs = new Map<string, AppSpec>()
-  instances = new Map<string, { instance: Instance; status?: InstanceStatus; inTraffic: boolean; inflight: number }>()
-  /** Releases whose instances never become ready. */
+/** A pool with pretended nodes and gateways: applies plans, and lets instances start, become ready, fail, drain and end. */
+export class PoolWorld extends PoolRecords {
+  /** Releases whose instances never become ready and whose jobs fail. */
   broken = new Set<string>()
+  /** Nodes whose agents are silent: their containers go on, and nothing is heard of them. */
+  silent = new Set<string>()
+  /** No gateway takes in what it is told. */
+  gatewaysStuck = false
+  /** What a new instance finds instead of a node. */
+  full = false
+  /** Called with every step before it is applied. */
+  onStep: (step: PoolStep) => void = () => {}
   nextOrdinal = 1
+  times = new ServiceTimes(0)
 
-  constructor(pool: Pool = poolRecord()) {
-    this.pool = pool
+  wait(ms: number): void {
+    this.now += ms
   }
 
-  startRollout(to: string, reason: Rollout['reason'] = 'deploy'): Rollout {
-    const generation = this.pool.nextGeneration
-    const rollout: Rollout = {
-      id: `r${generation}`,
-      app: 'shop',
-      pool: 'production',
-      reason,
-      to,
-      fromGeneration: this.pool.generation,
-      toGeneration: generation,
-      state: 'running',
-      message: '',
-      progress: {},
-      jobsDone: [],
-      replicasBefore: this.pool.replicas,
-      createdAt: this.now,
-      updatedAt: this.now,
-      createdBy: 'test',
-      ...(this.pool.release === undefined ? {} : { from: this.pool.release }),
-    }
-    this.rollouts.set(rollout.id, rollout)
-    this.pool = { ...this.pool, rollout: rollout.id, nextGeneration: generation + 1 }
-    return rollout
+  silence(node: string): void {
+    this.silent.add(node)
   }
 
-  get rollout(): Rollout | undefined {
-    return this.pool.rollout === undefined ? undefined : this.rollouts.get(this.pool.rollout)
+  hear(node: string): void {
+    this.silent.delete(node)
+  }
+
+  stickGateways(stuck: boolean): void {
+    this.gatewaysStuck = stuck
+  }
+
+  fill(full: boolean): void {
+    this.full = full
+  }
+
+  /** Nothing is wrong any more. */
+  recover(): void {
+    this.silent.clear()
+    this.gatewaysStuck = false
+    this.full = false
+  }
+
+  /** The decider starts anew: what it kept in memory is gone. */
+  restartDecider(): void {
+    this.times = new ServiceTimes(this.now)
   }
 
   snapshot(): PoolSnapshot {
-    const instances = [...this.instances.values()].map((each): ObservedInstance => {
-      const base = {
-        instance: each.instance,
-        nodeOnline: true,
-        outOfTraffic: !each.inTraffic,
-        inTraffic: each.inTraffic,
-        routed: true,
-        inflight: each.inflight,
-      }
-      return each.status === undefined ? base : { ...base, status: each.status }
-    })
-    const base = { pool: this.pool, specs: this.specs, instances }
+    const instances = [...this.instances.values()].map((each) => this.#observe(each))
+    const base = { pool: this.pool, specs: this.specs, instances, listeningSince: this.times.startedAt }
     return this.rollout === undefined ? base : { ...base, rollout: this.rollout }
   }
 
+  plan(): PoolPlan {
+    return decidePool(this.snapshot(), this.now)
+  }
+
   decide(): readonly PoolStep[] {
-    return decidePool(this.snapshot(), this.now).steps
+    return this.plan().steps
   }
 
   apply(steps: readonly PoolStep[]): void {
-    for (const step of steps) this.#applyOne(step)
+    for (const step of steps) {
+      this.onStep(step)
+      this.#applyOne(step)
+    }
   }
 
   serving(): number {
@@ -136,28 +89,51 @@ export class PoolWorld {
     const each = this.instances.get(id)
     if (each === undefined) return
     const { instance, status } = each
-    if (instance.desired === 'run' && status?.phase !== 'ended') this.#start(each)
-    else if (instance.desired === 'drain' && each.inTraffic) each.inTraffic = false
+    const heard = instance.node !== undefined && !this.silent.has(instance.node)
+    if (instance.desired === 'run' && status?.ready === true && !this.gatewaysStuck) this.#takeIn(each)
+    else if (instance.desired === 'run' && heard && status?.phase !== 'ended') this.#start(each)
+    else if (instance.desired === 'drain' && each.inTraffic) each.inTraffic = this.gatewaysStuck
     else if (instance.desired === 'drain') each.inflight = 0
-    else if (instance.desired === 'stop') {
+    else if (instance.desired === 'stop' && heard) {
       each.inTraffic = false
-      each.status = { ...statusOf(instance), phase: 'ended', ready: false, endedAt: this.now }
+      each.status = statusRecord(instance, { phase: 'ended', endedAt: this.now })
     }
   }
 
-  #start(each: { instance: Instance; status?: InstanceStatus; inTraffic: boolean; inflight: number }): void {
+  /** Its container fails; the agent starts it again with the next step. */
+  crash(id: string): void {
+    const each = this.instances.get(id)
+    if (each?.status === undefined || each.status.phase === 'ended') return
+    if (this.silent.has(each.instance.node ?? '')) return
+    each.status = { ...each.status, ready: false }
+    each.inTraffic = false
+  }
+
+  #observe(each: SimulatedInstance): ObservedInstance {
+    const { instance, status, inTraffic, inflight } = each
+    const nodeOnline = instance.node !== undefined && !this.silent.has(instance.node)
+    const base = { instance, nodeOnline, outOfTraffic: !inTraffic, inTraffic, routed: true, inflight }
+    const observed = status === undefined ? base : { ...base, status }
+    const works = isAtWork(observed)
+    const since = this.times.note(instance.id, works, this.now, works ? this.now : instance.createdAt)
+    return { ...observed, since }
+  }
+
+  #takeIn(each: SimulatedInstance): void {
+    if (each.inTraffic) return
+    each.inTraffic = true
+    each.inflight = 1
+  }
+
+  #start(each: SimulatedInstance): void {
     const { instance, status } = each
-    const ready = !this.broken.has(instance.release)
-    if (instance.type === 'job') {
-      const exit = { code: ready ? 0 : 1, outOfMemory: false, at: this.now }
-      each.status = { ...statusOf(instance), phase: 'ended', lastExit: exit, startedAt: this.now, endedAt: this.now }
-    } else if (status === undefined) each.status = { ...statusOf(instance), phase: 'running', startedAt: this.now }
-    else if (!status.ready && ready) each.status = { ...status, ready: true, readyAt: this.now }
-    else if (!status.ready) each.status = { ...status, restarts: status.restarts + 1 }
-    else if (!each.inTraffic) {
-      each.inTraffic = true
-      each.inflight = 1
-    }
+    const good = !this.broken.has(instance.release)
+    if (instance.type === 'job' && status !== undefined) {
+      const exit = { code: good ? 0 : 1, outOfMemory: false, at: this.now }
+      each.status = { ...status, phase: 'ended', lastExit: exit, endedAt: this.now }
+    } else if (status === undefined) each.status = statusRecord(instance, { phase: 'running', startedAt: this.now })
+    else if (good) each.status = { ...status, ready: true, readyAt: this.now }
+    else each.status = { ...status, restarts: status.restarts + 1 }
   }
 
   #applyOne(step: PoolStep): void {
@@ -165,44 +141,38 @@ export class PoolWorld {
     else if (step.type === 'update-pool') this.pool = step.pool
     else if (step.type === 'update-rollout') this.rollouts.set(step.rollout.id, step.rollout)
     else if (step.type === 'forget') this.instances.delete(step.instance)
-    else if (step.type === 'drain' || step.type === 'stop') this.#desire(step.instance, step.type)
+    else if (step.type === 'drain' || step.type === 'stop') this.#desire(step)
   }
 
-  #desire(id: string, desired: 'drain' | 'stop'): void {
+  #desire({ type: desired, instance: id, reason: stopReason }: PoolStep & { type: 'drain' | 'stop' }): void {
     const each = this.instances.get(id)
     if (each === undefined) throw new Error(`no instance ${id}`)
-    each.instance = { ...each.instance, desired, ...(desired === 'drain' ? { drainSince: this.now } : {}) }
-    if (desired === 'stop') each.inTraffic = false
+    const since = desired === 'drain' ? { drainSince: this.now } : {}
+    each.instance = { ...each.instance, desired, stopReason, ...since }
   }
 
+  /** The first node that is heard of, in turns; none when the cluster is full. */
   #create(step: PoolStep & { type: 'create' }): void {
+    const { entrypoint, release, generation, kind: type, rollout } = step
     const ordinal = this.nextOrdinal++
-    const id = `shop.production.${step.entrypoint}-${ordinal}`
-    const instance: Instance = {
-      id,
-      app: 'shop',
-      pool: 'production',
-      entrypoint: step.entrypoint,
-      ordinal,
-      release: step.release,
-      generation: step.generation,
-      type: step.kind,
-      node: 'node-a',
-      address: `10.0.0.${ordinal}`,
-      desired: 'run',
-      restartNonce: 0,
-      createdAt: this.now,
-      createdBy: 'test',
-      ...(step.rollout === undefined ? {} : { rollout: step.rollout }),
+    const online = nodes.filter((node) => !this.silent.has(node))
+    const node = this.full ? undefined : online[ordinal % Math.max(1, online.length)]
+    const instance = instanceRecord({
+      ...{ entrypoint, ordinal, release, generation, type, createdAt: this.now },
+      ...(node === undefined ? {} : { node, address: `10.0.0.${ordinal}` }),
+      ...(rollout === undefined ? {} : { rollout }),
+    })
+    this.instances.set(instance.id, { instance, inTraffic: false, inflight: 0 })
+  }
+
+  /** Unplaced instances find a node as soon as there is one. */
+  place(): void {
+    if (this.full) return
+    const online = nodes.filter((node) => !this.silent.has(node))
+    for (const each of this.instances.values()) {
+      const node = online[each.instance.ordinal % Math.max(1, online.length)]
+      if (each.instance.node === undefined && each.instance.desired === 'run' && node !== undefined)
+        each.instance = { ...each.instance, node }
     }
-    this.instances.set(id, { instance, inTraffic: false, inflight: 0 })
   }
 }
-
-const statusOf = (instance: Instance): InstanceStatus => ({
-  id: instance.id,
-  node: 'node-a',
-  phase: 'assigned',
-  ready: false,
-  restarts: 0,
-})

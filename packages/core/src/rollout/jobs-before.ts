@@ -1,11 +1,14 @@
 import type { Rollout, RolloutFailure } from '../model/index.ts'
 import type { PoolGoal } from '../reconcile/plan-entrypoints.ts'
-import type { ObservedInstance, PoolPlan, PoolSnapshot } from '../reconcile/pool-snapshot.ts'
+import { isUp, type ObservedInstance, type PoolPlan, type PoolSnapshot } from '../reconcile/pool-snapshot.ts'
 
 interface JobsOutcome {
   readonly plan: PoolPlan
   readonly failure?: RolloutFailure
 }
+
+/** How much later than it should a job may be heard of. */
+const lateMs = 60_000
 
 /**
  * The jobs of `rollout.before` (a database migration), one after the other, each to its end, before anything is replaced.
@@ -20,36 +23,55 @@ export function runJobsBefore(
   if (rollout.state !== 'running') return undefined
   const name = goal.spec?.rollout.before.find((each) => !rollout.jobsDone.includes(each))
   if (name === undefined) return undefined
-  const job = snapshot.instances.find(
-    ({ instance }) => instance.type === 'job' && instance.rollout === rollout.id && instance.entrypoint === name,
-  )
-  if (job === undefined) return { plan: start(rollout, goal, name, now) }
-  if (job.status?.phase !== 'ended') return waiting(job, goal, name, now)
-  const code = job.status.lastExit?.code
-  if (code !== 0) {
-    const reason = `failed before the rollout with exit code ${code ?? 'unknown'}`
-    return { plan: { steps: [] }, failure: { instance: job.instance.id, reason, logTail: job.status.logTail ?? [] } }
-  }
+  const jobs = snapshot.instances.filter(({ instance }) => instance.type === 'job' && instance.rollout !== undefined)
+  const job = jobs.find(({ instance }) => instance.rollout === rollout.id && instance.entrypoint === name)
+  const earlier = jobs.find((each) => each.instance.rollout !== rollout.id && mayRun(each))
+  if (job === undefined && earlier !== undefined) return yieldTo(earlier, snapshot, rollout, now)
+  if (job === undefined) return start(rollout, goal, name, now)
+  if (!isUp(job)) return failed(job, `was ended before the rollout: ${job.instance.stopReason ?? 'stopped'}`)
+  return job.status?.phase === 'ended' ? ended(job, rollout, name, now) : waiting(job, goal, name, now)
+}
+
+const mayRun = ({ instance, status }: ObservedInstance): boolean =>
+  instance.node !== undefined && status?.phase !== 'ended'
+
+function failed({ instance, status }: ObservedInstance, reason: string): JobsOutcome {
+  return { plan: { steps: [] }, failure: { instance: instance.id, reason, logTail: status?.logTail ?? [] } }
+}
+
+function start(rollout: Rollout, goal: PoolGoal, name: string, now: number): JobsOutcome {
+  const { release, generation } = goal
+  const message = `running ${name} first`
+  const create = { type: 'create', entrypoint: name, release, generation, kind: 'job', rollout: rollout.id } as const
+  return { plan: { steps: [create, { type: 'update-rollout', rollout: { ...rollout, message, updatedAt: now } }] } }
+}
+
+/** A job of a rollout that was given up is being stopped: two migrations never run side by side. */
+function yieldTo(job: ObservedInstance, snapshot: PoolSnapshot, rollout: Rollout, now: number): JobsOutcome {
+  const { entrypoint, release } = job.instance
+  const graceMs = snapshot.specs.get(release)?.entrypoints[entrypoint]?.stop.graceMs ?? 0
+  const until = Math.max(rollout.createdAt, snapshot.listeningSince) + graceMs + lateMs
+  return now < until ? { plan: { steps: [], nextAt: until } } : failed(job, 'of an earlier rollout has not ended yet')
+}
+
+function ended(job: ObservedInstance, rollout: Rollout, name: string, now: number): JobsOutcome {
+  const code = job.status?.lastExit?.code
+  if (code !== 0) return failed(job, `failed before the rollout with exit code ${code ?? 'unknown'}`)
   const done = { ...rollout, jobsDone: [...rollout.jobsDone, name], updatedAt: now }
   return { plan: { steps: [{ type: 'update-rollout', rollout: done }] } }
 }
 
-function start(rollout: Rollout, goal: PoolGoal, name: string, now: number): PoolPlan {
-  const { release, generation } = goal
-  return {
-    steps: [
-      { type: 'create', entrypoint: name, release, generation, kind: 'job', rollout: rollout.id },
-      { type: 'update-rollout', rollout: { ...rollout, message: `running ${name} first`, updatedAt: now } },
-    ],
-  }
-}
-
-/** A job that finds no node, or whose image never comes, must not hold a rollout for ever. */
+/** A job that finds no node, or whose image never comes, must not hold a rollout for ever; nor one whose node has died with it. */
 function waiting(job: ObservedInstance, goal: PoolGoal, name: string, now: number): JobsOutcome {
   const spec = goal.spec?.entrypoints[name]
-  const until = job.instance.createdAt + (spec?.readyTimeoutMs ?? 60_000)
-  if (job.status?.startedAt !== undefined) return { plan: { steps: [] } }
+  const started = job.status?.startedAt !== undefined
+  const limitMs = spec?.jobTimeoutMs ?? 0
+  if (started && limitMs === 0) return { plan: { steps: [] } }
+  const until = job.since + (started ? limitMs + lateMs : (spec?.readyTimeoutMs ?? lateMs))
   if (now < until) return { plan: { steps: [], nextAt: until } }
-  const why = job.instance.unplaced ?? job.status?.message ?? 'no report from its node'
-  return { plan: { steps: [] }, failure: { instance: job.instance.id, reason: `did not start: ${why}`, logTail: [] } }
+  if (started) return failed(job, `has not ended within its time limit: ${where(job)}`)
+  return failed(job, `did not start: ${job.instance.unplaced ?? job.status?.message ?? 'no report from its node'}`)
 }
+
+const where = ({ instance, nodeOnline }: ObservedInstance): string =>
+  nodeOnline ? `${instance.node} has not ended it` : `node ${instance.node} is offline`

@@ -18,6 +18,9 @@ export type PlacementResult =
   | { readonly placed: true; readonly placement: Placement }
   | { readonly placed: false; readonly refusal: Refusal }
 
+/** A sentence is kept with every instance that waits, so it does not grow with the cluster. */
+const toldReasons = 5
+
 export const defaultCpuMilli = 4000
 export const defaultMemoryBytes = 8 * 1024 ** 3
 
@@ -75,5 +78,7 @@ function refusal(total: number, reasons: Readonly<Record<string, number>>): Refu
   const parts = Object.entries(reasons)
     .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
     .map(([reason, count]) => `${count} ${reason}`)
-  return { reasons, message: `${total} ${total === 1 ? 'node' : 'nodes'}: ${parts.join(', ')}` }
+  const more = parts.length > toldReasons ? [`and ${parts.length - toldReasons} other reasons`] : []
+  const told = [...parts.slice(0, toldReasons), ...more].join(', ')
+  return { reasons, message: `${total} ${total === 1 ? 'node' : 'nodes'}: ${told}` }
 }

@@ -12,10 +12,13 @@ import {
 } from '@berth/core'
 import type { RecordTransaction, State } from '../records/index.ts'
 import { poolId } from '../records/index.ts'
+import { maxOperations } from '../store/store.ts'
 import { groupOf, requestOf } from './candidates.ts'
 
-/** Steps of one commit: each needs up to three of the hundred operations and compares, the rest is for pool, rollout and fences. */
-export const maxStepsPerCommit = 28
+/** Operations and compares: of the pool's record and its rollout's, of a node's fence, and the most that a step takes without them. */
+const recordCost = 3
+const fenceCost = 2
+const stepCost = 3
 
 type Step<T extends PoolStep['type']> = Extract<PoolStep, { readonly type: T }>
 type Executors = { readonly [T in PoolStep['type']]: (step: Step<T>) => void }
@@ -31,6 +34,8 @@ export class PoolPlanWriter {
   readonly #candidates: () => Candidate[]
   readonly #now: number
   readonly #fenced = new Map<string, string>()
+  /** Why there is no room for another one of that kind. */
+  readonly #refused = new Map<string, string>()
   #pool: Pool
   #removed = false
 
@@ -43,12 +48,25 @@ export class PoolPlanWriter {
     this.#pool = snapshot.pool
   }
 
-  write(steps: readonly PoolStep[], unplaced: readonly Instance[]): void {
-    const first = steps.slice(0, maxStepsPerCommit)
-    for (const step of first) (this.#executors[step.type] as (step: PoolStep) => void)(step)
-    for (const instance of unplaced.slice(0, maxStepsPerCommit - first.length)) this.#placeAgain(instance)
-    if (this.#tx.isEmpty) return
-    if (this.#removed) return
+  write(steps: readonly PoolStep[], waiting: readonly Instance[]): void {
+    const touched = new Set<string>()
+    for (const step of steps) {
+      if (!this.#fits()) break
+      ;(this.#executors[step.type] as (step: PoolStep) => void)(step)
+      if ('instance' in step) touched.add(step.instance)
+    }
+    for (const instance of waiting) if (this.#fits() && !touched.has(instance.id)) this.#placeAgain(instance)
+    if (!this.#tx.isEmpty && !this.#removed) this.#fence()
+  }
+
+  #fits(): boolean {
+    const used = this.#tx.size + this.#fenced.size * fenceCost
+    return used + stepCost + fenceCost + recordCost <= maxOperations
+  }
+
+  #fence(): void {
+    const { rollout } = this.#snapshot
+    if (rollout !== undefined) this.#tx.require('rollouts', rollout.id)
     if (this.#pool === this.#snapshot.pool) this.#tx.require('pools', poolId(this.#pool.app, this.#pool.name))
     else this.#tx.put('pools', this.#pool, { ifUnchanged: true })
     for (const [node, lastAddress] of this.#fenced) {
@@ -114,9 +132,15 @@ export class PoolPlanWriter {
     const request = this.#requestOf(instance)
     if (request === undefined)
       return { ...instance, unplaced: `release ${instance.release} has no entrypoint ${instance.entrypoint}` }
+    const kind = `${instance.release}/${instance.entrypoint}/${instance.type}`
+    const refused = this.#refused.get(kind)
+    if (refused !== undefined) return { ...instance, unplaced: refused }
     const candidates = this.#candidates()
     const result = place(request, candidates)
-    if (!result.placed) return { ...instance, unplaced: result.refusal.message }
+    if (!result.placed) {
+      this.#refused.set(kind, result.refusal.message)
+      return { ...instance, unplaced: result.refusal.message }
+    }
     take(request, result.placement, candidates)
     this.#fenced.set(result.placement.node, result.placement.address)
     const { unplaced: _, ...rest } = instance
@@ -132,7 +156,7 @@ export class PoolPlanWriter {
   #requestOf(instance: Instance): PlacementRequest | undefined {
     const spec: AppSpec | undefined = this.#snapshot.specs.get(instance.release)
     const entrypoint = spec?.entrypoints[instance.entrypoint]
-    return entrypoint === undefined ? undefined : requestOf(groupOf(instance), entrypoint)
+    return entrypoint === undefined ? undefined : requestOf(groupOf(instance), entrypoint, instance.type)
   }
 
   #desire(id: string, change: Pick<Instance, 'desired' | 'stopReason'> & Partial<Pick<Instance, 'drainSince'>>): void {

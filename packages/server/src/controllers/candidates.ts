@@ -51,11 +51,12 @@ function enter(candidate: Candidate, instance: Instance, ended: boolean): void {
 export const groupOf = (instance: Pick<Instance, 'app' | 'pool' | 'entrypoint'>): string =>
   `${instance.app}/${instance.pool}/${instance.entrypoint}`
 
-export function requestOf(group: string, spec: EntrypointSpec): PlacementRequest {
+/** A job serves nobody, so it asks for no port of its node: it may run beside the service whose entrypoint it borrows. */
+export function requestOf(group: string, spec: EntrypointSpec, type: Instance['type'] = 'service'): PlacementRequest {
   const { cpuMilli, memoryBytes, diskBytes } = spec.resources
   return {
     group,
-    hostPorts: spec.ports.flatMap((port) => port.hostPort ?? []),
+    hostPorts: type === 'job' ? [] : spec.ports.flatMap((port) => port.hostPort ?? []),
     ...(cpuMilli === undefined ? {} : { cpuMilli }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(diskBytes === undefined ? {} : { diskBytes }),

@@ -8,7 +8,8 @@ import {
   type RouteTable,
   sameRoutes,
 } from '@berth/core'
-import type { State } from '../records/index.ts'
+import type { State, StateChange } from '../records/index.ts'
+import { type GatewayReport, GatewayReports } from './gateway-reports.ts'
 import { specsOf } from './pool-specs.ts'
 import type { Traffic, TrafficRoute } from './traffic.ts'
 
@@ -18,11 +19,6 @@ export interface TrafficView {
   readonly inTraffic: boolean
   readonly outOfTraffic: boolean
   readonly inflight: number
-}
-
-export interface GatewayReport {
-  readonly version: number
-  readonly inflight: Readonly<Record<string, number>>
 }
 
 export interface TrafficOptions {
@@ -35,16 +31,19 @@ export interface TrafficOptions {
   readonly onChange: (pools: Iterable<string>) => void
 }
 
-const relevant = new Set(['pools', 'instances', 'statuses', 'releases', 'certificates', 'rollouts', 'nodes'])
+const relevant = new Set(['pools', 'instances', 'statuses', 'releases', 'certificates', 'rollouts'])
 
 /**
  * Keeps the gateways' table and knows, per instance, whether they all have taken it in or let it go. Nothing of this is stored: the
- * table is derived, its version is the store's revision, and the gateways report what is in force.
+ * table is derived, its version is the store's revision, and the gateways report what is in force. Which tables a server before this
+ * one has sent is not known, so that of an instance nothing is believed before its first table is in force.
  */
 export class TrafficController implements Traffic, Disposable {
   readonly #options: TrafficOptions
   readonly #unsubscribe: () => void
-  readonly #reports = new Map<string, GatewayReport>()
+  readonly #reports: GatewayReports
+  /** Version of the first table; gateways may route by any table of before it. */
+  readonly #firstVersion: number
   /** Version of the table since which an instance is active, or is not any more. */
   readonly #activeSince = new Map<string, number>()
   readonly #inactiveSince = new Map<string, number>()
@@ -52,14 +51,15 @@ export class TrafficController implements Traffic, Disposable {
   #table: RouteTable
   readonly #listeners = new Set<(instances: readonly string[]) => void>()
   #scheduled = false
+  #disposed = false
 
   constructor(options: TrafficOptions) {
     this.#options = options
+    this.#reports = new GatewayReports(options.state, options.isOnline)
     this.#table = { version: 0, routes: [], certificates: [] }
     this.#recompile()
-    this.#unsubscribe = options.state.changes.subscribe((change) => {
-      if (relevant.has(change.kind)) this.#schedule()
-    })
+    this.#firstVersion = this.#table.version
+    this.#unsubscribe = options.state.changes.subscribe((change) => this.#onChange(change))
   }
 
   get table(): RouteTable {
@@ -68,7 +68,7 @@ export class TrafficController implements Traffic, Disposable {
 
   isInTraffic(instance: string): boolean {
     const active = this.#activeSince.get(instance)
-    return active !== undefined && this.#inForceOnline(active)
+    return active !== undefined && this.#reports.inForceOnline(active)
   }
 
   routes(): readonly TrafficRoute[] {
@@ -87,40 +87,35 @@ export class TrafficController implements Traffic, Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true
     this.#unsubscribe()
   }
 
   /** A gateway's word on which table is in force in all its workers. */
   report(node: string, report: GatewayReport): void {
-    const before = this.#reports.get(node)?.version
-    this.#reports.set(node, report)
+    const before = this.#reports.versionOf(node)
+    this.#reports.take(node, report)
     this.#options.onChange(this.#poolsInTransition())
     if (before !== report.version) this.#tell(since(this.#activeSince, before ?? -1))
   }
 
   view(instance: Instance): TrafficView {
-    const gateways = this.#gateways()
     const active = this.#activeSince.get(instance.id)
-    const inactive = this.#inactiveSince.get(instance.id) ?? 0
-    const inForce = (version: number) => gateways.every((node) => (this.#reports.get(node)?.version ?? -1) >= version)
+    const inactive = this.#inactiveSince.get(instance.id) ?? this.#firstVersion
     return {
-      routed: this.#isRouted(instance) && gateways.some((node) => this.#options.isOnline(node)),
-      inTraffic: active !== undefined && this.#inForceOnline(active),
-      outOfTraffic: active === undefined && inForce(inactive),
+      routed: this.#isRouted(instance) && this.#reports.exist,
+      inTraffic: active !== undefined && this.#reports.inForceOnline(active),
+      outOfTraffic: active === undefined && this.#reports.inForceEverywhere(inactive),
       inflight: this.#inflight(instance),
     }
   }
 
-  /** A gateway that is cut off goes on routing by its last table, so it has to be reckoned with until it is removed. */
-  #gateways(): string[] {
-    return [...this.#options.state.nodes.values()]
-      .filter((node) => node.labels.gateway === 'true')
-      .map((node) => node.name)
-  }
-
-  #inForceOnline(version: number): boolean {
-    const online = this.#gateways().filter((node) => this.#options.isOnline(node))
-    return online.length > 0 && online.every((node) => (this.#reports.get(node)?.version ?? -1) >= version)
+  #onChange(change: StateChange): void {
+    if (change.kind === 'nodes') this.#reports.nodesChanged()
+    const { before, after } = change.kind === 'nodeStatuses' ? change : {}
+    const gatewayChanged = before?.online !== after?.online || before?.gateway !== after?.gateway
+    if (change.kind === 'nodes' || gatewayChanged) this.#options.onChange(this.#poolsInTransition())
+    if (relevant.has(change.kind)) this.#schedule()
   }
 
   #isRouted = (instance: Instance): boolean =>
@@ -134,8 +129,7 @@ export class TrafficController implements Traffic, Disposable {
       instance.entrypoint
     ]
     for (const { port } of spec?.ports ?? []) {
-      const key = memberKey({ address, port })
-      for (const report of this.#reports.values()) sum += report.inflight[key] ?? 0
+      sum += this.#reports.inflight(memberKey({ address, port }))
     }
     return sum
   }
@@ -145,7 +139,7 @@ export class TrafficController implements Traffic, Disposable {
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      this.#recompile()
+      if (!this.#disposed) this.#recompile()
     })
   }
 

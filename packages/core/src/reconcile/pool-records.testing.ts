@@ -1,0 +1,65 @@
+import type { AppSpec, Instance, InstanceStatus, Pool, Rollout } from '../model/index.ts'
+import { poolRecord, rolloutRecord } from './pool-fixtures.testing.ts'
+
+export interface SimulatedInstance {
+  instance: Instance
+  /** What its agent has reported. */
+  status?: InstanceStatus
+  /** Gateways send requests to it. */
+  inTraffic: boolean
+  inflight: number
+}
+
+/** The records of one pool and what people do to them, as the server's operations write it. */
+export class PoolRecords {
+  now = 0
+  pool: Pool
+  rollouts = new Map<string, Rollout>()
+  specs = new Map<string, AppSpec>()
+  instances = new Map<string, SimulatedInstance>()
+
+  constructor(pool: Pool = poolRecord()) {
+    this.pool = pool
+  }
+
+  startRollout(to: string, reason: Rollout['reason'] = 'deploy'): Rollout {
+    const rollout = rolloutRecord(this.pool, to, reason, this.now)
+    this.rollouts.set(rollout.id, rollout)
+    this.pool = { ...this.pool, rollout: rollout.id, nextGeneration: rollout.toGeneration + 1 }
+    return rollout
+  }
+
+  /** As a person does it; what does not fit the rollout's state does nothing. */
+  move(move: 'pause' | 'resume' | 'abort'): void {
+    const { rollout } = this
+    const next = { pause: 'paused', resume: 'running', abort: 'rolling-back' } as const
+    const from = { pause: ['running'], resume: ['paused'], abort: ['running', 'paused'] }[move]
+    if (rollout === undefined || !from.includes(rollout.state)) return
+    this.rollouts.set(rollout.id, { ...rollout, state: next[move], updatedAt: this.now })
+  }
+
+  /** Takes over from the rollout under way. */
+  force(to: string): void {
+    const { rollout, now } = this
+    if (rollout !== undefined)
+      this.rollouts.set(rollout.id, { ...rollout, state: 'aborted', updatedAt: now, endedAt: now })
+    this.startRollout(to)
+  }
+
+  scale(name: string, count: number): void {
+    const specCount = this.pool.replicas[name]?.specCount ?? 1
+    this.pool = { ...this.pool, replicas: { ...this.pool.replicas, [name]: { count, setBy: 'scale', specCount } } }
+  }
+
+  get rollout(): Rollout | undefined {
+    return this.pool.rollout === undefined ? undefined : this.rollouts.get(this.pool.rollout)
+  }
+
+  /** As a person does it. */
+  stop(id: string): void {
+    const each = this.instances.get(id)
+    if (each?.instance.desired !== 'run') return
+    const desired = each.instance.node === undefined ? 'stop' : 'drain'
+    each.instance = { ...each.instance, desired, drainSince: this.now }
+  }
+}

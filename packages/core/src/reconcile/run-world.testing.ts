@@ -1,0 +1,42 @@
+import { appSpec, entrypointSpec } from './pool-fixtures.testing.ts'
+import { PoolWorld } from './simulate.testing.ts'
+
+const roundMs = 200
+const maxRounds = 4000
+const hourMs = 3_600_000
+
+/** Releases `v1` to `v3`, each with that many of `web`. */
+export function worldWith(
+  replicas: number,
+  limits: { surge?: number; unavailable?: number; settleMs?: number } = {},
+): PoolWorld {
+  const world = new PoolWorld()
+  for (const release of ['v1', 'v2', 'v3']) {
+    world.specs.set(release, appSpec({ web: entrypointSpec({ replicas }) }, limits))
+  }
+  return world
+}
+
+/** A decision is applied, then something happens to every instance. True when there was something to do. */
+export function round(world: PoolWorld, check: () => void = () => {}): boolean {
+  world.place()
+  const steps = world.decide()
+  world.apply(steps)
+  check()
+  for (const id of [...world.instances.keys()]) world.advance(id)
+  check()
+  world.now += roundMs
+  return steps.length > 0
+}
+
+/** Lets everything happen in order until nothing moves; fails when that takes too long. */
+export function run(world: PoolWorld, check: () => void = () => {}): void {
+  let quietRounds = 0
+  for (let rounds = 0; rounds < maxRounds; rounds++) {
+    const moved = round(world, check)
+    const waits = (world.plan().nextAt ?? Number.POSITIVE_INFINITY) < world.now + hourMs
+    quietRounds = moved || world.rollout !== undefined || waits ? 0 : quietRounds + 1
+    if (quietRounds > 5) return
+  }
+  throw new Error(`no end: ${JSON.stringify(world.rollout)} ${JSON.stringify([...world.instances.values()])}`)
+}

@@ -1,0 +1,59 @@
+import type { State } from '../records/index.ts'
+
+export interface GatewayReport {
+  /** Version of the table that is in force in all of its workers. */
+  readonly version: number
+  /** Requests under way with members that are out of traffic, by `memberKey`. */
+  readonly inflight: Readonly<Record<string, number>>
+}
+
+/** What the gateways have said since this server began to listen. */
+export class GatewayReports {
+  readonly #state: State
+  readonly #isOnline: (node: string) => boolean
+  readonly #reports = new Map<string, GatewayReport>()
+  #gateways: readonly string[] = []
+
+  constructor(state: State, isOnline: (node: string) => boolean) {
+    this.#state = state
+    this.#isOnline = isOnline
+    this.nodesChanged()
+  }
+
+  /** Nodes have come, gone or got other labels. */
+  nodesChanged(): void {
+    const { nodes } = this.#state
+    this.#gateways = [...nodes.values()].filter((node) => node.labels.gateway === 'true').map((node) => node.name)
+    for (const node of this.#reports.keys()) if (!nodes.has(node)) this.#reports.delete(node)
+  }
+
+  get exist(): boolean {
+    return this.#gateways.length > 0
+  }
+
+  versionOf(node: string): number | undefined {
+    return this.#reports.get(node)?.version
+  }
+
+  take(node: string, report: GatewayReport): void {
+    this.#reports.set(node, report)
+  }
+
+  /** Also where nobody is heard of: a gateway that is cut off goes on routing by its last table, until its node is removed. */
+  inForceEverywhere(version: number): boolean {
+    return this.#gateways.every((node) => (this.versionOf(node) ?? -1) >= version)
+  }
+
+  /** In every gateway that is there to serve, and there is one. */
+  inForceOnline(version: number): boolean {
+    const serving = this.#gateways.filter((node) => this.#isOnline(node) && this.#isRunning(node))
+    return serving.length > 0 && serving.every((node) => (this.versionOf(node) ?? -1) >= version)
+  }
+
+  inflight(member: string): number {
+    return this.#gateways.reduce((sum, node) => sum + (this.#reports.get(node)?.inflight[member] ?? 0), 0)
+  }
+
+  /** One whose nginx does not come up must not hold up what the others serve. */
+  #isRunning = (node: string): boolean => this.#state.nodeStatuses.get(node)?.gateway === true
+}
