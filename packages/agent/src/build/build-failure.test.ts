@@ -96,6 +96,12 @@ describe('why a build failed', () => {
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) })
   })
 
+  test('an unknown target, before the first step', () => {
+    const said = 'target stage "nope" could not be found'
+    const error = buildFailure({ said, outOfMemory: false, progress: { step: undefined, tail: [] }, request })
+    expect(error.code).toBe('build.dockerfile-invalid')
+  })
+
   test('something unknown before the first step', () => {
     const error = buildFailure({
       said: 'strange\n',

@@ -20,7 +20,7 @@ const notFound =
 const noRegistry =
   /dial tcp|no such host|network is unreachable|i\/o timeout|TLS handshake|connection refused|Client\.Timeout|x509:|unexpected EOF|unauthorized|toomanyrequests|error response from registry/i
 const badDockerfile =
-  /dockerfile parse error|unknown instruction|Cannot locate specified Dockerfile|Dockerfile .* cannot be empty|failed to parse stage name|no build stage in current context|failed to reach build target|invalid reference format|requires (at least|exactly)|unknown flag|Syntax error - /i
+  /dockerfile parse error|unknown instruction|Cannot locate specified Dockerfile|Dockerfile .* cannot be empty|failed to parse stage name|no build stage in current context|failed to reach build target|target stage .* could not be found|invalid reference format|requires (at least|exactly)|unknown flag|Syntax error - /i
 const needsBuildKit = /requires? (the )?BuildKit|--mount option|enable BuildKit|unexpected heredoc/i
 
 /** First match wins. */

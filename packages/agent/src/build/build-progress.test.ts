@@ -52,6 +52,12 @@ describe('the builder’s output', () => {
     expect(progress.stepContainers.has('bbbbbbbbbbbb')).toBe(true)
   })
 
+  test('newer builders say otherwise that a container is gone', () => {
+    const { progress } = read(' ---> Running in bbbbbbbbbbbb\n', ' ---> Removed intermediate container bbbbbbbbbbbb\n')
+    expect(progress.running.size).toBe(0)
+    expect(progress.layer).toBeUndefined()
+  })
+
   test('standard error loses the colour that Docker gives it, not its own', () => {
     expect(read('\u001b[91mwarning\n\u001b[0m', '\u001b[32mgreen\u001b[0m\n').lines).toEqual([
       'warning',

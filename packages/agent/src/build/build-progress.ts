@@ -19,6 +19,8 @@ const maxLineLength = 16 * 1024
 /** There is one at a time; more are only said to run by what a step prints. */
 const maxContainers = 50
 const builderWords = /^(Step \d+\/\d+ : | ---> |Removing intermediate container )/
+/** Docker 20.10, and from 23 on. */
+const removedContainer = /^(?:Removing| ---> Removed) intermediate container ([0-9a-f]{12})$/
 const tailLines = 20
 
 /**
@@ -90,7 +92,7 @@ export class BuildProgress {
       this.running.add(container)
       this.stepContainers.add(container)
     }
-    const removed = /^Removing intermediate container ([0-9a-f]{12})$/.exec(line)?.[1]
+    const removed = removedContainer.exec(line)?.[1]
     if (removed !== undefined) this.running.delete(removed)
     const layer = /^ ---> ([0-9a-f]{12})$/.exec(line)?.[1]
     if (layer !== undefined && !this.#isBase()) this.layer = layer
