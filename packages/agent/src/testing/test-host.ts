@@ -26,9 +26,12 @@ export const webCommand = [
   'echo started; mkdir -p /tmp/www/cgi-bin; hostname > /tmp/www/index.html; trap "echo stopping; exit 0" TERM; httpd -f -p 8080 -h /tmp/www & wait',
 ]
 
+/** A folder laid over the host's /usr: another version of Docker with all that it needs. */
+const usrLayer = process.env.BERTH_TEST_USR_LAYER
+
 /**
  * A machine for one test: a network namespace with a dockerd in it. Needs root. Everything is below one temporary folder and goes when
- * it is disposed of.
+ * it is disposed of. `BERTH_TEST_USR_LAYER` has it run on another Docker than the machine's.
  */
 export class TestHost implements AsyncDisposable {
   readonly dir = mkdtempSync(join(tmpdir(), 'berth-agent-'))
@@ -40,8 +43,7 @@ export class TestHost implements AsyncDisposable {
 
   static async start(): Promise<TestHost> {
     const host = new TestHost()
-    execFileSync('ip', ['netns', 'add', host.namespace])
-    execFileSync('ip', ['-n', host.namespace, 'link', 'set', 'lo', 'up'])
+    host.#addNamespaces()
     await host.startDockerd()
     host.importImage(testImage)
     return host
@@ -49,7 +51,26 @@ export class TestHost implements AsyncDisposable {
 
   /** Argument vector that runs a program inside the host. */
   inside(...argv: string[]): [string, string[]] {
-    return ['nsenter', [`--net=/var/run/netns/${this.namespace}`, ...argv]]
+    const mounts = usrLayer === undefined ? [] : [`--mount=${this.#mountNamespace}`]
+    return ['nsenter', [`--net=/var/run/netns/${this.namespace}`, ...mounts, ...argv]]
+  }
+
+  get #mountNamespace(): string {
+    return join(this.dir, 'ns', 'mnt')
+  }
+
+  #addNamespaces(): void {
+    execFileSync('ip', ['netns', 'add', this.namespace])
+    execFileSync('ip', ['-n', this.namespace, 'link', 'set', 'lo', 'up'])
+    if (usrLayer === undefined) return
+    const folder = join(this.dir, 'ns')
+    // A namespace can be kept only where its mounts do not propagate to.
+    mkdirSync(folder)
+    execFileSync('mount', ['--bind', folder, folder])
+    execFileSync('mount', ['--make-private', folder])
+    writeFileSync(this.#mountNamespace, '')
+    const overlay = ['mount', '-t', 'overlay', '-o', `lowerdir=${usrLayer}:/usr`, 'usr', '/usr']
+    execFileSync('unshare', [`--mount=${this.#mountNamespace}`, '--propagation=slave', ...overlay])
   }
 
   run(...argv: string[]): string {
@@ -145,8 +166,9 @@ export class TestHost implements AsyncDisposable {
     this.#unmountBelow(join(this.dir, 'exec'))
     rmSync(join(this.dir, 'exec'), { recursive: true, force: true })
     execFileSync('ip', ['netns', 'delete', this.namespace])
-    execFileSync('ip', ['netns', 'add', this.namespace])
-    execFileSync('ip', ['-n', this.namespace, 'link', 'set', 'lo', 'up'])
+    this.#unmountBelow(join(this.dir, 'ns'))
+    rmSync(join(this.dir, 'ns'), { recursive: true, force: true })
+    this.#addNamespaces()
     await this.startDockerd()
   }
 
