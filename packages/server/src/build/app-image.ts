@@ -136,9 +136,8 @@ function requestOf(
 ): BuildRequest {
   const commit = at.commit
     .replace(/[^A-Za-z0-9]+/g, '-')
-    .slice(-40)
+    .replace(/^-/, '')
     .slice(0, 12)
-    .replace(/^-+/, '')
   return {
     ...limitsOf(limits),
     ...more,

@@ -1,5 +1,6 @@
 import type { BuildRequest } from '@berth/api'
 import { BerthError, messageOf } from '@berth/core'
+import type { KeyedLock } from '../source/keyed-lock.ts'
 import { redactUrls } from '../source/repository-location.ts'
 import type { BuildAgents } from './build-ports.ts'
 import type { OutputWriter } from './output-writer.ts'
@@ -13,6 +14,8 @@ export interface BuildSessionOptions {
   readonly builder: string
   readonly agents: BuildAgents
   readonly output: OutputWriter
+  /** By node and tag; shared by all sessions. */
+  readonly levelLocks: KeyedLock
   readonly signal: AbortSignal
 }
 
@@ -23,19 +26,21 @@ export class BuildSession {
   readonly node: string
   readonly noReuse: boolean
   readonly builder: string
+  readonly levelLocks: KeyedLock
   readonly signal: AbortSignal
   readonly #agents: BuildAgents
   readonly #output: OutputWriter
 
-  constructor({ id, app, node, noReuse, builder, agents, output, signal }: BuildSessionOptions) {
-    this.id = id
-    this.app = app
-    this.node = node
-    this.noReuse = noReuse
-    this.builder = builder
-    this.signal = signal
-    this.#agents = agents
-    this.#output = output
+  constructor(options: BuildSessionOptions) {
+    this.id = options.id
+    this.app = options.app
+    this.node = options.node
+    this.noReuse = options.noReuse
+    this.builder = options.builder
+    this.levelLocks = options.levelLocks
+    this.signal = options.signal
+    this.#agents = options.agents
+    this.#output = options.output
   }
 
   /** A line of Berth's own in the build's output. */

@@ -2,6 +2,7 @@ import { formatProblems, type LogLine, parseSpec } from '@berth/api'
 import { type AppSpec, BerthError, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { BuildOutcome, BuildRunner, BuildSource, SpecReader } from '../controllers/build-port.ts'
+import { KeyedLock } from '../source/keyed-lock.ts'
 import { parseRepository, redactorOf } from '../source/repository-location.ts'
 import type { SourceCommit, SourceStore } from '../source/source-store.ts'
 import { abortable } from '../store/abortable.ts'
@@ -47,6 +48,7 @@ const maxRemembered = 200
 class ChainBuilder implements Builder {
   readonly #options: BuilderOptions
   readonly #levels: Levels
+  readonly #levelLocks = new KeyedLock()
   /** By node and inputs: a second build of the same waits for the first, and takes its image. */
   readonly #underWay = new Map<string, Promise<unknown>>()
   /** By inputs, the last images made here: the index may not know them for a moment. */
@@ -98,7 +100,10 @@ class ChainBuilder implements Builder {
     const spec = await this.#specOf(at, signal)
     const node = agents.pickNode(build.app)
     const { id, app, noReuse } = build
-    const session = new BuildSession({ id, app, node, noReuse, builder, agents, output, signal })
+    const session = new BuildSession({
+      ...{ id, app, node, noReuse, builder, agents, output, signal },
+      levelLocks: this.#levelLocks,
+    })
     const image = await planImage(spec.build, { at, sources, levels: this.#levels, session })
     const { inputs } = image
     onProgress({ inputs, node })

@@ -9,7 +9,6 @@ import {
   levelDigest,
   levelFolder,
 } from '@berth/core'
-import { KeyedLock } from '../source/keyed-lock.ts'
 import { buildContext, type ContextFile, type ContextTree } from './build-context.ts'
 import type { BuildSession } from './build-session.ts'
 import type { Chain, Level } from './levels.ts'
@@ -57,14 +56,11 @@ export async function resolveChain(chain: Chain, session: BuildSession): Promise
   return { levels, foundation, digest, top }
 }
 
-/** Two builds that need the same level at the same time build it once. */
-const levelLocks = new KeyedLock()
-
-/** Builds the levels that the node does not have yet. */
+/** Builds the levels that the node does not have yet; two builds that need the same level at the same time build it once. */
 export async function buildLevels(chain: ResolvedChain, limits: BuildLimits, session: BuildSession): Promise<void> {
   for (const level of chain.levels) {
     const key = `${session.node}/${level.tag}`
-    await levelLocks.run(key, () => buildLevel(level, limits, session), session.signal)
+    await session.levelLocks.run(key, () => buildLevel(level, limits, session), session.signal)
   }
 }
 

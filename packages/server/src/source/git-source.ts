@@ -65,7 +65,8 @@ export class GitSource implements SourceAdapter {
     const [entry] = parseTree(await mirror.run(args, `look for ${path} in ${at.commit}`, { signal }))
     if (entry === undefined || entry.path !== path || entry.type !== 'blob' || entry.mode === 0o120000) return undefined
     if (entry.size > maxBytes) throw tooLarge(path, at, entry.size, maxBytes)
-    const content = await mirror.run(['cat-file', 'blob', entry.id], `read ${path} of ${at.commit}`, { signal })
+    const call = { signal, maxOutputBytes: entry.size }
+    const content = await mirror.run(['cat-file', 'blob', entry.id], `read ${path} of ${at.commit}`, call)
     return content.toString('utf8')
   }
 
