@@ -249,6 +249,8 @@ describe('what goes wrong', () => {
     const assignment = assign({ image: 'registry.invalid/shop/web:v1' })
     const failed = await status(assignment, 'failed', (each) => each.messageCode === 'image-unavailable')
     expect(failed.message).toContain('registry.invalid/shop/web:v1')
+    const told = node.server.history.filter((each) => each.id === assignment.instance).map((each) => each.messageCode)
+    expect(told).toContain('image-pulling')
     await stop(assignment)
   })
 

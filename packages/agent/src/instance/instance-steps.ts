@@ -81,6 +81,8 @@ export class InstanceSteps {
     if (/^(sha256:)?[0-9a-f]{64}$/.test(image)) {
       throw new BerthError('engine.image-missing', `image ${image} is not on this node; waiting for its copy`)
     }
+    const { memory } = this.#subject
+    await this.#subject.remember({ ...memory, messageCode: 'image-pulling', message: `pulling image ${image}` })
     await engine.pullImage(image, { signal })
   }
 

@@ -98,8 +98,11 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
 
   status(): InstanceStatus {
     const health = this.#health?.state ?? noHealth
-    const hookPending = this.#assignment.afterStart !== undefined && this.#memory.run?.afterStartDone === false
-    const readiness = hookPending ? { ready: false, message: 'its hook afterStart has not ended yet' } : health
+    const { run } = this.#memory
+    const hookPending = this.#assignment.afterStart !== undefined && run?.afterStartDone === false
+    const readyAt = run?.readyAt ?? health.readyAt
+    const probed = readyAt === undefined ? health : { ...health, readyAt }
+    const readiness = hookPending ? { ready: false, message: 'its hook afterStart has not ended yet' } : probed
     return instanceStatus(this.#deps.node, this.#assignment, this.#container, this.#memory, readiness, Date.now())
   }
 
@@ -214,17 +217,20 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
   }
 
   #onHealth(): void {
-    const health = this.#health?.state
-    if (health === undefined) return
-    const { ready, readyAt } = this.status()
-    const noted = readinessNoted(this.#memory, ready ? readyAt : undefined)
-    if (noted !== this.#memory) {
-      this.#log.info({ ready, ...(ready ? {} : { reason: health.message }) }, 'readiness')
-      // Reported before it is written: traffic waits for it, a restart of the agent does not.
-      void this.remember(noted)
-    } else this.#report()
-    if (health.known) this.#settled.resolve()
+    this.#noteReadiness()
+    this.#report()
+    if (this.#health?.state.known === true) this.#settled.resolve()
     this.#wakeup.wake()
+  }
+
+  /** Reported before it is written: traffic waits for it, a restart of the agent does not. */
+  #noteReadiness(): void {
+    if (this.#health === undefined) return
+    const { ready, readyAt } = this.status()
+    const memory = readinessNoted(this.#memory, ready ? (this.#memory.run?.readyAt ?? readyAt) : undefined)
+    if (memory === this.#memory) return
+    this.#log.info({ ready, ...(ready ? {} : { reason: this.#health.state.message }) }, 'readiness')
+    void this.remember(memory)
   }
 
   #noteGone(): void {
@@ -297,6 +303,8 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
       await this.#steps.carryOut(step, AbortSignal.any([signal, abort.signal]))
       const memory = stepSucceeded(this.#memory, step.type, this.#assignment)
       if (memory !== this.#memory) void this.remember(memory)
+      // A hook that has ended may have been all that was missing.
+      this.#noteReadiness()
     } catch (error) {
       if (signal.aborted || hasCode(error, 'engine.unreachable')) throw error
       this.#stale = true
