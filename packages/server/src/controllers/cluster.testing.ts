@@ -1,5 +1,7 @@
-import type { AppSpec, Assignment, EntrypointSpec, InstanceStatus, RouteTable } from '@berth/core'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type AppSpec, defaultPatience, type InstanceStatus, type NodeStatus } from '@berth/core'
 import { openState, Records, type State } from '../records/index.ts'
+import type { StoreUnderTest } from '../store/contract/store-under-test.ts'
 import { openTemporary, silent } from '../store/sqlite/open-temporary.testing.ts'
 import { AppReaper } from './app-reaper.ts'
 import { BuildController } from './build-controller.ts'
@@ -8,70 +10,28 @@ import { ClusterFeed } from './cluster-feed.ts'
 import { createOperations } from './operations/create-operations.ts'
 import type { Operations } from './operations.ts'
 import { PoolController } from './pool-controller.ts'
+import { PretendedNode } from './pretended-node.testing.ts'
 import { TrafficController } from './traffic-controller.ts'
 
-export const testSpec = (
-  entrypoints: Record<string, Partial<EntrypointSpec>>,
-  over: Partial<AppSpec> = {},
-): AppSpec => ({
-  app: 'shop',
-  build: { type: 'image', image: 'shop' },
-  entrypoints: Object.fromEntries(
-    Object.entries(entrypoints).map(([name, each]) => [name, { ...plainEntrypoint, ...each }]),
-  ),
-  routes: [],
-  rollout: { surge: 1, unavailable: 0, settleMs: 0, before: [] },
-  environments: {},
-  ...over,
-})
+export { testSpec, webRoute } from './specs.testing.ts'
 
-const plainEntrypoint: EntrypointSpec = {
-  type: 'service',
-  command: ['serve'],
-  replicas: 1,
-  resources: { cpuMilli: 100, memoryBytes: 64 * 1024 ** 2 },
-  ports: [{ name: 'http', port: 8080, protocol: 'tcp' }],
-  env: {},
-  secrets: [],
-  config: [],
-  bind: [],
-  volumes: [],
-  sysctls: {},
-  ulimits: [],
-  capabilities: [],
-  init: false,
-  health: {},
-  hooks: {},
-  restart: 'always',
-  stop: { signal: 'SIGTERM', graceMs: 10_000 },
-  drainMs: 200,
-  readyTimeoutMs: 2000,
-  labels: {},
-  logs: { maxBytes: 1024 ** 2, maxFiles: 2 },
-  jobTimeoutMs: 0,
-}
+/** Names are forgotten sooner than in earnest, so that tests do not wait for it. */
+const patience = { ...defaultPatience, nameTtlMs: 20 }
+const defaultPool = 'production'
 
-export const webRoute = {
-  host: 'shop.test',
-  path: '/',
-  entrypoint: 'web',
-  port: 'http',
-  tls: 'off',
-  stripPath: false,
-  timeoutMs: 60_000,
-  maxBodyBytes: 0,
-} as const
-
-/** The controllers on a real store, with one pretended node that runs whatever it is told, and is a gateway. */
+/** The controllers on a real store, with pretended nodes (`node-a` from the start) that outlive them. */
 export class TestCluster implements AsyncDisposable {
-  readonly #stack = new AsyncDisposableStack()
-  readonly node = 'node-a'
+  readonly #store: StoreUnderTest
+  #server = new AsyncDisposableStack()
+  readonly nodes = new Map<string, PretendedNode>()
   /** What a commit (the build's ref) contains. */
   readonly commits = new Map<string, AppSpec>()
   /** Releases whose instances exit at once. */
   readonly broken = new Set<string>()
-  readonly assignments = new Map<string, Assignment>()
-  gatewayAnswers = true
+  /** Builds end only after it. */
+  buildGate: Promise<void> = Promise.resolve()
+  /** How far the clock has run ahead, as if a server had been down for so long. */
+  aheadMs = 0
   state!: State
   records!: Records
   operations!: Operations
@@ -79,96 +39,88 @@ export class TestCluster implements AsyncDisposable {
   pools!: PoolController
   feed!: ClusterFeed
 
+  private constructor(store: StoreUnderTest) {
+    this.#store = store
+  }
+
   static async start(): Promise<TestCluster> {
-    const cluster = new TestCluster()
-    await cluster.#open()
+    const cluster = new TestCluster(await openTemporary())
+    await cluster.startServer()
+    await cluster.addNode('node-a', '10.77.1.0/24')
     return cluster
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack.disposeAsync()
+    await this.stopServer()
+    await this.#store[Symbol.asyncDispose]()
   }
 
-  async #open(): Promise<void> {
-    const temporary = this.#stack.use(await openTemporary())
-    this.state = this.#stack.use(await openState(temporary.store, { log: silent }))
-    this.records = new Records(temporary.store, this.state)
-    await this.addNode(this.node, '10.77.1.0/24')
+  /** `node-a`. */
+  get node(): PretendedNode {
+    return this.#nodeOf('node-a')
+  }
+
+  async stopServer(): Promise<void> {
+    for (const node of this.nodes.values()) node.disconnect()
+    await this.#server.disposeAsync()
+  }
+
+  /** A server of its own on the same store; nodes connect to it when they are told to. */
+  async startServer(): Promise<void> {
+    this.#server = new AsyncDisposableStack()
+    const { store } = this.#store
+    this.state = this.#server.use(await openState(store, { log: silent }))
+    this.records = new Records(store, this.state)
+    const now = () => Date.now() + this.aheadMs
     const isOnline = (node: string) => this.state.nodeStatuses.get(node)?.online === true
     const { state, records } = this
-    this.traffic = this.#stack.use(
+    const control = { state, records, isOnline, now, log: silent }
+    let pools: PoolController | undefined
+    let feed: ClusterFeed | undefined
+    this.traffic = this.#server.use(
       new TrafficController({
-        state,
-        isOnline,
+        ...control,
         certificates: () => [],
-        onTable: (table) => this.#onTable(table),
-        onChange: (pools) => this.pools?.mark(pools),
+        onTable: (table) => feed?.sendRoutes(table),
+        onChange: (changed) => pools?.mark(changed),
       }),
     )
-    this.pools = this.#stack.use(new PoolController({ state, records, isOnline, traffic: this.traffic, log: silent }))
-    this.feed = this.#stack.use(
-      new ClusterFeed({
-        state,
-        addressPool: '10.77.0.0/16',
-        domain: 'berth',
-        defaultPool: 'production',
-        secretsFor: () => new Map(),
-        routes: () => this.traffic.table,
-      }),
+    feed = this.feed = this.#server.use(this.#makeFeed())
+    pools = this.pools = this.#server.use(new PoolController({ ...control, traffic: this.traffic, patience }))
+    const builds = this.#server.use(
+      new BuildController({ ...control, runner: this.#runner(), defaultPool, concurrency: 1 }),
     )
-    this.feed.subscribe(this.node, (line) => {
-      if (line.type === 'assign') void this.#run(line.assignment)
-      if (line.type === 'forget') this.assignments.delete(line.instance)
+    this.#server.use(new AppReaper(control))
+    const specs: SpecReader = { readSpec: async ({ ref }) => ({ commit: ref, subject: '', spec: this.#spec(ref) }) }
+    const cancelBuild = builds.cancel.bind(builds)
+    this.operations = createOperations({ ...control, defaultPool, specs, cancelBuild })
+  }
+
+  async addNode(name: string, block: string, over: Partial<NodeStatus> = {}): Promise<void> {
+    await this.records.commit('system:test', (tx) => {
+      const labels = { gateway: 'true' }
+      const rest = { address: '127.0.0.1', schedulable: true, certificateFingerprint: '', joinedAt: 0 }
+      tx.put('nodes', { name, labels, block, ...rest })
+      tx.put('nodeStatuses', { ...plainStatus, name, ...over })
     })
-    const builds = this.#stack.use(
-      new BuildController({
-        records,
-        state,
-        runner: this.#runner(),
-        defaultPool: 'production',
-        concurrency: 1,
-        log: silent,
-      }),
-    )
-    this.#stack.use(new AppReaper({ records, state, log: silent }))
-    this.operations = createOperations({
-      records,
-      state,
-      now: Date.now,
-      defaultPool: 'production',
-      isOnline,
-      specs: this.#specs(),
-      cancelBuild: (build) => builds.cancel(build),
+    this.nodes.set(name, new PretendedNode(name))
+    await this.connect(name)
+  }
+
+  async connect(name = 'node-a'): Promise<void> {
+    const node = this.#nodeOf(name)
+    node.broken = this.broken
+    const { records, traffic } = this
+    await node.connect(this.feed, {
+      status: (status: InstanceStatus) =>
+        records.commit('system:test', (tx) => tx.put('statuses', status)).then(() => undefined),
+      gateway: (report) => traffic.report(name, report),
     })
   }
 
-  async addNode(name: string, block: string, cpuMilli = 4000): Promise<void> {
+  async setOnline(name: string, online: boolean): Promise<void> {
     await this.records.commit('system:test', (tx) => {
-      tx.put('nodes', {
-        name,
-        labels: { gateway: 'true' },
-        block,
-        address: '127.0.0.1',
-        schedulable: true,
-        certificateFingerprint: '',
-        joinedAt: 0,
-      })
-      tx.put('nodeStatuses', {
-        name,
-        online: true,
-        cpuMilli,
-        memoryBytes: 8 * 1024 ** 3,
-        diskBytes: 1e12,
-        diskFreeBytes: 1e12,
-        agentVersion: '0.1.0',
-        engineVersion: '',
-        engineApi: '',
-        kernel: '',
-        os: '',
-        cgroup: 'v1',
-        gateway: true,
-        problems: [],
-      })
+      tx.put('nodeStatuses', { ...plainStatus, ...this.state.nodeStatuses.get(name), name, online })
     })
   }
 
@@ -176,15 +128,16 @@ export class TestCluster implements AsyncDisposable {
   async until(what: string, condition: () => boolean, timeoutMs = 8000): Promise<void> {
     const deadline = Date.now() + timeoutMs
     while (!condition()) {
-      if (Date.now() > deadline)
-        throw new Error(
-          `waited in vain for ${what}: ${JSON.stringify({ pools: this.state.pools.all(), rollouts: this.state.rollouts.all(), instances: this.state.instances.all() })}`,
-        )
-      await new Promise((resolve) => setTimeout(resolve, 5))
+      if (Date.now() > deadline) {
+        const { pools, rollouts, builds, instances } = this.state
+        const seen = [pools, rollouts, builds, instances].map((table) => table.all())
+        throw new Error(`waited in vain for ${what}: ${JSON.stringify(seen)}`)
+      }
+      await delay(2)
     }
   }
 
-  async deploy(ref: string, pool = 'production'): Promise<void> {
+  async deploy(ref: string, pool = defaultPool): Promise<void> {
     const { build } = await this.operations.deploy(
       { app: 'shop', pool, ref, force: false, repository: '/repo' },
       { actor: 'test' },
@@ -195,44 +148,21 @@ export class TestCluster implements AsyncDisposable {
       await this.until('the rollout', () => this.state.rollouts.get(rollout)?.endedAt !== undefined)
   }
 
-  async #run(assignment: Assignment): Promise<void> {
-    this.assignments.set(assignment.instance, assignment)
-    const base: InstanceStatus = {
-      id: assignment.instance,
-      node: this.node,
-      phase: 'running',
-      ready: false,
-      restarts: 0,
-    }
-    const exits = this.broken.has(assignment.release)
-    if (assignment.desired === 'stop') await this.#report({ ...base, phase: 'ended', endedAt: Date.now() })
-    else if (assignment.desired === 'drain') return
-    else if (assignment.type === 'job')
-      await this.#report({
-        ...base,
-        phase: 'ended',
-        lastExit: { code: exits ? 3 : 0, outOfMemory: false, at: Date.now() },
-        endedAt: Date.now(),
-      })
-    else if (exits)
-      await this.#report({
-        ...base,
-        restarts: 3,
-        lastExit: { code: 3, outOfMemory: false, at: Date.now() },
-        logTail: ['boom'],
-      })
-    else await this.#report({ ...base, ready: true, readyAt: Date.now(), startedAt: Date.now() })
+  #nodeOf(name: string): PretendedNode {
+    const node = this.nodes.get(name)
+    if (node === undefined) throw new Error(`no node ${name}`)
+    return node
   }
 
-  async #report(status: InstanceStatus): Promise<void> {
-    await this.records.commit('system:test', (tx) => tx.put('statuses', status))
-  }
-
-  #onTable(table: RouteTable): void {
-    setTimeout(() => {
-      if (this.gatewayAnswers) this.traffic?.report(this.node, { version: table.version, inflight: {} })
-    }, 2)
-  }
+  #makeFeed = (): ClusterFeed =>
+    new ClusterFeed({
+      state: this.state,
+      addressPool: '10.77.0.0/16',
+      domain: 'berth',
+      defaultPool,
+      secretsFor: () => new Map(),
+      routes: () => this.traffic.table,
+    })
 
   #spec(ref: string): AppSpec {
     const spec = this.commits.get(ref)
@@ -242,18 +172,32 @@ export class TestCluster implements AsyncDisposable {
 
   #runner(): BuildRunner {
     return {
-      run: async ({ ref }): Promise<BuildOutcome> => ({
-        commit: ref,
-        subject: `change ${ref}`,
-        spec: this.#spec(ref),
-        inputs: ref,
-        image: `sha256:${ref}`,
-        reused: false,
-      }),
+      run: async ({ ref }, { signal }): Promise<BuildOutcome> => {
+        await Promise.race([this.buildGate, aborted(signal)])
+        const { spec, commit, inputs } = { spec: this.#spec(ref), commit: ref, inputs: ref }
+        return { commit, subject: `change ${ref}`, spec, inputs, image: `sha256:${ref}`, reused: false }
+      },
     }
   }
+}
 
-  #specs(): SpecReader {
-    return { readSpec: async ({ ref }) => ({ commit: ref, subject: '', spec: this.#spec(ref) }) }
-  }
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+}
+
+const plainStatus: NodeStatus = {
+  name: '',
+  online: true,
+  cpuMilli: 4000,
+  memoryBytes: 8 * 1024 ** 3,
+  diskBytes: 1e12,
+  diskFreeBytes: 1e12,
+  agentVersion: '0.1.0',
+  engineVersion: '',
+  engineApi: '',
+  kernel: '',
+  os: '',
+  cgroup: 'v1',
+  gateway: true,
+  problems: [],
 }

@@ -9,7 +9,10 @@ beforeEach(async () => {
   cluster.commits.set('c1', testSpec({ web: { replicas: 3 } }, { routes: [webRoute] }))
   cluster.commits.set('c2', testSpec({ web: { replicas: 3, command: ['serve', '2'] } }, { routes: [webRoute] }))
 })
-afterEach(() => cluster[Symbol.asyncDispose]())
+afterEach(async () => {
+  await cluster[Symbol.asyncDispose]()
+  expect([...cluster.nodes.values()].flatMap((node) => node.stoppedInTraffic)).toEqual([])
+})
 
 const running = () => cluster.state.instances.all().filter((each) => each.desired === 'run')
 const production = { app: 'shop', pool: 'production' }
@@ -24,7 +27,7 @@ describe('deploying', () => {
     await cluster.until('the old ones to go', () => cluster.state.instances.size === 3)
     expect(running().map((each) => each.release)).toEqual(['v2', 'v2', 'v2'])
     expect(running().map((each) => each.ordinal)).toEqual([4, 5, 6])
-    expect(cluster.assignments.size).toBe(3)
+    expect(cluster.node.assignments.size).toBe(3)
   })
 
   it('the same commit again is the same release and rolls nothing out', async () => {
@@ -51,7 +54,7 @@ describe('deploying', () => {
 
   it('is refused while another rollout holds the pool, naming the holder; force takes over', async () => {
     await cluster.deploy('c1')
-    cluster.gatewayAnswers = false
+    cluster.node.gatewayStuck = true
     const first = await cluster.operations.restart(production, { actor: 'token:ana' })
     const deploy = { ...production, ref: 'c2', release: 'v1', force: false }
     await expect(cluster.operations.deploy(deploy, call)).rejects.toMatchObject({
@@ -60,15 +63,14 @@ describe('deploying', () => {
     })
     const { rollout } = await cluster.operations.deploy({ ...deploy, force: true }, call)
     expect(cluster.state.rollouts.get(first.id)).toMatchObject({ state: 'aborted', message: 'superseded by test' })
-    cluster.gatewayAnswers = true
-    cluster.traffic.report(cluster.node, { version: cluster.traffic.table.version, inflight: {} })
+    cluster.node.unstickGateway()
     await cluster.until('the takeover', () => cluster.state.rollouts.get(rollout?.id ?? '')?.state === 'succeeded')
     await cluster.until('three', () => cluster.state.instances.size === 3)
   })
 
   it('waits with stopping an old instance until the gateway has let it go', async () => {
     await cluster.deploy('c1')
-    cluster.gatewayAnswers = false
+    cluster.node.gatewayStuck = true
     await cluster.operations.restart(production, call)
     await cluster.until('a new one', () => running().length === 4)
     await new Promise((resolve) => setTimeout(resolve, 300))
@@ -126,7 +128,7 @@ describe('what people do to a pool', () => {
     await cluster.deploy('c1')
     const job = await cluster.operations.runJob({ ...production, command: ['echo', 'hi'] }, call)
     await cluster.until('the job', () => cluster.state.statuses.get(job.id)?.phase === 'ended')
-    expect(cluster.assignments.get(job.id)).toMatchObject({ type: 'job', command: ['echo', 'hi'] })
+    expect(cluster.node.assignments.get(job.id)).toMatchObject({ type: 'job', command: ['echo', 'hi'] })
     await cluster.operations.removeApp('shop', call)
     await cluster.until('nothing', () => cluster.state.apps.size === 0)
     expect(

@@ -1,0 +1,115 @@
+import type { Assignment, InstanceStatus, RouteTable } from '@berth/core'
+import type { FeedLine, NodeFeed } from '../agents/node-feed.ts'
+import type { GatewayReport } from './gateway-reports.ts'
+
+/** What a pretended node tells a server. */
+export interface NodeReports {
+  status(status: InstanceStatus): Promise<void>
+  gateway(report: GatewayReport): void
+}
+
+const gatewayDelayMs = 2
+
+/** A node that runs whatever it is told and is a gateway. It outlives servers: it connects to one after the other. */
+export class PretendedNode {
+  readonly name: string
+  readonly assignments = new Map<string, Assignment>()
+  readonly #statuses = new Map<string, InstanceStatus>()
+  /** Instances that were ordered to stop while this gateway still sent requests to them. */
+  readonly stoppedInTraffic: string[] = []
+  /** Releases whose instances exit at once. */
+  broken: ReadonlySet<string> = new Set()
+  /** Jobs begin and do not end. */
+  jobsHang = false
+  /** Takes in no new table. */
+  gatewayStuck = false
+  /** The table in force, and the newest that was sent. */
+  table: RouteTable | undefined
+  #sent: RouteTable | undefined
+  #reports: NodeReports | undefined
+  #unsubscribe: (() => void) | undefined
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  /** As an agent does it: takes the snapshot, then says all it knows. The gateway's word comes before the new table is in force. */
+  async connect(feed: NodeFeed, reports: NodeReports): Promise<void> {
+    this.#reports = reports
+    this.#unsubscribe = feed.subscribe(this.name, (line) => this.#take(line))
+    const { assignments, routes } = feed.snapshot(this.name)
+    for (const status of this.#statuses.values()) await reports.status(status)
+    if (this.table !== undefined) this.reportGateway()
+    for (const assignment of assignments) void this.#run(assignment)
+    if (routes !== undefined) this.#send(routes)
+  }
+
+  disconnect(): void {
+    this.#unsubscribe?.()
+    this.#reports = undefined
+  }
+
+  unstickGateway(): void {
+    this.gatewayStuck = false
+    if (this.#sent !== undefined) this.#apply(this.#sent)
+  }
+
+  /** Says again which table is in force. */
+  reportGateway(): void {
+    this.#reports?.gateway({ version: this.table?.version ?? 0, inflight: {} })
+  }
+
+  #take(line: FeedLine): void {
+    if (line.type === 'assign') void this.#run(line.assignment)
+    else if (line.type === 'routes') this.#send(line.routes)
+    else if (line.type === 'forget') {
+      this.assignments.delete(line.instance)
+      this.#statuses.delete(line.instance)
+    }
+  }
+
+  #send(table: RouteTable): void {
+    this.#sent = table
+    setTimeout(() => this.#apply(table), gatewayDelayMs)
+  }
+
+  #apply(table: RouteTable): void {
+    if (this.gatewayStuck || table.version < (this.table?.version ?? 0)) return
+    this.table = table
+    this.reportGateway()
+  }
+
+  #routesTo(instance: string): boolean {
+    const members = this.table?.routes.flatMap((route) => route.targets.flatMap((target) => target.members)) ?? []
+    return members.some((member) => member.instance === instance && member.state === 'active')
+  }
+
+  async #run(assignment: Assignment): Promise<void> {
+    const { instance, desired, release, type } = assignment
+    const before = this.#statuses.get(instance)
+    this.assignments.set(instance, assignment)
+    if (desired === 'stop' && before?.phase === 'running' && this.#routesTo(instance))
+      this.stoppedInTraffic.push(instance)
+    if (before?.phase === 'ended' || (before !== undefined && desired !== 'stop')) return
+    const exits = this.broken.has(release)
+    const status: InstanceStatus = { id: instance, node: this.name, phase: 'running', ready: false, restarts: 0 }
+    const now = Date.now()
+    if (desired === 'stop') await this.#report({ ...status, phase: 'ended', endedAt: now })
+    else if (type === 'job') await this.#report(this.#jobStatus(status, exits, now))
+    else if (exits) await this.#report({ ...status, ...exited(now), restarts: 3, logTail: ['boom'] })
+    else await this.#report({ ...status, ready: true, readyAt: now, startedAt: now })
+  }
+
+  #jobStatus(status: InstanceStatus, exits: boolean, now: number): InstanceStatus {
+    if (this.jobsHang) return { ...status, startedAt: now }
+    const lastExit = { code: exits ? 3 : 0, outOfMemory: false, at: now }
+    return { ...status, phase: 'ended', lastExit, startedAt: now, endedAt: now }
+  }
+
+  async #report(status: InstanceStatus): Promise<void> {
+    this.#statuses.set(status.id, status)
+    await this.#reports?.status(status)
+  }
+}
+
+const exited = (at: number) => ({ lastExit: { code: 3, outOfMemory: false, at } })
