@@ -21,6 +21,20 @@ const loadCpus = availableParallelism() > 2 ? `1-${availableParallelism() - 1}` 
 const connections = 64
 const bodyBytes = 200
 const sampleSeconds = 1
+/** What a browser sends. */
+const browserHeaders = [
+  'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36',
+  'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8',
+  'Accept-Language: en-US,en;q=0.9,de;q=0.8',
+  'Accept-Encoding: gzip, deflate, br, zstd',
+  'Referer: http://shop.example.com/',
+  'Cookie: session=3f2a9c0d7b1e4f6a8c5d; theme=dark',
+  'Cache-Control: max-age=0',
+  'Sec-Fetch-Dest: document',
+  'Sec-Fetch-Mode: navigate',
+  'Sec-Fetch-Site: same-origin',
+]
+
 /** Berth's table holds these beside the one that is asked for, as a real one would. */
 const otherRoutes = 19
 const keepalive = 1024
@@ -39,8 +53,14 @@ export interface GatewayBench extends AsyncDisposable {
   /** Ports of members that answer. */
   readonly ports: readonly number[]
   applyMembers(ports: readonly number[]): Promise<void>
-  measureOurs(seconds?: number): Promise<Sample>
-  measurePeer(): Promise<Sample>
+  measureOurs(given?: MeasureOptions): Promise<Sample>
+  measurePeer(given?: MeasureOptions): Promise<Sample>
+}
+
+export interface MeasureOptions {
+  readonly seconds?: number
+  /** Requests with no header but Host. */
+  readonly bare?: boolean
 }
 
 /**
@@ -76,8 +96,8 @@ export async function openGatewayBench(memberCount: number): Promise<GatewayBenc
       gateway,
       ports: memberPorts,
       applyMembers,
-      measureOurs: async (seconds = sampleSeconds) => measure(httpPort, await workerOf(pid), seconds),
-      measurePeer: async () => measure(peerPort, await workerOf(peer.pid), sampleSeconds),
+      measureOurs: async (given) => measure(httpPort, await workerOf(pid), given),
+      measurePeer: async (given) => measure(peerPort, await workerOf(peer.pid), given),
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     }
   } catch (error) {
@@ -117,18 +137,23 @@ export function describePairs(pairs: readonly { ours: Sample; peer: Sample }[]):
     `mean of ${pairs.length} pairs ${mean.toFixed(3)} ± ${Math.sqrt(variance / ratios.length).toFixed(3)} (standard error)`,
     `CPU of the worker per request: ${cpu('ours').toFixed(2)} µs, plain ${cpu('peer').toFixed(2)} µs: ratio ${median(pairs.map(({ ours, peer }) => peer.cpuNs / ours.cpuNs)).toFixed(3)}`,
     `worker's CPU in use: ${busy('ours')} %, plain ${busy('peer')} %`,
-    `${connections} connections, ${bodyBytes}-byte bodies, ${otherRoutes + 1} routes in the table`,
+    `${connections} connections, a browser's headers, ${bodyBytes}-byte bodies, ${otherRoutes + 1} routes in the table`,
   ]
 }
 
 export const medianRatio = (pairs: readonly { ours: Sample; peer: Sample }[]): number =>
   median(pairs.map(({ ours, peer }) => ours.requestsPerSecond / peer.requestsPerSecond))
 
-async function measure(port: number, worker: number, seconds: number): Promise<Sample> {
+async function measure(
+  port: number,
+  worker: number,
+  { seconds = sampleSeconds, bare = false }: MeasureOptions = {},
+): Promise<Sample> {
   const before = await cpuNsOf(worker)
   const begin = process.hrtime.bigint()
   const url = `http://127.0.0.1:${port}/`
-  const args = ['-c', loadCpus, 'wrk', '-t1', `-c${connections}`, `-d${seconds}`, '-H', 'Host: shop.example.com', url]
+  const headers = ['Host: shop.example.com', ...(bare ? [] : browserHeaders)].flatMap((header) => ['-H', header])
+  const args = ['-c', loadCpus, 'wrk', '-t1', `-c${connections}`, `-d${seconds}`, ...headers, url]
   const { stdout } = await run('taskset', args)
   const elapsedNs = Number(process.hrtime.bigint() - begin)
   const used = (await cpuNsOf(worker)) - before

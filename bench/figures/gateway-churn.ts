@@ -34,7 +34,7 @@ async function run({ signal, log }: FigureContext): Promise<FigureResult> {
   await bench.measurePeer()
   const applied: number[] = []
   const ours = () => whileChanging(bench, applied, () => bench.measureOurs())
-  const results = await measurePairs(pairs, signal, ours, bench.measurePeer, log)
+  const results = await measurePairs(pairs, signal, ours, () => bench.measurePeer(), log)
   const failed = results.reduce((sum, each) => sum + each.ours.failed, 0)
   const killed = await failedWhileKilling(bench, signal, log)
   const arrival = await arrivalsMs(bench, signal)
@@ -88,7 +88,7 @@ async function failedWhileKilling(
     const victim = await spawnMember()
     try {
       await bench.applyMembers([bench.ports[0]!, bench.ports[1]!, victim.port])
-      const load = bench.measureOurs(2)
+      const load = bench.measureOurs({ seconds: 2 })
       await delay(1000)
       victim.child.kill('SIGKILL')
       const sample = await load
@@ -112,7 +112,7 @@ async function spawnMember(): Promise<{ readonly port: number; readonly child: C
 
 /** From the call of `apply` to the first request that a member sees that was not there before, under load. */
 async function arrivalsMs(bench: GatewayBench, signal: AbortSignal): Promise<number[]> {
-  const load = bench.measureOurs(arrivals / 4)
+  const load = bench.measureOurs({ seconds: arrivals / 4 })
   const times: number[] = []
   for (let turn = 0; turn < arrivals; turn++) {
     signal.throwIfAborted()

@@ -2,6 +2,7 @@ import { type Figure, type FigureContext, type FigureResult, median } from '../f
 import { describePairs, measurePairs, medianRatio, openGatewayBench } from '../gateway-bench.ts'
 
 const pairs = 24
+const barePairs = 12
 const minimumRatio = 0.94
 
 /** What it costs that members are data: Berth's gateway against plain nginx with the same members in its configuration. */
@@ -18,8 +19,17 @@ async function run({ signal, log }: FigureContext): Promise<FigureResult> {
   await using bench = await openGatewayBench(4)
   await bench.measureOurs()
   await bench.measurePeer()
-  const results = await measurePairs(pairs, signal, bench.measureOurs, bench.measurePeer, log)
-  const failed = results.reduce((sum, { ours }) => sum + ours.failed, 0)
+  const measured = (count: number, bare: boolean) =>
+    measurePairs(
+      count,
+      signal,
+      () => bench.measureOurs({ bare }),
+      () => bench.measurePeer({ bare }),
+      log,
+    )
+  const results = await measured(pairs, false)
+  const bare = await measured(barePairs, true)
+  const failed = [...results, ...bare].reduce((sum, { ours }) => sum + ours.failed, 0)
   const ratio = medianRatio(results)
   const samples = results.map(({ ours }) => ours.requestsPerSecond)
   return {
@@ -28,6 +38,10 @@ async function run({ signal, log }: FigureContext): Promise<FigureResult> {
     ratio,
     ok: ratio >= minimumRatio && failed === 0,
     samples,
-    notes: [`failed requests: ${failed}`, ...describePairs(results)],
+    notes: [
+      `failed requests: ${failed}`,
+      ...describePairs(results),
+      `requests with no header but Host: ratio ${medianRatio(bare).toFixed(3)} (median of ${bare.length} pairs)`,
+    ],
   }
 }

@@ -97,9 +97,10 @@ export function proxyBasics(): string[] {
     `proxy_connect_timeout ${connectTimeoutSeconds}s;`,
     'proxy_read_timeout 60s;',
     'proxy_send_timeout 60s;',
-    // Room for large response headers; what does not fit into memory waits at the member instead of on the disk.
-    'proxy_buffer_size 16k;',
-    'proxy_buffers 8 16k;',
+    // Answers are passed on as they come, so that event streams work and nothing goes to the disk; room for large headers.
+    'proxy_buffering off;',
+    'proxy_buffer_size 32k;',
+    'proxy_buffers 8 32k;',
     'proxy_max_temp_file_size 0;',
     'proxy_next_upstream error timeout;',
     `proxy_next_upstream_tries ${tries};`,
