@@ -62,7 +62,13 @@ async function join({ paths, config, values }: RoleArguments): Promise<number> {
 async function purge({ paths, config, log }: RoleArguments): Promise<number> {
   const dockerSocket = config?.dockerSocket ?? '/var/run/docker.sock'
   log.level = 'silent'
-  const problems = await purgeNode({ stateDir: paths.stateDir, dockerSocket, log, signal: untilSignal() })
+  const problems = await purgeNode({
+    stateDir: paths.stateDir,
+    runDir: paths.runDir,
+    dockerSocket,
+    log,
+    signal: untilSignal(),
+  })
   for (const problem of problems) process.stderr.write(`${problem}\n`)
   return problems.length === 0 ? 0 : 1
 }

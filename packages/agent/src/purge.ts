@@ -4,10 +4,13 @@ import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import { defaults } from './config.ts'
 import { createNginxGateway } from './gateway/nginx-gateway.ts'
+import { RuntimeFiles } from './instance/runtime-files.ts'
 import { createNodeNetwork } from './network/node-network.ts'
 
 export interface PurgeOptions {
   readonly stateDir: string
+  /** Default `/run/berth`. */
+  readonly runDir?: string
   readonly dockerSocket: string
   readonly log: Logger
   readonly signal?: AbortSignal
@@ -15,9 +18,10 @@ export interface PurgeOptions {
 
 /**
  * Takes what Berth has made outside its folders off this machine: the gateway's nginx, the network with its bridge, routes, rules and the
- * names' address. The agent must have ended, else it would make them again. Returns what could not be removed, a sentence each.
+ * names' address, the memory that secrets were in. The agent must have ended, else it would make them again. Returns what could not be removed, a sentence each.
  */
-export async function purgeNode({ stateDir, dockerSocket, log, signal }: PurgeOptions): Promise<string[]> {
+export async function purgeNode(options: PurgeOptions): Promise<string[]> {
+  const { stateDir, runDir = defaults.runDir, dockerSocket, log, signal } = options
   const problems: string[] = []
   const attempt = async (what: string, work: () => Promise<unknown>): Promise<void> => {
     try {
@@ -40,5 +44,6 @@ export async function purgeNode({ stateDir, dockerSocket, log, signal }: PurgeOp
     await using network = createNodeNetwork({ socketPath: dockerSocket, log })
     await network.remove(signal === undefined ? {} : { signal })
   })
+  await attempt('unmount the secrets', () => new RuntimeFiles({ stateDir, runDir }).unmount())
   return problems
 }

@@ -1,7 +1,7 @@
-import { chmod, chown, lchown, lstat, mkdir, rm, rmdir, statfs, writeFile } from 'node:fs/promises'
+import { chmod, chown, lchown, lstat, mkdir, readFile, rm, rmdir, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Assignment, BerthError } from '@berth/core'
-import { runCommand } from '../network/run-command.ts'
+import { mustRun, runCommand } from '../network/run-command.ts'
 
 export interface FileOwner {
   readonly uid: number
@@ -16,6 +16,7 @@ export interface RuntimePaths {
 }
 
 const tmpfsMagic = 0x01021994
+const mountSource = 'berth-secrets'
 
 /**
  * The files of instances on the host. Secrets lie in memory only (`<run>/secrets`), configuration and `/persist` on disk. All of it is
@@ -39,12 +40,18 @@ export class RuntimeFiles {
     await mkdir(this.#secretsDir, { recursive: true, mode: 0o700 })
     if ((await statfs(this.#secretsDir)).type === tmpfsMagic) return
     const options = 'mode=0700,nosuid,nodev,noexec,size=64m'
-    const outcome = await runCommand('mount', ['-t', 'tmpfs', '-o', options, 'berth-secrets', this.#secretsDir], {})
+    const outcome = await runCommand('mount', ['-t', 'tmpfs', '-o', options, mountSource, this.#secretsDir], {})
     if (outcome.code === 0) return
     throw new BerthError(
       'agent.no-tmpfs',
       `mount a tmpfs for secrets at ${this.#secretsDir}: ${outcome.stderr.trim()}; the agent must run as root`,
     )
+  }
+
+  /** Forgets every secret. A tmpfs that was there before the agent stays. */
+  async unmount(): Promise<void> {
+    const mounts = await readFile('/proc/self/mounts', 'utf8')
+    if (mounts.includes(`${mountSource} ${this.#secretsDir} `)) await mustRun(runCommand, 'umount', [this.#secretsDir])
   }
 
   secretsOf(instance: string): string {

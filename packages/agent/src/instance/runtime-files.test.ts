@@ -1,0 +1,87 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { chmod, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { testAssignment } from '../testing/test-node.ts'
+import { RuntimeFiles } from './runtime-files.ts'
+
+const assignment = testAssignment(1, {
+  secrets: [{ file: 'password', value: 'tide-and-time' }],
+  config: [{ path: '/etc/app.conf', content: 'depth=3', mode: 0o640 }],
+})
+const owner = { uid: 1234, gid: 2345 }
+let directory: string
+let files: RuntimeFiles
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'berth-files-'))
+  files = new RuntimeFiles({ stateDir: join(directory, 'state'), runDir: join(directory, 'run') })
+  await files.open()
+})
+afterEach(async () => {
+  await files.unmount()
+  rmSync(directory, { recursive: true })
+})
+
+const of = (path: string) => {
+  const { mode, uid, gid } = statSync(path)
+  return { mode: (mode & 0o7777).toString(8), uid, gid }
+}
+
+describe('RuntimeFiles', () => {
+  it('keeps secrets in memory, for the container’s user alone', async () => {
+    await files.makeSources(assignment)
+    await files.fill(assignment, owner)
+    const secrets = files.secretsOf(assignment.instance)
+    expect(readFileSync('/proc/self/mounts', 'utf8')).toContain(`berth-secrets ${join(directory, 'run/secrets')} tmpfs`)
+    expect(of(join(directory, 'run/secrets')).mode).toBe('700')
+    expect(of(join(secrets, 'password'))).toEqual({ mode: '400', ...owner })
+    await files.open()
+    expect(await files.hasSecrets(assignment.instance)).toBe(true)
+    await files.unmount()
+    expect(await files.hasSecrets(assignment.instance)).toBe(false)
+  })
+
+  it('lets everybody in the container read them when its user is unknown', async () => {
+    await files.makeSources(assignment)
+    await files.fill(assignment, undefined)
+    expect(of(join(files.secretsOf(assignment.instance), 'password'))).toEqual({ mode: '444', uid: 0, gid: 0 })
+  })
+
+  it('writes configuration once more, but never over what a label could not hold', async () => {
+    await files.makeSources(assignment)
+    const path = files.configOf(assignment.instance, 0)
+    expect(of(path).mode).toBe('640')
+    const [file] = assignment.config
+    await files.makeSources({ ...assignment, config: file === undefined ? [] : [{ ...file, content: '' }] })
+    expect(readFileSync(path, 'utf8')).toBe('depth=3')
+  })
+
+  it('gives /persist to the user, and touches nothing that a link in it points to', async () => {
+    await files.makeSources(assignment)
+    const persist = files.persistOf(assignment)
+    const outside = join(directory, 'outside')
+    await writeFile(outside, 'x')
+    await chmod(outside, 0o600)
+    await rm(join(persist, 'logs'), { recursive: true })
+    symlinkSync(outside, join(persist, 'logs'))
+    await files.fill(assignment, owner)
+    expect(of(persist)).toMatchObject(owner)
+    expect(of(outside)).toEqual({ mode: '600', uid: 0, gid: 0 })
+  })
+
+  it('removes everything but what was left in /persist', async () => {
+    await files.makeSources(assignment)
+    await files.fill(assignment, owner)
+    const persist = files.persistOf(assignment)
+    await writeFile(join(persist, 'kept'), 'x')
+    await files.remove(assignment)
+    expect(readFileSync(join(persist, 'kept'), 'utf8')).toBe('x')
+    expect(await files.hasSecrets(assignment.instance)).toBe(false)
+    expect(() => statSync(files.configOf(assignment.instance, 0))).toThrow('ENOENT')
+    await rm(join(persist, 'kept'))
+    await files.remove(assignment)
+    expect(() => statSync(persist)).toThrow('ENOENT')
+  })
+})
