@@ -59,10 +59,12 @@ describe('a process is killed', () => {
   it('agent: containers, addresses and traffic go on; it adopts them', async () => {
     const before = await cluster.containers()
     const traffic = load()
-    process.kill(await cluster.pidOf('agent'), 'SIGKILL')
-    await until('the node to be online again', async () =>
-      (await cluster.client.list('listNodes')).items.every((node) => node.online),
-    )
+    const agent = await cluster.pidOf('agent')
+    process.kill(agent, 'SIGKILL')
+    await until('another agent to answer', async () => {
+      const metrics = await cluster.first.exec(['curl', '-sf', 'http://127.0.0.1:7602/metrics'])
+      return (await cluster.pidOf('agent')) !== agent && metrics.stdout.includes('berth_')
+    })
     expect((await traffic.stop()).failures).toEqual([])
     expect(await cluster.containers()).toEqual(before)
   })
@@ -130,6 +132,7 @@ describe('a machine is lost for a while', () => {
   it('a reboot: what ran runs again, with the same addresses, and serves', async () => {
     await allServe()
     const before = await cluster.containers()
+    const rebootedAt = Date.now()
     await cluster.first.reboot()
     await cluster.mustBerth([
       'up',
@@ -140,6 +143,11 @@ describe('a machine is lost for a while', () => {
       '--address-pool',
       cluster.lab.containerPool,
     ])
+    await until(
+      'all to be ready anew',
+      async () => (await ps()).every((each) => (each.readyAt ?? 0) > rebootedAt && each.ready),
+      60_000,
+    )
     await allServe()
     expect((await cluster.containers()).map(({ name, address }) => ({ name, address }))).toEqual(
       before.map(({ name, address }) => ({ name, address })),

@@ -17,6 +17,10 @@ export interface BuildControllerOptions {
 }
 
 const actor = 'system:builds'
+const nodeWaitMs = 60_000
+const nodeLookMs = 500
+
+const isNodeMissing = (error: unknown): boolean => error instanceof BerthError && error.code === 'build.no-node'
 
 /**
  * Runs queued builds and turns their results into releases and rollouts. A build found running at the start belonged to a server
@@ -54,28 +58,34 @@ export class BuildController implements AsyncDisposable {
 
   #onChange(change: StateChange): void {
     if (change.kind === 'builds' && change.after?.state === 'queued') this.#loop.mark(change.id)
+    if (change.kind !== 'apps' || change.after?.removing !== true) return
+    for (const build of this.#options.state.builds.byApp(change.id))
+      this.#running.get(build.id)?.abort(beingRemoved(build))
   }
 
-  async #process(id: string, signal: AbortSignal): Promise<undefined> {
+  async #process(id: string, signal: AbortSignal): Promise<number | undefined> {
     await this.#acquire()
     try {
       const build = this.#options.state.builds.get(id)
-      if (build === undefined || hasEnded(build) || signal.aborted) return
-      await this.#run(build, signal)
+      if (build === undefined || hasEnded(build) || signal.aborted) return undefined
+      return await this.#run(build, signal)
     } finally {
       this.#release()
     }
   }
 
-  async #run(build: Build, signal: AbortSignal): Promise<void> {
+  /** Returns when to try again: a build that finds no node connected waits for one a while, as after an agent's restart. */
+  async #run(build: Build, signal: AbortSignal): Promise<number | undefined> {
     const { state, runner, log } = this.#options
     const app = state.apps.get(build.app)
-    if (app?.repository === undefined)
-      return this.#fail(build, new BerthError('app.not-found', `build ${build.id}: app ${build.app} is gone`))
+    if (app?.repository === undefined) {
+      await this.#fail(build, new BerthError('app.not-found', `build ${build.id}: app ${build.app} is gone`))
+      return undefined
+    }
     const abort = new AbortController()
     this.#running.set(build.id, abort)
     try {
-      await this.#patch(build.id, { state: 'running', startedAt: this.#now() })
+      await this.#patch(build.id, { state: 'running', startedAt: build.startedAt ?? this.#now() })
       const source = {
         id: build.id,
         app: app.name,
@@ -91,12 +101,14 @@ export class BuildController implements AsyncDisposable {
       const outcome = await runner.run(source, options)
       await this.#succeed(build.id, outcome)
     } catch (error) {
-      if (signal.aborted) return
+      if (signal.aborted) return undefined
+      if (isNodeMissing(error) && this.#now() - build.createdAt < nodeWaitMs) return this.#now() + nodeLookMs
       log.info({ err: error, build: build.id }, `build ${build.id} of ${build.app} failed: ${messageOf(error)}`)
       await this.#fail(build, error)
     } finally {
       this.#running.delete(build.id)
     }
+    return undefined
   }
 
   #progress(id: string, progress: Partial<Build>): Promise<void> {
@@ -223,6 +235,9 @@ export class BuildController implements AsyncDisposable {
     else next()
   }
 }
+
+const beingRemoved = (build: Build): BerthError =>
+  new BerthError('app.removing', `build ${build.id}: app ${build.app} is being removed`)
 
 const hasEnded = (build: Build): boolean => build.state !== 'queued' && build.state !== 'running'
 
