@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type AppSpec, defaultPatience, type InstanceStatus, type NodeStatus } from '@berth/core'
+import { type AppSpec, BerthError, defaultPatience, type InstanceStatus, type NodeStatus } from '@berth/core'
 import { openState, Records, type State } from '../records/index.ts'
 import type { StoreUnderTest } from '../store/contract/store-under-test.ts'
 import { openTemporary, silent } from '../store/sqlite/open-temporary.testing.ts'
@@ -30,6 +30,9 @@ export class TestCluster implements AsyncDisposable {
   readonly broken = new Set<string>()
   /** Builds end only after it. */
   buildGate: Promise<void> = Promise.resolve()
+  onBuildEnd = (): void => {}
+  /** No agent is connected that could build. */
+  noBuilder = false
   /** How far the clock has run ahead, as if a server had been down for so long. */
   aheadMs = 0
   state!: State
@@ -173,7 +176,8 @@ export class TestCluster implements AsyncDisposable {
   #runner(): BuildRunner {
     return {
       run: async ({ ref }, { signal }): Promise<BuildOutcome> => {
-        await Promise.race([this.buildGate, aborted(signal)])
+        if (this.noBuilder) throw new BerthError('build.no-node', 'no node is connected')
+        await Promise.race([this.buildGate, aborted(signal)]).finally(() => this.onBuildEnd())
         const { spec, commit, inputs } = { spec: this.#spec(ref), commit: ref, inputs: ref }
         return { commit, subject: `change ${ref}`, spec, inputs, image: `sha256:${ref}`, reused: false }
       },

@@ -108,7 +108,11 @@ export class PretendedNode {
 
   async #report(status: InstanceStatus): Promise<void> {
     this.#statuses.set(status.id, status)
-    await this.#reports?.status(status)
+    // Of a server that stops at this moment nothing is heard any more; the next one is told all of it.
+    const reports = this.#reports
+    await reports?.status(status).catch(() => {
+      if (this.#reports === reports) this.disconnect()
+    })
   }
 }
 

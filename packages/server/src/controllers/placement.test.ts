@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { TestCluster, testSpec } from './cluster.testing.ts'
+
+const call = { actor: 'test' }
+const production = { app: 'shop', pool: 'production' }
+
+let cluster: TestCluster
+
+beforeEach(async () => {
+  cluster = await TestCluster.start()
+})
+afterEach(() => cluster[Symbol.asyncDispose]())
+
+const placed = (entrypoint: string) =>
+  cluster.state.instances.all().filter((each) => each.entrypoint === entrypoint && each.node !== undefined)
+
+async function deploySoon(ref: string): Promise<void> {
+  await cluster.operations.deploy({ ...production, ref, force: false, repository: '/repo' }, call)
+}
+
+describe('placing', () => {
+  it('spreads more instances over more nodes than one commit can hold', async () => {
+    for (let n = 0; n < 40; n++) await cluster.addNode(`node-${n}`, `10.77.${n + 10}.0/24`, { gateway: false })
+    cluster.commits.set('wide', testSpec({ web: { replicas: 60 } }))
+    await cluster.deploy('wide')
+    expect(cluster.state.rollouts.all()).toMatchObject([{ state: 'succeeded' }])
+    expect(new Set(placed('web').map((each) => each.node)).size).toBe(41)
+    expect(new Set(placed('web').map((each) => each.address)).size).toBe(60)
+  })
+
+  it('gives room to small instances though many large ones wait before them', async () => {
+    const large = { replicas: 40, resources: { cpuMilli: 8000 }, readyTimeoutMs: 60_000 }
+    cluster.commits.set('mixed', testSpec({ big: large, worker: { replicas: 2 } }))
+    await deploySoon('mixed')
+    await cluster.until('the small ones', () => placed('worker').length === 2)
+    expect(placed('big')).toEqual([])
+    expect(cluster.state.instances.unplaced()[0]?.unplaced).toContain('too little CPU')
+  })
+
+  it('decides about many waiting pools one after the other, without a lost commit', async () => {
+    await cluster.setOnline('node-a', false)
+    const pools = Array.from({ length: 15 }, (_, n) => `test-${n}`)
+    const environments = Object.fromEntries(pools.map((name) => [name, { env: {}, entrypoints: {} }]))
+    cluster.commits.set('c1', testSpec({ web: { readyTimeoutMs: 60_000 } }, { environments }))
+    await cluster.operations.startBuild({ app: 'shop', ref: 'c1', noReuse: false, repository: '/repo' }, call)
+    await cluster.until('the release', () => cluster.state.releases.size === 1)
+    for (const pool of pools)
+      await cluster.operations.deploy({ app: 'shop', pool, ref: '', release: 'v1', force: false }, call)
+    await cluster.until('all wait', () => cluster.state.instances.unplaced().length === pools.length)
+    let lost = 0
+    const { records } = cluster
+    const tryCommit = records.tryCommit.bind(records)
+    records.tryCommit = async (tx, options) => {
+      const committed = await tryCommit(tx, options)
+      if (!committed) lost += 1
+      return committed
+    }
+    await cluster.setOnline('node-a', true)
+    await cluster.until('all have a place', () => placed('web').length === pools.length)
+    expect(lost).toBe(0)
+  })
+
+  it('lets a job borrow an entrypoint whose port of the node is taken', async () => {
+    const ports = [{ name: 'http', port: 8080, protocol: 'tcp' as const, hostPort: 80 }]
+    cluster.commits.set('c1', testSpec({ web: { ports } }))
+    await cluster.deploy('c1')
+    const job = await cluster.operations.runJob({ ...production, entrypoint: 'web', command: ['migrate'] }, call)
+    await cluster.until('the job', () => cluster.state.statuses.get(job.id)?.phase === 'ended')
+    expect(cluster.node.assignments.get(job.id)?.ports).toEqual([{ name: 'http', port: 8080, protocol: 'tcp' }])
+  })
+
+  it('never places what is ordered to stop in the same moment', async () => {
+    cluster.commits.set(
+      'big',
+      testSpec({ web: { replicas: 2, resources: { cpuMilli: 3000 }, readyTimeoutMs: 60_000 } }),
+    )
+    await deploySoon('big')
+    await cluster.until('one waits', () => cluster.state.instances.unplaced().length === 1)
+    const waiting = cluster.state.instances.unplaced()[0]?.id ?? ''
+    await cluster.records.commit('system:test', (tx) => {
+      const pool = cluster.state.pools.find('shop', 'production')
+      const status = cluster.state.nodeStatuses.get('node-a')
+      if (pool === undefined || status === undefined) throw new Error('no pool or no node')
+      tx.put('pools', { ...pool, replicas: { web: { count: 1, setBy: 'scale', specCount: 2 } } })
+      tx.put('nodeStatuses', { ...status, cpuMilli: 16_000 })
+    })
+    await cluster.until('one is left', () => cluster.state.instances.size === 1)
+    const events = cluster.state.events.all().filter((each) => each.subject.instance === waiting)
+    expect(events.map((each) => each.type)).toEqual(['instance.created', 'instance.drain', 'instance.stop'])
+  })
+})
