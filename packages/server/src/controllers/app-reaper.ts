@@ -1,26 +1,42 @@
 import type { Logger } from 'pino'
-import type { Records, State } from '../records/index.ts'
+import type { Records, RecordTransaction, State, StateChange } from '../records/index.ts'
 import { KeyLoop } from './key-loop.ts'
+import { markRemoving } from './operations/removal.ts'
 
 const recordsPerCommit = 50
+/** Each takes up to six operations and compares of a transaction. */
+const poolsPerCommit = 12
 
-/** Removes what is left of an app that is being removed once its last pool is gone: releases, builds, rollouts, secrets, the app. */
+export interface AppReaperOptions {
+  readonly records: Records
+  readonly state: State
+  readonly log: Logger
+  readonly now?: () => number
+}
+
+/**
+ * Takes an app that is being removed apart: first its pools, each of which ends by itself, then what is left: releases, builds, rollouts,
+ * secrets, and the app.
+ */
 export class AppReaper implements AsyncDisposable {
   readonly #records: Records
   readonly #state: State
+  readonly #now: () => number
   readonly #loop: KeyLoop
   readonly #unsubscribe: () => void
 
-  constructor(options: { readonly records: Records; readonly state: State; readonly log: Logger }) {
+  constructor(options: AppReaperOptions) {
     this.#records = options.records
     this.#state = options.state
-    this.#loop = new KeyLoop({ name: 'app', process: (app) => this.#process(app), log: options.log })
-    this.#unsubscribe = options.state.changes.subscribe((change) => {
-      if (change.kind === 'apps') this.#loop.mark(change.id)
-      else if (change.kind === 'pools' && change.after === undefined && change.before !== undefined)
-        this.#loop.mark(change.before.app)
+    this.#now = options.now ?? Date.now
+    this.#loop = new KeyLoop({
+      name: 'app',
+      process: (app, signal) => this.#process(app, signal),
+      log: options.log,
+      now: this.#now,
     })
-    for (const app of options.state.apps.values()) if (app.removing === true) this.#loop.mark(app.name)
+    this.#unsubscribe = options.state.changes.subscribe((change) => this.#onChange(change))
+    for (const app of options.state.apps.ids()) this.#markRemoving(app)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -28,17 +44,38 @@ export class AppReaper implements AsyncDisposable {
     await this.#loop[Symbol.asyncDispose]()
   }
 
-  async #process(name: string): Promise<undefined> {
-    const app = this.#state.apps.get(name)
-    if (app?.removing !== true || this.#state.pools.byApp(name).length > 0) return
+  #onChange(change: StateChange): void {
+    if (change.kind === 'apps') this.#markRemoving(change.id)
+    const pool = change.kind === 'pools' ? (change.after ?? change.before) : undefined
+    if (pool !== undefined) this.#markRemoving(pool.app)
+  }
+
+  #markRemoving(app: string): void {
+    if (this.#state.apps.get(app)?.removing === true) this.#loop.mark(app)
+  }
+
+  async #process(name: string, signal: AbortSignal): Promise<undefined> {
+    let more = false
+    const takeApart = (tx: RecordTransaction): void => {
+      more = this.#takeApart(tx, name)
+    }
+    await this.#records.commit('system:apps', takeApart, { signal })
+    if (more) this.#loop.mark(name)
+  }
+
+  /** True when there is more to do that nothing else will tell of. */
+  #takeApart(tx: RecordTransaction, name: string): boolean {
+    if (this.#state.apps.get(name)?.removing !== true) return false
+    const pools = this.#state.pools.byApp(name)
+    const living = pools.filter((pool) => pool.removing !== true)
+    for (const pool of living.slice(0, poolsPerCommit)) markRemoving(tx, this.#state, pool, this.#now())
+    if (pools.length > 0) return living.length > poolsPerCommit
     const doomed = this.#recordsOf(name)
-    await this.#records.commit('system:apps', (tx) => {
-      for (const { kind, id } of doomed.slice(0, recordsPerCommit)) tx.delete(kind, id)
-      if (doomed.length > recordsPerCommit) return
-      tx.delete('apps', name, { ifUnchanged: true })
-      tx.event({ type: 'app.removed', subject: { app: name }, message: `${name} is removed` })
-    })
-    if (doomed.length > recordsPerCommit) this.#loop.mark(name)
+    for (const { kind, id } of doomed.slice(0, recordsPerCommit)) tx.delete(kind, id)
+    if (doomed.length > recordsPerCommit) return true
+    tx.delete('apps', name, { ifUnchanged: true })
+    tx.event({ type: 'app.removed', subject: { app: name }, message: `${name} is removed` })
+    return false
   }
 
   #recordsOf(app: string) {

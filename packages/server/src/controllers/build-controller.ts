@@ -32,14 +32,21 @@ export class BuildController implements AsyncDisposable {
   readonly #loop: KeyLoop
   readonly #unsubscribe: () => void
   readonly #running = new Map<string, AbortController>()
+  readonly #listeningSince: number
   #free: number
   readonly #waiting: (() => void)[] = []
 
   constructor(options: BuildControllerOptions) {
     this.#options = options
     this.#now = options.now ?? Date.now
+    this.#listeningSince = this.#now()
     this.#free = options.concurrency
-    this.#loop = new KeyLoop({ name: 'build', process: (id, signal) => this.#process(id, signal), log: options.log })
+    this.#loop = new KeyLoop({
+      name: 'build',
+      process: (id, signal) => this.#process(id, signal),
+      log: options.log,
+      now: this.#now,
+    })
     this.#unsubscribe = options.state.changes.subscribe((change) => this.#onChange(change))
     for (const build of options.state.builds.values()) if (!hasEnded(build)) this.#loop.mark(build.id)
   }
@@ -76,39 +83,36 @@ export class BuildController implements AsyncDisposable {
 
   /** Returns when to try again: a build that finds no node connected waits for one a while, as after an agent's restart. */
   async #run(build: Build, signal: AbortSignal): Promise<number | undefined> {
-    const { state, runner, log } = this.#options
-    const app = state.apps.get(build.app)
-    if (app?.repository === undefined) {
-      await this.#fail(build, new BerthError('app.not-found', `build ${build.id}: app ${build.app} is gone`))
-      return undefined
-    }
     const abort = new AbortController()
     this.#running.set(build.id, abort)
     try {
-      await this.#patch(build.id, { state: 'running', startedAt: build.startedAt ?? this.#now() })
-      const source = {
-        id: build.id,
-        app: app.name,
-        repository: app.repository,
-        vcs: app.vcs,
-        ref: build.ref,
-        noReuse: build.noReuse === true,
-      }
-      const options = {
-        signal: AbortSignal.any([signal, abort.signal]),
-        onProgress: (progress: Partial<Build>) => void this.#progress(build.id, progress),
-      }
-      const outcome = await runner.run(source, options)
-      await this.#succeed(build.id, outcome)
+      await this.#build(build, AbortSignal.any([signal, abort.signal]))
     } catch (error) {
       if (signal.aborted) return undefined
-      if (isNodeMissing(error) && this.#now() - build.createdAt < nodeWaitMs) return this.#now() + nodeLookMs
-      log.info({ err: error, build: build.id }, `build ${build.id} of ${build.app} failed: ${messageOf(error)}`)
+      if (isNodeMissing(error) && this.#now() < this.#waitsUntil(build)) return this.#now() + nodeLookMs
+      this.#options.log.info({ err: error, build: build.id }, `build ${build.id} of ${build.app}: ${messageOf(error)}`)
       await this.#fail(build, error)
     } finally {
       this.#running.delete(build.id)
     }
     return undefined
+  }
+
+  /** Agents need a moment to find a server that has just started, however long the build has waited before. */
+  #waitsUntil = (build: Build): number => Math.max(build.startedAt ?? this.#now(), this.#listeningSince) + nodeWaitMs
+
+  async #build(build: Build, signal: AbortSignal): Promise<void> {
+    const { state, runner } = this.#options
+    const app = state.apps.get(build.app)
+    if (app?.repository === undefined)
+      throw new BerthError('app.not-found', `build ${build.id}: app ${build.app} is gone, or has no repository`)
+    if (app.removing === true) throw beingRemoved(build)
+    await this.#patch(build.id, { state: 'running', startedAt: build.startedAt ?? this.#now() })
+    const { name, repository, vcs } = app
+    const source = { id: build.id, app: name, repository, vcs, ref: build.ref, noReuse: build.noReuse === true }
+    const onProgress = (progress: Partial<Build>) => void this.#progress(build.id, progress)
+    const outcome = await runner.run(source, { signal, onProgress })
+    await this.#succeed(build.id, outcome)
   }
 
   #progress(id: string, progress: Partial<Build>): Promise<void> {

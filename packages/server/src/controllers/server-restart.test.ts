@@ -111,6 +111,19 @@ describe('a new server on the same store', () => {
     expect([cluster.state.instances.size, cluster.state.statuses.size, cluster.state.pools.size]).toEqual([0, 0, 0])
   })
 
+  it('gives agents the time to come back before a build fails for want of one', async () => {
+    cluster.noBuilder = true
+    await cluster.operations.deploy({ ...production, ref: 'c2', force: false }, call)
+    await cluster.until('a build', () => cluster.state.builds.all().some((each) => each.state === 'running'))
+    await cluster.stopServer()
+    cluster.aheadMs = hourMs
+    await cluster.startServer()
+    await cluster.connect()
+    await delay(whileMs)
+    cluster.noBuilder = false
+    await cluster.until('the build', () => cluster.state.builds.all().every((each) => each.state === 'succeeded'))
+  })
+
   it('runs a build again that the one before has left', async () => {
     cluster.buildGate = new Promise(() => {})
     await cluster.operations.deploy({ ...production, ref: 'c2', force: false }, call)

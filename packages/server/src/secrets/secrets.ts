@@ -56,6 +56,8 @@ export class Secrets {
       context.actor,
       (tx) => {
         requireApp(this.#state, secret.app)
+        // A secret that is set while its app goes must not wait for the next app of that name.
+        tx.require('apps', secret.app)
         const id = secretId(secret.app, secret.environment, secret.name)
         const version = (this.#state.secrets.get(id)?.version ?? 0) + 1
         const sealed = seal(this.#key, boundTo(secret, version), value)

@@ -2,7 +2,7 @@ import { type App, BerthError, type Build, checkName, type Release, type Rollout
 import type { RecordTransaction } from '../../records/index.ts'
 import { newId } from '../../records/new-id.ts'
 import type { BuildArguments, CallContext, DeployArguments, SourceArguments } from '../operations.ts'
-import { requireRelease } from './lookup.ts'
+import { refuseRemoving, requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
 import { startRollout } from './start-rollout.ts'
 
@@ -17,6 +17,7 @@ export async function deploy(
     call.actor,
     (tx) => {
       checkName('pool', args.pool)
+      refuseRemoving(context.state, args.app, args.pool)
       refuseHeldPool(context, args)
       return queueBuild(tx, context, { ...args, noReuse: false }, call, { deployTo: args.pool, force: args.force })
     },
@@ -152,5 +153,6 @@ function registerApp(
       : { ...known, repository, vcs }
   if (known === undefined || known.repository !== repository || known.vcs !== vcs)
     tx.put('apps', app, { ifUnchanged: true })
+  else tx.require('apps', name)
   return app
 }

@@ -18,6 +18,21 @@ export function requirePool(state: State, app: string, name: string): Pool {
   throw new BerthError('pool.not-found', `no pool ${app}/${name}; ${known}`, { details: { app, pool: name } })
 }
 
+/** As {@link requirePool}; throws `pool.removing` where every change would only be undone. */
+export function requireLivePool(state: State, app: string, name: string): Pool {
+  const pool = requirePool(state, app, name)
+  refuseRemoving(state, app, name)
+  return pool
+}
+
+export function refuseRemoving(state: State, app: string, pool: string): void {
+  if (state.apps.get(app)?.removing !== true && state.pools.find(app, pool)?.removing !== true) return
+  throw new BerthError('pool.removing', `${app}/${pool} is being removed; wait until it is gone, then deploy again`, {
+    retryable: true,
+    details: { app, pool },
+  })
+}
+
 export function requireRelease(state: State, app: string, id: string): Release {
   const release = state.releases.find(app, id)
   if (release !== undefined) return release

@@ -1,17 +1,12 @@
-import {
-  BerthError,
-  type Instance,
-  type Pool,
-  type Release,
-  type ReplicaCount,
-  type Rollout,
-  resolveSpec,
-} from '@berth/core'
+import { BerthError, type Instance, type Pool, type Release, type ReplicaCount, type Rollout } from '@berth/core'
 import type { RecordTransaction } from '../../records/index.ts'
 
-import type { CallContext, JobArguments, Operations, PoolArguments, ScaleArguments } from '../operations.ts'
-import { requireApp, requireInstance, requirePool, requireRelease, requireRollout } from './lookup.ts'
+import type { CallContext, Operations, PoolArguments, ScaleArguments } from '../operations.ts'
+import { runJob } from './job-operations.ts'
+import { requireInstance, requireLivePool, requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
+import { removeApp, removePool } from './removal.ts'
+import { moveRollout } from './rollout-moves.ts'
 import { startRollout } from './start-rollout.ts'
 
 type PoolOperations = Omit<Operations, 'deploy' | 'plan' | 'startBuild' | 'cancelBuild'>
@@ -39,7 +34,7 @@ async function scalePool(
   call: CallContext,
 ): Promise<Pool> {
   const decide = (tx?: RecordTransaction): Pool => {
-    const pool = requirePool(state, scale.app, scale.pool)
+    const pool = requireLivePool(state, scale.app, scale.pool)
     const replicas = { ...pool.replicas }
     for (const [name, count] of Object.entries(scale.replicas)) replicas[name] = scaled(pool, name, count)
     const next = { ...pool, replicas }
@@ -77,7 +72,7 @@ async function restartPool(
   const { value } = await context.records.commit(
     call.actor,
     (tx) => {
-      const current = requirePool(context.state, app, pool)
+      const current = requireLivePool(context.state, app, pool)
       if (current.release === undefined)
         throw new BerthError('pool.empty', `restart ${app}/${pool}: no release runs there yet; deploy one first`)
       const release = requireRelease(context.state, app, current.release)
@@ -106,12 +101,12 @@ async function rollbackPool(
   args: PoolArguments & { readonly to?: string },
   call: CallContext,
 ): Promise<Rollout> {
-  const held = requirePool(context.state, args.app, args.pool).rollout
+  const held = requireLivePool(context.state, args.app, args.pool).rollout
   if (held !== undefined && args.to === undefined) return moveRollout(context, held, call, 'abort')
   const { value } = await context.records.commit(
     call.actor,
     (tx) => {
-      const pool = requirePool(context.state, args.app, args.pool)
+      const pool = requireLivePool(context.state, args.app, args.pool)
       const release = requireRelease(context.state, args.app, args.to ?? releaseBefore(context, pool))
       return start(tx, context, release, args.pool, 'rollback', call.actor)
     },
@@ -126,151 +121,12 @@ function releaseBefore({ state }: OperationsContext, pool: Pool): string {
     .filter((rollout) => rollout.state === 'succeeded')
     .sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0))
     .flatMap((rollout) => [rollout.to, rollout.from ?? []].flat())
-  const before = served.find((release) => release !== pool.release)
+  const before = served.find((id) => id !== pool.release && state.releases.find(pool.app, id) !== undefined)
   if (before !== undefined) return before
   throw new BerthError(
     'release.none-before',
     `roll back ${pool.app}/${pool.name}: no other release has served there; name one with --to, \`berth releases ${pool.app}\` lists them`,
   )
-}
-
-async function removePool(
-  { records, state }: OperationsContext,
-  { app, pool }: PoolArguments,
-  call: CallContext,
-): Promise<void> {
-  await records.commit(call.actor, (tx) => markRemoving(tx, requirePool(state, app, pool)), call)
-}
-
-async function removeApp({ records, state }: OperationsContext, name: string, call: CallContext): Promise<void> {
-  await records.commit(
-    call.actor,
-    (tx) => {
-      const app = requireApp(state, name)
-      tx.put('apps', { ...app, removing: true }, { ifUnchanged: true })
-      for (const pool of state.pools.byApp(name)) markRemoving(tx, pool)
-      tx.event({ type: 'app.removing', subject: { app: name }, message: `${name} is being removed` })
-    },
-    call,
-  )
-}
-
-function markRemoving(tx: RecordTransaction, pool: Pool): void {
-  const { rollout: _, ...rest } = pool
-  tx.put('pools', { ...rest, removing: true }, { ifUnchanged: true })
-  tx.event({
-    type: 'pool.removing',
-    subject: { app: pool.app, pool: pool.name },
-    message: `${pool.app}/${pool.name} is being removed`,
-  })
-}
-
-async function runJob(context: OperationsContext, job: JobArguments, call: CallContext): Promise<Instance> {
-  const { records, state } = context
-  const decide = (tx: RecordTransaction): Instance => {
-    const pool = requirePool(state, job.app, job.pool)
-    const release = requireRelease(state, job.app, job.release ?? pool.release ?? noRelease(pool))
-    const entrypoint = jobEntrypoint(release, pool, job)
-    const ordinal = pool.nextOrdinal[entrypoint] ?? 1
-    const instance: Instance = {
-      id: `${pool.app}.${pool.name}.${entrypoint}-${ordinal}`,
-      app: pool.app,
-      pool: pool.name,
-      entrypoint,
-      ordinal,
-      release: release.id,
-      generation: pool.generation,
-      type: 'job',
-      ...(job.command === undefined ? {} : { command: job.command }),
-      desired: 'run',
-      restartNonce: 0,
-      createdAt: context.now(),
-      createdBy: call.actor,
-    }
-    tx.create('instances', instance)
-    tx.put('pools', { ...pool, nextOrdinal: { ...pool.nextOrdinal, [entrypoint]: ordinal + 1 } }, { ifUnchanged: true })
-    tx.event({
-      type: 'job.started',
-      subject: { app: pool.app, pool: pool.name, instance: instance.id },
-      message: `${instance.id} runs ${release.id}`,
-    })
-    return instance
-  }
-  return (await records.commit(call.actor, decide, call)).value
-}
-
-function noRelease(pool: Pool): never {
-  throw new BerthError(
-    'pool.empty',
-    `run a job in ${pool.app}/${pool.name}: no release runs there yet; deploy one first or name one with --release`,
-  )
-}
-
-/** The one named, else the only job of the release, else (with a command of one's own) its first service. */
-function jobEntrypoint(release: Release, pool: Pool, job: JobArguments): string {
-  const { entrypoints } = resolveSpec(release.spec, pool.environment)
-  const names = Object.keys(entrypoints)
-  if (job.entrypoint !== undefined) {
-    const spec = entrypoints[job.entrypoint]
-    if (spec === undefined)
-      throw new BerthError(
-        'entrypoint.not-found',
-        `run ${job.entrypoint}: ${release.app} ${release.id} has ${names.join(', ')}`,
-      )
-    if (spec.type === 'job' || job.command !== undefined) return job.entrypoint
-    throw new BerthError(
-      'entrypoint.not-a-job',
-      `run ${job.entrypoint}: it is a service; give a command to run beside it: berth run ${release.app} ${job.entrypoint} -- COMMAND`,
-    )
-  }
-  const jobs = names.filter((name) => entrypoints[name]?.type === 'job')
-  const only = job.command === undefined ? (jobs.length === 1 ? jobs[0] : undefined) : names[0]
-  if (only !== undefined) return only
-  throw new BerthError(
-    'entrypoint.ambiguous',
-    `run a job of ${release.app}: name one of its entrypoints (${names.join(', ')}) or give a command after --`,
-  )
-}
-
-type RolloutMove = 'pause' | 'resume' | 'abort'
-
-async function moveRollout(
-  { records, state, now }: OperationsContext,
-  id: string,
-  call: CallContext,
-  move: RolloutMove,
-): Promise<Rollout> {
-  const { value } = await records.commit(
-    call.actor,
-    (tx) => {
-      const rollout = requireRollout(state, id)
-      const next = moved(rollout, move, call.actor, now())
-      tx.put('rollouts', next, { ifUnchanged: true })
-      tx.event({
-        type: `rollout.${move}`,
-        subject: { app: rollout.app, pool: rollout.pool, rollout: id },
-        message: `${rollout.app}/${rollout.pool}: ${next.message}`,
-      })
-      return next
-    },
-    call,
-  )
-  return value
-}
-
-function moved(rollout: Rollout, move: RolloutMove, actor: string, now: number): Rollout {
-  const { id, state } = rollout
-  if (move === 'pause' && state === 'running')
-    return { ...rollout, state: 'paused', message: `paused by ${actor}`, updatedAt: now }
-  if (move === 'resume' && state === 'paused')
-    return { ...rollout, state: 'running', message: `resumed by ${actor}`, updatedAt: now }
-  if (move === 'abort' && (state === 'running' || state === 'paused')) {
-    const back = rollout.from === undefined ? 'removing it' : `going back to ${rollout.from}`
-    return { ...rollout, state: 'rolling-back', message: `stopped by ${actor}; ${back}`, updatedAt: now }
-  }
-  throw new BerthError('rollout.wrong-state', `${move} rollout ${id}: it is ${state}`, {
-    details: { rollout: id, state },
-  })
 }
 
 async function restartInstance(

@@ -10,6 +10,7 @@ import {
 import type { RecordTransaction, State } from '../../records/index.ts'
 import { newId } from '../../records/new-id.ts'
 import { checkEnvironment, problemsOf } from './check-release.ts'
+import { refuseRemoving } from './lookup.ts'
 
 export interface RolloutStart {
   readonly release: Release
@@ -26,12 +27,9 @@ export interface RolloutStart {
 export function startRollout(tx: RecordTransaction, state: State, start: RolloutStart): Rollout {
   const { release } = start
   const pool = state.pools.find(release.app, start.pool) ?? newPool(release.app, start)
-  if (pool.removing === true || state.apps.get(release.app)?.removing === true) {
-    throw new BerthError(
-      'pool.removing',
-      `${release.app}/${pool.name} is being removed; wait until it is gone, then deploy again`,
-    )
-  }
+  refuseRemoving(state, release.app, pool.name)
+  // An app that is removed at this moment must not get a new pool.
+  tx.require('apps', release.app)
   checkEnvironment(release.spec, pool.name, start.defaultPool)
   const problems = problemsOf(state, release.spec, release.app, pool.name, pool.environment)
   if (problems.length > 0) {
