@@ -8,7 +8,15 @@ import { BerthError } from '@berth/core'
 import { sampleRoute, sampleTable } from '@berth/core/network/route-table.testing'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { eventually, freePort, openGateway, openUpstream, readText, type TestGateway } from './gateway.testing.ts'
+import {
+  echoBody,
+  eventually,
+  freePort,
+  openGateway,
+  openUpstream,
+  readText,
+  type TestGateway,
+} from './gateway.testing.ts'
 import { createNginxGateway } from './nginx-gateway.ts'
 
 const errorOf = async (promise: Promise<unknown>): Promise<BerthError> => {
@@ -292,7 +300,7 @@ describe('what can be wrong', () => {
 
 test('temporary files lie elsewhere where nginx’s workers cannot enter the state folder', async () => {
   await using open = await openGateway({ stateDirMode: 0o700 })
-  await using member = await openUpstream((request, response) => void request.pipe(response))
+  await using member = await openUpstream(echoBody)
   await open.gateway.apply(sampleTable(1, [sampleRoute([member.port])]))
   const conf = await readText(`${open.options.stateDir}/private/nginx.conf`)
   const dir = /client_body_temp_path (\/var\/cache\/berth-gateway\/[0-9a-f]+)\/body;/.exec(conf)?.[1]

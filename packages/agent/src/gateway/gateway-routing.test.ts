@@ -3,7 +3,15 @@ import { matchRoute, type Route } from '@berth/core'
 import { sampleMember, sampleRoute, sampleTable, sampleTarget } from '@berth/core/network/route-table.testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually, openGateway, openUpstream, readText, type TestGateway, type Upstream } from './gateway.testing.ts'
+import {
+  echoBody,
+  eventually,
+  openGateway,
+  openUpstream,
+  readText,
+  type TestGateway,
+  type Upstream,
+} from './gateway.testing.ts'
 
 let open: TestGateway
 let members: Upstream[]
@@ -136,7 +144,7 @@ describe('what a member gets', () => {
   })
 
   test('a stripped route keeps the connection of its client, takes bodies and is counted once', async () => {
-    await using member = await openUpstream((request, response) => void request.pipe(response))
+    await using member = await openUpstream(echoBody)
     const route = sampleRoute([member.port], { id: 'stripped', path: '/api', stripPath: true })
     await apply(route)
     const reply = await open.fetch('/api/v1', {
@@ -196,7 +204,7 @@ describe('bodies', () => {
   })
 
   test('0 is no limit, and large ones get through', async () => {
-    await using member = await openUpstream((request, response) => void request.pipe(response))
+    await using member = await openUpstream(echoBody)
     await apply(sampleRoute([member.port], { maxBodyBytes: 0 }))
     const { body } = await open.fetch('/', { method: 'POST', body: chunked(3_000_000) })
     expect(body).toHaveLength(3_000_000)

@@ -134,7 +134,14 @@ export interface Upstream extends AsyncDisposable {
   close(): Promise<void>
 }
 
-export type Handler = (request: IncomingMessage, response: ServerResponse) => void
+export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown
+
+/** Answers with the request's body, once it has all of it: nginx sends no more of a request whose answer has begun. */
+export async function echoBody(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  response.end(Buffer.concat(chunks))
+}
 
 /** A member: answers with its port unless `handler` does something else. `upgrade` takes over websockets. */
 export async function openUpstream(

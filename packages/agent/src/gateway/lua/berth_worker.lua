@@ -94,6 +94,7 @@ function worker.refusals()
 end
 
 local function answer(number)
+  if worker.shared.generation ~= worker.generation then worker.refresh() end
   local question = dictionary:get('question') or ''
   local get = answers[question]
   local text = get and cjson.encode(get()) or 'null'
