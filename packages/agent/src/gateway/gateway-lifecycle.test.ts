@@ -304,13 +304,11 @@ test('temporary files lie elsewhere where nginx’s workers cannot enter the sta
   await open.gateway.apply(sampleTable(1, [sampleRoute([member.port])]))
   const conf = await readText(`${open.options.stateDir}/private/nginx.conf`)
   const dir = /client_body_temp_path (\/var\/cache\/berth-gateway\/[0-9a-f]+)\/body;/.exec(conf)?.[1]
-  try {
-    const reply = await open.fetch('/', { method: 'POST', body: 'x'.repeat(500_000) })
-    expect(reply).toMatchObject({ status: 200, body: 'x'.repeat(500_000) })
-  } finally {
-    expect(dir).toBeDefined()
-    await rm(dir ?? '', { recursive: true, force: true })
-  }
+  const reply = await open.fetch('/', { method: 'POST', body: 'x'.repeat(500_000) })
+  expect(reply).toMatchObject({ status: 200, body: 'x'.repeat(500_000) })
+  expect(await readdir(dir!)).toContain('body')
+  await open.gateway.stop()
+  await expect(readdir(dir!)).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
 test('only the owner reaches the admin socket and the keys', async () => {

@@ -76,10 +76,13 @@ async function ensureFallbackCertificate(paths: GatewayPaths): Promise<void> {
 /** nginx gives the folders inside it to its workers, who must be able to come there through every folder above. */
 async function makeTempDir(paths: GatewayPaths, workerUid: number | undefined): Promise<string> {
   const inside = workerUid === undefined || (await isOpenToAll(paths.stateDir))
-  const dir = inside ? join(paths.stateDir, 'temp') : join(cacheDir, digest(paths.stateDir))
+  const dir = inside ? join(paths.stateDir, 'temp') : outsideTempDir(paths)
   await mkdir(dir, { recursive: true, mode: 0o711 })
   return dir
 }
+
+/** All that a gateway may leave outside its state folder. */
+export const outsideTempDir = (paths: GatewayPaths): string => join(cacheDir, digest(paths.stateDir))
 
 async function isOpenToAll(dir: string): Promise<boolean> {
   const { mode } = await stat(dir)

@@ -8,7 +8,7 @@ import { AdminClient } from './admin-client.ts'
 import { CertificateChecker } from './certificates.ts'
 import type { CallOptions, Gateway, GatewayStatus } from './gateway.ts'
 import { stoppedStatus, toStatus } from './gateway-status.ts'
-import { type Configuration, prepareFiles, removeOldLua } from './nginx-files.ts'
+import { type Configuration, outsideTempDir, prepareFiles, removeOldLua } from './nginx-files.ts'
 import { findNginx } from './nginx-install.ts'
 import { checkOptions, type GatewayPaths, gatewayPaths, type NginxGatewayOptions } from './nginx-options.ts'
 import { NginxProcess } from './nginx-process.ts'
@@ -71,6 +71,7 @@ class NginxGateway implements Gateway {
     return this.#inTurn(async () => {
       await this.#process.stop(options.graceMs ?? defaultGraceMs, options.signal)
       await rm(this.#paths.adminSocket, { force: true })
+      await rm(outsideTempDir(this.#paths), { recursive: true, force: true })
       this.#log.info('nginx stopped')
     })
   }
