@@ -1,6 +1,7 @@
-import { messageOf } from '@berth/core'
+import { messageOf, type Rollout } from '@berth/core'
 import type { Logger } from 'pino'
-import type { RecordKind, Records, State } from '../records/index.ts'
+import { poolId, type RecordKind, type Records, releaseId, type State } from '../records/index.ts'
+import { lastSucceeded, unneededReleases } from './kept-releases.ts'
 
 export interface RetentionOptions {
   readonly records: Records
@@ -17,14 +18,28 @@ export interface RetentionLimits {
   readonly buildsPerApp: number
   /** Of each pool, among those that have ended. */
   readonly rolloutsPerPool: number
+  /** Of each pool, how many that succeeded are kept, with their releases, however many have ended since: the way back. */
+  readonly rolloutsBack: number
+  /** The newest of each app. */
+  readonly releasesPerApp: number
 }
 
-const defaults: RetentionLimits = { events: 2_000, buildsPerApp: 200, rolloutsPerPool: 100 }
+const defaults: RetentionLimits = {
+  events: 2_000,
+  buildsPerApp: 200,
+  rolloutsPerPool: 100,
+  rolloutsBack: 20,
+  releasesPerApp: 20,
+}
+const watched: ReadonlySet<RecordKind> = new Set(['events', 'builds', 'rollouts', 'releases'])
 const defaultIntervalMs = 5_000
 const deletionsPerCommit = 90
 const actor = 'system:retention'
 
-/** Keeps what only history grows bounded: events, ended builds and rollouts. The newest stay. */
+/**
+ * Keeps what only history grows bounded: events, ended builds and rollouts, and releases that are not needed any more (their images
+ * stay). The newest stay.
+ */
 export class Retention implements AsyncDisposable {
   readonly #options: RetentionOptions
   readonly #state: State
@@ -40,7 +55,7 @@ export class Retention implements AsyncDisposable {
     this.#state = options.records.state
     this.#limits = { ...defaults, ...options.limits }
     this.#unsubscribe = this.#state.changes.subscribe(({ kind, after }) => {
-      if (after !== undefined && (kind === 'events' || kind === 'builds' || kind === 'rollouts')) this.#dirty = true
+      if (after !== undefined && watched.has(kind)) this.#dirty = true
     })
     this.#timer = setInterval(() => this.#look(), options.intervalMs ?? defaultIntervalMs)
     this.#timer.unref()
@@ -71,6 +86,26 @@ export class Retention implements AsyncDisposable {
     await this.#remove('builds', builds)
     for (const build of builds) await this.#options.removeBuildOutput(build)
     await this.#remove('rollouts', this.#oldRollouts())
+    for (const app of this.#state.apps.ids()) await this.#removeReleases(app)
+  }
+
+  /** Decided in the commit, which fails when a pool or the app has changed: what is deployed at this moment is not removed. */
+  async #removeReleases(app: string): Promise<void> {
+    const { rolloutsBack, releasesPerApp: newest } = this.#limits
+    const pools = this.#state.pools.byApp(app)
+    const most = deletionsPerCommit - pools.length
+    const { value: more } = await this.#options.records.commit(
+      actor,
+      (tx) => {
+        const unneeded = unneededReleases(this.#state, app, { newest, rolloutsBack })
+        for (const id of unneeded.slice(0, most)) tx.delete('releases', releaseId(app, id))
+        tx.require('apps', app)
+        for (const pool of this.#state.pools.byApp(app)) tx.require('pools', poolId(app, pool.name))
+        return unneeded.length > most
+      },
+      { signal: this.#closing.signal },
+    )
+    if (more) await this.#removeReleases(app)
   }
 
   async #remove(kind: RecordKind, ids: readonly string[]): Promise<void> {
@@ -98,7 +133,12 @@ export class Retention implements AsyncDisposable {
 
   #oldRollouts(): string[] {
     const ended = this.#state.rollouts.all().filter((rollout) => rollout.endedAt !== undefined)
-    return beyond(ended, (rollout) => `${rollout.app}/${rollout.pool}`, this.#limits.rolloutsPerPool)
+    const poolOf = ({ app, pool }: Rollout): string => poolId(app, pool)
+    const back = [...Map.groupBy(ended, poolOf).values()].flatMap((each) =>
+      lastSucceeded(each, this.#limits.rolloutsBack).map((rollout) => rollout.id),
+    )
+    const kept = new Set(back)
+    return beyond(ended, poolOf, this.#limits.rolloutsPerPool).filter((id) => !kept.has(id))
   }
 }
 

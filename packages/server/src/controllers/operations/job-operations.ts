@@ -1,5 +1,5 @@
 import { BerthError, type Instance, type Pool, type Release, resolveSpec } from '@berth/core'
-import type { RecordTransaction } from '../../records/index.ts'
+import { type RecordTransaction, releaseId } from '../../records/index.ts'
 import type { CallContext, JobArguments } from '../operations.ts'
 import { requireLivePool, requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
@@ -27,6 +27,7 @@ export async function runJob(context: OperationsContext, job: JobArguments, call
       createdAt: context.now(),
       createdBy: call.actor,
     }
+    tx.require('releases', releaseId(release.app, release.id))
     tx.create('instances', instance)
     tx.put('pools', { ...pool, nextOrdinal: { ...pool.nextOrdinal, [entrypoint]: ordinal + 1 } }, { ifUnchanged: true })
     tx.event({

@@ -6,8 +6,9 @@ import {
   type Rollout,
   type RolloutReason,
   resolveSpec,
+  restoreCounts,
 } from '@berth/core'
-import type { RecordTransaction, State } from '../../records/index.ts'
+import { type RecordTransaction, releaseId, type State } from '../../records/index.ts'
 import { newId } from '../../records/new-id.ts'
 import { checkEnvironment, problemsOf } from './check-release.ts'
 import { refuseRemoving } from './lookup.ts'
@@ -28,8 +29,6 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
   const { release } = start
   const pool = state.pools.find(release.app, start.pool) ?? newPool(release.app, start)
   refuseRemoving(state, release.app, pool.name)
-  // An app that is removed at this moment must not get a new pool.
-  tx.require('apps', release.app)
   checkEnvironment(release.spec, pool.name, start.defaultPool)
   const problems = problemsOf(state, release.spec, release.app, pool.name, pool.environment)
   if (problems.length > 0) {
@@ -41,8 +40,9 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
       },
     )
   }
-  supersede(tx, state, pool, start)
-  const rollout = newRollout(pool, start)
+  const held = supersede(tx, state, pool, start)
+  claim(tx, state, release, pool)
+  const rollout = newRollout(pool, held, start)
   const spec = resolveSpec(release.spec, pool.environment)
   const replicas = start.reason === 'restart' ? pool.replicas : countsForSpec(pool.replicas, spec)
   tx.put(
@@ -59,6 +59,19 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
   return rollout
 }
 
+/**
+ * Neither app nor release may go at this moment. A new pool is seen by nobody yet, so it touches the app's record, which those compare
+ * who remove releases; a release that is made by this transaction is safe from them.
+ */
+function claim(tx: RecordTransaction, state: State, release: Release, pool: Pool): void {
+  const app = state.apps.get(release.app)
+  const isMade = state.releases.find(release.app, release.id) === undefined
+  tx.require('releases', releaseId(release.app, release.id))
+  if (app === undefined || isMade || state.pools.find(pool.app, pool.name) !== undefined)
+    tx.require('apps', release.app)
+  else tx.put('apps', app, { ifUnchanged: true })
+}
+
 function newPool(app: string, start: RolloutStart): Pool {
   const { pool: name, now } = start
   return {
@@ -73,7 +86,9 @@ function newPool(app: string, start: RolloutStart): Pool {
   }
 }
 
-function newRollout(pool: Pool, { release, reason, createdBy, now }: RolloutStart): Rollout {
+/** One that takes over from another has the counts of before that one to go back to. */
+function newRollout(pool: Pool, held: Rollout | undefined, start: RolloutStart): Rollout {
+  const { release, reason, createdBy, now } = start
   return {
     id: newId('r'),
     app: pool.app,
@@ -86,7 +101,7 @@ function newRollout(pool: Pool, { release, reason, createdBy, now }: RolloutStar
     state: 'running',
     message: `${release.id}: starting`,
     progress: {},
-    replicasBefore: pool.replicas,
+    replicasBefore: held === undefined ? pool.replicas : restoreCounts(pool.replicas, held.replicasBefore),
     jobsDone: [],
     createdAt: now,
     updatedAt: now,
@@ -95,9 +110,9 @@ function newRollout(pool: Pool, { release, reason, createdBy, now }: RolloutStar
 }
 
 /** One rollout holds a pool. With force the new one takes over: all that the old one made counts as old from then on. */
-function supersede(tx: RecordTransaction, state: State, pool: Pool, start: RolloutStart): void {
+function supersede(tx: RecordTransaction, state: State, pool: Pool, start: RolloutStart): Rollout | undefined {
   const held = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
-  if (held === undefined) return
+  if (held === undefined) return undefined
   if (!start.force) {
     const since = new Date(held.createdAt).toISOString()
     throw new BerthError(
@@ -117,4 +132,5 @@ function supersede(tx: RecordTransaction, state: State, pool: Pool, start: Rollo
     },
     { ifUnchanged: true },
   )
+  return held
 }
