@@ -34,7 +34,8 @@ export function candidatesOf(state: State, isOnline: (node: string) => boolean):
   })
 }
 
-const hasEnded = (state: State, instance: Instance): boolean => state.statuses.get(instance.id)?.phase === 'ended'
+export const hasEnded = (state: State, instance: Instance): boolean =>
+  state.statuses.get(instance.id)?.phase === 'ended'
 
 /** Until its record is gone an instance holds its address; its cores and memory are free once it has ended. */
 function enter(candidate: Candidate, instance: Instance, ended: boolean): void {

@@ -11,7 +11,7 @@ import {
   serviceNames,
   take,
 } from '@berth/core'
-import { candidatesOf, requestOf } from '../candidates.ts'
+import { candidatesOf, hasEnded, requestOf } from '../candidates.ts'
 import type { CallContext, PlanArguments } from '../operations.ts'
 import { checkEnvironment, problemsOf } from './check-release.ts'
 import { requireRelease } from './lookup.ts'
@@ -161,6 +161,8 @@ function placementProblems(
 
 function release({ state }: OperationsContext, args: PlanArguments, candidates: readonly Candidate[]): void {
   for (const instance of state.instances.byPool(args.app, args.pool)) {
+    // Jobs go on beside a deploy, and what has ended is in no books any more.
+    if (instance.type === 'job' || hasEnded(state, instance)) continue
     const candidate = candidates.find((each) => each.name === instance.node)
     if (candidate === undefined) continue
     candidate.cpuReservedMilli -= instance.reservedCpuMilli ?? 0
