@@ -147,6 +147,7 @@ class Agent {
       probe: createProbe(this.#engine),
       collector: this.#collector,
       log: log.child({ part: 'instance' }),
+      imageUsers: new Map(),
       frozen: () => this.#desired.frozen,
       engineUp: (signal) => this.#engineUp(signal),
       announced: () => this.#announced,

@@ -23,6 +23,8 @@ export interface InstanceDeps {
   readonly probe: RunProbe
   readonly collector: Pick<Collector, 'watch' | 'forget'>
   readonly log: Logger
+  /** User of an image, by the image's id. */
+  readonly imageUsers: Map<string, string>
   /** Deletions are withheld. */
   frozen(): boolean
   /** Resolves when the engine answers. */

@@ -78,7 +78,7 @@ export class InstanceSteps {
     const { engine } = this.#deps
     if ((await engine.inspectImage(image, { signal })) !== undefined) return
     this.#deps.onImageMissing(image)
-    if (/^(sha256:)?[0-9a-f]{64}$/.test(image)) {
+    if (isImageId(image)) {
       throw new BerthError('engine.image-missing', `image ${image} is not on this node; waiting for its copy`)
     }
     const { memory } = this.#subject
@@ -136,9 +136,14 @@ export class InstanceSteps {
     await files.fill(assignment, owner)
   }
 
+  /** An image named by its id never changes: its user is asked for once a node. */
   async #userOf({ user, image }: Assignment, signal: AbortSignal): Promise<string> {
-    if (user !== undefined) return user
-    return (await this.#deps.engine.inspectImage(image, { signal }))?.user ?? ''
+    const { imageUsers, engine } = this.#deps
+    const known = user ?? imageUsers.get(image)
+    if (known !== undefined) return known
+    const found = (await engine.inspectImage(image, { signal }))?.user ?? ''
+    if (isImageId(image)) imageUsers.set(image, found)
+    return found
   }
 
   /** `restartNonce`: what the agent's own start has satisfied. */
@@ -244,6 +249,8 @@ export class InstanceSteps {
     await this.#subject.remember(instanceEnded(this.#subject.memory, Date.now()))
   }
 }
+
+const isImageId = (image: string): boolean => /^(sha256:)?[0-9a-f]{64}$/.test(image)
 
 const secretsLost = ({ instance }: Assignment): BerthError =>
   new BerthError(

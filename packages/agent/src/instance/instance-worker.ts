@@ -32,6 +32,9 @@ const faultPauseMs = 1_000
 /** The engine went away: its watch finds out in a moment and then holds everything up. */
 const lostPauseMs = 50
 
+/** Engines and runtimes may quote a whole configuration. */
+const maxMessageLength = 2_000
+
 const noHealth: HealthState = { ready: false, unhealthy: false, known: true }
 
 /**
@@ -321,5 +324,5 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
 /** `engine.port-taken` becomes the instance's `port-taken`. */
 function failureOf(error: unknown): StepFailure {
   const code = error instanceof BerthError ? error.code.replace(/^[^.]*\./, '') : 'failed'
-  return { code, message: messageOf(error) }
+  return { code, message: messageOf(error).slice(0, maxMessageLength) }
 }

@@ -7,7 +7,7 @@ import { type PingTimes, serveLink } from './link-session.ts'
 import type { NodeIdentity } from './node-identity.ts'
 
 const firstPauseMs = 100
-const maxPauseMs = 5_000
+const maxPauseMs = 2_000
 /** A link that held this long was a good one. */
 const stableMs = 10_000
 

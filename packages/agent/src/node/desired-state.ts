@@ -66,7 +66,9 @@ export class DesiredState implements AsyncDisposable {
     this.#noteRevision(line.revision)
     switch (line.type) {
       case 'assign':
-        return reconciler.assign(line.assignment)
+        // Its being durable is not waited for: what is lost with the agent is in the next snapshot, or in the container's label.
+        void reconciler.assign(line.assignment)
+        return
       case 'forget':
         // Not waited for: a job's container may have to be removed first.
         void reconciler.forget(line.instance).catch((error: unknown) => this.#failed('forget an instance', error))
