@@ -75,10 +75,11 @@ class LogReader {
 
   async *read(status: InstanceStatus): AsyncGenerator<LogLine> {
     const { containerId } = status
-    if (containerId === undefined || this.#isOver(status)) return
+    if (containerId === undefined) return
     const { follow, signal } = this.#options
     if (follow) await this.#deps.engineUp(signal)
     const from = this.#from(containerId)
+    if (containerId !== this.#containerId) this.#position = undefined
     this.#containerId = containerId
     this.#run = status.startedAt
     try {
@@ -96,11 +97,7 @@ class LogReader {
     }
   }
 
-  /** Nothing more comes of a container that was read and has not been started since. */
-  #isOver(status: InstanceStatus): boolean {
-    return status.containerId === this.#containerId && status.startedAt === undefined
-  }
-
+  /** The same container is read on from its last line: a run that was too short to be seen is not missed, and no line comes twice. */
   #from(containerId: string): { after?: string; tail?: number; sinceMs?: number } {
     if (this.#position !== undefined && containerId === this.#containerId) return { after: this.#position }
     if (this.#containerId !== undefined) return {}
