@@ -1,6 +1,6 @@
 /** The part of ./quickstart that is not shell: Docker's configuration, base images, `berth up`, the example, and the way back. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
@@ -173,8 +173,19 @@ async function stop(): Promise<void> {
     reloadDocker()
     say(`${daemonFile} is as it was before`)
   }
-  for (const dir of [options.stateDir, options.runDir]) rmSync(dir, { recursive: true, force: true })
+  for (const dir of [options.stateDir, options.runDir]) removeFolder(dir)
   say('nothing of it is left; Debian packages and node_modules stay')
+}
+
+/** A folder that is a mount of its own can only be emptied. */
+function removeFolder(dir: string): void {
+  if (!existsSync(dir)) return
+  for (const name of readdirSync(dir)) rmSync(join(dir, name), { recursive: true, force: true })
+  try {
+    rmdirSync(dir)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error
+  }
 }
 
 try {
