@@ -5,6 +5,7 @@ import {
   type NamedApp,
   type NameTable,
   type NetworkConfig,
+  type Pool,
   type PooledInstance,
   type RouteTable,
   resolveAssignment,
@@ -28,8 +29,8 @@ export interface ClusterFeedOptions {
 type Send = (line: FeedLine) => void
 
 /**
- * What each node should know, derived from the state. Names are sent at most once per turn of the event loop, however many instances
- * changed; assignments only when they differ from what the node was sent.
+ * What each node should know, derived from the state: assignments with every change of their instance, names at most once per turn of the
+ * event loop however many instances changed, and only when they differ from those sent last.
  */
 export class ClusterFeed implements NodeFeed, Disposable {
   readonly #options: ClusterFeedOptions
@@ -37,6 +38,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
   readonly #unsubscribe: () => void
   #names: NameTable
   #namesScheduled = false
+  #disposed = false
 
   constructor(options: ClusterFeedOptions) {
     this.#options = options
@@ -45,6 +47,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true
     this.#unsubscribe()
   }
 
@@ -71,7 +74,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     }
   }
 
-  /** Called by the traffic controller for every new table. */
+  /** Called by the traffic controller's owner for every new table. */
   sendRoutes(routes: RouteTable): void {
     for (const node of this.#subscribers.keys()) {
       if (this.#isGateway(node)) this.#send(node, { type: 'routes', revision: routes.version, routes })
@@ -80,7 +83,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
 
   #onChange(change: StateChange): void {
     if (change.kind === 'instances') this.#onInstance(change.before, change.after, change.revision)
-    else if (change.kind === 'statuses' || change.kind === 'pools') this.#scheduleNames()
+    else if (change.kind === 'statuses' || change.kind === 'pools' || change.kind === 'apps') this.#scheduleNames()
     else if (change.kind === 'nodes') this.#onNodes(change.id, change.revision)
   }
 
@@ -111,6 +114,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     this.#namesScheduled = true
     setImmediate(() => {
       this.#namesScheduled = false
+      if (this.#disposed) return
       const names = this.#compileNames()
       if (sameNames(names, this.#names)) return
       this.#names = names
@@ -168,9 +172,15 @@ function* pooled(state: State): Generator<PooledInstance> {
 function namedApps(state: State): NamedApp[] {
   return [...state.apps.values()].map((app) => {
     const pools = state.pools.byApp(app.name)
-    const releases = new Set(pools.flatMap((pool) => pool.release ?? []))
+    const releases = new Set(pools.flatMap((pool) => releaseOf(state, pool) ?? []))
     const specs = [...releases].flatMap((id) => state.releases.find(app.name, id)?.spec ?? [])
     const entrypoints = [...new Set(specs.flatMap((spec) => serviceNames(spec)))]
     return { app: app.name, pools: pools.map((pool) => pool.name), entrypoints }
   })
+}
+
+/** During a first deploy the names exist already: entrypoints that need each other wait for an answer, not for a name. */
+function releaseOf(state: State, pool: Pool): string | undefined {
+  if (pool.release !== undefined || pool.rollout === undefined) return pool.release
+  return state.rollouts.get(pool.rollout)?.to
 }

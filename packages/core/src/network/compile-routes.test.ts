@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest'
+import type { AppSpec, Instance, InstanceStatus, RouteSpec } from '../model/index.ts'
+import {
+  appSpec,
+  entrypointSpec,
+  instanceRecord,
+  poolRecord,
+  statusRecord,
+} from '../reconcile/pool-fixtures.testing.ts'
+import { compileRoutes, type PooledInstance, type RoutedPool, sameRoutes } from './compile-routes.ts'
+import { findRouteTableProblems } from './route-table-problems.ts'
+
+const route: RouteSpec = {
+  host: 'shop.test',
+  path: '/',
+  entrypoint: 'web',
+  port: 'http',
+  tls: 'off',
+  stripPath: false,
+  timeoutMs: 60_000,
+  maxBodyBytes: 0,
+}
+const http = { name: 'http', port: 8080, protocol: 'tcp' } as const
+const specWith = (routes: readonly RouteSpec[], ports: readonly (typeof http)[] = [http]): AppSpec => ({
+  ...appSpec({ web: entrypointSpec({ ports }) }),
+  routes,
+})
+
+function pooled(ordinal: number, over: Partial<Instance> = {}, status: Partial<InstanceStatus> = {}): PooledInstance {
+  const instance = instanceRecord({ entrypoint: 'web', ordinal, node: 'node-a', address: `10.0.0.${ordinal}`, ...over })
+  return { instance, status: statusRecord(instance, { phase: 'running', ready: true, ...status }) }
+}
+
+const routed = (instances: readonly PooledInstance[], over: Partial<RoutedPool> = {}): RoutedPool => ({
+  pool: poolRecord({ release: 'v1' }),
+  specs: new Map([['v1', specWith([route])]]),
+  routesFrom: 'v1',
+  instances,
+  ...over,
+})
+
+const membersOf = (pool: RoutedPool) =>
+  compileRoutes([pool], [], 7).routes[0]?.targets[0]?.members.map((member) => [
+    member.instance.split('-').at(-1),
+    member.state,
+  ])
+
+describe('the members of a route', () => {
+  it.each([
+    ['ready', pooled(1), [['1', 'active']]],
+    ['not ready', pooled(1, {}, { ready: false }), []],
+    ['leaving', pooled(1, { desired: 'drain' }), [['1', 'draining']]],
+    ['leaving, not ready any more', pooled(1, { desired: 'drain' }, { ready: false }), [['1', 'draining']]],
+    ['left and ended', pooled(1, { desired: 'drain' }, { phase: 'ended', ready: false }), []],
+    ['ordered to stop', pooled(1, { desired: 'stop' }), []],
+    ['a job', pooled(1, { type: 'job' }), []],
+    ['of another entrypoint', pooled(1, { entrypoint: 'worker' }), []],
+    ['never heard of', { instance: pooled(1).instance }, []],
+    ['of a release that is not known', pooled(1, { release: 'v9' }), []],
+  ])('%s', (_, instance, expected) => {
+    expect(membersOf(routed([instance]))).toEqual(expected)
+  })
+
+  it('listen where their own release says, by the name of the port or else at the first', () => {
+    const other = { name: 'main', port: 9000, protocol: 'tcp' } as const
+    const specs = new Map([
+      ['v1', specWith([route])],
+      ['v2', { ...specWith([route]), entrypoints: { web: entrypointSpec({ ports: [other] }) } }],
+    ])
+    const table = compileRoutes([routed([pooled(1), pooled(2, { release: 'v2' })], { specs })], [], 1)
+    expect(table.routes[0]?.targets[0]?.members.map((member) => member.port)).toEqual([8080, 9000])
+  })
+})
+
+describe('the routes of a pool', () => {
+  it('are those of its environment, and of none when it is being removed', () => {
+    const own = { ...route, host: 'test.shop.test' }
+    const spec = { ...specWith([route]), environments: { staging: { env: {}, entrypoints: {}, routes: [own] } } }
+    const staging = poolRecord({ name: 'staging', environment: 'staging', release: 'v1' })
+    const pool = routed([], { pool: staging, specs: new Map([['v1', spec]]) })
+    expect(compileRoutes([pool], [], 1).routes.map((each) => each.host)).toEqual(['test.shop.test'])
+    expect(compileRoutes([{ ...pool, pool: { ...staging, removing: true } }], [], 1).routes).toEqual([])
+  })
+
+  it('may be empty only when nothing is wanted', () => {
+    const scaled = (count: number) =>
+      routed([], { pool: poolRecord({ release: 'v1', replicas: { web: { count, setBy: 'scale', specCount: 1 } } }) })
+    expect(compileRoutes([scaled(0)], [], 1).routes[0]?.allowEmpty).toBe(true)
+    expect(compileRoutes([scaled(2)], [], 1).routes[0]?.allowEmpty).toBe(false)
+  })
+
+  it('belong to the older pool where two claim the same place, whatever their order', () => {
+    const old = routed([pooled(1)], { pool: poolRecord({ release: 'v1', createdAt: 1 }) })
+    const young = routed([pooled(2, { pool: 'copy' })], {
+      pool: poolRecord({ name: 'copy', release: 'v1', createdAt: 2 }),
+    })
+    for (const pools of [
+      [old, young],
+      [young, old],
+    ]) {
+      const { routes } = compileRoutes(pools, [], 1)
+      expect(routes.map((each) => each.targets[0]?.pool)).toEqual(['shop/production/web'])
+    }
+  })
+})
+
+it('makes tables that a gateway accepts, and knows equal ones whatever their version', () => {
+  const pool = routed([pooled(1), pooled(2, { desired: 'drain' })])
+  const table = compileRoutes([pool], [], 3)
+  expect(findRouteTableProblems(table)).toEqual([])
+  expect(sameRoutes(table, compileRoutes([pool], [], 9))).toBe(true)
+  expect(sameRoutes(table, compileRoutes([routed([pooled(1)])], [], 3))).toBe(false)
+})

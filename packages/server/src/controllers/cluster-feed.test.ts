@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { FeedLine } from '../agents/node-feed.ts'
+import { TestCluster, testSpec, webRoute } from './cluster.testing.ts'
+
+const call = { actor: 'test' }
+const production = { app: 'shop', pool: 'production' }
+
+let cluster: TestCluster
+let lines: FeedLine[]
+
+beforeEach(async () => {
+  cluster = await TestCluster.start()
+  cluster.commits.set(
+    'c1',
+    testSpec({ web: {}, db: { ports: [{ name: 'sql', port: 5432, protocol: 'tcp' }] } }, { routes: [webRoute] }),
+  )
+  lines = []
+  cluster.feed.subscribe('node-a', (line) => lines.push(line))
+})
+afterEach(() => cluster[Symbol.asyncDispose]())
+
+const names = () => cluster.feed.snapshot('node-a').names
+const ofType = <T extends FeedLine['type']>(type: T) =>
+  lines.filter((line) => line.type === type) as Extract<FeedLine, { type: T }>[]
+
+describe('names', () => {
+  it('of a first deploy exist before anything is ready, and end with the app', async () => {
+    cluster.broken.add('v1')
+    await cluster.operations.deploy({ ...production, ref: 'c1', force: false, repository: '/repo' }, call)
+    await cluster.until('names', () => (names().apps?.[0]?.entrypoints.length ?? 0) > 0)
+    expect(names()).toMatchObject({
+      entries: [],
+      apps: [{ app: 'shop', entrypoints: ['web', 'db'], pools: ['production'] }],
+    })
+    await cluster.operations.removeApp('shop', call)
+    await cluster.until('no names', () => names().apps?.length === 0)
+    expect(ofType('names').at(-1)?.names.apps).toEqual([])
+  })
+
+  it('lead to ready instances only, and are not sent again when nothing changes', async () => {
+    await cluster.deploy('c1')
+    await cluster.until('both', () => names().entries.length === 2)
+    expect(names().entries.map((each) => [each.entrypoint, each.ports[0]?.name])).toEqual([
+      ['db', 'sql'],
+      ['web', 'http'],
+    ])
+    const sent = ofType('names').length
+    await cluster.setOnline('node-a', true)
+    await cluster.operations.scale({ ...production, replicas: { web: 1 }, dryRun: false }, call)
+    await cluster.pools.idle()
+    expect(ofType('names')).toHaveLength(sent)
+  })
+})
+
+describe('assignments', () => {
+  it('are sent when they are made, drain and stop, and forgotten at the end', async () => {
+    await cluster.deploy('c1')
+    const id = cluster.state.instances.all().find((each) => each.entrypoint === 'db')?.id ?? ''
+    await cluster.operations.stopInstance(id, call)
+    await cluster.until('the end', () => !cluster.state.instances.has(id))
+    const own = ofType('assign').filter((line) => line.assignment.instance === id)
+    expect(own.map((line) => line.assignment.desired)).toEqual(['run', 'drain', 'stop'])
+    expect(ofType('forget').map((line) => line.instance)).toEqual([id])
+  })
+
+  it('are in the snapshot of their own node only; routes in those of gateways', async () => {
+    await cluster.deploy('c1')
+    await cluster.addNode('node-b', '10.77.2.0/24')
+    expect(cluster.feed.snapshot('node-a').assignments).toHaveLength(2)
+    expect(cluster.feed.snapshot('node-b')).toMatchObject({
+      assignments: [],
+      network: { block: '10.77.2.0/24', peers: [{ node: 'node-a', block: '10.77.1.0/24', via: '127.0.0.1' }] },
+    })
+    await cluster.records.commit('system:test', (tx) => {
+      const node = cluster.state.nodes.get('node-a')
+      if (node !== undefined) tx.put('nodes', { ...node, labels: {} })
+    })
+    expect(cluster.feed.snapshot('node-a').routes).toBeUndefined()
+    expect(cluster.feed.snapshot('node-b').routes?.routes).toHaveLength(1)
+  })
+})
