@@ -9,6 +9,9 @@ export interface NodeChange {
   readonly schedulable?: boolean | undefined
 }
 
+/** Each takes three operations and compares of a transaction. */
+const forgottenPerCommit = 30
+
 export class Nodes {
   readonly #records: Records
   readonly #state: State
@@ -42,20 +45,18 @@ export class Nodes {
     return value
   }
 
-  /** Throws `node.in-use` while instances are assigned to it: what would become of them is not the server's to guess. */
+  /**
+   * Throws `node.in-use` while instances are assigned to it: what would become of them is not the server's to guess. Those that an
+   * offline node was told to stop are forgotten with it: nobody is left to say that they have ended.
+   */
   async remove(name: string, context: CallContext): Promise<void> {
+    let forgotten = Number.POSITIVE_INFINITY
+    while (forgotten > 0) forgotten = await this.#forgetStopped(name, context)
     await this.#records.commit(
       context.actor,
       (tx) => {
         this.require(name)
-        const count = this.#state.instances.byNode(name).length
-        if (count > 0) {
-          throw new BerthError(
-            'node.in-use',
-            `remove node ${name}: ${count} ${count === 1 ? 'instance is' : 'instances are'} assigned to it; cordon it (berth node cordon ${name}) and restart their pools, so that they move`,
-            { details: { node: name, instances: count } },
-          )
-        }
+        if (this.#state.instances.byNode(name).length > 0) throw this.#inUse(name)
         tx.delete('nodes', name, { ifUnchanged: true })
         tx.delete('nodeStatuses', name)
         // A placement that is being decided compares this key, and so fails.
@@ -63,6 +64,42 @@ export class Nodes {
         tx.event({ type: 'node.removed', subject: { node: name }, message: `${name} was removed` })
       },
       context,
+    )
+  }
+
+  /** Returns how many. */
+  async #forgetStopped(name: string, context: CallContext): Promise<number> {
+    const { value } = await this.#records.commit(
+      context.actor,
+      (tx) => {
+        this.#refuseInUse(name)
+        const some = this.#state.instances.byNode(name).slice(0, forgottenPerCommit)
+        for (const { id } of some) {
+          tx.delete('instances', id, { ifUnchanged: true })
+          tx.delete('statuses', id)
+        }
+        const message = `${some.length} instances that ${name} was told to stop are forgotten with it`
+        if (some.length > 0) tx.event({ type: 'node.instances-forgotten', subject: { node: name }, message })
+        return some.length
+      },
+      context,
+    )
+    return value
+  }
+
+  #refuseInUse(name: string): void {
+    this.require(name)
+    const instances = this.#state.instances.byNode(name)
+    const isOnline = this.#state.nodeStatuses.get(name)?.online === true
+    if (instances.some((each) => isOnline || each.desired !== 'stop')) throw this.#inUse(name)
+  }
+
+  #inUse(name: string): BerthError {
+    const count = this.#state.instances.byNode(name).length
+    return new BerthError(
+      'node.in-use',
+      `remove node ${name}: ${count} ${count === 1 ? 'instance is' : 'instances are'} assigned to it; cordon it (berth node cordon ${name}) and restart their pools, so that they move`,
+      { details: { node: name, instances: count } },
     )
   }
 }
