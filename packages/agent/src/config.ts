@@ -12,8 +12,6 @@ export interface AgentConfig {
   readonly dockerSocket?: string
   readonly version: string
   readonly log: Logger
-  /** Says that the store with this epoch is the right one, although the node belonged to another. */
-  readonly acceptEpoch?: string
   /** Where Prometheus may ask: `127.0.0.1:7602` (default), `unix:/path`, or `off`. */
   readonly metricsListen?: string
   /** Of nginx, on nodes that are a gateway. HTTP at 80 and HTTPS at 443 unless said otherwise. */

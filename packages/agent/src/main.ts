@@ -31,6 +31,7 @@ import { lockState } from './state/state-lock.ts'
 import { servePrometheus } from './telemetry/prometheus.ts'
 
 const refreshMs = 30_000
+const acceptanceLookMs = 2_000
 
 /**
  * Runs the agent of this node until the signal comes. It takes up what was remembered, adopts what runs, and from then on makes Docker
@@ -126,6 +127,7 @@ class Agent {
     this.#reconciler.start(await this.#disk.instances.load())
     await this.#gateway.resume()
     this.#stack.use(repeat(refreshMs, (signal) => this.#refresh(signal)))
+    this.#stack.use(repeat(acceptanceLookMs, () => this.#judgeAgain()))
     const link = this.#stack.use(this.#makeLink(watch))
     this.#link = link
     this.#stack.use(await this.#serveMetrics(log))
@@ -172,7 +174,6 @@ class Agent {
   }
 
   #makeDesiredState(): DesiredState {
-    const { acceptEpoch, log } = this.#config
     return new DesiredState({
       store: this.#disk.node,
       reconciler: this.#reconciler,
@@ -180,8 +181,8 @@ class Agent {
       netd: this.#netd,
       files: this.#disk.files,
       problems: this.#reporter.problems,
-      log,
-      ...(acceptEpoch === undefined ? {} : { acceptEpoch }),
+      log: this.#config.log,
+      acceptEpochPath: join(this.#disk.directory, 'accept-epoch'),
       onRoutes: (routes, force) => this.#gateway.apply(routes, force),
     })
   }
@@ -266,6 +267,11 @@ class Agent {
     await this.#rotateLogs()
     const found = await this.#network.check({ signal })
     this.#reporter.problems.set('network', found.length === 0 ? undefined : found.join('; '))
+  }
+
+  /** A person has accepted a store: its next snapshot is obeyed. */
+  async #judgeAgain(): Promise<void> {
+    if (await this.#desired.isToBeJudgedAgain()) this.#link?.redial()
   }
 
   async #rotateLogs(): Promise<void> {

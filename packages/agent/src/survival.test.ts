@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { TestNode, testAssignment } from './testing/test-node.ts'
@@ -192,10 +192,12 @@ describe('the agent', () => {
     expect(node.host.pidOf(web.id)).toBe(web.pid)
     expect(other.status.ready).toBe(true)
     node.server.assignments.set(web.id, { ...testAssignment(next - 1), desired: 'stop' })
-    await node.killAgent('SIGTERM')
-    await node.startAgent({ acceptEpoch: 'epoch-2' })
+    const acceptance = join(node.host.stateDir, 'agent/accept-epoch')
+    expect(node.server.node?.problems.join()).toContain(`echo epoch-2 > ${acceptance}`)
+    writeFileSync(acceptance, 'epoch-2\n')
     await node.server.status(web.id, 'ended', (status) => status.phase === 'ended')
-    expect(node.server.node?.problems).toEqual([])
+    await waitUntil('the problem to be gone', () => node.server.node?.problems.length === 0)
+    expect(existsSync(acceptance)).toBe(false)
   })
 
   it('refuses to run twice on one state directory', async () => {

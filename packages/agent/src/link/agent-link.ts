@@ -24,6 +24,7 @@ export class AgentLink implements AsyncDisposable {
   readonly #closing = new AbortController()
   readonly #loop: Promise<void>
   #isUp = false
+  #current: AbortController | undefined
 
   constructor(options: AgentLinkOptions) {
     this.#options = options
@@ -32,6 +33,11 @@ export class AgentLink implements AsyncDisposable {
 
   get isUp(): boolean {
     return this.#isUp
+  }
+
+  /** Gives the present link up for a new one, which begins with a snapshot. */
+  redial(): void {
+    this.#current?.abort()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -62,10 +68,13 @@ export class AgentLink implements AsyncDisposable {
     const socket = await dial(address, identity, signal)
     log.info(address, 'linked to the server')
     this.#isUp = true
+    const current = new AbortController()
+    this.#current = current
     try {
-      await serveLink(socket, services, { log, ping, signal })
+      await serveLink(socket, services, { log, ping, signal: AbortSignal.any([signal, current.signal]) })
     } finally {
       this.#isUp = false
+      this.#current = undefined
       if (!signal.aborted) log.warn(address, 'lost the link to the server')
     }
   }

@@ -1,3 +1,4 @@
+import { readFile, rm } from 'node:fs/promises'
 import type { ToAgent } from '@berth/api'
 import { messageOf, type NetworkConfig, type RouteTable } from '@berth/core'
 import type { Logger } from 'pino'
@@ -25,7 +26,8 @@ export interface DesiredStateOptions {
   readonly files: RuntimeFiles
   readonly problems: Problems
   readonly log: Logger
-  readonly acceptEpoch?: string
+  /** Holds the epoch of a store that a person has accepted; removed once it was obeyed. */
+  readonly acceptEpochPath: string
   /** The node is a gateway, from now on. */
   readonly onRoutes: (routes: RouteTable, force: boolean) => void
 }
@@ -37,6 +39,7 @@ export interface DesiredStateOptions {
 export class DesiredState implements AsyncDisposable {
   readonly #options: DesiredStateOptions
   #frozen = false
+  #offeredEpoch: string | undefined
   #revisionTimer: NodeJS.Timeout | undefined
 
   constructor(options: DesiredStateOptions) {
@@ -82,6 +85,16 @@ export class DesiredState implements AsyncDisposable {
     }
   }
 
+  /** True when a person has accepted, since the freeze, the store that was offered last: its next snapshot will be obeyed. */
+  async isToBeJudgedAgain(): Promise<boolean> {
+    return this.#frozen && (await this.#acceptedEpoch()) === this.#offeredEpoch
+  }
+
+  async #acceptedEpoch(): Promise<string | undefined> {
+    const text = await readFile(this.#options.acceptEpochPath, 'utf8').catch(() => '')
+    return text.trim() === '' ? undefined : text.trim()
+  }
+
   /** Writes down what was put off. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#revisionTimer)
@@ -91,15 +104,17 @@ export class DesiredState implements AsyncDisposable {
   }
 
   async #applySnapshot(snapshot: Snapshot): Promise<void> {
-    const { store, reconciler, netd, acceptEpoch, problems, log, onRoutes } = this.#options
+    const { store, reconciler, netd, acceptEpochPath: path, problems, log, onRoutes } = this.#options
     const { epoch, revision } = snapshot
-    const reason = reasonToFreeze(store.state, snapshot, acceptEpoch)
+    this.#offeredEpoch = epoch
+    const reason = reasonToFreeze(store.state, snapshot, { epoch: await this.#acceptedEpoch(), path })
     const isOther = store.state.epoch !== undefined && store.state.epoch !== epoch
     if (reason !== undefined && !this.#frozen) log.error({ epoch, revision }, reason)
     this.#frozen = reason !== undefined
     problems.set('epoch', reason)
     if (reason === undefined) {
       await this.#attempt('write the state of the node', () => store.update({ epoch, revision }))
+      await rm(path, { force: true })
       await this.#attempt('write the names', () => netd.writeNames(snapshot.names))
     }
     await this.#applyNetwork(snapshot.network)

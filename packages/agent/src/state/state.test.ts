@@ -95,7 +95,7 @@ describe('reasonToFreeze', () => {
   it.each([
     ['a first store', {}, { epoch: 'e1', revision: 1 }, undefined, undefined],
     ['the same store', { epoch: 'e1' }, { epoch: 'e1', revision: 9 }, undefined, undefined],
-    ['another store', { epoch: 'e1' }, { epoch: 'e2', revision: 99 }, undefined, '--accept-epoch e2'],
+    ['another store', { epoch: 'e1' }, { epoch: 'e2', revision: 99 }, undefined, 'echo e2 > /agent/accept-epoch'],
     ['another store that was accepted', { epoch: 'e1' }, { epoch: 'e2', revision: 1 }, 'e2', undefined],
     ['a third store', { epoch: 'e1' }, { epoch: 'e3', revision: 1 }, 'e2', 'e3'],
     [
@@ -106,7 +106,8 @@ describe('reasonToFreeze', () => {
       'went back from revision 5 to 4',
     ],
   ])('of %s', (_, known, snapshot, accepted, expected) => {
-    const reason = reasonToFreeze({ revision: 5, ...known }, snapshot, accepted)
+    const acceptance = { epoch: accepted, path: '/agent/accept-epoch' }
+    const reason = reasonToFreeze({ revision: 5, ...known }, snapshot, acceptance)
     if (expected === undefined) expect(reason).toBeUndefined()
     else expect(reason).toContain(expected)
   })
