@@ -1,12 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BerthError, messageOf } from '@berth/core'
 import { type HostConfig, readHostConfig, writeHostConfig } from './host-config.ts'
 import type { HostPaths } from './host-paths.ts'
 import { endProcess, isAlive, type ProcessId } from './process-id.ts'
-import { processTable, systemdUnits } from './process-table.ts'
+import { processTable } from './process-table.ts'
 import { findShortcomings, probeDocker, requireNone } from './requirements.ts'
+import { installUnits, removeUnits, systemdUnits } from './systemd-units.ts'
 
 export interface BringUpOptions {
   readonly paths: HostPaths
@@ -17,7 +18,6 @@ export interface BringUpOptions {
   readonly signal: AbortSignal
 }
 
-const unitDir = '/etc/systemd/system'
 export const hasSystemd = (): boolean => existsSync('/run/systemd/system')
 
 /** Checks the machine, writes its configuration and starts its processes. Doing it again changes what differs and nothing else. */
@@ -26,7 +26,7 @@ export async function bringUp({ paths, config, program, log, signal }: BringUpOp
   const changed = JSON.stringify(readHostConfig(paths.config)) !== JSON.stringify(config)
   writeHostConfig(paths.config, config)
   mkdirSync(paths.runDir, { recursive: true, mode: 0o755 })
-  if (hasSystemd()) return startUnits(paths, config, program, log)
+  if (hasSystemd()) return startUnits(paths, config, program, changed, log)
   const running = runningSupervisor(paths)
   if (running !== undefined && !changed) return log(`supervisor runs already (pid ${running.pid})`)
   if (running !== undefined) {
@@ -71,33 +71,28 @@ function startUnits(
   paths: HostPaths,
   config: HostConfig,
   program: readonly string[],
+  changed: boolean,
   log: (message: string) => void,
 ): void {
-  const table = processTable({ ...config, superviseDocker: false }, paths, program)
-  const units = systemdUnits(table)
-  for (const [name, text] of units) writeFileSync(join(unitDir, name), text)
-  systemctl(['daemon-reload'])
-  systemctl(['enable', '--quiet', ...units.keys()])
-  systemctl(['restart', ...units.keys()])
-  log(`units ${[...units.keys()].join(', ')} started`)
+  const units = systemdUnits(processTable({ ...config, superviseDocker: false }, paths, program))
+  const started = installUnits(units, changed, systemd)
+  log(
+    started.length === 0 ? `units ${[...units.keys()].join(', ')} run already` : `units ${started.join(', ')} started`,
+  )
 }
 
-function systemctl(args: readonly string[]): void {
-  const { status, stderr, error } = spawnSync('systemctl', args, { encoding: 'utf8' })
-  if (status !== 0)
-    throw new BerthError('host.systemd-failed', `systemctl ${args.join(' ')}: ${error?.message ?? stderr.trim()}`)
+const systemd = {
+  unitDir: '/etc/systemd/system',
+  systemctl: (args: readonly string[]): void => {
+    const { status, stderr, error } = spawnSync('systemctl', args, { encoding: 'utf8' })
+    if (status !== 0)
+      throw new BerthError('host.systemd-failed', `systemctl ${args.join(' ')}: ${error?.message ?? stderr.trim()}`)
+  },
 }
 
 /** Ends the processes; containers and nginx are the caller's to stop before, if they shall not go on. */
 export async function takeDown(paths: HostPaths, log: (message: string) => void): Promise<void> {
-  if (hasSystemd()) {
-    const names = ['agent', 'server', 'netd']
-      .map((each) => `berth-${each}.service`)
-      .filter((each) => existsSync(join(unitDir, each)))
-    if (names.length > 0) systemctl(['disable', '--now', '--quiet', ...names])
-    for (const name of names) rmSync(join(unitDir, name))
-    return
-  }
+  if (hasSystemd()) return removeUnits(systemd)
   const running = runningSupervisor(paths)
   if (running !== undefined) {
     log(`ending the supervisor (pid ${running.pid}) and its processes`)

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { request } from 'node:http'
 import { delimiter, join } from 'node:path'
 import { BerthError } from '@berth/core'
@@ -89,16 +89,22 @@ function gatewayShortcomings(): Shortcoming[] {
       package: 'libnginx-mod-http-lua',
     })
   }
-  if (!existsSync('/usr/share/lua/5.1') && !existsSync('/usr/lib/x86_64-linux-gnu/lua/5.1/cjson.so')) {
+  if (!luaLibraryDirs().some((dir) => existsSync(join(dir, 'cjson.so')))) {
     found.push({ what: 'no lua-cjson', remedy: 'apt-get install lua-cjson', package: 'lua-cjson' })
   }
   return found
 }
 
+/** Where Lua 5.1 and LuaJIT look for libraries; Debian has a folder for each processor architecture. */
+function luaLibraryDirs(): string[] {
+  const architectures = existsSync('/usr/lib') ? readdirSync('/usr/lib').filter((name) => name.includes('-linux-')) : []
+  return ['', ...architectures].flatMap((each) => [`/usr/lib/${each}/lua/5.1`, `/usr/local/lib/${each}/lua/5.1`])
+}
+
 /** undefined when Docker answers. */
-export function probeDocker(socketPath: string): Promise<Shortcoming | undefined> {
+export function probeDocker(socketPath: string, timeoutMs = 5000): Promise<Shortcoming | undefined> {
   return new Promise((resolve) => {
-    const call = request({ socketPath, path: '/_ping', timeout: 5000 }, (response) => {
+    const call = request({ socketPath, path: '/_ping', timeout: timeoutMs }, (response) => {
       response.resume()
       resolve(
         response.statusCode === 200
@@ -106,7 +112,7 @@ export function probeDocker(socketPath: string): Promise<Shortcoming | undefined
           : { what: `Docker at ${socketPath} answers ${response.statusCode}`, remedy: 'see its log' },
       )
     })
-    call.once('timeout', () => call.destroy(new Error('it does not answer within 5 s')))
+    call.once('timeout', () => call.destroy(new Error(`it does not answer within ${timeoutMs / 1000} s`)))
     call.once('error', (error: NodeJS.ErrnoException) => {
       const absent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
       const installed = findProgram('dockerd') !== undefined

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -22,6 +22,7 @@ function supervise(processes: readonly SupervisedProcess[], maxLogBytes?: number
   const messages: string[] = []
   const abort = new AbortController()
   const options = {
+    rotateEveryMs: 50,
     processes,
     logDir: join(dir, 'logs'),
     stateFile: join(dir, 'state.json'),
@@ -79,6 +80,52 @@ describe('a supervisor', () => {
     expect(isAlive(id)).toBe(false)
     first.abort.abort()
     await first.done
+  })
+
+  it('ends what it is not to run any more', async () => {
+    const first = supervise([sleeper, { ...sleeper, name: 'other' }])
+    const { sleeper: kept, other } = await until('both', () => {
+      const now = processesNow()
+      return now.sleeper !== undefined && now.other !== undefined ? now : undefined
+    })
+    started.push(...[kept, other].filter((id) => id !== undefined))
+    const second = supervise([sleeper])
+    await until('the adoption', () => second.messages.find((line) => line === `sleeper adopted, pid ${kept?.pid}`))
+    expect(other !== undefined && isAlive(other)).toBe(false)
+    expect(Object.keys(processesNow())).toEqual(['sleeper'])
+    first.abort.abort()
+    second.abort.abort()
+    await Promise.all([first.done, second.done])
+  })
+
+  it('does not begin beside another one', async () => {
+    const parent = identify(process.ppid)
+    writeFileSync(join(dir, 'state.json'), JSON.stringify({ supervisor: parent, processes: {} }))
+    await expect(supervise([sleeper]).done).rejects.toMatchObject({
+      code: 'host.supervised',
+      message: `another supervisor (pid ${parent?.pid}) is at work here, says ${join(dir, 'state.json')}`,
+    })
+  })
+
+  it('is found by its state file before anything has started', async () => {
+    const { abort, done } = supervise([])
+    await until('the state', () => existsSync(join(dir, 'state.json')))
+    const { supervisor } = JSON.parse(readFileSync(join(dir, 'state.json'), 'utf8'))
+    expect(isAlive(supervisor)).toBe(true)
+    abort.abort()
+    await done
+  })
+
+  it('cuts a log that has grown too long, and keeps what it held', async () => {
+    const { abort, done } = supervise([{ name: 'talks', argv: ['sh', '-c', 'echo one; exec sleep 1000'] }], 3)
+    const log = join(dir, 'logs', 'talks.log')
+    const id = await until('the start', () => processesNow().talks)
+    started.push(id)
+    await until('the line', () => existsSync(log) && readFileSync(log, 'utf8') === 'one\n')
+    await until('the cut', () => existsSync(`${log}.1`) && readFileSync(log, 'utf8') === '')
+    expect(readFileSync(`${log}.1`, 'utf8')).toBe('one\n')
+    abort.abort()
+    await done
   })
 
   it('waits longer and longer before it starts what exits at once, and says why it cannot start', async () => {

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { BerthError } from '@berth/core'
 import { endProcess, identify, isAlive, type ProcessId } from './process-id.ts'
 
 /** One process of the table in `docs/design/overview.md`, in the order of their start. */
@@ -29,6 +30,12 @@ export interface SupervisorOptions {
   readonly stateFile: string
   readonly log: (message: string) => void
   readonly maxLogBytes?: number
+  readonly rotateEveryMs?: number
+}
+
+interface SupervisorState {
+  readonly supervisor?: ProcessId
+  readonly processes: Readonly<Record<string, ProcessId>>
 }
 
 const firstBackoffMs = 200
@@ -36,7 +43,7 @@ const maxBackoffMs = 10_000
 /** A process that has run this long starts with the first backoff again. */
 const stableMs = 30_000
 const pollMs = 250
-const rotateEveryMs = 10_000
+const defaultRotateEveryMs = 10_000
 
 /**
  * For machines without systemd: keeps processes running, with growing pauses between restarts. Their output goes straight to files,
@@ -52,10 +59,12 @@ export class Supervisor {
 
   /** Runs until the signal aborts, then ends the processes in the reverse order of their start. */
   async run(signal: AbortSignal): Promise<void> {
-    const { processes, logDir } = this.#options
+    const { processes, logDir, rotateEveryMs = defaultRotateEveryMs } = this.#options
     mkdirSync(logDir, { recursive: true, mode: 0o700 })
     const known = this.#load()
+    await this.#endStrays(known)
     const keepers = processes.map((each) => this.#keep(each, known.get(each.name), signal))
+    this.#save()
     const rotation = setInterval(() => this.#rotate(), rotateEveryMs)
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
@@ -69,6 +78,16 @@ export class Supervisor {
     }
     this.#ids.clear()
     this.#save()
+  }
+
+  /** What a supervisor before this one has left running, and what is not to run any more. */
+  async #endStrays(known: ReadonlyMap<string, ProcessId>): Promise<void> {
+    const names = new Set(this.#options.processes.map((each) => each.name))
+    const strays = [...known].filter(([name, id]) => !names.has(name) && isAlive(id))
+    for (const [name, id] of strays) {
+      this.#options.log(`${name} is not to run here any more, ending pid ${id.pid}`)
+      await endProcess(id, 10_000)
+    }
   }
 
   async #keep(each: SupervisedProcess, adopted: ProcessId | undefined, signal: AbortSignal): Promise<void> {
@@ -129,14 +148,21 @@ export class Supervisor {
     }
   }
 
+  /** Throws `host.supervised` when another one is at work: two would start everything twice. */
   #load(): Map<string, ProcessId> {
+    const { supervisor, processes } = this.#read()
+    if (supervisor !== undefined && supervisor.pid !== process.pid && isAlive(supervisor)) {
+      const message = `another supervisor (pid ${supervisor.pid}) is at work here, says ${this.#options.stateFile}`
+      throw new BerthError('host.supervised', message)
+    }
+    return new Map(Object.entries(processes))
+  }
+
+  #read(): SupervisorState {
     try {
-      const document = JSON.parse(readFileSync(this.#options.stateFile, 'utf8')) as {
-        processes: Record<string, ProcessId>
-      }
-      return new Map(Object.entries(document.processes))
+      return JSON.parse(readFileSync(this.#options.stateFile, 'utf8')) as SupervisorState
     } catch {
-      return new Map()
+      return { processes: {} }
     }
   }
 
