@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { compareVersions, DockerClient } from './docker-client.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'berth-docker-client-'))
@@ -30,6 +30,8 @@ afterEach(() => {
   server.close()
   rmSync(socketPath, { force: true })
 })
+
+afterAll(() => rmSync(directory, { recursive: true }))
 
 async function listen(): Promise<void> {
   server.listen(socketPath)

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Assignment } from '@berth/core'
+import type { Assignment, InstanceStatus } from '@berth/core'
 import type { AgentConfig } from '../config.ts'
 import { writeIdentity } from '../link/node-identity.ts'
 import { FakeServer } from './fake-server.ts'
@@ -20,6 +20,7 @@ export class TestNode implements AsyncDisposable {
   #relay: ChildProcess | undefined
   #agent: ChildProcess | undefined
   readonly #agents: ChildProcess[] = []
+  #instances = 0
 
   private constructor(host: TestHost, server: FakeServer, authority: TestAuthority, config: Partial<AgentConfig>) {
     this.host = host
@@ -42,6 +43,27 @@ export class TestNode implements AsyncDisposable {
       await node[Symbol.asyncDispose]()
       throw error
     }
+  }
+
+  /** Orders another instance. */
+  assign(change: Partial<Assignment> = {}): Assignment {
+    this.#instances += 1
+    const assignment = testAssignment(this.#instances, change)
+    this.server.assign(assignment)
+    return assignment
+  }
+
+  async stopInstance({ instance }: Assignment): Promise<InstanceStatus> {
+    this.server.change(instance, { desired: 'stop' })
+    return await this.server.status(instance, 'ended', (each) => each.phase === 'ended')
+  }
+
+  containers(): string[] {
+    return this.host.docker('ps', '-a', '--format', '{{.Names}}').split('\n')
+  }
+
+  persistOf({ entrypoint, ordinal }: Assignment): string {
+    return join(this.host.stateDir, 'persist/shop/production', `${entrypoint}-${ordinal}`)
   }
 
   get agentPid(): number {
