@@ -6,7 +6,7 @@ import { BerthError, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { DockerClient } from '../engine/docker-client.ts'
 import { jsonLines } from '../engine/docker-stream.ts'
-import { buildShares, type CgroupFacts, prepareBuildCgroup } from './build-cgroup.ts'
+import { buildCgroup, buildShares, type CgroupFacts, prepareBuildCgroup, yieldToOthers } from './build-cgroup.ts'
 import { buildFailure, exitCodeOf, stepText } from './build-failure.ts'
 import { BuildImages } from './build-images.ts'
 import { type BuildMessage, BuildProgress } from './build-progress.ts'
@@ -138,7 +138,7 @@ class DockerImageBuilder implements ImageBuilder {
     const { progress, request, signal, outOfMemory } = attempt
     await this.#containers.watchMemory((id) => outOfMemory.add(id), signal)
     const call = { action: `build ${request.tag}`, method: 'POST', path: '/build', signal } as const
-    const query = { ...queryOf(request), cgroupparent: await this.#cgroup(signal) }
+    const query = { ...queryOf(request), cgroupparent: await this.#joinCgroup(signal) }
     const answer = await this.#client.stream({ ...call, query }, context).catch((error: unknown) => {
       throw this.#refused(attempt, error)
     })
@@ -154,15 +154,18 @@ class DockerImageBuilder implements ImageBuilder {
     signal.throwIfAborted()
   }
 
-  async #cgroup(signal: AbortSignal): Promise<string | undefined> {
+  /** The cgroup for the steps' containers, which from now until the signal yields to everything else. */
+  async #joinCgroup(signal: AbortSignal): Promise<string | undefined> {
     const call = {
       action: 'ask Docker for its cgroup driver',
       method: 'GET',
       path: '/info',
       timeoutMs: 15_000,
-      signal,
     } as const
-    return prepareBuildCgroup(await this.#client.json<CgroupFacts>(call), this.#log)
+    const cgroup = await prepareBuildCgroup(await this.#client.json<CgroupFacts>({ ...call, signal }), this.#log)
+    if (cgroup === undefined) return undefined
+    void yieldToOthers(cgroup, { signal, log: this.#log })
+    return buildCgroup
   }
 
   /** Docker answered with an error before it began: a Dockerfile that it cannot read. */
