@@ -21,9 +21,6 @@ const shared: BuildOptions = {
   minify: true,
   keepNames: true,
   legalComments: 'none',
-  // What is never reached at run time and would drag native code or development parts in.
-  external: ['cpu-features', '*.node'],
-  alias: { ssh2: join(root, 'bin/no-ssh2.ts') },
   define: {
     __BERTH_VERSION__: JSON.stringify(version),
     'import.meta.dirname': '__dirname',

@@ -116,16 +116,16 @@ describe('the figures of real containers', () => {
       () => samplesOf('burner').length,
       (count) => count >= 8,
     )
-    const average =
-      samplesOf('burner')
-        .slice(3)
-        .reduce((sum, each) => sum + each.cpuMilli, 0) /
-      (samplesOf('burner').length - 3)
-    expect(average).toBeGreaterThan(350)
-    expect(average).toBeLessThan(560)
-    expect(lastOf('burner')?.throttledMilli).toBeGreaterThan(100)
-    const stats = await run('docker', 'stats', '--no-stream', '--format', '{{.CPUPerc}}', 'burner')
-    expect(Math.abs(Number.parseFloat(stats) * 10 - average)).toBeLessThan(120)
+    // Looked at until it holds: where others want the CPUs as well, a limited container does not always get its limit.
+    const recent = () => samplesOf('burner').slice(-5)
+    const average = () => recent().reduce((sum, each) => sum + each.cpuMilli, 0) / recent().length
+    await eventually(average, (milli) => milli > 350 && milli < 560)
+    await eventually(recent, (samples) => samples.some((each) => each.throttledMilli > 100))
+    const difference = async () => {
+      const stats = await run('docker', 'stats', '--no-stream', '--format', '{{.CPUPerc}}', 'burner')
+      return Math.abs(Number.parseFloat(stats) * 10 - average())
+    }
+    await eventually(difference, (milli) => milli < 120)
     await run('docker', 'kill', 'burner')
   })
 
