@@ -64,8 +64,8 @@ export interface MeasureOptions {
 }
 
 /**
- * Berth's gateway and plain nginx beside each other, one worker each on the same CPU, in turns: the same directives, the same members,
- * keep-alive everywhere. Only how a member is chosen differs: Berth's table, or `server` lines in the configuration.
+ * Berth's gateway and plain nginx beside each other, one worker each on the same CPU, in turns: the same members, headers, timeouts and
+ * keep-alive. Plain nginx has them as `server` lines in its configuration, and its defaults in everything else.
  */
 export async function openGatewayBench(memberCount: number): Promise<GatewayBench> {
   const dir = await mkdtemp('/var/tmp/berth-bench-gateway-')
@@ -205,7 +205,7 @@ const basics = (dir: string, cpuMask: string): string => `
   error_log ${dir}/error.log crit;
   events { worker_connections 16384; multi_accept on; }`
 
-/** nginx as an administrator would write it for these members, with the directives that Berth uses too. */
+/** nginx as an administrator would write it for these members. */
 const peerConf = (port: number, ports: readonly number[]) => (dir: string) =>
   `${basics(dir, '1')}
   http {
