@@ -98,7 +98,11 @@ describe('yielding to others', () => {
 
   test.each<[string, number[], boolean[]]>([
     ['a build that gets enough stays idle', [100, 100, 100, 100], [true]],
-    ['one that starves gets its weight until it has moved', [100, 0, 0, 100, 100, 0, 100], [true, false, true, false, true]],
+    [
+      'one that starves gets its weight until it has moved',
+      [100, 0, 0, 100, 100, 0, 100],
+      [true, false, true, false, true],
+    ],
     ['a little is not enough', [5, 5, 5], [true, false]],
   ])('%s', async (_, growth, expected) => {
     const { cgroup, said, signal } = pretended(growth)
