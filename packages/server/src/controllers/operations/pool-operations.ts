@@ -6,7 +6,7 @@ import { runJob } from './job-operations.ts'
 import { requireInstance, requireLivePool, requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
 import { removeApp, removePool } from './removal.ts'
-import { moveRollout } from './rollout-moves.ts'
+import { moveRollout, writeMove } from './rollout-moves.ts'
 import { startRollout } from './start-rollout.ts'
 
 type PoolOperations = Omit<Operations, 'deploy' | 'plan' | 'startBuild' | 'cancelBuild'>
@@ -101,18 +101,17 @@ async function rollbackPool(
   args: PoolArguments & { readonly to?: string },
   call: CallContext,
 ): Promise<Rollout> {
-  const held = requireLivePool(context.state, args.app, args.pool).rollout
-  if (held !== undefined && args.to === undefined) return moveRollout(context, held, call, 'abort')
-  const { value } = await context.records.commit(
-    call.actor,
-    (tx) => {
-      const pool = requireLivePool(context.state, args.app, args.pool)
-      const release = requireRelease(context.state, args.app, args.to ?? releaseBefore(context, pool))
+  const { records, state } = context
+  const decide = (tx: RecordTransaction): Rollout => {
+    const pool = requireLivePool(state, args.app, args.pool)
+    const held = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
+    if (held === undefined || args.to !== undefined) {
+      const release = requireRelease(state, args.app, args.to ?? releaseBefore(context, pool))
       return start(tx, context, release, args.pool, 'rollback', call.actor)
-    },
-    call,
-  )
-  return value
+    }
+    return held.state === 'rolling-back' ? held : writeMove(tx, context, held, call.actor, 'abort')
+  }
+  return (await records.commit(call.actor, decide, call)).value
 }
 
 function releaseBefore({ state }: OperationsContext, pool: Pool): string {

@@ -1,4 +1,5 @@
 import { BerthError, type Rollout } from '@berth/core'
+import type { RecordTransaction } from '../../records/index.ts'
 import type { CallContext } from '../operations.ts'
 import { requireRollout } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
@@ -6,27 +7,32 @@ import type { OperationsContext } from './operations-context.ts'
 export type RolloutMove = 'pause' | 'resume' | 'abort'
 
 export async function moveRollout(
-  { records, state, now }: OperationsContext,
+  context: OperationsContext,
   id: string,
   call: CallContext,
-  move: RolloutMove,
+  how: RolloutMove,
 ): Promise<Rollout> {
-  const { value } = await records.commit(
+  const { value } = await context.records.commit(
     call.actor,
-    (tx) => {
-      const rollout = requireRollout(state, id)
-      const next = moved(rollout, move, call.actor, now())
-      tx.put('rollouts', next, { ifUnchanged: true })
-      tx.event({
-        type: `rollout.${move}`,
-        subject: { app: rollout.app, pool: rollout.pool, rollout: id },
-        message: `${rollout.app}/${rollout.pool}: ${next.message}`,
-      })
-      return next
-    },
+    (tx) => writeMove(tx, context, requireRollout(context.state, id), call.actor, how),
     call,
   )
   return value
+}
+
+/** Throws `rollout.wrong-state`, writing nothing. */
+export function writeMove(
+  tx: RecordTransaction,
+  { now }: OperationsContext,
+  rollout: Rollout,
+  actor: string,
+  how: RolloutMove,
+): Rollout {
+  const { app, pool, id } = rollout
+  const next = moved(rollout, how, actor, now())
+  tx.put('rollouts', next, { ifUnchanged: true })
+  tx.event({ type: `rollout.${how}`, subject: { app, pool, rollout: id }, message: `${app}/${pool}: ${next.message}` })
+  return next
 }
 
 function moved(rollout: Rollout, move: RolloutMove, actor: string, now: number): Rollout {
