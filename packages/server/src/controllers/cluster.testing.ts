@@ -10,7 +10,7 @@ import { ClusterFeed } from './cluster-feed.ts'
 import { createOperations } from './operations/create-operations.ts'
 import type { Operations } from './operations.ts'
 import { PoolController } from './pool-controller.ts'
-import { PretendedNode } from './pretended-node.testing.ts'
+import { PretendedNode, plainStatus } from './pretended-node.testing.ts'
 import { TrafficController } from './traffic-controller.ts'
 
 export { testSpec, webRoute } from './specs.testing.ts'
@@ -187,21 +187,4 @@ export class TestCluster implements AsyncDisposable {
 
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
-}
-
-const plainStatus: NodeStatus = {
-  name: '',
-  online: true,
-  cpuMilli: 4000,
-  memoryBytes: 8 * 1024 ** 3,
-  diskBytes: 1e12,
-  diskFreeBytes: 1e12,
-  agentVersion: '0.1.0',
-  engineVersion: '',
-  engineApi: '',
-  kernel: '',
-  os: '',
-  cgroup: 'v1',
-  gateway: true,
-  problems: [],
 }

@@ -1,4 +1,4 @@
-import type { Assignment, InstanceStatus, RouteTable } from '@berth/core'
+import type { Assignment, InstanceStatus, NodeStatus, RouteTable } from '@berth/core'
 import type { FeedLine, NodeFeed } from '../agents/node-feed.ts'
 import type { GatewayReport } from './gateway-reports.ts'
 
@@ -117,3 +117,20 @@ export class PretendedNode {
 }
 
 const exited = (at: number) => ({ lastExit: { code: 3, outOfMemory: false, at } })
+
+export const plainStatus: NodeStatus = {
+  name: '',
+  online: true,
+  cpuMilli: 4000,
+  memoryBytes: 8 * 1024 ** 3,
+  diskBytes: 1e12,
+  diskFreeBytes: 1e12,
+  agentVersion: '0.1.0',
+  engineVersion: '',
+  engineApi: '',
+  kernel: '',
+  os: '',
+  cgroup: 'v1',
+  gateway: true,
+  problems: [],
+}

@@ -8,8 +8,9 @@ import {
   type RouteTable,
   sameRoutes,
 } from '@berth/core'
-import type { State, StateChange } from '../records/index.ts'
+import { poolId, type State, type StateChange } from '../records/index.ts'
 import { type GatewayReport, GatewayReports } from './gateway-reports.ts'
+import { MemberVersions } from './member-versions.ts'
 import { specsOf } from './pool-specs.ts'
 import type { Traffic, TrafficRoute } from './traffic.ts'
 
@@ -42,11 +43,7 @@ export class TrafficController implements Traffic, Disposable {
   readonly #options: TrafficOptions
   readonly #unsubscribe: () => void
   readonly #reports: GatewayReports
-  /** Version of the first table; gateways may route by any table of before it. */
-  readonly #firstVersion: number
-  /** Version of the table since which an instance is active, or is not any more. */
-  readonly #activeSince = new Map<string, number>()
-  readonly #inactiveSince = new Map<string, number>()
+  readonly #members = new MemberVersions()
   #routedEntrypoints = new Set<string>()
   #table: RouteTable
   readonly #listeners = new Set<(instances: readonly string[]) => void>()
@@ -58,7 +55,6 @@ export class TrafficController implements Traffic, Disposable {
     this.#reports = new GatewayReports(options.state, options.isOnline)
     this.#table = { version: 0, routes: [], certificates: [] }
     this.#recompile()
-    this.#firstVersion = this.#table.version
     this.#unsubscribe = options.state.changes.subscribe((change) => this.#onChange(change))
   }
 
@@ -67,7 +63,7 @@ export class TrafficController implements Traffic, Disposable {
   }
 
   isInTraffic(instance: string): boolean {
-    const active = this.#activeSince.get(instance)
+    const active = this.#members.activeSince(instance)
     return active !== undefined && this.#reports.inForceOnline(active)
   }
 
@@ -96,12 +92,12 @@ export class TrafficController implements Traffic, Disposable {
     const before = this.#reports.versionOf(node)
     this.#reports.take(node, report)
     this.#options.onChange(this.#poolsInTransition())
-    if (before !== report.version) this.#tell(since(this.#activeSince, before ?? -1))
+    if (before !== report.version) this.#tell(this.#members.activeAfter(before ?? -1))
   }
 
   view(instance: Instance): TrafficView {
-    const active = this.#activeSince.get(instance.id)
-    const inactive = this.#inactiveSince.get(instance.id) ?? this.#firstVersion
+    const active = this.#members.activeSince(instance.id)
+    const inactive = this.#members.inactiveSince(instance.id)
     return {
       routed: this.#isRouted(instance) && this.#reports.exist,
       inTraffic: active !== undefined && this.#reports.inForceOnline(active),
@@ -149,61 +145,35 @@ export class TrafficController implements Traffic, Disposable {
     const table = compileRoutes(pools, this.#options.certificates(), state.revision)
     if (sameRoutes(table, this.#table) && this.#table.version > 0) return
     this.#table = table
-    const before = new Set(this.#activeSince.keys())
-    const touched = this.#enter(table)
-    this.#tell([...before].filter((id) => !this.#activeSince.has(id)))
+    this.#routedEntrypoints = new Set(table.routes.flatMap((route) => route.targets.map((target) => target.pool)))
+    const { entered, left } = this.#members.enter(table)
+    this.#members.keepOnly((instance) => state.instances.has(instance))
+    this.#tell(left)
     this.#options.onTable(table)
-    this.#options.onChange(touched)
+    this.#options.onChange(this.#poolsOf([...entered, ...left]))
   }
 
-  /** Notes who became active or inactive with this table; returns the pools concerned. */
-  #enter(table: RouteTable): Set<string> {
-    const active = new Map<string, string>()
-    const routed = new Set<string>()
-    for (const target of table.routes.flatMap((route) => route.targets)) {
-      routed.add(target.pool)
-      for (const member of target.members) if (member.state === 'active') active.set(member.instance, target.pool)
-    }
-    this.#routedEntrypoints = routed
-    const touched = new Set<string>()
-    for (const [id, pool] of active) {
-      if (this.#activeSince.has(id)) continue
-      this.#activeSince.set(id, table.version)
-      this.#inactiveSince.delete(id)
-      touched.add(pool.slice(0, pool.lastIndexOf('/')))
-    }
-    for (const id of this.#activeSince.keys()) if (!active.has(id)) this.#leave(id, table.version, touched)
-    for (const id of this.#inactiveSince.keys())
-      if (!this.#options.state.instances.has(id)) this.#inactiveSince.delete(id)
-    return touched
-  }
-
-  #leave(id: string, version: number, touched: Set<string>): void {
-    this.#activeSince.delete(id)
-    const instance = this.#options.state.instances.get(id)
-    if (instance === undefined) return
-    this.#inactiveSince.set(id, version)
-    touched.add(`${instance.app}/${instance.pool}`)
+  #poolsOf(instances: readonly string[]): Set<string> {
+    const known = instances.flatMap((id) => this.#options.state.instances.get(id) ?? [])
+    return new Set(known.map((instance) => poolId(instance.app, instance.pool)))
   }
 
   #tell(instances: readonly string[]): void {
     if (instances.length > 0) for (const listener of this.#listeners) listener(instances)
   }
 
-  /** Pools with an instance on its way in or out: only they wait for a gateway's word. */
+  /** Pools with instances on their way in or out: only they wait for a gateway's word. */
   #poolsInTransition(): Set<string> {
-    const pools = new Set<string>()
-    for (const pool of this.#options.state.pools.values())
-      if (pool.rollout !== undefined) pools.add(`${pool.app}/${pool.name}`)
-    for (const instance of this.#options.state.instances.values()) {
-      if (instance.desired === 'drain') pools.add(`${instance.app}/${instance.pool}`)
+    const { pools, instances } = this.#options.state
+    const found = new Set<string>()
+    for (const pool of pools.values()) if (pool.rollout !== undefined) found.add(poolId(pool.app, pool.name))
+    for (const { app, pool, desired, generation, type } of instances.values()) {
+      const isOld = type === 'service' && desired === 'run' && generation !== pools.find(app, pool)?.generation
+      if (isOld || desired === 'drain') found.add(poolId(app, pool))
     }
-    return pools
+    return found
   }
 }
-
-const since = (versions: ReadonlyMap<string, number>, version: number): string[] =>
-  [...versions].filter(([, each]) => each > version).map(([id]) => id)
 
 function routedPool(state: State, pool: Pool): RoutedPool {
   const instances = state.instances.byPool(pool.app, pool.name).map((instance) => {
