@@ -110,7 +110,7 @@ const runArgv = (name: string, image: string): string[] => [
     '--network',
     'berth',
     '--cpus',
-    '0.1',
+    '2',
     '--memory',
     '64m',
     '--memory-swap',
