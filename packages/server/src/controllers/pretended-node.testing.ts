@@ -49,6 +49,10 @@ export class PretendedNode {
     this.#reports = undefined
   }
 
+  stickGateway(): void {
+    this.gatewayStuck = true
+  }
+
   unstickGateway(): void {
     this.gatewayStuck = false
     if (this.#sent !== undefined) this.#apply(this.#sent)
