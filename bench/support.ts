@@ -42,11 +42,15 @@ export async function inParallel<T>(
   await Promise.all(Array.from({ length: width }, worker))
 }
 
+/** What `docker run --health-cmd` can do as well: a command inside, every ten seconds. */
+export const commandProbe = "exec: [wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/'], interval: 10s, timeout: 10s"
+export const httpProbe = 'http: /'
+
 /**
  * A web server of a few kilobytes, so that starting containers is what is measured and not the app. It asks for no CPU: fifty times
  * anything would be more than a small machine has.
  */
-export const tinyApp = (replicas: number, app = 'tiny'): Record<string, string> => ({
+export const tinyApp = (replicas: number, probe: string, app = 'tiny'): Record<string, string> => ({
   'index.html': 'hello\n',
   'berth.yaml': `app: ${app}
 build:
@@ -57,7 +61,7 @@ entrypoints:
     memory: 64Mi
     replicas: ${replicas}
     ports: {http: 8080}
-    health: {readiness: {exec: [wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/']}}
+    health: {readiness: {${probe}}}
 rollout: {surge: 50}
 routes:
   - host: ${app}.test

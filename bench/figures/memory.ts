@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Cluster } from '../../e2e/support/cluster.ts'
 import { until } from '../../e2e/support/load.ts'
 import type { Figure } from '../figure.ts'
-import { instances, tinyApp } from '../support.ts'
+import { httpProbe, instances, tinyApp } from '../support.ts'
 
 const count = 50
 
@@ -16,7 +16,7 @@ export const figure: Figure = {
   target: '< 150 MB',
   async run(context) {
     await using cluster = await Cluster.start()
-    const repository = await cluster.repository('tiny', tinyApp(count))
+    const repository = await cluster.repository('tiny', tinyApp(count, httpProbe))
     await cluster.mustBerth(['deploy', 'tiny', '--repository', repository.path])
     for (let call = 0; call < 50; call++) await instances(cluster, 'tiny')
     const samples: number[] = []

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { Cluster } from '../../e2e/support/cluster.ts'
 import { until } from '../../e2e/support/load.ts'
 import { type Figure, type FigureContext, median } from '../figure.ts'
-import { inParallel, instances, tinyApp, untilAnswers } from '../support.ts'
+import { commandProbe, inParallel, instances, tinyApp, untilAnswers } from '../support.ts'
 
 const count = 50
 /** What the agent starts at once, and `docker run` as well. */
@@ -25,7 +25,7 @@ export const figure: Figure = {
   async run(context) {
     await using cluster = await Cluster.start()
     await cluster.lab.routeContainers(cluster.first, cluster.lab.containerPool)
-    const repository = await cluster.repository('tiny', tinyApp(1))
+    const repository = await cluster.repository('tiny', tinyApp(1, commandProbe))
     await cluster.mustBerth(['deploy', 'tiny', '--repository', repository.path])
     const done: Round[] = []
     for (let round = 0; round < rounds && !context.signal.aborted; round++) {
@@ -120,7 +120,7 @@ const runArgv = (name: string, image: string): string[] => [
     '--health-cmd',
     'wget -q -O /dev/null http://127.0.0.1:8080/',
     '--health-interval',
-    '1s',
+    '10s',
     '--cap-drop',
     'ALL',
     '--security-opt',
