@@ -122,8 +122,9 @@ export class Supervisor {
         env: { ...process.env, ...each.env },
       })
       child.on('error', (error) => this.#options.log(`start ${each.name} (${command}): ${error.message}`))
-      const id = child.pid === undefined ? undefined : identify(child.pid)
-      if (id === undefined) return undefined
+      if (child.pid === undefined) return undefined
+      // One that has ended already is waited for like the others, so that its exit code is known; no process starts at tick -1.
+      const id = identify(child.pid) ?? { pid: child.pid, startTicks: -1 }
       this.#options.log(`${each.name} started, pid ${id.pid}`)
       return { child, id }
     } finally {
