@@ -121,10 +121,11 @@ function httpBasics({ facts }: NginxConfInput): string[] {
     ...proxyBasics(),
     // What a request needs with Lua's share of it, in one piece of memory instead of several.
     'request_pool_size 12k;',
-    // Answers are passed on as they come, so that event streams work and nothing goes to the disk; room for large headers.
+    // Answers are passed on as they come, so that event streams work and nothing goes to the disk. Room for large headers, but no power of
+    // two: buffers so far apart would contend for the same lines of the CPU's cache.
     'proxy_buffering off;',
-    'proxy_buffer_size 32k;',
-    'proxy_buffers 8 32k;',
+    'proxy_buffer_size 20k;',
+    'proxy_buffers 8 20k;',
     'proxy_max_temp_file_size 0;',
     `client_body_temp_path ${facts.tempDir}/body;`,
     `proxy_temp_path ${facts.tempDir}/proxy;`,
