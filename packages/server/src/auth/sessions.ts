@@ -30,10 +30,12 @@ export class Sessions {
 
   /** The cookie's value for a token's text. Throws as {@link Tokens.authenticate}. */
   open(text: string): { readonly value: string; readonly maxAgeSeconds: number; readonly token: Token } {
+    // Read once: a second look would cost the cookie a second now and then.
+    const now = this.#now()
     const token = this.#tokens.authenticate(text)
-    const expiresAt = Math.min(this.#now() + lifetimeMs, token.expiresAt ?? Number.POSITIVE_INFINITY)
+    const expiresAt = Math.min(now + lifetimeMs, token.expiresAt ?? Number.POSITIVE_INFINITY)
     const body = encode({ name: token.name, hash: token.hash, expiresAt })
-    const maxAgeSeconds = Math.floor((expiresAt - this.#now()) / 1000)
+    const maxAgeSeconds = Math.floor((expiresAt - now) / 1000)
     return { value: `${body}.${this.#sign(body)}`, maxAgeSeconds, token }
   }
 
