@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { defineEndpoint } from '../endpoint.ts'
+import * as r from '../resources.ts'
+import { count, none, watch } from './shared.ts'
+
+/** What concerns the cluster as a whole. */
+export const clusterEndpoints = {
+  getStatus: defineEndpoint({
+    method: 'GET',
+    path: '/v1/status',
+    summary: 'The cluster at a glance',
+    role: 'viewer',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: none,
+    response: r.statusView,
+  }),
+  getVersion: defineEndpoint({
+    method: 'GET',
+    path: '/v1/version',
+    summary: 'Version of the server',
+    role: 'none',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: none,
+    response: z.object({ version: z.string(), api: z.string() }),
+  }),
+  listEvents: defineEndpoint({
+    method: 'GET',
+    path: '/v1/events',
+    summary: 'What happened; newest first, or live with watch',
+    role: 'viewer',
+    transport: 'list',
+    params: none,
+    query: z.strictObject({ ...watch, app: z.string().optional(), limit: count }),
+    body: none,
+    response: r.eventView,
+  }),
+} as const

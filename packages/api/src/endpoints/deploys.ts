@@ -1,0 +1,106 @@
+import { z } from 'zod'
+import { defineEndpoint } from '../endpoint.ts'
+import * as r from '../resources.ts'
+import { appParams, count, flag, idParams, logLine, none, watch } from './shared.ts'
+
+/** From a commit to a release and into a pool. */
+export const deploysEndpoints = {
+  deploy: defineEndpoint({
+    method: 'POST',
+    path: '/v1/apps/:app/deploys',
+    summary: 'Build a commit if need be, then roll it out; goes on when the caller leaves',
+    role: 'deployer',
+    transport: 'json',
+    params: appParams,
+    query: none,
+    body: z.strictObject({
+      /** Registers or moves the app's source. */
+      repository: z.string().optional(),
+      vcs: z.enum(['git', 'svn']).optional(),
+      ref: z.string().default('HEAD'),
+      /** A ready release instead of a commit. */
+      release: z.string().optional(),
+      pool: z.string(),
+      force: z.boolean().default(false),
+    }),
+    response: z.object({ build: r.buildView.optional(), rollout: r.rolloutView.optional() }),
+  }),
+  planDeploy: defineEndpoint({
+    method: 'POST',
+    path: '/v1/apps/:app/plan',
+    summary: 'What a deploy would change, with nothing done',
+    role: 'viewer',
+    transport: 'json',
+    params: appParams,
+    query: none,
+    body: z.strictObject({
+      repository: z.string().optional(),
+      vcs: z.enum(['git', 'svn']).optional(),
+      ref: z.string().optional(),
+      release: z.string().optional(),
+      pool: z.string(),
+      replicas: z.record(z.string(), z.number().int().nonnegative()).optional(),
+    }),
+    response: r.planView,
+  }),
+  startBuild: defineEndpoint({
+    method: 'POST',
+    path: '/v1/apps/:app/builds',
+    summary: 'Build a commit',
+    role: 'deployer',
+    transport: 'json',
+    params: appParams,
+    query: none,
+    body: z.strictObject({
+      repository: z.string().optional(),
+      vcs: z.enum(['git', 'svn']).optional(),
+      ref: z.string().default('HEAD'),
+      noReuse: z.boolean().default(false),
+    }),
+    response: r.buildView,
+  }),
+  listBuilds: defineEndpoint({
+    method: 'GET',
+    path: '/v1/builds',
+    summary: 'Builds, newest first',
+    role: 'viewer',
+    transport: 'list',
+    params: none,
+    query: z.strictObject({ ...watch, app: z.string().optional(), limit: count }),
+    body: none,
+    response: r.buildView,
+  }),
+  getBuild: defineEndpoint({
+    method: 'GET',
+    path: '/v1/builds/:id',
+    summary: 'One build',
+    role: 'viewer',
+    transport: 'json',
+    params: idParams,
+    query: none,
+    body: none,
+    response: r.buildView,
+  }),
+  getBuildOutput: defineEndpoint({
+    method: 'GET',
+    path: '/v1/builds/:id/output',
+    summary: 'Output of a build, live with follow',
+    role: 'viewer',
+    transport: 'ndjson',
+    params: idParams,
+    query: z.strictObject({ follow: flag }),
+    body: none,
+    response: logLine,
+  }),
+  cancelBuild: defineEndpoint({
+    method: 'POST',
+    path: '/v1/builds/:id/cancel',
+    summary: 'Cancel a build',
+    role: 'deployer',
+    transport: 'json',
+    params: idParams,
+    query: none,
+    body: none,
+    response: r.buildView,
+  }),
+} as const

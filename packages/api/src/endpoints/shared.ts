@@ -1,0 +1,22 @@
+import { z } from 'zod'
+
+/** Parts that endpoints of several subjects are made of. */
+export const none = z.strictObject({})
+export const appParams = z.strictObject({ app: z.string() })
+export const poolParams = z.strictObject({ app: z.string(), pool: z.string() })
+export const idParams = z.strictObject({ id: z.string() })
+export const nameParams = z.strictObject({ name: z.string() })
+export const flag = z.stringbool().optional()
+export const count = z.coerce.number().int().positive().optional()
+export const watch = { watch: flag, revision: z.coerce.number().int().nonnegative().optional() }
+export const listQuery = z.strictObject(watch)
+export const ok = z.object({ ok: z.literal(true) })
+
+/** One line of a followed log or build output. */
+export const logLine = z.object({
+  at: z.number().int(),
+  instance: z.string().optional(),
+  stream: z.enum(['stdout', 'stderr', 'system']),
+  line: z.string(),
+})
+export type LogLine = z.infer<typeof logLine>
