@@ -90,7 +90,7 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
       command: 'berth node join https://192.0.2.11:7600 --token join_3f9c2b7d41e8a605',
     }),
     setSecret: ({ params: { app = '', name = '' }, body }) => setSecret(store, app, name, body.environment),
-    removeSecret: ({ params: { app = '', name = '' }, query: { environment } }) => {
+    removeSecret: ({ params: { name = '' }, query: { environment } }) => {
       store.remove('listSecrets', `${environment ?? '_'}/${name}`)
       return { ok: true }
     },

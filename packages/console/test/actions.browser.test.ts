@@ -113,7 +113,7 @@ describe('acting', () => {
 it('types into a terminal, resizes it, and shows how the command ended', async () => {
   const page = await console_.enter('/instances/shop.production.web-1/terminal')
   await page.getByRole('status').getByText('Connected').waitFor()
-  const screen = () => page.locator('.xterm-rows').innerText()
+  const screen = async () => (await page.locator('.xterm-rows').textContent()) ?? ''
   await expect.poll(screen, text).toContain('/app')
   await page.keyboard.type('echo hello berth\r')
   await expect.poll(async () => (await screen()).match(/hello berth/g)?.length, text).toBe(2)

@@ -51,9 +51,9 @@ it('searches by /, chooses by arrows, goes by Enter', async () => {
   await page.keyboard.type('worker')
   await expect.poll(() => page.getByRole('option').count()).toBeGreaterThan(2)
   await page.keyboard.press('ArrowDown')
-  const chosen = await page.locator('[role=option][aria-selected=true] .search-label').innerText()
+  const chosen = await page.locator('[role=option][aria-selected=true] .search-label').textContent()
   await page.keyboard.press('Enter')
-  await page.getByRole('heading', { level: 1, name: chosen.split('/').at(-1) ?? '' }).waitFor()
+  await page.getByRole('heading', { level: 1, name: chosen?.split('/').at(-1) ?? '' }).waitFor()
   expect(await page.locator('dialog').count()).toBe(0)
 })
 

@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useEffect, useId, useRef } from 'react'
+import { type FormEvent, type ReactNode, useId, useLayoutEffect, useRef } from 'react'
 import { useText } from '../i18n/language.tsx'
 import { IconButton } from './button.tsx'
 
@@ -16,7 +16,8 @@ export function Dialog({ title, onClose, onSubmit, footer, wide = false, childre
   const text = useText()
   const ref = useRef<HTMLDialogElement>(null)
   const titleId = useId()
-  useEffect(() => {
+  // Before the first paint: a key pressed right after the click that opened it must already find it modal.
+  useLayoutEffect(() => {
     const before = document.activeElement
     ref.current?.showModal()
     return () => {

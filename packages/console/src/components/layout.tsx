@@ -34,10 +34,10 @@ export function Page({ title, crumbs = [], status, about, actions, tabs, childre
       <header className="page-head">
         {crumbs.length > 0 && (
           <nav className="crumbs" aria-label="breadcrumb">
-            {crumbs.map((crumb) => (
+            {crumbs.map((crumb, index) => (
               <span key={crumb.to}>
+                {index > 0 && <Icon name="chevron" />}
                 <Link to={crumb.to}>{crumb.label}</Link>
-                <Icon name="chevron" />
               </span>
             ))}
           </nav>

@@ -1,5 +1,5 @@
 import type { AppView, InstanceView, NodeView } from '@berth/api/resources'
-import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react'
+import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { Icon, type IconName } from '../components/icons.tsx'
 import { useText } from '../i18n/language.tsx'
 import { navigate } from '../router/location.ts'
@@ -23,7 +23,7 @@ export function SearchDialog({ onClose }: { readonly onClose: () => void }) {
   const [chosen, setChosen] = useState(0)
   const results = search(useTargets(), query)
   const listId = useId()
-  useEffect(() => dialog.current?.showModal(), [])
+  useLayoutEffect(() => dialog.current?.showModal(), [])
   const go = (found: Found | undefined) => {
     if (found === undefined) return
     onClose()

@@ -1,0 +1,24 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { beforeAll, expect, it } from 'vitest'
+import { buildConsole } from './console-under-test.ts'
+
+const dist = join(import.meta.dirname, '../dist')
+const kB = 1_000
+
+beforeAll(() => buildConsole())
+
+it('all JavaScript together stays below 600 kB', async () => {
+  const files = (await readdir(dist, { recursive: true })).filter((file) => file.endsWith('.js'))
+  const sizes = await Promise.all(files.map(async (file) => (await stat(join(dist, file))).size))
+  expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(600 * kB)
+})
+
+it('the first page needs at most 75 kB of it, compressed', async () => {
+  const page = await readFile(join(dist, 'index.html'), 'utf8')
+  const files = [...page.matchAll(/(?:src|href)="(\/[^"]+\.js)"/g)].map((match) => match[1] ?? '')
+  expect(files.length).toBeGreaterThan(1)
+  const contents = await Promise.all(files.map((file) => readFile(join(dist, file))))
+  expect(contents.reduce((sum, each) => sum + gzipSync(each).length, 0)).toBeLessThanOrEqual(75 * kB)
+})
