@@ -115,6 +115,7 @@ export class InstanceHealth implements AsyncDisposable {
     const startedAt = performance.now()
     await sleep(this.#options.startedAt + spec.delayMs - Date.now(), signal)
     while (!signal.aborted) {
+      const askedAt = performance.now()
       try {
         const options = { timeoutMs: spec.timeoutMs, signal }
         const result = await this.#options.probe(spec.check, this.#options.target, options)
@@ -126,7 +127,8 @@ export class InstanceHealth implements AsyncDisposable {
         if (signal.aborted) return
         throw error
       }
-      await sleep(probeGapMs(spec, settled() ? undefined : performance.now() - startedAt), signal)
+      const now = performance.now()
+      await sleep(probeGapMs(spec, settled() ? undefined : now - startedAt, now - askedAt), signal)
     }
   }
 }

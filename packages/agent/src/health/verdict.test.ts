@@ -21,13 +21,15 @@ describe('judge', () => {
 
 describe('probeGapMs', () => {
   it.each([
-    ['as the spec says once it has started', 5_000, undefined, 5_000],
-    ['often at first', 5_000, 0, 50],
-    ['less often later', 5_000, 5_000, 100],
-    ['and less', 5_000, 30_000, 250],
-    ['and least', 5_000, 300_000, 1_000],
-    ['never less often than the spec says', 20, 0, 20],
-  ])('%s', (_, intervalMs, startingForMs, expected) => {
-    expect(probeGapMs({ intervalMs }, startingForMs)).toBe(expected)
+    ['as the spec says once it has started', 5_000, undefined, 2, 5_000],
+    ['often at first', 5_000, 0, 2, 50],
+    ['less often later', 5_000, 5_000, 2, 100],
+    ['and less', 5_000, 30_000, 2, 250],
+    ['and least', 5_000, 300_000, 2, 1_000],
+    ['a fifth of the time at most', 5_000, 0, 100, 400],
+    ['never less often than the spec says', 20, 0, 2, 20],
+    ['however long it took', 1_000, 0, 900, 1_000],
+  ])('%s', (_, intervalMs, startingForMs, tookMs, expected) => {
+    expect(probeGapMs({ intervalMs }, startingForMs, tookMs)).toBe(expected)
   })
 })
