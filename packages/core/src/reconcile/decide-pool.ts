@@ -11,7 +11,9 @@ import { defaultPatience, type Patience, retire } from './retire.ts'
 export function decidePool(snapshot: PoolSnapshot, now: number, patience: Patience = defaultPatience): PoolPlan {
   const main = decideMain(snapshot, now)
   const leaving = retire(snapshot, now, patience)
-  return withTime([...main.steps, ...leaving.steps], earliest(main.nextAt, leaving.nextAt))
+  const lost = giveUp(snapshot)
+  const others = [...main.steps, ...leaving.steps].filter((step) => !('instance' in step && lost.has(step.instance)))
+  return withTime([...others, ...lost.values()], earliest(main.nextAt, leaving.nextAt))
 }
 
 function decideMain(snapshot: PoolSnapshot, now: number): PoolPlan {
@@ -31,6 +33,15 @@ function maintain(snapshot: PoolSnapshot, now: number): PoolPlan {
     plans.flatMap((plan) => plan.steps),
     earliest(...plans.map((plan) => plan.nextAt)),
   )
+}
+
+/** Services on nodes that are lost: others take their places, and the tombstone waits for the node. */
+function giveUp({ instances }: PoolSnapshot): Map<string, PoolStep> {
+  const steps = new Map<string, PoolStep>()
+  for (const { instance, lost } of instances)
+    if (lost !== undefined && instance.desired !== 'stop' && instance.type === 'service')
+      steps.set(instance.id, { type: 'stop', instance: instance.id, reason: lost })
+  return steps
 }
 
 const withTime = (steps: readonly PoolStep[], nextAt: number | undefined): PoolPlan =>

@@ -28,6 +28,9 @@ const happenings: readonly [weight: number, fc.Arbitrary<Happening>][] = [
   [1, fc.constantFrom('v1', 'v2', 'v3').map((to) => (world) => world.force(to))],
   [1, anyNode.map((node) => (world) => world.silence(node))],
   [1, anyNode.map((node) => (world) => world.hear(node))],
+  [1, anyNode.map((node) => (world) => world.lose(node))],
+  [1, anyNode.map((node) => (world) => world.drain(node))],
+  [1, anyNode.map((node) => (world) => world.undrain(node))],
   [1, pick.map((n) => (world) => world.crash(nth(world, n)))],
   [1, pick.map((n) => (world) => world.stop(nth(world, n)))],
   [1, fc.boolean().map((stuck) => (world) => world.stickGateways(stuck))],
@@ -93,6 +96,7 @@ function checkStop(world: PoolWorld, step: PoolStep): void {
   if (step.type !== 'stop') return
   const each = world.instances.get(step.instance)
   if (each?.instance.type !== 'service' || each.status?.phase !== 'running') return
+  if (world.lost.has(each.instance.node ?? '')) return
   const waitedMs = world.now - (each.instance.drainSince ?? world.now)
   if (each.inTraffic) expect(waitedMs).toBeGreaterThanOrEqual(300_000)
   else if (each.inflight > 0) expect(waitedMs).toBeGreaterThanOrEqual(30_000)
@@ -134,6 +138,28 @@ describe('in whatever order things happen', () => {
         expect(left.every((each) => each.release === world.pool.release)).toBe(true)
         expect(left.every((each) => each.generation === world.pool.generation)).toBe(true)
         expect(left).toHaveLength(wantedOf(world))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('a drained node and a lost one end up empty, and others run as many as wanted', () => {
+    fc.assert(
+      fc.property(scenario, fc.constantFrom('drain', 'lose'), ({ happenings, ...scene }, how) => {
+        const world = deployed(scene)
+        world.startRollout('v2')
+        for (const happen of happenings) {
+          world.apply(world.decide())
+          happen(world)
+          world.place()
+        }
+        world.recover()
+        world.move('resume')
+        world[how as 'drain' | 'lose']('node-b')
+        run(world)
+        const up = [...world.instances.values()].map((each) => each.instance).filter((each) => each.desired === 'run')
+        expect(up.map((each) => each.node)).not.toContain('node-b')
+        expect(up).toHaveLength(wantedOf(world))
       }),
       { numRuns: 200 },
     )

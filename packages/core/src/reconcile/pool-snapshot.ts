@@ -27,6 +27,10 @@ export interface ObservedInstance {
   readonly routed: boolean
   /** Requests that gateways have under way with it. */
   readonly inflight: number
+  /** Why it has to leave its node (`node-3 is drained`): it is replaced like one of an old release. */
+  readonly moves?: string
+  /** Why its node is given up (`node-3 is lost`): it counts for nothing any more and is stopped, should the node come back. */
+  readonly lost?: string
 }
 
 /** A change wanted by a decision; the controller's executor has a case for each. */

@@ -29,6 +29,7 @@ export interface EntrypointPlan {
 }
 
 interface Groups {
+  /** Of the wanted generation, and where they may stay. */
   readonly good: readonly ObservedInstance[]
   /** Good ones that have served for long enough. */
   readonly settled: ReadonlySet<ObservedInstance>
@@ -51,11 +52,16 @@ export function replaceEntrypoint(
   const room = wanted + limits.surge - good.length - old.length - draining.length
   const creations = Math.max(0, Math.min(wanted - good.length, room))
   const leaving = oldLeaving(goal, groups, creations)
-  const why = wanted === 0 ? 'no longer wanted' : `replaced by ${goal.release}`
+  const why = (each: ObservedInstance): string =>
+    wanted === 0
+      ? 'no longer wanted'
+      : each.instance.generation === goal.generation
+        ? (each.moves ?? '')
+        : `replaced by ${goal.release}`
   const settling = good.filter((each) => isServing(each) && !settled.has(each))
   const base = {
     steps: [
-      ...leaving.map((each) => drain(each, why)),
+      ...leaving.map((each) => drain(each, why(each))),
       ...surplus(wanted, groups).map((each) => drain(each, `scaled to ${wanted}`)),
       ...Array.from({ length: creations }, () => create(goal)),
     ],
@@ -68,12 +74,14 @@ export function replaceEntrypoint(
 }
 
 function group(goal: EntrypointGoal, services: readonly ObservedInstance[], now: number): Groups {
-  const up = services.filter(isUp)
-  const good = up.filter((each) => each.instance.generation === goal.generation)
+  const up = services.filter((each) => isUp(each) && each.lost === undefined)
+  const isGood = (each: ObservedInstance): boolean =>
+    each.instance.generation === goal.generation && each.moves === undefined
+  const good = up.filter(isGood)
   return {
     good,
     settled: new Set(good.filter((each) => hasSettled(each, goal.limits.settleMs, now))),
-    old: up.filter((each) => each.instance.generation !== goal.generation),
+    old: up.filter((each) => !isGood(each)),
     draining: services.filter((each) => each.instance.desired === 'drain'),
   }
 }

@@ -40,10 +40,10 @@ export function resolveAssignment(input: AssignmentInput): Assignment | undefine
 }
 
 function identity({ instance, release, environment }: AssignmentInput) {
-  const { app, pool, entrypoint, ordinal, type, desired, restartNonce } = instance
+  const { createdAt, app, pool, entrypoint, ordinal, type, desired, restartNonce } = instance
   return {
     instance: instance.id,
-    ...{ app, pool, environment, entrypoint, ordinal, type, desired, restartNonce },
+    ...{ createdAt, app, pool, environment, entrypoint, ordinal, type, desired, restartNonce },
     release: release.id,
     ...(release.commit === undefined ? {} : { commit: release.commit }),
   }

@@ -12,6 +12,10 @@ export class PoolWorld extends PoolRecords {
   broken = new Set<string>()
   /** Nodes whose agents are silent: their containers go on, and nothing is heard of them. */
   silent = new Set<string>()
+  /** Nodes given up: silent, and their instances are to be replaced. */
+  lost = new Set<string>()
+  /** Nodes that everything has to leave. */
+  drained = new Set<string>()
   /** No gateway takes in what it is told. */
   gatewaysStuck = false
   /** What a new instance finds instead of a node. */
@@ -31,6 +35,20 @@ export class PoolWorld extends PoolRecords {
 
   hear(node: string): void {
     this.silent.delete(node)
+    this.lost.delete(node)
+  }
+
+  lose(node: string): void {
+    this.silent.add(node)
+    this.lost.add(node)
+  }
+
+  drain(node: string): void {
+    this.drained.add(node)
+  }
+
+  undrain(node: string): void {
+    this.drained.delete(node)
   }
 
   stickGateways(stuck: boolean): void {
@@ -44,6 +62,8 @@ export class PoolWorld extends PoolRecords {
   /** Nothing is wrong any more. */
   recover(): void {
     this.silent.clear()
+    this.lost.clear()
+    this.drained.clear()
     this.gatewaysStuck = false
     this.full = false
   }
@@ -113,7 +133,11 @@ export class PoolWorld extends PoolRecords {
     const { instance, status, inTraffic, inflight } = each
     const nodeOnline = instance.node !== undefined && !this.silent.has(instance.node)
     const base = { instance, nodeOnline, outOfTraffic: !inTraffic, inTraffic, routed: true, inflight }
-    const observed = status === undefined ? base : { ...base, status }
+    const leaves = {
+      ...(this.drained.has(instance.node ?? '') ? { moves: `${instance.node} is drained` } : {}),
+      ...(this.lost.has(instance.node ?? '') ? { lost: `${instance.node} is lost` } : {}),
+    }
+    const observed = { ...base, ...leaves, ...(status === undefined ? {} : { status }) }
     const works = isAtWork(observed)
     const since = this.times.note(instance.id, works, this.now, works ? this.now : instance.createdAt)
     return { ...observed, since }
@@ -155,7 +179,7 @@ export class PoolWorld extends PoolRecords {
   #create(step: PoolStep & { type: 'create' }): void {
     const { entrypoint, release, generation, kind: type, rollout } = step
     const ordinal = this.nextOrdinal++
-    const online = nodes.filter((node) => !this.silent.has(node))
+    const online = nodes.filter((node) => !this.silent.has(node) && !this.drained.has(node))
     const node = this.full ? undefined : online[ordinal % Math.max(1, online.length)]
     const instance = instanceRecord({
       ...{ entrypoint, ordinal, release, generation, type, createdAt: this.now },
@@ -168,7 +192,7 @@ export class PoolWorld extends PoolRecords {
   /** Unplaced instances find a node as soon as there is one. */
   place(): void {
     if (this.full) return
-    const online = nodes.filter((node) => !this.silent.has(node))
+    const online = nodes.filter((node) => !this.silent.has(node) && !this.drained.has(node))
     for (const each of this.instances.values()) {
       const node = online[each.instance.ordinal % Math.max(1, online.length)]
       if (each.instance.node === undefined && each.instance.desired === 'run' && node !== undefined)

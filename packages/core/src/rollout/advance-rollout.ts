@@ -50,7 +50,7 @@ function judge(snapshot: PoolSnapshot, rollout: Rollout, goal: PoolGoal, now: nu
   for (const each of snapshot.instances) {
     const { type, generation, entrypoint } = each.instance
     const spec = goal.spec?.entrypoints[entrypoint]
-    if (spec === undefined || type !== 'service' || generation !== goal.generation) continue
+    if (spec === undefined || type !== 'service' || generation !== goal.generation || each.lost !== undefined) continue
     const at = failsAt(each, spec, rollout)
     if (at === undefined) continue
     if (at <= now) return { failure: failureOf(each, spec) }
