@@ -27,6 +27,8 @@ export const poolView = z.object({
     }),
   ),
   urls: z.array(z.string()),
+  /** It is being drained and removed. */
+  removing: z.boolean().optional(),
 })
 
 export const appView = z.object({
@@ -37,6 +39,8 @@ export const appView = z.object({
   createdBy: z.string(),
   latestRelease: z.string().optional(),
   pools: z.array(poolView),
+  /** It is being taken apart: its pools first, then releases, builds and secrets. */
+  removing: z.boolean().optional(),
 })
 
 export const releaseView = z.object({
@@ -110,6 +114,8 @@ export const instanceView = z.object({
   release: z.string(),
   generation: z.number().int(),
   type: z.enum(['service', 'job']),
+  /** Of a one-off job: what it runs instead of the entrypoint's command. */
+  command: z.array(z.string()).optional(),
   rollout: z.string().optional(),
   node: z.string().optional(),
   address: z.string().optional(),
@@ -129,6 +135,7 @@ export const instanceView = z.object({
     .optional(),
   logTail: z.array(z.string()).optional(),
   createdAt: time,
+  createdBy: z.string(),
   startedAt: time.optional(),
   endedAt: time.optional(),
 })

@@ -5,13 +5,13 @@ import { poolView } from './pool-view.ts'
 import { defined, type ViewContext } from './view-context.ts'
 
 export function appView(context: ViewContext, app: App): AppView {
-  const { name, vcs, createdAt, createdBy } = app
+  const { name, vcs, createdAt, createdBy, removing } = app
   // It may carry a password; the API shows none.
   const repository = app.repository === undefined ? undefined : redactUrls(app.repository)
   const latestRelease = context.state.releases.byApp(name).at(-1)?.id
   const pools = context.state.pools.byApp(name).sort((a, b) => (a.name < b.name ? -1 : 1))
   return {
-    ...defined({ name, repository, vcs, createdAt, createdBy, latestRelease }),
+    ...defined({ name, repository, vcs, createdAt, createdBy, latestRelease, removing }),
     pools: pools.map((pool) => poolView(context, pool)),
   }
 }

@@ -16,10 +16,12 @@ export function instanceView({ state, traffic, isOnline }: ViewContext, instance
 }
 
 function wanted(instance: Instance) {
-  const { id, app, pool, entrypoint, ordinal, release, generation, type, desired, createdAt } = instance
-  const { rollout, node, address, cpuMilli, memoryBytes, stopReason } = instance
+  const { id, app, pool, entrypoint, ordinal, release, generation, type, desired } = instance
+  const { rollout, node, address, cpuMilli, memoryBytes, stopReason, command, createdAt, createdBy } = instance
   return {
-    ...{ id, name: `${entrypoint}-${ordinal}`, app, pool, entrypoint, release, generation, type, desired, createdAt },
+    ...{ id, name: `${entrypoint}-${ordinal}`, app, pool, entrypoint, release, generation, type, desired },
+    ...{ createdAt, createdBy },
+    ...(command === undefined ? {} : { command: [...command] }),
     ...defined({ rollout, node, address, cpuMilli, memoryBytes, stopReason }),
   }
 }

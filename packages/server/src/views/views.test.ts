@@ -1,0 +1,51 @@
+import type { Pool } from '@berth/core'
+import { expect, it } from 'vitest'
+import type { Traffic } from '../controllers/traffic.ts'
+import { openTemporaryRecords } from '../records/open-records.testing.ts'
+import { app, instance } from '../records/sample-records.testing.ts'
+import { appView } from './app-view.ts'
+import { instanceView } from './instance-view.ts'
+import type { ViewContext } from './view-context.ts'
+
+const pool: Pool = {
+  app: 'shop',
+  name: 'production',
+  environment: 'production',
+  generation: 1,
+  nextGeneration: 2,
+  replicas: {},
+  nextOrdinal: {},
+  createdAt: 1,
+}
+
+const contextOf = (state: ViewContext['state']): ViewContext => ({
+  state,
+  traffic: { isInTraffic: () => false } as unknown as Traffic,
+  isOnline: () => true,
+  gateway: { host: 'a.example.com', httpPort: 80, httpsPort: 443 },
+})
+
+it('says of a one-off job what it runs and who asked for it', async () => {
+  await using records = await openTemporaryRecords()
+  const job = { ...instance('shop.production.web-7'), ordinal: 7, type: 'job' as const, command: ['node', 'fix.js'] }
+  const view = instanceView(contextOf(records.state), { ...job, createdBy: 'token:mai' })
+  expect(view).toMatchObject({ name: 'web-7', type: 'job', command: ['node', 'fix.js'], createdBy: 'token:mai' })
+  expect('command' in instanceView(contextOf(records.state), instance('shop.production.web-1'))).toBe(false)
+})
+
+it('says of an app and a pool that they are being removed, and otherwise nothing', async () => {
+  await using records = await openTemporaryRecords()
+  await records.records.commit('local:0', (tx) => {
+    tx.put('apps', { ...app('shop'), removing: true })
+    tx.put('pools', { ...pool, removing: true })
+    tx.put('apps', app('other'))
+    tx.event({ type: 'app.removing', subject: { app: 'shop' }, message: 'shop is being removed' })
+  })
+  const view = (name: string) => {
+    const found = records.state.apps.get(name)
+    if (found === undefined) throw new Error(`there is no ${name}`)
+    return appView(contextOf(records.state), found)
+  }
+  expect(view('shop')).toMatchObject({ removing: true, pools: [{ name: 'production', removing: true }] })
+  expect('removing' in view('other')).toBe(false)
+})
