@@ -1,3 +1,5 @@
+import type { BurstMode, PlacementSpec, ScheduleSpec } from './placement-spec.ts'
+
 /**
  * The canonical form of `berth.yaml`: everything said, in base units, sorted, with defaults filled in. `spec/` makes it from what a
  * user wrote; a Release carries it; everything downstream trusts it. CPU is in thousandths of a core, sizes in bytes, times in ms.
@@ -90,12 +92,28 @@ export interface EntrypointSpec {
   readonly logs: { readonly maxBytes: number; readonly maxFiles: number }
   /** Jobs: the run is ended after this; 0 = no limit. */
   readonly jobTimeoutMs: number
+  /** Jobs that run by the clock. */
+  readonly schedule?: ScheduleSpec
+  /** Absent in releases made before there was a choice: read it with `placementOf`. */
+  readonly placement?: PlacementSpec
+  /** −1000 … 1000; absent: 0. */
+  readonly priority?: number
+  /** It may displace others of lower priority that allow it. */
+  readonly preempt?: boolean
+  /** It may be displaced by others. */
+  readonly preemptible?: boolean
+  /** All that are to be created at once find a place, or none is created. */
+  readonly gang?: boolean
 }
 
 export interface ResourceSpec {
   readonly cpuMilli?: number
   readonly memoryBytes?: number
   readonly diskBytes?: number
+  /** On cores that it shares with others; absent: `share`. */
+  readonly burst?: BurstMode
+  /** What nodes declare beyond these, by name: `{gpu: 1}`. Whole numbers above 0. */
+  readonly extra?: Readonly<Record<string, number>>
 }
 
 export interface PortSpec {
@@ -195,4 +213,9 @@ export interface EntrypointOverride {
   readonly replicas?: number
   readonly resources?: ResourceSpec
   readonly env?: Readonly<Record<string, string>>
+  /** What is given replaces the entrypoint's, part by part. */
+  readonly placement?: Partial<PlacementSpec>
+  readonly priority?: number
+  /** `off`: in this environment the job does not run by the clock. */
+  readonly schedule?: ScheduleSpec | 'off'
 }

@@ -1,4 +1,5 @@
 import type { AppSpec, EntrypointSpec } from './app-spec.ts'
+import type { BurstMode, Taint } from './placement-spec.ts'
 
 /**
  * The records in the store. One writer per record: the server writes all but {@link InstanceStatus} and {@link NodeStatus}, whose
@@ -64,6 +65,8 @@ export interface Pool {
   /** Also the environment's name unless said otherwise. */
   readonly name: string
   readonly environment: string
+  /** Node group of all its instances, whatever the spec says; set by `berth pool move`. Read it with `nodeGroupOf`. */
+  readonly group?: string
   readonly release?: string
   /** Instances of this generation are the ones that should run; a rollout moves it to its own `toGeneration` at its end. */
   readonly generation: number
@@ -108,6 +111,10 @@ export interface Rollout {
   readonly replicasBefore: Readonly<Record<string, ReplicaCount>>
   /** Jobs of `rollout.before` that have ended well. */
   readonly jobsDone: readonly string[]
+  /** It was begun to move the pool to another node group: this is the pool's own of before (null: none), to go back to. */
+  readonly groupBefore?: string | null
+  /** It is paused until these entrypoints' memory has been approved. */
+  readonly awaitsApproval?: readonly string[]
   readonly createdAt: number
   readonly updatedAt: number
   readonly endedAt?: number
@@ -155,6 +162,19 @@ export interface Instance {
   readonly reservedCpuMilli?: number
   readonly reservedMemoryBytes?: number
   readonly hostPorts?: readonly number[]
+  /** The group in which it was placed. */
+  readonly group?: string
+  /** The cores that it owns on a node of a `bound` group: `2-3,7:300` are cores 2 and 3, and 300 thousandths of core 7. */
+  readonly cores?: string
+  readonly burst?: BurstMode
+  /** Of the node's further resources: how many, or which. */
+  readonly resources?: Readonly<Record<string, number | readonly string[]>>
+  /** Absent: 0. */
+  readonly priority?: number
+  /** It belongs to this node (`strategy: each`) and is placed on no other. */
+  readonly pinnedTo?: string
+  /** A run of the job's schedule: when it was due. */
+  readonly dueAt?: number
   readonly unplaced?: string
   /** `run`; `drain`: leaves traffic, goes on running; `stop`: the tombstone that lets the agent stop and remove it. */
   readonly desired: 'run' | 'drain' | 'stop'
@@ -204,6 +224,15 @@ export interface Node {
   readonly schedulable: boolean
   readonly certificateFingerprint: string
   readonly joinedAt: number
+  /** Absent: `default`. */
+  readonly group?: string
+  /** What its cores are worth beside others', in thousandths; absent: 1000. */
+  readonly speedMilli?: number
+  /** What it has beyond CPU, memory and disk: a count, or names of what there is one of each (`{gpu: ['gpu0', 'gpu1']}`). */
+  readonly resources?: Readonly<Record<string, number | readonly string[]>>
+  readonly taints?: readonly Taint[]
+  /** Its instances are to be replaced elsewhere, and nothing new is placed on it. */
+  readonly drain?: NodeDrain
 }
 
 /** The agent's report. Key `/node-status/<name>`; written when something but the heartbeat changes. */
@@ -215,12 +244,21 @@ export interface NodeStatus {
   readonly memoryBytes: number
   readonly diskBytes: number
   readonly diskFreeBytes: number
+export interface NodeDrain {
+  readonly since: number
+  readonly by: string
+  /** So many instances may be on their way at a time. */
+  readonly limit: number
+}
+
   readonly agentVersion: string
   readonly engineVersion: string
   readonly engineApi: string
   readonly kernel: string
   readonly os: string
   readonly cgroup: 'v1' | 'v2'
+  /** Absent: from an agent that does not tell. */
+  readonly cores?: NodeCores
   readonly gateway: boolean
   readonly problems: readonly string[]
 }
@@ -234,6 +272,12 @@ export interface BerthEvent {
   readonly actor: string
   readonly subject: {
     readonly app?: string
+export interface NodeCores {
+  readonly count: number
+  /** Numbers of the cores that may be used, by NUMA node, each list in rising order; one list where there is no more than one. */
+  readonly numa: readonly (readonly number[])[]
+}
+
     readonly pool?: string
     readonly instance?: string
     readonly node?: string
