@@ -15,6 +15,9 @@ import type { Assignment, InstanceStatus, NameTable, NetworkConfig, NodeStatus, 
  * | DELETE /v1/builds/:id | cancel |
  * | GET /v1/images/:reference/archive | `docker save` stream |
  * | PUT /v1/images | `docker load` stream; answer `{image}` |
+ * | POST /v1/reach | `{targets: ReachTarget[]}` → `{answered: ReachTarget[]}`: who answers this node within 2 s |
+ * | POST /v1/certificate/request | a new key is made; answer {@link CertificateRequest} |
+ * | PUT /v1/certificate | {@link CertificateDelivery}; the answer comes when it is on disk. The next connection uses it |
  * | POST /v1/images/resolve | `{image, pull?}` → `{image: id}`; pull: `missing` (default), `always`, `never`; 404 `engine.image-missing` |
  */
 export const agentAlpn = 'berth-agent/1'
@@ -33,8 +36,8 @@ export type ToAgent =
     }
   /** A new or changed assignment; `desired: stop` is the tombstone. */
   | { readonly type: 'assign'; readonly revision: number; readonly assignment: Assignment }
-  /** The server has seen `ended` and forgot the instance; the agent may forget it too. */
-  | { readonly type: 'forget'; readonly revision: number; readonly instance: string }
+  /** The server has seen `ended` and forgot the instance (this incarnation of it); the agent may forget it too. */
+  | { readonly type: 'forget'; readonly revision: number; readonly instance: string; readonly createdAt?: number }
   | { readonly type: 'network'; readonly revision: number; readonly network: NetworkConfig }
   | { readonly type: 'names'; readonly revision: number; readonly names: NameTable }
   | { readonly type: 'routes'; readonly revision: number; readonly routes: RouteTable }
@@ -49,6 +52,24 @@ export type FromAgent =
   | { readonly type: 'gateway'; readonly version: number; readonly inflight: Readonly<Record<string, number>> }
   | { readonly type: 'image-missing'; readonly image: string }
   | { readonly type: 'pong'; readonly at: number }
+
+export interface CertificateRequest {
+  /** PKCS#10; its common name is the node's. */
+  readonly requestPem: string
+  /** The one that the node has on disk now. */
+  readonly certificatePem: string
+}
+
+export interface CertificateDelivery {
+  readonly certificatePem: string
+  /** What the node is to trust from now on, besides what the connection it came by is trusted by. */
+  readonly authorityPem: string
+}
+
+export interface ReachTarget {
+  readonly address: string
+  readonly port: number
+}
 
 export interface BuildRequest {
   readonly id: string

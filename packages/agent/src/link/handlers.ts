@@ -1,11 +1,13 @@
+import { isIP } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { BuildRequest } from '@berth/api'
+import type { BuildRequest, ReachTarget } from '@berth/api'
 import { BerthError } from '@berth/core'
 import { instanceLogs } from '../instance/instance-logs.ts'
 import { type AgentRequest, numberIn, respondJson } from './agent-request.ts'
 import { serveExec } from './exec-handler.ts'
 import type { LinkServices } from './link-services.ts'
+import { reach } from './reach.ts'
 import { readHead } from './stream-io.ts'
 
 type Handler = (services: LinkServices, request: AgentRequest, name: string) => Promise<void>
@@ -21,6 +23,9 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['GET', '/v1/images/:/archive', serveArchive],
   ['PUT', '/v1/images', loadArchive],
   ['POST', '/v1/images/resolve', resolveImage],
+  ['POST', '/v1/reach', serveReach],
+  ['POST', '/v1/certificate/request', requestCertificate],
+  ['PUT', '/v1/certificate', installCertificate],
 ]
 
 /** Throws `request.not-found`. */
@@ -111,6 +116,33 @@ async function resolveImage(services: LinkServices, { stream, signal }: AgentReq
       : await pulled(services, image, found?.id, signal)
   if (id === undefined) throw imageMissing(image)
   respondJson(stream, 200, { image: id })
+}
+
+async function serveReach(_: LinkServices, { stream, signal }: AgentRequest): Promise<void> {
+  const { line } = await readHead(stream, maxRequestBytes)
+  const { targets } = parseJson(line) as { targets?: unknown }
+  if (!Array.isArray(targets) || targets.length > maxTargets || !targets.every(isTarget)) {
+    throw invalid(`the body must be {"targets": [{"address": "…", "port": 80}, …]}, at most ${maxTargets} of them`)
+  }
+  respondJson(stream, 200, { answered: await reach(targets, { signal }) })
+}
+
+const maxTargets = 32
+const isTarget = (each: Partial<ReachTarget> | null): each is ReachTarget =>
+  typeof each?.address === 'string' && isIP(each.address) !== 0 && Number.isInteger(each.port)
+
+async function requestCertificate({ credentials }: LinkServices, { stream }: AgentRequest): Promise<void> {
+  respondJson(stream, 200, await credentials.request())
+}
+
+async function installCertificate({ credentials }: LinkServices, { stream, signal }: AgentRequest): Promise<void> {
+  const { line } = await readHead(stream, maxRequestBytes)
+  const { certificatePem, authorityPem } = parseJson(line) as Readonly<Record<string, unknown>>
+  if (typeof certificatePem !== 'string' || typeof authorityPem !== 'string') {
+    throw invalid('the body must be {"certificatePem": "…", "authorityPem": "…"}')
+  }
+  await credentials.install({ certificatePem, authorityPem }, { signal })
+  respondJson(stream, 200, {})
 }
 
 /** Where the registry cannot be reached, what is here will do. */

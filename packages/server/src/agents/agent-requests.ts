@@ -1,9 +1,17 @@
 import { once } from 'node:events'
 import { type ClientHttp2Stream, constants } from 'node:http2'
 import { pipeline } from 'node:stream/promises'
-import type { BuildEvent, BuildRequest, LogLine, MetricsView } from '@berth/api'
+import type {
+  BuildEvent,
+  BuildRequest,
+  CertificateDelivery,
+  CertificateRequest,
+  LogLine,
+  MetricsView,
+  ReachTarget,
+} from '@berth/api'
 import { BerthError } from '@berth/core'
-import { type AgentLink, answerOf, failureOf } from './agent-link.ts'
+import { type AgentLink, answerOf, failureOf, type RequestOptions } from './agent-link.ts'
 import { readBoundedLines } from './bounded-lines.ts'
 import { decodeFrames, encodeFrame } from './length-framing.ts'
 
@@ -136,10 +144,33 @@ export async function copyImage(
   return received.value.image
 }
 
+/** Those of them that answer this node. */
+export const reachFrom = async (
+  link: AgentLink,
+  targets: readonly ReachTarget[],
+  options: SignalOptions,
+): Promise<readonly ReachTarget[]> => {
+  const request = { method: 'POST' as const, path: '/v1/reach', body: { targets }, ...options }
+  return (await requestDocument<{ answered: ReachTarget[] }>(link, request)).answered
+}
+
+/** A new key's request, and the certificate that the node has. */
+export const requestCertificate = async (link: AgentLink, options: SignalOptions): Promise<CertificateRequest> =>
+  await requestDocument(link, { method: 'POST', path: '/v1/certificate/request', body: {}, ...options })
+
+/** Resolves when the node has it on disk. */
+export const deliverCertificate = async (
+  link: AgentLink,
+  body: CertificateDelivery,
+  options: SignalOptions,
+): Promise<void> => {
+  await requestDocument(link, { method: 'PUT', path: '/v1/certificate', body, ...options })
+}
+
 async function requestDocument<T>(
   link: AgentLink,
   request: SignalOptions & {
-    readonly method: 'GET' | 'POST' | 'DELETE'
+    readonly method: RequestOptions['method']
     readonly path: string
     readonly body?: unknown
   },
