@@ -14,11 +14,14 @@ interface KindDefinition<T> {
 
 const releaseDigits = 10
 const byName = (record: { readonly name: string }): string => record.name
+const byEntrypoint = (record: { readonly app: string; readonly pool: string; readonly entrypoint: string }): string =>
+  entrypointId(record.app, record.pool, record.entrypoint)
 const byId = (record: { readonly id: string }): string => record.id
 
 /**
  * The layout of the store. Ids: `shop` (app), `shop/v7` (release), `shop/production` (pool), `shop.production.web-4` (instance and
- * status), `shop/production/DB_PASSWORD` or `shop/_/DB_PASSWORD` (secret); everything else by its own id or name.
+ * status), `shop/production/DB_PASSWORD` or `shop/_/DB_PASSWORD` (secret), `shop/production/report` (approval and cron); everything else by
+ * its own id or name.
  */
 export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTypes[K]> } = {
   apps: { prefix: '/apps/', idOf: byName, version: 1 },
@@ -36,6 +39,9 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
   statuses: { prefix: '/status/', idOf: byId, version: 1 },
   nodes: { prefix: '/nodes/', idOf: byName, version: 1 },
   nodeStatuses: { prefix: '/node-status/', idOf: byName, version: 1 },
+  groups: { prefix: '/groups/', idOf: byName, version: 1 },
+  approvals: { prefix: '/approvals/', idOf: byEntrypoint, version: 1 },
+  crons: { prefix: '/crons/', idOf: byEntrypoint, version: 1 },
   fences: { prefix: '/fence/', idOf: (fence) => fence.node, version: 1 },
   secrets: {
     prefix: '/secrets/',
@@ -51,6 +57,7 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
 export const recordKindNames = Object.keys(recordKinds) as readonly RecordKind[]
 
 export const poolId = (app: string, pool: string): string => `${app}/${pool}`
+export const entrypointId = (app: string, pool: string, entrypoint: string): string => `${app}/${pool}/${entrypoint}`
 /** `release` is its `v7`. */
 export const releaseId = (app: string, release: string): string => `${app}/${release}`
 export const secretId = (app: string, environment: string | undefined, name: string): string =>

@@ -1,10 +1,13 @@
 import type {
   App,
+  Approval,
   BerthEvent,
   Build,
+  CronRecord,
   Instance,
   InstanceStatus,
   Node,
+  NodeGroup,
   NodeStatus,
   Pool,
   Release,
@@ -23,6 +26,9 @@ export interface RecordTypes {
   readonly statuses: InstanceStatus
   readonly nodes: Node
   readonly nodeStatuses: NodeStatus
+  readonly groups: NodeGroup
+  readonly approvals: Approval
+  readonly crons: CronRecord
   readonly fences: Fence
   readonly secrets: SecretRecord
   readonly tokens: Token

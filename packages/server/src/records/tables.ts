@@ -1,17 +1,21 @@
-import type {
-  App,
-  BerthEvent,
-  Build,
-  Instance,
-  InstanceStatus,
-  Node,
-  NodeStatus,
-  Pool,
-  Release,
-  Rollout,
-  Token,
+import {
+  type App,
+  type Approval,
+  type BerthEvent,
+  type Build,
+  type CronRecord,
+  defaultGroup,
+  type Instance,
+  type InstanceStatus,
+  type Node,
+  type NodeGroup,
+  type NodeStatus,
+  type Pool,
+  type Release,
+  type Rollout,
+  type Token,
 } from '@berth/core'
-import { poolId, releaseId, secretId } from './record-kinds.ts'
+import { entrypointId, poolId, releaseId, secretId } from './record-kinds.ts'
 import { RecordTable } from './record-table.ts'
 import type { CertificateRecord, Fence, JoinToken, RecordKind, RecordTypes, SecretRecord } from './record-types.ts'
 
@@ -23,6 +27,9 @@ export type Tables = { readonly [K in RecordKind]: RecordTable<RecordTypes[K]> }
   readonly rollouts: RolloutTable
   readonly instances: InstanceTable
   readonly statuses: StatusTable
+  readonly groups: GroupTable
+  readonly approvals: EntrypointTable<Approval>
+  readonly crons: EntrypointTable<CronRecord>
   readonly secrets: SecretTable
 }
 
@@ -36,6 +43,9 @@ export const createTables = (): Tables => ({
   statuses: new StatusTable(),
   nodes: new RecordTable<Node>(),
   nodeStatuses: new RecordTable<NodeStatus>(),
+  groups: new GroupTable(),
+  approvals: new EntrypointTable<Approval>(),
+  crons: new EntrypointTable<CronRecord>(),
   fences: new RecordTable<Fence>(),
   secrets: new SecretTable(),
   tokens: new RecordTable<Token>(),
@@ -111,6 +121,36 @@ export class StatusTable extends RecordTable<InstanceStatus> {
   readonly #byNode = this.index((status) => status.node)
   byNode(node: string): InstanceStatus[] {
     return this.#byNode.get(node)
+  }
+}
+
+export class GroupTable extends RecordTable<NodeGroup> {
+  /** `default` exists whether or not anybody has changed it. */
+  find(name: string): NodeGroup | undefined {
+    return this.get(name) ?? (name === defaultGroup.name ? defaultGroup : undefined)
+  }
+  /** By name. */
+  each(): NodeGroup[] {
+    const own = this.all()
+    const all = this.has(defaultGroup.name) ? own : [defaultGroup, ...own]
+    return all.sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+}
+
+/** What belongs to one entrypoint of one pool. */
+export class EntrypointTable<
+  T extends { readonly app: string; readonly pool: string; readonly entrypoint: string },
+> extends RecordTable<T> {
+  readonly #byApp = this.index((record) => record.app)
+  readonly #byPool = this.index((record) => poolId(record.app, record.pool))
+  byApp(app: string): T[] {
+    return this.#byApp.get(app)
+  }
+  byPool(app: string, pool: string): T[] {
+    return this.#byPool.get(poolId(app, pool))
+  }
+  find(app: string, pool: string, entrypoint: string): T | undefined {
+    return this.get(entrypointId(app, pool, entrypoint))
   }
 }
 
