@@ -1,6 +1,16 @@
 import type { TLSSocket } from 'node:tls'
-import type { BuildEvent, BuildRequest, FromAgent, LogLine, MetricsView, ToAgent } from '@berth/api'
-import { BerthError, messageOf } from '@berth/core'
+import type {
+  BuildEvent,
+  BuildRequest,
+  CertificateDelivery,
+  CertificateRequest,
+  FromAgent,
+  LogLine,
+  MetricsView,
+  ReachTarget,
+  ToAgent,
+} from '@berth/api'
+import { BerthError, type InstanceStatus, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records, State } from '../records/index.ts'
 import { AgentLink } from './agent-link.ts'
@@ -60,7 +70,7 @@ export class AgentLinks implements AsyncDisposable {
       },
       ...(options.silenceMs === undefined ? {} : { silenceMs: options.silenceMs }),
     })
-    this.#statuses = new StatusWriter({ records, log, signal, onForgotten: (node, id) => this.#forget(node, id) })
+    this.#statuses = new StatusWriter({ records, log, signal, onForgotten: (status) => this.#forget(status) })
     this.#images = new ImageCopies({
       state: this.#state,
       log,
@@ -137,8 +147,21 @@ export class AgentLinks implements AsyncDisposable {
     return requests.resolveImage(this.#link(node), image, options)
   }
 
+  /** Those of them that answer that node. */
+  reach(node: string, targets: readonly ReachTarget[], options: SignalOptions = {}): Promise<readonly ReachTarget[]> {
+    return requests.reachFrom(this.#link(node), targets, options)
+  }
+
   copyImage(image: string, from: string, to: string, options: SignalOptions = {}): Promise<string> {
     return requests.copyImage(this.#link(from), this.#link(to), image, options)
+  }
+
+  requestCertificate(node: string, options: SignalOptions): Promise<CertificateRequest> {
+    return requests.requestCertificate(this.#link(node), options)
+  }
+
+  deliverCertificate(node: string, delivery: CertificateDelivery, options: SignalOptions): Promise<void> {
+    return requests.deliverCertificate(this.#link(node), delivery, options)
   }
 
   /** Copies from whichever connected node has it; false when none could. */
@@ -182,8 +205,9 @@ export class AgentLinks implements AsyncDisposable {
     this.#presence.forget(node)
   }
 
-  #forget(node: string, instance: string): void {
-    this.#links.get(node)?.sync.send({ type: 'forget', revision: this.#state.revision, instance })
+  #forget({ node, id: instance, createdAt }: InstanceStatus): void {
+    const incarnation = createdAt === undefined ? {} : { createdAt }
+    this.#links.get(node)?.sync.send({ type: 'forget', revision: this.#state.revision, instance, ...incarnation })
   }
 
   #broadcast(line: ToAgent): void {

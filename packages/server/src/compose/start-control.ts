@@ -9,6 +9,7 @@ import { defaults, type ServerConfig } from '../config.ts'
 import { AppReaper } from '../controllers/app-reaper.ts'
 import { BuildController } from '../controllers/build-controller.ts'
 import { ClusterFeed } from '../controllers/cluster-feed.ts'
+import { NodeWatch } from '../controllers/node-watch.ts'
 import { createOperations } from '../controllers/operations/create-operations.ts'
 import type { Operations } from '../controllers/operations.ts'
 import { PoolController } from '../controllers/pool-controller.ts'
@@ -63,8 +64,13 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       onLink: () => pools?.mark(state.pools.ids()),
     },
   })
-  pools = new PoolController({ ...{ state, records, isOnline, traffic }, log: log.child({ part: 'pools' }) })
-  for (const each of [traffic, feed]) stack.use(each)
+  const nodes = new NodeWatch({
+    ...{ state, records, isOnline, log: log.child({ part: 'nodes' }) },
+    reach: (from, targets, call) => agents.reach(from, targets, call),
+    onChange: (node) => pools?.markNode(node),
+  })
+  pools = new PoolController({ ...{ state, records, isOnline, traffic, nodes }, log: log.child({ part: 'pools' }) })
+  for (const each of [traffic, feed, nodes]) stack.use(each)
   for (const each of [pools, agents]) stack.use(each)
   const building = await startBuilding(options, agents, defaultPool)
   const operations = createOperations({

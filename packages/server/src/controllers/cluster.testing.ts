@@ -7,6 +7,7 @@ import { AppReaper } from './app-reaper.ts'
 import { BuildController } from './build-controller.ts'
 import type { BuildOutcome, BuildRunner, SpecReader } from './build-port.ts'
 import { ClusterFeed } from './cluster-feed.ts'
+import { NodeWatch } from './node-watch.ts'
 import { createOperations } from './operations/create-operations.ts'
 import type { Operations } from './operations.ts'
 import { PoolController } from './pool-controller.ts'
@@ -33,6 +34,10 @@ export class TestCluster implements AsyncDisposable {
   onBuildEnd = (): void => {}
   /** No agent is connected that could build. */
   noBuilder = false
+  /** Addresses that answer nodes that ask. */
+  readonly answering = new Set<string>()
+  /** When silent nodes were looked at last. */
+  lastLook = 0
   /** How far the clock has run ahead, as if a server had been down for so long. */
   aheadMs = 0
   state!: State
@@ -89,7 +94,18 @@ export class TestCluster implements AsyncDisposable {
       }),
     )
     feed = this.feed = this.#server.use(this.#makeFeed())
-    pools = this.pools = this.#server.use(new PoolController({ ...control, traffic: this.traffic, patience }))
+    const nodes = this.#server.use(
+      new NodeWatch({
+        ...control,
+        reach: async (_, targets) => targets.filter(({ address }) => this.answering.has(address)),
+        onChange: (node) => {
+          this.lastLook = Date.now()
+          pools?.markNode(node)
+        },
+        lookMs: 20,
+      }),
+    )
+    pools = this.pools = this.#server.use(new PoolController({ ...control, traffic: this.traffic, nodes, patience }))
     const builds = this.#server.use(
       new BuildController({ ...control, runner: this.#runner(), defaultPool, concurrency: 1 }),
     )

@@ -63,6 +63,13 @@ export class PoolController implements AsyncDisposable {
     for (const pool of pools) this.#loop.mark(pool)
   }
 
+  /** Pools with instances on a node that changed, and those that wait for room. */
+  markNode(node: string): void {
+    for (const instance of this.#options.state.instances.byNode(node))
+      this.#loop.mark(poolId(instance.app, instance.pool))
+    this.#markWaiting()
+  }
+
   idle = (): Promise<void> => this.#loop.idle()
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -76,12 +83,13 @@ export class PoolController implements AsyncDisposable {
     else if (change.kind === 'rollouts' || change.kind === 'instances') {
       const record = change.after ?? change.before
       if (record !== undefined) this.#loop.mark(poolId(record.app, record.pool))
+      if (change.kind === 'instances') this.#markDrained((change.after ?? change.before)?.node)
       if (change.kind === 'instances' && change.after === undefined) this.#gone(change.id)
     } else if (change.kind === 'statuses') {
       const instance = state.instances.get(change.id)
       if (instance !== undefined) this.#loop.mark(poolId(instance.app, instance.pool))
       if (change.after?.phase === 'ended') this.#markWaiting()
-    } else if (change.kind === 'nodes' || change.kind === 'nodeStatuses') this.#markNode(change.id)
+    } else if (change.kind === 'nodes' || change.kind === 'nodeStatuses') this.markNode(change.id)
   }
 
   #gone(instance: string): void {
@@ -89,11 +97,9 @@ export class PoolController implements AsyncDisposable {
     this.#markWaiting()
   }
 
-  /** Pools with instances on a node that changed, and those that wait for room. */
-  #markNode(node: string): void {
-    for (const instance of this.#options.state.instances.byNode(node))
-      this.#loop.mark(poolId(instance.app, instance.pool))
-    this.#markWaiting()
+  /** Somebody left: on a drained node it is the next one's turn. */
+  #markDrained(node: string | undefined): void {
+    if (node !== undefined && this.#options.state.nodes.get(node)?.drain !== undefined) this.markNode(node)
   }
 
   #markWaiting(): void {

@@ -1,5 +1,14 @@
-import { isAtWork, type ObservedInstance, type Pool, type PoolSnapshot, type ServiceTimes } from '@berth/core'
+import {
+  isAtWork,
+  type NodeFate,
+  type ObservedInstance,
+  type Pool,
+  type PoolSnapshot,
+  placementOf,
+  type ServiceTimes,
+} from '@berth/core'
 import type { State } from '../records/index.ts'
+import { hasEnded } from './candidates.ts'
 import { specsOf } from './pool-specs.ts'
 import type { TrafficView } from './traffic-controller.ts'
 
@@ -7,15 +16,22 @@ export interface Surroundings {
   readonly state: State
   readonly isOnline: (node: string) => boolean
   readonly traffic: { view(instance: ObservedInstance['instance']): TrafficView }
+  readonly nodes: {
+    /** `afterMs`: how long the app waits for it; undefined: for ever. */
+    fate(node: string, afterMs: number | undefined): NodeFate
+  }
 }
 
 /** Everything that a decision about this pool may look at, as of the state's revision. */
 export function poolSnapshot(from: Surroundings, pool: Pool, times: ServiceTimes, now: number): PoolSnapshot {
   const { state } = from
   const rollout = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
-  const instances = state.instances
-    .byPool(pool.app, pool.name)
-    .map((instance): ObservedInstance => observe(from, instance, times, now))
+  const instances = state.instances.byPool(pool.app, pool.name).map(
+    (instance): ObservedInstance => ({
+      ...observe(from, instance, times, now),
+      ...leaving(from, instance),
+    }),
+  )
   const snapshot = { pool, specs: specsOf(state, pool), instances, listeningSince: times.startedAt }
   return rollout === undefined ? snapshot : { ...snapshot, rollout }
 }
@@ -32,4 +48,27 @@ function observe(
   const works = isAtWork(observed)
   const first = works ? (status?.readyAt ?? status?.startedAt ?? now) : instance.createdAt
   return { ...observed, since: times.note(instance.id, works, now, first) }
+}
+
+type Leaving = Pick<ObservedInstance, 'moves' | 'lost'>
+
+/** Why a service cannot stay where it is. */
+function leaving({ state, nodes }: Surroundings, instance: ObservedInstance['instance']): Leaving {
+  const node = state.nodes.get(instance.node ?? '')
+  const spec = state.releases.find(instance.app, instance.release)?.spec.entrypoints[instance.entrypoint]
+  if (node === undefined || spec === undefined || instance.type === 'job') return {}
+  const { reschedule } = placementOf(spec)
+  const fate = nodes.fate(node.name, reschedule === 'never' ? undefined : reschedule.afterMs)
+  if (fate === 'lost') return { lost: `${node.name} is lost` }
+  if (node.drain !== undefined && isNextToLeave(state, node.name, node.drain.limit, instance.id))
+    return { moves: `${node.name} is drained` }
+  return {}
+}
+
+/** Of a drained node's services so many may be on their way at a time, those that have begun first. */
+function isNextToLeave(state: State, node: string, limit: number, id: string): boolean {
+  const services = state.instances.byNode(node).filter((each) => each.type === 'service' && !hasEnded(state, each))
+  const going = services.filter((each) => each.desired !== 'run').length
+  const staying = services.filter((each) => each.desired === 'run').sort((a, b) => (a.id < b.id ? -1 : 1))
+  return staying.slice(0, Math.max(0, limit - going)).some((each) => each.id === id)
 }

@@ -1,0 +1,159 @@
+import type { ReachTarget } from '@berth/api'
+import { type Instance, messageOf, type NodeFate, nodeFate } from '@berth/core'
+import type { Logger } from 'pino'
+import type { Records, State } from '../records/index.ts'
+import { hasEnded } from './candidates.ts'
+
+/** Asks an agent which of the addresses answer it. */
+export type Reach = (
+  from: string,
+  targets: readonly ReachTarget[],
+  options: { readonly signal: AbortSignal },
+) => Promise<readonly ReachTarget[]>
+
+export interface NodeWatchOptions {
+  readonly records: Records
+  readonly state: State
+  readonly isOnline: (node: string) => boolean
+  readonly reach: Reach
+  /** What is known of the node has changed, or time has passed since it fell silent. */
+  readonly onChange: (node: string) => void
+  readonly log: Logger
+  readonly now?: () => number
+  readonly lookMs?: number
+}
+
+interface Silence {
+  readonly since: number
+  aliveAt?: number
+  /** Others have been asked about it. */
+  asked?: boolean
+  /** What was told last. */
+  told?: NodeFate
+}
+
+const lookMs = 3_000
+const askedNodes = 3
+const askedInstances = 6
+/** Nothing needs to listen there: a machine that is up refuses. */
+const machinePort = 22
+const reachMs = 5_000
+
+/**
+ * Tells a lost node from one whose agent is silent: other nodes are asked whether anything on it answers them. While no agent is heard of,
+ * or most are silent at once, it is the server that may be cut off, and no node is lost.
+ */
+export class NodeWatch implements AsyncDisposable {
+  readonly #options: NodeWatchOptions
+  readonly #now: () => number
+  readonly #silences = new Map<string, Silence>()
+  readonly #closing = new AbortController()
+  readonly #timer: NodeJS.Timeout
+  #looking: Promise<void> | undefined
+
+  constructor(options: NodeWatchOptions) {
+    this.#options = options
+    this.#now = options.now ?? Date.now
+    for (const node of options.state.nodes.ids()) this.#note(node)
+    this.#timer = setInterval(() => {
+      this.#looking ??= this.look().finally(() => {
+        this.#looking = undefined
+      })
+    }, options.lookMs ?? lookMs)
+    this.#timer.unref()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer)
+    this.#closing.abort()
+    await this.#looking
+  }
+
+  /** `afterMs`: how long the app waits; undefined: for ever. */
+  fate(node: string, afterMs: number | undefined): NodeFate {
+    const silence = this.#silences.get(node)
+    const online = this.#options.isOnline(node)
+    if (online || silence === undefined) return 'here'
+    const { fate } = nodeFate({ online, silentSince: silence.since, ...aliveOf(silence) }, afterMs, this.#now())
+    const sure = silence.asked === true && !this.#isCutOff()
+    return fate === 'lost' && !sure ? 'silent' : fate
+  }
+
+  /** Looks at every silent node once. */
+  async look(): Promise<void> {
+    for (const node of this.#options.state.nodes.ids()) this.#note(node)
+    await Promise.all([...this.#silences].map(([node, silence]) => this.#ask(node, silence)))
+    for (const node of this.#silences.keys()) this.#options.onChange(node)
+  }
+
+  #note(node: string): void {
+    const { isOnline, state } = this.#options
+    if (isOnline(node) || !state.nodes.has(node)) this.#silences.delete(node)
+    else if (!this.#silences.has(node)) this.#silences.set(node, { since: this.#now() })
+  }
+
+  #isCutOff(): boolean {
+    const nodes = [...this.#options.state.nodes.ids()]
+    const online = nodes.filter((node) => this.#options.isOnline(node)).length
+    return online === 0 || (nodes.length > 2 && online * 2 < nodes.length)
+  }
+
+  async #ask(node: string, silence: Silence): Promise<void> {
+    const { state, isOnline, reach, log } = this.#options
+    const targets = this.#targetsOn(node)
+    if (targets.length === 0) return
+    const others = [...state.nodes.ids()].filter((each) => each !== node && isOnline(each)).slice(0, askedNodes)
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(reachMs)])
+    const answers = await Promise.all(
+      others.map((from) =>
+        reach(from, targets, { signal }).catch((error: unknown) => {
+          log.debug({ err: error, from, node }, `ask ${from} about ${node}: ${messageOf(error)}`)
+          return []
+        }),
+      ),
+    )
+    const answered = answers.flat()
+    silence.asked = true
+    if (answered.length > 0) silence.aliveAt = this.#now()
+    await this.#tell(node, silence, answered[0])
+  }
+
+  #targetsOn(node: string): readonly ReachTarget[] {
+    const { state } = this.#options
+    const record = state.nodes.get(node)
+    const running = state.instances.byNode(node).filter((each) => each.desired === 'run' && !hasEnded(state, each))
+    if (record === undefined || running.length === 0) return []
+    return [
+      { address: record.address, port: machinePort },
+      ...running.slice(0, askedInstances).flatMap((each) => this.#targetOf(each)),
+    ]
+  }
+
+  #targetOf(instance: Instance): readonly ReachTarget[] {
+    const { app, release, entrypoint, address } = instance
+    const spec = this.#options.state.releases.find(app, release)?.spec.entrypoints[entrypoint]
+    const port = spec?.ports.find((each) => each.protocol === 'tcp')?.port
+    return address === undefined || port === undefined ? [] : [{ address, port }]
+  }
+
+  async #tell(node: string, silence: Silence, answered: ReachTarget | undefined): Promise<void> {
+    const alive = answered !== undefined
+    const fate: NodeFate = alive ? 'agent-away' : 'silent'
+    if (silence.told === fate || (!alive && silence.told === undefined)) return
+    silence.told = fate
+    const message = alive
+      ? `${node}: its agent is silent, but ${answered.address} answers other nodes: its instances stay where they are`
+      : `${node} does not answer other nodes any more`
+    try {
+      await this.#options.records.commit(
+        'system:nodes',
+        (tx) => tx.event({ type: alive ? 'node.agent-away' : 'node.silent', subject: { node }, message }),
+        { signal: this.#closing.signal },
+      )
+    } catch (error) {
+      if (!this.#closing.signal.aborted) this.#options.log.warn({ err: error, node }, messageOf(error))
+    }
+  }
+}
+
+const aliveOf = ({ aliveAt }: Silence): { readonly aliveAt?: number } => (aliveAt === undefined ? {} : { aliveAt })
