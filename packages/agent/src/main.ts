@@ -13,6 +13,7 @@ import { Reconciler } from './instance/reconciler.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
 import { StatusBus } from './instance/status-bus.ts'
 import { AgentLink } from './link/agent-link.ts'
+import { NodeCredentials } from './link/node-credentials.ts'
 import { type NodeIdentity, readIdentity } from './link/node-identity.ts'
 import { SyncService } from './link/sync-service.ts'
 import { createCollector, type KernelCollector } from './metrics/collector.ts'
@@ -53,6 +54,7 @@ export async function runAgent(config: AgentConfig, { signal }: { readonly signa
 interface Disk {
   readonly directory: string
   readonly identity: NodeIdentity
+  readonly credentials: NodeCredentials
   readonly files: RuntimeFiles
   readonly boot: string
   readonly sealer: Sealer
@@ -70,7 +72,8 @@ async function openDisk({ stateDir, runDir = defaults.runDir, log }: AgentConfig
   const sealer = await openSealer(join(directory, 'seal.key'))
   const instances = stack.use(new InstanceStore(join(directory, 'instances'), sealer, log.child({ part: 'state' })))
   const node = await NodeStore.open(join(directory, 'state.json'), log)
-  return { directory, identity, files, boot, sealer, instances, node }
+  const credentials = new NodeCredentials(stateDir, identity)
+  return { directory, identity, credentials, files, boot, sealer, instances, node }
 }
 
 /** The parts and what they tell each other. Each is made after those that it must outlive. */
@@ -222,7 +225,8 @@ class Agent {
     const { log, ping } = this.#config
     const engine = this.#engine
     return new AgentLink({
-      identity: this.#disk.identity,
+      servers: this.#disk.identity.servers,
+      credentials: this.#disk.credentials,
       log: log.child({ part: 'link' }),
       ...(ping === undefined ? {} : { ping }),
       services: {
@@ -234,6 +238,7 @@ class Agent {
           engineUp: (signal) => watch.up(signal),
         },
         builds: this.#builder,
+        credentials: this.#disk.credentials,
         metricsSince: (sinceMs) => this.#collector.since(sinceMs),
         sync: (request) => this.#sync.serve(request),
         onImage: () => this.#reconciler.retry(),

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { InstanceStatus } from '@berth/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { TestNode, testAssignment } from './testing/test-node.ts'
 import { waitUntil } from './testing/wait-until.ts'
@@ -198,6 +199,35 @@ describe('the agent', () => {
     await node.server.status(web.id, 'ended', (status) => status.phase === 'ended')
     await waitUntil('the problem to be gone', () => node.server.node?.problems.length === 0)
     expect(existsSync(acceptance)).toBe(false)
+  })
+
+  it.each([
+    ['at once', false],
+    ['after it was down, and the word to forget the first one was lost', true],
+  ])('starts an instance that has the id of one that ended: %s', async (_, isDown) => {
+    const first = nextAssignment({ createdAt: 1_000, command: ['sh', '-c', 'sleep 1000'], ports: [] })
+    node.server.assign(first)
+    const before = await node.server.ready(first.instance)
+    node.server.change(first.instance, { desired: 'stop' })
+    await node.server.status(first.instance, 'ended', (status) => status.phase === 'ended')
+    if (isDown) await node.killAgent()
+    const second = { ...testAssignment(next), createdAt: 2_000 }
+    node.server.assign(second)
+    if (isDown) await node.startAgent()
+    const isSecond = (status: InstanceStatus): boolean => status.createdAt === 2_000 && status.ready
+    const after = await node.server.status(second.instance, 'ready', isSecond)
+    expect(after.containerId).not.toBe(before.containerId)
+    expect(node.host.get(`${second.address}:8080`)).toBe(`web-${next}\n`)
+  })
+
+  it('ends what runs under an id that was given to another', async () => {
+    const web = await run({ createdAt: 1_000 })
+    await node.killAgent('SIGKILL')
+    node.server.assignments.set(web.id, { ...testAssignment(next), createdAt: 2_000, env: { COLOR: 'green' } })
+    await node.startAgent()
+    await node.server.status(web.id, 'another', (status) => status.createdAt === 2_000 && status.ready)
+    expect(node.host.pidOf(web.id)).not.toBe(web.pid)
+    expect(node.host.docker('inspect', '--format', '{{.Config.Env}}', web.id)).toContain('COLOR=green')
   })
 
   it('refuses to run twice on one state directory', async () => {

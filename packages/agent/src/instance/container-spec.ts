@@ -5,6 +5,8 @@ import type { RuntimeFiles } from './runtime-files.ts'
 /** Labels by which an agent finds its containers again. Those of a user never replace one of these. */
 export const labels = {
   instance: 'berth.instance',
+  /** Incarnation of the instance. */
+  created: 'berth.created',
   app: 'berth.app',
   pool: 'berth.pool',
   entrypoint: 'berth.entrypoint',
@@ -65,6 +67,7 @@ const ownerLabels = (assignment: Assignment): Record<string, string> =>
 function berthLabels(assignment: Assignment, context: SpecContext): Record<string, string> {
   return {
     [labels.instance]: assignment.instance,
+    ...(assignment.createdAt === undefined ? {} : { [labels.created]: String(assignment.createdAt) }),
     [labels.app]: assignment.app,
     [labels.pool]: assignment.pool,
     [labels.entrypoint]: assignment.entrypoint,
@@ -91,6 +94,12 @@ function mounts(assignment: Assignment, files: RuntimeFiles): MountSpec[] {
     ...config.map(({ path }, index) => bind(files.configOf(instance, index), path, true)),
     ...volumes.map((volume) => volumeMount(volume, assignment)),
   ]
+}
+
+/** undefined for a container from before incarnations were told apart. */
+export function incarnationOf(found: Readonly<Record<string, string>>): { readonly createdAt?: number } {
+  const createdAt = Number(found[labels.created])
+  return Number.isSafeInteger(createdAt) && createdAt > 0 ? { createdAt } : {}
 }
 
 /** A named volume is shared by the instances of a pool on this node, and by nobody else. */

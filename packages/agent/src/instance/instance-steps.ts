@@ -63,6 +63,7 @@ export class InstanceSteps {
       'run-after-start': (_, signal) => this.#runAfterStart(signal),
       stop: (step, signal) => this.#stop(step, signal),
       remove: (_, signal) => this.#remove(signal),
+      discard: (_, signal) => this.#discard(signal),
       finish: () => this.#finish(),
     }
   }
@@ -100,7 +101,8 @@ export class InstanceSteps {
     try {
       const id = await deps.engine.createContainer(spec, { signal })
       const { cpuMilli, memoryBytes } = assignment
-      this.#subject.seen({ id, state: 'created', cpuMilli, memoryBytes })
+      const incarnation = assignment.createdAt === undefined ? {} : { createdAt: assignment.createdAt }
+      this.#subject.seen({ id, ...incarnation, state: 'created', cpuMilli, memoryBytes })
     } catch (error) {
       if (!hasCode(error, 'engine.name-taken')) throw error
       // Ours from before a crash, or a stranger's: looking at it tells.
@@ -240,6 +242,18 @@ export class InstanceSteps {
     if (memory.run !== undefined) await this.#recordExit({ type: 'record-exit', cause }, signal)
     await this.#deps.engine.removeContainer(container.id, { signal })
     await this.#deps.files.remove(assignment)
+    this.#subject.seen(undefined)
+  }
+
+  /** What an earlier instance of the same id has left: nothing is known of it but its container, so no hook can be run. */
+  async #discard(signal: AbortSignal): Promise<void> {
+    const { container, assignment } = this.#subject
+    if (container === undefined) return
+    const { log, engine, collector } = this.#deps
+    log.warn({ instance: assignment.instance, container: container.id }, 'ends an earlier instance of the same name')
+    collector.forget(assignment.instance)
+    if (container.state === 'running') await engine.stopContainer(container.id, assignment.stopGraceMs, { signal })
+    await engine.removeContainer(container.id, { signal })
     this.#subject.seen(undefined)
   }
 

@@ -15,11 +15,11 @@ import {
   stepSucceeded,
 } from '@berth/core'
 import type { Logger } from 'pino'
-import type { EngineEvent } from '../engine/engine.ts'
+import type { ContainerView, EngineEvent } from '../engine/engine.ts'
 import { hasCode } from '../engine/engine-error.ts'
 import { type HealthState, InstanceHealth } from '../health/instance-health.ts'
 import type { InstanceRecord } from '../state/instance-record.ts'
-import { labels } from './container-spec.ts'
+import { incarnationOf, labels } from './container-spec.ts'
 import type { InstanceDeps } from './instance-deps.ts'
 import { type ActiveStep, InstanceSteps, type InstanceSubject } from './instance-steps.ts'
 import { Wakeup } from './wakeup.ts'
@@ -181,7 +181,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     const own = view?.labels[labels.instance] === instance ? view : undefined
     if (own === undefined) return this.seen(undefined)
     const killed = (this.#outOfMemoryAt ?? 0) >= (own.startedAt ?? Number.POSITIVE_INFINITY)
-    this.seen({ ...own, outOfMemory: own.outOfMemory || killed })
+    this.seen({ ...observed(own), outOfMemory: own.outOfMemory || killed })
   }
 
   startHealth(): void {
@@ -318,6 +318,22 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     } finally {
       this.#step = undefined
     }
+  }
+}
+
+/** What is kept in memory of the engine's answer, whose labels are the longest part of it. */
+function observed(view: ContainerView): ObservedContainer {
+  const { id, state, pid, startedAt, finishedAt, exitCode, cpuMilli, memoryBytes } = view
+  return {
+    id,
+    ...incarnationOf(view.labels),
+    state,
+    ...(pid === undefined ? {} : { pid }),
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(finishedAt === undefined ? {} : { finishedAt }),
+    ...(exitCode === undefined ? {} : { exitCode }),
+    cpuMilli,
+    memoryBytes,
   }
 }
 

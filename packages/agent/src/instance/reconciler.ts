@@ -1,7 +1,14 @@
-import { type Assignment, type InstanceStatus, newInstanceMemory, type ObservedContainer } from '@berth/core'
+import {
+  type Assignment,
+  type InstanceStatus,
+  isSameIncarnation,
+  newInstanceMemory,
+  type ObservedContainer,
+  waitingStatus,
+} from '@berth/core'
 import type { ContainerSummary, EngineEvent } from '../engine/engine.ts'
 import { type InstanceRecord, unsealAssignment } from '../state/instance-record.ts'
-import { labels } from './container-spec.ts'
+import { incarnationOf, labels } from './container-spec.ts'
 import type { InstanceDeps } from './instance-deps.ts'
 import { InstanceWorker } from './instance-worker.ts'
 
@@ -12,18 +19,24 @@ export interface ReconcilerDeps extends InstanceDeps {
 
 /**
  * The instances of this node, one worker each. What no assignment knows is adopted and reported, never stopped: only a tombstone stops
- * anything.
+ * anything. That an id was given to another instance is a tombstone for the one that had it: it is ended and forgotten before the other
+ * begins.
  */
 export class Reconciler implements AsyncDisposable {
   readonly #deps: ReconcilerDeps
   readonly #workers = new Map<string, InstanceWorker>()
   /** Containers of ours whose assignment is unknown: neither record nor label could be read. */
   readonly #strays = new Map<string, ContainerSummary>()
+  /** Workers whose instance is being ended and forgotten, whether another of its id follows or not. */
+  readonly #leaving = new Set<InstanceWorker>()
+  /** What is to run under the id of one that is leaving. Not on disk: the next snapshot has it again. */
+  readonly #successors = new Map<string, Assignment>()
+  #isClosed = false
   /** Instances that have a container, as far as the last list tells; undefined before the first. */
   #listed: ReadonlySet<string> | undefined
 
   constructor(deps: ReconcilerDeps) {
-    this.#deps = deps
+    this.#deps = { ...deps, onStatus: (status) => deps.onStatus(this.#current(status)) }
   }
 
   /** Takes up what was remembered. Nothing is done before the engine is up. */
@@ -37,14 +50,14 @@ export class Reconciler implements AsyncDisposable {
   }
 
   statuses(): readonly InstanceStatus[] {
-    const known = [...this.#workers.values()].map((worker) => worker.status())
+    const known = [...this.#workers.values()].map((worker) => this.#current(worker.status()))
     return [...known, ...[...this.#strays].map(([id, container]) => strayStatus(this.#deps.node, id, container))]
   }
 
   /** undefined for an instance that this node knows nothing of. */
   status(instance: string): InstanceStatus | undefined {
     const worker = this.#workers.get(instance)
-    if (worker !== undefined) return worker.status()
+    if (worker !== undefined) return this.#current(worker.status())
     const stray = this.#strays.get(instance)
     return stray && strayStatus(this.#deps.node, instance, stray)
   }
@@ -55,7 +68,7 @@ export class Reconciler implements AsyncDisposable {
     this.#announce()
     await Promise.all(saved)
     const named = new Set(assignments.map(({ instance }) => instance))
-    for (const [instance, worker] of this.#workers) if (!named.has(instance)) this.#prune(instance, worker)
+    for (const [instance, worker] of this.#workers) if (!named.has(instance)) this.#prune(worker)
   }
 
   async assign(assignment: Assignment): Promise<void> {
@@ -65,17 +78,14 @@ export class Reconciler implements AsyncDisposable {
   }
 
   /** The server knows that the instance has ended. What has not ended is kept: forgetting is not stopping. */
-  async forget(instance: string): Promise<void> {
+  async forget(instance: string, createdAt?: number): Promise<void> {
     const worker = this.#workers.get(instance)
-    if (worker === undefined) return
+    if (worker === undefined || this.#leaving.has(worker) || !isSame(worker, createdAt)) return
     if (worker.memory.phase !== 'ended' || this.#deps.frozen()) {
       this.#deps.log.warn({ instance }, 'kept an instance that was to be forgotten: it has not ended')
       return
     }
-    // Removes what a job has left for its logs.
-    await worker.assign({ ...worker.assignment, desired: 'stop' })
-    await worker.gone
-    await this.#drop(instance, worker)
+    await this.#endAndDrop(worker)
   }
 
   /** Deletions were frozen or allowed. */
@@ -118,6 +128,7 @@ export class Reconciler implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
     await Promise.all([...this.#workers.values()].map((worker) => worker[Symbol.asyncDispose]()))
   }
 
@@ -155,14 +166,44 @@ export class Reconciler implements AsyncDisposable {
   #accept(assignment: Assignment): Promise<void> {
     const { instance } = assignment
     const known = this.#workers.get(instance)
-    if (known !== undefined) return known.assign(assignment)
+    if (known === undefined) return this.#begin(assignment)
+    if (!this.#leaving.has(known) && isSameIncarnation(known.assignment, assignment)) return known.assign(assignment)
+    return this.#succeed(known, assignment)
+  }
+
+  #begin(assignment: Assignment): Promise<void> {
+    const { instance } = assignment
     const fresh = this.#listed !== undefined && !this.#listed.has(instance)
+    const stray = this.#strays.get(instance)
+    this.#strays.delete(instance)
     // A phase never moves back: a stray was reported as running.
-    const phase = this.#strays.delete(instance) ? 'running' : 'assigned'
+    const adopts = stray !== undefined && isSameIncarnation(incarnationOf(stray.labels), assignment)
+    const phase = adopts ? 'running' : 'assigned'
     const memory = { ...newInstanceMemory(assignment.restartNonce), phase } as const
     const record = { assignment, memory, secretsLost: false }
     const worker = this.#add(record, fresh)
     return worker.remember(worker.memory)
+  }
+
+  /** Resolves at once: what comes after an instance that may take long to end is not waited for. */
+  async #succeed(worker: InstanceWorker, assignment: Assignment): Promise<void> {
+    const { instance } = assignment
+    if (this.#deps.frozen()) {
+      this.#deps.log.warn({ instance }, 'kept an instance although its name was given to another: stops are withheld')
+      return
+    }
+    const isFirst = !this.#successors.has(instance)
+    this.#successors.set(instance, assignment)
+    if (isFirst) this.#deps.onStatus(worker.status())
+    if (this.#leaving.has(worker)) return
+    this.#deps.log.info({ instance }, 'ends an earlier instance, whose name was given to another')
+    this.#leave(worker)
+  }
+
+  /** What is reported under an id is about the instance that the server knows by it. */
+  #current(status: InstanceStatus): InstanceStatus {
+    const successor = this.#successors.get(status.id)
+    return successor === undefined ? status : waitingStatus(this.#deps.node, successor)
   }
 
   #add(record: InstanceRecord, fresh: boolean): InstanceWorker {
@@ -172,24 +213,47 @@ export class Reconciler implements AsyncDisposable {
   }
 
   /** Ended, removed and unknown to the server: only the record is left, because the word to forget it was lost. */
-  #prune(instance: string, worker: InstanceWorker): void {
+  #prune(worker: InstanceWorker): void {
     if (worker.assignment.desired !== 'stop' || worker.memory.phase !== 'ended' || this.#deps.frozen()) return
-    void worker.gone.then(() => this.#drop(instance, worker))
+    this.#leave(worker)
   }
 
-  async #drop(instance: string, worker: InstanceWorker): Promise<void> {
-    if (this.#workers.get(instance) !== worker) return
-    this.#workers.delete(instance)
+  #leave(worker: InstanceWorker): void {
+    this.#endAndDrop(worker).catch((error: unknown) => {
+      const { instance } = worker.assignment
+      this.#deps.log.error({ instance, err: error }, 'could not clear an instance away that has ended')
+    })
+  }
+
+  /** Its id is free for another only when nothing of it is left: its record and files would be taken for the other's. */
+  async #endAndDrop(worker: InstanceWorker): Promise<void> {
+    if (this.#leaving.has(worker)) return
+    this.#leaving.add(worker)
+    const { instance } = worker.assignment
+    // Also removes what a job has left for its logs.
+    await worker.assign({ ...worker.assignment, desired: 'stop' })
+    await worker.gone
     await worker[Symbol.asyncDispose]()
-    await this.#deps.store.remove(instance)
-    await this.#deps.files.remove(worker.assignment)
-    this.#announce()
+    try {
+      await this.#deps.store.remove(instance)
+      await this.#deps.files.remove(worker.assignment)
+    } finally {
+      this.#leaving.delete(worker)
+      this.#workers.delete(instance)
+      const successor = this.#successors.get(instance)
+      this.#successors.delete(instance)
+      if (successor !== undefined && !this.#isClosed) void this.#begin(successor)
+      this.#announce()
+    }
   }
 
   #announce(): void {
     this.#deps.onInstances(this.assignments)
   }
 }
+
+const isSame = (worker: InstanceWorker, createdAt: number | undefined): boolean =>
+  isSameIncarnation(worker.assignment, createdAt === undefined ? {} : { createdAt })
 
 const differs = (summary: ContainerSummary | undefined, container: ObservedContainer | undefined): boolean =>
   summary?.id !== container?.id || summary?.state !== container?.state
@@ -198,6 +262,7 @@ const differs = (summary: ContainerSummary | undefined, container: ObservedConta
 function strayStatus(node: string, instance: string, container: ContainerSummary): InstanceStatus {
   return {
     id: instance,
+    ...incarnationOf(container.labels),
     node,
     phase: 'running',
     ready: false,

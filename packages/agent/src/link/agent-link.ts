@@ -1,10 +1,12 @@
+import { X509Certificate } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import { dial } from './dial.ts'
 import type { LinkServices } from './link-services.ts'
 import { type PingTimes, serveLink } from './link-session.ts'
-import type { NodeIdentity } from './node-identity.ts'
+import type { NodeCredentials } from './node-credentials.ts'
+import type { NodeIdentity, ServerAddress } from './node-identity.ts'
 
 const firstPauseMs = 100
 const maxPauseMs = 2_000
@@ -12,7 +14,8 @@ const maxPauseMs = 2_000
 const stableMs = 10_000
 
 export interface AgentLinkOptions {
-  readonly identity: NodeIdentity
+  readonly servers: readonly ServerAddress[]
+  readonly credentials: Pick<NodeCredentials, 'settled'>
   readonly services: LinkServices
   readonly log: Logger
   readonly ping?: PingTimes
@@ -24,6 +27,7 @@ export class AgentLink implements AsyncDisposable {
   readonly #closing = new AbortController()
   readonly #loop: Promise<void>
   #isUp = false
+  #hasSaidExpired = false
   #current: AbortController | undefined
 
   constructor(options: AgentLinkOptions) {
@@ -46,7 +50,7 @@ export class AgentLink implements AsyncDisposable {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { servers } = this.#options.identity
+    const { servers } = this.#options
     let failures = 0
     for (let turn = 0; !signal.aborted; turn += 1) {
       const address = servers[turn % servers.length]
@@ -63,8 +67,10 @@ export class AgentLink implements AsyncDisposable {
     }
   }
 
-  async #serve(address: NodeIdentity['servers'][number], signal: AbortSignal): Promise<void> {
-    const { identity, services, log, ping = { intervalMs: 5_000, timeoutMs: 5_000 } } = this.#options
+  async #serve(address: ServerAddress, signal: AbortSignal): Promise<void> {
+    const { credentials, services, log, ping = { intervalMs: 5_000, timeoutMs: 5_000 } } = this.#options
+    const identity = await credentials.settled()
+    this.#sayIfExpired(identity)
     const socket = await dial(address, identity, signal)
     log.info(address, 'linked to the server')
     this.#isUp = true
@@ -77,5 +83,16 @@ export class AgentLink implements AsyncDisposable {
       this.#current = undefined
       if (!signal.aborted) log.warn(address, 'lost the link to the server')
     }
+  }
+
+  /** A server just closes the connection then, which tells nobody why. */
+  #sayIfExpired({ name, certificatePem }: NodeIdentity): void {
+    const end = new X509Certificate(certificatePem).validToDate
+    if (this.#hasSaidExpired || end.getTime() > Date.now()) return
+    this.#hasSaidExpired = true
+    this.#options.log.error(
+      { expired: end },
+      `the certificate of this node ended on ${end.toISOString()}, so no server lets it in: remove the node (berth node rm ${name}), then join it anew`,
+    )
   }
 }

@@ -78,7 +78,7 @@ describe('enrol', () => {
       cluster: authority.fingerprint,
     })
     expect(await readIdentity(stateDir)).toEqual(identity)
-    expect((await stat(join(stateDir, 'agent/key.pem'))).mode & 0o777).toBe(0o600)
+    expect((await stat(join(stateDir, 'agent/credentials.pem'))).mode & 0o777).toBe(0o600)
     expect(await readFile(join(stateDir, 'agent/node.json'), 'utf8')).not.toContain('PRIVATE')
   })
 

@@ -4,7 +4,7 @@ import { checkServerIdentity, connect, type DetailedPeerCertificate } from 'node
 import type { ErrorBody } from '@berth/api'
 import { BerthError } from '@berth/core'
 import { serverName } from './dial.ts'
-import { fingerprintOf, type NodeIdentity, readIdentity, writeIdentity } from './node-identity.ts'
+import { certificatesIn, fingerprintOf, type NodeIdentity, readIdentity, writeIdentity } from './node-identity.ts'
 
 export interface EnrolOptions {
   /** The server's API: `https://host:7600` or `host:7600`. */
@@ -45,12 +45,13 @@ export async function enrol(options: EnrolOptions): Promise<NodeIdentity> {
   const { keyPem, requestPem } = await createCertificateRequest(name)
   const body = { token: options.token.trim(), name, address, labels, certificateRequestPem: requestPem }
   const answer = await post(host, port, authorityPem, body, options.signal)
-  if (fingerprintOf(new X509Certificate(answer.authorityPem)) !== fingerprint) throw wrongAuthority(host, port)
+  const roots = certificatesIn(answer.authorityPem).map((pem) => fingerprintOf(new X509Certificate(pem)))
+  if (!roots.includes(fingerprint)) throw wrongAuthority(host, port)
   const servers = [{ host, port: answer.agentPort }]
-  const { certificatePem } = answer
-  const identity = { name: answer.node, address, servers, keyPem, certificatePem, authorityPem: answer.authorityPem }
-  await writeIdentity(stateDir, identity)
-  return { ...identity, cluster: fingerprint }
+  const { node, certificatePem, authorityPem: trustPem } = answer
+  const who = { name: node, address, servers, cluster: fingerprint }
+  await writeIdentity(stateDir, { ...who, keyPem, certificatePem, authorityPem: trustPem })
+  return await readIdentity(stateDir)
 }
 
 async function refuseSecond(stateDir: string): Promise<void> {

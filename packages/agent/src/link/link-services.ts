@@ -3,12 +3,14 @@ import type { Engine } from '../engine/engine.ts'
 import type { InstanceLogsDeps } from '../instance/instance-logs.ts'
 import type { AgentRequest } from './agent-request.ts'
 import type { BuildRunner } from './build-runner.ts'
+import type { NodeCredentials } from './node-credentials.ts'
 
 /** What the streams of a link act upon. */
 export interface LinkServices {
   readonly engine: Engine
   readonly logs: InstanceLogsDeps
   readonly builds: BuildRunner
+  readonly credentials: Pick<NodeCredentials, 'request' | 'install'>
   metricsSince(sinceMs: number | undefined): readonly MetricsView[]
   /** Serves the long stream of assignments and reports to its end. */
   sync(request: AgentRequest): Promise<void>

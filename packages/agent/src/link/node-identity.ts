@@ -18,17 +18,15 @@ export interface NodeIdentity {
   readonly servers: readonly ServerAddress[]
   readonly keyPem: string
   readonly certificatePem: string
+  /** What servers are known by: the authority's certificate and, for a while after its rotation, the one before. */
   readonly authorityPem: string
-  /** SHA-256 of the authority's certificate in lower-case hex: the cluster's name among labels. */
+  /** SHA-256 in lower-case hex of the authority's certificate at the time of joining: the cluster's name among labels. */
   readonly cluster: string
 }
 
-const files = {
-  node: 'node.json',
-  key: 'key.pem',
-  certificate: 'certificate.pem',
-  authority: 'authority.pem',
-} as const
+type Credentials = Pick<NodeIdentity, 'keyPem' | 'certificatePem' | 'authorityPem'>
+
+const files = { node: 'node.json', credentials: 'credentials.pem' } as const
 
 const directoryOf = (stateDir: string): string => join(stateDir, 'agent')
 
@@ -36,9 +34,9 @@ const directoryOf = (stateDir: string): string => join(stateDir, 'agent')
 export async function readIdentity(stateDir: string): Promise<NodeIdentity> {
   const directory = directoryOf(stateDir)
   const read = (name: string): Promise<string> => readFile(join(directory, name), 'utf8')
-  let texts: [string, string, string, string]
+  let texts: [string, string]
   try {
-    texts = await Promise.all([read(files.node), read(files.key), read(files.certificate), read(files.authority)])
+    texts = await Promise.all([read(files.node), read(files.credentials)])
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
     throw new BerthError(
@@ -47,29 +45,45 @@ export async function readIdentity(stateDir: string): Promise<NodeIdentity> {
       { cause },
     )
   }
-  const [node, keyPem, certificatePem, authorityPem] = texts
+  const [node, credentials] = texts
   try {
-    const { name, address, servers } = JSON.parse(node) as Pick<NodeIdentity, 'name' | 'address' | 'servers'>
-    const identity = { name, address, servers, keyPem, certificatePem, authorityPem }
-    return { ...identity, cluster: fingerprintOf(new X509Certificate(authorityPem)) }
+    const identity = JSON.parse(node) as Pick<NodeIdentity, 'name' | 'address' | 'servers' | 'cluster'>
+    return { ...identity, ...parseCredentials(credentials) }
   } catch (cause) {
     throw new BerthError(
       'agent.corrupt-identity',
-      `read ${directory}: ${files.node} or ${files.authority} is damaged; join the node again`,
+      `read ${directory}: ${files.node} or ${files.credentials} is damaged; join the node again`,
       { cause },
     )
   }
 }
 
-/** The key first: a certificate without its key would look like an enrolment. */
-export async function writeIdentity(stateDir: string, identity: Omit<NodeIdentity, 'cluster'>): Promise<void> {
-  const directory = directoryOf(stateDir)
-  const { name, address, servers } = identity
-  await writeFileAtomic(join(directory, files.key), identity.keyPem, 0o600)
-  await writeFileAtomic(join(directory, files.authority), identity.authorityPem, 0o644)
-  await writeFileAtomic(join(directory, files.certificate), identity.certificatePem, 0o644)
-  await writeFileAtomic(join(directory, files.node), `${JSON.stringify({ name, address, servers }, null, 2)}\n`, 0o644)
+/** `node.json` last: only with it the machine is a node. */
+export async function writeIdentity(stateDir: string, identity: NodeIdentity): Promise<void> {
+  const { name, address, servers, cluster } = identity
+  await writeCredentials(stateDir, identity)
+  const text = `${JSON.stringify({ name, address, servers, cluster }, null, 2)}\n`
+  await writeFileAtomic(join(directoryOf(stateDir), files.node), text, 0o644)
 }
+
+/** Key, certificate and authority in one file, so that a renewal replaces all of them at once. */
+export async function writeCredentials(stateDir: string, credentials: Credentials): Promise<void> {
+  const { keyPem, certificatePem, authorityPem } = credentials
+  const text = [keyPem, certificatePem, authorityPem].map((pem) => `${pem.trim()}\n`).join('')
+  await writeFileAtomic(join(directoryOf(stateDir), files.credentials), text, 0o600)
+}
+
+/** The first certificate is the node's. */
+function parseCredentials(text: string): Credentials {
+  const keyPem = /-----BEGIN PRIVATE KEY-----[\s\S]*?-----END PRIVATE KEY-----\n/.exec(text)?.[0] ?? ''
+  const [certificatePem = '', ...authorities] = certificatesIn(text)
+  if (keyPem === '' || authorities.length === 0) throw new Error('a part is missing')
+  for (const pem of [certificatePem, ...authorities]) new X509Certificate(pem)
+  return { keyPem, certificatePem, authorityPem: authorities.join('') }
+}
+
+export const certificatesIn = (text: string): string[] =>
+  text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----\n?/g) ?? []
 
 export const fingerprintOf = (certificate: Pick<X509Certificate, 'fingerprint256'>): string =>
   certificate.fingerprint256.replaceAll(':', '').toLowerCase()

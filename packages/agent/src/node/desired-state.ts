@@ -74,7 +74,9 @@ export class DesiredState implements AsyncDisposable {
         return
       case 'forget':
         // Not waited for: a job's container may have to be removed first.
-        void reconciler.forget(line.instance).catch((error: unknown) => this.#failed('forget an instance', error))
+        void reconciler
+          .forget(line.instance, line.createdAt)
+          .catch((error: unknown) => this.#failed('forget an instance', error))
         return
       case 'network':
         return this.#applyNetwork(line.network)

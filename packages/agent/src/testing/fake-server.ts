@@ -79,8 +79,10 @@ export class FakeServer implements AsyncDisposable {
   }
 
   forget(instance: string): void {
+    const createdAt = this.assignments.get(instance)?.createdAt
     this.assignments.delete(instance)
-    this.send({ type: 'forget', revision: this.#next(), instance })
+    const incarnation = createdAt === undefined ? {} : { createdAt }
+    this.send({ type: 'forget', revision: this.#next(), instance, ...incarnation })
   }
 
   /** Is lost when there is no link, as a real server's lines are: the next snapshot has it all. */

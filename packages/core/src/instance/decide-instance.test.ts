@@ -171,6 +171,39 @@ describe('decideInstance', () => {
       {},
       { type: 'wait' },
     ],
+    [
+      'a container of an earlier instance makes room',
+      { createdAt: 2 },
+      { ...running, createdAt: 1 },
+      newInstanceMemory(0),
+      {},
+      { type: 'discard' },
+    ],
+    [
+      'also for one that is to stop',
+      { createdAt: 2, desired: 'stop' },
+      { ...exited, createdAt: 1 },
+      newInstanceMemory(0),
+      {},
+      { type: 'discard' },
+    ],
+    [
+      'but not while stops are withheld',
+      { createdAt: 2 },
+      { ...running, createdAt: 1 },
+      newInstanceMemory(0),
+      { frozen: true },
+      { type: 'wait' },
+    ],
+    [
+      'one of the same instance is adopted',
+      { createdAt: 1 },
+      { ...running, createdAt: 1 },
+      newInstanceMemory(0),
+      {},
+      { type: 'adopt-run' },
+    ],
+    ['one that does not say is adopted', { createdAt: 2 }, running, newInstanceMemory(0), {}, { type: 'adopt-run' }],
     ['until the tombstone', { desired: 'stop' }, exited, recorded(1, { phase: 'ended' }), {}, { type: 'remove' }],
   ]
   it.each(cases)('%s', (_, assignment, container, memory, over, expected) => {
@@ -183,12 +216,13 @@ type Disturbance =
   | { type: 'exit'; code: number }
   | { type: 'oom' }
   | { type: 'removed' }
+  | { type: 'predecessor'; state: 'created' | 'running' | 'exited' }
   | { type: 'unhealthy' }
   | { type: 'nonce' }
   | { type: 'grant'; cpuMilli: number }
   | { type: 'advance'; ms: number }
   | { type: 'reboot' }
-  | { type: 'fail'; step: 'create' | 'start' | 'fetch-image' | 'update-grant' | 'stop' | 'remove' }
+  | { type: 'fail'; step: 'create' | 'start' | 'fetch-image' | 'update-grant' | 'stop' | 'remove' | 'discard' }
   | { type: 'heal' }
   | { type: 'image-lost' }
   | { type: 'agent-died'; steps: number }
@@ -197,6 +231,7 @@ const disturbance: fc.Arbitrary<Disturbance> = fc.oneof(
   fc.record({ type: fc.constant('exit' as const), code: fc.constantFrom(0, 1, 137) }),
   fc.constant({ type: 'oom' as const }),
   fc.constant({ type: 'removed' as const }),
+  fc.record({ type: fc.constant('predecessor' as const), state: fc.constantFrom('created', 'running', 'exited') }),
   fc.constant({ type: 'unhealthy' as const }),
   fc.constant({ type: 'nonce' as const }),
   fc.record({ type: fc.constant('grant' as const), cpuMilli: fc.constantFrom(500, 1000, 2000) }),
@@ -204,7 +239,7 @@ const disturbance: fc.Arbitrary<Disturbance> = fc.oneof(
   fc.constant({ type: 'reboot' as const }),
   fc.record({
     type: fc.constant('fail' as const),
-    step: fc.constantFrom('create', 'start', 'fetch-image', 'update-grant', 'stop', 'remove'),
+    step: fc.constantFrom('create', 'start', 'fetch-image', 'update-grant', 'stop', 'remove', 'discard'),
   }),
   fc.constant({ type: 'heal' as const }),
   fc.constant({ type: 'image-lost' as const }),
@@ -221,6 +256,10 @@ function disturb(world: InstanceWorld, event: Disturbance): void {
       return
     case 'removed':
       world.container = undefined
+      return
+    case 'predecessor':
+      // Somebody brings a container of an earlier instance back.
+      world.container = runningContainer({ id: 'old', createdAt: 1, state: event.state })
       return
     case 'unhealthy':
       world.context = { ...world.context, unhealthy: world.container?.state === 'running' }
@@ -260,6 +299,7 @@ function disturb(world: InstanceWorld, event: Disturbance): void {
 }
 
 const assignment = fc.record({
+  createdAt: fc.constant(2),
   type: fc.constantFrom('service' as const, 'job' as const),
   restart: fc.constantFrom('always' as const, 'on-failure' as const, 'never' as const),
   jobTimeoutMs: fc.constantFrom(0, 20_000),
@@ -309,7 +349,7 @@ describe('whatever happens', () => {
   it('a service that is to run always runs again once what is in its way is gone', () => {
     fc.assert(
       fc.property(fc.array(disturbance, { maxLength: 20 }), (events) => {
-        const world = new InstanceWorld()
+        const world = new InstanceWorld(decidedAssignment({ createdAt: 2 }))
         for (const event of events) {
           disturb(world, event)
           world.settle()

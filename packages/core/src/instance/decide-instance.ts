@@ -1,17 +1,26 @@
 import type { Assignment } from '../model/assignment.ts'
+import { isSameIncarnation } from '../model/incarnation.ts'
 import type { ExitCause, InstanceContext, InstanceMemory, InstanceStep, ObservedContainer } from './instance-state.ts'
 
 /** The parts of an assignment that decide what happens; everything else only shapes the container. */
 export type DecidedAssignment = Pick<
   Assignment,
-  'type' | 'desired' | 'restartNonce' | 'restart' | 'cpuMilli' | 'memoryBytes' | 'jobTimeoutMs' | 'afterStart'
+  | 'createdAt'
+  | 'type'
+  | 'desired'
+  | 'restartNonce'
+  | 'restart'
+  | 'cpuMilli'
+  | 'memoryBytes'
+  | 'jobTimeoutMs'
+  | 'afterStart'
 >
 
 /**
  * The next step of one instance, from what is wanted, what the engine shows and what the agent remembers. First match wins.
  *
  * Invariants (held by property tests):
- * - without a tombstone (`desired: stop`) nothing is ever removed, and a run is ended only for a restart that was asked for, a failed
+ * - without a tombstone (`desired: stop`) nothing of the instance is ever removed, and a run is ended only for a restart that was asked for, a failed
  *   liveness probe, a failed hook or a job's time limit;
  * - after the steps were carried out the answer is `wait`;
  * - a phase never moves back.
@@ -31,6 +40,10 @@ function nextStep(
   memory: InstanceMemory,
   context: InstanceContext,
 ): InstanceStep {
+  if (container !== undefined && !isSameIncarnation(container, assignment)) {
+    // Its id was given away, which is as good as a tombstone. Nothing is begun before its name is free.
+    return context.frozen ? { type: 'wait' } : { type: 'discard' }
+  }
   if (tombstoned(assignment, memory, context)) return tearDown(container, memory)
   if (memory.phase === 'ended') return { type: 'wait' }
   if (container === undefined) return withoutContainer(assignment, memory, context)

@@ -3,6 +3,8 @@ import type { InstanceExit, InstancePhase } from '../model/records.ts'
 /** What the container engine says about an instance's container. Times are milliseconds since the epoch. */
 export interface ObservedContainer {
   readonly id: string
+  /** Incarnation of the instance that it was made for; see `isSameIncarnation`. */
+  readonly createdAt?: number
   /** `created` was never started; `exited` covers every way of no longer running. */
   readonly state: 'created' | 'running' | 'exited'
   readonly pid?: number
@@ -99,6 +101,8 @@ export type InstanceStep =
   | { readonly type: 'run-after-start' }
   | { readonly type: 'stop'; readonly reason: StopReason }
   | { readonly type: 'remove' }
+  /** Stop and remove a container that an earlier instance of the same id has left. */
+  | { readonly type: 'discard' }
   /** The phase becomes `ended`. */
   | { readonly type: 'finish' }
 

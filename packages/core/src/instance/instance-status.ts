@@ -1,5 +1,6 @@
 import type { Assignment } from '../model/assignment.ts'
-import type { InstanceStatus } from '../model/records.ts'
+import { isSameIncarnation } from '../model/incarnation.ts'
+import type { InstancePhase, InstanceStatus } from '../model/records.ts'
 import type { InstanceMemory, ObservedContainer } from './instance-state.ts'
 
 /** What the probes of the current run say. */
@@ -13,17 +14,21 @@ export interface ReadinessReport {
 /** The report of one instance, as the server gets it. */
 export function instanceStatus(
   node: string,
-  assignment: Pick<Assignment, 'instance' | 'address' | 'readyTimeoutMs' | 'type'>,
+  assignment: Pick<Assignment, 'instance' | 'createdAt' | 'address' | 'readyTimeoutMs' | 'type'>,
   container: ObservedContainer | undefined,
   memory: InstanceMemory,
   readiness: ReadinessReport,
   now: number,
 ): InstanceStatus {
+  if (container !== undefined && !isSameIncarnation(container, assignment)) {
+    return waitingStatus(node, assignment, memory.phase)
+  }
   const running = container?.state === 'running' && memory.run !== undefined
   const ready = running && memory.phase === 'running' && readiness.ready
   const startedAt = memory.run?.startedAt
   return {
     id: assignment.instance,
+    ...(assignment.createdAt === undefined ? {} : { createdAt: assignment.createdAt }),
     node,
     phase: memory.phase,
     ready,
@@ -39,6 +44,23 @@ export function instanceStatus(
     ...(ready || memory.logTail === undefined || memory.logTail.length === 0 ? {} : { logTail: memory.logTail }),
   }
 }
+
+/** Of an instance whose name is still an earlier one's, until that has ended. */
+export const waitingStatus = (
+  node: string,
+  { instance, createdAt, address }: Pick<Assignment, 'instance' | 'createdAt' | 'address'>,
+  phase: InstancePhase = 'assigned',
+): InstanceStatus => ({
+  id: instance,
+  ...(createdAt === undefined ? {} : { createdAt }),
+  node,
+  phase,
+  ready: false,
+  address,
+  restarts: 0,
+  messageCode: 'name-taken',
+  message: `${instance} waits for the end of an earlier instance of its name on ${node}`,
+})
 
 function explanation(
   assignment: Pick<Assignment, 'instance' | 'readyTimeoutMs' | 'type'>,

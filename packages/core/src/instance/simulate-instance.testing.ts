@@ -48,6 +48,9 @@ export const exitedContainer = (over: Partial<ObservedContainer> = {}): Observed
   ...over,
 })
 
+const incarnationOf = ({ createdAt }: DecidedAssignment): { createdAt?: number } =>
+  createdAt === undefined ? {} : { createdAt }
+
 /** One instance on a pretended engine: carries out steps as the agent does, and may be disturbed in between. */
 export class InstanceWorld {
   assignment: DecidedAssignment
@@ -112,7 +115,13 @@ export class InstanceWorld {
         return
       case 'create':
         this.#ids += 1
-        this.container = { id: `c${this.#ids}`, state: 'created', cpuMilli, memoryBytes }
+        this.container = {
+          id: `c${this.#ids}`,
+          ...incarnationOf(this.assignment),
+          state: 'created',
+          cpuMilli,
+          memoryBytes,
+        }
         return
       case 'start':
         if (this.container === undefined) throw new Error('nothing to start')
@@ -144,6 +153,9 @@ export class InstanceWorld {
         this.exit(143)
         return
       case 'remove':
+        this.container = undefined
+        return
+      case 'discard':
         this.container = undefined
         return
       case 'finish':

@@ -6,6 +6,8 @@ import type { ConfigFile, HookSpec, PortSpec, ProbeSpec, RestartPolicy, UlimitSp
  */
 export interface Assignment {
   readonly instance: string
+  /** Tells the instance from an earlier one of the same id; see `isSameIncarnation`. Absent: from a server before that was told. */
+  readonly createdAt?: number
   readonly app: string
   readonly pool: string
   readonly environment: string

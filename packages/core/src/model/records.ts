@@ -140,7 +140,7 @@ export type InstancePhase = 'pending' | 'assigned' | 'running' | 'stopping' | 'e
 
 /** What the server wants. Written by the server only. Key `/instances/<id>`. */
 export interface Instance {
-  /** `<app>.<pool>.<entrypoint>-<ordinal>`, unique for ever; also the container's name. */
+  /** `<app>.<pool>.<entrypoint>-<ordinal>`, unique as long as its pool exists; also the container's name. */
   readonly id: string
   readonly app: string
   readonly pool: string
@@ -181,6 +181,7 @@ export interface Instance {
   readonly drainSince?: number
   readonly stopReason?: string
   readonly restartNonce: number
+  /** Also what tells it from an earlier instance of the same id: a pool that was removed and made again counts from 1 again. */
   readonly createdAt: number
   readonly createdBy: string
 }
@@ -188,6 +189,8 @@ export interface Instance {
 /** What the agent sees. Written from its reports only. Key `/status/<id>`. */
 export interface InstanceStatus {
   readonly id: string
+  /** Of the instance that it is about: a report on an earlier one of the same id is not believed. */
+  readonly createdAt?: number
   readonly node: string
   readonly phase: InstancePhase
   readonly ready: boolean
@@ -221,9 +224,6 @@ export interface Node {
   readonly block: string
   /** Address at which other nodes reach it (layer 2). */
   readonly address: string
-  readonly schedulable: boolean
-  readonly certificateFingerprint: string
-  readonly joinedAt: number
   /** Absent: `default`. */
   readonly group?: string
   /** What its cores are worth beside others', in thousandths; absent: 1000. */
@@ -233,6 +233,22 @@ export interface Node {
   readonly taints?: readonly Taint[]
   /** Its instances are to be replaced elsewhere, and nothing new is placed on it. */
   readonly drain?: NodeDrain
+  readonly schedulable: boolean
+  readonly certificateFingerprint: string
+  /** When that certificate ends; unknown of nodes that joined before this was written down. */
+  readonly certificateExpiresAt?: number
+  /** Of a renewed certificate that is on its way to the node: good from the moment it is signed, the only one once the node has it. */
+  readonly nextCertificateFingerprint?: string
+  /** Why the certificate has not been renewed although its time has come. */
+  readonly certificateProblem?: string
+  readonly joinedAt: number
+}
+
+export interface NodeDrain {
+  readonly since: number
+  readonly by: string
+  /** So many instances may be on their way at a time. */
+  readonly limit: number
 }
 
 /** The agent's report. Key `/node-status/<name>`; written when something but the heartbeat changes. */
@@ -241,26 +257,25 @@ export interface NodeStatus {
   readonly online: boolean
   readonly onlineSince?: number
   readonly cpuMilli: number
+  /** Absent: from an agent that does not tell. */
+  readonly cores?: NodeCores
   readonly memoryBytes: number
   readonly diskBytes: number
   readonly diskFreeBytes: number
-export interface NodeDrain {
-  readonly since: number
-  readonly by: string
-  /** So many instances may be on their way at a time. */
-  readonly limit: number
-}
-
   readonly agentVersion: string
   readonly engineVersion: string
   readonly engineApi: string
   readonly kernel: string
   readonly os: string
   readonly cgroup: 'v1' | 'v2'
-  /** Absent: from an agent that does not tell. */
-  readonly cores?: NodeCores
   readonly gateway: boolean
   readonly problems: readonly string[]
+}
+
+export interface NodeCores {
+  readonly count: number
+  /** Numbers of the cores that may be used, by NUMA node, each list in rising order; one list where there is no more than one. */
+  readonly numa: readonly (readonly number[])[]
 }
 
 /** Kept for a bounded time; the event stream shows them live. Key `/events/<revision-ordered id>`. */
@@ -272,12 +287,6 @@ export interface BerthEvent {
   readonly actor: string
   readonly subject: {
     readonly app?: string
-export interface NodeCores {
-  readonly count: number
-  /** Numbers of the cores that may be used, by NUMA node, each list in rising order; one list where there is no more than one. */
-  readonly numa: readonly (readonly number[])[]
-}
-
     readonly pool?: string
     readonly instance?: string
     readonly node?: string

@@ -212,6 +212,27 @@ describe('reports', () => {
     await eventually(() => expect(peer.last('forget')?.instance).toBe('shop.production.web-9'))
   })
 
+  it('on an earlier instance of the same id are not about the one that has it now', async () => {
+    const id = 'shop.production.web-1'
+    await agents.under.records.commit('system', (tx) => tx.put('instances', { ...instance(id, 'a'), createdAt: 2_000 }))
+    const peer = await agents.dial('a')
+    const earlier = status(id, { createdAt: 1_000, phase: 'ended' })
+    await peer.send({ type: 'hello', node: nodeStatus('a'), instances: [earlier] })
+    await peer.send({ type: 'status', instances: [status(id, { createdAt: 2_000 })] })
+    await eventually(() => expect(agents.under.state.statuses.get(id)?.phase).toBe('running'))
+    // Nor is the agent told to forget anything: it has been given the later one.
+    expect(peer.last('forget')).toBeUndefined()
+  })
+
+  it('let an ended instance be forgotten that runs elsewhere by now', async () => {
+    const id = 'shop.production.web-1'
+    await assign(id, 'b')
+    const peer = await agents.dial('a')
+    const ended = status(id, { createdAt: 1_000, phase: 'ended' })
+    await peer.send({ type: 'hello', node: nodeStatus('a'), instances: [ended] })
+    await eventually(() => expect(peer.last('forget')).toMatchObject({ instance: id, createdAt: 1_000 }))
+  })
+
   it('reach the listener as they are', async () => {
     const peer = await agents.dial('a')
     await peer.send({ type: 'gateway', version: 7, inflight: { '10.0.0.1:80': 2 } })

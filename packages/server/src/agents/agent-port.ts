@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
@@ -10,7 +11,6 @@ import { listening } from '../http/listeners.ts'
 import type { State } from '../records/index.ts'
 
 const handshakeMs = 10_000
-const expiryWarningMs = 60 * 86_400_000
 
 export interface AgentPortOptions {
   readonly host: string
@@ -19,7 +19,7 @@ export interface AgentPortOptions {
   readonly authorityPem: string
   readonly state: State
   readonly log: Logger
-  readonly onAgent: (node: string, socket: TLSSocket) => void
+  readonly onAgent: (node: string, socket: TLSSocket, certificate: X509Certificate) => void
 }
 
 /** The port that agents dial: mutual TLS, and only the very certificate that a node of this cluster was given. */
@@ -59,11 +59,11 @@ export class AgentPort implements AsyncDisposable {
   }
 
   /** For connections from now on. */
-  renew(certificate: KeyPairPem): void {
+  renew(certificate: KeyPairPem, authorityPem: string): void {
     this.#server.setSecureContext({
       cert: certificate.certificatePem,
       key: certificate.keyPem,
-      ca: this.#options.authorityPem,
+      ca: authorityPem,
       minVersion: 'TLSv1.3',
     })
   }
@@ -83,35 +83,25 @@ export class AgentPort implements AsyncDisposable {
     socket.on('error', (error) =>
       log.debug({ err: error, remote: socket.remoteAddress }, 'a socket of an agent failed'),
     )
-    const refusal = this.#refusal(socket)
-    if (refusal === undefined) {
-      this.#warnOfExpiry(socket)
-      onAgent(nameOf(socket), socket)
+    const certificate = socket.getPeerX509Certificate()
+    const refusal = this.#refusal(socket, certificate)
+    if (refusal === undefined && certificate !== undefined) {
+      onAgent(nameOf(socket), socket, certificate)
       return
     }
     log.warn({ remote: socket.remoteAddress, node: nameOf(socket) }, `refused an agent: ${refusal}`)
     socket.destroy()
   }
 
-  #warnOfExpiry(socket: TLSSocket): void {
-    const expires = socket.getPeerX509Certificate()?.validToDate
-    if (expires === undefined || expires.getTime() - Date.now() > expiryWarningMs) return
-    const node = nameOf(socket)
-    this.#options.log.warn(
-      { node, expires },
-      `the certificate of node ${node} expires on ${expires.toISOString()}: join it anew before`,
-    )
-  }
-
-  #refusal(socket: TLSSocket): string | undefined {
+  #refusal(socket: TLSSocket, certificate: X509Certificate | undefined): string | undefined {
     if (socket.alpnProtocol !== agentAlpn) return `it does not speak ${agentAlpn}`
     const name = nameOf(socket)
     const node = this.#options.state.nodes.get(name)
     if (node === undefined)
       return `there is no node ${JSON.stringify(name)}; it was removed or belongs to another store`
-    const fingerprint = socket.getPeerX509Certificate()?.fingerprint256 ?? ''
-    if (normalFingerprint(fingerprint) === node.certificateFingerprint) return undefined
-    return `its certificate is not the one that node ${name} was given when it joined`
+    const fingerprint = normalFingerprint(certificate?.fingerprint256 ?? '')
+    if (fingerprint === node.certificateFingerprint || fingerprint === node.nextCertificateFingerprint) return undefined
+    return `its certificate is not the one that node ${name} was given last`
   }
 }
 

@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FromAgent } from '@berth/api'
 import { pino } from 'pino'
-import { type Authority, openAuthority } from '../authority/authority.ts'
+import { type Authority, type CertificateLifetimes, defaultLifetimes, openAuthority } from '../authority/authority.ts'
 import { createRequest } from '../authority/certificate-request.testing.ts'
 import { Enrolment } from '../authority/enrolment.ts'
 import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
 import { AgentLinks } from './agent-links.ts'
 import { AgentPeer, type PeerCredentials } from './agent-peer.testing.ts'
 import { AgentPort } from './agent-port.ts'
+import { NodeCertificates } from './node-certificates.ts'
 import type { FeedLine, NodeFeed } from './node-feed.ts'
 
 /** A feed that says what the test wants it to say. */
@@ -35,6 +36,7 @@ export interface AgentsUnderTest extends AsyncDisposable {
   readonly authority: Authority
   readonly feed: ScriptedFeed
   readonly links: AgentLinks
+  readonly certificates: NodeCertificates
   readonly port: number
   readonly online: string[]
   readonly reports: [string, FromAgent][]
@@ -43,10 +45,18 @@ export interface AgentsUnderTest extends AsyncDisposable {
   dial(name: string): Promise<AgentPeer>
 }
 
-export async function openAgents(options: { readonly silenceMs?: number } = {}): Promise<AgentsUnderTest> {
+export interface OpenAgentsOptions {
+  readonly silenceMs?: number
+  readonly lifetimes?: CertificateLifetimes
+  /** The authority's clock, and that of renewals. */
+  readonly now?: () => number
+}
+
+export async function openAgents(options: OpenAgentsOptions = {}): Promise<AgentsUnderTest> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-agents-'))
   const under = await openTemporaryRecords()
-  const authority = await openAuthority(directory)
+  const { now = Date.now, lifetimes = defaultLifetimes } = options
+  const authority = await openAuthority(directory, { now, lifetimes })
   const enrolment = new Enrolment({ records: under.records, authority, addressPool: '10.77.0.0/16' })
   const feed = new ScriptedFeed()
   const logged: string[] = []
@@ -59,14 +69,19 @@ export async function openAgents(options: { readonly silenceMs?: number } = {}):
   }
   const silenceMs = options.silenceMs ?? 10_000
   const links = new AgentLinks({ records: under.records, feed, listener, log, pingMs: silenceMs / 10, silenceMs })
+  const retry = { firstMs: 20, maxMs: 20 }
+  const certificates = new NodeCertificates({ records: under.records, authority, agents: links, log, now, retry })
   const agentPort = new AgentPort({
     host: '127.0.0.1',
     port: 0,
     certificate: await authority.serverCertificate(['127.0.0.1']),
-    authorityPem: authority.certificatePem,
+    authorityPem: authority.trustPem,
     state: under.state,
     log,
-    onAgent: (node, socket) => links.connect(node, socket),
+    onAgent: (node, socket, certificate) => {
+      links.connect(node, socket)
+      certificates.connected(node, certificate)
+    },
   })
   const port = await agentPort.listen()
   const credentials = new Map<string, PeerCredentials>()
@@ -81,7 +96,7 @@ export async function openAgents(options: { readonly silenceMs?: number } = {}):
     return pair
   }
   return {
-    ...{ under, authority, feed, links, port, online, reports, logged, join: join_ },
+    ...{ under, authority, feed, links, certificates, port, online, reports, logged, join: join_ },
     async dial(name) {
       const peer = await AgentPeer.dial(port, credentials.get(name) ?? (await join_(name)))
       peers.push(peer)
@@ -90,6 +105,7 @@ export async function openAgents(options: { readonly silenceMs?: number } = {}):
     async [Symbol.asyncDispose]() {
       for (const peer of peers) await peer[Symbol.asyncDispose]()
       await agentPort[Symbol.asyncDispose]()
+      await certificates[Symbol.asyncDispose]()
       await links[Symbol.asyncDispose]()
       await under[Symbol.asyncDispose]()
       await rm(directory, { recursive: true, force: true })

@@ -10,6 +10,7 @@ const logTail = z.array(text).max(200)
 /** An agent is known, but not trusted blindly; fields that only a newer agent knows are left out. */
 const instanceStatus = z.object({
   id: z.string().max(200),
+  createdAt: time.optional(),
   node: z.string().max(100),
   phase: z.enum(['pending', 'assigned', 'running', 'stopping', 'ended']),
   ready: z.boolean(),

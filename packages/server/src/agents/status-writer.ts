@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { type InstanceStatus, messageOf, movePhase } from '@berth/core'
+import { type InstanceStatus, isSameIncarnation, messageOf, movePhase } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records, RecordTransaction, State } from '../records/index.ts'
 import { eventsOfStatus } from './status-events.ts'
@@ -14,7 +14,7 @@ export interface StatusWriterOptions {
   readonly signal: AbortSignal
   readonly log: Logger
   /** The agent still has an ended instance that the server has forgotten. */
-  readonly onForgotten: (node: string, instance: string) => void
+  readonly onForgotten: (status: InstanceStatus) => void
 }
 
 interface Queue {
@@ -24,7 +24,8 @@ interface Queue {
 
 /**
  * Brings what agents report into the store: one commit at a time per node, each with all that has come in meanwhile, and only what
- * differs from what is there. A status is written only while its instance exists and belongs to the reporting node.
+ * differs from what is there. A status is written only while its instance exists and belongs to the reporting node; what is said of an
+ * earlier instance of the same id is not about it.
  */
 export class StatusWriter {
   readonly #options: StatusWriterOptions
@@ -86,7 +87,7 @@ export class StatusWriter {
   #writeOne(tx: RecordTransaction, status: InstanceStatus): void {
     const { id, node } = status
     const instance = this.#state.instances.get(id)
-    if (instance === undefined || instance.node !== node) {
+    if (instance === undefined || instance.node !== node || !isSameIncarnation(instance, status)) {
       this.#foreign(status)
       return
     }
@@ -108,8 +109,11 @@ export class StatusWriter {
   }
 
   /** Nothing is stopped because the server does not know it; only what has ended by itself may be forgotten. */
-  #foreign({ id, node, phase }: InstanceStatus): void {
-    if (phase === 'ended' && !this.#state.instances.has(id)) this.#options.onForgotten(node, id)
+  #foreign(status: InstanceStatus): void {
+    const { id, node, phase } = status
+    // The agent ends an earlier instance by itself, to make room for the one that now has its id.
+    if (this.#state.instances.get(id)?.node === node) return
+    if (phase === 'ended') this.#options.onForgotten(status)
     else
       this.#options.log.warn(
         { instance: id, node, phase },

@@ -60,7 +60,9 @@ describe('assignments', () => {
     await cluster.until('the end', () => !cluster.state.instances.has(id))
     const own = ofType('assign').filter((line) => line.assignment.instance === id)
     expect(own.map((line) => line.assignment.desired)).toEqual(['run', 'drain', 'stop'])
-    expect(ofType('forget').map((line) => line.instance)).toEqual([id])
+    const { createdAt } = own[0]?.assignment ?? {}
+    expect(createdAt).toEqual(expect.any(Number))
+    expect(ofType('forget')).toMatchObject([{ instance: id, createdAt }])
   })
 
   it('are in the snapshot of their own node only; routes in those of gateways', async () => {

@@ -90,7 +90,9 @@ export class ClusterFeed implements NodeFeed, Disposable {
   #onInstance(before: Instance | undefined, after: Instance | undefined, revision: number): void {
     this.#scheduleNames()
     if (after === undefined) {
-      if (before?.node !== undefined) this.#send(before.node, { type: 'forget', revision, instance: before.id })
+      if (before?.node === undefined) return
+      const { node, id, createdAt } = before
+      this.#send(node, { type: 'forget', revision, instance: id, createdAt })
       return
     }
     const assignment = after.node === undefined ? undefined : this.#assignment(after)
