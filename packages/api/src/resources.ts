@@ -161,6 +161,8 @@ export const nodeView = z.object({
   os: z.string(),
   cgroup: z.enum(['v1', 'v2']),
   problems: z.array(z.string()),
+  /** Its certificate is renewed by itself in the last third of its life. */
+  certificateExpiresAt: time.optional(),
   joinedAt: time,
 })
 
@@ -275,6 +277,10 @@ export const statusView = z.object({
   apps: z.number().int(),
   instances: z.number().int(),
   instancesReady: z.number().int(),
+  /** The cluster's own authority: what to trust it by. */
+  authority: z.object({ fingerprint: z.string(), expiresAt: time, trustPem: z.string() }).optional(),
+  /** Of the server itself, one sentence each. */
+  problems: z.array(z.string()).optional(),
   gatewayUrl: z.string().optional(),
   consoleUrl: z.string().optional(),
 })

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
+import type { CertificateLifetimes } from './authority/authority.ts'
 import type { ConsoleFiles } from './http/console-files.ts'
 
 /** What a server is started with; the command line makes it. */
@@ -35,6 +36,8 @@ export interface ServerConfig {
   /** Repositories may be named by path only below these folders. Absent: any that the server can read. */
   readonly repositoryRoots?: readonly string[]
   readonly console?: ConsoleFiles
+  /** How long certificates of the cluster's authority are good, and how often the server looks after its own. For tests. */
+  readonly certificates?: { readonly lifetimes: CertificateLifetimes; readonly checkMs: number }
   /** Makes the store's thread; see `SqliteStoreOptions.worker`. */
   readonly storeWorker?: () => Worker
 }

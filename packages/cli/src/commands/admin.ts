@@ -118,6 +118,7 @@ function registerNodes(program: Command): void {
       action(async ({ client, out, form, signal }) => {
         const { items } = await client.list('listNodes', {}, { signal })
         await printListing(items, nodeListing(out.style), form, out)
+        if (form === 'table') for (const note of problemsOf(items)) out.note(note)
       }),
     )
   node
@@ -168,6 +169,9 @@ function registerNodes(program: Command): void {
       }),
     )
 }
+
+const problemsOf = (nodes: readonly NodeView[]): string[] =>
+  nodes.flatMap((node) => node.problems.map((problem) => `${node.name}: ${problem}`))
 
 export function parseLabels(words: readonly string[]): Record<string, string | null> {
   const labels: Record<string, string | null> = {}

@@ -2,11 +2,13 @@ import { spawn } from 'node:child_process'
 import { createHash, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:tls'
+import type { StatusView } from '@berth/api'
 import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { Contexts } from '../context/contexts.ts'
 import { printItem, printListing } from '../output/print.ts'
+import type { Style } from '../output/style.ts'
 import { type PoolOption, parseTarget } from '../target.ts'
 import { action } from './command.ts'
 
@@ -23,19 +25,27 @@ function registerStatus(program: Command): void {
     .action(
       action(async ({ client, out, form, signal, contextName }) => {
         const status = await client.call('getStatus', {}, { signal })
-        await printItem(status, form, out, (each) =>
-          [
-            `context    ${contextName} (you are ${each.actor}, ${each.role})`,
-            `server     ${each.version}, up since ${new Date(each.startedAt).toISOString()}`,
-            `nodes      ${each.nodesOnline} of ${each.nodes} online`,
-            `apps       ${each.apps}`,
-            `instances  ${each.instancesReady} of ${each.instances} ready`,
-            `gateway    ${each.gatewayUrl ?? '-'}`,
-            `console    ${each.consoleUrl ?? '-'}`,
-          ].join('\n'),
-        )
+        await printItem(status, form, out, (each) => statusText(each, contextName, out.style))
+        if (status.authority !== undefined && new Contexts().learnAuthority(contextName, status.authority.trustPem))
+          out.note(`context ${contextName} knows the renewed authority of its cluster from now on`)
       }),
     )
+}
+
+function statusText(status: StatusView, contextName: string, style: Style): string {
+  const { authority } = status
+  const day = (at: number): string => new Date(at).toISOString().slice(0, 10)
+  return [
+    `context    ${contextName} (you are ${status.actor}, ${status.role})`,
+    `server     ${status.version}, up since ${new Date(status.startedAt).toISOString()}`,
+    `nodes      ${status.nodesOnline} of ${status.nodes} online`,
+    `apps       ${status.apps}`,
+    `instances  ${status.instancesReady} of ${status.instances} ready`,
+    `gateway    ${status.gatewayUrl ?? '-'}`,
+    `console    ${status.consoleUrl ?? '-'}`,
+    ...(authority === undefined ? [] : [`authority  ${authority.fingerprint}, until ${day(authority.expiresAt)}`]),
+    ...(status.problems ?? []).map((problem) => `${style.red('problem')}    ${problem}`),
+  ].join('\n')
 }
 
 interface ContextRow {

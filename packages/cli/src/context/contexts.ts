@@ -61,6 +61,20 @@ export class Contexts {
     this.#save({ ...file, contexts: { ...file.contexts, [name]: context } })
   }
 
+  /**
+   * After a rotation of the authority by which a context knows its server: the new one is known from now on as well. The server said so
+   * over a connection that the old one vouches for. True when that was news. A context that trusts somebody else stays as it is.
+   */
+  learnAuthority(name: string, trustPem: string): boolean {
+    const context = this.#load().contexts[name]
+    if (context?.authorityPem === undefined || context.authorityPem === trustPem) return false
+    const known = new Set(certificatesIn(context.authorityPem))
+    const offered = certificatesIn(trustPem)
+    if (!offered.some((each) => known.has(each)) || offered.every((each) => known.has(each))) return false
+    this.put(name, { ...context, authorityPem: trustPem })
+    return true
+  }
+
   use(name: string): void {
     find(this.read(), name)
     this.#save({ ...this.#load(), current: name })
@@ -99,6 +113,12 @@ export class Contexts {
     renameSync(temporary, this.#path)
   }
 }
+
+/** Without their line ends, which differ by who wrote them. */
+const certificatesIn = (pem: string): string[] =>
+  (pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? []).map((each) =>
+    each.replace(/\s/g, ''),
+  )
 
 function find(file: ContextFile, name: string): Context {
   const context = file.contexts[name]

@@ -61,6 +61,9 @@ function reasonOf(code: string, error: Error): string {
   ) {
     return 'its certificate is not from an authority known here; add the context with --authority FILE or --fingerprint'
   }
+  if (code === 'CERT_HAS_EXPIRED') {
+    return 'a certificate has expired: the server’s own, or the authority by which this context knows it; an admin finds out with `berth status` on the server, and the context is added anew with --authority FILE or --fingerprint'
+  }
   return messageOf(error)
 }
 

@@ -1,9 +1,11 @@
 import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect, createServer } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openAuthority } from './authority.ts'
+import { type Authority, openAuthority, serverName } from './authority.ts'
 import { createRequest } from './certificate-request.testing.ts'
 
 const dayMs = 86_400_000
@@ -59,7 +61,7 @@ describe('the authority', () => {
 
   it('renews the server certificate in the last third of its life', async () => {
     let now = Date.now()
-    const authority = await openAuthority(directory, () => now)
+    const authority = await openAuthority(directory, { now: () => now })
     const pair = await authority.serverCertificate(['a'])
     now += 200 * dayMs
     expect(await authority.serverCertificate(['a'])).toEqual(pair)
@@ -70,13 +72,13 @@ describe('the authority', () => {
 
   it('lets nothing outlive the authority and refuses to go on with an expired one', async () => {
     let now = Date.now()
-    const authority = await openAuthority(directory, () => now)
+    const authority = await openAuthority(directory, { now: () => now })
     const end = new X509Certificate(authority.certificatePem).validToDate
     now = end.getTime() - 10 * dayMs
     const pair = await authority.serverCertificate(['a'])
     expect(new X509Certificate(pair.certificatePem).validToDate).toEqual(end)
     now = end.getTime() + 1000
-    await expect(openAuthority(directory, () => now)).rejects.toMatchObject({ code: 'authority.expired' })
+    await expect(openAuthority(directory, { now: () => now })).rejects.toMatchObject({ code: 'authority.expired' })
   })
 
   it('signs a node that proves its key', async () => {
@@ -108,5 +110,104 @@ describe('the authority', () => {
       code: 'join.invalid-request',
       message: expect.stringContaining(says),
     })
+  })
+})
+
+describe('a rotation of the authority', () => {
+  const lifetimes = { authorityMs: 300 * dayMs, serverMs: 30 * dayMs, nodeMs: 290 * dayMs }
+  let now: number
+  let authority: Authority
+  beforeEach(async () => {
+    // TLS goes by the real clock, which is where the tests arrive when they let these days pass.
+    now = Date.now() - 201 * dayMs
+    authority = await openAuthority(directory, { now: () => now, lifetimes })
+  })
+
+  /** Connects as a node that trusts `ca` to a server that asks for a certificate; the reason when either side refuses. */
+  async function handshake(ca: string, node?: { certificatePem: string; keyPem: string }): Promise<string> {
+    const pair = await authority.serverCertificate([])
+    const server = createServer({
+      ...{ cert: pair.certificatePem, key: pair.keyPem, ca: authority.trustPem, minVersion: 'TLSv1.3' },
+      ...{ requestCert: node !== undefined, rejectUnauthorized: true },
+    })
+    server.on('tlsClientError', () => undefined)
+    server.on('secureConnection', (socket) => socket.end('hello'))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const client = node === undefined ? {} : { cert: node.certificatePem, key: node.keyPem }
+    const socket = connect({ host: '127.0.0.1', port, servername: serverName, ca, ...client })
+    try {
+      const [data] = (await once(socket, 'data')) as [Buffer]
+      return data.toString()
+    } catch (error) {
+      return (error as Error).message
+    } finally {
+      socket.destroy()
+      server.close()
+    }
+  }
+
+  it('comes in the last third of its life, once, and is found again after a restart', async () => {
+    now += 199 * dayMs
+    expect(await authority.rotateIfDue()).toBe(false)
+    now += 2 * dayMs
+    const before = authority.certificatePem
+    expect(await authority.rotateIfDue()).toBe(true)
+    expect(await authority.rotateIfDue()).toBe(false)
+    expect(authority.previous?.certificatePem).toBe(before)
+    expect(authority.expiresAt).toBeGreaterThan(now + 299 * dayMs)
+    const again = await openAuthority(directory, { now: () => now, lifetimes })
+    expect(again.trustPem).toBe(authority.trustPem)
+    expect(again.fingerprint).toBe(authority.fingerprint)
+    expect((await readFile(join(directory, 'authority.pem'), 'utf8')).match(/PRIVATE KEY-----\n/g)).toHaveLength(2)
+  })
+
+  it('is trusted at once by those who know the old root only, and by those who know the new one only', async () => {
+    const old = authority.certificatePem
+    now += 201 * dayMs
+    await authority.rotateIfDue()
+    expect(await handshake(old)).toBe('hello')
+    expect(await handshake(authority.certificatePem)).toBe('hello')
+  })
+
+  it('lets nodes with certificates of either key in, and tells them apart', async () => {
+    const request = await createRequest('node-a')
+    const sign = async () => ({
+      keyPem: request.keyPem,
+      certificatePem: await authority.signNode(request.requestPem, 'node-a'),
+    })
+    const old = await sign()
+    const oldRoot = authority.certificatePem
+    now += 201 * dayMs
+    await authority.rotateIfDue()
+    const renewed = await sign()
+    expect(authority.hasSigned(new X509Certificate(old.certificatePem))).toBe(false)
+    expect(authority.hasSigned(new X509Certificate(renewed.certificatePem))).toBe(true)
+    expect(await handshake(oldRoot, old)).toBe('hello')
+    expect(await handshake(authority.trustPem, renewed)).toBe('hello')
+  })
+
+  it('makes the new root the only one when the old one ends', async () => {
+    const token = authority.fingerprint
+    now += 201 * dayMs
+    await authority.rotateIfDue()
+    expect(authority.fingerprint).toBe(token)
+    now += 101 * dayMs
+    expect(authority.previous).toBeUndefined()
+    expect(authority.trustPem).toBe(authority.certificatePem)
+    expect(authority.fingerprint).not.toBe(token)
+    expect((await authority.serverCertificate([])).certificatePem.endsWith(authority.certificatePem)).toBe(true)
+    const again = await openAuthority(directory, { now: () => now, lifetimes })
+    expect(again.fingerprint).toBe(authority.fingerprint)
+  })
+
+  it('refuses a file whose certificates do not belong together', async () => {
+    now += 201 * dayMs
+    await authority.rotateIfDue()
+    const path = join(directory, 'authority.pem')
+    const blocks = (await readFile(path, 'utf8')).split(/(?=-----BEGIN)/)
+    await writeFile(path, [blocks[0], blocks[1], blocks[3], blocks[2]].join(''))
+    await expect(openAuthority(directory, { now: () => now })).rejects.toMatchObject({ code: 'authority.corrupt' })
   })
 })

@@ -8,12 +8,14 @@ export const fingerprintOf = (certificatePem: string): string =>
 /** `AB:CD:…` → `abcd…` */
 export const normalFingerprint = (fingerprint: string): string => fingerprint.replaceAll(':', '').toLowerCase()
 
-/** True in the last third of a certificate's life. */
-export function needsRenewal(certificate: X509Certificate, now: number): boolean {
+/** When the last third of a certificate's life begins. */
+export function renewalTime(certificate: X509Certificate): number {
   const from = certificate.validFromDate.getTime()
   const until = certificate.validToDate.getTime()
-  return now >= until - (until - from) / 3
+  return until - (until - from) / 3
 }
+
+export const needsRenewal = (certificate: X509Certificate, now: number): boolean => now >= renewalTime(certificate)
 
 export const coversHosts = (certificate: X509Certificate, hosts: readonly string[]): boolean =>
   hosts.every((host) =>
@@ -21,3 +23,7 @@ export const coversHosts = (certificate: X509Certificate, hosts: readonly string
       ? certificate.checkHost(host, { subject: 'never' }) !== undefined
       : certificate.checkIP(host) !== undefined,
   )
+
+/** By its key; the names of authorities are all alike. */
+export const isSignedBy = (certificate: X509Certificate, authorityPem: string): boolean =>
+  certificate.verify(new X509Certificate(authorityPem).publicKey)

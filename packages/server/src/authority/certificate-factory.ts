@@ -23,22 +23,50 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 
 x509.cryptoProvider.set(webcrypto)
 
-export async function createAuthority(name: string, validity: Validity): Promise<KeyPairPem> {
+/**
+ * Every key of the authority bears the same name: the certificate that the key before signs for the next is then “self-issued”, which
+ * the roots' path length of 0 allows (RFC 5280 §4.2.1.9). Keys are told apart by their identifiers.
+ */
+export async function createAuthority(validity: Validity): Promise<KeyPairPem> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: [{ CN: [name] }, { O: ['Berth'] }],
+    name: [{ CN: ['Berth cluster authority'] }, { O: ['Berth'] }],
     serialNumber: serialNumber(),
     ...validity,
     signingAlgorithm: algorithm,
     keys,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
+    extensions: await authorityExtensions(keys.publicKey),
   })
   return { certificatePem: pemText(certificate), keyPem: await exportKey(keys.privateKey) }
 }
+
+/** The next authority's key, signed by the present one: who trusts this one trusts the next, for as long as this one is good. */
+export async function signAuthority(present: KeyPairPem, nextCertificatePem: string): Promise<string> {
+  const next = new x509.X509Certificate(nextCertificatePem)
+  const issuer = new x509.X509Certificate(present.certificatePem)
+  const publicKey = await next.publicKey.export()
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: next.subjectName.toJSON(),
+    issuer: issuer.subjectName.toJSON(),
+    serialNumber: serialNumber(),
+    notBefore: next.notBefore,
+    notAfter: issuer.notAfter,
+    signingAlgorithm: algorithm,
+    publicKey,
+    signingKey: await importKey(present.keyPem),
+    extensions: [
+      ...(await authorityExtensions(publicKey)),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+    ],
+  })
+  return pemText(certificate)
+}
+
+const authorityExtensions = async (publicKey: webcrypto.CryptoKey): Promise<x509.Extension[]> => [
+  new x509.BasicConstraintsExtension(true, 0, true),
+  new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+  await x509.SubjectKeyIdentifierExtension.create(publicKey),
+]
 
 /** A certificate for servers, valid for these host names and addresses. */
 export async function createServerCertificate(

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import {
   type AddressBlock,
@@ -92,22 +93,25 @@ export class Enrolment {
     checkRequest(request)
     this.#requireNew(request.name)
     const certificatePem = await this.#authority.signNode(request.certificateRequestPem, request.name)
-    const fingerprint = fingerprintOf(certificatePem)
     const { value: node } = await this.#records.commit(
       `node:${request.name}`,
-      (tx) => this.#admit(tx, hash, request, fingerprint),
+      (tx) => this.#admit(tx, hash, request, certificatePem),
       options,
     )
     return { node, certificatePem }
   }
 
-  #admit(tx: RecordTransaction, hash: string, request: JoinRequest, certificateFingerprint: string): Node {
+  #admit(tx: RecordTransaction, hash: string, request: JoinRequest, certificatePem: string): Node {
     const token = this.#usableToken(hash)
     this.#requireNew(request.name)
     const joinedAt = this.#now()
     const { name, labels, address } = request
     const block = this.#freeBlock()
-    const node: Node = { name, labels, block, address, schedulable: true, certificateFingerprint, joinedAt }
+    const certificate = {
+      certificateFingerprint: fingerprintOf(certificatePem),
+      certificateExpiresAt: new X509Certificate(certificatePem).validToDate.getTime(),
+    }
+    const node: Node = { name, labels, block, address, schedulable: true, ...certificate, joinedAt }
     tx.put('joinTokens', { ...token, usedBy: name }, { ifUnchanged: true })
     tx.put('fences', { node: blocksFence, updatedAt: joinedAt }, { ifUnchanged: true })
     // There from the start: a placement compares it, and so fails when the node is removed meanwhile.

@@ -2,16 +2,14 @@ import { X509Certificate } from 'node:crypto'
 import { BerthError } from '@berth/core'
 import { readPrivateFile, writePrivateFile } from '../files/private-files.ts'
 import type { KeyPairPem } from './certificate-factory.ts'
-
-const certificateBlocks = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----\n?/g
-const keyBlock = /-----BEGIN PRIVATE KEY-----[\s\S]*?-----END PRIVATE KEY-----\n?/
+import { certificatesIn, keyIn } from './pem-blocks.ts'
 
 /** A key with its certificates in one file, so that no crash leaves one without the other. Throws `authority.corrupt`. */
 export async function readPairFile(path: string): Promise<KeyPairPem | undefined> {
   const text = await readPrivateFile(path)
   if (text === undefined) return undefined
-  const certificatePem = (text.match(certificateBlocks) ?? []).join('')
-  const keyPem = keyBlock.exec(text)?.[0] ?? ''
+  const certificatePem = certificatesIn(text).join('')
+  const keyPem = keyIn(text)
   try {
     new X509Certificate(certificatePem)
     if (keyPem === '') throw new Error('it holds no private key')

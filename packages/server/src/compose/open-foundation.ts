@@ -54,7 +54,10 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   const tokens = new Tokens(records)
   return {
     ...{ directory, state, records, secrets, tokens },
-    authority: await openAuthority(join(directory, 'authority')),
+    authority: await openAuthority(
+      join(directory, 'authority'),
+      config.certificates === undefined ? {} : { lifetimes: config.certificates.lifetimes },
+    ),
     certificates: new Certificates({ records, key, log: log.child({ part: 'certificates' }) }),
     sessions: new Sessions(key, tokens),
   }

@@ -1,12 +1,11 @@
-import { readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { BerthError, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import { AgentPort } from '../agents/agent-port.ts'
+import { NodeCertificates } from '../agents/node-certificates.ts'
 import { Apps } from '../apps/apps.ts'
 import { FailureLimit } from '../auth/failure-limit.ts'
-import type { KeyPairPem } from '../authority/certificate-factory.ts'
+import { CertificateKeeper } from '../authority/certificate-keeper.ts'
 import { Enrolment } from '../authority/enrolment.ts'
 import { defaults, type ServerConfig } from '../config.ts'
 import { Authenticator } from '../http/authenticate.ts'
@@ -39,18 +38,16 @@ export interface EdgeOptions {
   readonly stopping: AbortSignal
 }
 
-const renewalCheckMs = 12 * 3_600_000
-
 /** Opens the agent port, the unix socket and the TLS port, in this order: who can be called can also act. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const { config, foundation, log, stack } = options
-  const names = ownNames(config.names)
-  const certificate = await foundation.authority.serverCertificate(names)
-  const agentPort = await openAgentPort(options, certificate)
+  const keeper = stack.use(await openKeeper(options))
+  const nodeCertificates = stack.use(createNodeCertificates(options))
+  const agentPort = openAgentPort(options, keeper, nodeCertificates)
   const agentPortNumber = await agentPort.listen()
   const local = new WeakSet<Socket>()
   const listen = config.listen === undefined ? undefined : parseListenAddress(config.listen)
-  const services = createServices(options, agentPortNumber)
+  const services = createServices(options, agentPortNumber, keeper)
   stack.use(services.trafficChanges)
   const api = await createApi({
     ...{ services, log: log.child({ part: 'api' }), signal: options.stopping, console: config.console },
@@ -60,32 +57,61 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const listeners = stack.use(new Listeners(api, local))
   const socketPath = join(config.runDir ?? defaults.runDir, 'server.sock')
   await listeners.listenLocal(socketPath)
-  const operator = await operatorCertificate(config)
-  const apiPort = listen === undefined ? undefined : await listeners.listenTls(listen, certificate, operator)
-  stack.use(
-    renewing(options, names, certificate, (renewed) => {
-      agentPort.renew(renewed)
+  const apiPort = listen === undefined ? undefined : await listeners.listenTls(listen, keeper.server, keeper.operator)
+  await keeper.watch({
+    onServerCertificate: (renewed) => {
+      agentPort.renew(renewed, foundation.authority.trustPem)
       listeners.renewTls(renewed)
-    }),
-  )
+    },
+    onOperatorCertificate: (renewed) => listeners.renewOperator(renewed),
+    onRotated: () => nodeCertificates.lookAtAll(),
+  })
   log.info({ socketPath, apiPort, agentPort: agentPortNumber }, 'the server is up')
   return { socketPath, agentPort: agentPortNumber, ...(apiPort === undefined ? {} : { apiPort }) }
 }
 
-async function openAgentPort({ config, foundation, control, log, stack }: EdgeOptions, certificate: KeyPairPem) {
+async function openKeeper({ config, foundation, log }: EdgeOptions): Promise<CertificateKeeper> {
+  const { authority, records } = foundation
+  return await CertificateKeeper.open({
+    ...{ authority, records, names: ownNames(config.names), log: log.child({ part: 'certificates' }) },
+    ...(config.tls === undefined ? {} : { operator: config.tls }),
+    ...(config.certificates === undefined ? {} : { checkMs: config.certificates.checkMs }),
+  })
+}
+
+const createNodeCertificates = ({ foundation, control, log }: EdgeOptions): NodeCertificates =>
+  new NodeCertificates({
+    records: foundation.records,
+    authority: foundation.authority,
+    agents: control.agents,
+    log: log.child({ part: 'certificates' }),
+  })
+
+function openAgentPort(
+  { config, foundation, control, log, stack }: EdgeOptions,
+  keeper: CertificateKeeper,
+  nodeCertificates: NodeCertificates,
+): AgentPort {
   return stack.use(
     new AgentPort({
       ...parseListenAddress(config.agentListen ?? defaults.agentListen),
-      certificate,
-      authorityPem: foundation.authority.certificatePem,
+      certificate: keeper.server,
+      authorityPem: foundation.authority.trustPem,
       state: foundation.state,
       log: log.child({ part: 'agents' }),
-      onAgent: (node, socket) => control.agents.connect(node, socket),
+      onAgent: (node, socket, certificate) => {
+        control.agents.connect(node, socket)
+        nodeCertificates.connected(node, certificate)
+      },
     }),
   )
 }
 
-function createServices({ config, foundation, control }: EdgeOptions, agentPort: number): Services {
+function createServices(
+  { config, foundation, control }: EdgeOptions,
+  agentPort: number,
+  keeper: CertificateKeeper,
+): Services {
   const { state, records, authority, secrets, certificates, tokens, sessions } = foundation
   const { agents, traffic, operations, sources, buildOutputs } = control
   const gateway = gatewayAddress(config.gatewayUrl, config.gatewayHttpsPort ?? defaults.gatewayHttpsPort)
@@ -100,6 +126,7 @@ function createServices({ config, foundation, control }: EdgeOptions, agentPort:
       ...(listen === undefined ? {} : { consoleUrl: `https://${advertised}` }),
     },
     ...{ records, views, operations, agents, sources, authority, secrets, certificates, tokens, sessions },
+    certificateProblems: () => keeper.problems(),
     trafficChanges: new TrafficChanges(views),
     apps: new Apps(records),
     nodes: new Nodes(records),
@@ -125,39 +152,3 @@ const createMetrics = ({ config, foundation, control }: EdgeOptions): ServerMetr
     isOnline: (node) => control.agents.isOnline(node),
     isConnected: (node) => control.agents.isConnected(node),
   })
-
-/** A certificate that the operator gave. */
-async function operatorCertificate({ tls }: ServerConfig): Promise<KeyPairPem | undefined> {
-  if (tls === undefined) return undefined
-  try {
-    const [certificatePem, keyPem] = await Promise.all([
-      readFile(tls.certificateFile, 'utf8'),
-      readFile(tls.keyFile, 'utf8'),
-    ])
-    return { certificatePem, keyPem }
-  } catch (cause) {
-    throw new BerthError('server.certificate-unreadable', `read the API's certificate: ${messageOf(cause)}`, { cause })
-  }
-}
-
-/** Asks the authority now and then: it gives the same certificate until the last third of its life, then a new one. */
-function renewing(
-  { foundation, log }: EdgeOptions,
-  names: readonly string[],
-  first: KeyPairPem,
-  onRenewed: (certificate: KeyPairPem) => void,
-): Disposable {
-  let current = first
-  const check = async (): Promise<void> => {
-    const next = await foundation.authority.serverCertificate(names)
-    if (next.certificatePem === current.certificatePem) return
-    current = next
-    onRenewed(next)
-    log.info('the server’s certificate was renewed')
-  }
-  const timer = setInterval(() => {
-    check().catch((error: unknown) => log.error({ err: error }, `renew the server's certificate: ${messageOf(error)}`))
-  }, renewalCheckMs)
-  timer.unref()
-  return { [Symbol.dispose]: () => clearInterval(timer) }
-}

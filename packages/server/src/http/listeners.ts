@@ -78,6 +78,11 @@ export class Listeners implements AsyncDisposable {
     else this.#tls?.setSecureContext(contextOf(cluster))
   }
 
+  /** Shows another certificate of the operator's from now on. Throws when it does not fit its key. */
+  renewOperator(operator: KeyPairPem): void {
+    this.#tls?.setSecureContext(contextOf(operator))
+  }
+
   /** Takes no more calls, lets those under way end, then cuts what is left. */
   async [Symbol.asyncDispose](): Promise<void> {
     const open = this.#servers.filter((server) => server.listening)

@@ -53,6 +53,8 @@ export interface Services {
   readonly sessions: Sessions
   readonly certificates: Certificates
   readonly authority: Authority
+  /** Of the server's own certificates, one sentence each. */
+  readonly certificateProblems: () => readonly string[]
   readonly enrolment: Enrolment
   readonly agents: Pick<AgentLinks, 'logs' | 'exec' | 'metrics' | 'isConnected'>
   readonly sources: SourceUploads

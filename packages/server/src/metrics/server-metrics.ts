@@ -132,6 +132,17 @@ function addClusterGauges(registry: Registry, { state, isOnline, isConnected }: 
       for (const node of state.nodes.ids()) this.set({ node }, isConnected(node) ? 1 : 0)
     },
   })
+  new Gauge({
+    name: 'berth_node_certificate_expires_timestamp_seconds',
+    help: 'End of the certificate that a node was given last',
+    labelNames: ['node'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name: node, certificateExpiresAt } of state.nodes.values())
+        if (certificateExpiresAt !== undefined) this.set({ node }, certificateExpiresAt / 1000)
+    },
+  })
   addInstanceGauges(registry, state)
 }
 

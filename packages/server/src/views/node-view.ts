@@ -1,6 +1,6 @@
 import type { NodeView } from '@berth/api'
 import type { Instance, Node } from '@berth/core'
-import type { ViewContext } from './view-context.ts'
+import { defined, type ViewContext } from './view-context.ts'
 
 const unknownStatus = {
   gateway: false,
@@ -30,6 +30,7 @@ export function nodeView({ state, isOnline }: ViewContext, node: Node): NodeView
     cpuGivenMilli: sum((each) => each.reservedCpuMilli),
     memoryGivenBytes: sum((each) => each.reservedMemoryBytes),
     instances: instances.length,
-    problems: [...status.problems],
+    problems: [...status.problems, ...(node.certificateProblem === undefined ? [] : [node.certificateProblem])],
+    ...defined({ certificateExpiresAt: node.certificateExpiresAt }),
   }
 }

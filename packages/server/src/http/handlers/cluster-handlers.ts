@@ -5,7 +5,7 @@ export const apiVersion = 'v1'
 
 type ClusterHandlers = Pick<Handlers, 'getStatus' | 'getVersion'>
 
-export const clusterHandlers = ({ info, views }: Services): ClusterHandlers => ({
+export const clusterHandlers = ({ info, views, authority, certificateProblems }: Services): ClusterHandlers => ({
   getVersion: () => ({ version: info.version, api: apiVersion }),
   getStatus: ({ identity }) => {
     const { state, isOnline } = views
@@ -19,6 +19,11 @@ export const clusterHandlers = ({ info, views }: Services): ClusterHandlers => (
       ...{ actor: identity.actor, role: identity.role },
       ...{ nodes: nodes.length, nodesOnline: nodes.filter(isOnline).length, apps: state.apps.size },
       ...{ instances: instances.length, instancesReady: ready.length },
+      authority: {
+        ...{ fingerprint: authority.fingerprint, expiresAt: authority.expiresAt },
+        trustPem: authority.trustPem,
+      },
+      problems: [...certificateProblems()],
       ...(info.gatewayUrl === undefined ? {} : { gatewayUrl: info.gatewayUrl }),
       ...(info.consoleUrl === undefined ? {} : { consoleUrl: info.consoleUrl }),
     }

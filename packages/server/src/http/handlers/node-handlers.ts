@@ -23,6 +23,6 @@ export const nodeHandlers = ({ views, nodes, enrolment, authority, info }: Servi
   },
   joinNode: async ({ body }) => {
     const { node, certificatePem } = await enrolment.join(body)
-    return { node: node.name, certificatePem, authorityPem: authority.certificatePem, agentPort: info.agentPort }
+    return { node: node.name, certificatePem, authorityPem: authority.trustPem, agentPort: info.agentPort }
   },
 })
