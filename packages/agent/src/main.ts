@@ -21,6 +21,7 @@ import { registerUsageMetrics } from './metrics/prometheus.ts'
 import { createNodeNetwork, type NodeNetwork, networkName } from './network/node-network.ts'
 import { DesiredState } from './node/desired-state.ts'
 import { DisposalStack } from './node/disposal-stack.ts'
+import type { GatewayReport } from './node/gateway-loop.ts'
 import { LazyGateway } from './node/lazy-gateway.ts'
 import { NodeReporter } from './node/node-reporter.ts'
 import { repeat } from './node/repeat.ts'
@@ -168,7 +169,8 @@ class Agent {
       directory: join(this.#disk.directory, 'gateway'),
       options: this.#config.gateway ?? {},
       log: this.#config.log.child({ part: 'gateway' }),
-      onReport: (report) => this.#sync.gateway(report),
+      onReport: (report) => this.#sync.gateway(this.#reported(report)),
+      onForced: () => this.#desired.routesForced(),
       onProblem: (problem) => {
         this.#reporter.problems.set('gateway', problem)
         this.#reporter.changed()
@@ -190,6 +192,12 @@ class Agent {
     })
   }
 
+  /** Versions are those of one store: of a table that another one has made, none says what it is to this one. */
+  #reported(report: GatewayReport): GatewayReport {
+    const { inflight } = report
+    return this.#desired.routesAreCurrent ? { version: report.version, inflight } : { version: 0, inflight }
+  }
+
   #makeSync(): SyncService {
     return new SyncService({
       log: this.#config.log,
@@ -197,7 +205,7 @@ class Agent {
       settled: (timeoutMs) => this.#reconciler.settled(timeoutMs),
       nodeStatus: () => this.#reporter.status(),
       instanceStatuses: () => this.#reconciler.statuses(),
-      gatewayReport: () => this.#gateway.report,
+      gatewayReport: () => this.#gateway.report && { type: 'gateway', ...this.#reported(this.#gateway.report) },
       onHello: () => this.#reconciler.retry(),
     })
   }

@@ -39,7 +39,8 @@ export interface DesiredStateOptions {
 export class DesiredState implements AsyncDisposable {
   readonly #options: DesiredStateOptions
   #frozen = false
-  #offeredEpoch: string | undefined
+  /** Of the store that the link speaks for: its last snapshot, and how far its lines have come. */
+  #offered: { readonly epoch: string; readonly revision: number } | undefined
   #revisionTimer: NodeJS.Timeout | undefined
 
   constructor(options: DesiredStateOptions) {
@@ -49,6 +50,16 @@ export class DesiredState implements AsyncDisposable {
   /** True while stops are withheld. */
   get frozen(): boolean {
     return this.#frozen
+  }
+
+  /** False while the gateway routes by a table of a store that is not the one that the server speaks for. */
+  get routesAreCurrent(): boolean {
+    return !this.#frozen && this.#options.store.state.forceRoutes !== true
+  }
+
+  /** A table was applied by force. */
+  routesForced(): void {
+    void this.#attempt('write the state of the node', () => this.#options.store.update({ forceRoutes: false }))
   }
 
   /** Before anything else: what does not depend on a server or on Docker. */
@@ -83,13 +94,23 @@ export class DesiredState implements AsyncDisposable {
       case 'names':
         return this.#frozen ? undefined : netd.writeNames(line.names)
       case 'routes':
-        return this.#frozen ? undefined : onRoutes(line.routes, false)
+        return this.#frozen ? undefined : onRoutes(line.routes, this.#forcesRoutes)
     }
   }
 
-  /** True when a person has accepted, since the freeze, the store that was offered last: its next snapshot will be obeyed. */
+  /**
+   * True when the next snapshot of the store that was offered last will be obeyed: a person has accepted it since the freeze, or it has
+   * caught up with what this node knows (a server that lagged behind others).
+   */
   async isToBeJudgedAgain(): Promise<boolean> {
-    return this.#frozen && (await this.#acceptedEpoch()) === this.#offeredEpoch
+    const offered = this.#offered
+    if (!this.#frozen || offered === undefined) return false
+    const { epoch, revision } = this.#options.store.state
+    return (offered.epoch === epoch && offered.revision >= revision) || (await this.#acceptedEpoch()) === offered.epoch
+  }
+
+  get #forcesRoutes(): boolean {
+    return this.#options.store.state.forceRoutes === true
   }
 
   async #acceptedEpoch(): Promise<string | undefined> {
@@ -108,21 +129,23 @@ export class DesiredState implements AsyncDisposable {
   async #applySnapshot(snapshot: Snapshot): Promise<void> {
     const { store, reconciler, netd, acceptEpochPath: path, problems, log, onRoutes } = this.#options
     const { epoch, revision } = snapshot
-    this.#offeredEpoch = epoch
+    this.#offered = { epoch, revision }
     const reason = reasonToFreeze(store.state, snapshot, { epoch: await this.#acceptedEpoch(), path })
-    const isOther = store.state.epoch !== undefined && store.state.epoch !== epoch
     if (reason !== undefined && !this.#frozen) log.error({ epoch, revision }, reason)
     this.#frozen = reason !== undefined
     problems.set('epoch', reason)
     if (reason === undefined) {
-      await this.#attempt('write the state of the node', () => store.update({ epoch, revision }))
+      const goesBack = store.state.epoch !== epoch || revision < store.state.revision
+      this.#forgetRevision()
+      const change = { epoch, revision, ...(goesBack ? { forceRoutes: true } : {}) }
+      await this.#attempt('write the state of the node', () => store.update(change))
       await rm(path, { force: true })
       await this.#attempt('write the names', () => netd.writeNames(snapshot.names))
     }
     await this.#applyNetwork(snapshot.network)
     await reconciler.applySnapshot(snapshot.assignments)
     reconciler.contextChanged()
-    if (snapshot.routes !== undefined && reason === undefined) onRoutes(snapshot.routes, isOther)
+    if (snapshot.routes !== undefined && reason === undefined) onRoutes(snapshot.routes, this.#forcesRoutes)
   }
 
   async #applyNetwork(network: NetworkConfig): Promise<void> {
@@ -149,8 +172,9 @@ export class DesiredState implements AsyncDisposable {
 
   /** Written a little later: many lines change it, and a slightly older one only guards a little less. */
   #noteRevision(revision: number): void {
-    if (this.#frozen) return
     const { store } = this.#options
+    if (this.#offered !== undefined && revision > this.#offered.revision) this.#offered = { ...this.#offered, revision }
+    if (this.#frozen) return
     if (revision <= store.state.revision) return
     this.#revisionTimer ??= setTimeout(() => {
       this.#revisionTimer = undefined
@@ -160,6 +184,13 @@ export class DesiredState implements AsyncDisposable {
   }
 
   #latestRevision = 0
+
+  /** What was about to be written is of the store's state before this one. */
+  #forgetRevision(): void {
+    clearTimeout(this.#revisionTimer)
+    this.#revisionTimer = undefined
+    this.#latestRevision = 0
+  }
 
   async #attempt(what: string, action: () => Promise<void>): Promise<void> {
     try {

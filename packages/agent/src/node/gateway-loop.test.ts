@@ -65,11 +65,14 @@ let loop: GatewayLoop | undefined
 afterEach(async () => await loop?.[Symbol.asyncDispose]())
 
 function start(gateway: PretendedGateway) {
-  const seen = { reports: [] as GatewayReport[], problem: undefined as string | undefined }
+  const seen = { reports: [] as GatewayReport[], problem: undefined as string | undefined, forced: 0 }
   loop = new GatewayLoop({
     gateway,
     log: pino({ level: 'silent' }),
     onReport: (report) => seen.reports.push(report),
+    onForced: () => {
+      seen.forced += 1
+    },
     onProblem: (problem) => {
       seen.problem = problem
     },
@@ -127,6 +130,7 @@ describe('GatewayLoop', () => {
       { version: 1, force: false },
       { version: 3, force: true },
     ])
+    expect(seen.forced).toBe(1)
   })
 
   it('starts nginx again when it has died', async () => {

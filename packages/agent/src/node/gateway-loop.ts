@@ -18,6 +18,8 @@ export interface GatewayLoopOptions {
   readonly gateway: Gateway
   readonly log: Logger
   readonly onReport: (report: GatewayReport) => void
+  /** A table is in force that was to be applied even if it was older. */
+  readonly onForced: () => void
   readonly onProblem: (problem: string | undefined) => void
 }
 
@@ -96,6 +98,7 @@ export class GatewayLoop implements AsyncDisposable {
     if (wanted !== undefined && wanted !== this.#applied) {
       await gateway.apply(wanted.table, { signal, force: wanted.force })
       this.#applied = wanted
+      if (wanted.force) this.#forced()
     }
     return (await this.#look(signal)) ? drainLookMs : idleLookMs
   }
@@ -111,6 +114,12 @@ export class GatewayLoop implements AsyncDisposable {
     const leaving = Object.entries(status.inflight).filter(([member]) => !active.has(member))
     this.#send({ version: status.version, inflight: Object.fromEntries(leaving) })
     return leaving.some(([, requests]) => requests > 0)
+  }
+
+  /** What was reported before was of a store that was given up, though its numbers may be the same. */
+  #forced(): void {
+    this.#reportText = ''
+    this.#options.onForced()
   }
 
   #send(report: GatewayReport): void {

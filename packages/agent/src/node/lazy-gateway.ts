@@ -1,5 +1,4 @@
 import { access, mkdir } from 'node:fs/promises'
-import type { FromAgent } from '@berth/api'
 import { messageOf, type RouteTable } from '@berth/core'
 import type { Logger } from 'pino'
 import { defaults } from '../config.ts'
@@ -13,6 +12,7 @@ export interface LazyGatewayOptions {
   readonly options: Partial<Omit<NginxGatewayOptions, 'stateDir' | 'log'>>
   readonly log: Logger
   readonly onReport: (report: GatewayReport) => void
+  readonly onForced: () => void
   readonly onProblem: (problem: string | undefined) => void
 }
 
@@ -29,9 +29,8 @@ export class LazyGateway implements AsyncDisposable {
     return this.#loop?.isRunning ?? false
   }
 
-  get report(): Extract<FromAgent, { type: 'gateway' }> | undefined {
-    const report = this.#loop?.report
-    return report && { type: 'gateway', ...report }
+  get report(): GatewayReport | undefined {
+    return this.#loop?.report
   }
 
   /** Traffic goes on without a server: nginx is adopted, or started from what it knew last. */
@@ -55,13 +54,14 @@ export class LazyGateway implements AsyncDisposable {
   }
 
   async #start(): Promise<GatewayLoop> {
-    const { directory, options, log, onReport, onProblem } = this.#options
+    const { directory, options, log, onReport, onForced, onProblem } = this.#options
     await mkdir(directory, { recursive: true, mode: 0o755 })
     const { httpPort, httpsPort } = defaults
     this.#loop ??= new GatewayLoop({
       gateway: createNginxGateway({ httpPort, httpsPort, ...options, stateDir: directory, log }),
       log,
       onReport,
+      onForced,
       onProblem,
     })
     return this.#loop

@@ -10,6 +10,11 @@ export interface NodeState {
   readonly epoch?: string
   readonly revision: number
   readonly network?: NetworkConfig
+  /**
+   * The store has gone back, or is another one, and its routes are not in force yet: the gateway's table may be of what was given up, so
+   * that its version says nothing and the next table is applied although it is older.
+   */
+  readonly forceRoutes?: boolean
 }
 
 const format = 1

@@ -1,0 +1,146 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { NameTable, RouteTable } from '@berth/core'
+import { pino } from 'pino'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { NetdFiles } from '../dns/netd-files.ts'
+import type { Reconciler } from '../instance/reconciler.ts'
+import type { RuntimeFiles } from '../instance/runtime-files.ts'
+import type { NodeNetwork } from '../network/node-network.ts'
+import { NodeStore } from '../state/node-store.ts'
+import { type DesiredLine, DesiredState } from './desired-state.ts'
+import { Problems } from './problems.ts'
+
+const log = pino({ level: 'silent' })
+const network = { pool: '10.77.0.0/16', block: '10.77.1.0/24', peers: [], domain: 'berth', defaultPool: 'production' }
+let directory: string
+let desired: DesiredState
+let store: NodeStore
+let problems: Problems
+/** What consumers were given. */
+let routes: [version: number, force: boolean][]
+let names: number[]
+
+const path = (name: string): string => join(directory, name)
+const nothing = async (): Promise<void> => undefined
+
+/** As the agent does it at its start. */
+async function start(): Promise<void> {
+  store = await NodeStore.open(path('state.json'), log)
+  problems = new Problems(() => undefined)
+  desired = new DesiredState({
+    store,
+    reconciler: { applySnapshot: nothing, contextChanged: () => undefined } as unknown as Reconciler,
+    network: { ensure: nothing } as unknown as NodeNetwork,
+    netd: {
+      writeNetwork: nothing,
+      writeInstances: nothing,
+      writeNames: async ({ version }) => void names.push(version),
+    } satisfies NetdFiles,
+    files: { writeResolvConf: nothing } as unknown as RuntimeFiles,
+    problems,
+    log,
+    acceptEpochPath: path('accept-epoch'),
+    onRoutes: ({ version }, force) => routes.push([version, force]),
+  })
+}
+
+async function restart(): Promise<void> {
+  await desired[Symbol.asyncDispose]()
+  await start()
+}
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'berth-desired-'))
+  routes = []
+  names = []
+  await start()
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  await desired[Symbol.asyncDispose]()
+  rmSync(directory, { recursive: true })
+})
+
+const table = (version: number): RouteTable => ({ version, routes: [], certificates: [] })
+const snapshot = (epoch: string, revision: number): DesiredLine => ({
+  type: 'snapshot',
+  epoch,
+  revision,
+  assignments: [],
+  network,
+  names: { version: revision, entries: [] } as NameTable,
+  routes: table(revision),
+})
+const line = (revision: number): DesiredLine => ({ type: 'routes', revision, routes: table(revision) })
+const accept = (epoch: string): void => writeFileSync(path('accept-epoch'), `${epoch}\n`)
+
+describe('a store that has gone back', () => {
+  beforeEach(async () => {
+    await desired.apply(snapshot('e1', 500))
+    desired.routesForced()
+    await desired.apply(snapshot('e1', 300))
+  })
+
+  it('is withheld from every consumer, and said so', async () => {
+    await desired.apply(line(310))
+    expect(desired.frozen).toBe(true)
+    expect(desired.routesAreCurrent).toBe(false)
+    expect(problems.list().join()).toContain('went back from revision 500 to 300')
+    expect([routes, names]).toEqual([[[500, true]], [500]])
+  })
+
+  it('is forced through to every consumer once a person has accepted it', async () => {
+    accept('e1')
+    expect(await desired.isToBeJudgedAgain()).toBe(true)
+    await desired.apply(snapshot('e1', 301))
+    await desired.apply(line(302))
+    expect(routes.slice(1)).toEqual([
+      [301, true],
+      [302, true],
+    ])
+    expect(names).toEqual([500, 301])
+    expect(desired.routesAreCurrent).toBe(false)
+    desired.routesForced()
+    expect(desired.routesAreCurrent).toBe(true)
+    await desired.apply(line(303))
+    expect(routes.at(-1)).toEqual([303, false])
+  })
+
+  it('is forced through although the agent died before the gateway had it', async () => {
+    accept('e1')
+    await desired.apply(snapshot('e1', 301))
+    await restart()
+    await desired.apply(snapshot('e1', 302))
+    expect(desired.frozen).toBe(false)
+    expect(routes.at(-1)).toEqual([302, true])
+  })
+
+  it('is obeyed without a person once it has caught up', async () => {
+    await desired.apply(line(499))
+    expect(await desired.isToBeJudgedAgain()).toBe(false)
+    await desired.apply(line(500))
+    expect(await desired.isToBeJudgedAgain()).toBe(true)
+    await desired.apply(snapshot('e1', 500))
+    expect(desired.frozen).toBe(false)
+    expect(routes.at(-1)).toEqual([500, false])
+  })
+})
+
+it('forgets how far the store was when an older state of it is accepted', async () => {
+  await desired.apply(snapshot('e1', 500))
+  // Noted, and about to be written.
+  await desired.apply(line(510))
+  accept('e1')
+  await desired.apply(snapshot('e1', 300))
+  await restart()
+  expect(store.state.revision).toBe(300)
+  await desired.apply(snapshot('e1', 305))
+  expect(desired.frozen).toBe(false)
+})
+
+it('trusts no table that was there before the node knew a store', async () => {
+  await desired.apply(snapshot('e1', 7))
+  expect(routes).toEqual([[7, true]])
+})
