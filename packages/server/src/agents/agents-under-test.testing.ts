@@ -89,7 +89,14 @@ export async function openAgents(options: OpenAgentsOptions = {}): Promise<Agent
   const join_ = async (name: string): Promise<PeerCredentials> => {
     const { token } = await enrolment.createToken(60_000, { actor: 'local:0' })
     const { requestPem, keyPem } = await createRequest(name)
-    const request = { token, name, address: '192.0.2.1', labels: {}, certificateRequestPem: requestPem }
+    const request = {
+      token,
+      name,
+      address: '192.0.2.1',
+      labels: {},
+      from: '192.0.2.1',
+      certificateRequestPem: requestPem,
+    }
     const { certificatePem } = await enrolment.join(request)
     const pair = { certificatePem, keyPem, authorityPem: authority.certificatePem }
     credentials.set(name, pair)

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
-import { FailureLimit } from './failure-limit.ts'
+import { FailureLimit, sourceOf } from './failure-limit.ts'
 import { mayActAs, requireRole } from './identity.ts'
 import { Sessions } from './sessions.ts'
 import { Tokens } from './tokens.ts'
@@ -116,6 +116,27 @@ describe('the limit of failures', () => {
     for (let i = 0; i < 60; i += 1) limit.failed('192.0.2.1', `n${i}`)
     expect(() => limit.check('192.0.2.1', 'fresh')).toThrow(limited)
   })
+
+  it('is none over all addresses unless asked for, and then is not forgotten under a flood of them', () => {
+    const [open, closed] = [new FailureLimit({ now: () => now }), new FailureLimit({ now: () => now, overall: 100 })]
+    for (let i = 0; i < 12_000; i += 1) {
+      open.failed(`198.51.${i >> 8}.${i & 255}`, 'x')
+      closed.failed(`198.51.${i >> 8}.${i & 255}`, 'x')
+    }
+    expect(() => open.check('192.0.2.1', 'ci')).not.toThrow()
+    expect(() => closed.check('192.0.2.1', 'ci')).toThrow(limited)
+  })
+
+  it.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:0db8:0001:0002::9', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['', ''],
+  ])('counts %s as %s', (address, source) => expect(sourceOf(address)).toBe(source))
 })
 
 describe('roles', () => {

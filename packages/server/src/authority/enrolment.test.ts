@@ -33,6 +33,7 @@ const request = async (token: string, name: string, change: object = {}) => ({
   name,
   address: '192.0.2.1',
   labels: {},
+  from: '192.0.2.1',
   certificateRequestPem: (await createRequest(name)).requestPem,
   ...change,
 })
@@ -127,5 +128,44 @@ describe('enrolment', () => {
     const token = 'token' in change ? (typeof change.token === 'function' ? change.token(good) : change.token) : good
     await expect(enrolment.join(await request(token, 'a', { ...change, token }))).rejects.toMatchObject({ code })
     expect(under.state.revision).toBe(revision)
+  })
+})
+
+describe('guessing join tokens', () => {
+  const guess = async (good: string, from: string) => {
+    const token = `${'x'.repeat(32)}.${good.split('.')[1]}`
+    await expect(enrolment.join(await request(token, 'a', { from }))).rejects.toMatchObject({
+      code: 'join.invalid-token',
+    })
+  }
+  const limited = { code: 'join.too-many-failures', retryable: true, details: { retryAfterMs: 60_000 } }
+
+  it('shuts the address out for a minute, also with a good token, and nobody else', async () => {
+    const good = await newToken()
+    for (let attempt = 0; attempt < 10; attempt += 1) await guess(good, '192.0.2.66')
+    await expect(enrolment.join(await request(good, 'a', { from: '192.0.2.66' }))).rejects.toMatchObject(limited)
+    await enrolment.join(await request(await newToken(), 'b', { from: '192.0.2.67' }))
+    now += 59_000
+    await expect(enrolment.join(await request(good, 'a', { from: '192.0.2.66' }))).rejects.toMatchObject({
+      message: 'too many attempts to join with a wrong token; try again in 1 s',
+    })
+    await enrolment.join(await request(good, 'a', { from: '192.0.2.67' }))
+    now += 1_000
+    await enrolment.join(await request(await newToken(), 'c', { from: '192.0.2.66' }))
+  })
+
+  it('from many addresses shuts joining for everybody', async () => {
+    const good = await newToken()
+    for (let attempt = 0; attempt < 200; attempt += 1) await guess(good, `198.51.${attempt >> 3}.1`)
+    await expect(enrolment.join(await request(good, 'a', { from: '192.0.2.1' }))).rejects.toMatchObject(limited)
+  })
+
+  it('does not count what is wrong with the rest of a request', async () => {
+    const token = await newToken()
+    for (let attempt = 0; attempt < 12; attempt += 1)
+      await expect(enrolment.join(await request(token, 'a', { address: 'here' }))).rejects.toMatchObject({
+        code: 'node.invalid-address',
+      })
+    await enrolment.join(await request(token, 'a'))
   })
 })

@@ -12,6 +12,8 @@ import {
   parseBlock,
   proposeName,
 } from '@berth/core'
+import { FailureLimit, type FailureLimitOptions } from '../auth/failure-limit.ts'
+import { sameHash } from '../auth/token-text.ts'
 import type { CallContext } from '../controllers/operations.ts'
 import { checkLabels } from '../nodes/labels.ts'
 import type { JoinToken, Records, RecordTransaction, State } from '../records/index.ts'
@@ -26,6 +28,8 @@ export interface JoinRequest {
   readonly address: string
   readonly labels: Readonly<Record<string, string>>
   readonly certificateRequestPem: string
+  /** The address that asks; guesses are counted by it. */
+  readonly from: string
 }
 
 export interface Enrolled {
@@ -38,11 +42,20 @@ export interface EnrolmentOptions {
   readonly authority: Authority
   /** The cluster's addresses, `10.77.0.0/16`. */
   readonly addressPool: string
+  readonly limit?: FailureLimit
   readonly now?: () => number
 }
 
 /** Compared and written by every enrolment, so that two of them never take the same block. No node can have this name. */
 const blocksFence = '_blocks'
+
+/** A person mistypes a token a few times; all machines of a cluster may join in one minute, but they do not fail. */
+const guesses: FailureLimitOptions = {
+  refusal: { code: 'join.too-many-failures', what: 'too many attempts to join with a wrong token' },
+  perName: 10,
+  perAddress: 10,
+  overall: 200,
+}
 
 /** Lets nodes in: one-time tokens for certificates, and the node's block of addresses, in one transaction. */
 export class Enrolment {
@@ -50,6 +63,7 @@ export class Enrolment {
   readonly #state: State
   readonly #authority: Authority
   readonly #pool: AddressBlock
+  readonly #limit: FailureLimit
   readonly #now: () => number
 
   constructor(options: EnrolmentOptions) {
@@ -58,6 +72,7 @@ export class Enrolment {
     this.#authority = options.authority
     this.#pool = parseBlock(options.addressPool)
     this.#now = options.now ?? Date.now
+    this.#limit = options.limit ?? new FailureLimit({ ...guesses, now: this.#now })
   }
 
   async createToken(
@@ -84,12 +99,11 @@ export class Enrolment {
   }
 
   /**
-   * Throws `join.invalid-token`, `join.wrong-cluster`, `join.token-expired`, `join.token-used`, `join.invalid-request`,
-   * `node.exists`, `name.invalid`, `network.pool-exhausted`; the token is used up only when the node is in.
+   * Throws `join.invalid-token`, `join.wrong-cluster`, `join.token-expired`, `join.token-used`, `join.too-many-failures`,
+   * `join.invalid-request`, `node.exists`, `name.invalid`, `network.pool-exhausted`; the token is used up only when the node is in.
    */
   async join(request: JoinRequest, options: { readonly signal?: AbortSignal } = {}): Promise<Enrolled> {
-    const hash = this.#hashOf(request.token)
-    this.#usableToken(hash)
+    const hash = this.#presented(request)
     checkRequest(request)
     this.#requireNew(request.name)
     const certificatePem = await this.#authority.signNode(request.certificateRequestPem, request.name)
@@ -121,6 +135,19 @@ export class Enrolment {
     return node
   }
 
+  /** The hash of a token that is good. Guesses are counted, per address and over all. */
+  #presented({ token, from }: JoinRequest): string {
+    this.#limit.check(from, '')
+    try {
+      const hash = this.#hashOf(token)
+      this.#usableToken(hash)
+      return hash
+    } catch (error) {
+      this.#limit.failed(from, '')
+      throw error
+    }
+  }
+
   #hashOf(text: string): string {
     const { secret, fingerprint } = parseJoinToken(text)
     if (fingerprint === this.#authority.fingerprint) return hashJoinSecret(secret)
@@ -131,7 +158,7 @@ export class Enrolment {
   }
 
   #usableToken(hash: string): JoinToken {
-    const token = this.#state.joinTokens.get(hash)
+    const token = this.#find(hash)
     if (token === undefined) {
       throw new BerthError('join.invalid-token', 'the join token is not known; make a new one with: berth node token')
     }
@@ -147,6 +174,13 @@ export class Enrolment {
       'join.token-expired',
       `the join token expired on ${new Date(token.expiresAt).toISOString()}; make a new one with: berth node token`,
     )
+  }
+
+  /** Compares with every token in full: how long it takes tells nothing about any of them. */
+  #find(hash: string): JoinToken | undefined {
+    let found: JoinToken | undefined
+    for (const token of this.#state.joinTokens.values()) if (sameHash(token.hash, hash)) found = token
+    return found
   }
 
   #requireNew(name: string): void {

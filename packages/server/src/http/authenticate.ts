@@ -42,7 +42,9 @@ export class Authenticator {
       )
     }
     requireOwnOrigin(request)
-    return this.limited(request, 'session', () => identityOf(sessions.authenticate(session)))
+    // By its end, which is its signature: a browser with an old session locks out itself, not others behind the same address.
+    const claimed = `session ${session.slice(-16)}`
+    return this.limited(request, claimed, () => identityOf(sessions.authenticate(session)))
   }
 
   /** Runs a check of what a caller claims, and counts its failures. */

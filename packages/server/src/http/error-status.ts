@@ -12,6 +12,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'auth.foreign-origin': 403,
   'auth.too-many-failures': 429,
   'join.invalid-token': 401,
+  'join.too-many-failures': 429,
   'join.token-expired': 401,
   'join.token-used': 401,
   'join.wrong-cluster': 401,

@@ -16,6 +16,8 @@ export interface Call<N extends EndpointName> {
   readonly context: CallContext
   /** Aborts when the caller leaves or the server stops. For everything that is only read. */
   readonly signal: AbortSignal
+  /** The caller's address; empty for callers of the unix socket. */
+  readonly remote: string
   /** The request's bytes, when they came as `application/octet-stream`. */
   readonly upload?: Readable
 }

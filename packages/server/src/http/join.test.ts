@@ -34,6 +34,27 @@ it('lets a node in with a one-time token, over TLS and without another token, on
   expect(server.logged.join('')).not.toContain(token.split('.')[0])
 })
 
+it('answers those who guess with 429 and how long to wait', async () => {
+  const { token } = await server.local.call('createJoinToken', { body: {} })
+  const wrong = `${'x'.repeat(32)}.${token.split('.')[1]}`
+  const codes: string[] = []
+  let answer = await joinOver(wrong, 'guess')
+  for (let attempt = 0; answer.status !== 429 && attempt < 12; attempt += 1) {
+    codes.push(answer.body.error.code)
+    answer = await joinOver(wrong, 'guess')
+  }
+  expect(new Set(codes)).toEqual(new Set(['join.invalid-token']))
+  expect(answer.body.error).toMatchObject({ code: 'join.too-many-failures', retryable: true })
+  const raw = await server.ask({
+    ...{ method: 'POST', path: '/v1/nodes/join', headers: { 'content-type': 'application/json' } },
+    body: JSON.stringify({ token, name: 'good', address: '192.0.2.1', certificateRequestPem: 'x' }),
+  })
+  expect(raw.status).toBe(429)
+  expect(Number(raw.headers['retry-after'])).toBeGreaterThan(0)
+  // The unix socket is this machine's own.
+  await server.join('by-socket')
+})
+
 it('shows the node offline until its agent is there, online with it', async () => {
   await server.join('late')
   expect(await server.local.call('getNode', { params: { name: 'late' } })).toMatchObject({

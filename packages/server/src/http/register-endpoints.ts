@@ -105,6 +105,7 @@ function parseCall(endpoint: Endpoint, request: FastifyRequest, options: Endpoin
     query: validate('query', endpoint.query, { ...(request.query as object) }),
     body: validate('body', endpoint.body, body),
     identity: request.identity,
+    remote: request.ip ?? '',
     context: { actor: request.identity.actor, signal: options.signal },
     signal: AbortSignal.any([left, options.signal]),
     ...(body instanceof Readable ? { upload: body } : {}),

@@ -55,6 +55,18 @@ describe('logging in', () => {
   })
 })
 
+describe('an old session', () => {
+  it('locks out its own browser only', async () => {
+    const good = await cookie()
+    const old = `berth_session=${Buffer.from('{}').toString('base64url')}.${'x'.repeat(43)}`
+    const ask = async (value: string) => (await server.ask({ path: '/v1/status', headers: { cookie: value } })).status
+    const statuses: number[] = []
+    for (let i = 0; i < 11; i += 1) statuses.push(await ask(old))
+    expect(statuses).toEqual([...Array(10).fill(401), 429])
+    expect(await ask(good)).toBe(200)
+  })
+})
+
 describe('a session', () => {
   it('reads anywhere in the console, and writes from its own page only', async () => {
     const session = await cookie()

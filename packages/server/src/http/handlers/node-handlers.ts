@@ -21,8 +21,8 @@ export const nodeHandlers = ({ views, nodes, enrolment, authority, info }: Servi
     // By the environment, not as an argument: arguments can be seen by everybody on the machine.
     return { token, expiresAt, command: `BERTH_JOIN_TOKEN=${token} berth node join --server ${info.advertised}` }
   },
-  joinNode: async ({ body }) => {
-    const { node, certificatePem } = await enrolment.join(body)
+  joinNode: async ({ body, remote }) => {
+    const { node, certificatePem } = await enrolment.join({ ...body, from: remote })
     return { node: node.name, certificatePem, authorityPem: authority.trustPem, agentPort: info.agentPort }
   },
 })
