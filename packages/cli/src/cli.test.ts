@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, vi } from 'vitest'
 import { parseLabels } from './commands/admin.ts'
 import { complete } from './commands/completion.ts'
 import { parseCounts } from './commands/lifecycle.ts'
@@ -85,6 +88,24 @@ describe('words on the command line', () => {
   })
 })
 
+describe('the schema of berth.yaml', () => {
+  const run = (...args: string[]) => createProgram({ version: '0' }).parseAsync(['schema', ...args], { from: 'user' })
+
+  it('is printed, or written to a file', async () => {
+    const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+    await run()
+    const text = written.mock.calls.map(([chunk]) => chunk).join('')
+    written.mockRestore()
+    expect(JSON.parse(text)).toMatchObject({ title: 'berth.yaml', properties: { app: {}, entrypoints: {} } })
+    const directory = mkdtempSync(join(tmpdir(), 'berth-schema-'))
+    const file = join(directory, 'berth.schema.json')
+    await run('--out', file)
+    expect(readFileSync(file, 'utf8')).toBe(text)
+    await expect(run('--out', join(directory, 'none', 'x.json'))).rejects.toMatchObject({ code: 'usage.cannot-write' })
+    rmSync(directory, { recursive: true })
+  })
+})
+
 describe('a plan', () => {
   it('shows counts, the difference, the steps and what is in the way', () => {
     const text = formatPlan(
@@ -117,6 +138,11 @@ describe('completion', () => {
 
   it.each([
     [['dep'], ['deploy']],
+    [['sch'], ['schema']],
+    [
+      ['schema', '--o'],
+      ['--out'],
+    ],
     [['rollout', 'p'], ['pause']],
     [
       ['logs', 'sho'],

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
-import { BerthError } from '@berth/core'
+import { BerthError, messageOf } from '@berth/core'
 import type { Command } from 'commander'
 import { Exit, exitCode } from '../exit-code.ts'
 import { printItem } from '../output/print.ts'
@@ -22,6 +22,23 @@ export function registerSpec(program: Command): void {
         if (problems.length === 0) return out.note(`${out.style.green('✔')} ${file} is valid`)
         out.note(formatProblems(problems, file, text))
         throw new Exit(exitCode.failed)
+      }),
+    )
+  program
+    .command('schema')
+    .summary('print the JSON Schema of berth.yaml, by which editors complete and explain it')
+    .option('--out <file>', 'write it to this file instead')
+    .addHelpText(
+      'after',
+      '\nberth schema --out berth.schema.json\nThen, as the first line of berth.yaml: # yaml-language-server: $schema=./berth.schema.json',
+    )
+    .action(
+      action<{ out?: string }>(async ({ out }, _, { out: file }) => {
+        const { specJsonSchema } = await import('@berth/api/spec/index')
+        const text = `${JSON.stringify(specJsonSchema(), null, 2)}\n`
+        if (file === undefined) return out.text(text)
+        write(file, text)
+        out.note(`${out.style.green('✔')} wrote ${file}`)
       }),
     )
   program
@@ -51,6 +68,14 @@ export function registerSpec(program: Command): void {
         )
       }),
     )
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text)
+  } catch (error) {
+    throw new BerthError('usage.cannot-write', `write ${file}: ${messageOf(error)}`)
+  }
 }
 
 function read(file: string): string {
