@@ -1,6 +1,6 @@
 import { closest, type SpecDocument, type SpecIssue, type SpecPath } from '@berth/core'
 import type { z } from 'zod'
-import { hintForKey } from './key-hints.ts'
+import { hintForChoice, hintForKey } from './key-hints.ts'
 import { specDocumentSchema } from './schema.ts'
 
 export interface ShapeResult {
@@ -131,6 +131,8 @@ function explainChoice(choices: readonly string[], value: unknown, path: SpecPat
   if (value === null) return explainKind(choices, value, path)
   const near = typeof value === 'string' ? closest(value, choices) : undefined
   const issue = { path, message: `expected ${listed(choices)}, not ${describe(value)}` }
+  const hint = hintForChoice(path, value)
+  if (hint !== undefined) return { ...issue, suggestion: hint }
   return near === undefined ? issue : { ...issue, suggestion: `did you mean "${near}"?` }
 }
 

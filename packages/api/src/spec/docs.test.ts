@@ -123,6 +123,12 @@ describe('the guides', () => {
     ['timeout', '60s'],
     ['maxBody', formatBytes(route.maxBodyBytes)],
     ['surge', String(rollout.surge)],
+    ['placement.strategy', specDefaults.placement.strategy.type],
+    ['priority', String(specDefaults.priority)],
+    ['zone', specDefaults.schedule.zone],
+    ['overlap', specDefaults.schedule.overlap],
+    ['history', String(specDefaults.schedule.history)],
+    ['grace', '60m'],
     ['unavailable', String(rollout.unavailable)],
     ['settle', formatDuration(rollout.settleMs)],
   ]

@@ -1,4 +1,4 @@
-import { closest } from '@berth/core'
+import { closest, type SpecPath } from '@berth/core'
 
 /** What people call things elsewhere (Compose, Kubernetes, Nomad), and where Berth keeps them. */
 const elsewhere: Readonly<Record<string, string>> = {
@@ -60,13 +60,28 @@ const elsewhere: Readonly<Record<string, string>> = {
   update_config: 'rollout',
   maxSurge: 'surge',
   maxUnavailable: 'unavailable',
+  constraints: 'placement.where',
+  constraint: 'placement.where',
+  nodeSelector: 'placement.where',
+  affinity: 'placement.prefer',
+  antiAffinity: 'placement.apart',
+  tolerations: 'placement.tolerate',
+  topologySpreadConstraints: 'placement.spread',
+  cron: 'schedule',
+  periodic: 'schedule',
+  cronjob: 'schedule',
+  timezone: 'zone',
+  timeZone: 'zone',
+  concurrencyPolicy: 'overlap',
+  startingDeadlineSeconds: 'grace',
+  priorityClassName: 'priority',
   from: 'base',
   context: 'dockerfile',
 }
 
 /** Keys of an entrypoint that beginners write at the top. */
 const ofEntrypoints = new Set(
-  'command type replicas cpu memory disk ports env secrets config bind volumes health hooks restart stop drain'.split(
+  'command type replicas cpu memory disk ports env secrets config bind volumes health hooks restart stop drain placement schedule priority burst'.split(
     ' ',
   ),
 )
@@ -75,7 +90,7 @@ const ofEntrypoints = new Set(
 export function hintForKey(key: string, known: readonly string[]): string | undefined {
   const near = closest(key, known)
   if (near !== undefined && near.length > 2) return `did you mean "${near}"?`
-  if (['resources', 'limits', 'deploy'].includes(key) && known.includes('cpu'))
+  if (['limits', 'requests', 'deploy'].includes(key) && known.includes('cpu'))
     return 'write `cpu`, `memory` and `disk` here, without a map around them'
   const place = Object.hasOwn(elsewhere, key) ? elsewhere[key] : undefined
   if (place !== undefined && known.includes(place.split('.')[0]!)) return `it is called \`${place}\` here`
@@ -83,4 +98,14 @@ export function hintForKey(key: string, known: readonly string[]): string | unde
   if (known.includes('entrypoints') && known.includes('build') && ofEntrypoints.has(target))
     return `it belongs to an entrypoint: entrypoints.NAME.${place ?? key}`
   return known.length === 0 ? undefined : `known here: ${known.join(', ')}`
+}
+
+/** Of a value that is no choice: what is called otherwise here. */
+export function hintForChoice(path: SpecPath, value: unknown): string | undefined {
+  if (path.at(-1) !== 'type' || typeof value !== 'string') return undefined
+  if (/^(system|daemon|daemonset|global)$/i.test(value))
+    return 'a service that runs on every node has `placement: {strategy: each}`'
+  if (/^(cron|cronjob|periodic|batch|sysbatch)$/i.test(value))
+    return 'it is a job, with a `schedule` if it runs by the clock'
+  return undefined
 }

@@ -1,11 +1,13 @@
 import { nameSource, secretNameSource, variableNameSource } from '@berth/core'
 import { z } from 'zod'
 import {
+  burst,
   command,
   count,
   cpu,
   duration,
   flag,
+  furtherResources,
   key,
   mapOf,
   object,
@@ -16,6 +18,7 @@ import {
   texts,
   variables,
 } from './schema-object.ts'
+import { schedulingKeys, schedulingOverrides } from './schema-placement.ts'
 
 const portNumber = count(1, 65_535)
 const name = text.meta({ pattern: nameSource })
@@ -198,6 +201,7 @@ export const entrypointSchema = object({
   drain: key(duration, 'Services: longest wait for requests in flight after leaving traffic. Default: 30s.'),
   readyTimeout: key(duration, 'Services: a new instance that is not ready after this has failed. Default: 60s.'),
   timeout: key(duration, 'Jobs: the run is ended after this. Default: 0 (no limit).'),
+  ...schedulingKeys,
   labels: key(mapOf(scalar), 'Labels of the container.'),
   logs: key(
     object({
@@ -213,5 +217,8 @@ export const overrideSchema = object({
   cpu: key(cpu, 'Cores, instead of the entrypoint’s.'),
   memory: key(size, 'Memory limit, instead of the entrypoint’s.'),
   disk: key(size, 'Room on disk, instead of the entrypoint’s.'),
+  burst: key(burst, 'Instead of the entrypoint’s.'),
+  resources: key(furtherResources, 'Further resources, instead of the entrypoint’s.'),
   env: key(variables, 'Added to the entrypoint’s; goes before the environment’s own `env`.'),
+  ...schedulingOverrides,
 })

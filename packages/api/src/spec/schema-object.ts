@@ -1,4 +1,4 @@
-import { variableNameSource } from '@berth/core'
+import { nameSource, variableNameSource } from '@berth/core'
 import { z } from 'zod'
 
 /**
@@ -52,6 +52,12 @@ export const variables = mapOf(scalar, variableNameSource)
 
 export const command = textOrTexts.meta({ examples: ['node server.js', ['node', 'server.js']] })
 
+export const burst = z.enum(['share', 'quota'])
+export const furtherResources = mapOf(
+  z.union([count(1, Number.MAX_SAFE_INTEGER), text.meta({ pattern: '^[0-9]+([KMGT]i|[kMGT])?$' })]),
+  nameSource,
+)
+
 export const resources = {
   cpu: key(
     cpu,
@@ -59,4 +65,9 @@ export const resources = {
   ),
   memory: key(size, 'Memory limit; there is no swap beyond it. Default: 8Gi, or the node’s if it has less.'),
   disk: key(size, 'Room for what the container writes into its own file system. Default: no limit.'),
+  burst: key(
+    burst,
+    'On cores shared with others: share uses what neighbours leave idle, quota never more than was asked for. Default: share.',
+  ),
+  resources: key(furtherResources, 'What nodes declare beyond these, by name.', [{ gpu: 1 }]),
 }

@@ -47,13 +47,15 @@ export interface PlacementPeer {
   readonly entrypoint?: string
   /** Absent: it must be so. Given (1 … 100): it is only wished for, as much as this. */
   readonly weight?: number
+  /** A label: on nodes with the same value of it. Absent: on one node. */
+  readonly over?: string
 }
 
-/** `{over: site, shares: {bj: 700, cloud: 300}}`: thousandths by the label's value, 1000 together. */
+/** `{over: site, shares: {bj: 700, cloud: 300}}`: thousandths by the label's value, 1000 together; absent: the same for every value. */
 export interface SpreadShares {
   /** Name of a label. */
   readonly over: string
-  readonly shares: Readonly<Record<string, number>>
+  readonly shares?: Readonly<Record<string, number>>
 }
 
 /** Keeps everything from a node that does not tolerate it. As a toleration without `value` it means every taint of that key. */

@@ -1,7 +1,9 @@
 import type { EntrypointSpec, ResourceSpec, UlimitSpec } from '../model/app-spec.ts'
+import { isName, nameRule } from '../model/names.ts'
 import { parseAbsolutePath } from './absolute-path.ts'
 import { closest } from './closest.ts'
 import { specDefaults } from './defaults.ts'
+import { parseQuantity } from './quantities.ts'
 import { compareText, given, readBytes, readCount, readCpu, requireKey, sortedRecord } from './read-values.ts'
 import type { EntrypointDocument, ResourcesDocument, UlimitDocument } from './spec-document.ts'
 import { type IssueList, type Parsed, parsed, refused, type SpecPath } from './spec-issue.ts'
@@ -13,11 +15,35 @@ export function canonicalResources(issues: IssueList, path: SpecPath, document: 
   const cpuMilli = readCpu(issues, [...path, 'cpu'], document.cpu, undefined)
   const memoryBytes = readBytes(issues, [...path, 'memory'], document.memory, undefined, { min: minMemoryBytes })
   const diskBytes = readBytes(issues, [...path, 'disk'], document.disk, undefined, { min: 1 << 20 })
+  const extra = canonicalExtra(issues, [...path, 'resources'], document.resources)
   return {
     ...(cpuMilli === undefined ? {} : { cpuMilli }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(diskBytes === undefined ? {} : { diskBytes }),
+    ...(document.burst === undefined ? {} : { burst: document.burst }),
+    ...(extra === undefined ? {} : { extra }),
   }
+}
+
+/** What nodes declare by name, such as `gpu: 1`. */
+function canonicalExtra(
+  issues: IssueList,
+  path: SpecPath,
+  resources: ResourcesDocument['resources'],
+): Record<string, number> | undefined {
+  const entries = Object.entries(resources ?? {}).flatMap(([name, amount]): [string, number][] => {
+    const at = [...path, name]
+    if (['cpu', 'memory', 'disk', 'burst', 'ports'].includes(name)) {
+      const suggestion = 'write it beside `resources`, in the entrypoint itself'
+      issues.add(at, `\`${name}\` is no further resource`, { suggestion, atKey: true })
+      return []
+    }
+    if (!isName(name))
+      issues.add(at, `${JSON.stringify(name)} cannot name a resource: use ${nameRule}`, { atKey: true })
+    const count = amount === undefined ? undefined : issues.take(at, parseQuantity(String(amount)))
+    return count === undefined ? [] : [[name, count]]
+  })
+  return entries.length === 0 ? undefined : sortedRecord(entries)
 }
 
 type ContainerSettings = Pick<

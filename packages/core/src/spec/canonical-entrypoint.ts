@@ -4,9 +4,13 @@ import { canonicalBind, type Siblings } from './canonical-bind.ts'
 import { canonicalContainer, canonicalResources } from './canonical-container.ts'
 import { canonicalHealth, canonicalHooks } from './canonical-health.ts'
 import { canonicalMounts } from './canonical-mounts.ts'
+import { canonicalPlacementParts } from './canonical-placement.ts'
 import { canonicalPorts } from './canonical-ports.ts'
+import { canonicalSchedule } from './canonical-schedule.ts'
 import { closest } from './closest.ts'
 import { specDefaults } from './defaults.ts'
+import { refuseContradictions } from './placement-conflicts.ts'
+import { defaultPlacement } from './placement-of.ts'
 import { readCommand, readCount, readDuration, readVariables } from './read-values.ts'
 import type { EntrypointDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
@@ -24,6 +28,7 @@ export function canonicalEntrypoint(
   const ports = canonicalPorts(issues, [...path, 'ports'], document.ports)
   const variables = readVariables(issues, [...path, 'env'], document.env)
   refuseSecretTwins(issues, path, document, variables)
+  const mounts = canonicalMounts(issues, path, document)
   return {
     type,
     command: readCommand(issues, [...path, 'command'], document.command),
@@ -31,13 +36,66 @@ export function canonicalEntrypoint(
     resources: canonicalResources(issues, path, document),
     ports,
     env: variables,
-    ...canonicalMounts(issues, path, document),
+    ...mounts,
     bind: canonicalBind(issues, [...path, 'bind'], document.bind, siblings),
     ...canonicalContainer(issues, path, document),
     health: canonicalHealth(issues, [...path, 'health'], document.health, { name, type, ports }),
     hooks: canonicalHooks(issues, [...path, 'hooks'], document.hooks),
     ...canonicalLifecycle(issues, path, document, type),
+    ...canonicalScheduling(issues, name, document, { type, volumes: mounts.volumes, siblings }),
   }
+}
+
+type Scheduling = Pick<EntrypointSpec, 'schedule' | 'placement' | 'priority' | 'preempt' | 'preemptible' | 'gang'>
+
+interface SchedulingContext extends Pick<EntrypointSpec, 'type' | 'volumes'> {
+  readonly siblings: Siblings
+}
+
+/** When and where it runs, and whom it gives way to. */
+function canonicalScheduling(
+  issues: IssueList,
+  name: string,
+  document: EntrypointDocument,
+  context: SchedulingContext,
+): Scheduling {
+  const path = ['entrypoints', name]
+  const schedule = canonicalSchedule(issues, [...path, 'schedule'], document.schedule)
+  const at = [...path, 'placement']
+  const parts = canonicalPlacementParts(issues, at, document.placement ?? {}, context)
+  const placement = { ...defaultPlacement(context), ...parts }
+  if (document.placement !== undefined)
+    refuseContradictions(issues, at, placement, { app: context.siblings.app, entrypoint: name })
+  if (placement.strategy.type === 'each') refuseReplicas(issues, path, document.replicas)
+  return {
+    ...(schedule === undefined ? {} : { schedule }),
+    placement,
+    priority: readPriority(issues, path, document.priority, specDefaults.priority),
+    preempt: document.preempt ?? false,
+    preemptible: document.preemptible ?? false,
+    gang: document.gang ?? false,
+  }
+}
+
+export const readPriority = <T>(
+  issues: IssueList,
+  path: SpecPath,
+  value: number | undefined,
+  fallback: T,
+): number | T => readCount(issues, [...path, 'priority'], value, fallback, { min: -1000, max: 1000 })
+
+/** Of a service that runs on every node. */
+export function refuseReplicas(issues: IssueList, path: SpecPath, replicas: number | undefined): void {
+  if (replicas === undefined) return
+  issues.add(
+    [...path, 'replicas'],
+    'with `strategy: each` as many run as there are nodes that match: `replicas` has no meaning',
+    {
+      atKey: true,
+      suggestion: 'leave it out, or write `strategy: {each: 2}` for two on every node',
+      dependsOn: [[...path, 'placement', 'strategy']],
+    },
+  )
 }
 
 function checkEntrypointName(issues: IssueList, path: SpecPath, name: string): void {
@@ -52,7 +110,7 @@ function checkEntrypointName(issues: IssueList, path: SpecPath, name: string): v
 
 /** Keys that mean something for one type only; kept silent they would raise hopes. */
 const foreignKeys: Readonly<Record<EntrypointType, readonly (keyof EntrypointDocument)[]>> = {
-  service: ['timeout'],
+  service: ['timeout', 'schedule'],
   job: ['replicas', 'drain', 'readyTimeout'],
 }
 

@@ -1,8 +1,14 @@
 import type { EntrypointOverride, EntrypointSpec, EnvironmentSpec } from '../model/app-spec.ts'
 import { isName, nameRule, proposeName } from '../model/names.ts'
+import type { Siblings } from './canonical-bind.ts'
 import { canonicalResources } from './canonical-container.ts'
+import { readPriority, refuseReplicas } from './canonical-entrypoint.ts'
+import { canonicalPlacementParts } from './canonical-placement.ts'
 import { canonicalRoutes } from './canonical-routes.ts'
+import { canonicalSchedule } from './canonical-schedule.ts'
 import { closest } from './closest.ts'
+import { refuseContradictions } from './placement-conflicts.ts'
+import { placementOf } from './placement-of.ts'
 import { readCount, readVariables, sortedRecord } from './read-values.ts'
 import type { EntrypointOverrideDocument, EnvironmentDocument, SpecDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
@@ -13,6 +19,7 @@ export function canonicalEnvironments(
   issues: IssueList,
   environments: SpecDocument['environments'],
   entrypoints: Entrypoints,
+  siblings: Siblings,
 ): Readonly<Record<string, EnvironmentSpec>> {
   return sortedRecord(
     Object.entries(environments ?? {}).map(([name, document]) => {
@@ -23,7 +30,7 @@ export function canonicalEnvironments(
         const message = `${JSON.stringify(name)} cannot name an environment: use ${nameRule}`
         issues.add(path, message, { ...suggestion, atKey: true })
       }
-      return [name, canonicalEnvironment(issues, path, document ?? {}, entrypoints)] as const
+      return [name, canonicalEnvironment(issues, path, document ?? {}, entrypoints, siblings)] as const
     }),
   )
 }
@@ -33,11 +40,14 @@ function canonicalEnvironment(
   path: SpecPath,
   document: EnvironmentDocument,
   entrypoints: Entrypoints,
+  siblings: Siblings,
 ): EnvironmentSpec {
-  const overrides = Object.entries(document.entrypoints ?? {}).map(
-    ([name, override]) =>
-      [name, canonicalOverride(issues, [...path, 'entrypoints', name], name, override ?? {}, entrypoints)] as const,
-  )
+  const overrides = Object.entries(document.entrypoints ?? {}).map(([name, written]) => {
+    const at = [...path, 'entrypoints', name]
+    const override = canonicalOverride(issues, at, name, written ?? {}, entrypoints)
+    const scheduling = canonicalScheduling(issues, at, name, written ?? {}, { entrypoints, siblings })
+    return [name, { ...override, ...scheduling }] as const
+  })
   const routes =
     document.routes === undefined
       ? undefined
@@ -74,4 +84,42 @@ function canonicalOverride(
     ...(Object.keys(resources).length === 0 ? {} : { resources }),
     ...(Object.keys(env).length === 0 ? {} : { env }),
   }
+}
+
+/** Where it runs in this environment; what it comes to together with the entrypoint's own must not contradict itself. */
+function canonicalScheduling(
+  issues: IssueList,
+  path: SpecPath,
+  name: string,
+  document: EntrypointOverrideDocument,
+  { entrypoints, siblings }: { readonly entrypoints: Entrypoints; readonly siblings: Siblings },
+): Pick<EntrypointOverride, 'placement' | 'priority' | 'schedule'> {
+  const entrypoint = Object.hasOwn(entrypoints, name) ? entrypoints[name] : undefined
+  if (entrypoint === undefined) return {}
+  const { type } = entrypoint
+  const at = [...path, 'placement']
+  const placement = canonicalPlacementParts(issues, at, document.placement ?? {}, { type, siblings })
+  const merged = { ...placementOf(entrypoint), ...placement }
+  if (document.placement !== undefined)
+    refuseContradictions(issues, at, merged, { app: siblings.app, entrypoint: name })
+  if (merged.strategy.type === 'each') refuseReplicas(issues, path, document.replicas)
+  const priority = readPriority(issues, path, document.priority, undefined)
+  const schedule = readSchedule(issues, path, document.schedule, type)
+  return {
+    ...(Object.keys(placement).length === 0 ? {} : { placement }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(schedule === undefined ? {} : { schedule }),
+  }
+}
+
+function readSchedule(
+  issues: IssueList,
+  path: SpecPath,
+  schedule: EntrypointOverrideDocument['schedule'],
+  type: EntrypointSpec['type'],
+): EntrypointOverride['schedule'] {
+  if (schedule === undefined) return undefined
+  const at = [...path, 'schedule']
+  if (type !== 'job') issues.add(at, 'only a job has a `schedule`', { atKey: true, suggestion: 'leave it out' })
+  return schedule === 'off' ? 'off' : canonicalSchedule(issues, at, schedule)
 }

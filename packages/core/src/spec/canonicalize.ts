@@ -34,7 +34,10 @@ export function canonicalize(document: SpecDocument, broken: readonly SpecPath[]
     entrypoints,
     routes: canonicalRoutes(issues, ['routes'], document.routes, entrypoints),
     rollout: canonicalRollout(issues, document.rollout, entrypoints),
-    environments: canonicalEnvironments(issues, document.environments, entrypoints),
+    environments: canonicalEnvironments(issues, document.environments, entrypoints, {
+      app: app ?? '',
+      entrypoints: document.entrypoints ?? {},
+    }),
   }
   const found = issues.independent(broken)
   if (found.length > 0 || broken.length > 0 || !isComplete(spec)) return { issues: found }

@@ -1,4 +1,5 @@
 import type { BuildLimits, RolloutSpec } from '../model/app-spec.ts'
+import type { PlacementSpec } from '../model/placement-spec.ts'
 
 const mebibyte = 1 << 20
 const gibibyte = 1 << 30
@@ -25,6 +26,21 @@ export const specDefaults = {
   probe: { delayMs: 0, intervalMs: secondMs, timeoutMs: secondMs, successes: 1, failures: 3 },
   logs: { maxBytes: 10 * mebibyte, maxFiles: 3 },
   route: { path: '/', tls: 'on', stripPath: false, timeoutMs: 60 * secondMs, maxBodyBytes: 100 * mebibyte },
+  /** `reschedule` is `never` for jobs and where data stays on the node: `placementOf`. */
+  placement: {
+    strategy: { type: 'spread' },
+    where: [],
+    prefer: [],
+    apart: [],
+    near: [],
+    max: {},
+    tolerate: [],
+    reschedule: { afterMs: 60 * secondMs },
+  } satisfies PlacementSpec,
+  /** Of wishes: `prefer`, and `soft: true`. */
+  weight: 10,
+  priority: 0,
+  schedule: { zone: 'UTC', overlap: 'skip', history: 10, graceMs: 60 * minuteMs },
   rollout: { surge: 1, unavailable: 0, settleMs: 0, before: [] } satisfies RolloutSpec,
   buildLimits: {
     cpuMilli: 2000,

@@ -2,28 +2,20 @@ import type { EntrypointSpec } from '../model/app-spec.ts'
 import { defaultGroupName } from '../model/node-group.ts'
 import type { PlacementSpec } from '../model/placement-spec.ts'
 import type { Pool, Rollout } from '../model/records.ts'
-
-const rescheduleAfterMs = 60_000
-
-/** What counts where `placement` says nothing. */
-export const defaultPlacement = {
-  strategy: { type: 'spread' },
-  where: [],
-  prefer: [],
-  apart: [],
-  near: [],
-  max: {},
-  tolerate: [],
-  reschedule: { afterMs: rescheduleAfterMs },
-} as const satisfies PlacementSpec
+import { specDefaults } from './defaults.ts'
 
 /** A volume that stays on its node: an instance elsewhere would find it empty. */
 export const hasLocalData = ({ volumes }: Pick<EntrypointSpec, 'volumes'>): boolean =>
   volumes.some(({ type }) => type === 'named' || type === 'host')
 
 /** Also of a release that was made before `placement` could be said. */
-export const placementOf = (spec: EntrypointSpec): PlacementSpec =>
-  spec.placement ?? { ...defaultPlacement, reschedule: hasLocalData(spec) ? 'never' : defaultPlacement.reschedule }
+export const placementOf = (spec: EntrypointSpec): PlacementSpec => spec.placement ?? defaultPlacement(spec)
+
+/** What counts where `placement` says nothing. */
+export const defaultPlacement = (spec: Pick<EntrypointSpec, 'type' | 'volumes'>): PlacementSpec =>
+  spec.type === 'job' || hasLocalData(spec)
+    ? { ...specDefaults.placement, reschedule: 'never' }
+    : specDefaults.placement
 
 /** Runs on every node that matches, instead of a number of times. */
 export const isSystem = (spec: EntrypointSpec): boolean =>

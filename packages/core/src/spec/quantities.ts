@@ -71,6 +71,32 @@ export function parseBytes(text: string): Parsed<number> {
   return parsed(Number(bytes))
 }
 
+/** `1`, `10G`, `512Ki`: a whole number of anything, above 0. */
+export function parseQuantity(text: string): Parsed<number> {
+  const match = /^([0-9]{1,18})([KMGT]i|[kMGT])?$/.exec(text)
+  if (match === null) {
+    if (/^-/.test(text)) return refused(`${text}: an amount cannot be negative`)
+    return refused(`${quote(text)} is no amount: write a whole number, such as 1 or 10G`)
+  }
+  const amount = BigInt(match[1]!) * (match[2] === undefined ? 1n : byteUnit.get(match[2])!)
+  if (amount === 0n) return refused('0 is too little: at least 1 is needed', 'leave it out')
+  if (amount > BigInt(Number.MAX_SAFE_INTEGER)) return refused(`${text} is more than can be counted`)
+  return parsed(Number(amount))
+}
+
+/** `70%`, `33.3%` → thousandths. */
+export function parseShare(text: string): Parsed<number> {
+  const match = /^([0-9]{1,3})(?:\.([0-9]))?%$/.exec(text)
+  const share = match === null ? Number.NaN : Number(match[1]) * 10 + Number(match[2] ?? 0)
+  if (share > 0 && share <= 1000) return parsed(share)
+  const bare = /^[0-9]{1,3}(\.[0-9])?$/.test(text) ? `write ${text}%` : undefined
+  return refused(`${quote(text)} is no share: write one such as 70% or 33.3%`, bare)
+}
+
+/** 700 → `70%` */
+export const formatShare = (thousandths: number): string =>
+  `${trimDecimal(`${Math.floor(thousandths / 10)}.${thousandths % 10}`)}%`
+
 function refuseBytes(text: string): Parsed<never> {
   if (/^-/.test(text)) return refused(`${text}: a size cannot be negative`)
   const match = /^([0-9]{1,18}(?:\.[0-9]{1,18})?) {0,9}([A-Za-z]{0,20})$/.exec(text)

@@ -1,4 +1,5 @@
 import type { AppSpec, EntrypointSpec, RouteSpec } from '../model/app-spec.ts'
+import { placementOf } from './placement-of.ts'
 
 /** An entrypoint as one environment runs it: its values over the app's. undefined when the spec has no such entrypoint. */
 export function resolveEntrypoint(spec: AppSpec, environment: string, name: string): EntrypointSpec | undefined {
@@ -6,11 +7,16 @@ export function resolveEntrypoint(spec: AppSpec, environment: string, name: stri
   if (base === undefined) return undefined
   const values = spec.environments[environment]
   const own = values?.entrypoints[name]
+  const { schedule: _, ...rest } = base
+  const schedule = own?.schedule ?? base.schedule
   return {
-    ...base,
+    ...rest,
     replicas: own?.replicas ?? base.replicas,
     resources: { ...base.resources, ...own?.resources },
     env: { ...base.env, ...values?.env, ...own?.env },
+    ...(own?.placement === undefined ? {} : { placement: { ...placementOf(base), ...own.placement } }),
+    ...(own?.priority === undefined ? {} : { priority: own.priority }),
+    ...(schedule === undefined || schedule === 'off' ? {} : { schedule }),
   }
 }
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { EntrypointDocument, SpecDocument } from './spec-document.ts'
+import type { EntrypointDocument, PlacementDocument, SpecDocument } from './spec-document.ts'
 
 /** Documents that mean something, in the many ways that they can be written. */
 const name = fc.stringMatching(/^[a-z]([a-z0-9]{0,6}[a-z])?$/)
@@ -17,7 +17,61 @@ const unique = <T>(item: fc.Arbitrary<T>, key: (item: T) => unknown, maxLength =
   fc.uniqueArray(item, { selector: key, maxLength })
 
 const variables = fc.dictionary(variable, scalar, { maxKeys: 3 })
-const resources = { cpu: fc.oneof(cpu, fc.integer({ min: 1, max: 64 })), memory: size, disk: size }
+const resources = {
+  cpu: fc.oneof(cpu, fc.integer({ min: 1, max: 64 })),
+  memory: size,
+  disk: size,
+  burst: fc.constantFrom('share', 'quota'),
+  resources: fc.dictionary(
+    name.map((each) => `x${each}`),
+    fc.constantFrom<string | number>(1, 4, '10G', '2Ki'),
+    { maxKeys: 2 },
+  ),
+}
+
+const requirement = fc.constantFrom('site = bj', 'disk in (ssd, nvme)', ' !spot ', 'kernel  >=  6.1', 'kind')
+const peer = fc
+  .tuple(name, name)
+  .chain(([app, entrypoint]) =>
+    fc.constantFrom(`x${app}/${entrypoint}`, `x${app}/*`, { to: `x${app}/${entrypoint}`, soft: true, over: 'rack' }),
+  )
+const peerName = (each: string | { to: string }): string => (typeof each === 'string' ? each : each.to)
+
+const placement = partly<PlacementDocument>({
+  group: name,
+  strategy: fc.constantFrom<NonNullable<PlacementDocument['strategy']>>('spread', 'pack', 'balance', { fill: 3 }),
+  where: fc.oneof(requirement, fc.array(requirement, { maxLength: 3 })),
+  prefer: unique(
+    fc.oneof(requirement, fc.record({ where: requirement, weight: fc.integer({ min: 1, max: 100 }) })),
+    (each) => (typeof each === 'string' ? each : each.where),
+  ),
+  apart: unique(peer, peerName),
+  spread: fc.constantFrom({ over: 'site' }, { over: 'site', shares: { bj: '70%', cloud: '30%' } }),
+  max: partly({ node: fc.integer({ min: 3, max: 9 }), site: fc.integer({ min: 1, max: 9 }) }),
+  tolerate: fc.oneof(fc.constant('gpu'), fc.subarray(['gpu', 'dedicated=ml', 'spot='])),
+})
+
+const scheduling = {
+  placement,
+  priority: fc.integer({ min: -1000, max: 1000 }),
+  preempt: fc.boolean(),
+  preemptible: fc.boolean(),
+  gang: fc.boolean(),
+}
+
+const schedule = fc.oneof(
+  fc.constantFrom('@daily', '0 3 * * *', '*/5 8-18 * jan-mar mon,FRI'),
+  fc.record(
+    {
+      cron: fc.constantFrom('@hourly', '30  4 1 * *'),
+      zone: fc.constantFrom('Europe/Berlin', 'UTC'),
+      overlap: fc.constantFrom('skip', 'replace', 'allow'),
+      history: fc.integer({ min: 1, max: 9 }),
+      grace: duration,
+    },
+    { requiredKeys: ['cron'] },
+  ),
+)
 
 /** By name or as a list; the numbers differ, as they must. */
 const ports = unique(fc.integer({ min: 1, max: 65_535 }), (port) => port).chain((numbers) =>
@@ -69,6 +123,7 @@ const shared = partly<EntrypointDocument>({
   stop: partly({ signal: fc.constantFrom('SIGQUIT', 'int'), grace: duration }),
   labels: fc.dictionary(name, scalar, { maxKeys: 2 }),
   logs: partly({ maxSize: size, maxFiles: fc.integer({ min: 1, max: 9 }) }),
+  ...scheduling,
 })
 
 const service = fc
@@ -89,7 +144,10 @@ const service = fc
   .map(([a, b]): EntrypointDocument => ({ ...a, ...b }))
 
 const job = fc
-  .tuple(shared, partly<EntrypointDocument>({ timeout: duration, restart: fc.constantFrom('on-failure', 'never') }))
+  .tuple(
+    shared,
+    partly<EntrypointDocument>({ timeout: duration, restart: fc.constantFrom('on-failure', 'never'), schedule }),
+  )
   .map(([a, b]): EntrypointDocument => ({ ...a, ...b, type: 'job' }))
 
 const build = fc.oneof(
@@ -146,7 +204,10 @@ export const validDocument: fc.Arbitrary<SpecDocument> = fc
     environments: Object.fromEntries(
       Object.entries(environments).map(([key, value]) => [
         key,
-        { ...value, entrypoints: { routed: { replicas: 2, env: { A: 1 } } } },
+        {
+          ...value,
+          entrypoints: { routed: { replicas: 2, env: { A: 1 }, placement: { strategy: 'pack', where: [] } } },
+        },
       ]),
     ),
   }))

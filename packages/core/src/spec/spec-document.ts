@@ -64,12 +64,66 @@ export interface EntrypointDocument extends ResourcesDocument {
   readonly labels?: Mapping<Scalar> | undefined
   readonly logs?: { readonly maxSize?: Amount | undefined; readonly maxFiles?: number | undefined } | undefined
   readonly timeout?: Amount | undefined
+  readonly schedule?: string | ScheduleDocument | undefined
+  readonly placement?: PlacementDocument | undefined
+  readonly priority?: number | undefined
+  readonly preempt?: boolean | undefined
+  readonly preemptible?: boolean | undefined
+  readonly gang?: boolean | undefined
 }
 
 export interface ResourcesDocument {
   readonly cpu?: Amount | undefined
   readonly memory?: Amount | undefined
   readonly disk?: Amount | undefined
+  readonly burst?: 'share' | 'quota' | undefined
+  readonly resources?: Mapping<Amount> | undefined
+}
+
+/** The expression alone, or in full. */
+export interface ScheduleDocument {
+  readonly cron?: string | undefined
+  readonly zone?: string | undefined
+  readonly overlap?: 'skip' | 'replace' | 'allow' | undefined
+  readonly history?: number | undefined
+  readonly grace?: Amount | undefined
+}
+
+export interface PlacementDocument {
+  readonly group?: string | undefined
+  readonly strategy?: 'spread' | 'pack' | 'balance' | 'fill' | 'each' | StrategyDocument | undefined
+  readonly where?: string | Texts | undefined
+  readonly prefer?: readonly (string | PreferenceDocument | undefined)[] | undefined
+  readonly apart?: readonly (string | PeerDocument | undefined)[] | undefined
+  readonly near?: readonly (string | PeerDocument | undefined)[] | undefined
+  readonly spread?: SharesDocument | undefined
+  readonly max?: { readonly node?: number | undefined; readonly site?: number | undefined } | undefined
+  readonly tolerate?: string | Texts | undefined
+  readonly reschedule?: { readonly after?: Amount | undefined } | undefined
+}
+
+/** Exactly one is given. */
+export interface StrategyDocument {
+  readonly fill?: number | undefined
+  readonly each?: number | undefined
+}
+
+export interface PreferenceDocument {
+  readonly where?: string | undefined
+  readonly weight?: number | undefined
+}
+
+export interface PeerDocument {
+  readonly to?: string | undefined
+  /** `true`, or a weight. */
+  readonly soft?: boolean | number | undefined
+  readonly over?: string | undefined
+}
+
+export interface SharesDocument {
+  readonly over?: string | undefined
+  /** `70%` */
+  readonly shares?: Mapping<Amount> | undefined
 }
 
 /** `8080`, `53/udp`, or in full. */
@@ -172,4 +226,8 @@ export interface EnvironmentDocument {
 export interface EntrypointOverrideDocument extends ResourcesDocument {
   readonly replicas?: number | undefined
   readonly env?: Mapping<Scalar> | undefined
+  readonly placement?: PlacementDocument | undefined
+  readonly priority?: number | undefined
+  /** `off`: not by the clock in this environment. */
+  readonly schedule?: string | ScheduleDocument | undefined
 }

@@ -10,6 +10,10 @@ import type {
   RouteSpec,
   VolumeSpec,
 } from '../model/app-spec.ts'
+import type { ScheduleSpec } from '../model/placement-spec.ts'
+import { specDefaults } from './defaults.ts'
+import { isSystem, placementOf } from './placement-of.ts'
+import { placementToDocument } from './placement-to-document.ts'
 import { formatBytes, formatCpu, formatDuration } from './quantities.ts'
 import type {
   BuildDocument,
@@ -17,10 +21,12 @@ import type {
   EntrypointOverrideDocument,
   EnvironmentDocument,
   HealthDocument,
+  PlacementDocument,
   PortObject,
   ProbeDocument,
   ResourcesDocument,
   RouteDocument,
+  ScheduleDocument,
   SpecDocument,
   VolumeDocument,
 } from './spec-document.ts'
@@ -98,22 +104,42 @@ function entrypointToDocument(spec: EntrypointSpec): EntrypointDocument {
     stop: { signal: spec.stop.signal, grace: formatDuration(spec.stop.graceMs) },
     labels: spec.labels,
     logs: { maxSize: formatBytes(spec.logs.maxBytes), maxFiles: spec.logs.maxFiles },
+    placement: withoutReschedule(spec, placementToDocument(placementOf(spec))),
+    priority: spec.priority ?? specDefaults.priority,
+    preempt: spec.preempt ?? false,
+    preemptible: spec.preemptible ?? false,
+    gang: spec.gang ?? false,
   }
-  if (spec.type === 'job') return { ...shared, timeout: formatDuration(spec.jobTimeoutMs) }
+  if (spec.type === 'job') return { ...shared, timeout: formatDuration(spec.jobTimeoutMs), ...scheduleToDocument(spec) }
   return {
     ...shared,
-    replicas: spec.replicas,
+    ...(isSystem(spec) ? {} : { replicas: spec.replicas }),
     health: healthToDocument(spec.health),
     drain: formatDuration(spec.drainMs),
     readyTimeout: formatDuration(spec.readyTimeoutMs),
   }
 }
 
-function resourcesToDocument({ cpuMilli, memoryBytes, diskBytes }: ResourceSpec): ResourcesDocument {
+/** A job is not begun again elsewhere, and so has no word on it. */
+function withoutReschedule({ type }: EntrypointSpec, { reschedule, ...rest }: PlacementDocument): PlacementDocument {
+  return type === 'job' || reschedule === undefined ? rest : { ...rest, reschedule }
+}
+
+const scheduleToDocument = ({ schedule }: EntrypointSpec): { schedule?: ScheduleDocument } =>
+  schedule === undefined ? {} : { schedule: schedulePartsToDocument(schedule) }
+
+const schedulePartsToDocument = ({ graceMs, ...rest }: ScheduleSpec): ScheduleDocument => ({
+  ...rest,
+  grace: formatDuration(graceMs),
+})
+
+function resourcesToDocument({ cpuMilli, memoryBytes, diskBytes, burst, extra }: ResourceSpec): ResourcesDocument {
   return {
     ...(cpuMilli === undefined ? {} : { cpu: formatCpu(cpuMilli) }),
     ...(memoryBytes === undefined ? {} : { memory: formatBytes(memoryBytes) }),
     ...(diskBytes === undefined ? {} : { disk: formatBytes(diskBytes) }),
+    ...(burst === undefined ? {} : { burst }),
+    ...(extra === undefined ? {} : { resources: extra }),
   }
 }
 
@@ -184,10 +210,14 @@ function environmentToDocument({ env, entrypoints, routes }: EnvironmentSpec): E
   }
 }
 
-function overrideToDocument({ replicas, resources, env }: EntrypointOverride): EntrypointOverrideDocument {
+function overrideToDocument(override: EntrypointOverride): EntrypointOverrideDocument {
+  const { replicas, resources, env, placement, priority, schedule } = override
   return {
     ...(replicas === undefined ? {} : { replicas }),
     ...(resources === undefined ? {} : resourcesToDocument(resources)),
     ...(env === undefined ? {} : { env }),
+    ...(placement === undefined ? {} : { placement: placementToDocument(placement) }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(schedule === undefined ? {} : { schedule: schedule === 'off' ? schedule : schedulePartsToDocument(schedule) }),
   }
 }
