@@ -1,4 +1,5 @@
-import { request } from 'node:http'
+import { Agent, request } from 'node:http'
+import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError, messageOf } from '@berth/core'
 import type { CallOptions } from './gateway.ts'
@@ -42,12 +43,28 @@ const defaultTimeoutMs = 12_000
 const reloadMs = 5_000
 const pollMs = 20
 
-/** The other end of `berth_admin.lua`. Throws `gateway.not-running` when nobody listens at the socket. */
-export class AdminClient {
+/**
+ * The other end of `berth_admin.lua`. Throws `gateway.not-running` when nobody listens at the socket. Between two calls it keeps its
+ * connection, so that the end of the process at the other side is known at once.
+ */
+export class AdminClient implements Disposable {
   readonly #socketPath: string
+  readonly #agent = new Agent({ keepAlive: true })
+  readonly #watched = new WeakSet<Socket>()
+  readonly #listeners = new Set<() => void>()
 
   constructor(socketPath: string) {
     this.#socketPath = socketPath
+  }
+
+  onEnd(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  [Symbol.dispose](): void {
+    this.#listeners.clear()
+    this.#agent.destroy()
   }
 
   /** From its return on every worker routes by the table. Throws `gateway.apply-failed`. */
@@ -96,17 +113,27 @@ export class AdminClient {
     const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout])
     const { promise, resolve, reject } = Promise.withResolvers<Reply>()
     const headers = { 'content-length': Buffer.byteLength(body) }
-    const call = request({ socketPath: this.#socketPath, method, path, headers, signal, agent: false }, (response) => {
+    const target = { socketPath: this.#socketPath, method, path, headers, signal, agent: this.#agent }
+    const call = request(target, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('error', reject)
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }))
     })
     call.on('error', reject)
+    call.once('socket', (socket) => this.#watch(socket))
     call.end(body)
     return promise.catch((cause) => {
       options.signal?.throwIfAborted()
       throw notRunning(`${method} ${path}`, this.#socketPath, cause)
+    })
+  }
+
+  #watch(socket: Socket): void {
+    if (this.#watched.has(socket)) return
+    this.#watched.add(socket)
+    socket.once('close', () => {
+      for (const listener of this.#listeners) listener()
     })
   }
 }

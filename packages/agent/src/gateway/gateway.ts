@@ -58,6 +58,11 @@ export interface Gateway extends AsyncDisposable {
   apply(table: RouteTable, options?: CallOptions & { readonly force?: boolean }): Promise<void>
   /** Never throws because nginx is down: that is `running: false`. `counters` costs more the more routes there are. */
   status(options?: CallOptions & { readonly counters?: boolean }): Promise<GatewayStatus>
+  /**
+   * Calls `listener` as soon as a process of nginx that this gateway talked to ends: {@link Gateway.status} tells what is left. Returns how to
+   * stop. A master that ends while its workers go on is found by `status` only.
+   */
+  onEnd(listener: () => void): () => void
   /** Stops nginx after its current requests, at most `graceMs` (default 10 s) later. */
   stop(options?: CallOptions & { readonly graceMs?: number }): Promise<void>
 }

@@ -24,6 +24,9 @@ export function createNginxGateway(options: NginxGatewayOptions, exec: Exec = ru
   return new NginxGateway(options, exec)
 }
 
+const endedMeanwhile = (): BerthError =>
+  new BerthError('gateway.not-running', 'adopt the gateway: its nginx has ended meanwhile', { retryable: true })
+
 class NginxGateway implements Gateway {
   readonly #options: NginxGatewayOptions
   readonly #exec: Exec
@@ -76,9 +79,14 @@ class NginxGateway implements Gateway {
     })
   }
 
+  onEnd(listener: () => void): () => void {
+    return this.#admin.onEnd(listener)
+  }
+
   /** Waits for what is under way and leaves nginx running. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#queue
+    this.#admin[Symbol.dispose]()
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
@@ -147,6 +155,7 @@ class NginxGateway implements Gateway {
   async #awaitConfiguration(digest: string, signal: AbortSignal | undefined): Promise<void> {
     const deadline = Date.now() + reloadTimeoutMs
     while ((await this.#runningConfiguration(signal)) !== digest) {
+      if ((await this.#process.pid()) === undefined) throw endedMeanwhile()
       if (Date.now() > deadline) {
         throw new BerthError(
           'gateway.reload-failed',

@@ -12,22 +12,42 @@ class PretendedGateway implements Gateway {
   inflight: Record<string, number> = {}
   refuses: ((table: RouteTable) => BerthError | undefined) | undefined
   hold: Promise<void> | undefined
+  startsAt: number[] = []
+  /** It ends again as soon as it was started. */
+  isBroken = false
+  #listener: () => void = () => undefined
 
   async start(): Promise<void> {
     this.starts += 1
+    this.startsAt.push(performance.now())
     this.running = true
+    if (this.isBroken) this.die()
   }
 
   async apply(table: RouteTable, options: { force?: boolean } = {}): Promise<void> {
     await this.hold
+    if (!this.running) throw new BerthError('gateway.not-running', 'nobody listens')
     const refusal = this.refuses?.(table)
     if (refusal !== undefined) throw refusal
     this.applied.push({ version: table.version, force: options.force ?? false })
   }
 
+  looks = 0
   async status(): Promise<GatewayStatus> {
+    this.looks += 1
     const version = this.applied.at(-1)?.version ?? 0
     return { running: this.running, version, inflight: this.inflight } as unknown as GatewayStatus
+  }
+
+  onEnd(listener: () => void): () => void {
+    this.#listener = listener
+    return () => undefined
+  }
+
+  /** nginx is killed. */
+  die(): void {
+    this.running = false
+    this.#listener()
   }
 
   async stop(): Promise<void> {}
@@ -124,6 +144,9 @@ describe('GatewayLoop', () => {
     await waitUntil('the first', () => seen.reports.at(-1)?.version === 1)
     loop.apply(table(2))
     await waitUntil('the problem', () => seen.problem?.includes('no such host'))
+    const looks = gateway.looks
+    await waitUntil('another look', () => gateway.looks > looks + 1)
+    expect(seen.problem).toContain('no such host')
     loop.apply(table(3), true)
     await waitUntil('the third', () => seen.reports.at(-1)?.version === 3)
     expect(gateway.applied).toEqual([
@@ -133,13 +156,43 @@ describe('GatewayLoop', () => {
     expect(seen.forced).toBe(1)
   })
 
-  it('starts nginx again when it has died', async () => {
+  it('starts nginx again at once when it has died', async () => {
+    const gateway = new PretendedGateway()
+    const { loop, seen } = start(gateway)
+    loop.apply(table(1))
+    await waitUntil('the first', () => seen.reports.at(-1)?.version === 1)
+    const diedAt = performance.now()
+    gateway.die()
+    await waitUntil('another start', () => gateway.starts === 2)
+    expect((gateway.startsAt[1] ?? 0) - diedAt).toBeLessThan(100)
+    await waitUntil('the problem to be gone', () => seen.problem === undefined)
+  })
+
+  it('starts nginx again that died as a table came', async () => {
     const gateway = new PretendedGateway()
     const { loop, seen } = start(gateway)
     loop.apply(table(1))
     await waitUntil('the first', () => seen.reports.at(-1)?.version === 1)
     gateway.running = false
-    await waitUntil('another start', () => gateway.starts === 2)
-    await waitUntil('the problem to be gone', () => seen.problem === undefined)
+    loop.apply(table(2))
+    await waitUntil('the second', () => seen.reports.at(-1)?.version === 2)
+    expect(gateway.starts).toBe(2)
+  })
+
+  it('waits longer and longer for one that ends again and again, whatever happens meanwhile', async () => {
+    const gateway = new PretendedGateway()
+    gateway.isBroken = true
+    const { loop } = start(gateway)
+    const tables = setInterval(() => loop.apply(table(gateway.starts)), 5)
+    try {
+      await waitUntil('five starts', () => gateway.starts === 5)
+    } finally {
+      clearInterval(tables)
+    }
+    const pauses = gateway.startsAt.slice(1).map((at, index) => at - (gateway.startsAt[index] ?? 0))
+    for (const [index, atLeastMs] of [0, 100, 200, 400].entries()) {
+      expect(pauses[index]).toBeGreaterThanOrEqual(atLeastMs * 0.95)
+      expect(pauses[index]).toBeLessThan(atLeastMs + 250)
+    }
   })
 })

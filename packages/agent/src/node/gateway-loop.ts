@@ -1,4 +1,4 @@
-import { BerthError, memberKey, messageOf, type RouteTable } from '@berth/core'
+import { BerthError, backoffMs, memberKey, messageOf, type RouteTable } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Gateway } from '../gateway/gateway.ts'
 import { Wakeup } from '../instance/wakeup.ts'
@@ -6,7 +6,10 @@ import { Wakeup } from '../instance/wakeup.ts'
 /** While members drain, the server waits for every one of these looks. */
 const drainLookMs = 100
 const idleLookMs = 1_000
-const retryMs = 1_000
+/** The first failure after a good time is tried again at once, every further one after a longer pause. */
+const restartBackoff = { firstMs: 100, maxMs: 2_000 }
+/** nginx that ran so long has not ended because of how it was started. */
+const stableMs = 10_000
 
 export interface GatewayReport {
   readonly version: number
@@ -40,11 +43,19 @@ export class GatewayLoop implements AsyncDisposable {
   #wanted: Wanted | undefined
   #applied: Wanted | undefined
   #isStarted = false
+  #startedAt = 0
+  /** Starts and other calls that failed since nginx last ran for a good time. */
+  #failures = 0
+  #notBefore = 0
+  /** Why the table that is wanted is not in force and never will be. */
+  #refusal: string | undefined
+  readonly #unwatch: () => void
   #report: GatewayReport | undefined
   #reportText = ''
 
   constructor(options: GatewayLoopOptions) {
     this.#options = options
+    this.#unwatch = options.gateway.onEnd(() => this.#wakeup.wake())
     this.#loop = this.#run(this.#closing.signal)
   }
 
@@ -63,6 +74,7 @@ export class GatewayLoop implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#unwatch()
     this.#closing.abort()
     this.#wakeup.wake()
     await this.#loop
@@ -71,20 +83,40 @@ export class GatewayLoop implements AsyncDisposable {
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      try {
-        const pauseMs = await this.#turn(signal)
-        this.#options.onProblem(undefined)
-        await this.#wakeup.sleep(Date.now() + pauseMs, signal)
-      } catch (error) {
-        if (signal.aborted) return
-        const sentence = `the gateway: ${messageOf(error)}`
-        this.#options.log.warn({ reason: messageOf(error) }, 'the gateway failed')
-        this.#options.onProblem(sentence)
-        // A table that is wrong stays wrong; what is in force goes on.
-        if (isRefusal(error)) this.#wanted = this.#applied
-        await this.#wakeup.sleep(Date.now() + retryMs, signal)
-      }
+      const pauseMs = await this.#tryTurn(signal)
+      await this.#wakeup.sleep(Date.now() + pauseMs, signal)
     }
+  }
+
+  /** Returns the time until the next one. What wakes the loop meanwhile does not shorten a pause after a failure. */
+  async #tryTurn(signal: AbortSignal): Promise<number> {
+    const tooEarlyMs = this.#notBefore - Date.now()
+    if (tooEarlyMs > 0 && tooEarlyMs <= restartBackoff.maxMs) return tooEarlyMs
+    try {
+      const pauseMs = await this.#turn(signal)
+      this.#options.onProblem(this.#refusal)
+      if (Date.now() - this.#startedAt >= stableMs) this.#failures = 0
+      return pauseMs
+    } catch (error) {
+      return signal.aborted ? 0 : this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): number {
+    const sentence = `the gateway: ${messageOf(error)}`
+    this.#options.log.warn({ reason: messageOf(error) }, 'the gateway failed')
+    this.#options.onProblem(sentence)
+    if (isRefusal(error)) {
+      // A table that is wrong stays wrong; what is in force goes on.
+      this.#wanted = this.#applied
+      this.#refusal = sentence
+      return 0
+    }
+    if (error instanceof BerthError && error.code === 'gateway.not-running') this.#isStarted = false
+    const pauseMs = backoffMs(this.#failures, restartBackoff)
+    this.#failures += 1
+    this.#notBefore = Date.now() + pauseMs
+    return pauseMs
   }
 
   /** Returns the time until the next look. */
@@ -93,11 +125,13 @@ export class GatewayLoop implements AsyncDisposable {
     if (!this.#isStarted) {
       await gateway.start({ signal })
       this.#isStarted = true
+      this.#startedAt = Date.now()
     }
     const wanted = this.#wanted
     if (wanted !== undefined && wanted !== this.#applied) {
       await gateway.apply(wanted.table, { signal, force: wanted.force })
       this.#applied = wanted
+      this.#refusal = undefined
       if (wanted.force) this.#forced()
     }
     return (await this.#look(signal)) ? drainLookMs : idleLookMs
@@ -107,7 +141,6 @@ export class GatewayLoop implements AsyncDisposable {
   async #look(signal: AbortSignal): Promise<boolean> {
     const status = await this.#options.gateway.status({ signal })
     if (!status.running) {
-      this.#isStarted = false
       throw new BerthError('gateway.not-running', 'nginx does not run any more; starting it again')
     }
     const active = activeMembers(this.#applied?.table)
