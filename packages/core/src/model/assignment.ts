@@ -72,7 +72,7 @@ export interface NameTable {
 
 export interface NamedApp {
   readonly app: string
-  /** Its services in the spec's order; `<app>.berth` means the first. */
+  /** Its services; `<app>.berth` means the first, which is the default entrypoint (`namedServices`). */
   readonly entrypoints: readonly string[]
   readonly pools: readonly string[]
 }

@@ -1,9 +1,24 @@
 import type { EntrypointSpec } from '../model/app-spec.ts'
 
-/** The entrypoint that is meant where none is named: the first service in the file that has a tcp port. */
-export function defaultEntrypoint(entrypoints: Readonly<Record<string, EntrypointSpec>>): string | undefined {
+type Entrypoints = Readonly<Record<string, Pick<EntrypointSpec, 'type' | 'ports'>>>
+
+/**
+ * The entrypoint that is meant where none is named: the first service in the file that has a tcp port. Routes lead there, and the app's
+ * own name (`shop.berth`) does.
+ */
+export function defaultEntrypoint(entrypoints: Entrypoints): string | undefined {
   return Object.keys(entrypoints).find((name) => {
     const { type, ports } = entrypoints[name]!
     return type === 'service' && ports.some(({ protocol }) => protocol === 'tcp')
   })
+}
+
+/**
+ * Services, what the app's own name means first: the default entrypoint, or the first service of an app that has none (of one that
+ * answers by udp only, say); then the others in the file's order.
+ */
+export function namedServices(entrypoints: Entrypoints): string[] {
+  const services = Object.keys(entrypoints).filter((name) => entrypoints[name]!.type === 'service')
+  const first = defaultEntrypoint(entrypoints)
+  return first === undefined ? services : [first, ...services.filter((name) => name !== first)]
 }

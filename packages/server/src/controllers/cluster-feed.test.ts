@@ -37,6 +37,18 @@ describe('names', () => {
     expect(ofType('names').at(-1)?.names.apps).toEqual([])
   })
 
+  it('of an app means its default entrypoint, as routes without one do, and that of the default pool', async () => {
+    cluster.commits.set('c2', testSpec({ worker: { ports: [] }, api: {}, web: {} }, {}))
+    cluster.commits.set('c3', testSpec({ admin: {} }, { environments: { blue: { env: {}, entrypoints: {} } } }))
+    await cluster.deploy('c2')
+    expect(names().apps).toEqual([{ app: 'shop', pools: ['production'], entrypoints: ['api', 'worker', 'web'] }])
+    await cluster.operations.deploy({ app: 'shop', pool: 'blue', ref: 'c3', force: false, repository: '/repo' }, call)
+    await cluster.until('both pools', () => names().apps?.[0]?.entrypoints.length === 4)
+    expect(names().apps).toMatchObject([
+      { pools: ['production', 'blue'], entrypoints: ['api', 'worker', 'web', 'admin'] },
+    ])
+  })
+
   it('lead to ready instances only, and are not sent again when nothing changes', async () => {
     await cluster.deploy('c1')
     await cluster.until('both', () => names().entries.length === 2)

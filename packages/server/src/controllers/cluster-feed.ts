@@ -5,12 +5,12 @@ import {
   type NamedApp,
   type NameTable,
   type NetworkConfig,
+  namedServices,
   type Pool,
   type PooledInstance,
   type RouteTable,
   resolveAssignment,
   sameNames,
-  serviceNames,
 } from '@berth/core'
 import type { FeedLine, NodeFeed, SnapshotLine } from '../agents/node-feed.ts'
 import type { State, StateChange } from '../records/index.ts'
@@ -125,9 +125,9 @@ export class ClusterFeed implements NodeFeed, Disposable {
   }
 
   #compileNames(): NameTable {
-    const { state } = this.#options
+    const { state, defaultPool } = this.#options
     const specOf = (app: string, release: string) => state.releases.find(app, release)?.spec
-    return compileNames(pooled(state), specOf, namedApps(state), state.revision)
+    return compileNames(pooled(state), specOf, namedApps(state, defaultPool), state.revision)
   }
 
   #assignment(instance: Instance): Assignment | undefined {
@@ -171,12 +171,17 @@ function* pooled(state: State): Generator<PooledInstance> {
   }
 }
 
-function namedApps(state: State): NamedApp[] {
+/** Where pools run releases of other entrypoints, the default pool's come first: they tell what the app's own name means. */
+function namedApps(state: State, defaultPool: string): NamedApp[] {
   return [...state.apps.values()].map((app) => {
-    const pools = state.pools.byApp(app.name)
+    const byName = state.pools.byApp(app.name).sort((a, b) => (a.name < b.name ? -1 : 1))
+    const pools = [
+      ...byName.filter(({ name }) => name === defaultPool),
+      ...byName.filter(({ name }) => name !== defaultPool),
+    ]
     const releases = new Set(pools.flatMap((pool) => releaseOf(state, pool) ?? []))
     const specs = [...releases].flatMap((id) => state.releases.find(app.name, id)?.spec ?? [])
-    const entrypoints = [...new Set(specs.flatMap((spec) => serviceNames(spec)))]
+    const entrypoints = [...new Set(specs.flatMap((spec) => namedServices(spec.entrypoints)))]
     return { app: app.name, pools: pools.map((pool) => pool.name), entrypoints }
   })
 }
