@@ -1,0 +1,204 @@
+import { bookingOf, claim, claimCores, enter, instancesOn, leave, releaseCores, reserve } from './bookkeeping.ts'
+import type { BooksNode } from './books-node.ts'
+import { NodeChooser } from './choose-node.ts'
+import { formatCoreList } from './core-text.ts'
+import { cpuProblem, type GroupRule } from './cpu-pieces.ts'
+import { explain, refusedRequest } from './explain.ts'
+import type { Booking, Decision, Explanation, InstanceRequest } from './instance-request.ts'
+import { cloneTables, makeTables, type Tables, usePort } from './tables.ts'
+import type { Terms } from './terms.ts'
+
+/**
+ * Nodes with what is given out on them. All decisions are made on books, and entered into them as they are made: the next one sees
+ * them. The same books, request and seed give the same answer. `docs/design/scheduler.md` has the rules.
+ */
+export class Books {
+  readonly #tables: Tables
+  readonly #chooser: NodeChooser
+
+  constructor(tables: Tables = makeTables()) {
+    this.#tables = tables
+    this.#chooser = new NodeChooser(tables)
+  }
+
+  get nodeCount(): number {
+    return this.#tables.nodes.count
+  }
+
+  get instanceCount(): number {
+    return this.#tables.instances.count
+  }
+
+  /** How a group gives out CPU. What is given out on its nodes stays as it is. */
+  putGroup(name: string, rule: GroupRule): void {
+    const { nodes } = this.#tables
+    nodes.rules.set(name, rule)
+    for (const [row, spec] of nodes.specs.entries())
+      if (spec !== undefined && (spec.group ?? 'default') === name) this.#layOut(row, spec)
+  }
+
+  /** A node, new or changed. What is given out on it stays, whether it fits or not. */
+  putNode(node: BooksNode): void {
+    const { nodes, labels } = this.#tables
+    const row = nodes.rowOf.get(node.name) ?? nodes.addRow(node.name)
+    const old = nodes.specs[row]
+    if (old === undefined || sizeOf(old) !== sizeOf(node)) this.#layOut(row, node)
+    else {
+      nodes.specs[row] = node
+      if (old.measuredCpuMilli !== node.measuredCpuMilli) nodes.placedMilli[row] = 0
+      this.#usePorts(row, old, -1)
+      this.#usePorts(row, node, 1)
+    }
+    if (!sameLabels(old?.labels, node.labels)) labels.touch()
+    for (const eligibility of this.#tables.terms.eligibilities()) eligibility.update(row, nodes)
+  }
+
+  /** Nothing more is placed there. Its instances stay in the books until they are released. */
+  removeNode(name: string): void {
+    const { nodes, labels } = this.#tables
+    const row = nodes.rowOf.get(name)
+    if (row === undefined) return
+    if (nodes.instances[row] === 0) {
+      this.#usePorts(row, nodes.specs[row], -1)
+      nodes.layOut(row, undefined)
+      nodes.dropRow(row)
+      return
+    }
+    this.#layOut(row, undefined)
+    labels.touch()
+    for (const eligibility of this.#tables.terms.eligibilities()) eligibility.update(row, nodes)
+  }
+
+  hasNode(name: string): boolean {
+    const row = this.#tables.nodes.rowOf.get(name)
+    return row !== undefined && this.#tables.nodes.specs[row] !== undefined
+  }
+
+  /** More is given out there than it has (it has shrunk, or claims said so): nothing new is placed on it. */
+  isOverCommitted(name: string): boolean {
+    const row = this.#tables.nodes.rowOf.get(name)
+    return row !== undefined && this.#tables.nodes.isOverCommitted(row)
+  }
+
+  /** Enters what a record says, in place of what the books had of this instance. */
+  claim(id: string, request: InstanceRequest, booking: Booking): void {
+    this.release(id)
+    const { nodes, terms } = this.#tables
+    const row = nodes.rowOf.get(booking.node) ?? this.#addGhost(booking.node)
+    claim(this.#tables, id, row, terms.of(request), booking)
+  }
+
+  /** False: the books have no such instance. */
+  release(id: string): boolean {
+    const row = this.#tables.instances.rowOf.get(id)
+    if (row === undefined) return false
+    leave(this.#tables, row)
+    return true
+  }
+
+  /** Finds a node and enters the instance there. One that the books know already has to be released first. */
+  place(id: string, request: InstanceRequest): Decision {
+    const terms = this.#tables.terms.of(request)
+    const problem = this.#problem(request, terms)
+    if (problem !== undefined) return { placed: false, refusal: refusedRequest(problem, this.nodeCount) }
+    if (this.#tables.instances.rowOf.has(id))
+      return { placed: false, refusal: refusedRequest(`${id} has its place already: release it first`, this.nodeCount) }
+    const node = this.#chooser.choose(terms, request)
+    if (node < 0) return { placed: false, refusal: explain(this.#tables, terms, this.#chooser.fit) }
+    const row = enter(this.#tables, id, node, terms, this.#chooser.fit.need(node))
+    return { placed: true, booking: bookingOf(this.#tables, row) }
+  }
+
+  /** Would a node take it? Changes nothing. */
+  fits(request: InstanceRequest): boolean {
+    const terms = this.#tables.terms.of(request)
+    return this.#problem(request, terms) === undefined && this.#chooser.choose(terms, request) >= 0
+  }
+
+  /** Why each node that will not do is refused; of a request that fits, too. */
+  explain(request: InstanceRequest): Explanation {
+    const terms = this.#tables.terms.of(request)
+    const problem = this.#problem(request, terms)
+    if (problem !== undefined) return refusedRequest(problem, this.nodeCount)
+    this.#chooser.begin(terms, request)
+    return explain(this.#tables, terms, this.#chooser.fit)
+  }
+
+  booking(id: string): Booking | undefined {
+    const row = this.#tables.instances.rowOf.get(id)
+    return row === undefined ? undefined : bookingOf(this.#tables, row)
+  }
+
+  /** In the order of their names. */
+  instancesOn(node: string): string[] {
+    const row = this.#tables.nodes.rowOf.get(node)
+    if (row === undefined) return []
+    return instancesOn(this.#tables, row)
+      .map((each) => this.#tables.instances.ids[each]!)
+      .sort()
+  }
+
+  /** Cores of a node of a bound group that nobody owns whole, as a cpuset: where instances without cores of their own run. */
+  unownedCores(node: string): string {
+    const row = this.#tables.nodes.rowOf.get(node)
+    return row === undefined ? '' : formatCoreList(this.#tables.nodes.cores.unowned(row))
+  }
+
+  /** Books to try things out on: what happens to either is not seen by the other. */
+  clone(): Books {
+    return new Books(cloneTables(this.#tables))
+  }
+
+  #problem(request: InstanceRequest, terms: Terms): string | undefined {
+    if (terms.problem !== undefined) return terms.problem
+    const { cpuMilli, memoryBytes } = request
+    if (memoryBytes !== undefined && !(memoryBytes >= 0)) return `${memoryBytes} bytes are not an amount of memory`
+    return cpuMilli === undefined ? undefined : cpuProblem(cpuMilli, this.#tables.nodes.rule(request.group ?? ''))
+  }
+
+  #addGhost(name: string): number {
+    const row = this.#tables.nodes.addRow(name)
+    this.#tables.nodes.layOut(row, undefined)
+    return row
+  }
+
+  /** Gives everything back, lays the node out anew and claims everything again. */
+  #layOut(row: number, spec: BooksNode | undefined): void {
+    const { nodes } = this.#tables
+    const rows = instancesOn(this.#tables, row)
+    for (const instance of rows) {
+      releaseCores(this.#tables, instance)
+      reserve(this.#tables, instance, -1)
+    }
+    this.#usePorts(row, nodes.specs[row], -1)
+    nodes.layOut(row, spec)
+    this.#usePorts(row, spec, 1)
+    for (const instance of rows) {
+      claimCores(this.#tables, instance)
+      reserve(this.#tables, instance, 1)
+    }
+    nodes.reindex(row)
+  }
+
+  #usePorts(row: number, spec: BooksNode | undefined, change: 1 | -1): void {
+    for (const port of spec?.usedPorts ?? []) usePort(this.#tables, port, row, change)
+  }
+}
+
+/** All of a node that what is given out there is counted against. */
+const sizeOf = (node: BooksNode): string =>
+  JSON.stringify([
+    node.group,
+    node.cpuMilli,
+    node.memoryBytes,
+    node.diskBytes,
+    node.numa,
+    node.speedMilli,
+    node.resources,
+    node.addresses,
+  ])
+
+function sameLabels(a: BooksNode['labels'], b: BooksNode['labels']): boolean {
+  const [before, after] = [Object.entries(a ?? {}), Object.entries(b ?? {})]
+  return before.length === after.length && after.every(([label, value]) => a?.[label] === value)
+}

@@ -1,0 +1,200 @@
+import { contradiction } from './contradiction.ts'
+import { Eligibility, eligibilityKey } from './eligibility.ts'
+import { type Entrypoint, type EntrypointTable, formatPeerName, peerKeys } from './entrypoint-table.ts'
+import type { InstanceRequest, Peer, Strategy } from './instance-request.ts'
+import { parseRequirement, type Requirement } from './requirement.ts'
+
+/** All that a request asks but its CPU and memory: read once, shared by all instances that ask the same. */
+export interface Terms {
+  readonly id: number
+  readonly key: string
+  readonly request: InstanceRequest
+  readonly entrypoint: Entrypoint
+  readonly eligibility: Eligibility
+  readonly strategy: Strategy
+  readonly apart: readonly Peer[]
+  readonly near: readonly Peer[]
+  readonly prefer: readonly { readonly where: Requirement; readonly weight: number }[]
+  readonly resources: readonly (readonly [string, number])[]
+  readonly hostPorts: readonly number[]
+  readonly diskBytes: number
+  readonly priority: number
+  /** Has wishes, so that nodes are weighed one by one. */
+  readonly hasWishes: boolean
+  /** Why no node can ever meet it. */
+  readonly problem: string | undefined
+  /** Instances that have them. */
+  instances: number
+}
+
+/** Unused terms are kept for a while: the next instance of an entrypoint mostly asks the same. */
+const spareTerms = 4096
+
+export class TermsTable {
+  readonly byId: (Terms | undefined)[] = []
+  readonly #byKey = new Map<string, Terms>()
+  readonly #byRequest = new WeakMap<InstanceRequest, Terms>()
+  readonly #eligibilities = new Map<string, { readonly eligibility: Eligibility; terms: number }>()
+  /** Terms with a rule to be apart from a peer, by the peer: the rule holds both ways. */
+  readonly #apartFrom = new Map<string, Set<Terms>>()
+  #spareIds: number[] = []
+  #sweepAt = spareTerms
+  readonly #entrypoints: EntrypointTable
+
+  constructor(entrypoints: EntrypointTable) {
+    this.#entrypoints = entrypoints
+  }
+
+  of(request: InstanceRequest): Terms {
+    const known = this.#byRequest.get(request)
+    if (known !== undefined && this.byId[known.id] === known) return known
+    const key = termsKey(request)
+    const terms = this.#byKey.get(key) ?? this.#make(key, request)
+    this.#byRequest.set(request, terms)
+    return terms
+  }
+
+  *eligibilities(): Iterable<Eligibility> {
+    for (const { eligibility } of this.#eligibilities.values()) yield eligibility
+  }
+
+  /** Entrypoints with instances that must be apart from this one's, on the same node or over a label. */
+  *enemies(entrypoint: Entrypoint): Iterable<{ readonly terms: Terms; readonly peer: Peer }> {
+    for (const key of peerKeys(entrypoint)) {
+      for (const terms of this.#apartFrom.get(key) ?? []) {
+        if (terms.instances === 0) continue
+        for (const peer of terms.apart) if (peer.weight === undefined && peerKey(peer) === key) yield { terms, peer }
+      }
+    }
+  }
+
+  clone(entrypoints: EntrypointTable): TermsTable {
+    const copy = new TermsTable(entrypoints)
+    for (const terms of this.byId) {
+      if (terms === undefined) copy.byId.push(undefined)
+      else copy.#make(terms.key, terms.request, terms.id).instances = terms.instances
+    }
+    copy.#spareIds = [...this.#spareIds]
+    copy.#sweepAt = this.#sweepAt
+    return copy
+  }
+
+  #make(key: string, request: InstanceRequest, id?: number): Terms {
+    if (id === undefined && this.#byKey.size >= this.#sweepAt) this.#sweep()
+    const entrypoint = this.#entrypoints.get(request.entrypoint)
+    const read = readTerms(request)
+    const eligibility = this.#eligibility(request, read.where)
+    const terms: Terms = {
+      ...read,
+      id: id ?? this.#spareIds.pop() ?? this.byId.length,
+      key,
+      request,
+      entrypoint,
+      eligibility,
+      instances: 0,
+    }
+    if (id === undefined) entrypoint.terms++
+    this.byId[terms.id] = terms
+    this.#byKey.set(key, terms)
+    for (const peer of terms.apart) {
+      if (peer.weight !== undefined) continue
+      const set = this.#apartFrom.get(peerKey(peer))
+      if (set === undefined) this.#apartFrom.set(peerKey(peer), new Set([terms]))
+      else set.add(terms)
+    }
+    return terms
+  }
+
+  #eligibility(request: InstanceRequest, where: readonly Requirement[]): Eligibility {
+    const key = eligibilityKey(request)
+    const known = this.#eligibilities.get(key)
+    if (known !== undefined) {
+      known.terms++
+      return known.eligibility
+    }
+    const { group, tolerate = [], volumes = [] } = request
+    const eligibility = new Eligibility({ group, tolerate, where, volumes })
+    this.#eligibilities.set(key, { eligibility, terms: 1 })
+    return eligibility
+  }
+
+  #sweep(): void {
+    for (const terms of this.#byKey.values()) if (terms.instances === 0) this.#forget(terms)
+    this.#sweepAt = this.#byKey.size * 2 + spareTerms
+  }
+
+  #forget(terms: Terms): void {
+    this.#byKey.delete(terms.key)
+    this.byId[terms.id] = undefined
+    this.#spareIds.push(terms.id)
+    for (const peer of terms.apart) this.#apartFrom.get(peerKey(peer))?.delete(terms)
+    const eligibility = this.#eligibilities.get(eligibilityKey(terms.request))
+    if (eligibility !== undefined && --eligibility.terms === 0)
+      this.#eligibilities.delete(eligibilityKey(terms.request))
+    if (--terms.entrypoint.terms === 0 && terms.entrypoint.total === 0) this.#entrypoints.drop(terms.entrypoint)
+  }
+}
+
+const peerKey = (peer: Peer): string => `${peer.app}/${peer.entrypoint ?? ''}`
+
+function termsKey(request: InstanceRequest): string {
+  const { cpuMilli: _, memoryBytes: __, unbound: ___, ...rest } = request
+  return JSON.stringify(rest, Object.keys(rest).length > 1 ? sortKeys : undefined)
+}
+
+/** Equal terms have equal texts, in whatever order they were written. */
+function sortKeys(_: string, value: unknown): unknown {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+type ReadTerms = Omit<Terms, 'id' | 'key' | 'request' | 'entrypoint' | 'eligibility' | 'instances'> & {
+  readonly where: readonly Requirement[]
+}
+
+function readTerms(request: InstanceRequest): ReadTerms {
+  const { apart = [], near = [] } = request
+  const problems: string[] = []
+  const read = (text: string): Requirement[] => {
+    const requirement = parseRequirement(text)
+    if (requirement.ok) return [requirement.value]
+    problems.push(requirement.message)
+    return []
+  }
+  const where = (request.where ?? []).flatMap(read)
+  const prefer = (request.prefer ?? []).flatMap((each) =>
+    read(each.where).map((it) => ({ where: it, weight: each.weight })),
+  )
+  problems.push(...termsProblems(request, where))
+  return {
+    where,
+    prefer,
+    apart,
+    near,
+    strategy: request.strategy ?? { type: 'spread' },
+    resources: Object.entries(request.resources ?? {}),
+    hostPorts: request.hostPorts ?? [],
+    diskBytes: request.diskBytes ?? 0,
+    priority: request.priority ?? 0,
+    hasWishes: prefer.length > 0 || [...apart, ...near].some((peer) => peer.weight !== undefined),
+    problem: problems[0],
+  }
+}
+
+function termsProblems(request: InstanceRequest, where: readonly Requirement[]): string[] {
+  const problems: string[] = []
+  const clash = contradiction(where)
+  if (clash !== undefined) problems.push(clash)
+  for (const peer of request.near ?? []) {
+    const same = (request.apart ?? []).find((each) => samePlace(each, peer))
+    if (same !== undefined)
+      problems.push(`near ${formatPeerName(peer)} and apart from ${formatPeerName(same)} can never both hold`)
+  }
+  for (const [name, amount] of Object.entries(request.resources ?? {}))
+    if (!Number.isSafeInteger(amount) || amount < 0) problems.push(`${amount} of ${name}: a count from 0 on is needed`)
+  return problems
+}
+
+/** Both are rules about the same instances and the same place. */
+const samePlace = (a: Peer, b: Peer): boolean =>
+  a.weight === undefined && b.weight === undefined && peerKey(a) === peerKey(b) && a.over === b.over
