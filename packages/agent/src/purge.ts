@@ -2,9 +2,14 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
+import { BuildImages } from './build/build-images.ts'
 import { defaults } from './config.ts'
+import { DockerClient } from './engine/docker-client.ts'
+import { DockerEngine } from './engine/docker-engine.ts'
 import { createNginxGateway } from './gateway/nginx-gateway.ts'
+import { labels } from './instance/container-spec.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
+import { readIdentity } from './link/node-identity.ts'
 import { createNodeNetwork } from './network/node-network.ts'
 
 export interface PurgeOptions {
@@ -16,9 +21,13 @@ export interface PurgeOptions {
   readonly signal?: AbortSignal
 }
 
+/** How long instances have to end by themselves; those that were removed in good order are gone already. */
+const stopGraceMs = 10_000
+
 /**
- * Takes what Berth has made outside its folders off this machine: the gateway's nginx, the network with its bridge, routes, rules and the
- * names' address, the memory that secrets were in. The agent must have ended, else it would make them again. Returns what could not be removed, a sentence each.
+ * Takes what Berth has made outside its folders off this machine: instances that are still there, images, the gateway's nginx, the network
+ * with its bridge, routes, rules and the names' address, the memory that secrets were in. Volumes stay: they are their owners' data.
+ * The agent must have ended, else it would make them again. Returns what could not be removed, a sentence each.
  */
 export async function purgeNode(options: PurgeOptions): Promise<string[]> {
   const { stateDir, runDir = defaults.runDir, dockerSocket, log, signal } = options
@@ -40,10 +49,28 @@ export async function purgeNode(options: PurgeOptions): Promise<string[]> {
       createNginxGateway({ stateDir: gatewayDir, httpPort: defaults.httpPort, log }).stop(),
     )
   }
+  await using client = new DockerClient(dockerSocket, log)
+  await attempt('remove the instances', () => removeInstances(client, stateDir, signal))
+  await attempt('remove the images', () => new BuildImages(client).removeAll(signal))
   await attempt('remove the network', async () => {
     await using network = createNodeNetwork({ socketPath: dockerSocket, log })
     await network.remove(signal === undefined ? {} : { signal })
   })
   await attempt('unmount the secrets', () => new RuntimeFiles({ stateDir, runDir }).unmount())
   return problems
+}
+
+/** Only this node's: other agents may use the same engine. */
+async function removeInstances(client: DockerClient, stateDir: string, signal?: AbortSignal): Promise<void> {
+  const identity = await readIdentity(stateDir).catch(() => undefined)
+  if (identity === undefined) return
+  const engine = new DockerEngine({ client })
+  const containers = await engine.listContainers(`${labels.node}=${identity.name}`, { signal })
+  const own = containers.filter((each) => each.labels[labels.cluster] === identity.cluster)
+  await Promise.all(
+    own.map(async ({ id }) => {
+      await engine.stopContainer(id, stopGraceMs, { signal })
+      await engine.removeContainer(id, { signal })
+    }),
+  )
 }

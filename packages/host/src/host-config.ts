@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { BerthError, messageOf } from '@berth/core'
+import type { BeforeDocker } from './docker-remains.ts'
 
 /** What `berth up` was told; the processes of this machine read it at every start. */
 export interface HostConfig {
@@ -11,6 +12,8 @@ export interface HostConfig {
   readonly dockerSocket: string
   /** Started and supervised by Berth because the machine has no other way to run it. */
   readonly superviseDocker: boolean
+  /** The machine before its first dockerd, which was the one supervised here; absent when there was one before. */
+  readonly beforeDocker?: BeforeDocker
   /** Set while everything is being removed: nothing but dockerd runs. */
   readonly leaving?: boolean
   readonly server?: {

@@ -1,4 +1,5 @@
 export * from './bring-up.ts'
+export * from './docker-remains.ts'
 export * from './host-config.ts'
 export * from './host-paths.ts'
 export * from './process-id.ts'

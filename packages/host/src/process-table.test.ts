@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { HostConfig } from './host-config.ts'
 import { hostPaths } from './host-paths.ts'
@@ -43,4 +46,20 @@ it('a Docker that is ours listens where it is looked for', () => {
   const dockerd = processTable(config({ superviseDocker: true, dockerSocket: '/run/x.sock' }), paths, ['berth'])[1]
   expect(dockerd?.argv.slice(1, 3)).toEqual(['-H', 'unix:///run/x.sock'])
   expect(dockerd?.argv[0]).toMatch(/dockerd$/)
+})
+
+it.each([
+  ['no file', undefined, ['-H', 'unix:///var/run/docker.sock', '--live-restore']],
+  ['other settings', '{"bip": "10.1.0.1/16"}', ['-H', 'unix:///var/run/docker.sock', '--live-restore']],
+  ['live-restore on', '{"live-restore": true}', ['-H', 'unix:///var/run/docker.sock']],
+  ['live-restore off', '{"live-restore": false}', ['-H', 'unix:///var/run/docker.sock']],
+  ['sockets', '{"hosts": ["unix:///var/run/docker.sock"]}', ['--live-restore']],
+  ['something unreadable', '{', ['-H', 'unix:///var/run/docker.sock', '--live-restore']],
+])('dockerd takes no option that daemon.json has as well: it has %s', (_, text, expected) => {
+  const dir = mkdtempSync(join(tmpdir(), 'berth-daemon-json-'))
+  const file = join(dir, 'daemon.json')
+  if (text !== undefined) writeFileSync(file, text)
+  const dockerd = processTable(config({ superviseDocker: true }), paths, ['berth'], file)[1]
+  rmSync(dir, { recursive: true })
+  expect(dockerd?.argv.slice(1)).toEqual(expected)
 })

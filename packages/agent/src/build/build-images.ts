@@ -7,6 +7,7 @@ const removeMs = 120_000
 /** What is left of builds for the sake of the next one is named, so that it can be found and is removed in the end. */
 const leftoverRepository = 'berth/build-cache'
 const levelRepositories = 'berth/level-*'
+const allRepositories = 'berth/*'
 
 export interface Retention {
   readonly maxAgeMs: number
@@ -66,6 +67,11 @@ export class BuildImages {
       const tags = await this.#tags(pattern, signal)
       for (const tag of expired(tags, retention, now)) await this.#remove(tag)
     }
+  }
+
+  /** Bases made on this machine, levels, apps and leftovers. What a container uses or somebody has named otherwise, too, stays. */
+  async removeAll(signal?: AbortSignal): Promise<void> {
+    for (const { tag } of await this.#tags(allRepositories, signal)) await this.#remove(tag)
   }
 
   async #tags(pattern: string, signal?: AbortSignal): Promise<TaggedImage[]> {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { hostname, networkInterfaces } from 'node:os'
 import { createClient } from '@berth/api'
-import { BerthError, proposeName } from '@berth/core'
+import { BerthError, messageOf, proposeName } from '@berth/core'
 import {
   bringUp,
   defaultRunDir,
@@ -11,8 +11,10 @@ import {
   type HostPaths,
   hasSystemd,
   hostPaths,
+  lookBeforeDocker,
   probeDocker,
   readHostConfig,
+  removeDockerRemains,
   takeDown,
   waitFor,
   waitForDocker,
@@ -125,7 +127,7 @@ async function configOf(options: HostOptions, paths: HostPaths, withServer: bool
     address,
     labels: { gateway: 'true', ...labels },
     dockerSocket: options.docker,
-    superviseDocker: await needsDockerd(options.docker, paths),
+    ...(await ownDocker(options.docker, paths)),
     gateway: { httpPort: parsePort(options.httpPort), httpsPort: parsePort(options.httpsPort) },
   }
   if (!withServer) return base
@@ -144,9 +146,16 @@ async function configOf(options: HostOptions, paths: HostPaths, withServer: bool
 }
 
 /** Where nobody else looks after Docker (no systemd, and none answers), its engine is run here; once taken on, it stays so. */
-async function needsDockerd(socket: string, paths: HostPaths): Promise<boolean> {
-  if (hasSystemd() || findProgram('dockerd') === undefined || socket !== '/var/run/docker.sock') return false
-  return readHostConfig(paths.config)?.superviseDocker === true || (await probeDocker(socket)) !== undefined
+async function ownDocker(
+  socket: string,
+  paths: HostPaths,
+): Promise<Pick<HostConfig, 'superviseDocker' | 'beforeDocker'>> {
+  if (hasSystemd() || findProgram('dockerd') === undefined || socket !== '/var/run/docker.sock')
+    return { superviseDocker: false }
+  const former = readHostConfig(paths.config)
+  const beforeDocker = former?.superviseDocker === true ? former.beforeDocker : lookBeforeDocker()
+  const superviseDocker = former?.superviseDocker === true || (await probeDocker(socket)) !== undefined
+  return { superviseDocker, ...(superviseDocker && beforeDocker !== undefined ? { beforeDocker } : {}) }
 }
 
 function parsePort(text: string): number {
@@ -217,7 +226,10 @@ function registerDown(root: Command, program: Program): void {
     .summary('stop Berth on this machine')
     .description('Ends server, agent and names here. Containers and the gateway go on serving; --all stops them too.')
     .option('--all', 'remove all apps and stop the gateway as well')
-    .option('--purge', 'with --all: take network, rules and gateway off the machine; the state directory stays')
+    .option(
+      '--purge',
+      'with --all: take network, rules, gateway and the images named berth/… off the machine; the state directory stays',
+    )
     .action(action<DownOptions>((context, _, options) => down(context, options, program())))
 }
 
@@ -229,34 +241,45 @@ async function down(context: CommandContext, options: DownOptions, program: read
   const everything = options.all === true || options.purge === true
   await confirm(`Stop Berth on this machine${everything ? ' with all apps and the gateway' : ''}?`)
   const log = (message: string) => out.note(message)
-  if (everything) await removeEverything(paths, signal)
+  if (everything && config.server !== undefined) await removeApps(paths, log, signal)
   await takeDown(paths, log)
-  if (everything) {
-    if (config.superviseDocker) {
-      // The network is Docker's to remove, and this dockerd has just ended with the rest.
-      await bringUp({ paths, config: { ...config, leaving: true }, program, log: () => undefined, signal })
-      await waitForDocker(config.dockerSocket, signal)
-    }
-    const problems = await runRole(program, ['agent', 'purge', ...folderArguments(paths)], '', signal)
-    await takeDown(paths, () => undefined)
-    writeHostConfig(paths.config, config)
-    if (problems !== '') throw new BerthError('host.purge-failed', `not everything could be removed: ${problems}`)
+  if (!everything) return out.note('server and agent have stopped; containers and the gateway go on')
+  await purge(paths, config, program, signal)
+  out.note('everything has stopped')
+  if (config.superviseDocker && config.beforeDocker !== undefined && !removeDockerRemains(config.beforeDocker))
+    out.note("containers that are not Berth's go on running, so Docker's network stays")
+}
+
+async function purge(
+  paths: HostPaths,
+  config: HostConfig,
+  program: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (config.superviseDocker) {
+    // Containers, images and the network are Docker's to remove, and this dockerd has just ended with the rest.
+    await bringUp({ paths, config: { ...config, leaving: true }, program, log: () => undefined, signal })
+    await waitForDocker(config.dockerSocket, signal)
   }
-  out.note(everything ? 'everything has stopped' : 'server and agent have stopped; containers and the gateway go on')
+  const problems = await runRole(program, ['agent', 'purge', ...folderArguments(paths)], '', signal)
+  await takeDown(paths, () => undefined)
+  writeHostConfig(paths.config, config)
+  if (problems !== '') throw new BerthError('host.purge-failed', `not everything could be removed: ${problems}`)
 }
 
 const folderArguments = (paths: HostPaths): string[] => ['--state-dir', paths.stateDir, '--run-dir', paths.runDir]
 
-async function removeEverything(paths: HostPaths, signal: AbortSignal): Promise<void> {
+/** The way that loses no request and runs the hooks. What it leaves, for want of a server or a node, is removed by force afterwards. */
+async function removeApps(paths: HostPaths, log: (message: string) => void, signal: AbortSignal): Promise<void> {
   const client = createClient(createTransport({ type: 'socket', path: paths.serverSocket }))
-  const { items } = await client.list('listApps', {}, { signal })
-  for (const { name } of items) await client.call('removeApp', { params: { app: name } }, { signal })
-  await waitFor(
-    'the apps to go',
-    async () => (await client.list('listApps', {}, { signal })).items.length === 0,
-    120_000,
-    signal,
-  )
+  const listApps = async () => (await client.list('listApps', {}, { signal })).items
+  try {
+    for (const { name } of await listApps()) await client.call('removeApp', { params: { app: name } }, { signal })
+    await waitFor('the apps to go', async () => (await listApps()).length === 0, 120_000, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    log(`the apps cannot be removed in good order (${messageOf(error)}): their containers here are stopped as they are`)
+  }
 }
 
 function registerJoin(root: Command, program: Program): void {
