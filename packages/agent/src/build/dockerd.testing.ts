@@ -10,18 +10,19 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pack } from 'tar-stream'
+import { Scratch } from '../testing/scratch.ts'
 
 /** A dockerd of a test's own, without networks; needs root. Everything of it is below one temporary folder. */
 export class TestDockerd implements AsyncDisposable {
-  readonly dir = mkdtempSync(join(tmpdir(), 'berth-dockerd-'))
+  readonly #scratch = new Scratch('dockerd')
+  readonly dir = this.#scratch.dir
   readonly socketPath = join(this.dir, 'docker.sock')
   #process: ChildProcess | undefined
 
-  async start(): Promise<void> {
+  async start(more: readonly string[] = []): Promise<void> {
     const path = (name: string) => join(this.dir, name)
     writeFileSync(
       path('daemon.json'),
@@ -30,8 +31,16 @@ export class TestDockerd implements AsyncDisposable {
     for (const file of ['docker.pid', 'exec/containerd/containerd.pid']) rmSync(path(file), { force: true })
     const folders = [`--data-root=${path('data')}`, `--exec-root=${path('exec')}`, `--pidfile=${path('docker.pid')}`]
     const network = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--log-level=warn']
+    const cgroup = `--cgroup-parent=${this.#scratch.cgroupParent}`
     const log = openSync(path('log'), 'a')
-    const args = [`--config-file=${path('daemon.json')}`, ...folders, `--host=unix://${this.socketPath}`, ...network]
+    const args = [
+      `--config-file=${path('daemon.json')}`,
+      ...folders,
+      `--host=unix://${this.socketPath}`,
+      cgroup,
+      ...network,
+      ...more,
+    ]
     const child = spawn('dockerd', args, { stdio: ['ignore', log, log] })
     this.#process = child
     const deadline = Date.now() + 60_000
@@ -69,38 +78,7 @@ export class TestDockerd implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#answers()) {
-      const containers = this.docker('ps', '--all', '--quiet')
-        .split('\n')
-        .filter((id) => id !== '')
-      if (containers.length > 0) this.docker('rm', '--force', ...containers)
-    }
-    await this.kill('SIGTERM')
-    await this.#stopContainerd()
-    this.#unmount()
-    rmSync(this.dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
-  }
-
-  /** After a kill -9 of dockerd its containerd goes on. */
-  async #stopContainerd(): Promise<void> {
-    const deadline = Date.now() + 10_000
-    while (Date.now() < deadline) {
-      try {
-        process.kill(Number(readFileSync(join(this.dir, 'exec/containerd/containerd.pid'), 'utf8')), 'SIGTERM')
-      } catch {
-        return
-      }
-      await sleep(100)
-    }
-  }
-
-  /** What a killed dockerd has left mounted. */
-  #unmount(): void {
-    const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
-      .split('\n')
-      .map((line) => line.split(' ')[4] ?? '')
-    for (const path of mounts.filter((each) => each.startsWith(this.dir)).toReversed())
-      execFileSync('umount', ['--lazy', path])
+    await this.#scratch[Symbol.asyncDispose]()
   }
 
   #answers(): boolean {

@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, readFile } from 'node:fs/promises'
 import { createServer as createHttpServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { type AddressInfo, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pino } from 'pino'
+import { Scratch } from '../testing/scratch.ts'
 import type { Gateway } from './gateway.ts'
 import { createNginxGateway } from './nginx-gateway.ts'
 import type { NginxGatewayOptions } from './nginx-options.ts'
@@ -44,7 +44,8 @@ export interface TestGateway extends AsyncDisposable {
 export async function openGateway(
   given: Partial<NginxGatewayOptions> & { readonly stateDirMode?: number } = {},
 ): Promise<TestGateway> {
-  const stateDir = await mkdtemp(join(tmpdir(), 'berth-gateway-'))
+  const scratch = new Scratch('gateway')
+  const stateDir = scratch.dir
   await chmod(stateDir, given.stateDirMode ?? 0o711)
   const logged: Record<string, unknown>[] = []
   const options: NginxGatewayOptions = {
@@ -64,7 +65,7 @@ export async function openGateway(
     fetch: (path, fetchOptions) => fetchFrom(options.httpPort, path, fetchOptions),
     async [Symbol.asyncDispose]() {
       await gateway.stop({ graceMs: 0 })
-      await rm(stateDir, { recursive: true, force: true })
+      await scratch[Symbol.asyncDispose]()
     },
   }
 }

@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import {
   chmodSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -12,8 +11,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { Scratch } from './scratch.ts'
+import { killProcessesOf, unmountBelow } from './scratch-removal.ts'
 import { waitUntil } from './wait-until.ts'
 
 /** The image that every test host has. */
@@ -34,19 +34,25 @@ const usrLayer = process.env.BERTH_TEST_USR_LAYER
  * it is disposed of. `BERTH_TEST_USR_LAYER` has it run on another Docker than the machine's.
  */
 export class TestHost implements AsyncDisposable {
-  readonly dir = mkdtempSync(join(tmpdir(), 'berth-agent-'))
+  readonly #scratch = new Scratch('agent')
+  readonly dir = this.#scratch.dir
   readonly namespace = basename(this.dir)
   readonly dockerSocket = join(this.dir, 'docker.sock')
   readonly stateDir = join(this.dir, 'state')
   readonly runDir = join(this.dir, 'run')
   #dockerd: ChildProcess | undefined
 
-  static async start(): Promise<TestHost> {
+  static async start(options: { readonly dockerdArgs?: readonly string[] } = {}): Promise<TestHost> {
     const host = new TestHost()
-    host.#addNamespaces()
-    await host.startDockerd()
-    host.importImage(testImage)
-    return host
+    try {
+      host.#addNamespaces()
+      await host.startDockerd(options.dockerdArgs)
+      host.importImage(testImage)
+      return host
+    } catch (error) {
+      await host[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   /** Argument vector that runs a program inside the host. */
@@ -78,7 +84,7 @@ export class TestHost implements AsyncDisposable {
     return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 })
   }
 
-  async startDockerd(): Promise<void> {
+  async startDockerd(more: readonly string[] = []): Promise<void> {
     const path = (name: string): string => join(this.dir, name)
     const config = { 'live-restore': true, 'exec-opts': ['native.cgroupdriver=cgroupfs'] }
     writeFileSync(path('daemon.json'), JSON.stringify(config))
@@ -90,15 +96,17 @@ export class TestHost implements AsyncDisposable {
       `--exec-root=${path('exec')}`,
       `--pidfile=${path('docker.pid')}`,
       `--host=unix://${this.dockerSocket}`,
+      `--cgroup-parent=${this.#scratch.cgroupParent}`,
       '--bridge=none',
       '--log-level=warn',
+      ...more,
     )
     const log = openSync(path('dockerd.log'), 'a')
     const child = spawn(command, args, { stdio: ['ignore', log, log] })
     this.#dockerd = child
     const explain = (): string => readFileSync(path('dockerd.log'), 'utf8').slice(-2000)
     await waitUntil('dockerd to answer', () => this.dockerAnswers() || child.exitCode !== null, 60_000, explain)
-    if (child.exitCode !== null) throw new Error(`dockerd does not start: ${explain()}`)
+    if (child.exitCode !== null) throw new Error(`dockerd does not start in ${this.dir}: ${explain()}`)
   }
 
   /** `nsenter` becomes dockerd itself, so its process is the daemon's. */
@@ -160,13 +168,13 @@ export class TestHost implements AsyncDisposable {
   /** What a reboot does: every process is gone, and what was in memory only. */
   async reboot(): Promise<void> {
     await this.killDockerd('SIGKILL')
-    await this.#killContainers()
-    this.#unmountBelow(this.runDir)
+    await killProcessesOf(this.dir)
+    unmountBelow(this.runDir)
     rmSync(this.runDir, { recursive: true, force: true })
-    this.#unmountBelow(join(this.dir, 'exec'))
+    unmountBelow(join(this.dir, 'exec'))
     rmSync(join(this.dir, 'exec'), { recursive: true, force: true })
     execFileSync('ip', ['netns', 'delete', this.namespace])
-    this.#unmountBelow(join(this.dir, 'ns'))
+    unmountBelow(join(this.dir, 'ns'))
     rmSync(join(this.dir, 'ns'), { recursive: true, force: true })
     this.#addNamespaces()
     await this.startDockerd()
@@ -174,55 +182,6 @@ export class TestHost implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.killDockerd('SIGKILL')
-    await this.#killContainers()
-    this.#unmountBelow(this.dir)
-    execFileSync('ip', ['netns', 'delete', this.namespace])
-    rmSync(this.dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
-  }
-
-  /** containerd, its shims and what they run: everything whose command line names our folder, and all below it. */
-  async #killContainers(): Promise<void> {
-    const containerd = Number(readOr(join(this.dir, 'exec/containerd/containerd.pid'), '0'))
-    const pids = [containerd, ...this.#shims()].filter((pid) => pid > 0 && commandLine(pid).includes(this.dir))
-    const doomed = [...pids, ...pids.flatMap(descendantsOf)]
-    for (const pid of doomed) kill(pid)
-    await waitUntil('the containers to be gone', () => doomed.every((pid) => !isAlive(pid)), 10_000)
-  }
-
-  #shims(): number[] {
-    const listing = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
-    return listing
-      .split('\n')
-      .filter((line) => line.includes('containerd-shim') && line.includes(this.dir))
-      .map((line) => Number.parseInt(line, 10))
-  }
-
-  #unmountBelow(directory: string): void {
-    const points = readFileSync('/proc/self/mountinfo', 'utf8')
-      .split('\n')
-      .map((line) => line.split(' ')[4] ?? '')
-    for (const point of points.filter((each) => `${each}/`.startsWith(`${directory}/`)).toReversed()) {
-      execFileSync('umount', ['--lazy', point])
-    }
-  }
-}
-
-const readOr = (path: string, otherwise: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : otherwise)
-
-const commandLine = (pid: number): string => readOr(`/proc/${pid}/cmdline`, '').replaceAll('\0', ' ')
-
-/** A zombie does nothing any more. */
-const isAlive = (pid: number): boolean => /^State:\s+[^ZX]/m.test(readOr(`/proc/${pid}/status`, ''))
-
-function descendantsOf(pid: number): number[] {
-  const children = readOr(`/proc/${pid}/task/${pid}/children`, '').trim().split(' ').filter(Boolean).map(Number)
-  return [...children, ...children.flatMap(descendantsOf)]
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // Gone already.
+    await this.#scratch[Symbol.asyncDispose]()
   }
 }
