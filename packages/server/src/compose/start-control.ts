@@ -15,6 +15,7 @@ import type { Operations } from '../controllers/operations.ts'
 import { PoolController } from '../controllers/pool-controller.ts'
 import { TrafficController } from '../controllers/traffic-controller.ts'
 import { Retention } from '../retention/retention.ts'
+import { LiveBooks } from '../schedule/live-books.ts'
 import { createSourceStore } from '../source/create-source-store.ts'
 import type { SourceStore } from '../source/source-store.ts'
 import type { Foundation } from './open-foundation.ts'
@@ -44,6 +45,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   // Callbacks may run before everything is there; what they would have told is then read by whoever comes up.
   let feed: ClusterFeed | undefined
   let pools: PoolController | undefined
+  let books: LiveBooks | undefined
   const traffic: TrafficController = new TrafficController({
     ...{ state, isOnline, certificates: () => certificates.all() },
     onTable: (table) => feed?.sendRoutes(table),
@@ -61,7 +63,10 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       onReport: (node: string, line: FromAgent) => {
         if (line.type === 'gateway') traffic.report(node, { version: line.version, inflight: line.inflight })
       },
-      onLink: () => pools?.mark(state.pools.ids()),
+      onLink: (node) => {
+        books?.touchNode(node)
+        pools?.mark(state.pools.ids())
+      },
     },
   })
   const nodes = new NodeWatch({
@@ -69,12 +74,16 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     reach: (from, targets, call) => agents.reach(from, targets, call),
     onChange: (node) => pools?.markNode(node),
   })
-  pools = new PoolController({ ...{ state, records, isOnline, traffic, nodes }, log: log.child({ part: 'pools' }) })
+  books = stack.use(new LiveBooks({ state, isOnline }))
+  pools = new PoolController({
+    ...{ state, records, isOnline, traffic, nodes, books },
+    log: log.child({ part: 'pools' }),
+  })
   for (const each of [traffic, feed, nodes]) stack.use(each)
   for (const each of [pools, agents]) stack.use(each)
   const building = await startBuilding(options, agents, defaultPool)
   const operations = createOperations({
-    ...{ records, state, defaultPool, isOnline, now: Date.now },
+    ...{ records, state, defaultPool, isOnline, books, now: Date.now },
     specs: building.builder,
     cancelBuild: (build) => building.controller.cancel(build),
   })

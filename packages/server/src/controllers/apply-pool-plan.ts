@@ -1,19 +1,9 @@
-import {
-  type AppSpec,
-  type Candidate,
-  type Instance,
-  type PlacementRequest,
-  type Pool,
-  type PoolSnapshot,
-  type PoolStep,
-  place,
-  type Rollout,
-  take,
-} from '@berth/core'
+import type { Instance, InstanceRequest, Pool, PoolSnapshot, PoolStep, Rollout } from '@berth/core'
 import type { RecordTransaction, State } from '../records/index.ts'
 import { poolId } from '../records/index.ts'
+import type { LiveBooks } from '../schedule/live-books.ts'
+import { requestOf } from '../schedule/request-of.ts'
 import { maxOperations } from '../store/store.ts'
-import { groupOf, requestOf } from './candidates.ts'
 
 /** Operations and compares: of the pool's record and its rollout's, of a node's fence, and the most that a step takes without them. */
 const recordCost = 3
@@ -31,19 +21,21 @@ export class PoolPlanWriter {
   readonly #tx: RecordTransaction
   readonly #state: State
   readonly #snapshot: PoolSnapshot
-  readonly #candidates: () => Candidate[]
+  readonly #books: LiveBooks
   readonly #now: number
   readonly #fenced = new Map<string, string>()
   /** Why there is no room for another one of that kind. */
   readonly #refused = new Map<string, string>()
+  /** What the books were told; to be restored when the commit fails. */
+  readonly entered: string[] = []
   #pool: Pool
   #removed = false
 
-  constructor(tx: RecordTransaction, state: State, snapshot: PoolSnapshot, candidates: () => Candidate[], now: number) {
+  constructor(tx: RecordTransaction, state: State, snapshot: PoolSnapshot, books: LiveBooks, now: number) {
     this.#tx = tx
     this.#state = state
     this.#snapshot = snapshot
-    this.#candidates = candidates
+    this.#books = books
     this.#now = now
     this.#pool = snapshot.pool
   }
@@ -132,31 +124,23 @@ export class PoolPlanWriter {
     const request = this.#requestOf(instance)
     if (request === undefined)
       return { ...instance, unplaced: `release ${instance.release} has no entrypoint ${instance.entrypoint}` }
-    const kind = `${instance.release}/${instance.entrypoint}/${instance.type}`
+    const kind = `${instance.release}/${instance.entrypoint}/${instance.type}/${instance.pinnedTo ?? ''}`
     const refused = this.#refused.get(kind)
     if (refused !== undefined) return { ...instance, unplaced: refused }
-    const candidates = this.#candidates()
-    const result = place(request, candidates)
+    const result = this.#books.place(instance.id, request)
     if (!result.placed) {
-      this.#refused.set(kind, result.refusal.message)
-      return { ...instance, unplaced: result.refusal.message }
+      this.#refused.set(kind, result.message)
+      return { ...instance, unplaced: result.message }
     }
-    take(request, result.placement, candidates)
-    this.#fenced.set(result.placement.node, result.placement.address)
+    this.entered.push(instance.id)
+    this.#fenced.set(result.record.node, result.record.address)
     const { unplaced: _, ...rest } = instance
-    return {
-      ...rest,
-      ...result.placement,
-      ...(request.cpuMilli === undefined ? {} : { reservedCpuMilli: request.cpuMilli }),
-      ...(request.memoryBytes === undefined ? {} : { reservedMemoryBytes: request.memoryBytes }),
-      ...(request.hostPorts.length === 0 ? {} : { hostPorts: request.hostPorts }),
-    }
+    return { ...rest, ...result.record }
   }
 
-  #requestOf(instance: Instance): PlacementRequest | undefined {
-    const spec: AppSpec | undefined = this.#snapshot.specs.get(instance.release)
-    const entrypoint = spec?.entrypoints[instance.entrypoint]
-    return entrypoint === undefined ? undefined : requestOf(groupOf(instance), entrypoint, instance.type)
+  #requestOf(instance: Instance): InstanceRequest | undefined {
+    const spec = this.#snapshot.specs.get(instance.release)?.entrypoints[instance.entrypoint]
+    return spec === undefined ? undefined : requestOf(instance, spec, this.#pool, this.#snapshot.rollout)
   }
 
   #desire(id: string, change: Pick<Instance, 'desired' | 'stopReason'> & Partial<Pick<Instance, 'drainSince'>>): void {

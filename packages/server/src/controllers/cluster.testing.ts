@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AppSpec, BerthError, defaultPatience, type InstanceStatus, type NodeStatus } from '@berth/core'
 import { openState, Records, type State } from '../records/index.ts'
+import { LiveBooks } from '../schedule/live-books.ts'
 import type { StoreUnderTest } from '../store/contract/store-under-test.ts'
 import { openTemporary, silent } from '../store/sqlite/open-temporary.testing.ts'
 import { AppReaper } from './app-reaper.ts'
@@ -105,14 +106,17 @@ export class TestCluster implements AsyncDisposable {
         lookMs: 20,
       }),
     )
-    pools = this.pools = this.#server.use(new PoolController({ ...control, traffic: this.traffic, nodes, patience }))
+    const books = this.#server.use(new LiveBooks(control))
+    pools = this.pools = this.#server.use(
+      new PoolController({ ...control, traffic: this.traffic, nodes, books, patience }),
+    )
     const builds = this.#server.use(
       new BuildController({ ...control, runner: this.#runner(), defaultPool, concurrency: 1 }),
     )
     this.#server.use(new AppReaper(control))
     const specs: SpecReader = { readSpec: async ({ ref }) => ({ commit: ref, subject: '', spec: this.#spec(ref) }) }
     const cancelBuild = builds.cancel.bind(builds)
-    this.operations = createOperations({ ...control, defaultPool, specs, cancelBuild })
+    this.operations = createOperations({ ...control, books, defaultPool, specs, cancelBuild })
   }
 
   async addNode(name: string, block: string, over: Partial<NodeStatus> = {}): Promise<void> {

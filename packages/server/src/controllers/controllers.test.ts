@@ -147,9 +147,7 @@ describe('what people do to a pool', () => {
     )
     await cluster.operations.deploy({ ...production, ref: 'big', force: false, repository: '/repo' }, call)
     await cluster.until('one waits', () => cluster.state.instances.unplaced().length === 1)
-    expect(cluster.state.instances.unplaced()[0]?.unplaced).toBe(
-      '1 node: 1 too little CPU (1 of 3 cores free on node-a)',
-    )
+    expect(cluster.state.instances.unplaced()[0]?.unplaced).toBe('1 node: 1 too little CPU (most free: node-a, 1 of 3)')
     await cluster.addNode('node-b', '10.77.2.0/24')
     await cluster.until('placed', () => cluster.state.instances.unplaced().length === 0)
   })

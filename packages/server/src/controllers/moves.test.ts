@@ -1,4 +1,4 @@
-import { defaultPlacement, type Instance, type NodeDrain } from '@berth/core'
+import { type Instance, type NodeDrain, specDefaults } from '@berth/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { TestCluster, testSpec } from './cluster.testing.ts'
 
@@ -32,7 +32,7 @@ const deploy = async (
   replicas: number,
   reschedule: { readonly afterMs: number } | 'never' = { afterMs: 100 },
 ): Promise<void> => {
-  const placement = { ...defaultPlacement, reschedule }
+  const placement = { ...specDefaults.placement, reschedule }
   cluster.commits.set('c1', testSpec({ web: { replicas, placement } }))
   await cluster.deploy('c1')
 }

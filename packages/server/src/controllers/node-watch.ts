@@ -2,7 +2,7 @@ import type { ReachTarget } from '@berth/api'
 import { type Instance, messageOf, type NodeFate, nodeFate } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records, State } from '../records/index.ts'
-import { hasEnded } from './candidates.ts'
+import { hasEnded } from './has-ended.ts'
 
 /** Asks an agent which of the addresses answer it. */
 export type Reach = (

@@ -94,6 +94,6 @@ describe('a plan', () => {
     await cluster.until('the job', () => cluster.state.statuses.get(id)?.phase === 'ended')
     cluster.commits.set('c5', testSpec({ web: { resources: { cpuMilli: 5000 } } }))
     const plan = await cluster.operations.plan({ ...production, ref: 'c5' }, call)
-    expect(plan.problems.join()).toContain('too little CPU')
+    expect(plan.problems.join()).toContain('5 cores are more than any node has')
   })
 })

@@ -34,7 +34,7 @@ describe('placing', () => {
     await deploySoon('mixed')
     await cluster.until('the small ones', () => placed('worker').length === 2)
     expect(placed('big')).toEqual([])
-    expect(cluster.state.instances.unplaced()[0]?.unplaced).toContain('too little CPU')
+    expect(cluster.state.instances.unplaced()[0]?.unplaced).toContain('8 cores are more than any node has')
   })
 
   it('decides about many waiting pools one after the other, without a lost commit', async () => {

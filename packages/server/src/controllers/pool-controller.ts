@@ -1,6 +1,5 @@
 import {
   BerthError,
-  type Candidate,
   decidePool,
   defaultPatience,
   type Instance,
@@ -11,8 +10,8 @@ import {
 } from '@berth/core'
 import type { Logger } from 'pino'
 import { poolId, type Records, type StateChange } from '../records/index.ts'
+import type { LiveBooks } from '../schedule/live-books.ts'
 import { PoolPlanWriter } from './apply-pool-plan.ts'
-import { candidatesOf } from './candidates.ts'
 import { KeyLoop } from './key-loop.ts'
 import { poolSnapshot, type Surroundings } from './pool-view.ts'
 
@@ -21,6 +20,7 @@ export interface PoolControllerOptions extends Surroundings {
   readonly log: Logger
   readonly now?: () => number
   readonly patience?: Patience
+  readonly books: LiveBooks
 }
 
 /** More lost commits in a row than this are no coincidence. */
@@ -133,12 +133,17 @@ export class PoolController implements AsyncDisposable {
   }
 
   async #commit(id: string, { snapshot, plan, waiting, now }: Decision, signal: AbortSignal) {
-    const { state, records, isOnline } = this.#options
+    const { state, records, books } = this.#options
     if (plan.steps.length === 0 && waiting.length === 0) return plan.nextAt
     const tx = records.begin('system:pools')
-    const candidates = once(() => candidatesOf(state, isOnline))
-    new PoolPlanWriter(tx, state, snapshot, candidates, now).write(plan.steps, waiting)
-    const committed = await records.tryCommit(tx, { signal })
+    const writer = new PoolPlanWriter(tx, state, snapshot, books, now)
+    writer.write(plan.steps, waiting)
+    let committed = false
+    try {
+      committed = await records.tryCommit(tx, { signal })
+    } finally {
+      if (!committed) books.restore(writer.entered)
+    }
     this.#countConflicts(id, committed)
     if (!committed || plan.steps.length > 0) this.#loop.mark(id)
     return plan.nextAt
@@ -159,14 +164,5 @@ export class PoolController implements AsyncDisposable {
     const result = this.#placing.then(act)
     this.#placing = result.catch(() => undefined)
     return result
-  }
-}
-
-/** The books are made at most once per decision, and only when something has to be placed. */
-function once(make: () => Candidate[]): () => Candidate[] {
-  let made: Candidate[] | undefined
-  return () => {
-    made ??= make()
-    return made
   }
 }

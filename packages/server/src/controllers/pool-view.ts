@@ -8,7 +8,7 @@ import {
   type ServiceTimes,
 } from '@berth/core'
 import type { State } from '../records/index.ts'
-import { hasEnded } from './candidates.ts'
+import { hasEnded } from './has-ended.ts'
 import { specsOf } from './pool-specs.ts'
 import type { TrafficView } from './traffic-controller.ts'
 

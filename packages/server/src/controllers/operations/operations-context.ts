@@ -1,5 +1,6 @@
 import type { Build } from '@berth/core'
 import type { Records, State } from '../../records/index.ts'
+import type { LiveBooks } from '../../schedule/live-books.ts'
 import type { SpecReader } from '../build-port.ts'
 
 export interface OperationsContext {
@@ -8,6 +9,7 @@ export interface OperationsContext {
   readonly now: () => number
   readonly defaultPool: string
   readonly isOnline: (node: string) => boolean
+  readonly books: LiveBooks
   readonly specs: SpecReader
   /** Ends a build that is under way on this server. */
   readonly cancelBuild: (build: Build) => void

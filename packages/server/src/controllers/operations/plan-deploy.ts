@@ -2,16 +2,14 @@ import type { PlanView } from '@berth/api'
 import {
   type AppSpec,
   BerthError,
-  type Candidate,
   countsForSpec,
   diffSpecs,
   type Pool,
-  place,
   resolveSpec,
+  rolloutLimits,
   serviceNames,
-  take,
 } from '@berth/core'
-import { candidatesOf, hasEnded, requestOf } from '../candidates.ts'
+import { requestOf } from '../../schedule/request-of.ts'
 import type { CallContext, PlanArguments } from '../operations.ts'
 import { checkEnvironment, problemsOf } from './check-release.ts'
 import { requireRelease } from './lookup.ts'
@@ -140,41 +138,31 @@ function placementProblems(
   spec: AppSpec,
   wanted: Readonly<Record<string, number>>,
 ): string[] {
-  const candidates = candidatesOf(context.state, context.isOnline)
-  release(context, args, candidates)
+  const { state } = context
+  const books = context.books.books.clone()
+  // Jobs go on beside a deploy.
+  for (const { id, type } of state.instances.byPool(args.app, args.pool)) if (type === 'service') books.release(id)
+  const pool = state.pools.find(args.app, args.pool) ?? {}
   const problems: string[] = []
   for (const [name, count] of Object.entries(wanted)) {
     const entrypoint = spec.entrypoints[name]
     if (entrypoint === undefined) continue
-    const request = requestOf(`${args.app}/${args.pool}/${name}`, entrypoint)
+    const request = requestOf({ app: args.app, pool: args.pool, entrypoint: name, type: 'service' }, entrypoint, pool)
     for (let placed = 0; placed < count; placed++) {
-      const result = place(request, candidates)
-      if (result.placed) take(request, result.placement, candidates)
-      else {
-        problems.push(`${name}: ${count - placed} of ${count} find no place: ${result.refusal.message}`)
-        break
-      }
+      const decision = books.place(`planned ${name} ${placed}`, request)
+      if (decision.placed) continue
+      problems.push(`${name}: ${count - placed} of ${count} find no place: ${decision.refusal.message}`)
+      break
     }
   }
   return problems
 }
 
-function release({ state }: OperationsContext, args: PlanArguments, candidates: readonly Candidate[]): void {
-  for (const instance of state.instances.byPool(args.app, args.pool)) {
-    // Jobs go on beside a deploy, and what has ended is in no books any more.
-    if (instance.type === 'job' || hasEnded(state, instance)) continue
-    const candidate = candidates.find((each) => each.name === instance.node)
-    if (candidate === undefined) continue
-    candidate.cpuReservedMilli -= instance.reservedCpuMilli ?? 0
-    candidate.memoryReservedBytes -= instance.reservedMemoryBytes ?? 0
-    for (const port of instance.hostPorts ?? []) candidate.usedHostPorts.delete(port)
-  }
-}
-
 function stepsOf(spec: AppSpec, entrypoints: readonly EntrypointChange[]): string[] {
   const { surge, unavailable, before } = spec.rollout
   const steps = before.map((job) => `run ${job} to its end`)
-  for (const { name, create, replace, destroy } of entrypoints) {
+  for (const { name, create, replace, destroy, unchanged } of entrypoints) {
+    const { surge, unavailable } = rolloutLimits(spec.rollout, create + replace + unchanged)
     if (replace > 0)
       steps.push(`replace ${replace} of ${name}, at most ${surge} more and ${unavailable} fewer than wanted at a time`)
     if (create > 0) steps.push(`create ${create} of ${name}`)

@@ -1,0 +1,5 @@
+import type { Instance } from '@berth/core'
+import type { State } from '../records/index.ts'
+
+export const hasEnded = (state: State, instance: Instance): boolean =>
+  state.statuses.get(instance.id)?.phase === 'ended'

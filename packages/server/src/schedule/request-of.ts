@@ -1,0 +1,99 @@
+import {
+  type Booking,
+  type EntrypointSpec,
+  type Instance,
+  type InstanceRequest,
+  nodeGroupOf,
+  type Pool,
+  placementOf,
+  type Rollout,
+} from '@berth/core'
+
+/** The label that every node has in the books: its name. */
+export const nameLabel = 'node'
+
+export const entrypointKey = (instance: Pick<Instance, 'app' | 'pool' | 'entrypoint'>): string =>
+  `${instance.app}/${instance.pool}/${instance.entrypoint}`
+
+type Subject = Pick<Instance, 'app' | 'pool' | 'entrypoint' | 'type' | 'pinnedTo'>
+
+/** A job serves nobody, so it asks for no port of its node: it may run beside the service whose entrypoint it borrows. */
+export function requestOf(
+  subject: Subject,
+  spec: EntrypointSpec,
+  pool: Pick<Pool, 'group'>,
+  rollout?: Pick<Rollout, 'state' | 'groupBefore'>,
+): InstanceRequest {
+  const placement = placementOf(spec)
+  const { cpuMilli, memoryBytes, diskBytes, extra } = spec.resources
+  const pinned = subject.pinnedTo === undefined ? [] : [`${nameLabel} = ${subject.pinnedTo}`]
+  return defined({
+    entrypoint: entrypointKey(subject),
+    group: nodeGroupOf(spec, pool, rollout),
+    ...{ cpuMilli, memoryBytes, diskBytes },
+    resources: extra,
+    hostPorts: subject.type === 'job' ? [] : spec.ports.flatMap((port) => port.hostPort ?? []),
+    strategy: placement.strategy,
+    where: [...placement.where, ...pinned],
+    prefer: placement.prefer,
+    apart: placement.apart,
+    near: placement.near,
+    spread: placement.spread,
+    max: placement.max,
+    tolerate: placement.tolerate,
+    priority: spec.priority,
+    preempt: spec.preempt,
+    preemptible: spec.preemptible,
+    // A job that asks for no CPU runs where nobody owns the cores.
+    unbound: subject.type === 'job' && cpuMilli === undefined ? true : undefined,
+  })
+}
+
+/** Of an instance whose release is not known any more: what its record says is kept for it. */
+export function requestOfRecord(instance: Instance): InstanceRequest {
+  const { group, reservedCpuMilli: cpuMilli, reservedMemoryBytes: memoryBytes, hostPorts, resources } = instance
+  const counts = Object.entries(resources ?? {}).map(([name, each]) => [
+    name,
+    typeof each === 'number' ? each : each.length,
+  ])
+  return defined({
+    entrypoint: entrypointKey(instance),
+    ...{ group, cpuMilli, memoryBytes, hostPorts },
+    resources: Object.fromEntries(counts),
+    unbound: instance.cores === undefined ? true : undefined,
+  })
+}
+
+export function bookingOfRecord(instance: Instance, node: string): Booking {
+  const named = Object.entries(instance.resources ?? {}).filter(([, each]) => typeof each !== 'number')
+  return {
+    node,
+    cpuMilli: instance.cpuMilli ?? 0,
+    memoryBytes: instance.memoryBytes ?? 0,
+    reservedCpuMilli: instance.reservedCpuMilli ?? 0,
+    reservedMemoryBytes: instance.reservedMemoryBytes ?? 0,
+    ...(instance.cores === undefined ? {} : { cores: instance.cores }),
+    ...(named.length === 0 ? {} : { named: Object.fromEntries(named) as Record<string, readonly string[]> }),
+  }
+}
+
+/** What a booking is in an instance's record. */
+export function recordOfBooking(booking: Booking, request: InstanceRequest): Partial<Instance> {
+  const { node, cpuMilli, memoryBytes, cores, named } = booking
+  const counts = Object.entries(request.resources ?? {}).filter(([name]) => named?.[name] === undefined)
+  const resources = { ...Object.fromEntries(counts), ...named }
+  return defined({
+    ...{ node, cpuMilli, memoryBytes, cores },
+    group: request.group,
+    reservedCpuMilli: booking.reservedCpuMilli === 0 ? undefined : booking.reservedCpuMilli,
+    reservedMemoryBytes: booking.reservedMemoryBytes === 0 ? undefined : booking.reservedMemoryBytes,
+    hostPorts: request.hostPorts?.length === 0 ? undefined : request.hostPorts,
+    resources: Object.keys(resources).length === 0 ? undefined : resources,
+  })
+}
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }
+
+/** Absent and undefined are not the same in a record. */
+const defined = <T extends object>(value: T): Defined<T> =>
+  Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Defined<T>
