@@ -122,7 +122,7 @@ describe('the guides', () => {
     ['stripPath', String(route.stripPath)],
     ['timeout', '60s'],
     ['maxBody', formatBytes(route.maxBodyBytes)],
-    ['surge', String(rollout.surge)],
+    ['surge', `${rollout.surge.percent}%`],
     ['placement.strategy', specDefaults.placement.strategy.type],
     ['priority', String(specDefaults.priority)],
     ['zone', specDefaults.schedule.zone],

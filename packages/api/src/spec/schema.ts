@@ -72,9 +72,19 @@ const route = z.union([
 ])
 const routes = key(z.array(route), 'Where the gateway gets requests for this app from; in short host/path.')
 
+const share = z.union([count(0, 10_000), text.meta({ pattern: '^(100|[1-9]?[0-9])%$' })])
+
 const rollout = object({
-  surge: key(count(0, 10_000), 'Instances above the wanted count while it runs. Default: 1.'),
-  unavailable: key(count(0, 10_000), 'Instances that may be missing while it runs. Default: 0.'),
+  surge: key(
+    share,
+    'Instances above the wanted count while it runs: a number, or a share of it like 25%, rounded up. Default: 25%.',
+    [1, '25%'],
+  ),
+  unavailable: key(
+    share,
+    'Instances that may be missing while it runs: a number, or a share of the wanted count, rounded down. Default: 0.',
+    [0, '10%'],
+  ),
   settle: key(duration, 'How long a new instance must stay ready before the next one is replaced. Default: 0s.'),
   before: key(textOrTexts, 'Jobs run to their end before the first instance is replaced, in order.', [['migrate']]),
 })

@@ -191,11 +191,14 @@ export interface RouteSpec {
   readonly maxBodyBytes: number
 }
 
+/** A number of instances, or a share of the wanted count. */
+export type InstanceShare = number | { readonly percent: number }
+
 export interface RolloutSpec {
-  /** Instances above the wanted count while it runs. */
-  readonly surge: number
-  /** Instances that may be missing while it runs. */
-  readonly unavailable: number
+  /** Instances above the wanted count while it runs; a share is rounded up. */
+  readonly surge: InstanceShare
+  /** Instances that may be missing while it runs; a share is rounded down. */
+  readonly unavailable: InstanceShare
   /** A new instance must stay ready for this long before the next batch. */
   readonly settleMs: number
   /** Jobs (entrypoints) run to their end before the first instance is replaced, in order: `migrate`. */

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { RolloutSpec } from '../model/app-spec.ts'
 import type { PoolStep } from './pool-snapshot.ts'
+import { rolloutLimits } from './rollout-limits.ts'
 import { round, run, worldWith } from './run-world.testing.ts'
 import type { PoolWorld } from './simulate.testing.ts'
 
@@ -9,6 +11,8 @@ const limits = fc.constantFrom(
   { surge: 0, unavailable: 1, settleMs: 0 },
   { surge: 2, unavailable: 1, settleMs: 3000 },
   { surge: 3, unavailable: 0, settleMs: 500 },
+  { surge: { percent: 25 }, unavailable: 0, settleMs: 0 },
+  { surge: 0, unavailable: { percent: 50 }, settleMs: 0 },
 )
 
 type Happening = (world: PoolWorld) => void
@@ -48,7 +52,7 @@ const scenario = fc.record({
 
 interface Scenario {
   readonly replicas: number
-  readonly limits: { readonly surge: number; readonly unavailable: number; readonly settleMs: number }
+  readonly limits: Pick<RolloutSpec, 'surge' | 'unavailable' | 'settleMs'>
 }
 
 function deployed({ replicas, limits }: Scenario): PoolWorld {
@@ -62,19 +66,29 @@ const wantedOf = (world: PoolWorld): number =>
   world.pool.replicas.web?.count ?? world.specs.get('v1')?.entrypoints.web?.replicas ?? 0
 
 /** What must hold for every plan, whatever has happened: steps may not make worse what they may not make worse. */
-function applyChecked(world: PoolWorld, { surge, unavailable }: Scenario['limits']): void {
+function applyChecked(world: PoolWorld, limits: Scenario['limits']): void {
   const before = world.serving()
   const steps = world.decide()
   world.onStep = (step) => checkStop(world, step)
   world.apply(steps)
   const wanted = world.rollout === undefined && world.pool.release === undefined ? 0 : wantedOf(world)
-  if (steps.some((step) => step.type === 'create')) expect(world.existing()).toBeLessThanOrEqual(wanted + surge)
+  const { surge, unavailable } = rolloutLimits(limits, wanted)
+  if (steps.some((step) => step.type === 'create')) {
+    expect(world.existing() - resting(world)).toBeLessThanOrEqual(wanted + surge)
+    expect(world.existing()).toBeLessThanOrEqual(wanted + 2 * surge)
+  }
   // With no room for one more, one that may be serving has to make place; nobody can tell whether it does.
   if (surge > 0 || world.silent.size === 0)
     expect(servingUp(world)).toBeGreaterThanOrEqual(
       Math.min(before - drainingBefore(world, steps), wanted - unavailable),
     )
 }
+
+/** Those that have left traffic, serve no request and are there only until their names have expired. */
+const resting = (world: PoolWorld): number =>
+  [...world.instances.values()].filter(
+    ({ instance, inTraffic, inflight }) => instance.desired === 'drain' && !inTraffic && inflight === 0,
+  ).length
 
 const servingUp = (world: PoolWorld): number =>
   [...world.instances.values()].filter(

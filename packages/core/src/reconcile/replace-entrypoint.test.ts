@@ -9,7 +9,7 @@ const now = 100_000
 function services(...texts: readonly string[]): ObservedInstance[] {
   return texts.map((text, index) => {
     const [release = '', state = ''] = text.split(':')
-    const desired = state === 'draining' ? 'drain' : 'run'
+    const desired = ['draining', 'resting', 'busy'].includes(state) ? 'drain' : 'run'
     const generation = Number(release.slice(1))
     const record = { entrypoint: 'web', ordinal: index + 1, node: 'node-a', release, generation, desired } as const
     const instance = instanceRecord(record)
@@ -18,10 +18,10 @@ function services(...texts: readonly string[]): ObservedInstance[] {
       status: statusRecord(instance, { phase: 'running', ready: state !== 'starting' }),
       nodeOnline: state !== 'silent',
       since: state === 'fresh' ? now - 100 : 0,
-      inTraffic: !['starting', 'unrouted'].includes(state),
-      outOfTraffic: false,
+      inTraffic: !['starting', 'unrouted', 'resting', 'busy'].includes(state),
+      outOfTraffic: ['resting', 'busy'].includes(state),
       routed: true,
-      inflight: 0,
+      inflight: state === 'busy' ? 1 : 0,
     }
   })
 }
@@ -53,6 +53,20 @@ describe('replacing', () => {
     ['lets one go for each new one that has settled', goal(2), ['v1:serving', 'v1:serving', 'v2:serving'], [[1], 0]],
     ['waits for one that has not settled', goal(2), ['v1:serving', 'v1:serving', 'v2:fresh'], [[], 0]],
     ['counts those that drain', goal(2), ['v1:draining', 'v1:serving', 'v2:serving'], [[], 0]],
+    ['does not count one that only rests', goal(2), ['v1:resting', 'v1:serving', 'v2:serving'], [[], 1]],
+    ['counts one that has requests under way', goal(2), ['v1:busy', 'v1:serving', 'v2:serving'], [[], 0]],
+    [
+      'leaves as many out of count as may be more, and no more',
+      goal(3),
+      ['v1:resting', 'v1:resting', 'v1:serving', 'v2:serving', 'v2:serving'],
+      [[], 0],
+    ],
+    [
+      'counts shares of what is wanted',
+      goal(8, { surge: { percent: 25 } }),
+      Array<string>(8).fill('v1:serving'),
+      [[], 2],
+    ],
     ['lets go at once what does not serve', goal(2), ['v1:starting', 'v1:serving'], [[1], 1]],
     ['keeps a silent one that may be needed', goal(2), ['v1:silent', 'v1:serving'], [[], 1]],
     ['lets a silent one go when the others are enough', goal(2), ['v1:silent', 'v1:serving', 'v2:serving'], [[1], 0]],

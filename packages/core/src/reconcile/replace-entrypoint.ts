@@ -8,6 +8,7 @@ import {
   type ObservedInstance,
   type PoolStep,
 } from './pool-snapshot.ts'
+import { type RolloutLimits, rolloutLimits } from './rollout-limits.ts'
 
 export interface EntrypointGoal {
   readonly name: string
@@ -38,20 +39,23 @@ interface Groups {
 }
 
 /**
- * Moves one entrypoint towards `wanted` good instances. Never more than `wanted + surge` instances exist, and never fewer than
- * `wanted - unavailable` serve because of a step taken here: an old one leaves only when what remains is enough.
+ * Moves one entrypoint towards `wanted` good instances. Never more than `wanted + surge` instances exist besides at most `surge` that
+ * rest, and never fewer than `wanted - unavailable` serve because of a step taken here: an old one leaves only when what remains is
+ * enough.
  */
 export function replaceEntrypoint(
   goal: EntrypointGoal,
   services: readonly ObservedInstance[],
   now: number,
 ): EntrypointPlan {
-  const { wanted, limits } = goal
+  const { wanted } = goal
+  const limits = rolloutLimits(goal.limits, wanted)
   const groups = group(goal, services, now)
   const { good, settled, old, draining } = groups
-  const room = wanted + limits.surge - good.length - old.length - draining.length
+  const resting = Math.min(limits.surge, draining.filter(isResting).length)
+  const room = wanted + limits.surge - good.length - old.length - (draining.length - resting)
   const creations = Math.max(0, Math.min(wanted - good.length, room))
-  const leaving = oldLeaving(goal, groups, creations)
+  const leaving = oldLeaving(goal, limits, groups, creations)
   const why = (each: ObservedInstance): string =>
     wanted === 0
       ? 'no longer wanted'
@@ -70,8 +74,11 @@ export function replaceEntrypoint(
   }
   return settling.length === 0
     ? base
-    : { ...base, nextAt: Math.min(...settling.map((each) => each.since)) + limits.settleMs }
+    : { ...base, nextAt: Math.min(...settling.map((each) => each.since)) + goal.limits.settleMs }
 }
+
+/** Nothing is left for it to do; it is there only until names of it have expired. What comes next need not wait for that. */
+const isResting = (each: ObservedInstance): boolean => each.outOfTraffic && each.inflight === 0
 
 function group(goal: EntrypointGoal, services: readonly ObservedInstance[], now: number): Groups {
   const up = services.filter((each) => isUp(each) && each.lost === undefined)
@@ -91,12 +98,17 @@ function group(goal: EntrypointGoal, services: readonly ObservedInstance[], now:
  * is known (its agent is silent, no gateway has said so yet) counts for nothing, yet it stays until the others are enough, or nothing
  * else could ever happen.
  */
-function oldLeaving(goal: EntrypointGoal, groups: Groups, creations: number): readonly ObservedInstance[] {
+function oldLeaving(
+  goal: EntrypointGoal,
+  { unavailable }: RolloutLimits,
+  groups: Groups,
+  creations: number,
+): readonly ObservedInstance[] {
   const { good, settled, old, draining } = groups
   const idle = old.filter((each) => !mayServe(each))
   const unsure = byOrdinal(old.filter((each) => mayServe(each) && !isServing(each)))
   const serving = byOrdinal(old.filter(isServing))
-  const needed = Math.max(0, goal.wanted - goal.limits.unavailable)
+  const needed = Math.max(0, goal.wanted - unavailable)
   const spare = Math.min(settled.size, goal.wanted) + serving.length - needed
   if (spare >= 0) return [...idle, ...unsure, ...serving.slice(0, spare)]
   const stuck = creations + idle.length + draining.length === 0 && good.length === settled.size

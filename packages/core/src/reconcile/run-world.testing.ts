@@ -1,3 +1,4 @@
+import type { RolloutSpec } from '../model/app-spec.ts'
 import { appSpec, entrypointSpec } from './pool-fixtures.testing.ts'
 import { PoolWorld } from './simulate.testing.ts'
 
@@ -8,7 +9,7 @@ const hourMs = 3_600_000
 /** Releases `v1` to `v3`, each with that many of `web`. */
 export function worldWith(
   replicas: number,
-  limits: { surge?: number; unavailable?: number; settleMs?: number } = {},
+  limits: Partial<Pick<RolloutSpec, 'surge' | 'unavailable' | 'settleMs'>> = {},
 ): PoolWorld {
   const world = new PoolWorld()
   for (const release of ['v1', 'v2', 'v3']) {

@@ -1,8 +1,8 @@
-import type { EntrypointSpec, RolloutSpec } from '../model/app-spec.ts'
+import type { EntrypointSpec, InstanceShare, RolloutSpec } from '../model/app-spec.ts'
 import { closest } from './closest.ts'
 import { specDefaults } from './defaults.ts'
 import { given, readCount, readDuration } from './read-values.ts'
-import type { RolloutDocument } from './spec-document.ts'
+import type { Amount, RolloutDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
 type Entrypoints = Readonly<Record<string, EntrypointSpec>>
@@ -15,9 +15,9 @@ export function canonicalRollout(
   entrypoints: Entrypoints,
 ): RolloutSpec {
   const defaults = specDefaults.rollout
-  const surge = readCount(issues, [...path, 'surge'], document?.surge, defaults.surge)
-  const unavailable = readCount(issues, [...path, 'unavailable'], document?.unavailable, defaults.unavailable)
-  if (surge === 0 && unavailable === 0) {
+  const surge = readShare(issues, [...path, 'surge'], document?.surge, defaults.surge)
+  const unavailable = readShare(issues, [...path, 'unavailable'], document?.unavailable, defaults.unavailable)
+  if (isNothing(surge) && isNothing(unavailable)) {
     issues.add([...path, 'surge'], '`surge` and `unavailable` are both 0, so nothing could ever be replaced', {
       suggestion: 'let at least one of them be 1',
       dependsOn: [
@@ -32,6 +32,20 @@ export function canonicalRollout(
     settleMs: readDuration(issues, [...path, 'settle'], document?.settle, defaults.settleMs, { max: 86_400_000 }),
     before: canonicalBefore(issues, [...path, 'before'], document?.before, entrypoints),
   }
+}
+
+const isNothing = (share: InstanceShare): boolean => (typeof share === 'number' ? share : share.percent) === 0
+
+/** `3` instances, or `25%` of the wanted count. */
+function readShare(issues: IssueList, at: SpecPath, value: Amount | undefined, fallback: InstanceShare): InstanceShare {
+  if (typeof value !== 'string') return readCount(issues, at, value, fallback)
+  const percent = /^(\d{1,3})%$/.exec(value)?.[1]
+  if (percent !== undefined && Number(percent) <= 100) return { percent: Number(percent) }
+  const suggestion = /^\d+$/.test(value)
+    ? `write ${value}, without quotes`
+    : 'write a number of instances, or a share like 25%'
+  issues.add(at, `"${value}" is neither a number of instances nor a share of 0% to 100%`, { suggestion })
+  return fallback
 }
 
 function canonicalBefore(

@@ -64,7 +64,7 @@ it('fills in every default', () => {
       },
     },
     routes: [],
-    rollout: { surge: 1, unavailable: 0, settleMs: 0, before: [] },
+    rollout: { surge: { percent: 25 }, unavailable: 0, settleMs: 0, before: [] },
     environments: {},
   })
 })
@@ -234,6 +234,13 @@ describe('refuses', () => {
     ['an unencoded host', { ...base, routes: ['bücher.example'] }, 'ASCII form'],
     ['a path with ..', { ...base, routes: ['a.b/../x'] }, 'holds "." or ".."'],
     ['a rollout that cannot move', { ...base, rollout: { surge: 0 } }, 'both 0'],
+    ['a rollout that cannot move, in shares', { ...base, rollout: { surge: '0%', unavailable: '0%' } }, 'both 0'],
+    [
+      'a share of more than all',
+      { ...base, rollout: { surge: '101%' } },
+      '"101%" is neither a number of instances nor',
+    ],
+    ['a number in quotes', { ...base, rollout: { unavailable: '2' } }, '"2" is neither a number of instances nor'],
     ['a service before', { ...base, rollout: { before: 'web' } }, 'is a service, which never ends'],
     ['an unknown job before', { ...base, rollout: { before: ['x'] } }, 'no entrypoint "x"'],
     ['a bad environment', { ...base, environments: { Prod: {} } }, '"Prod" cannot name an environment'],

@@ -8,7 +8,7 @@ const minuteMs = 60_000
 
 /**
  * What counts where `berth.yaml` says nothing. `docs/guides/berth-yaml.md` repeats this table; a test compares the two. Resources are
- * not here: what an instance gets by default depends on its node (`schedule/place.ts`).
+ * not here: what an instance gets by default depends on its node (`schedule/`).
  */
 export const specDefaults = {
   type: 'service',
@@ -41,7 +41,7 @@ export const specDefaults = {
   weight: 10,
   priority: 0,
   schedule: { zone: 'UTC', overlap: 'skip', history: 10, graceMs: 60 * minuteMs },
-  rollout: { surge: 1, unavailable: 0, settleMs: 0, before: [] } satisfies RolloutSpec,
+  rollout: { surge: { percent: 25 }, unavailable: 0, settleMs: 0, before: [] } satisfies RolloutSpec,
   buildLimits: {
     cpuMilli: 2000,
     memoryBytes: 4 * gibibyte,

@@ -185,7 +185,11 @@ export const validDocument: fc.Arbitrary<SpecDocument> = fc
         job,
         { maxKeys: 2 },
       ),
-      rollout: partly({ surge: fc.integer({ min: 1, max: 3 }), unavailable: fc.nat(3), settle: duration }),
+      rollout: partly({
+        surge: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.constantFrom('1%', '25%', '100%')),
+        unavailable: fc.oneof(fc.nat(3), fc.constantFrom('0%', '50%')),
+        settle: duration,
+      }),
       hosts: unique(fc.constantFrom('a.example.com/x', 'B.example.com', '*', '*.example.com/y/z/'), (host) => host),
       environments: fc.dictionary(name, partly({ env: variables, routes: fc.constant([]) }), { maxKeys: 2 }),
     }),

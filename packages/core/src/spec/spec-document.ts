@@ -211,8 +211,8 @@ export interface RouteDocument {
 }
 
 export interface RolloutDocument {
-  readonly surge?: number | undefined
-  readonly unavailable?: number | undefined
+  readonly surge?: Amount | undefined
+  readonly unavailable?: Amount | undefined
   readonly settle?: Amount | undefined
   readonly before?: string | Texts | undefined
 }

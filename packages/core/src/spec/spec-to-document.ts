@@ -4,6 +4,7 @@ import type {
   EntrypointOverride,
   EntrypointSpec,
   EnvironmentSpec,
+  InstanceShare,
   PortSpec,
   ProbeSpec,
   ResourceSpec,
@@ -42,14 +43,16 @@ export function specToDocument(spec: AppSpec): SpecDocument {
     entrypoints: mapValues(spec.entrypoints, entrypointToDocument),
     routes: spec.routes.map(routeToDocument),
     rollout: {
-      surge: spec.rollout.surge,
-      unavailable: spec.rollout.unavailable,
+      surge: formatShare(spec.rollout.surge),
+      unavailable: formatShare(spec.rollout.unavailable),
       settle: formatDuration(spec.rollout.settleMs),
       before: spec.rollout.before,
     },
     environments: mapValues(spec.environments, environmentToDocument),
   }
 }
+
+const formatShare = (share: InstanceShare): number | string => (typeof share === 'number' ? share : `${share.percent}%`)
 
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]))

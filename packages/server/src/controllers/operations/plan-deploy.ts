@@ -159,8 +159,7 @@ function placementProblems(
 }
 
 function stepsOf(spec: AppSpec, entrypoints: readonly EntrypointChange[]): string[] {
-  const { surge, unavailable, before } = spec.rollout
-  const steps = before.map((job) => `run ${job} to its end`)
+  const steps = spec.rollout.before.map((job) => `run ${job} to its end`)
   for (const { name, create, replace, destroy, unchanged } of entrypoints) {
     const { surge, unavailable } = rolloutLimits(spec.rollout, create + replace + unchanged)
     if (replace > 0)
