@@ -1,10 +1,16 @@
 import { bookingOf, claim, claimCores, enter, instancesOn, leave, releaseCores, reserve } from './bookkeeping.ts'
 import type { BooksNode } from './books-node.ts'
+import { type Capacity, capacityFor } from './capacity.ts'
 import { NodeChooser } from './choose-node.ts'
+import { type CoreMapEntry, coreMap } from './core-map.ts'
 import { formatCoreList } from './core-text.ts'
 import { cpuProblem, type GroupRule } from './cpu-pieces.ts'
 import { explain, refusedRequest } from './explain.ts'
-import type { Booking, Decision, Explanation, InstanceRequest } from './instance-request.ts'
+import type { BatchResult, Booking, Decision, Explanation, InstanceRequest } from './instance-request.ts'
+import { nodeDigest } from './node-digest.ts'
+import { type BatchItem, batchOrder } from './place-all.ts'
+import { canDeal, placeBatch } from './place-batch.ts'
+import { type NewSizes, resize } from './resize.ts'
 import { cloneTables, makeTables, type Tables, usePort } from './tables.ts'
 import type { Terms } from './terms.ts'
 
@@ -103,10 +109,50 @@ export class Books {
     if (problem !== undefined) return { placed: false, refusal: refusedRequest(problem, this.nodeCount) }
     if (this.#tables.instances.rowOf.has(id))
       return { placed: false, refusal: refusedRequest(`${id} has its place already: release it first`, this.nodeCount) }
-    const node = this.#chooser.choose(terms, request)
-    if (node < 0) return { placed: false, refusal: explain(this.#tables, terms, this.#chooser.fit) }
-    const row = enter(this.#tables, id, node, terms, this.#chooser.fit.need(node))
+    const row = this.#placeOne(id, request, terms)
+    if (row < 0) return { placed: false, refusal: explain(this.#tables, terms, this.#chooser.fit) }
     return { placed: true, booking: bookingOf(this.#tables, row) }
+  }
+
+  /** Equal requests, in one decision: the first `placed` of `ids` have their place, the others none. */
+  placeBatch(ids: readonly string[], request: InstanceRequest): BatchResult {
+    const terms = this.#tables.terms.of(request)
+    const problem = this.#problem(request, terms) ?? this.#known(ids)
+    if (problem !== undefined) return { placed: 0, refusal: refusedRequest(problem, this.nodeCount) }
+    let placed = 0
+    if (canDeal(terms)) placed = placeBatch(this.#tables, this.#chooser, terms, request, ids)
+    else while (placed < ids.length && this.#placeOne(ids[placed]!, request, terms) >= 0) placed++
+    if (placed === ids.length) return { placed }
+    this.#chooser.begin(terms, request)
+    return { placed, refusal: explain(this.#tables, terms, this.#chooser.fit) }
+  }
+
+  /** Requests that are not equal, in the order that suits them together; `gang`: all or none. Decisions are in the order given. */
+  placeAll(items: readonly BatchItem[], options: { readonly gang?: boolean } = {}): Decision[] {
+    const decisions = new Map<string, Decision>()
+    for (const { id, request } of batchOrder(items, this.#largest())) {
+      const decision = this.place(id, request)
+      decisions.set(id, decision)
+      if (decision.placed || options.gang !== true) continue
+      for (const [placed, { placed: isPlaced }] of decisions) if (isPlaced) this.release(placed)
+      const refusal = { ...decision.refusal, message: `not all could be placed: ${id}: ${decision.refusal.message}` }
+      return items.map(() => ({ placed: false, refusal }))
+    }
+    return items.map(({ id }) => decisions.get(id)!)
+  }
+
+  /** Changes what an instance has on its node; it keeps the cores that it has. All or nothing. */
+  resize(id: string, sizes: NewSizes): Decision {
+    const row = this.#tables.instances.rowOf.get(id)
+    if (row === undefined) return { placed: false, refusal: refusedRequest(`${id} has no place`, this.nodeCount) }
+    return resize(this.#tables, row, sizes)
+  }
+
+  /** How many more fit, and what runs out first. */
+  capacity(request: InstanceRequest): Capacity {
+    const terms = this.#tables.terms.of(request)
+    if (this.#problem(request, terms) !== undefined) return { count: 0, nodes: 0, missing: [] }
+    return capacityFor(this.#tables, this.#chooser, terms, request)
   }
 
   /** Would a node take it? Changes nothing. */
@@ -144,6 +190,17 @@ export class Books {
     return row === undefined ? '' : formatCoreList(this.#tables.nodes.cores.unowned(row))
   }
 
+  /** Who has which core of a node of a bound group. */
+  coreMap(node: string): CoreMapEntry[] {
+    const row = this.#tables.nodes.rowOf.get(node)
+    return row === undefined ? [] : coreMap(this.#tables, row)
+  }
+
+  /** Changes when what the node is or what is given out there changes; undefined: no such node. */
+  nodeDigest(node: string): string | undefined {
+    return nodeDigest(this.#tables, node)
+  }
+
   /** Books to try things out on: what happens to either is not seen by the other. */
   clone(): Books {
     return new Books(cloneTables(this.#tables))
@@ -154,6 +211,25 @@ export class Books {
     const { cpuMilli, memoryBytes } = request
     if (memoryBytes !== undefined && !(memoryBytes >= 0)) return `${memoryBytes} bytes are not an amount of memory`
     return cpuMilli === undefined ? undefined : cpuProblem(cpuMilli, this.#tables.nodes.rule(request.group ?? ''))
+  }
+
+  /** The instance's row, or -1. */
+  #placeOne(id: string, request: InstanceRequest, terms: Terms): number {
+    const node = this.#chooser.choose(terms, request)
+    return node < 0 ? -1 : enter(this.#tables, id, node, terms, this.#chooser.fit.need(node))
+  }
+
+  #known(ids: readonly string[]): string | undefined {
+    const known = ids.find((id) => this.#tables.instances.rowOf.has(id))
+    return known === undefined ? undefined : `${known} has its place already: release it first`
+  }
+
+  #largest(): { cpuMilli: number; memoryBytes: number } {
+    const { classes } = this.#tables.nodes
+    return {
+      cpuMilli: classes.reduce((most, each) => Math.max(most, each.cpuMilli), 1),
+      memoryBytes: classes.reduce((most, each) => Math.max(most, each.memoryBytes), 1),
+    }
   }
 
   #addGhost(name: string): number {

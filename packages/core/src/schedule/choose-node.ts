@@ -47,6 +47,11 @@ export class NodeChooser {
     return this.#mask
   }
 
+  /** How far a position is from the seed's place on the ring. */
+  turnOf(position: number): number {
+    return position >= this.#start ? position : position + this.#tables.nodes.ring.length
+  }
+
   /** With `spread.over`: in the value that has the largest deficit, else in the next. */
   #overValues(terms: Terms, mask: Bits): number {
     const { spread } = terms.request
@@ -88,7 +93,7 @@ export class NodeChooser {
       if (best >= 0 && wish < bestWish) return
       const first = this.#firstKey(terms, row)
       const second = this.#secondKey(terms, row, position)
-      const turn = position >= this.#start ? position : position + ring.length
+      const turn = this.turnOf(position)
       const order = bestWish - wish || first - bestFirst || second - bestSecond || turn - bestTurn
       if (best >= 0 && order >= 0) return
       best = position

@@ -119,3 +119,9 @@ export type FilterName =
 export type Decision =
   | { readonly placed: true; readonly booking: Booking }
   | { readonly placed: false; readonly refusal: Explanation }
+
+export interface BatchResult {
+  readonly placed: number
+  /** When not all were. */
+  readonly refusal?: Explanation
+}

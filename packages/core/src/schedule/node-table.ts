@@ -3,7 +3,7 @@ import type { BooksNode } from './books-node.ts'
 import { CoreLedger } from './core-ledger.ts'
 import type { GroupRule } from './cpu-pieces.ts'
 import { grown } from './grown.ts'
-import type { NodeClass } from './node-class.ts'
+import type { Need, NodeClass } from './node-class.ts'
 import { Resources } from './resources.ts'
 import { Ring } from './ring.ts'
 import { StepIndex, steps } from './step-index.ts'
@@ -101,8 +101,8 @@ export class NodeTable {
   reserve(row: number, sign: 1 | -1, cpuMilli: number, memoryBytes: number, owns: boolean): void {
     this.cpuFree[row] = this.cpuFree[row]! - sign * cpuMilli
     this.memoryFree[row] = this.memoryFree[row]! - sign * memoryBytes
-    this.#scoreCpu[row] = this.#scoreCpu[row]! + sign * (cpuMilli === 0 ? phantomCpuMilli : cpuMilli)
-    this.#scoreMemory[row] = this.#scoreMemory[row]! + sign * (memoryBytes === 0 ? phantomMemoryBytes : memoryBytes)
+    this.#scoreCpu[row] = this.#scoreCpu[row]! + sign * scoreOf(cpuMilli, phantomCpuMilli)
+    this.#scoreMemory[row] = this.#scoreMemory[row]! + sign * scoreOf(memoryBytes, phantomMemoryBytes)
     this.placedMilli[row] = Math.max(0, this.placedMilli[row]! + sign * cpuMilli)
     if (!owns) this.#reserveUnbound(row, sign, cpuMilli)
   }
@@ -110,9 +110,14 @@ export class NodeTable {
   /** The share of it that is free, of what it has least of, in steps. */
   stepOf(row: number): number {
     const on = this.classes[this.classOf[row]!]!
-    const cpu = on.cpuMilli > 0 ? (on.cpuMilli - this.#scoreCpu[row]!) / on.cpuMilli : 0
-    const memory = on.memoryBytes > 0 ? (on.memoryBytes - this.#scoreMemory[row]!) / on.memoryBytes : 0
-    return Math.max(0, Math.floor(Math.min(cpu, memory) * (steps - 1)))
+    return stepFor(on, this.#scoreCpu[row]!, this.#scoreMemory[row]!)
+  }
+
+  /** The same, after `count` more have come. */
+  stepAfter(row: number, need: Pick<Need, 'cpuMilli' | 'memoryBytes'>, count: number): number {
+    const on = this.classes[this.classOf[row]!]!
+    const cpu = this.#scoreCpu[row]! + count * scoreOf(need.cpuMilli, phantomCpuMilli)
+    return stepFor(on, cpu, this.#scoreMemory[row]! + count * scoreOf(need.memoryBytes, phantomMemoryBytes))
   }
 
   /** After every change of what is reserved. */
@@ -203,6 +208,14 @@ const intColumns = [
   'placedMilli',
 ] as const
 const floatColumns = ['memoryFree', 'diskFree'] as const
+
+const scoreOf = (amount: number, phantom: number): number => (amount === 0 ? phantom : amount)
+
+function stepFor(on: NodeClass, cpuMilli: number, memoryBytes: number): number {
+  const cpu = on.cpuMilli > 0 ? (on.cpuMilli - cpuMilli) / on.cpuMilli : 0
+  const memory = on.memoryBytes > 0 ? (on.memoryBytes - memoryBytes) / on.memoryBytes : 0
+  return Math.max(0, Math.floor(Math.min(cpu, memory) * (steps - 1)))
+}
 
 const noLayout = { numbers: [], numa: [] }
 
