@@ -8,6 +8,7 @@ import {
   hostPaths,
   readHostConfig,
 } from '../packages/host/src/index.ts'
+import { logDestination } from './log-destination.ts'
 
 export interface RoleArguments {
   readonly paths: HostPaths
@@ -33,9 +34,6 @@ export function readRoleArguments(args: readonly string[], own: readonly string[
   })
   const text = values as Record<string, string | undefined>
   const paths = hostPaths(text['state-dir'] ?? defaultStateDir, text['run-dir'] ?? defaultRunDir)
-  const log = pino(
-    { level: text['log-level'] ?? 'info', timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: 1, sync: true }),
-  )
+  const log = pino({ level: text['log-level'] ?? 'info', timestamp: pino.stdTimeFunctions.isoTime }, logDestination(1))
   return { paths, config: readHostConfig(paths.config), log, values: text, words: positionals }
 }

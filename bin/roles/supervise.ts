@@ -9,6 +9,7 @@ import {
   Supervisor,
 } from '../../packages/host/src/index.ts'
 import { berthProgram } from '../berth-program.ts'
+import { logDestination } from '../log-destination.ts'
 import { untilSignal } from '../until-signal.ts'
 
 export async function run(args: readonly string[]): Promise<number> {
@@ -22,7 +23,8 @@ export async function run(args: readonly string[]): Promise<number> {
   const paths = hostPaths(values['state-dir'], values['run-dir'])
   const config = readHostConfig(paths.config)
   if (config === undefined) throw new BerthError('host.not-up', `${paths.config} does not exist; run berth up`)
-  const log = (message: string) => void process.stdout.write(`${new Date().toISOString()} ${message}\n`)
+  const output = logDestination(1)
+  const log = (message: string) => output.write(`${new Date().toISOString()} ${message}\n`)
   const supervisor = new Supervisor({
     processes: processTable(config, paths, berthProgram()),
     logDir: paths.logs,

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -65,6 +65,22 @@ describe('a supervisor', () => {
     await done
     expect(isAlive(second)).toBe(false)
     expect(messages.join('\n')).toContain('sleeper has ended by SIGKILL')
+  })
+
+  it('goes on when its own file cannot be written, and writes it as soon as it can', async () => {
+    const stateFile = join(dir, 'state.json')
+    // A folder in its place: as on a full disk, the file cannot be written.
+    mkdirSync(`${stateFile}.new`)
+    const { abort, done, messages } = supervise([sleeper])
+    const pid = await until('the start', () => /started, pid (\d+)/.exec(messages.join('\n'))?.[1])
+    const id = identify(Number(pid))
+    if (id !== undefined) started.push(id)
+    expect(messages.join('\n')).toContain(`write ${stateFile}: `)
+    rmdirSync(`${stateFile}.new`)
+    expect(await until('the state', () => processesNow().sleeper)).toEqual(id)
+    abort.abort()
+    await done
+    expect(messages.filter((line) => line.startsWith(`write ${stateFile}`))).toHaveLength(1)
   })
 
   it('adopts what a dead supervisor left running', async () => {

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { BerthError } from '@berth/core'
+import { BerthError, messageOf } from '@berth/core'
 import { endProcess, identify, isAlive, type ProcessId } from './process-id.ts'
 
 /** One process of the table in `docs/design/overview.md`, in the order of their start. */
@@ -52,6 +52,8 @@ const defaultRotateEveryMs = 10_000
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #ids = new Map<string, ProcessId>()
+  /** The state file could not be written (a full disk): what it is to say is in memory only, until there is room. */
+  #unsaved = false
 
   constructor(options: SupervisorOptions) {
     this.#options = options
@@ -65,7 +67,10 @@ export class Supervisor {
     await this.#endStrays(known)
     const keepers = processes.map((each) => this.#keep(each, known.get(each.name), signal))
     this.#save()
-    const rotation = setInterval(() => this.#rotate(), rotateEveryMs)
+    const rotation = setInterval(() => {
+      this.#rotate()
+      if (this.#unsaved) this.#save()
+    }, rotateEveryMs)
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       else signal.addEventListener('abort', () => resolve(), { once: true })
@@ -114,7 +119,7 @@ export class Supervisor {
 
   #start(each: SupervisedProcess): { child: ChildProcess; id: ProcessId } | undefined {
     const [command = '', ...args] = each.argv
-    const output = openSync(this.#logFile(each.name), 'a', 0o600)
+    const output = this.#openLog(each.name)
     try {
       const child = spawn(command, args, {
         detached: true,
@@ -129,6 +134,16 @@ export class Supervisor {
       return { child, id }
     } finally {
       closeSync(output)
+    }
+  }
+
+  /** Without its log a process is still better than none: a full disk must not keep it from running. */
+  #openLog(name: string): number {
+    try {
+      return openSync(this.#logFile(name), 'a', 0o600)
+    } catch (error) {
+      this.#options.log(`open ${this.#logFile(name)}: ${messageOf(error)}; ${name} runs without a log`)
+      return openSync('/dev/null', 'a')
     }
   }
 
@@ -170,10 +185,16 @@ export class Supervisor {
   #save(): void {
     const self = identify(process.pid)
     const temporary = `${this.#options.stateFile}.new`
-    writeFileSync(temporary, JSON.stringify({ supervisor: self, processes: Object.fromEntries(this.#ids) }), {
-      mode: 0o600,
-    })
-    renameSync(temporary, this.#options.stateFile)
+    try {
+      writeFileSync(temporary, JSON.stringify({ supervisor: self, processes: Object.fromEntries(this.#ids) }), {
+        mode: 0o600,
+      })
+      renameSync(temporary, this.#options.stateFile)
+      this.#unsaved = false
+    } catch (error) {
+      if (!this.#unsaved) this.#options.log(`write ${this.#options.stateFile}: ${messageOf(error)}; trying again`)
+      this.#unsaved = true
+    }
   }
 }
 
