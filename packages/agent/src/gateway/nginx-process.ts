@@ -50,16 +50,16 @@ export class NginxProcess {
   /** Makes the running nginx read its configuration again. */
   async reload(): Promise<void> {
     const pid = await this.pid()
-    if (pid !== undefined) process.kill(pid, 'SIGHUP')
+    if (pid !== undefined) signalIfThere(pid, 'SIGHUP')
   }
 
   /** Ends nginx: after the requests that it serves, or when `graceMs` are over at once. */
   async stop(graceMs: number, signal?: AbortSignal): Promise<void> {
     const pid = await this.pid()
     if (pid === undefined) return
-    process.kill(pid, 'SIGQUIT')
+    signalIfThere(pid, 'SIGQUIT')
     if (await this.#isGone(graceMs, signal)) return
-    process.kill(pid, 'SIGTERM')
+    signalIfThere(pid, 'SIGTERM')
     if (await this.#isGone(terminateMs, signal)) return
     throw new BerthError(
       'gateway.stop-failed',
@@ -73,10 +73,10 @@ export class NginxProcess {
    */
   async dismissOrphans(signal?: AbortSignal): Promise<number> {
     const orphans = await this.#orphans()
-    for (const pid of orphans) process.kill(pid, 'SIGQUIT')
+    for (const pid of orphans) signalIfThere(pid, 'SIGQUIT')
     const deadline = Date.now() + terminateMs
     for (let left = orphans; left.length > 0; left = await this.#orphans()) {
-      if (Date.now() > deadline) for (const pid of left) process.kill(pid, 'SIGTERM')
+      if (Date.now() > deadline) for (const pid of left) signalIfThere(pid, 'SIGTERM')
       await delay(pollMs, undefined, { signal })
     }
     return orphans.length
@@ -105,6 +105,15 @@ export class NginxProcess {
     const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
     const held = await Promise.all(pids.map((pid) => isWorkerWith(pid, inodes)))
     return pids.filter((_, index) => held[index])
+  }
+}
+
+/** It may have ended since it was looked for. */
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 
