@@ -13,7 +13,7 @@ export const secretNameSource = secretNamePattern.source
 const variableNamePattern = /^[A-Za-z_][A-Za-z0-9_]*$/
 export const variableNameSource = variableNamePattern.source
 
-export type NamedKind = 'app' | 'entrypoint' | 'pool' | 'environment'
+export type NamedKind = 'app' | 'entrypoint' | 'pool' | 'environment' | 'node group'
 
 export const isName = (text: string): boolean => namePattern.test(text)
 

@@ -35,11 +35,18 @@ function endOf(rollout: Rollout): RolloutEnd {
 }
 
 function end(pool: Pool, rollout: Rollout, goal: PoolGoal, how: RolloutEnd, now: number): PoolStep[] {
-  const { rollout: _held, release: _old, ...rest } = pool
+  const { rollout: _held, release: _old, ...rest } = how.state === 'succeeded' ? pool : whereItWas(pool, rollout)
   const replicas = how.state === 'succeeded' ? pool.replicas : restoreCounts(pool.replicas, rollout.replicasBefore)
   const free: Pool = { ...rest, replicas, generation: goal.generation }
   return [
     { type: 'update-rollout', rollout: { ...rollout, ...how, updatedAt: now, endedAt: now } },
     { type: 'update-pool', pool: goal.spec === undefined ? free : { ...free, release: goal.release } },
   ]
+}
+
+/** A move to another node group that did not succeed is undone. */
+function whereItWas(pool: Pool, { groupBefore }: Rollout): Pool {
+  if (groupBefore === undefined) return pool
+  const { group: _, ...rest } = pool
+  return groupBefore === null ? rest : { ...rest, group: groupBefore }
 }

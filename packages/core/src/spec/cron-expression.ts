@@ -89,7 +89,8 @@ function parseItem(item: string, field: Field): Parsed<Range> {
   const [low = '', high, ...more] = range.split('-')
   if (rest.length > 0 || more.length > 0 || low === '') return refuseItem(item, field)
   const every = step === undefined ? 1 : /^[0-9]{1,4}$/.test(step) ? Number(step) : 0
-  if (every === 0) return refused(`${JSON.stringify(item)}: a step is a whole number from 1`)
+  if (every === 0 || every > field.max)
+    return refused(`${JSON.stringify(item)}: a step of a ${field.name} is a whole number from 1 to ${field.max}`)
   if (range === '*') return parsed({ from: field.min, to: field.max, step: every })
   const from = valueOf(low, field)
   const to = high === undefined ? from : valueOf(high, field)
