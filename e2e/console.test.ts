@@ -1,18 +1,9 @@
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { chromiumArguments, chromiumPath } from '../packages/console/dev/chromium.ts'
 import { webApp } from './support/apps.ts'
 import { Cluster } from './support/cluster.ts'
 import { until } from './support/load.ts'
-
-const flags = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
 let cluster: Cluster
 let browser: Browser
@@ -23,7 +14,7 @@ beforeAll(async () => {
   cluster = await Cluster.start()
   const shop = await cluster.repository('shop', webApp({ replicas: 2 }))
   await cluster.mustBerth(['deploy'], { cwd: shop.path })
-  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: flags })
+  browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArguments })
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 } })
   page = await context.newPage()
   page.on('pageerror', (error) => errors.push(error.message))

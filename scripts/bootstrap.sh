@@ -5,8 +5,10 @@
 #   ensure_packages [--no-start] PKG... Debian packages, only those that are missing; with --no-start their services stay off
 #   ensure_node                         node_modules as in package-lock.json, with Node 26 as node_modules/.bin/node
 #   ensure_docker                       a Docker Engine of the distribution, where there is none
+#   ensure_browser                      Chromium, or a Chrome that is there
 #
-# It works on Debian 12 and 13 and Ubuntu with nothing but bash, apt and a network, and does nothing when everything is there.
+# It works on Debian 12 and 13 and Ubuntu with nothing but bash, apt and a network, and does nothing when everything is there. An interrupted run
+# leaves nothing that the next one could not mend.
 
 BERTH_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BERTH_TRIES=3
@@ -20,12 +22,18 @@ fail() {
   exit 1
 }
 
+# Files that must not outlive this shell, however it ends.
+declare -a berth_passing=()
+remove_passing() { if ((${#berth_passing[@]} > 0)); then rm -rf -- "${berth_passing[@]}"; fi; }
+trap remove_passing EXIT
+
 # Runs a command quietly; its output is shown when it failed for good. Networks and mirrors fail now and then, so it is tried again.
 # Usage: try_again WHAT COMMAND [ARGUMENT...]
 try_again() {
   local what=$1 log attempt status=0
   shift
   log=$(mktemp)
+  berth_passing+=("$log")
   for ((attempt = 1; attempt <= BERTH_TRIES; attempt++)); do
     status=0
     "$@" >"$log" 2>&1 </dev/null || status=$?
@@ -70,26 +78,37 @@ install_packages() {
     install --yes --no-install-recommends "$@"
 }
 
+# What an interrupted run of apt or dpkg has left half done keeps apt from installing anything.
+repair_packages() {
+  if [[ -z $(dpkg --audit 2>/dev/null || true) && -z $(find /var/lib/dpkg/updates -type f -print -quit) ]]; then return 0; fi
+  say "Ending an installation of packages that was interrupted"
+  DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a >/dev/null 2>&1 </dev/null || true
+  install_packages --fix-broken
+}
+
 # Packages start their services when they are installed unless this program forbids it (invoke-rc.d(8)).
 readonly SERVICE_POLICY=/usr/sbin/policy-rc.d
+readonly OWN_POLICY=$'#!/bin/sh\n# For the time of an installation by Berth.\nexit 101'
 
-install_packages_without_starting() {
-  if [[ -e $SERVICE_POLICY ]]; then
-    install_packages "$@"
+# Usage: without_starting COMMAND [ARGUMENT...]
+without_starting() {
+  if [[ -e $SERVICE_POLICY && $(<"$SERVICE_POLICY") != "$OWN_POLICY" ]]; then
+    "$@"
     return
   fi
   local status=0
-  printf '#!/bin/sh\nexit 101\n' >"$SERVICE_POLICY"
+  berth_passing+=("$SERVICE_POLICY")
+  printf '%s\n' "$OWN_POLICY" >"$SERVICE_POLICY"
   chmod 755 "$SERVICE_POLICY"
-  install_packages "$@" || status=$?
+  "$@" || status=$?
   rm -f "$SERVICE_POLICY"
   return "$status"
 }
 
 ensure_packages() {
-  local install=install_packages package missing=()
+  local how=() package missing=()
   if [[ ${1:-} == --no-start ]]; then
-    install=install_packages_without_starting
+    how=(without_starting)
     shift
   fi
   for package in "$@"; do
@@ -98,15 +117,16 @@ ensure_packages() {
   if ((${#missing[@]} == 0)); then return 0; fi
   command -v apt-get >/dev/null || fail "packages are missing (${missing[*]}), and this machine has no apt-get: Debian 12 or 13 or Ubuntu is needed"
   ensure_root
+  "${how[@]}" repair_packages || fail "an interrupted installation of packages could not be ended: see above, and \`dpkg --audit\`"
   for package in "${missing[@]}"; do
     package_known "$package" || { update_package_lists || fail "apt cannot read its package lists: see /etc/apt/sources.list and the network"; break; }
   done
   say "Installing packages: ${missing[*]}"
-  if "$install" "${missing[@]}"; then return 0; fi
+  if "${how[@]}" install_packages "${missing[@]}"; then return 0; fi
   # Lists that are older than the mirror name files that are no longer there.
   say "Reading the package lists anew"
-  if update_package_lists && "$install" "${missing[@]}"; then return 0; fi
-  fail "packages could not be installed: ${missing[*]}"
+  if update_package_lists && "${how[@]}" install_packages "${missing[@]}"; then return 0; fi
+  fail "packages could not be installed: ${missing[*]} (on Ubuntu they need the component universe: add-apt-repository universe)"
 }
 
 # Whatever npm and Node the machine has only fetch the ones that do the work.
@@ -142,6 +162,7 @@ node_runs() {
 # Usage: install_node_modules NODE_VERSION ARCHITECTURE TEMPORARY_DIRECTORY
 install_node_modules() {
   local version=$1 package=node-linux-$2 tool=$3 quiet=(--ignore-scripts --no-audit --no-fund) program
+  local -x NODE_DISABLE_COMPILE_CACHE=1
   program=$tool/node_modules/$package/bin
   npm install --prefix "$tool" --no-save "${quiet[@]}" "$package@$version" "npm@$BERTH_NPM" || return
   (cd "$BERTH_ROOT" && PATH=$program:$PATH "$program/node" "$tool/node_modules/npm/bin/npm-cli.js" ci --include=dev "${quiet[@]}") || return
@@ -165,6 +186,7 @@ ensure_node() {
   ensure_npm
   say "Installing Node.js $version and the project's npm packages"
   tool=$(mktemp -d)
+  berth_passing+=("$tool")
   try_again "npm ci" install_node_modules "$version" "$architecture" "$tool" || status=$?
   rm -rf "$tool"
   ((status == 0)) || fail "npm could not install the packages of package-lock.json: see above, and the registry in \`npm config get registry\`"
@@ -185,4 +207,16 @@ ensure_docker() {
     # Nobody would look after a daemon that an init script starts here.
     ensure_packages --no-start "${packages[@]}"
   fi
+}
+
+# Ubuntu has Chromium only as a snap, which sees neither /tmp nor a program's own profile folder.
+ensure_browser() {
+  local program
+  for program in "${BERTH_CHROMIUM:-}" /usr/bin/chromium /usr/bin/google-chrome-stable /opt/google/chrome/chrome; do
+    if [[ -x $program ]]; then return 0; fi
+  done
+  package_known chromium || update_package_lists || fail "apt cannot read its package lists: see /etc/apt/sources.list and the network"
+  package_known chromium ||
+    fail "the console is tested in Chromium, which this distribution has as no package: install Google Chrome, or name a browser that is no snap in BERTH_CHROMIUM"
+  ensure_packages chromium
 }

@@ -29,7 +29,8 @@ function run(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<numb
     const child = spawn(command, rest, {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, ...env },
+      // Not every tool sees by itself that it writes to a file.
+      env: { ...process.env, ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }), ...env },
     })
     child.once('error', (error) => {
       console.error(`${command}: ${error.message}`)
@@ -69,7 +70,7 @@ function vitest(name: string, argv: readonly string[], env: NodeJS.ProcessEnv = 
 }
 
 const packages = ['core', 'api', 'host', 'server', 'agent', 'cli', 'console', 'lab']
-await check('lint', [bin('biome'), 'ci', '.'])
+await check('lint', [bin('biome'), 'ci', ...(process.stdout.isTTY ? [] : ['--colors=off']), '.'])
 for (const name of packages) await check(`types ${name}`, [bin('tsc'), '-p', `packages/${name}`])
 for (const name of ['bin', 'bench', 'e2e', 'scripts']) await check(`types ${name}`, [bin('tsc'), '-p', name])
 await check('dependency rules', [bin('node'), bin('depcruise'), '--config', '.dependency-cruiser.mjs', 'packages'])

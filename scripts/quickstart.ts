@@ -1,15 +1,14 @@
 /** The part of ./quickstart that is not shell: Docker's configuration, base images, `berth up`, the example, and the way back. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs'
+import { createServer, type ListenOptions } from 'node:net'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { makeBaseImages } from '../packages/lab/src/base-image.ts'
+import { dockerAnswers, dockerSocket, ensureLiveRestore, restoreDaemonFile } from './quickstart-docker.ts'
 
 const root = join(import.meta.dirname, '..')
-const socket = '/var/run/docker.sock'
-const daemonFile = '/etc/docker/daemon.json'
 const app = 'hello'
 
 interface Options {
@@ -17,11 +16,6 @@ interface Options {
   readonly stateDir: string
   readonly runDir: string
   readonly yes: boolean
-}
-
-/** What was there before, so that `--stop` can put it back. */
-interface Before {
-  readonly daemonJson?: string | null
 }
 
 const { values, positionals } = parseArgs({
@@ -39,7 +33,6 @@ const options: Options = {
   runDir: values['run-dir'],
   yes: values.yes,
 }
-const noteFile = join(options.stateDir, 'quickstart.json')
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`)
 
@@ -55,42 +48,19 @@ const berth = (args: readonly string[]): string =>
       : args,
   )
 
-const dockerAnswers = (): boolean =>
-  spawnSync('docker', ['-H', `unix://${socket}`, 'version'], { stdio: 'ignore' }).status === 0
-
 async function start(): Promise<void> {
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 })
   say('3/5  Docker Engine and base images')
-  if (dockerAnswers()) await ensureLiveRestore()
-  else if (existsSync('/run/systemd/system')) run('systemctl', ['start', 'docker'])
+  if (!dockerAnswers() && existsSync('/run/systemd/system')) run('systemctl', ['start', 'docker'])
+  await ensureLiveRestore({ stateDir: options.stateDir, say, ask: asked })
   say('4/5  Berth on this machine')
-  const httpPort = await freePort([80, 8080, 8081, 18080])
-  const httpsPort = await freePort([443, 8443, 18443])
-  berth(['up', '--http-port', String(httpPort), '--https-port', String(httpsPort)])
-  for (const image of await makeBaseImages(`unix://${socket}`))
+  berth(['up', ...(await portArguments())])
+  for (const image of await makeBaseImages(`unix://${dockerSocket}`))
     say(`     ${image.tag} ${image.loaded ? 'made' : 'was there'}`)
   say(`5/5  ${app}, from a git commit`)
   const repository = makeRepository()
   berth(['deploy', app, '--repository', repository, '--environment', 'production'])
   finish(repository)
-}
-
-/** Without live-restore a restart of dockerd would take every container with it. */
-async function ensureLiveRestore(): Promise<void> {
-  const info = run('docker', ['-H', `unix://${socket}`, 'info', '--format', '{{.LiveRestoreEnabled}}']).trim()
-  if (info === 'true') return
-  const question = `The Docker Engine here runs without live-restore, so its restart would end every container. Turn it on in ${daemonFile} (no restart needed)?`
-  if (!options.yes && !(await asked(question))) {
-    throw new Error(
-      'Berth needs live-restore; nothing was changed. Say -y, or set "live-restore": true in /etc/docker/daemon.json yourself',
-    )
-  }
-  const before = existsSync(daemonFile) ? readFileSync(daemonFile, 'utf8') : null
-  writeFileSync(noteFile, JSON.stringify({ daemonJson: before } satisfies Before), { mode: 0o600 })
-  mkdirSync('/etc/docker', { recursive: true })
-  writeFileSync(daemonFile, `${JSON.stringify({ ...JSON.parse(before ?? '{}'), 'live-restore': true }, null, 2)}\n`)
-  reloadDocker()
-  say('     live-restore is on')
 }
 
 async function asked(question: string): Promise<boolean> {
@@ -101,45 +71,68 @@ async function asked(question: string): Promise<boolean> {
   return /^y(es)?$/i.test(answer.trim())
 }
 
-/** dockerd reads live-restore again on SIGHUP. */
-function reloadDocker(): void {
-  const pidFile = '/var/run/docker.pid'
-  if (existsSync(pidFile)) process.kill(Number(readFileSync(pidFile, 'utf8').trim()), 'SIGHUP')
-}
-
-async function freePort(candidates: readonly number[]): Promise<number> {
-  const held = heldPorts()
-  for (const port of candidates) if (held.has(port) || (await isFree(port))) return port
-  throw new Error(`none of the ports ${candidates.join(', ')} is free for the gateway; end what holds one of them`)
-}
-
-/** Ports of a gateway that an earlier quickstart has started. */
-function heldPorts(): Set<number> {
+/** Those of an earlier run, else the first that are free. */
+async function portArguments(): Promise<string[]> {
   const file = join(options.stateDir, 'host.json')
-  if (!existsSync(file)) return new Set()
-  const { gateway } = JSON.parse(readFileSync(file, 'utf8'))
-  return new Set([gateway.httpPort, gateway.httpsPort])
+  if (existsSync(file)) {
+    const { gateway, server } = JSON.parse(readFileSync(file, 'utf8'))
+    if (server === undefined) throw new Error(`this machine is a node of another cluster already, says ${file}`)
+    const listen = ['--listen', server.listen, '--agent-listen', server.agentListen]
+    return ['--http-port', `${gateway.httpPort}`, '--https-port', `${gateway.httpsPort}`, ...listen]
+  }
+  const http = await freePort("the gateway's HTTP", [80, 8080, 8081, 18080])
+  const https = await freePort("the gateway's HTTPS", [443, 8443, 18443])
+  const api = await freePort('API and console', [7600, 7610, 17600])
+  const agents = await freePort('the agents', [7601, 7611, 17601])
+  const listen = ['--listen', `0.0.0.0:${api}`, '--agent-listen', `0.0.0.0:${agents}`]
+  return ['--http-port', `${http}`, '--https-port', `${https}`, ...listen]
 }
 
-function isFree(port: number): Promise<boolean> {
+async function freePort(purpose: string, candidates: readonly number[]): Promise<number> {
+  const [preferred] = candidates
+  for (const port of candidates) {
+    if (!(await isFree(port))) continue
+    if (port !== preferred) say(`     port ${preferred} is taken: ${purpose} at ${port}`)
+    return port
+  }
+  throw new Error(`none of the ports ${candidates.join(', ')} is free for ${purpose}; end what holds one of them`)
+}
+
+const isFree = async (port: number): Promise<boolean> =>
+  (await canListen({ port, host: '0.0.0.0' })) && (await canListen({ port, host: '::', ipv6Only: true }))
+
+function canListen(options: ListenOptions): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, '0.0.0.0', () => server.close(() => resolve(true)))
+    // Anything else says that this machine has no IPv6.
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRINUSE'))
+    server.listen(options, () => server.close(() => resolve(true)))
   })
 }
 
+/** The name appears when everything is in it, so that an interrupted run leaves no half of a repository. */
 function makeRepository(): string {
   const path = join(options.stateDir, 'quickstart', app)
-  if (existsSync(join(path, '.git'))) return path
-  mkdirSync(path, { recursive: true })
-  cpSync(join(root, 'examples', app), path, { recursive: true })
-  const identity = ['-c', 'user.name=Berth', '-c', 'user.email=berth@localhost', '-c', 'commit.gpgsign=false']
-  run('git', ['-C', path, 'init', '--quiet', '--initial-branch', 'main'])
-  run('git', ['-C', path, 'add', '--all'])
-  run('git', ['-C', path, ...identity, 'commit', '--quiet', '--message', 'Hello from Berth'])
+  if (existsSync(path)) return path
+  const next = `${path}.new`
+  rmSync(next, { recursive: true, force: true })
+  mkdirSync(dirname(next), { recursive: true })
+  cpSync(join(root, 'examples', app), next, { recursive: true })
+  const git = (...args: readonly string[]) => run('git', ['-C', next, ...args])
+  git('init', '--quiet', '--initial-branch', 'main')
+  if (!hasIdentity()) {
+    git('config', 'user.name', 'Berth')
+    git('config', 'user.email', 'berth@localhost')
+  }
+  git('add', '--all')
+  git('-c', 'commit.gpgsign=false', 'commit', '--quiet', '--message', 'Hello from Berth')
+  renameSync(next, path)
   return path
 }
+
+/** Without one git commits nothing, and the first thing to try is a commit. */
+const hasIdentity = (): boolean =>
+  ['user.name', 'user.email'].every((key) => spawnSync('git', ['config', '--global', key]).status === 0)
 
 function finish(repository: string): void {
   const tokens = JSON.parse(berth(['token', 'ls', '-o', 'json'])) as { name: string }[]
@@ -153,26 +146,20 @@ Console: ${status.consoleUrl}#token=${token}
 
 The console's certificate is from Berth's own authority, so a browser asks once whether to trust it.
 What to try next (berth is ${options.berth}; put it on your PATH):
-  berth ps                          what runs
-  berth logs -f ${app}              its output
-  berth scale ${app}/web 4          more of it
+  ${'berth ps'.padEnd(32)}what runs
+  ${`berth logs -f ${app}`.padEnd(32)}its output
+  ${`berth scale ${app}/web 4`.padEnd(32)}more of it
   edit ${repository}/server.js, commit, then: berth deploy ${app}
-  berth rollback ${app}             back again
-  berth exec -it web-1 sh           a shell in an instance
-  ./quickstart --stop               ends and removes all of this
+  ${`berth rollback ${app}`.padEnd(32)}back again
+  ${'berth exec -it web-1 sh'.padEnd(32)}a shell in an instance (berth ps has the names)
+  ${'./quickstart --stop'.padEnd(32)}ends and removes all of this
 The guide: docs/guides/first-app.md
 `)
 }
 
-async function stop(): Promise<void> {
-  const before: Before = existsSync(noteFile) ? JSON.parse(readFileSync(noteFile, 'utf8')) : {}
+function stop(): void {
   if (existsSync(join(options.stateDir, 'host.json'))) berth(['down', '--all', '--purge', '--yes'])
-  if (before.daemonJson !== undefined) {
-    if (before.daemonJson === null) rmSync(daemonFile, { force: true })
-    else writeFileSync(daemonFile, before.daemonJson)
-    reloadDocker()
-    say(`${daemonFile} is as it was before`)
-  }
+  restoreDaemonFile(options.stateDir, say)
   for (const dir of [options.stateDir, options.runDir]) removeFolder(dir)
   say('nothing of it is left; Debian packages and node_modules stay')
 }
@@ -189,7 +176,8 @@ function removeFolder(dir: string): void {
 }
 
 try {
-  await (positionals[0] === 'stop' ? stop() : start())
+  if (positionals[0] === 'stop') stop()
+  else await start()
 } catch (error) {
   // What a command had to say stands above already.
   const { status, message } = error as { status?: number; message: string }

@@ -4,7 +4,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { chromiumArguments } from '../dev/chromium.ts'
+import { chromiumArguments, chromiumPath } from '../dev/chromium.ts'
 import { MockServer, mockToken } from '../dev/mock-server.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -83,7 +83,7 @@ export class ConsoleUnderTest implements AsyncDisposable {
 
   static async start(): Promise<ConsoleUnderTest> {
     await buildConsole()
-    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: chromiumArguments })
+    const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArguments })
     return new ConsoleUnderTest(await MockServer.start({ dist, stepMs: 120 }), browser)
   }
 
