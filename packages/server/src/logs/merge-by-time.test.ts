@@ -59,6 +59,37 @@ describe('merging by time', () => {
     )
   })
 
+  it('beside a silent source, what is old comes in order, and at once', async () => {
+    const silent = controlled()
+    const merge = new TimeMerge<Item>({ holdMs: 100, isOpen: () => true })
+    merge.add(silent.items)
+    const times = (from: number) => Array.from({ length: 500 }, (_, at) => ({ at: 2 * at + from, from }))
+    merge.add(stream(times(0), true))
+    merge.add(stream(times(1)))
+    const items = merge.items()
+    const startedAt = performance.now()
+    for (let at = 0; at < 1000; at += 1) expect((await items.next()).value?.at).toBe(at)
+    // One hold, not one for each item.
+    expect(performance.now() - startedAt).toBeLessThan(10_000)
+    await items.return(undefined)
+  })
+
+  it('a fresh item waits for an earlier one of a source that was silent', async () => {
+    const [late, early] = [controlled(), controlled()]
+    const merge = new TimeMerge<Item>({ holdMs: 200, isOpen: () => true })
+    merge.add(late.items)
+    merge.add(early.items)
+    const items = merge.items()
+    const first = items.next()
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    const now = Date.now()
+    late.push(now)
+    early.push(now - 20)
+    expect((await first).value?.at).toBe(now - 20)
+    expect((await items.next()).value?.at).toBe(now)
+    await items.return(undefined)
+  })
+
   it('waits for a slow source no longer than it was told, and takes in new ones', async () => {
     const silent = controlled()
     const open = { value: true }
