@@ -4,7 +4,17 @@
  * `--keep-console` takes the console as it was built last.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, relative } from 'node:path'
 import { type BuildOptions, build } from 'esbuild'
 
@@ -75,10 +85,12 @@ const assets = {
   'berth.schema.json': join(root, 'docs/berth.schema.json'),
 }
 const output = join(dist, 'berth')
+// A program that runs cannot be written to, but its name can be given to another.
+const built = `${output}.new`
 const config = {
   main: join(work, 'berth.cjs'),
   mainFormat: 'commonjs',
-  output,
+  output: built,
   useCodeCache: true,
   // The young generation would grow to 3 × 16 MiB and never be given back: half of what a quiet server or agent held.
   execArgv: ['--max-semi-space-size=2'],
@@ -90,7 +102,8 @@ execFileSync(process.execPath, ['--build-sea', join(work, 'sea.json')], {
   cwd: root,
   stdio: ['ignore', 'ignore', 'inherit'],
 })
-chmodSync(output, 0o755)
+chmodSync(built, 0o755)
+renameSync(built, output)
 process.stdout.write(
   `${relative(root, output)}: ${(statSync(output).size / 1024 ** 2).toFixed(0)} MiB, ${Object.keys(assets).length} assets\n`,
 )

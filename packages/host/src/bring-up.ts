@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { BerthError, messageOf } from '@berth/core'
 import { type HostConfig, readHostConfig, writeHostConfig } from './host-config.ts'
@@ -28,13 +28,24 @@ export async function bringUp({ paths, config, program, log, signal }: BringUpOp
   mkdirSync(paths.runDir, { recursive: true, mode: 0o755 })
   if (hasSystemd()) return startUnits(paths, config, program, changed, log)
   const running = runningSupervisor(paths)
-  if (running !== undefined && !changed) return log(`supervisor runs already (pid ${running.pid})`)
   if (running !== undefined) {
-    log('the configuration has changed: restarting the processes (containers and traffic go on)')
+    const replaced = runsReplacedProgram(running.pid)
+    if (!changed && !replaced) return log(`supervisor runs already (pid ${running.pid})`)
+    const reason = changed ? 'the configuration has changed' : 'the program is another'
+    log(`${reason}: restarting the processes (containers and traffic go on)`)
     await endProcess(running, 60_000)
   }
   startSupervisor(paths, program, log)
   await waitFor('the supervisor', () => runningSupervisor(paths) !== undefined, 10_000, signal)
+}
+
+/** Whether what this process runs is no longer the file of that name. */
+export function runsReplacedProgram(pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`).endsWith(' (deleted)')
+  } catch {
+    return false
+  }
 }
 
 async function check(paths: HostPaths, config: HostConfig): Promise<void> {
@@ -75,11 +86,15 @@ function startUnits(
   log: (message: string) => void,
 ): void {
   const units = systemdUnits(processTable({ ...config, superviseDocker: false }, paths, program))
-  const started = installUnits(units, changed, systemd)
+  const replaced = [...units.keys()].some((unit) => runsReplacedProgram(mainPid(unit)))
+  const started = installUnits(units, changed || replaced, systemd)
   log(
     started.length === 0 ? `units ${[...units.keys()].join(', ')} run already` : `units ${started.join(', ')} started`,
   )
 }
+
+const mainPid = (unit: string): number =>
+  Number(spawnSync('systemctl', ['show', '--property=MainPID', '--value', unit], { encoding: 'utf8' }).stdout)
 
 const systemd = {
   unitDir: '/etc/systemd/system',

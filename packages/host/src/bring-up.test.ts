@@ -1,0 +1,45 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { runsReplacedProgram } from './bring-up.ts'
+import { findProgram } from './requirements.ts'
+
+let dir: string
+let child: ChildProcess | undefined
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'berth-bring-up-'))
+})
+afterEach(() => {
+  child?.kill('SIGKILL')
+  child = undefined
+  rmSync(dir, { recursive: true })
+})
+
+async function startCopy(): Promise<{ readonly path: string; readonly pid: number }> {
+  const path = join(dir, 'program')
+  copyFileSync(findProgram('sleep') ?? '', path)
+  child = spawn(path, ['60'], { argv0: 'sleep' })
+  await once(child, 'spawn')
+  return { path, pid: child.pid ?? 0 }
+}
+
+describe('a running program', () => {
+  it('is the one of that name', async () => {
+    const { pid } = await startCopy()
+    expect(runsReplacedProgram(pid)).toBe(false)
+  })
+
+  it('is another once its file was replaced', async () => {
+    const { path, pid } = await startCopy()
+    copyFileSync(path, `${path}.new`)
+    renameSync(`${path}.new`, path)
+    expect(runsReplacedProgram(pid)).toBe(true)
+  })
+
+  it('is none when the process is gone', () => {
+    expect(runsReplacedProgram(2 ** 22)).toBe(false)
+  })
+})
