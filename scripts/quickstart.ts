@@ -59,7 +59,8 @@ async function start(): Promise<void> {
     say(`     ${image.tag} ${image.loaded ? 'made' : 'was there'}`)
   say(`5/5  ${app}, from a git commit`)
   const repository = makeRepository()
-  berth(['deploy', app, '--repository', repository, '--environment', 'production'])
+  if (serves()) say(`     it serves already; what has changed since is deployed by: berth deploy ${app}`)
+  else berth(['deploy', app, '--repository', repository, '--environment', 'production'])
   finish(repository)
 }
 
@@ -133,6 +134,9 @@ function makeRepository(): string {
 /** Without one git commits nothing, and the first thing to try is a commit. */
 const hasIdentity = (): boolean =>
   ['user.name', 'user.email'].every((key) => spawnSync('git', ['config', '--global', key]).status === 0)
+
+const serves = (): boolean =>
+  (JSON.parse(berth(['ps', app, '-o', 'json'])) as { inTraffic?: boolean }[]).some((each) => each.inTraffic === true)
 
 function finish(repository: string): void {
   const tokens = JSON.parse(berth(['token', 'ls', '-o', 'json'])) as { name: string }[]
