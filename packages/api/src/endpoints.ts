@@ -2,9 +2,11 @@ import { accessEndpoints } from './endpoints/access.ts'
 import { appsEndpoints } from './endpoints/apps.ts'
 import { clusterEndpoints } from './endpoints/cluster.ts'
 import { deploysEndpoints } from './endpoints/deploys.ts'
+import { groupsEndpoints } from './endpoints/groups.ts'
 import { instancesEndpoints } from './endpoints/instances.ts'
 import { nodesEndpoints } from './endpoints/nodes.ts'
 import { poolsEndpoints } from './endpoints/pools.ts'
+import { schedulingEndpoints } from './endpoints/scheduling.ts'
 import { trafficEndpoints } from './endpoints/traffic.ts'
 
 export { type LogLine, logLine } from './endpoints/shared.ts'
@@ -17,6 +19,8 @@ export const endpoints = {
   ...poolsEndpoints,
   ...instancesEndpoints,
   ...nodesEndpoints,
+  ...groupsEndpoints,
+  ...schedulingEndpoints,
   ...accessEndpoints,
   ...trafficEndpoints,
 } as const

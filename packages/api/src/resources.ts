@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { nodeDrain, nodeResources, taint } from './scheduling-resources.ts'
 
 /**
  * The resources as they travel over HTTP. The server makes them from its records; the CLI and the console know only these.
@@ -11,6 +12,8 @@ export const poolView = z.object({
   app: z.string(),
   name: z.string(),
   environment: z.string(),
+  /** Its own, whatever its berth.yaml says. */
+  group: z.string().optional(),
   release: z.string().optional(),
   generation: z.number().int(),
   rollout: z.string().optional(),
@@ -19,7 +22,8 @@ export const poolView = z.object({
       name: z.string(),
       type: z.enum(['service', 'job']),
       wanted: z.number().int(),
-      setBy: z.enum(['spec', 'scale']),
+      /** `nodes`: one (or so many) runs on every node that matches. */
+      setBy: z.enum(['spec', 'scale', 'nodes']),
       running: z.number().int(),
       ready: z.number().int(),
       cpuMilli: z.number().int().optional(),
@@ -127,6 +131,13 @@ export const instanceView = z.object({
   restarts: z.number().int(),
   cpuMilli: z.number().int().optional(),
   memoryBytes: z.number().int().optional(),
+  group: z.string().optional(),
+  /** The cores that it owns: `2-3,7:300`. */
+  cores: z.string().optional(),
+  resources: z.record(z.string(), z.union([z.number().int(), z.array(z.string())])).optional(),
+  priority: z.number().int().optional(),
+  /** A run of the job's schedule: when it was due. */
+  dueAt: time.optional(),
   containerId: z.string().optional(),
   message: z.string().optional(),
   stopReason: z.string().optional(),
@@ -146,6 +157,13 @@ export const nodeView = z.object({
   block: z.string(),
   address: z.string(),
   schedulable: z.boolean(),
+  /** Absent: default. */
+  group: z.string().optional(),
+  /** Absent: 1000, as fast as the others. */
+  speedMilli: z.number().int().optional(),
+  taints: z.array(taint).optional(),
+  resources: nodeResources.optional(),
+  drain: nodeDrain.optional(),
   online: z.boolean(),
   gateway: z.boolean(),
   cpuMilli: z.number().int(),

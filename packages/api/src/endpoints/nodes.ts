@@ -30,7 +30,7 @@ export const nodesEndpoints = {
   updateNode: defineEndpoint({
     method: 'PATCH',
     path: '/v1/nodes/:name',
-    summary: 'Set labels (null removes) or cordon',
+    summary: 'Set labels, taints, further resources (null removes), the group or the speed, or cordon',
     role: 'admin',
     transport: 'json',
     params: nameParams,
@@ -38,7 +38,37 @@ export const nodesEndpoints = {
     body: z.strictObject({
       labels: z.record(z.string(), z.string().nullable()).optional(),
       schedulable: z.boolean().optional(),
+      group: z.string().optional(),
+      /** 1000: as fast as the others. */
+      speedMilli: z.number().int().min(10).max(100_000).optional(),
+      /** By key; an empty value is none. */
+      taints: z.record(z.string(), z.string().nullable()).optional(),
+      resources: z
+        .record(z.string(), z.union([z.number().int().positive(), z.array(z.string()).min(1)]).nullable())
+        .optional(),
     }),
+    response: r.nodeView,
+  }),
+  drainNode: defineEndpoint({
+    method: 'POST',
+    path: '/v1/nodes/:name/drain',
+    summary: 'Replace its instances elsewhere, so many at a time, and place nothing new on it',
+    role: 'admin',
+    transport: 'json',
+    params: nameParams,
+    query: none,
+    body: z.strictObject({ limit: z.number().int().positive().default(1) }),
+    response: r.nodeView,
+  }),
+  undrainNode: defineEndpoint({
+    method: 'DELETE',
+    path: '/v1/nodes/:name/drain',
+    summary: 'Take instances again; those that have left stay where they are',
+    role: 'admin',
+    transport: 'json',
+    params: nameParams,
+    query: none,
+    body: none,
     response: r.nodeView,
   }),
   removeNode: defineEndpoint({

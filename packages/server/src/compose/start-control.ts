@@ -9,6 +9,7 @@ import { defaults, type ServerConfig } from '../config.ts'
 import { AppReaper } from '../controllers/app-reaper.ts'
 import { BuildController } from '../controllers/build-controller.ts'
 import { ClusterFeed } from '../controllers/cluster-feed.ts'
+import { CronController } from '../controllers/cron-controller.ts'
 import { NodeWatch } from '../controllers/node-watch.ts'
 import { createOperations } from '../controllers/operations/create-operations.ts'
 import type { Operations } from '../controllers/operations.ts'
@@ -121,6 +122,7 @@ async function startBuilding(
   })
   stack.use(controller)
   stack.use(new AppReaper({ records, state, log: log.child({ part: 'apps' }) }))
+  stack.use(new CronController({ records, state, log: log.child({ part: 'cron' }) }))
   stack.use(
     new Retention({
       ...{ records, log: log.child({ part: 'retention' }) },

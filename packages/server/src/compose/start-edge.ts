@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { AgentPort } from '../agents/agent-port.ts'
 import { NodeCertificates } from '../agents/node-certificates.ts'
+import { Approvals } from '../approvals/approvals.ts'
 import { Apps } from '../apps/apps.ts'
 import { FailureLimit } from '../auth/failure-limit.ts'
 import { CertificateKeeper } from '../authority/certificate-keeper.ts'
 import { Enrolment } from '../authority/enrolment.ts'
 import { defaults, type ServerConfig } from '../config.ts'
+import { Groups } from '../groups/groups.ts'
 import { Authenticator } from '../http/authenticate.ts'
 import { createApi } from '../http/create-api.ts'
 import { parseListenAddress } from '../http/listen-address.ts'
@@ -130,6 +132,8 @@ function createServices(
     trafficChanges: new TrafficChanges(views),
     apps: new Apps(records),
     nodes: new Nodes(records),
+    groups: new Groups(records),
+    approvals: new Approvals(records),
     enrolment: new Enrolment({ records, authority, addressPool }),
     buildOutputs: {
       read: (build, { follow, signal }) =>

@@ -1,5 +1,6 @@
 import type { PlanView } from '@berth/api'
 import type { Build, Instance, Pool, Rollout } from '@berth/core'
+import type { PoolMove } from './operations/move-pool.ts'
 
 /** On whose behalf. Every record and event written carries the actor. */
 export interface CallContext {
@@ -50,10 +51,19 @@ export interface ScaleArguments extends PoolArguments {
   readonly dryRun: boolean
 }
 
+export interface MoveArguments extends PoolArguments {
+  /** null: where its berth.yaml says. */
+  readonly group: string | null
+}
+
 export interface JobArguments extends PoolArguments {
   readonly entrypoint?: string
   readonly command?: readonly string[]
   readonly release?: string
+}
+
+export interface CronArguments extends PoolArguments {
+  readonly entrypoint: string
 }
 
 /**
@@ -69,9 +79,11 @@ export interface Operations {
   scale(scale: ScaleArguments, context: CallContext): Promise<Pool>
   restart(pool: PoolArguments, context: CallContext): Promise<Rollout>
   rollback(pool: PoolArguments & { readonly to?: string }, context: CallContext): Promise<Rollout>
+  movePool(move: MoveArguments, context: CallContext): Promise<PoolMove>
   removeApp(app: string, context: CallContext): Promise<void>
   removePool(pool: PoolArguments, context: CallContext): Promise<void>
   runJob(job: JobArguments, context: CallContext): Promise<Instance>
+  runCron(cron: CronArguments, context: CallContext): Promise<Instance>
   pauseRollout(id: string, context: CallContext): Promise<Rollout>
   resumeRollout(id: string, context: CallContext): Promise<Rollout>
   abortRollout(id: string, context: CallContext): Promise<Rollout>

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { LogLine } from '@berth/api'
 import type { AgentLinks } from '../agents/agent-links.ts'
+import type { Approvals } from '../approvals/approvals.ts'
 import type { Apps } from '../apps/apps.ts'
 import type { Sessions } from '../auth/sessions.ts'
 import type { Tokens } from '../auth/tokens.ts'
@@ -8,6 +9,7 @@ import type { Authority } from '../authority/authority.ts'
 import type { Enrolment } from '../authority/enrolment.ts'
 import type { Certificates } from '../certificates/certificates.ts'
 import type { Operations } from '../controllers/operations.ts'
+import type { Groups } from '../groups/groups.ts'
 import type { Nodes } from '../nodes/nodes.ts'
 import type { Records } from '../records/index.ts'
 import type { Secrets } from '../secrets/secrets.ts'
@@ -48,6 +50,8 @@ export interface Services {
   readonly operations: Operations
   readonly apps: Apps
   readonly nodes: Nodes
+  readonly groups: Groups
+  readonly approvals: Approvals
   readonly secrets: Secrets
   readonly tokens: Tokens
   readonly sessions: Sessions

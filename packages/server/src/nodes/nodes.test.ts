@@ -24,7 +24,7 @@ describe('removing a node', () => {
     for (const online of [true, false]) {
       await cluster.setOnline('node-b', online)
       await expect(nodes.remove('node-b', call)).rejects.toThrow(
-        'remove node node-b: 2 instances are assigned to it; cordon it',
+        'remove node node-b: 2 instances are assigned to it; drain it first',
       )
     }
     expect(on('node-b')).toHaveLength(2)

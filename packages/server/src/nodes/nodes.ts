@@ -1,13 +1,10 @@
+import { isDeepStrictEqual } from 'node:util'
 import { BerthError, type Node } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
-import type { Records, State } from '../records/index.ts'
-import { checkLabels } from './labels.ts'
-
-export interface NodeChange {
-  /** null removes a label. */
-  readonly labels?: Readonly<Record<string, string | null>> | undefined
-  readonly schedulable?: boolean | undefined
-}
+import { groupOfNode, isHeld } from '../groups/group-use.ts'
+import { requireGroup } from '../groups/groups.ts'
+import type { Records, RecordTransaction, State } from '../records/index.ts'
+import { changedNode, describeChange, type NodeChange } from './node-change.ts'
 
 /** Each takes three operations and compares of a transaction. */
 const forgottenPerCommit = 30
@@ -15,10 +12,12 @@ const forgottenPerCommit = 30
 export class Nodes {
   readonly #records: Records
   readonly #state: State
+  readonly #now: () => number
 
-  constructor(records: Records) {
+  constructor(records: Records, now: () => number = Date.now) {
     this.#records = records
     this.#state = records.state
+    this.#now = now
   }
 
   require(name: string): Node {
@@ -32,10 +31,9 @@ export class Nodes {
       context.actor,
       (tx) => {
         const before = this.require(name)
-        const labels = mergeLabels(before.labels, change.labels ?? {})
-        checkLabels(labels)
-        const node: Node = { ...before, labels, schedulable: change.schedulable ?? before.schedulable }
-        if (JSON.stringify(node) === JSON.stringify(before)) return before
+        const node = changedNode(before, change)
+        this.#checkGroup(tx, before, node)
+        if (isDeepStrictEqual(node, before)) return before
         tx.put('nodes', node, { ifUnchanged: true })
         tx.event({ type: 'node.updated', subject: { node: name }, message: describeChange(before, node) })
         return node
@@ -43,6 +41,50 @@ export class Nodes {
       context,
     )
     return value
+  }
+
+  /** Asking again for less or more at a time changes only that. */
+  async drain(name: string, limit: number, context: CallContext): Promise<Node> {
+    const decide = (tx: RecordTransaction): Node => {
+      const before = this.require(name)
+      if (before.drain?.limit === limit) return before
+      const drain = { since: this.#now(), by: context.actor, ...before.drain, limit }
+      const node = { ...before, drain }
+      tx.put('nodes', node, { ifUnchanged: true })
+      const message = `${name} is being drained, ${limit} ${limit === 1 ? 'instance' : 'instances'} at a time`
+      tx.event({ type: 'node.drain', subject: { node: name }, message })
+      return node
+    }
+    return (await this.#records.commit(context.actor, decide, context)).value
+  }
+
+  async undrain(name: string, context: CallContext): Promise<Node> {
+    const decide = (tx: RecordTransaction): Node => {
+      const { drain, ...node } = this.require(name)
+      if (drain === undefined) return node
+      tx.put('nodes', node, { ifUnchanged: true })
+      tx.event({ type: 'node.undrain', subject: { node: name }, message: `${name} takes instances again` })
+      return node
+    }
+    return (await this.#records.commit(context.actor, decide, context)).value
+  }
+
+  /** Instances that run there were given out by the rules of their group; they do not change under them. */
+  #checkGroup(tx: RecordTransaction, before: Node, after: Node): void {
+    const [from, to] = [groupOfNode(before), groupOfNode(after)]
+    if (from === to) return
+    requireGroup(this.#state, to)
+    const held = this.#state.instances.byNode(before.name).filter((each) => isHeld(this.#state, each))
+    if (held.length > 0)
+      throw new BerthError(
+        'node.in-use',
+        `put node ${before.name} into group ${to}: ${held.length} ${held.length === 1 ? 'instance runs' : 'instances run'} there by the rules of group ${from}; empty it first (berth node drain ${before.name})`,
+        { details: { node: before.name, instances: held.length } },
+      )
+    // A placement that is being decided by the old group compares this key, and so fails.
+    const fence = this.#state.fences.get(before.name) ?? { node: before.name, updatedAt: this.#now() }
+    tx.put('fences', { ...fence, updatedAt: this.#now() }, { ifUnchanged: true })
+    tx.require('groups', to)
   }
 
   /**
@@ -98,28 +140,8 @@ export class Nodes {
     const count = this.#state.instances.byNode(name).length
     return new BerthError(
       'node.in-use',
-      `remove node ${name}: ${count} ${count === 1 ? 'instance is' : 'instances are'} assigned to it; cordon it (berth node cordon ${name}) and restart their pools, so that they move`,
+      `remove node ${name}: ${count} ${count === 1 ? 'instance is' : 'instances are'} assigned to it; drain it first (berth node drain ${name}), so that they move`,
       { details: { node: name, instances: count } },
     )
   }
-}
-
-function mergeLabels(
-  before: Readonly<Record<string, string>>,
-  change: Readonly<Record<string, string | null>>,
-): Record<string, string> {
-  const merged: Record<string, string | null> = { ...before, ...change }
-  return Object.fromEntries(Object.entries(merged).filter((entry): entry is [string, string] => entry[1] !== null))
-}
-
-function describeChange(before: Node, after: Node): string {
-  const parts: string[] = []
-  if (before.schedulable !== after.schedulable)
-    parts.push(after.schedulable ? 'takes new instances again' : 'takes no new instances')
-  for (const key of new Set([...Object.keys(before.labels), ...Object.keys(after.labels)])) {
-    const value = after.labels[key]
-    if (value === before.labels[key]) continue
-    parts.push(value === undefined ? `label ${key} removed` : `label ${key}=${value}`)
-  }
-  return `${after.name}: ${parts.join(', ')}`
 }

@@ -1,5 +1,6 @@
 import type { InstanceView } from '@berth/api'
 import type { Instance, InstanceStatus } from '@berth/core'
+import { nodeResources } from './node-view.ts'
 import { defined, type ViewContext } from './view-context.ts'
 
 export function instanceView({ state, traffic, isOnline }: ViewContext, instance: Instance): InstanceView {
@@ -18,11 +19,13 @@ export function instanceView({ state, traffic, isOnline }: ViewContext, instance
 function wanted(instance: Instance) {
   const { id, app, pool, entrypoint, ordinal, release, generation, type, desired } = instance
   const { rollout, node, address, cpuMilli, memoryBytes, stopReason, command, createdAt, createdBy } = instance
+  const { group, cores, resources, priority, dueAt } = instance
   return {
     ...{ id, name: `${entrypoint}-${ordinal}`, app, pool, entrypoint, release, generation, type, desired },
     ...{ createdAt, createdBy },
     ...(command === undefined ? {} : { command: [...command] }),
-    ...defined({ rollout, node, address, cpuMilli, memoryBytes, stopReason }),
+    ...defined({ rollout, node, address, cpuMilli, memoryBytes, stopReason, group, cores, priority, dueAt }),
+    ...(resources === undefined ? {} : { resources: nodeResources(resources) }),
   }
 }
 

@@ -18,7 +18,7 @@ const unknownStatus = {
 
 export function nodeView({ state, isOnline }: ViewContext, node: Node): NodeView {
   const status = state.nodeStatuses.get(node.name) ?? unknownStatus
-  const { name, labels, block, address, schedulable, joinedAt } = node
+  const { name, labels, block, address, schedulable, joinedAt, group, speedMilli, taints, resources, drain } = node
   const { gateway, cpuMilli, memoryBytes, diskBytes, diskFreeBytes, agentVersion, engineVersion, kernel, os, cgroup } =
     status
   const instances = state.instances.byNode(name).filter((each) => state.statuses.get(each.id)?.phase !== 'ended')
@@ -32,5 +32,14 @@ export function nodeView({ state, isOnline }: ViewContext, node: Node): NodeView
     instances: instances.length,
     problems: [...status.problems, ...(node.certificateProblem === undefined ? [] : [node.certificateProblem])],
     ...defined({ certificateExpiresAt: node.certificateExpiresAt }),
+    ...defined({ group, speedMilli, drain }),
+    ...(taints === undefined ? {} : { taints: [...taints] }),
+    ...(resources === undefined ? {} : { resources: nodeResources(resources) }),
   }
 }
+
+/** Lists of their own, which a caller may change. */
+export const nodeResources = (resources: NonNullable<Node['resources']>): Record<string, number | string[]> =>
+  Object.fromEntries(
+    Object.entries(resources).map(([name, amount]) => [name, typeof amount === 'number' ? amount : [...amount]]),
+  )

@@ -8,13 +8,13 @@ type EntrypointView = PoolView['entrypoints'][number]
 /** Before its first rollout has ended a pool has no release yet: it is shown by the one that is rolled out. */
 export function poolView(context: ViewContext, pool: Pool): PoolView {
   const spec = specOf(context, pool)
-  const { app, name, environment, generation, release, rollout, removing } = pool
+  const { app, name, environment, group, generation, release, rollout, removing } = pool
   return {
     app,
     name,
     environment,
     generation,
-    ...defined({ release, rollout, removing }),
+    ...defined({ group, release, rollout, removing }),
     entrypoints: entrypointNames(pool, spec).map((each) =>
       entrypointView(context, pool, each, spec?.entrypoints[each]),
     ),

@@ -1,6 +1,8 @@
-import { BerthError, type Instance, type Pool, type Release, resolveSpec } from '@berth/core'
-import { type RecordTransaction, releaseId } from '../../records/index.ts'
-import type { CallContext, JobArguments } from '../operations.ts'
+import { BerthError, enterRun, type Instance, type Pool, type Release, resolveSpec } from '@berth/core'
+import { awaitedApprovals, groupProblems, wishText } from '../../groups/group-checks.ts'
+import type { RecordTransaction, State } from '../../records/index.ts'
+import type { CallContext, CronArguments, JobArguments } from '../operations.ts'
+import { writeJob } from './job-instance.ts'
 import { requireLivePool, requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
 
@@ -11,33 +13,51 @@ export async function runJob(context: OperationsContext, job: JobArguments, call
     const pool = requireLivePool(state, job.app, job.pool)
     const release = requireRelease(state, job.app, job.release ?? pool.release ?? noRelease(pool))
     const entrypoint = jobEntrypoint(release, pool, job)
-    const ordinal = pool.nextOrdinal[entrypoint] ?? 1
-    const instance: Instance = {
-      id: `${pool.app}.${pool.name}.${entrypoint}-${ordinal}`,
-      app: pool.app,
-      pool: pool.name,
-      entrypoint,
-      ordinal,
-      release: release.id,
-      generation: pool.generation,
-      type: 'job',
-      ...(job.command === undefined ? {} : { command: job.command }),
-      desired: 'run',
-      restartNonce: 0,
-      createdAt: context.now(),
-      createdBy: call.actor,
-    }
-    tx.require('releases', releaseId(release.app, release.id))
-    tx.create('instances', instance)
-    tx.put('pools', { ...pool, nextOrdinal: { ...pool.nextOrdinal, [entrypoint]: ordinal + 1 } }, { ifUnchanged: true })
-    tx.event({
-      type: 'job.started',
-      subject: { app: pool.app, pool: pool.name, instance: instance.id },
-      message: `${instance.id} runs ${release.id}`,
-    })
+    refuseHere(state, pool, release, entrypoint, call.actor)
+    const { command } = job
+    const start = { entrypoint, release: release.id, createdBy: call.actor, now: context.now() }
+    return writeJob(tx, pool, command === undefined ? start : { ...start, command })
+  }
+  return (await records.commit(call.actor, decide, call)).value
+}
+
+/** Begins a run of a schedule now, beside whatever the clock says. */
+export async function runCron(context: OperationsContext, cron: CronArguments, call: CallContext): Promise<Instance> {
+  const { records, state, now } = context
+  const decide = (tx: RecordTransaction): Instance => {
+    const { app, entrypoint } = cron
+    const pool = requireLivePool(state, app, cron.pool)
+    const record = state.crons.find(app, pool.name, entrypoint)
+    if (record === undefined || pool.release === undefined)
+      throw new BerthError(
+        'cron.not-found',
+        `${app}/${pool.name} has no job ${entrypoint} that runs by the clock; see: berth cron ls`,
+        {
+          details: { app, pool: pool.name, entrypoint },
+        },
+      )
+    const release = requireRelease(state, app, pool.release)
+    refuseHere(state, pool, release, entrypoint, call.actor)
+    const start = { entrypoint, release: release.id, createdBy: call.actor, now: now(), dueAt: now() }
+    const instance = writeJob(tx, pool, start)
+    const run = { dueAt: start.dueAt, state: 'running', instance: instance.id, by: call.actor } as const
+    tx.put('crons', enterRun(record, run), { ifUnchanged: true })
     return instance
   }
   return (await records.commit(call.actor, decide, call)).value
+}
+
+/** The node group is not for this caller, or the memory has not been approved. */
+function refuseHere(state: State, pool: Pool, release: Release, entrypoint: string, actor: string): void {
+  const spec = resolveSpec(release.spec, pool.environment)
+  const own = spec.entrypoints[entrypoint]
+  const only = { ...spec, entrypoints: own === undefined ? {} : { [entrypoint]: own } }
+  const [problem] = groupProblems(state, pool, only, actor)
+  if (problem !== undefined)
+    throw new BerthError('group.not-allowed', `run ${entrypoint} in ${pool.app}/${pool.name}: ${problem}`)
+  const [wish] = awaitedApprovals(state, pool, only)
+  if (wish !== undefined)
+    throw new BerthError('approval.required', `run ${entrypoint}: ${wishText(pool, wish)}`, { details: { entrypoint } })
 }
 
 function noRelease(pool: Pool): never {

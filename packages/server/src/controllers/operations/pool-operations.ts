@@ -1,9 +1,19 @@
-import { BerthError, type Instance, type Pool, type Release, type ReplicaCount, type Rollout } from '@berth/core'
-import type { RecordTransaction } from '../../records/index.ts'
+import {
+  BerthError,
+  type Instance,
+  type Pool,
+  type Release,
+  type ReplicaCount,
+  type Rollout,
+  resolveSpec,
+} from '@berth/core'
+import { groupProblems, quotaProblems } from '../../groups/group-checks.ts'
+import type { RecordTransaction, State } from '../../records/index.ts'
 
 import type { CallContext, Operations, PoolArguments, ScaleArguments } from '../operations.ts'
-import { runJob } from './job-operations.ts'
+import { runCron, runJob } from './job-operations.ts'
 import { requireInstance, requireLivePool, requireRelease } from './lookup.ts'
+import { movePool } from './move-pool.ts'
 import type { OperationsContext } from './operations-context.ts'
 import { removeApp, removePool } from './removal.ts'
 import { moveRollout, writeMove } from './rollout-moves.ts'
@@ -17,9 +27,11 @@ export function createPoolOperations(context: OperationsContext): PoolOperations
     scale: (scale, call) => scalePool(context, scale, call),
     restart: (pool, call) => restartPool(context, pool, call),
     rollback: (pool, call) => rollbackPool(context, pool, call),
+    movePool: (move, call) => movePool(context, move, call),
     removeApp: (app, call) => removeApp(context, app, call),
     removePool: (pool, call) => removePool(context, pool, call),
     runJob: (job, call) => runJob(context, job, call),
+    runCron: (cron, call) => runCron(context, cron, call),
     pauseRollout: (id, call) => moveRollout(context, id, call, 'pause'),
     resumeRollout: (id, call) => moveRollout(context, id, call, 'resume'),
     abortRollout: (id, call) => moveRollout(context, id, call, 'abort'),
@@ -48,6 +60,19 @@ async function scalePool(
   }
   if (scale.dryRun) return decide()
   return (await records.commit(call.actor, decide, call)).value
+}
+
+/** More than the node groups give; fewer is always possible. */
+function refuseTooMany(state: State, pool: Pool, replicas: Pool['replicas'], actor: string): void {
+  const grows = Object.entries(replicas).some(([name, { count }]) => count > (pool.replicas[name]?.count ?? 0))
+  const release = pool.release === undefined ? undefined : state.releases.find(pool.app, pool.release)
+  if (!grows || release === undefined) return
+  const spec = resolveSpec(release.spec, pool.environment)
+  const [problem] = [...groupProblems(state, pool, spec, actor), ...quotaProblems(state, pool, spec, replicas)]
+  if (problem !== undefined)
+    throw new BerthError('group.not-allowed', `scale ${pool.app}/${pool.name}: ${problem}`, {
+      details: { app: pool.app, pool: pool.name },
+    })
 }
 
 function scaled(pool: Pool, name: string, count: number): ReplicaCount {

@@ -39,11 +39,16 @@ function moved(rollout: Rollout, move: RolloutMove, actor: string, now: number):
   const { id, state } = rollout
   if (move === 'pause' && state === 'running')
     return { ...rollout, state: 'paused', message: `paused by ${actor}`, updatedAt: now }
+  if (move === 'resume' && rollout.awaitsApproval !== undefined)
+    throw new BerthError('approval.required', `resume rollout ${id}: it ${rollout.message}`, {
+      details: { rollout: id },
+    })
   if (move === 'resume' && state === 'paused')
     return { ...rollout, state: 'running', message: `resumed by ${actor}`, updatedAt: now }
   if (move === 'abort' && (state === 'running' || state === 'paused')) {
     const back = rollout.from === undefined ? 'removing it' : `going back to ${rollout.from}`
-    return { ...rollout, state: 'rolling-back', message: `stopped by ${actor}; ${back}`, updatedAt: now }
+    const { awaitsApproval: _, ...rest } = rollout
+    return { ...rest, state: 'rolling-back', message: `stopped by ${actor}; ${back}`, updatedAt: now }
   }
   throw new BerthError('rollout.wrong-state', `${move} rollout ${id}: it is ${state}`, {
     details: { rollout: id, state },

@@ -1,3 +1,4 @@
+import type { SavedPlan } from '@berth/api'
 import {
   BerthError,
   countsForSpec,
@@ -8,6 +9,14 @@ import {
   resolveSpec,
   restoreCounts,
 } from '@berth/core'
+import {
+  type AwaitedApproval,
+  askForApprovals,
+  awaitedApprovals,
+  groupProblems,
+  quotaProblems,
+  wishText,
+} from '../../groups/group-checks.ts'
 import { type RecordTransaction, releaseId, type State } from '../../records/index.ts'
 import { newId } from '../../records/new-id.ts'
 import { checkEnvironment, problemsOf } from './check-release.ts'
@@ -22,15 +31,28 @@ export interface RolloutStart {
   readonly force: boolean
   readonly defaultPool: string
   readonly now: number
+  /** Moves the pool to this node group with it; null: to where its spec says. */
+  readonly moveTo?: string | null
+  /** As a plan has it: where instances go, and how many. */
+  readonly planned?: Pick<SavedPlan, 'slots' | 'replicas'>
 }
 
 /** Checks and writes a new rollout into the transaction. Throws, writing nothing, when the release could not run in the pool. */
 export function startRollout(tx: RecordTransaction, state: State, start: RolloutStart): Rollout {
   const { release } = start
-  const pool = state.pools.find(release.app, start.pool) ?? newPool(release.app, start)
+  const before = state.pools.find(release.app, start.pool) ?? newPool(release.app, start)
+  const pool = start.moveTo === undefined ? before : inGroup(before, start.moveTo)
   refuseRemoving(state, release.app, pool.name)
   checkEnvironment(release.spec, pool.name, start.defaultPool)
-  const problems = problemsOf(state, release.spec, release.app, pool.name, pool.environment)
+  const spec = resolveSpec(release.spec, pool.environment)
+  const counts = start.reason === 'restart' ? pool.replicas : countsForSpec(pool.replicas, spec)
+  const replicas = withPlanned(counts, start.planned?.replicas ?? {})
+  const problems = [
+    ...problemsOf(state, release.spec, release.app, pool.name, pool.environment),
+    ...groupProblems(state, pool, spec, start.createdBy),
+    // Going back is never kept from those who are in need of it.
+    ...(start.reason === 'rollback' ? [] : quotaProblems(state, pool, spec, replicas)),
+  ]
   if (problems.length > 0) {
     throw new BerthError(
       'release.not-deployable',
@@ -42,12 +64,18 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
   }
   const held = supersede(tx, state, pool, start)
   claim(tx, state, release, pool)
-  const rollout = newRollout(pool, held, start)
-  const spec = resolveSpec(release.spec, pool.environment)
-  const replicas = start.reason === 'restart' ? pool.replicas : countsForSpec(pool.replicas, spec)
+  const awaited = awaitedApprovals(state, pool, spec)
+  askForApprovals(tx, pool, awaited, { by: start.createdBy, at: start.now })
+  const rollout = withGroupBefore(waitingFor(newRollout(pool, held, start), awaited), before, held, start)
   tx.put(
     'pools',
-    { ...pool, replicas, rollout: rollout.id, nextGeneration: rollout.toGeneration + 1 },
+    {
+      ...withoutPlan(pool),
+      ...{ replicas, rollout: rollout.id, nextGeneration: rollout.toGeneration + 1 },
+      ...(start.planned === undefined
+        ? {}
+        : { planned: { generation: rollout.toGeneration, slots: start.planned.slots } }),
+    },
     { ifUnchanged: true },
   )
   tx.create('rollouts', rollout)
@@ -57,6 +85,35 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
     message: `${pool.app}/${pool.name}: ${start.reason} ${rollout.from === undefined ? '' : `from ${rollout.from} `}to ${rollout.to}`,
   })
   return rollout
+}
+
+const withoutPlan = ({ planned: _, ...pool }: Pool): Pool => pool
+
+function withPlanned(counts: Pool['replicas'], planned: Readonly<Record<string, number>>): Pool['replicas'] {
+  const changed = Object.entries(planned).flatMap(([name, count]) => {
+    const held = counts[name]
+    return held === undefined || held.count === count ? [] : [[name, { ...held, count, setBy: 'scale' as const }]]
+  })
+  return { ...counts, ...Object.fromEntries(changed) }
+}
+
+export function inGroup(pool: Pool, group: string | null): Pool {
+  const { group: _, ...rest } = pool
+  return group === null ? rest : { ...rest, group }
+}
+
+/** It begins when everything it waits for has been approved. */
+function waitingFor(rollout: Rollout, awaited: readonly AwaitedApproval[]): Rollout {
+  if (awaited.length === 0) return rollout
+  const names = awaited.map(({ entrypoint }) => entrypoint)
+  const wishes = awaited.map((each) => wishText({ app: rollout.app, name: rollout.pool }, each))
+  return { ...rollout, state: 'paused', awaitsApproval: names, message: `waits for approval: ${wishes.join('; ')}` }
+}
+
+/** One that takes over from a move goes back to where that one came from. */
+function withGroupBefore(rollout: Rollout, before: Pool, held: Rollout | undefined, { moveTo }: RolloutStart): Rollout {
+  if (held?.groupBefore !== undefined) return { ...rollout, groupBefore: held.groupBefore }
+  return moveTo === undefined ? rollout : { ...rollout, groupBefore: before.group ?? null }
 }
 
 /**

@@ -8,6 +8,7 @@ import { clusterHandlers } from './cluster-handlers.ts'
 import { instanceHandlers } from './instance-handlers.ts'
 import { nodeHandlers } from './node-handlers.ts'
 import { poolHandlers } from './pool-handlers.ts'
+import { schedulingHandlers } from './scheduling-handlers.ts'
 
 export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...clusterHandlers(services),
@@ -16,5 +17,6 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...poolHandlers(services),
   ...instanceHandlers(services, log),
   ...nodeHandlers(services),
+  ...schedulingHandlers(services),
   ...accessHandlers(services),
 })
