@@ -25,6 +25,7 @@ export async function run(args: readonly string[]): Promise<number> {
       version,
       log,
       ...(config === undefined ? {} : { dockerSocket: config.dockerSocket, gateway: config.gateway }),
+      ...(config?.keepEndedDays === undefined ? {} : { keepEndedMs: config.keepEndedDays * 86_400_000 }),
     },
     { signal },
   )

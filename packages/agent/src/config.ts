@@ -18,6 +18,10 @@ export interface AgentConfig {
   readonly gateway?: Partial<Omit<NginxGatewayOptions, 'stateDir' | 'log'>>
   /** Processes and threads an instance may have. */
   readonly pidsLimit?: number
+  /** How long what instances left in `/persist` is kept after their end. Default seven days. */
+  readonly keepEndedMs?: number
+  /** Between two looks for what was kept long enough. */
+  readonly collectEveryMs?: number
   /** How soon a silent server is given up. */
   readonly ping?: PingTimes
 }
@@ -29,4 +33,6 @@ export const defaults = {
   pidsLimit: 4096,
   httpPort: 80,
   httpsPort: 443,
+  keepEndedMs: 7 * 86_400_000,
+  collectEveryMs: 600_000,
 } as const

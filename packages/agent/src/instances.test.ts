@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Assignment } from '@berth/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -11,7 +11,7 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 let node: TestNode
 
 beforeAll(async () => {
-  node = await TestNode.start()
+  node = await TestNode.start({ keepEndedMs: 3_000, collectEveryMs: 200 })
 })
 afterAll(async () => await node?.[Symbol.asyncDispose]())
 afterEach((context) => {
@@ -100,7 +100,7 @@ describe('a container', () => {
     expect(node.host.docker('exec', assignment.instance, 'ls', '/tmp')).not.toContain('owned')
   })
 
-  it('mounts volumes, and keeps /persist', async () => {
+  it('mounts volumes, and keeps /persist for a while', async () => {
     const source = join(node.host.dir, 'host volume; $x')
     mkdirSync(source)
     const assignment = node.assign({
@@ -119,7 +119,13 @@ describe('a container', () => {
     expect(existsSync(join(source, 'here'))).toBe(true)
     expect(node.host.docker('volume', 'ls', '-q')).toBe('shop.production.data')
     await node.stopInstance(assignment)
-    expect(existsSync(join(node.persistOf(assignment), 'logs/here'))).toBe(true)
+    expect(existsSync(node.persistOf(assignment))).toBe(false)
+    const pool = join(node.host.stateDir, 'persist/.ended/shop/production')
+    const [kept = ''] = readdirSync(pool)
+    expect(kept).toMatch(new RegExp(`^${assignment.entrypoint}-${assignment.ordinal}@`))
+    expect(existsSync(join(pool, kept, 'logs/here'))).toBe(true)
+    expect(node.server.node?.endedFiles).toEqual({ directory: join(pool, '../..'), keepMs: 3_000 })
+    await waitUntil('its time to be over', () => !existsSync(join(pool, kept)))
   })
 
   it('is not made from an assignment that would leave its place', async () => {

@@ -63,11 +63,12 @@ interface Disk {
   readonly node: NodeStore
 }
 
-async function openDisk({ stateDir, runDir = defaults.runDir, log }: AgentConfig, stack: DisposalStack): Promise<Disk> {
+async function openDisk(config: AgentConfig, stack: DisposalStack): Promise<Disk> {
+  const { stateDir, runDir = defaults.runDir, log, keepEndedMs = defaults.keepEndedMs } = config
   const directory = join(stateDir, 'agent')
   const identity = await readIdentity(stateDir)
   stack.use(await lockState(join(directory, 'lock')))
-  const files = new RuntimeFiles({ stateDir, runDir })
+  const files = new RuntimeFiles({ stateDir, runDir, log: log.child({ part: 'files' }), keepEndedMs })
   await files.open()
   const boot = await readBootId(runDir)
   const sealer = await openSealer(join(directory, 'seal.key'))
@@ -111,6 +112,7 @@ class Agent {
     this.#reporter = new NodeReporter({
       name: disk.identity.name,
       agentVersion: config.version,
+      endedFiles: { directory: disk.files.ended.directory, keepMs: disk.files.ended.keepMs },
       log,
       isGateway: () => this.#gateway.isRunning,
       onChange: (status) => this.#sync.node(status),
@@ -131,6 +133,8 @@ class Agent {
     this.#reconciler.start(await this.#disk.instances.load())
     await this.#gateway.resume()
     this.#stack.use(repeat(refreshMs, (signal) => this.#refresh(signal)))
+    const { collectEveryMs = defaults.collectEveryMs } = this.#config
+    this.#stack.use(repeat(collectEveryMs, (signal) => this.#collectEnded(signal)))
     this.#stack.use(repeat(acceptanceLookMs, () => this.#judgeAgain()))
     const link = this.#stack.use(this.#makeLink(watch))
     this.#link = link
@@ -280,6 +284,19 @@ class Agent {
     await this.#rotateLogs()
     const found = await this.#network.check({ signal })
     this.#reporter.problems.set('network', found.length === 0 ? undefined : found.join('; '))
+  }
+
+  /** Only when all that should be here is known may the rest be taken for what is not. */
+  async #collectEnded(signal: AbortSignal): Promise<void> {
+    const { files } = this.#disk
+    try {
+      const own = new Set(this.#reconciler.assignments.map((assignment) => files.persistOf(assignment)))
+      const isKnown = (persist: string): boolean => own.has(persist) || this.#reconciler.has(files.instanceOf(persist))
+      if (this.#desired.isComplete && this.#watch?.isUp === true) await files.ended.adopt(isKnown)
+      await files.ended.collect(signal)
+    } catch (error) {
+      if (!signal.aborted) this.#config.log.warn({ err: error }, 'could not look through what instances left')
+    }
   }
 
   /** A person has accepted a store: its next snapshot is obeyed. */

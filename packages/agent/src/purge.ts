@@ -56,7 +56,9 @@ export async function purgeNode(options: PurgeOptions): Promise<string[]> {
     await using network = createNodeNetwork({ socketPath: dockerSocket, log })
     await network.remove(signal === undefined ? {} : { signal })
   })
-  await attempt('unmount the secrets', () => new RuntimeFiles({ stateDir, runDir }).unmount())
+  await attempt('unmount the secrets', () =>
+    new RuntimeFiles({ stateDir, runDir, log, keepEndedMs: defaults.keepEndedMs }).unmount(),
+  )
   return problems
 }
 

@@ -178,6 +178,8 @@ export const nodeView = z.object({
   kernel: z.string(),
   os: z.string(),
   cgroup: z.enum(['v1', 'v2']),
+  /** Where what instances left in `/persist` is kept after their end, and how long. */
+  endedFiles: z.object({ directory: z.string(), keepMs: z.number().int() }).optional(),
   problems: z.array(z.string()),
   /** Its certificate is renewed by itself in the last third of its life. */
   certificateExpiresAt: time.optional(),

@@ -25,6 +25,8 @@ export interface HostConfig {
     readonly gatewayUrl: string
   }
   readonly gateway: { readonly httpPort: number; readonly httpsPort: number }
+  /** How long what instances left in `/persist` is kept after their end; absent: the agent's default. */
+  readonly keepEndedDays?: number
 }
 
 export function readHostConfig(path: string): HostConfig | undefined {

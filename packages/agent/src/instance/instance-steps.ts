@@ -254,6 +254,7 @@ export class InstanceSteps {
     collector.forget(assignment.instance)
     if (container.state === 'running') await engine.stopContainer(container.id, assignment.stopGraceMs, { signal })
     await engine.removeContainer(container.id, { signal })
+    await this.#deps.files.remove(assignment)
     this.#subject.seen(undefined)
   }
 

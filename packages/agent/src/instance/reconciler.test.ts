@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Assignment, BerthError, type InstanceStatus } from '@berth/core'
@@ -88,7 +88,12 @@ const agents: PretendedAgent[] = []
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'berth-reconciler-'))
   engine = new PretendedEngine()
-  files = new RuntimeFiles({ stateDir: join(directory, 'state'), runDir: join(directory, 'run') })
+  files = new RuntimeFiles({
+    stateDir: join(directory, 'state'),
+    runDir: join(directory, 'run'),
+    log,
+    keepEndedMs: 1e6,
+  })
   await files.open()
 })
 afterEach(async () => {
@@ -119,10 +124,12 @@ describe('an instance whose id was another’s before', () => {
     const agent = await start()
     await agent.reconciler.assign(first)
     await agent.ready(first)
+    writeFileSync(join(files.persistOf(first), 'state'), 'of the first')
     await agent.end(first)
     await agent.reconciler.assign(second)
     expect((await agent.ready(second)).containerId).toBe('c2')
     expect(await files.hasSecrets(id)).toBe(true)
+    expect(readdirSync(files.persistOf(second))).toEqual(['logs'])
     // The word to forget the first one comes late.
     await agent.reconciler.forget(id, first.createdAt)
     expect(agent.reconciler.status(id)).toMatchObject({ createdAt: 2_000, phase: 'running', ready: true })
@@ -204,11 +211,14 @@ describe('an instance whose id was another’s before', () => {
   })
 
   it('finds a container of the other before the first list', async () => {
+    await files.makeSources(first)
+    writeFileSync(join(files.persistOf(first), 'state'), 'of the first')
     engine.place({ name: id, labels: { [labels.instance]: id, [labels.created]: '1000' } })
     const agent = await start()
     await agent.reconciler.applySnapshot([second])
     await agent.ready(second)
     expect(engine.containers.has('c1')).toBe(false)
+    expect(readdirSync(files.persistOf(second))).toEqual(['logs'])
   })
 })
 

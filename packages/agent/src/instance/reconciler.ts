@@ -49,6 +49,11 @@ export class Reconciler implements AsyncDisposable {
     return [...this.#workers.values()].map((worker) => worker.assignment)
   }
 
+  /** Whether an instance of this id is here, is about to be, or has left a container whose assignment is lost. */
+  has(instance: string): boolean {
+    return this.#workers.has(instance) || this.#successors.has(instance) || this.#strays.has(instance)
+  }
+
   statuses(): readonly InstanceStatus[] {
     const known = [...this.#workers.values()].map((worker) => this.#current(worker.status()))
     return [...known, ...[...this.#strays].map(([id, container]) => strayStatus(this.#deps.node, id, container))]

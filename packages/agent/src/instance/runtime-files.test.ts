@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { chmod, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { testAssignment } from '../testing/test-node.ts'
 import { RuntimeFiles } from './runtime-files.ts'
@@ -16,7 +17,12 @@ let files: RuntimeFiles
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'berth-files-'))
-  files = new RuntimeFiles({ stateDir: join(directory, 'state'), runDir: join(directory, 'run') })
+  files = new RuntimeFiles({
+    stateDir: join(directory, 'state'),
+    runDir: join(directory, 'run'),
+    log: pino({ level: 'silent' }),
+    keepEndedMs: 1_000,
+  })
   await files.open()
 })
 afterEach(async () => {
@@ -71,17 +77,20 @@ describe('RuntimeFiles', () => {
     expect(of(outside)).toEqual({ mode: '600', uid: 0, gid: 0 })
   })
 
-  it('removes everything but what was left in /persist', async () => {
+  it('removes everything, and sets aside what was left in /persist', async () => {
     await files.makeSources(assignment)
     await files.fill(assignment, owner)
     const persist = files.persistOf(assignment)
     await writeFile(join(persist, 'kept'), 'x')
     await files.remove(assignment)
-    expect(readFileSync(join(persist, 'kept'), 'utf8')).toBe('x')
+    expect(() => statSync(persist)).toThrow('ENOENT')
     expect(await files.hasSecrets(assignment.instance)).toBe(false)
     expect(() => statSync(files.configOf(assignment.instance, 0))).toThrow('ENOENT')
-    await rm(join(persist, 'kept'))
+    const pool = join(files.ended.directory, 'shop/production')
+    const [name = ''] = readdirSync(pool)
+    expect(name).toMatch(/^web-1@\d{8}T\d{6}Z$/)
+    expect(readFileSync(join(pool, name, 'kept'), 'utf8')).toBe('x')
     await files.remove(assignment)
-    expect(() => statSync(persist)).toThrow('ENOENT')
+    expect(readdirSync(pool)).toEqual([name])
   })
 })

@@ -1,18 +1,23 @@
-import { chmod, chown, lchown, lstat, mkdir, readFile, rm, rmdir, statfs, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { type Assignment, BerthError } from '@berth/core'
+import { chmod, chown, lchown, lstat, mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { type Assignment, BerthError, messageOf } from '@berth/core'
+import type { Logger } from 'pino'
 import { mustRun, runCommand } from '../network/run-command.ts'
+import { EndedFiles } from './ended-files.ts'
 
 export interface FileOwner {
   readonly uid: number
   readonly gid: number
 }
 
-export interface RuntimePaths {
+export interface RuntimeFilesOptions {
   /** Berth's state directory. */
   readonly stateDir: string
   /** Lost at a reboot: `/run/berth`. */
   readonly runDir: string
+  readonly log: Logger
+  /** How long what instances left in `/persist` is kept. */
+  readonly keepEndedMs: number
 }
 
 const tmpfsMagic = 0x01021994
@@ -23,12 +28,16 @@ const mountSource = 'berth-secrets'
  * below directories that only root may enter; the files themselves belong to the container's user.
  */
 export class RuntimeFiles {
+  readonly ended: EndedFiles
   readonly #stateDir: string
   readonly #secretsDir: string
+  readonly #log: Logger
 
-  constructor(paths: RuntimePaths) {
-    this.#stateDir = paths.stateDir
-    this.#secretsDir = join(paths.runDir, 'secrets')
+  constructor({ stateDir, runDir, log, keepEndedMs: keepMs }: RuntimeFilesOptions) {
+    this.#stateDir = stateDir
+    this.#secretsDir = join(runDir, 'secrets')
+    this.#log = log
+    this.ended = new EndedFiles({ persistDir: join(stateDir, 'persist'), keepMs, log })
   }
 
   /** Makes sure that secrets never touch a disk: mounts a tmpfs unless the directory is on one already. */
@@ -67,6 +76,11 @@ export class RuntimeFiles {
     return join(this.#stateDir, 'persist', app, pool, `${entrypoint}-${ordinal}`)
   }
 
+  /** The id of the instance whose directory it would be. */
+  instanceOf(persist: string): string {
+    return relative(join(this.#stateDir, 'persist'), persist).replaceAll('/', '.')
+  }
+
   get resolvConf(): string {
     return join(this.#stateDir, 'agent', 'resolv.conf')
   }
@@ -99,12 +113,17 @@ export class RuntimeFiles {
     await writeFile(this.resolvConf, content, { mode: 0o644 })
   }
 
-  /** Everything but what the instance left in `/persist`. */
+  /** Everything; what the instance left in `/persist` is set aside. */
   async remove(assignment: Assignment): Promise<void> {
-    await rm(this.secretsOf(assignment.instance), { recursive: true, force: true })
-    await rm(this.#configDir(assignment.instance), { recursive: true, force: true })
-    const persist = this.persistOf(assignment)
-    for (const directory of [join(persist, 'logs'), persist]) await rmdir(directory).catch(() => undefined)
+    const { instance } = assignment
+    await rm(this.secretsOf(instance), { recursive: true, force: true })
+    await rm(this.#configDir(instance), { recursive: true, force: true })
+    try {
+      await this.ended.setAside(this.persistOf(assignment))
+    } catch (error) {
+      // A full disk must not keep an instance from its end; the next collection tries again.
+      this.#log.warn({ instance, reason: messageOf(error) }, 'what it left in /persist stays where it is for now')
+    }
   }
 
   #configDir(instance: string): string {

@@ -52,6 +52,11 @@ export class DesiredState implements AsyncDisposable {
     return this.#frozen
   }
 
+  /** True when every assignment of the server that this node belongs to is known. */
+  get isComplete(): boolean {
+    return this.#offered !== undefined && !this.#frozen
+  }
+
   /** False while the gateway routes by a table of a store that is not the one that the server speaks for. */
   get routesAreCurrent(): boolean {
     return !this.#frozen && this.#options.store.state.forceRoutes !== true

@@ -11,6 +11,7 @@ const lowDiskShare = 0.05
 export interface NodeReporterOptions {
   readonly name: string
   readonly agentVersion: string
+  readonly endedFiles: NonNullable<NodeStatus['endedFiles']>
   readonly log: Logger
   readonly isGateway: () => boolean
   readonly onChange: (status: NodeStatus) => void
@@ -41,13 +42,14 @@ export class NodeReporter {
   }
 
   status(): NodeStatus {
-    const { name, agentVersion, isGateway } = this.#options
+    const { name, agentVersion, endedFiles, isGateway } = this.#options
     return {
       name,
       online: true,
       onlineSince: this.#onlineSince,
       ...this.#facts,
       agentVersion,
+      endedFiles,
       engineVersion: this.#engine?.version ?? '',
       engineApi: this.#engine?.api ?? '',
       gateway: isGateway(),

@@ -39,6 +39,7 @@ interface HostOptions {
   readonly addressPool: string
   readonly httpPort: string
   readonly httpsPort: string
+  readonly keepEnded: string
   readonly server?: string
 }
 
@@ -68,6 +69,7 @@ const machine = (command: Command): Command =>
     .option('--docker <socket>', "Docker's socket", '/var/run/docker.sock')
     .option('--http-port <port>', "the gateway's port", '80')
     .option('--https-port <port>', "the gateway's port for TLS; 0: none", '443')
+    .option('--keep-ended <days>', 'how long what instances left in /persist is kept after their end', '7')
 
 function registerUp(root: Command, program: Program): void {
   machine(root.command('up'))
@@ -129,6 +131,7 @@ async function configOf(options: HostOptions, paths: HostPaths, withServer: bool
     dockerSocket: options.docker,
     ...(await ownDocker(options.docker, paths)),
     gateway: { httpPort: parsePort(options.httpPort), httpsPort: parsePort(options.httpsPort) },
+    keepEndedDays: parseDays(options.keepEnded),
   }
   if (!withServer) return base
   const { listen, agentListen, name: names, addressPool } = options
@@ -162,6 +165,12 @@ function parsePort(text: string): number {
   const port = Number(text)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new BerthError('usage.port', `${text} is no port`)
   return port
+}
+
+function parseDays(text: string): number {
+  const days = Number(text)
+  if (text.trim() === '' || !(days >= 0)) throw new BerthError('usage.days', `${text} is no number of days`)
+  return days
 }
 
 const portOf = (listen: string): string => listen.slice(listen.lastIndexOf(':') + 1)

@@ -1,3 +1,4 @@
+import type { Client } from '@berth/api'
 import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
@@ -143,7 +144,7 @@ function registerRemove(program: Command): void {
     .command('rm')
     .summary('remove an app, or one of its environments')
     .description(
-      'Drains and removes all instances. With an app go its releases, builds and secrets; named volumes and /persist stay on their nodes.',
+      'Drains and removes all instances. With an app go its releases, builds and secrets. Named volumes stay on their nodes; what instances left in /persist is kept there for some days.',
     )
     .argument('<target>', 'APP or APP@ENVIRONMENT')
     .option('-e, --environment <name>', 'only this environment')
@@ -158,9 +159,33 @@ function registerRemove(program: Command): void {
         await confirm(
           `Remove ${whole ? `app ${app} with ${pools.length} environments` : `${app}@${pool}`} and ${running} instances?`,
         )
+        const kept = await keptFiles(client, app, whole ? undefined : pool, signal)
         if (whole) await client.call('removeApp', { params: { app } }, { signal })
         else await client.call('removePool', { params: { app, pool } }, { signal })
         out.note(`${whole ? app : `${app}@${pool}`} is being removed; berth ps ${app} shows what is left`)
+        for (const line of kept) out.note(line)
       }),
     )
+}
+
+/** Where what the instances leave in `/persist` is found afterwards, a line for every node and time. */
+async function keptFiles(
+  client: Client,
+  app: string,
+  pool: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { items: instances } = await client.list('listInstances', { query: { app } }, { signal })
+  const own = instances.filter((each) => pool === undefined || each.pool === pool)
+  const { items: nodes } = await client.list('listNodes', {}, { signal })
+  return nodes.flatMap(({ name, endedFiles }) => {
+    if (endedFiles === undefined || !own.some((each) => each.node === name)) return []
+    const directory = [endedFiles.directory, app, ...(pool === undefined ? [] : [pool])].join('/')
+    return [`what its instances left in /persist on ${name} is kept for ${days(endedFiles.keepMs)} in ${directory}`]
+  })
+}
+
+const days = (ms: number): string => {
+  const count = Math.round(ms / 86_400_000)
+  return count === 1 ? '1 day' : `${count} days`
 }

@@ -269,6 +269,8 @@ export interface NodeStatus {
   readonly os: string
   readonly cgroup: 'v1' | 'v2'
   readonly gateway: boolean
+  /** Where what instances left in `/persist` is kept after their end, and how long. Absent: from an agent that does not tell. */
+  readonly endedFiles?: { readonly directory: string; readonly keepMs: number }
   readonly problems: readonly string[]
 }
 

@@ -44,6 +44,7 @@ const nodeStatus = z.object({
   os: text,
   cgroup: z.enum(['v1', 'v2']),
   gateway: z.boolean(),
+  endedFiles: z.object({ directory: text, keepMs: size }).optional(),
   problems: z.array(text).max(100),
 })
 

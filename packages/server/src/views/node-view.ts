@@ -13,6 +13,7 @@ const unknownStatus = {
   kernel: '',
   os: '',
   cgroup: 'v2',
+  endedFiles: undefined,
   problems: ['its agent has not connected yet'],
 } as const
 
@@ -31,7 +32,7 @@ export function nodeView({ state, isOnline }: ViewContext, node: Node): NodeView
     memoryGivenBytes: sum((each) => each.reservedMemoryBytes),
     instances: instances.length,
     problems: [...status.problems, ...(node.certificateProblem === undefined ? [] : [node.certificateProblem])],
-    ...defined({ certificateExpiresAt: node.certificateExpiresAt }),
+    ...defined({ certificateExpiresAt: node.certificateExpiresAt, endedFiles: status.endedFiles }),
     ...defined({ group, speedMilli, drain }),
     ...(taints === undefined ? {} : { taints: [...taints] }),
     ...(resources === undefined ? {} : { resources: nodeResources(resources) }),
