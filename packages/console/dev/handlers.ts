@@ -19,7 +19,7 @@ export type JsonHandlers = { readonly [N in JsonName]?: (call: Call) => Answer<N
 
 const missing = (what: string): BerthError => new BerthError(`${what.split(' ')[0]}.not-found`, `there is no ${what}`)
 
-function need<T>(value: T | undefined, what: string): T {
+export function need<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw missing(what)
   return value
 }
@@ -79,21 +79,17 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
       }),
     stopInstance: ({ params }) =>
       store.put('listInstances', { ...instance(params), desired: 'stop', phase: 'stopping' }),
-    updateNode: ({ params: { name = '' }, body }) =>
-      store.put('listNodes', {
-        ...need(store.get('listNodes', name), `node ${name}`),
-        schedulable: body.schedulable ?? true,
-      }),
-    createJoinToken: () => ({
+    createJoinToken: ({ body }) => ({
       token: 'join_3f9c',
-      expiresAt: Date.now() + 3_600_000,
+      expiresAt: Date.now() + (body.ttlMs ?? 3_600_000),
       command: 'berth node join https://192.0.2.11:7600 --token join_3f9c2b7d41e8a605',
     }),
-    setSecret: ({ params: { app = '', name = '' }, body }) => setSecret(store, app, name, body.environment),
-    removeSecret: ({ params: { name = '' }, query: { environment } }) => {
-      store.remove('listSecrets', `${environment ?? '_'}/${name}`)
-      return { ok: true }
-    },
+    createApp: ({ body }) =>
+      store.put('listApps', { ...body, createdAt: Date.now(), createdBy: 'token:dev', pools: [] }),
+    removeApp: ({ params: { app = '' } }) => simulation.removeApp(app),
+    removePool: ({ params: { app = '', pool: name = '' } }) => simulation.removePool(app, name),
+    startBuild: ({ params: { app = '' }, body }) => simulation.build(app, body.ref ?? 'HEAD', undefined),
+    runJob: ({ params, body }) => simulation.job(pool(params), body),
   }
 }
 
@@ -107,6 +103,11 @@ function status(store: MockStore, startedAt: number): Answer<'getStatus'> {
     startedAt,
     actor: 'token:dev',
     role: 'admin',
+    authority: {
+      fingerprint: '3b0f6c1d92e8a7745c60f1b2d3e4958677a8b9c0d1e2f30415263748596a7b8c',
+      expiresAt: startedAt + 3_000 * 86_400_000,
+      trustPem: '',
+    },
     nodes: nodes.length,
     nodesOnline: nodes.filter((node) => node.online).length,
     apps: store.all('listApps').length,
@@ -130,12 +131,6 @@ function scale(
   const app = need(store.get('listApps', pool.app), `app ${pool.app}`)
   store.put('listApps', { ...app, pools: app.pools.map((each) => (each.name === pool.name ? scaled : each)) })
   return scaled
-}
-
-function setSecret(store: MockStore, app: string, name: string, environment: string | undefined): Answer<'setSecret'> {
-  const version = (store.get('listSecrets', `${environment ?? '_'}/${name}`)?.version ?? 0) + 1
-  const scope = environment === undefined ? {} : { environment }
-  return store.put('listSecrets', { app, name, ...scope, version, updatedAt: Date.now(), updatedBy: 'token:dev' })
 }
 
 function plan(
@@ -162,6 +157,7 @@ function plan(
       { op: '-', path: 'entrypoints.worker.env.LEGACY_QUEUE', before: 'amqp://queue.example.com' },
     ],
     problems: [],
+    placements: [],
     steps: ['build the image', 'replace 4 instances of web, 1 at a time'],
   }
 }
@@ -176,6 +172,7 @@ function metrics(store: MockStore, query: Readonly<Record<string, string>>): Met
     .all('listInstances')
     .filter(
       (each) =>
+        each.phase !== 'ended' &&
         (app === undefined || each.app === app) &&
         (pool === undefined || each.pool === pool) &&
         (instance === undefined || each.id === instance) &&

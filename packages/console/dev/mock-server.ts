@@ -7,6 +7,7 @@ import { endpoints } from '@berth/api/endpoints'
 import { BerthError, messageOf } from '@berth/core/model/berth-error'
 import { WebSocketServer } from 'ws'
 import { matchPath } from '../src/router/match-path.ts'
+import { accessHandlers } from './access-handlers.ts'
 import { serveExec } from './exec-echo.ts'
 import { type Call, type JsonHandlers, jsonHandlers } from './handlers.ts'
 import { MockStore } from './mock-store.ts'
@@ -24,7 +25,10 @@ export interface MockOptions {
 }
 
 export const mockToken = 'berth_dev_token'
-const cookie = 'berth_session=mock'
+/** What each token may do. */
+const roles = { [mockToken]: 'admin', berth_deployer_token: 'deployer', berth_viewer_token: 'viewer' } as const
+export type MockToken = keyof typeof roles
+const ranks: Readonly<Record<string, number>> = { none: 0, viewer: 1, deployer: 2, admin: 3 }
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html',
   '.js': 'text/javascript',
@@ -53,7 +57,10 @@ export class MockServer implements AsyncDisposable {
     this.#dist = dist
     if (!empty) seed(this.store, Date.now())
     this.simulation = new Simulation(this.store, stepMs, this.#stop.signal)
-    this.#handlers = jsonHandlers(this.store, this.simulation, Date.now())
+    this.#handlers = {
+      ...jsonHandlers(this.store, this.simulation, Date.now()),
+      ...accessHandlers(this.store),
+    }
     this.#server = createServer((request, response) => void this.#answer(request, response))
     this.#server.on('connection', (socket) => {
       if (this.#down) return socket.destroy()
@@ -107,10 +114,13 @@ export class MockServer implements AsyncDisposable {
   }
 
   async #api(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!request.headers.cookie?.includes(cookie)) throw new BerthError('auth.missing', 'log in first')
+    const role = /berth_session=(\w+)/.exec(request.headers.cookie ?? '')?.[1]
+    if (role === undefined) throw new BerthError('auth.missing', 'log in first')
     for (const [name, endpoint] of Object.entries(endpoints) as [keyof typeof endpoints, Endpoint][]) {
       const params = endpoint.method === request.method ? matchPath(endpoint.path, url.pathname) : undefined
       if (params === undefined) continue
+      if ((ranks[role] ?? 0) < (ranks[endpoint.role] ?? 9))
+        throw new BerthError('auth.forbidden', `${name} needs the role ${endpoint.role}`)
       const call: Call = { params, query: Object.fromEntries(url.searchParams), body: await readBody(request) }
       if (endpoint.transport === 'list') {
         const list = name as Parameters<typeof sendList>[1]
@@ -121,7 +131,8 @@ export class MockServer implements AsyncDisposable {
       if (endpoint.transport === 'ndjson') return followLines(this.store, name, call, response)
       const handler = this.#handlers[name as keyof JsonHandlers]
       if (handler === undefined) throw new BerthError('mock.missing', `the mock does not answer ${name}`)
-      return sendJson(response, 200, handler(call))
+      const answer = handler(call)
+      return sendJson(response, 200, name === 'getStatus' ? { ...answer, role, actor: actorOf[role] } : answer)
     }
     throw new BerthError('api.not-found', `there is no ${request.method} ${url.pathname}`)
   }
@@ -139,11 +150,14 @@ export class MockServer implements AsyncDisposable {
   }
 }
 
+const actorOf: Readonly<Record<string, string>> = { admin: 'token:dev', deployer: 'token:mai', viewer: 'token:guest' }
+
 async function login(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { token } = await readBody(request)
-  if (token !== mockToken)
+  const role = roles[token as MockToken]
+  if (role === undefined)
     throw new BerthError('auth.invalid-token', 'the token is not valid: it is mistyped, or it was revoked')
-  response.setHeader('set-cookie', `${cookie}; HttpOnly; SameSite=Strict; Path=/`)
+  response.setHeader('set-cookie', `berth_session=${role}; HttpOnly; SameSite=Strict; Path=/`)
   sendJson(response, 200, { ok: true })
 }
 
@@ -162,5 +176,9 @@ function sendError(response: ServerResponse, error: unknown): void {
   const { code, retryable, details } =
     error instanceof BerthError ? error : { code: 'mock.failed', retryable: false, details: {} }
   const body: ErrorBody = { error: { code, message: messageOf(error), retryable, details } }
-  sendJson(response, code.startsWith('auth.') ? 401 : code.endsWith('not-found') ? 404 : 400, body)
+  sendJson(
+    response,
+    code === 'auth.forbidden' ? 403 : code.startsWith('auth.') ? 401 : code.endsWith('not-found') ? 404 : 400,
+    body,
+  )
 }

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { chromiumArguments } from './chromium.ts'
+import { chromiumArguments, chromiumPath } from './chromium.ts'
 import { MockServer, mockToken } from './mock-server.ts'
 
 /** `node packages/console/dev/screenshots.ts FOLDER [NAME…]`: every page in both widths, themes and languages, to be looked at. */
@@ -13,11 +13,19 @@ const pages: Readonly<Record<string, string>> = {
   releases: '/apps/shop/-/releases',
   builds: '/apps/shop/-/builds',
   secrets: '/apps/shop/-/secrets',
+  'app-settings': '/apps/shop/-/settings',
+  undeployed: '/apps/newsletter',
+  'long-names': '/apps/customer-notifications-gateway/production-frankfurt',
   pool: '/apps/shop/production',
   degraded: '/apps/ledger/production',
   logs: '/apps/shop/production/logs',
   metrics: '/apps/shop/production/metrics',
   history: '/apps/shop/production/history',
+  jobs: '/apps/shop/production/jobs',
+  'pool-settings': '/apps/shop/production/settings',
+  'pool-events': '/apps/shop/production/events',
+  healthy: '/instances/shop.production.web-1',
+  job: '/instances/shop.production.migrate-2',
   instance: '/instances/ledger.production.api-2',
   terminal: '/instances/shop.production.web-1/terminal',
   rollout: '/rollouts/r-p7m2c4wd',
@@ -27,11 +35,73 @@ const pages: Readonly<Record<string, string>> = {
   nodes: '/nodes',
   node: '/nodes/anchor-2',
   routes: '/routes',
+  certificates: '/certificates',
+  tokens: '/tokens',
   events: '/events',
   missing: '/nowhere/at/all',
 }
 
+const at = (page: Page, path: string) => page.goto(new URL(path, page.url()).href)
+
 const actions: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+  'new-app': (page) => page.locator('.page-actions .button').first().click(),
+  'add-certificate': async (page) => {
+    await at(page, '/certificates')
+    await page.locator('.page-actions .button').click()
+  },
+  'remove-certificate': async (page) => {
+    await at(page, '/certificates')
+    await page.locator('.table .button-danger').first().click()
+  },
+  'new-token': async (page) => {
+    await at(page, '/tokens')
+    await page.locator('.page-actions .button').click()
+  },
+  'token-made': async (page) => {
+    await at(page, '/tokens')
+    await page.locator('.page-actions .button').click()
+    await page.locator('dialog input.mono').fill(`robot-${Date.now() % 1000}`)
+    await page.locator('dialog button[type=submit]').click()
+    await page.locator('dialog .copy').first().waitFor()
+  },
+  run: async (page) => {
+    await at(page, '/apps/shop/production/jobs')
+    await page.locator('.section-aside .button-primary').click()
+    await page.locator('dialog select').first().selectOption('web')
+    await page.locator('dialog input.mono').fill("node scripts/fix.js 'a b'")
+  },
+  'remove-app': async (page) => {
+    await at(page, '/apps/shop/-/settings')
+    await page.locator('.danger-zone .button').click()
+    await page.waitForTimeout(300)
+  },
+  'remove-environment': async (page) => {
+    await at(page, '/apps/shop/production/settings')
+    await page.locator('.danger-zone .button').click()
+  },
+  labels: async (page) => {
+    await at(page, '/nodes/anchor-1')
+    await page.locator('.section-aside .button').first().click()
+  },
+  'remove-node': async (page) => {
+    await at(page, '/nodes/anchor-1')
+    await page.locator('.danger-zone .button').click()
+  },
+  join: async (page) => {
+    await at(page, '/nodes')
+    await page.locator('.page-actions .button-primary').click()
+    await page.locator('dialog button[type=submit]').click()
+    await page.locator('dialog .copy').waitFor()
+  },
+  more: async (page) => {
+    const more = page.locator('.navigation-button')
+    if (await more.isVisible()) await more.click()
+  },
+  lost: async (page) => {
+    await page.route('**/v1/**', (route) => route.abort())
+    await at(page, '/nodes')
+    await page.waitForTimeout(500)
+  },
   live: async (page) => {
     await page.goto(new URL('/apps/shop/production/history', page.url()).href)
     await page.getByRole('button', { name: /v13/ }).click()
@@ -92,27 +162,55 @@ async function shoot(
   for (const [name, act] of Object.entries(actions)) {
     if (only.length > 0 && !only.includes(name)) continue
     await page.goto(`${url}/apps`)
-    await page.locator('.card').first().waitFor()
+    await page.locator('.app-line').first().waitFor()
     await act(page)
     await page.waitForTimeout(300)
     await shot(name)
+    await page.unrouteAll()
   }
   await context.close()
 }
 
+/** What somebody sees who may only look, and what everybody sees first. */
+async function shootOthers(browser: Browser): Promise<void> {
+  await using empty = await MockServer.start({ dist, empty: true })
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } })
+  const page = await context.newPage()
+  const shot = async (name: string, url: string) => {
+    await page.goto(url)
+    await page.locator('.page').waitFor()
+    await page.waitForTimeout(300)
+    await page.screenshot({ path: join(folder, `${name}-1280-light-en.png`) })
+  }
+  await page.goto(`${empty.url}/login#token=${mockToken}`)
+  await page.locator('.page').waitFor()
+  for (const path of ['apps', 'nodes', 'routes', 'certificates', 'tokens', 'activity', 'events'])
+    await shot(`empty-${path}`, `${empty.url}/${path}`)
+  await using mock = await MockServer.start({ dist })
+  await page.goto(`${mock.url}/login#token=berth_viewer_token`)
+  await page.locator('.page').waitFor()
+  await shot('viewer-apps', `${mock.url}/apps`)
+  await shot('viewer-pool', `${mock.url}/apps/shop/production`)
+  await shot('viewer-instance', `${mock.url}/instances/ledger.production.api-2`)
+  await shot('viewer-tokens', `${mock.url}/tokens`)
+  await context.close()
+}
+
+const dist = join(import.meta.dirname, '../dist')
 await mkdir(folder, { recursive: true })
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: chromiumArguments })
+const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArguments })
 try {
   for (const [width, scheme, language] of [
     [1280, 'light', 'en'],
-    [375, 'light', 'en'],
+    [390, 'light', 'en'],
     [1280, 'dark', 'en'],
-    [375, 'dark', 'zh'],
+    [390, 'dark', 'zh'],
     [1280, 'light', 'zh'],
   ] as const) {
-    await using mock = await MockServer.start({ dist: join(import.meta.dirname, '../dist') })
+    await using mock = await MockServer.start({ dist })
     await shoot(browser, mock.url, width, scheme, language)
   }
+  if (only.length === 0 || only.includes('others')) await shootOthers(browser)
 } finally {
   await browser.close()
 }

@@ -13,13 +13,14 @@ export function seed(store: MockStore, now: number): void {
   for (const release of releases(now)) store.put('listReleases', release)
   for (const instance of instances(now)) store.put('listInstances', instance)
   seedHistory(store, now)
+  seedAccess(store, now)
   seedRest(store, now)
 }
 
 const nodes = (now: number): NodeView[] => {
   const node = (name: string, n: number, rest: Partial<NodeView>): NodeView => ({
     name,
-    labels: { zone: `rack-${n}` },
+    labels: { zone: `rack-${n}`, disk: 'nvme' },
     block: `10.77.${n}.0/24`,
     address: `192.0.2.1${n}`,
     schedulable: true,
@@ -50,6 +51,7 @@ const nodes = (now: number): NodeView[] => {
       instances: 5,
       problems: ['the disk of /var/lib/docker is 95 % full (9.0 GiB free)'],
     }),
+    node('anchor-3', 3, { cpuGivenMilli: 0, memoryGivenBytes: 0, instances: 0, labels: {}, joinedAt: now - 2 * hour }),
   ]
 }
 
@@ -107,7 +109,7 @@ const apps = (now: number): AppView[] => {
       name: 'ledger',
       repository: 'ssh://git@git.example.com/acme/ledger.git',
       createdAt: now - 12 * 24 * hour,
-      latestRelease: 'v3',
+      latestRelease: 'v4',
       pools: [
         pool(
           'ledger',
@@ -119,6 +121,22 @@ const apps = (now: number): AppView[] => {
       ],
     },
     { ...base, name: 'newsletter', createdAt: now - 20 * minute, pools: [] },
+    {
+      ...base,
+      name: 'customer-notifications-gateway',
+      repository: 'https://git.example.com/platform-engineering/communication/customer-notifications-gateway.git',
+      createdAt: now - 80 * 24 * hour,
+      latestRelease: 'v128',
+      pools: [
+        pool(
+          'customer-notifications-gateway',
+          'production-frankfurt',
+          'v128',
+          [service('web', 12), service('delivery-scheduler', 2)],
+          ['https://notifications.frankfurt.customers.example.com/'],
+        ),
+      ],
+    },
   ]
 }
 
@@ -161,7 +179,12 @@ const releases = (now: number): ReleaseView[] => {
   const shop = Array.from({ length: 6 }, (_, i) =>
     make('shop', 9 + i, i === 5 ? ['production'] : i === 4 ? ['staging'] : [], (5 - i) * 26 * hour + 3 * hour),
   )
-  return [...shop, make('ledger', 2, [], 50 * hour), make('ledger', 3, ['production'], 2 * hour)]
+  return [
+    ...shop,
+    make('ledger', 2, [], 50 * hour),
+    make('ledger', 3, ['production'], 26 * hour),
+    make('ledger', 4, [], hour),
+  ]
 }
 
 export function instance(
@@ -195,12 +218,29 @@ export function instance(
     memoryBytes: 512 * MiB,
     containerId: `9f3c${n}a77b01d2c4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0c1d2e3f4a5b6c7d8`,
     createdAt: now - 3 * hour,
+    createdBy: 'system:pools',
     startedAt: now - 3 * hour,
     ...rest,
   }
 }
 
 const instances = (now: number): InstanceView[] => {
+  const job = (n: number, age: number, code: number, rest: Partial<InstanceView>): InstanceView => {
+    const { readyAt: _, ...fresh } = instance('shop', 'production', 'migrate', n, now)
+    return {
+      ...fresh,
+      type: 'job',
+      phase: 'ended',
+      ready: false,
+      inTraffic: false,
+      createdAt: now - age,
+      createdBy: n === 1 ? 'token:ci' : 'token:mai',
+      startedAt: now - age + 900,
+      endedAt: now - age + 7_100,
+      lastExit: { code, outOfMemory: false, at: now - age + 7_100 },
+      ...rest,
+    }
+  }
   const many = (count: number, make: (n: number) => InstanceView) =>
     Array.from({ length: count }, (_, i) => make(i + 1))
   const failed = {
@@ -208,7 +248,9 @@ const instances = (now: number): InstanceView[] => {
     ready: false,
     inTraffic: false,
     restarts: 7,
-    message: 'readiness probe http :8080/healthz: connection refused (12 times)',
+    startedAt: now - 8_000,
+    message:
+      'ledger.production.api-2 was killed after 38 s: out of memory (limit 2048 MiB); raise resources.memory or use less',
     lastExit: { code: 137, signal: 'SIGKILL', outOfMemory: true, at: now - 40_000 },
     logTail: ['reading ledger: 4.1 GiB', 'heap: 1.94 GiB of 2.00 GiB', 'Killed'],
     cpuMilli: 1_300,
@@ -221,6 +263,20 @@ const instances = (now: number): InstanceView[] => {
     instance('shop', 'staging', 'worker', 1, now, { release: 'v13' }),
     instance('ledger', 'production', 'api', 1, now, { release: 'v3', cpuMilli: 1_300, memoryBytes: 2 * GiB }),
     instance('ledger', 'production', 'api', 2, now, failed),
+    ...many(12, (n) =>
+      instance('customer-notifications-gateway', 'production-frankfurt', 'web', n, now, { release: 'v128' }),
+    ),
+    ...many(2, (n) =>
+      instance('customer-notifications-gateway', 'production-frankfurt', 'delivery-scheduler', n, now, {
+        release: 'v128',
+      }),
+    ),
+    job(1, 40 * minute, 0, {}),
+    job(2, 25 * minute, 1, {
+      command: ['node', 'scripts/recount-stock.js', '--warehouse', 'Hamburg Nord'],
+      message: 'shop.production.migrate-2 exited with code 1 after 6.2 s',
+      logTail: ['Error: connect ECONNREFUSED 10.77.1.30:5432', '    at TCPConnectWrap.afterConnect (node:net:1611:16)'],
+    }),
   ]
 }
 
@@ -246,7 +302,8 @@ function seedHistory(store: MockStore, now: number): void {
     from: 'v11',
     to: 'v12',
     state: 'rolled-back',
-    message: 'v12 did not get ready; rolled back to v11',
+    progress: { web: { wanted: 4, newReady: 0, newStarting: 0, oldServing: 4, oldDraining: 0 } },
+    message: 'shop.production.web-1 exited with code 1 before it was ready; v11 serves',
     failure: {
       instance: 'shop.production.web-1',
       reason: 'exited with code 1 before it was ready',
@@ -255,6 +312,26 @@ function seedHistory(store: MockStore, now: number): void {
     createdAt: now - 29 * hour,
     updatedAt: now - 29 * hour,
     endedAt: now - 29 * hour + 95_000,
+  })
+  store.put('listRollouts', {
+    app: 'ledger',
+    pool: 'production',
+    createdBy: 'token:mai',
+    id: 'r-2hd8w5zt',
+    reason: 'deploy',
+    from: 'v3',
+    to: 'v4',
+    state: 'rolled-back',
+    progress: { api: { wanted: 2, newReady: 0, newStarting: 0, oldServing: 2, oldDraining: 0 } },
+    message: 'ledger.production.api-3 is not ready 60 s after its start; v3 serves',
+    failure: {
+      instance: 'ledger.production.api-3',
+      reason: 'is not ready 60 s after its start: GET /healthz answered 503',
+      logTail: ['listening on 8080', 'waiting for the exchange rates of today'],
+    },
+    createdAt: now - 41 * minute,
+    updatedAt: now - 39 * minute,
+    endedAt: now - 39 * minute,
   })
   const build = { app: 'shop', ref: 'main', createdBy: 'token:ci', node: 'anchor-1' }
   store.put('listBuilds', {
@@ -289,11 +366,38 @@ function seedHistory(store: MockStore, now: number): void {
   })
 }
 
+function seedAccess(store: MockStore, now: number): void {
+  const certificate = { notBefore: now - 60 * 24 * hour, updatedAt: now - 60 * 24 * hour, updatedBy: 'token:mai' }
+  store.put('listCertificates', {
+    ...certificate,
+    name: 'shop-example-com',
+    hosts: ['shop.example.com', '*.shop.example.com'],
+    notAfter: now + 212 * 24 * hour,
+  })
+  store.put('listCertificates', {
+    ...certificate,
+    name: 'ledger',
+    hosts: ['ledger.example.com'],
+    notAfter: now + 12 * 24 * hour,
+  })
+  const token = { createdBy: 'local:0', createdAt: now - 40 * 24 * hour }
+  store.put('listTokens', { ...token, name: 'dev', owner: 'Dev Eloper', role: 'admin' })
+  store.put('listTokens', { ...token, name: 'ci', owner: 'Build pipeline of the shop', role: 'deployer' })
+  store.put('listTokens', {
+    ...token,
+    name: 'mai',
+    owner: 'Mai Tanaka',
+    role: 'deployer',
+    expiresAt: now + 50 * 24 * hour,
+  })
+  store.put('listTokens', { ...token, name: 'guest', owner: 'Audit 2026', role: 'viewer', expiresAt: now - hour })
+}
+
 function seedRest(store: MockStore, now: number): void {
   const members = store
     .all('listInstances')
     .filter((each) => each.app === 'shop' && each.pool === 'production' && each.entrypoint === 'web')
-    .map((each) => ({ instance: each.id, address: each.address ?? '', port: 8080, state: 'up' }))
+    .map((each) => ({ instance: each.id, address: each.address ?? '', port: 8080, state: 'active' }))
   const shop = { app: 'shop', pool: 'production', entrypoint: 'web', tls: 'redirect' as const }
   store.put('listRoutes', { ...shop, url: 'https://shop.example.com/', host: 'shop.example.com', path: '/', members })
   store.put('listRoutes', {
@@ -310,6 +414,16 @@ function seedRest(store: MockStore, now: number): void {
     tls: 'on',
     url: 'https://ledger.example.com/',
     host: 'ledger.example.com',
+    path: '/',
+    members: [{ instance: 'ledger.production.api-1', address: '10.77.1.14', port: 8080, state: 'active' }],
+  })
+  store.put('listRoutes', {
+    app: 'newsletter',
+    pool: 'staging',
+    entrypoint: 'web',
+    tls: 'redirect',
+    url: 'https://news.example.com/',
+    host: 'news.example.com',
     path: '/',
     members: [],
   })

@@ -35,14 +35,14 @@ export class Simulation {
     })
   }
 
-  build(app: string, ref: string, deployTo: string): BuildView {
+  build(app: string, ref: string, deployTo: string | undefined): BuildView {
     const id = `b-new${this.#id()}`
     const build = this.#store.put('listBuilds', {
       id,
       app,
       ref,
       state: 'queued',
-      deployTo,
+      ...(deployTo === undefined ? {} : { deployTo }),
       createdAt: Date.now(),
       createdBy: 'token:dev',
     })
@@ -98,7 +98,76 @@ export class Simulation {
     return this.#store.put('listRollouts', { ...rollout, state, message, updatedAt: Date.now(), endedAt: Date.now() })
   }
 
-  async #runBuild(build: BuildView, deployTo: string): Promise<void> {
+  /** A command with \`false\` in it fails. */
+  job(pool: PoolView, { entrypoint = 'migrate', command, release }: JobBody): InstanceView {
+    const n = this.#store.all('listInstances').filter((each) => each.entrypoint === entrypoint).length + 1
+    const at = Date.now()
+    const { readyAt: _, startedAt: __, containerId: ___, ...fresh } = instance(pool.app, pool.name, entrypoint, n, at)
+    const job = this.#store.put('listInstances', {
+      ...fresh,
+      type: 'job',
+      release: release ?? pool.release ?? 'v1',
+      ...(command === undefined ? {} : { command: [...command] }),
+      phase: 'assigned',
+      ready: false,
+      inTraffic: false,
+      createdAt: at,
+      createdBy: 'token:dev',
+    })
+    this.event('job.started', `${job.id} runs ${job.release}`, { app: pool.app, pool: pool.name, instance: job.id })
+    void this.#runJob(job, command?.includes('false') === true ? 1 : 0)
+    return job
+  }
+
+  async #runJob(job: InstanceView, code: number): Promise<void> {
+    await sleep(this.#stepMs, this.#signal)
+    const running = this.#store.put('listInstances', { ...job, phase: 'running', startedAt: Date.now() })
+    await sleep(this.#stepMs * 5, this.#signal)
+    if (this.#signal.aborted) return
+    const stopped = this.#store.get('listInstances', job.id)?.desired === 'stop'
+    const at = Date.now()
+    this.#store.put('listInstances', {
+      ...running,
+      desired: stopped ? 'stop' : 'run',
+      phase: 'ended',
+      endedAt: at,
+      lastExit: { code: stopped ? 143 : code, outOfMemory: false, at },
+      ...(code === 0 || stopped
+        ? {}
+        : { message: `${job.id} exited with code ${code} after 4.5 s`, logTail: ['Error: nothing to do'] }),
+    })
+  }
+
+  removePool(app: string, pool: string): { ok: true } {
+    this.#changePool(app, pool, { removing: true })
+    void this.#takeApart(app, pool)
+    return { ok: true }
+  }
+
+  removeApp(app: string): { ok: true } {
+    const found = this.#store.get('listApps', app)
+    if (found === undefined) return { ok: true }
+    this.#store.put('listApps', {
+      ...found,
+      removing: true,
+      pools: found.pools.map((pool) => ({ ...pool, removing: true })),
+    })
+    void this.#takeApart(app, undefined)
+    return { ok: true }
+  }
+
+  async #takeApart(app: string, pool: string | undefined): Promise<void> {
+    await sleep(this.#stepMs * 4, this.#signal)
+    const found = this.#store.get('listApps', app)
+    if (this.#signal.aborted || found === undefined) return
+    for (const each of this.#store.all('listInstances'))
+      if (each.app === app && (pool === undefined || each.pool === pool)) this.#store.remove('listInstances', each.id)
+    if (pool === undefined) this.#store.remove('listApps', app)
+    else this.#store.put('listApps', { ...found, pools: found.pools.filter((each) => each.name !== pool) })
+    this.event(pool === undefined ? 'app.removed' : 'pool.removed', `${app} is removed`, { app })
+  }
+
+  async #runBuild(build: BuildView, deployTo: string | undefined): Promise<void> {
     await sleep(this.#stepMs, this.#signal)
     this.#store.put('listBuilds', {
       ...build,
@@ -112,13 +181,14 @@ export class Simulation {
     const now = this.#store.get('listBuilds', build.id)
     if (now?.state !== 'running' || this.#signal.aborted) return
     const release = this.#release(build, now)
-    const rollout = this.rollout(this.#pool(build.app, deployTo), release.id, 'deploy')
+    const rollout =
+      deployTo === undefined ? undefined : this.rollout(this.#pool(build.app, deployTo), release.id, 'deploy')
     this.#store.put('listBuilds', {
       ...now,
       state: 'succeeded',
       release: release.id,
       image: release.image,
-      rollout: rollout.id,
+      ...(rollout === undefined ? {} : { rollout: rollout.id }),
       endedAt: Date.now(),
     })
   }
@@ -223,6 +293,12 @@ export class Simulation {
     this.#ids += 1
     return String(this.#ids).padStart(4, '2')
   }
+}
+
+interface JobBody {
+  readonly entrypoint?: string
+  readonly command?: readonly string[]
+  readonly release?: string
 }
 
 type Part = RolloutView['progress'][string]

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { EndpointName, LogLine } from '@berth/api/endpoints'
+import type { InstanceView } from '@berth/api/resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import type { ListName } from '../src/store/list-keys.ts'
 import type { Call } from './handlers.ts'
@@ -16,11 +17,17 @@ const fits =
       return wanted === undefined || (item as Record<string, unknown>)[name] === wanted || isEventOf(item, name, wanted)
     })
 
+/** Instances that have ended are listed where they are asked for. */
+const isLiving =
+  (name: ListName, { query }: Call) =>
+  (item: unknown): boolean =>
+    name !== 'listInstances' || query.all === 'true' || (item as InstanceView).phase !== 'ended'
+
 const isEventOf = (item: unknown, name: string, wanted: string): boolean =>
   (item as { subject?: Record<string, string> }).subject?.[name] === wanted
 
 export function sendList(store: MockStore, name: ListName, call: Call, response: ServerResponse): void {
-  const items = (store.all(name) as unknown[]).filter(fits(call))
+  const items = (store.all(name) as unknown[]).filter(fits(call)).filter(isLiving(name, call))
   response
     .writeHead(200, { 'content-type': 'application/json' })
     .end(JSON.stringify({ items, revision: store.revision }))
@@ -79,15 +86,21 @@ function followBuild(
   return () => clearInterval(timer)
 }
 
+const writesAt = (
+  { startedAt = Number.POSITIVE_INFINITY, endedAt = Number.POSITIVE_INFINITY }: InstanceView,
+  at: number,
+) => at >= startedAt && at <= endedAt
+
 function followLogs(store: MockStore, call: Call, send: (line: LogLine) => void): () => void {
   const { instance, sinceMs } = call.query
   const wanted = () =>
     store.all('listInstances').filter((each) => (instance === undefined ? fits(call)(each) : each.id === instance))
   const now = Date.now()
   const from = sinceMs === undefined ? now - 60_000 : Number(sinceMs)
-  for (let at = from; at < now; at += 700) for (const each of wanted()) send(serviceLine(each, at))
+  for (let at = from; at < now; at += 700)
+    for (const each of wanted()) if (writesAt(each, at)) send(serviceLine(each, at))
   const timer = setInterval(() => {
-    for (const each of wanted()) send(serviceLine(each, Date.now()))
-  }, 700)
+    for (const each of wanted()) if (writesAt(each, Date.now())) send(serviceLine(each, Date.now()))
+  }, 300)
   return () => clearInterval(timer)
 }

@@ -6,6 +6,10 @@ const paths = ['/', '/products/42', '/basket', '/api/stock?sku=77120', '/checkou
 /** A line of a web server's log, the same one for the same moment. */
 export function serviceLine(instance: InstanceView, at: number): LogLine {
   const n = Math.floor(at / 100) + instance.id.length
+  if (instance.type === 'job') {
+    const part = 1 + Math.floor((at - (instance.startedAt ?? at)) / 700)
+    return { at, instance: instance.id, stream: 'stdout', line: `batch ${part}: 5000 rows moved` }
+  }
   const path = paths[n % paths.length] ?? '/'
   if (n % 23 === 0)
     return {

@@ -18,6 +18,8 @@ import { matchPath, type PathParams } from './router/match-path.ts'
 import { Shell } from './shell/shell.tsx'
 
 const ReleasePage = lazy(() => import('./pages/release-page.tsx'))
+const CertificatesPage = lazy(() => import('./pages/certificates-page.tsx'))
+const TokensPage = lazy(() => import('./pages/tokens-page.tsx'))
 
 type Render = (params: PathParams) => React.ReactNode
 
@@ -39,6 +41,8 @@ const pages: readonly (readonly [pattern: string, render: Render])[] = [
   ['/nodes', () => <NodesPage />],
   ['/nodes/:name', ({ name = '' }) => <NodePage name={name} />],
   ['/routes', () => <RoutesPage />],
+  ['/certificates', () => <CertificatesPage />],
+  ['/tokens', () => <TokensPage />],
   ['/events', () => <EventsPage />],
 ]
 

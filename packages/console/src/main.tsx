@@ -6,7 +6,7 @@ import { App } from './app.tsx'
 import { ConfirmProvider } from './components/confirm.tsx'
 import { ErrorBoundary } from './components/error-boundary.tsx'
 import { ToastProvider } from './components/toasts.tsx'
-import { LanguageProvider } from './i18n/language.tsx'
+import { LanguageProvider, loadLanguage } from './i18n/language.tsx'
 import { StoreContext } from './store/context.tsx'
 import { Store } from './store/store.ts'
 import './styles/tokens.css'
@@ -19,15 +19,18 @@ import './styles/status.css'
 import './styles/cards.css'
 import './styles/output.css'
 import './styles/overlay.css'
+import './styles/overview.css'
+import './styles/forms.css'
 
 const store = new Store(createClient(fetchTransport()))
 document.addEventListener('visibilitychange', () => (document.hidden ? store.suspend() : store.resume()))
 
 const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has no #root')
+const start = await loadLanguage()
 createRoot(root).render(
   <StrictMode>
-    <LanguageProvider>
+    <LanguageProvider start={start}>
       <ErrorBoundary>
         <StoreContext value={store}>
           <ToastProvider>

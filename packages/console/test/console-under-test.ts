@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { chromiumArguments, chromiumPath } from '../dev/chromium.ts'
-import { MockServer, mockToken } from '../dev/mock-server.ts'
+import { MockServer, type MockToken, mockToken } from '../dev/mock-server.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
@@ -67,6 +67,7 @@ export interface ContextOptions {
   readonly width?: number
   readonly locale?: string
   readonly colorScheme?: 'light' | 'dark'
+  readonly token?: MockToken
 }
 
 /** The built console with a mock server and a browser. Complaints of any page fail the test that asks for them. */
@@ -100,7 +101,7 @@ export class ConsoleUnderTest implements AsyncDisposable {
   /** Logged in, at `path`. */
   async enter(path: string, options?: ContextOptions): Promise<Page> {
     const page = await this.open(options)
-    await page.goto(`${this.mock.url}/login?next=${encodeURIComponent(path)}#token=${mockToken}`)
+    await page.goto(`${this.mock.url}/login?next=${encodeURIComponent(path)}#token=${options?.token ?? mockToken}`)
     await page.locator('.page').waitFor()
     return page
   }

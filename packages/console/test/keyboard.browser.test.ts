@@ -22,9 +22,9 @@ const focusOf = (page: Page) =>
 
 it('reaches everything by Tab, with a visible focus, the skip link first', async () => {
   const page = await console_.enter('/apps')
-  await page.locator('.card').first().waitFor()
+  await page.locator('.app-line').first().waitFor()
   const names: string[] = []
-  for (let i = 0; i < 18; i += 1) {
+  for (let i = 0; i < 36; i += 1) {
     await page.keyboard.press('Tab')
     const { name, ring } = await focusOf(page)
     expect(ring, name).toBeGreaterThanOrEqual(1)
@@ -32,13 +32,22 @@ it('reaches everything by Tab, with a visible focus, the skip link first', async
   }
   expect(names[0]).toBe('Skip to the content')
   expect(names).toEqual(
-    expect.arrayContaining(['Apps', 'Activity', 'Nodes', 'Routes', 'Events', 'ledger', 'production']),
+    expect.arrayContaining([
+      'Apps',
+      'Activity',
+      'Nodes',
+      'Routes',
+      'Certificates',
+      'ledger/production',
+      'ledger',
+      'production',
+    ]),
   )
 })
 
 it('skips to the content', async () => {
   const page = await console_.enter('/apps')
-  await page.locator('.card').first().waitFor()
+  await page.locator('.app-line').first().waitFor()
   await page.keyboard.press('Tab')
   await page.keyboard.press('Enter')
   expect(await page.evaluate(() => document.activeElement?.id)).toBe('main')
@@ -46,7 +55,7 @@ it('skips to the content', async () => {
 
 it('searches by /, chooses by arrows, goes by Enter', async () => {
   const page = await console_.enter('/apps')
-  await page.locator('.card').first().waitFor()
+  await page.locator('.app-line').first().waitFor()
   await page.keyboard.press('/')
   await page.keyboard.type('worker')
   await expect.poll(() => page.getByRole('option').count()).toBeGreaterThan(2)
@@ -59,7 +68,7 @@ it('searches by /, chooses by arrows, goes by Enter', async () => {
 
 it('knows its shortcuts, and leaves them alone while somebody types', async () => {
   const page = await console_.enter('/apps')
-  await page.locator('.card').first().waitFor()
+  await page.locator('.app-line').first().waitFor()
   await page.keyboard.press('?')
   await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
   await page.keyboard.press('Escape')

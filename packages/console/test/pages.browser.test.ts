@@ -11,31 +11,41 @@ afterAll(() => console_[Symbol.asyncDispose]())
 
 /** Address, and what its page shows when it has loaded. */
 const pages: readonly (readonly [path: string, selector: string])[] = [
-  ['/apps', '.app-grid .card'],
+  ['/apps', '.app-line .pool-line'],
   ['/apps/shop', '.pool-line'],
   ['/apps/shop/-/releases', '.table tbody tr'],
   ['/apps/shop/-/releases/v14', '.spec'],
   ['/apps/shop/-/builds', '.table tbody tr'],
   ['/apps/shop/-/secrets', '.table tbody tr'],
   ['/apps/shop/-/events', '.event'],
+  ['/apps/shop/-/settings', '.danger-zone'],
   ['/apps/shop/production', '.table tbody tr'],
   ['/apps/shop/production/entrypoints/web', '.table tbody tr'],
   ['/apps/shop/production/logs', '.line'],
   ['/apps/shop/production/metrics', '.chart canvas'],
+  ['/apps/shop/production/jobs', '.table tbody tr'],
+  ['/apps/shop/production/settings', '.danger-zone'],
   ['/apps/shop/production/history', '.table .button'],
+  ['/apps/customer-notifications-gateway', '.pool-line'],
+  ['/apps/customer-notifications-gateway/production-frankfurt', '.usage'],
   ['/apps/shop/production/events', '.event'],
   ['/apps/newsletter', '.empty'],
-  ['/instances/ledger.production.api-2', '.log-tail'],
+  ['/instances/ledger.production.api-2', '.diagnosis .log-tail'],
+  ['/instances/shop.production.migrate-2', '.diagnosis'],
+  ['/instances/shop.production.web-1', '.life-step'],
   ['/instances/shop.production.web-1/logs', '.line'],
   ['/instances/shop.production.web-1/terminal', '.xterm'],
   ['/instances/shop.production.web-1/metrics', '.chart canvas'],
   ['/instances/gone', '.empty'],
   ['/rollouts/r-p7m2c4wd', '.failure'],
+  ['/rollouts/r-2hd8w5zt', '.versions'],
   ['/builds/b-6tq8h3ns', '.failure'],
   ['/activity', '.table tbody tr'],
   ['/nodes', '.node-grid .card'],
   ['/nodes/anchor-2', '.banner'],
   ['/routes', '.members'],
+  ['/certificates', '.table tbody tr'],
+  ['/tokens', '.table tbody tr'],
   ['/events', '.event'],
   ['/nowhere/at/all', '.empty'],
 ]
@@ -51,9 +61,9 @@ async function go(page: Page, path: string, fresh: boolean): Promise<void> {
 
 describe.each([
   [1280, 'en-US', 'light'],
-  [375, 'en-US', 'dark'],
+  [390, 'en-US', 'dark'],
   [1280, 'zh-CN', 'dark'],
-  [375, 'zh-CN', 'light'],
+  [390, 'zh-CN', 'light'],
 ] as const)('%d pixels, %s, %s', (width, locale, colorScheme) => {
   it('every page shows what it is about, without overflow or complaint', async () => {
     const page = await console_.enter('/apps', { width, locale, colorScheme })
@@ -72,12 +82,12 @@ describe.each([
 })
 
 it('dialogs fit narrow screens', async () => {
-  const page = await console_.enter('/apps/shop/production', { width: 375 })
+  const page = await console_.enter('/apps/shop/production', { width: 390 })
   await page.locator('[data-deploy]').click()
   await page.locator('dialog button[type=submit]').click()
   await page.locator('.diff').waitFor()
   expect(await overflow(page)).toBeLessThanOrEqual(0)
   const box = await page.locator('dialog').boundingBox()
   expect(box?.x).toBeGreaterThanOrEqual(0)
-  expect((box?.x ?? 0) + (box?.width ?? 999)).toBeLessThanOrEqual(375)
+  expect((box?.x ?? 0) + (box?.width ?? 999)).toBeLessThanOrEqual(390)
 })

@@ -4,9 +4,10 @@ import { messageOf } from '@berth/core/model/berth-error'
 import { useState } from 'react'
 import { Button } from '../components/button.tsx'
 import { Dialog } from '../components/dialog.tsx'
-import { Banner } from '../components/layout.tsx'
+import { Problem } from '../components/layout.tsx'
+import { Check } from '../components/small.tsx'
 import { useText } from '../i18n/language.tsx'
-import { useAction } from '../live/use-action.ts'
+import { useSubmit } from '../live/use-submit.ts'
 import { navigate } from '../router/location.ts'
 import { path } from '../router/match-path.ts'
 import { useClient } from '../store/context.tsx'
@@ -23,7 +24,8 @@ interface DeployDialogProps {
 export function DeployDialog({ app, pool, onClose }: DeployDialogProps) {
   const text = useText()
   const client = useClient()
-  const { busy, act } = useAction()
+  const { busy, problem, submit } = useSubmit()
+  const [force, setForce] = useState(false)
   const [choice, setChoice] = useState<DeployChoice>({
     kind: 'commit',
     ref: 'HEAD',
@@ -32,8 +34,11 @@ export function DeployDialog({ app, pool, onClose }: DeployDialogProps) {
   })
   const [plan, setPlan] = useState<PlanView>()
   const [state, setState] = useState<{ readonly planning?: true; readonly problem?: string }>({})
-  const body =
-    choice.kind === 'commit' ? { ref: choice.ref, pool: choice.pool } : { release: choice.release, pool: choice.pool }
+  const what = choice.kind === 'commit' ? { ref: choice.ref } : { release: choice.release }
+  const body = { ...what, pool: choice.pool }
+  // Asked for only where it would make a difference.
+  const busyWith = app.pools.find(({ name }) => name === choice.pool)?.rollout
+  const forceFor = busyWith === undefined ? (plan?.changes === false ? 'forceAgain' : undefined) : 'forceTakeOver'
   const preview = async () => {
     setState({ planning: true })
     try {
@@ -43,20 +48,21 @@ export function DeployDialog({ app, pool, onClose }: DeployDialogProps) {
       setState({ problem: messageOf(error) })
     }
   }
-  const deploy = async () => {
-    const target = `${app.name}/${choice.pool}`
-    const run = () => client.call('deploy', { params: { app: app.name }, body })
-    const answer = await act({ run, done: text.done.deploying(target) })
-    if (answer === undefined) return
-    onClose()
-    navigate(placeOf(answer, app.name, choice.pool))
-  }
+  const deploy = () =>
+    submit({
+      run: () => client.call('deploy', { params: { app: app.name }, body: { ...body, force } }),
+      done: text.done.deploying(`${app.name}/${choice.pool}`),
+      after: (answer) => {
+        onClose()
+        navigate(placeOf(answer, app.name, choice.pool))
+      },
+    })
   return (
     <Dialog
       title={text.deploy.title(app.name)}
       wide
       onClose={onClose}
-      onSubmit={() => void (plan === undefined ? preview() : deploy())}
+      onSubmit={() => (plan === undefined ? void preview() : deploy())}
       footer={
         plan === undefined ? (
           <>
@@ -73,15 +79,28 @@ export function DeployDialog({ app, pool, onClose }: DeployDialogProps) {
         ) : (
           <>
             <Button onClick={() => setPlan(undefined)}>{text.deploy.back}</Button>
-            <Button key="deploy" kind="primary" type="submit" autoFocus disabled={busy || plan.problems.length > 0}>
+            <Button
+              key="deploy"
+              kind="primary"
+              type="submit"
+              autoFocus
+              disabled={busy || (plan.problems.length > 0 && !force)}
+            >
               {text.deploy.confirm(choice.pool)}
             </Button>
           </>
         )
       }
     >
-      {state.problem !== undefined && <Banner tone="bad" title={state.problem} />}
-      {plan === undefined ? <DeployForm app={app} choice={choice} onChange={setChoice} /> : <PlanPreview plan={plan} />}
+      <Problem text={problem ?? state.problem} />
+      {plan === undefined ? (
+        <DeployForm app={app} choice={choice} onChange={setChoice} />
+      ) : (
+        <>
+          <PlanPreview plan={plan} />
+          {forceFor !== undefined && <Check label={text.deploy[forceFor]} checked={force} onChange={setForce} />}
+        </>
+      )}
     </Dialog>
   )
 }

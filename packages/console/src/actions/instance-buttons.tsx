@@ -6,11 +6,12 @@ import { useClient } from '../store/context.tsx'
 
 interface Props {
   readonly instance: InstanceView
+  readonly small?: boolean
 }
 
 const nameOf = ({ app, pool, name }: InstanceView): string => `${app}/${pool}/${name}`
 
-export function RestartInstanceButton({ instance }: Props) {
+export function RestartInstanceButton({ instance, small = false }: Props) {
   const text = useText()
   const client = useClient()
   const { busy, act } = useAction()
@@ -25,13 +26,13 @@ export function RestartInstanceButton({ instance }: Props) {
       done: text.done.restart(instance.name),
     })
   return (
-    <RoleButton needs="deployer" disabled={busy} onClick={() => void restart()}>
+    <RoleButton needs="deployer" small={small} icon="restart" disabled={busy} onClick={() => void restart()}>
       {text.action.restart}
     </RoleButton>
   )
 }
 
-export function StopInstanceButton({ instance }: Props) {
+export function StopInstanceButton({ instance, small = false }: Props) {
   const text = useText()
   const client = useClient()
   const { busy, act } = useAction()
@@ -39,7 +40,7 @@ export function StopInstanceButton({ instance }: Props) {
     act({
       ask: {
         title: text.confirm.stopInstance(nameOf(instance)),
-        body: <p>{text.confirm.stopInstanceText}</p>,
+        body: <p>{instance.type === 'job' ? text.confirm.stopJobText : text.confirm.stopInstanceText}</p>,
         verb: text.action.stop,
         danger: true,
       },
@@ -47,7 +48,7 @@ export function StopInstanceButton({ instance }: Props) {
       done: text.done.stop(instance.name),
     })
   return (
-    <RoleButton needs="deployer" kind="danger" disabled={busy} onClick={() => void stop()}>
+    <RoleButton needs="deployer" kind="danger" small={small} disabled={busy} onClick={() => void stop()}>
       {text.action.stop}
     </RoleButton>
   )

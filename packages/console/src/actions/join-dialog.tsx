@@ -1,30 +1,61 @@
+import type { Answer } from '@berth/api/client'
 import { useState } from 'react'
+import { Until } from '../components/age.tsx'
 import { Button } from '../components/button.tsx'
 import { Dialog } from '../components/dialog.tsx'
-import { Code } from '../components/small.tsx'
+import { Problem } from '../components/layout.tsx'
+import { Code, Field } from '../components/small.tsx'
 import { useText } from '../i18n/language.tsx'
-import { useAction } from '../live/use-action.ts'
+import { useSubmit } from '../live/use-submit.ts'
 import { useClient } from '../store/context.tsx'
 
+const hourMs = 3_600_000
+const lifetimes = [1, 24, 168] as const
+
 export function JoinDialog({ onClose }: { readonly onClose: () => void }) {
-  const text = useText()
+  const { join: text, common } = useText()
   const client = useClient()
-  const { busy, act } = useAction()
-  const [command, setCommand] = useState<string>()
-  const make = async () => {
-    const answer = await act({ run: () => client.call('createJoinToken'), done: text.join.command })
-    if (answer !== undefined) setCommand(answer.command)
-  }
+  const { busy, problem, submit } = useSubmit()
+  const [hours, setHours] = useState('1')
+  const [made, setMade] = useState<Answer<'createJoinToken'>>()
+  const make = () =>
+    submit({ run: () => client.call('createJoinToken', { body: { ttlMs: Number(hours) * hourMs } }), after: setMade })
   return (
-    <Dialog title={text.join.title} onClose={onClose} wide>
-      <p>{text.join.intro}</p>
-      {command === undefined ? (
-        <Button kind="primary" disabled={busy} onClick={() => void make()}>
-          {text.join.make}
-        </Button>
+    <Dialog
+      wide
+      title={text.title}
+      onClose={onClose}
+      onSubmit={made === undefined ? make : onClose}
+      footer={
+        <>
+          {made === undefined && <Button onClick={onClose}>{common.cancel}</Button>}
+          <Button kind="primary" type="submit" disabled={busy}>
+            {made === undefined ? text.make : common.close}
+          </Button>
+        </>
+      }
+    >
+      <Problem text={problem} />
+      <p>{text.intro}</p>
+      {made === undefined ? (
+        <Field label={text.lifetime}>
+          <select value={hours} onChange={(event) => setHours(event.target.value)}>
+            {lifetimes.map((each) => (
+              <option key={each} value={each}>
+                {text.hours(each)}
+              </option>
+            ))}
+          </select>
+        </Field>
       ) : (
-        <div className="command">
-          <Code copy>{command}</Code>
+        <div className="field">
+          <span className="field-label">{text.command}</span>
+          <div className="command">
+            <Code copy>{made.command}</Code>
+          </div>
+          <span className="field-hint">
+            {text.ends} <Until at={made.expiresAt} />
+          </span>
         </div>
       )}
     </Dialog>

@@ -1,8 +1,7 @@
 import type { PlanView } from '@berth/api/resources'
+import { Diff } from '../components/diff.tsx'
 import { Banner } from '../components/layout.tsx'
 import { useText } from '../i18n/language.tsx'
-
-type Change = PlanView['diff'][number]
 
 export function PlanPreview({ plan }: { readonly plan: PlanView }) {
   const { deploy: text } = useText()
@@ -13,11 +12,7 @@ export function PlanPreview({ plan }: { readonly plan: PlanView }) {
       {plan.diff.length > 0 && (
         <>
           <h3>{text.changes}</h3>
-          <ul className="diff">
-            {plan.diff.map((change) => (
-              <DiffLine key={`${change.op} ${change.path}`} change={change} />
-            ))}
-          </ul>
+          <Diff changes={plan.diff} />
         </>
       )}
       <h3>{text.effect}</h3>
@@ -49,26 +44,3 @@ function effectText(text: ReturnType<typeof useText>['deploy'], each: PlanView['
     .map((key) => text[key](each[key]))
   return parts.length === 0 ? text.unchanged(0) : parts.join(', ')
 }
-
-const classes = { '+': 'diff-added', '-': 'diff-removed', '~': 'diff-changed' } as const
-
-function DiffLine({ change }: { readonly change: Change }) {
-  const { deploy: text } = useText()
-  const word = { '+': text.added, '-': text.removed, '~': text.changed }[change.op]
-  return (
-    <li className={classes[change.op]}>
-      <span className="diff-op" aria-hidden="true">
-        {change.op}
-      </span>
-      <span className="visually-hidden">{word}</span>
-      <span className="diff-text">
-        <span className="diff-path">{change.path}</span>
-        {change.op !== '+' && <del>{write(change.before)}</del>}
-        {change.op === '~' && <span aria-hidden="true"> → </span>}
-        {change.op !== '-' && <ins>{write(change.after)}</ins>}
-      </span>
-    </li>
-  )
-}
-
-const write = (value: unknown): string => JSON.stringify(value) ?? ''

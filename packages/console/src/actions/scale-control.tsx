@@ -2,8 +2,9 @@ import type { PoolView } from '@berth/api/resources'
 import { useState } from 'react'
 import { Button, RoleButton } from '../components/button.tsx'
 import { Dialog } from '../components/dialog.tsx'
+import { Problem } from '../components/layout.tsx'
 import { useText } from '../i18n/language.tsx'
-import { useAction } from '../live/use-action.ts'
+import { useSubmit } from '../live/use-submit.ts'
 import { useClient } from '../store/context.tsx'
 
 interface ScaleControlProps {
@@ -41,20 +42,21 @@ export function ScaleControl(props: ScaleControlProps) {
 function ScaleDialog({ app, pool, entrypoint, inSpec, onClose }: ScaleControlProps & { readonly onClose: () => void }) {
   const text = useText()
   const client = useClient()
-  const { busy, act } = useAction()
+  const { busy, problem, submit } = useSubmit()
   const { name, wanted } = entrypoint
   const [count, setCount] = useState(wanted)
   const set = (next: number) => setCount(Math.min(mostReplicas, Math.max(0, Math.round(next) || 0)))
-  const submit = async () => {
-    const target = `${app}/${pool}`
-    const run = () => client.call('scalePool', { params: { app, pool }, body: { replicas: { [name]: count } } })
-    if ((await act({ run, done: text.done.scaled(target) })) !== undefined) onClose()
-  }
+  const scale = () =>
+    submit({
+      run: () => client.call('scalePool', { params: { app, pool }, body: { replicas: { [name]: count } } }),
+      done: text.done.scaled(`${app}/${pool}`),
+      after: onClose,
+    })
   return (
     <Dialog
       title={text.confirm.scale(`${app}/${pool}/${name}`)}
       onClose={onClose}
-      onSubmit={() => void submit()}
+      onSubmit={scale}
       footer={
         <>
           <Button onClick={onClose}>{text.common.cancel}</Button>
@@ -64,6 +66,7 @@ function ScaleDialog({ app, pool, entrypoint, inSpec, onClose }: ScaleControlPro
         </>
       }
     >
+      <Problem text={problem} />
       <div className="stepper">
         <Button icon="minus" aria-label={text.action.less} disabled={count === 0} onClick={() => set(count - 1)} />
         <input

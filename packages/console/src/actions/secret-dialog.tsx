@@ -2,9 +2,10 @@ import type { AppView } from '@berth/api/resources'
 import { useState } from 'react'
 import { Button } from '../components/button.tsx'
 import { Dialog } from '../components/dialog.tsx'
+import { Problem } from '../components/layout.tsx'
 import { Field } from '../components/small.tsx'
 import { useText } from '../i18n/language.tsx'
-import { useAction } from '../live/use-action.ts'
+import { useSubmit } from '../live/use-submit.ts'
 import { useClient } from '../store/context.tsx'
 
 interface SecretDialogProps {
@@ -16,22 +17,24 @@ interface SecretDialogProps {
 export function SecretDialog({ app, start, onClose }: SecretDialogProps) {
   const text = useText()
   const client = useClient()
-  const { busy, act } = useAction()
+  const { busy, problem, submit } = useSubmit()
   const [name, setName] = useState(start.name ?? '')
   const [environment, setEnvironment] = useState(start.environment ?? '')
   const [value, setValue] = useState('')
   const environments = [...new Set(app.pools.map((pool) => pool.environment))]
-  const submit = async () => {
+  const set = () => {
     const body = environment === '' ? { value } : { value, environment }
-    const run = () => client.call('setSecret', { params: { app: app.name, name }, body })
-    const set = await act({ run, done: text.done.secretSet(name) })
-    if (set !== undefined) onClose()
+    submit({
+      run: () => client.call('setSecret', { params: { app: app.name, name }, body }),
+      done: text.done.secretSet(name),
+      after: onClose,
+    })
   }
   return (
     <Dialog
       title={text.secret.title(app.name)}
       onClose={onClose}
-      onSubmit={() => void submit()}
+      onSubmit={set}
       footer={
         <>
           <Button onClick={onClose}>{text.common.cancel}</Button>
@@ -41,6 +44,7 @@ export function SecretDialog({ app, start, onClose }: SecretDialogProps) {
         </>
       }
     >
+      <Problem text={problem} />
       <Field label={text.secrets.name} hint={text.secret.nameHint}>
         <input
           className="mono"

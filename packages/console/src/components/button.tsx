@@ -1,5 +1,4 @@
 import type { ButtonHTMLAttributes } from 'react'
-import { useText } from '../i18n/language.tsx'
 import { useMay } from '../live/session.tsx'
 import { Icon, type IconName } from './icons.tsx'
 
@@ -18,12 +17,9 @@ export function Button({ kind = 'plain', icon, small = false, children, classNam
   )
 }
 
-/** A button for what not everybody may do: out of reach it says which role it needs. */
+/** A button for what not everybody may do: who may not is not offered it. */
 export function RoleButton({ needs, ...rest }: ButtonProps & { readonly needs: 'deployer' | 'admin' }) {
-  const text = useText()
-  const may = useMay(needs)
-  if (may) return <Button {...rest} />
-  return <Button {...rest} disabled title={text.action.needsRole(needs)} />
+  return useMay(needs) ? <Button {...rest} /> : null
 }
 
 /** Only an icon to see; its name is read out and shown as a tooltip. */

@@ -1,5 +1,6 @@
-import { type ReactNode, useEffect } from 'react'
+import { type ReactNode, useEffect, useLayoutEffect, useRef } from 'react'
 import { Link, NavLink } from '../router/link.tsx'
+import { usePathname } from '../router/location.ts'
 import { Icon, type IconName } from './icons.tsx'
 
 export interface Crumb {
@@ -26,7 +27,7 @@ export interface TabLink {
 
 /** The frame of every page: where it is, what it is, how that is, what can be done. */
 export function Page({ title, crumbs = [], status, about, actions, tabs, children }: PageProps) {
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = `${title} · Berth`
   }, [title])
   return (
@@ -45,7 +46,7 @@ export function Page({ title, crumbs = [], status, about, actions, tabs, childre
         <div className="page-title">
           <h1>{title}</h1>
           {status}
-          {actions !== undefined && <div className="page-actions">{actions}</div>}
+          {actions !== undefined && actions !== false && <div className="page-actions">{actions}</div>}
         </div>
         {about !== undefined && <div className="page-about">{about}</div>}
         {tabs !== undefined && <Tabs tabs={tabs} label={title} />}
@@ -56,8 +57,14 @@ export function Page({ title, crumbs = [], status, about, actions, tabs, childre
 }
 
 function Tabs({ tabs, label }: { readonly tabs: readonly TabLink[]; readonly label: string }) {
+  const bar = useRef<HTMLElement>(null)
+  const pathname = usePathname()
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another address is another tab
+  useEffect(() => {
+    bar.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [pathname])
   return (
-    <nav className="tabs" aria-label={label}>
+    <nav className="tabs" aria-label={label} ref={bar}>
       {tabs.map((tab) => (
         <NavLink key={tab.to} to={tab.to} exact={tab.exact ?? false} className="tab">
           {tab.label}
@@ -78,10 +85,10 @@ interface SectionProps {
 export function Section({ title, aside, flush = false, children }: SectionProps) {
   return (
     <section className="section">
-      {(title !== undefined || aside !== undefined) && (
+      {(title !== undefined || (aside !== undefined && aside !== false)) && (
         <div className="section-head">
           {title !== undefined && <h2>{title}</h2>}
-          {aside !== undefined && <div className="section-aside">{aside}</div>}
+          {aside !== undefined && aside !== false && <div className="section-aside">{aside}</div>}
         </div>
       )}
       <div className={flush ? 'panel panel-flush' : 'panel'}>{children}</div>
@@ -134,11 +141,21 @@ export function Banner({
   )
 }
 
+/** Why a form was refused; read out when it appears. */
+export function Problem({ text }: { readonly text: string | undefined }) {
+  if (text === undefined) return null
+  return (
+    <div role="alert">
+      <Banner tone="bad" title={text} />
+    </div>
+  )
+}
+
 export function Facts({ facts }: { readonly facts: readonly (readonly [string, ReactNode])[] }) {
   return (
     <dl className="facts">
       {facts
-        .filter(([, value]) => value !== undefined && value !== '')
+        .filter(([, value]) => value !== undefined && value !== false && value !== '')
         .map(([name, value]) => (
           <div key={name} className="fact">
             <dt>{name}</dt>

@@ -47,12 +47,25 @@ export const NodeLink = ({ node }: { readonly node: string | undefined }) =>
 
 export function UrlLink({ url }: { readonly url: string }) {
   return (
-    <a href={url} target="_blank" rel="noreferrer" className="url">
-      {url.replace(/^https?:\/\//, '')}
+    <a href={url} target="_blank" rel="noreferrer" className="url" title={url}>
+      <span>{url.replace(/^https?:\/\//, '').replace(/\/$/, '')}</span>
       <Icon name="external" />
     </a>
   )
 }
+
+/** Who did it; `token:` in front of a token's name says nothing to people. */
+export function By({ who }: { readonly who: string }) {
+  const text = useText()
+  return (
+    <span className="muted" title={who}>
+      {text.common.by(personOf(who))}
+    </span>
+  )
+}
+
+export const personOf = (actor: string): string =>
+  actor.startsWith('system:') ? 'Berth' : actor.replace(/^token:/, '')
 
 export function Field({
   label,
@@ -69,6 +82,25 @@ export function Field({
       <span className="field-label">{label}</span>
       {children}
       {hint !== undefined && <span className="field-hint">{hint}</span>}
+    </label>
+  )
+}
+
+interface CheckProps {
+  readonly label: string
+  readonly hint?: string
+  readonly checked: boolean
+  readonly onChange: (checked: boolean) => void
+}
+
+export function Check({ label, hint, checked, onChange }: CheckProps) {
+  return (
+    <label className="check">
+      <input type="checkbox" checked={checked} onChange={(event) => onChange(event.target.checked)} />
+      <span>
+        {label}
+        {hint !== undefined && <span className="field-hint">{hint}</span>}
+      </span>
     </label>
   )
 }

@@ -7,8 +7,8 @@ export interface Column<T> {
   readonly align?: 'right'
   /** Names the row; becomes the head of its card on narrow screens. */
   readonly lead?: boolean
-  /** Left out of cards. */
-  readonly wideOnly?: boolean
+  /** Takes what is left of the width. */
+  readonly wide?: boolean
 }
 
 interface TableProps<T> {
@@ -17,16 +17,17 @@ interface TableProps<T> {
   readonly rows: readonly T[]
   readonly rowKey: (row: T) => string
   readonly marked?: (row: T) => boolean
+  readonly tone?: (row: T) => 'bad' | undefined
 }
 
 /** A table; on narrow screens each row is a card (`styles/table.css`). */
-export function Table<T>({ label, columns, rows, rowKey, marked }: TableProps<T>) {
+export function Table<T>({ label, columns, rows, rowKey, marked, tone }: TableProps<T>) {
   return (
     <table className="table" aria-label={label}>
       <thead>
         <tr>
           {columns.map((column) => (
-            <th key={column.key} scope="col" className={column.align === 'right' ? 'right' : undefined}>
+            <th key={column.key} scope="col" className={headClass(column)}>
               {column.title}
             </th>
           ))}
@@ -34,7 +35,7 @@ export function Table<T>({ label, columns, rows, rowKey, marked }: TableProps<T>
       </thead>
       <tbody>
         {rows.map((row) => (
-          <tr key={rowKey(row)} className={marked?.(row) ? 'row-marked' : undefined}>
+          <tr key={rowKey(row)} className={rowClass(marked?.(row), tone?.(row))}>
             {columns.map((column) => (
               <td key={column.key} data-label={column.title} className={cellClass(column)}>
                 {column.cell(row)}
@@ -47,8 +48,13 @@ export function Table<T>({ label, columns, rows, rowKey, marked }: TableProps<T>
   )
 }
 
-const cellClass = <T,>({ align, lead, wideOnly }: Column<T>): string =>
-  [align === 'right' && 'right', lead && 'lead', wideOnly && 'wide-only'].filter(Boolean).join(' ')
+const headClass = <T,>({ align, wide }: Column<T>): string => [align, wide && 'wide'].filter(Boolean).join(' ')
+
+const cellClass = <T,>({ align, lead, key }: Column<T>): string =>
+  [align, lead && 'lead', key === 'action' && 'action'].filter(Boolean).join(' ')
+
+const rowClass = (marked: boolean | undefined, tone: 'bad' | undefined): string =>
+  [marked && 'row-marked', tone && `row-${tone}`].filter(Boolean).join(' ')
 
 export function Skeleton({ rows = 4 }: { readonly rows?: number }) {
   return (

@@ -15,6 +15,17 @@ export function formatAgo(at: number, now: number, language: Language): string {
   return format.format(0, 'second')
 }
 
+/** `in 12 days`, `12天后`; what is over is said as {@link formatAgo} says it. */
+export function formatUntil(at: number, now: number, language: Language): string {
+  if (at <= now) return formatAgo(at, now, language)
+  const format = new Intl.RelativeTimeFormat(language === 'zh' ? 'zh-CN' : 'en', { numeric: 'always' })
+  const [unit, ms] = steps.find(([, each]) => at - now >= each) ?? ['second', 1_000]
+  return format.format(Math.floor((at - now) / ms), unit)
+}
+
+export const formatDate = (at: number, language: Language): string =>
+  new Intl.DateTimeFormat(language === 'zh' ? 'zh-CN' : 'en-GB', { dateStyle: 'medium' }).format(at)
+
 /** How long the text of {@link formatAgo} stays true. */
 export const agoLastsMs = (at: number, now: number): number =>
   now - at < 60_000 ? 1_000 : now - at < 3_600_000 ? 15_000 : 300_000

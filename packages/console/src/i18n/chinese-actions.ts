@@ -32,6 +32,7 @@ export const chineseActions: ActionDictionary = {
     restartInstance: (name) => `重启 ${name}？`,
     restartInstanceText: '它会先退出流量并排空，然后重新启动。',
     stopInstance: (name) => `停止 ${name}？`,
+    stopJobText: '它会收到结束信号，宽限期后被强制结束，不会再次启动。',
     stopInstanceText: '它会退出流量、排空并结束。服务会启动另一个实例来代替它。',
     abort: (target) => `中止 ${target} 的发布？`,
     abortText: '已替换的实例保持不变，其余实例保留旧版本。',
@@ -89,6 +90,8 @@ export const chineseActions: ActionDictionary = {
     removed: '移除',
     changed: '修改',
     noReleases: '还没有版本。',
+    forceTakeOver: '接管正在进行的发布',
+    forceAgain: '即使没有变化也重新发布',
   },
   secret: {
     title: (app) => `设置 ${app} 的密钥`,
@@ -98,7 +101,10 @@ export const chineseActions: ActionDictionary = {
   },
   join: {
     title: '添加节点',
-    intro: '在新机器上以 root 身份运行此命令。仅可使用一次，一小时内有效。',
+    intro: '在新机器上以 root 身份运行一条命令即可加入。仅可使用一次。',
+    lifetime: '有效期',
+    hours: (n) => (n % 24 === 0 && n > 24 ? `${n / 24} 天` : `${n} 小时`),
+    ends: '到期：',
     make: '生成加入命令',
     command: '加入命令',
   },

@@ -1,8 +1,12 @@
 import { chineseActions } from './chinese-actions.ts'
+import { chineseAdmin } from './chinese-admin.ts'
+import { chineseHealth } from './chinese-health.ts'
 import type { Dictionary } from './dictionary.ts'
 
 export const chinese: Dictionary = {
   ...chineseActions,
+  ...chineseAdmin,
+  ...chineseHealth,
   common: {
     cancel: '取消',
     close: '关闭',
@@ -22,6 +26,7 @@ export const chinese: Dictionary = {
     by: (who) => `操作者 ${who}`,
     of: (part, whole) => `${part} / ${whole}`,
     close_dialog: '关闭此对话框',
+    chooseFile: '选择文件',
   },
   units: {
     core: (_, text) => `${text} 核`,
@@ -34,6 +39,8 @@ export const chinese: Dictionary = {
     restarts: (n) => `重启 ${n} 次`,
     lines: (n) => `${n} 行`,
     matches: (n) => `${n} 个匹配`,
+    secrets: (n) => `${n} 个密钥`,
+    runningInstances: (n) => `${n} 个运行中的实例`,
   },
   shell: {
     skip: '跳到正文',
@@ -42,7 +49,11 @@ export const chinese: Dictionary = {
     activity: '动态',
     nodes: '节点',
     routes: '路由',
+    certificates: '证书',
     events: '事件',
+    tokens: '访问令牌',
+    more: '更多',
+    groups: { cluster: '集群', traffic: '流量', audit: '审计与访问' },
     search: '搜索应用、实例、节点',
     help: '键盘快捷键',
     theme: '主题',
@@ -96,11 +107,20 @@ export const chinese: Dictionary = {
     down: '不可用',
     rollout: '发布中',
     notDeployed: '未部署',
+    crashing: '反复崩溃',
+    removing: '正在删除',
   },
   apps: {
     title: '应用',
     empty: '还没有应用',
     emptyHint: '从代码仓库部署一个：',
+    emptyOr: '或提供仓库地址',
+    show: '显示',
+    shows: { all: '全部', problems: '有问题', moving: '发布中' },
+    removing: '正在删除',
+    behind: (latest) => `已有 ${latest}`,
+    behindHint: (latest) => `最新版本为 ${latest}`,
+    deployFirst: '部署',
     release: '版本',
     repository: '仓库',
     created: '创建于',
@@ -160,6 +180,7 @@ export const chinese: Dictionary = {
     mixed: (releases) => `同时运行着多个版本的实例：${releases}。`,
     nodes: '节点需要关注',
     node: (node, problem) => `${node}：${problem}`,
+    offlineHere: '已离线，其实例仍在运行但无法观察',
     offline: (node) => `${node} 已离线，其实例仍在运行但无法观察。`,
   },
   instance: {
@@ -191,6 +212,15 @@ export const chinese: Dictionary = {
     missingHint: '每次发布都会替换实例，当前实例请查看其环境。',
     stopReason: '停止原因',
     ended_terminal: '终端需要运行中的实例。',
+    runs: '运行信息',
+    life: '生命周期',
+    placed: '已分配',
+    waitsForPlace: '等待节点',
+    readyStep: '就绪',
+    notReadyStep: '尚未就绪',
+    goesOn: '运行中',
+    recent: '最新输出',
+    allLines: '全部日志',
   },
   rollout: {
     title: '发布',
@@ -211,6 +241,10 @@ export const chinese: Dictionary = {
     missing: '找不到此发布',
     replaced: (n, wanted) => `已替换 ${n} / ${wanted} 个实例`,
     none: '还没有发布',
+    underWay: '正在发布',
+    changes: '变更内容',
+    sameSpec: '规格相同，仅镜像不同。',
+    noOutput: '没有任何输出。',
   },
   build: {
     title: '构建',
@@ -257,6 +291,10 @@ export const chinese: Dictionary = {
     newLines: '跳到最新一行',
     label: '输出',
     entrypoint: '入口',
+    from: '范围',
+    lastLines: (n) => `最近 ${n} 行`,
+    lastMinutes: (n) => `最近 ${n} 分钟`,
+    lastHours: (n) => `最近 ${n} 小时`,
   },
   terminal: {
     connecting: '正在连接…',
@@ -268,6 +306,7 @@ export const chinese: Dictionary = {
     label: '终端。按 Ctrl+Shift+Escape 离开。',
     leave: '按 Ctrl+Shift+Esc 离开终端',
     forbidden: '终端需要 deployer 角色。',
+    otherCommand: '其他命令，按 Enter 运行',
   },
   metrics: {
     cpu: 'CPU',
@@ -314,6 +353,8 @@ export const chinese: Dictionary = {
     given: (given, all) => `已分配 ${given} / ${all}`,
     free: (free, all) => `剩余 ${free} / ${all}`,
     noInstances: '此节点上没有运行实例',
+    used: (used, all) => `${used} / ${all}`,
+    filter: '按名称或标签筛选',
   },
   routes: {
     title: '路由',
@@ -362,6 +403,8 @@ export const chinese: Dictionary = {
     goNodes: '前往节点',
     goRoutes: '前往路由',
     goEvents: '前往事件',
+    goCertificates: '前往证书',
+    goTokens: '前往访问令牌',
     deploy: '部署当前应用',
     theme: '切换浅色与深色',
     andThen: '然后',

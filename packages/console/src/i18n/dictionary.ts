@@ -1,5 +1,7 @@
 import type { english } from './english.ts'
 import type { englishActions } from './english-actions.ts'
+import type { englishAdmin } from './english-admin.ts'
+import type { englishHealth } from './english-health.ts'
 
 /** The same keys and the same arguments, other words. */
 type Words<T> = {
@@ -12,3 +14,5 @@ type Words<T> = {
 
 export type Dictionary = Words<typeof english>
 export type ActionDictionary = Words<typeof englishActions>
+export type AdminDictionary = Words<typeof englishAdmin>
+export type HealthDictionary = Words<typeof englishHealth>

@@ -31,6 +31,7 @@ export const englishActions = {
     restartInstance: (name: string) => `Restart ${name}?`,
     restartInstanceText: 'It leaves traffic, drains, and is started again.',
     stopInstance: (name: string) => `Stop ${name}?`,
+    stopJobText: 'It is told to end, and killed after its grace period. Nothing starts it again.',
     stopInstanceText: 'It leaves traffic, drains and ends. A service starts another one in its place.',
     abort: (target: string) => `Abort the rollout of ${target}?`,
     abortText: 'What has been replaced so far stays; the rest keeps the old release.',
@@ -88,6 +89,8 @@ export const englishActions = {
     removed: 'removed',
     changed: 'changed',
     noReleases: 'There is no release yet.',
+    forceTakeOver: 'Take over from the rollout under way',
+    forceAgain: 'Roll out although nothing would change',
   },
   secret: {
     title: (app: string) => `Set a secret of ${app}`,
@@ -97,7 +100,10 @@ export const englishActions = {
   },
   join: {
     title: 'Add a node',
-    intro: 'Run this as root on the new machine. It works once, within the hour.',
+    intro: 'One command, run as root on the new machine, brings it in. It works once.',
+    lifetime: 'Valid for',
+    hours: (n: number) => (n === 1 ? 'one hour' : n % 24 === 0 && n > 24 ? `${n / 24} days` : `${n} hours`),
+    ends: 'Expires',
     make: 'Make a join command',
     command: 'Join command',
   },

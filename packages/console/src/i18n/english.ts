@@ -1,10 +1,14 @@
 import { englishActions } from './english-actions.ts'
+import { englishAdmin } from './english-admin.ts'
+import { englishHealth } from './english-health.ts'
 
 const count = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`
 
 /** Every sentence of the console. `chinese.ts` has the same keys; a test holds them together. */
 export const english = {
   ...englishActions,
+  ...englishAdmin,
+  ...englishHealth,
   common: {
     cancel: 'Cancel',
     close: 'Close',
@@ -24,6 +28,7 @@ export const english = {
     by: (who: string) => `by ${who}`,
     of: (part: string, whole: string) => `${part} of ${whole}`,
     close_dialog: 'Close this dialog',
+    chooseFile: 'Choose a file',
   },
   units: {
     core: (n: number, text: string) => `${text} ${n === 1 ? 'core' : 'cores'}`,
@@ -36,6 +41,8 @@ export const english = {
     restarts: (n: number) => count(n, 'restart', 'restarts'),
     lines: (n: number) => count(n, 'line', 'lines'),
     matches: (n: number) => count(n, 'match', 'matches'),
+    secrets: (n: number) => count(n, 'secret', 'secrets'),
+    runningInstances: (n: number) => count(n, 'running instance', 'running instances'),
   },
   shell: {
     skip: 'Skip to the content',
@@ -44,7 +51,11 @@ export const english = {
     activity: 'Activity',
     nodes: 'Nodes',
     routes: 'Routes',
+    certificates: 'Certificates',
     events: 'Events',
+    tokens: 'Access tokens',
+    more: 'More',
+    groups: { cluster: 'Cluster', traffic: 'Traffic', audit: 'Audit and access' },
     search: 'Search apps, instances, nodes',
     help: 'Keyboard shortcuts',
     theme: 'Theme',
@@ -98,11 +109,20 @@ export const english = {
     down: 'Down',
     rollout: 'Rolling out',
     notDeployed: 'Not deployed',
+    crashing: 'Crashing',
+    removing: 'Being removed',
   },
   apps: {
     title: 'Apps',
     empty: 'No app yet',
     emptyHint: 'Deploy one from its repository:',
+    emptyOr: 'or by the address of its repository',
+    show: 'Show',
+    shows: { all: 'All', problems: 'With problems', moving: 'Rolling out' },
+    removing: 'being removed',
+    behind: (latest: string) => `${latest} is out`,
+    behindHint: (latest: string) => `The latest release is ${latest}`,
+    deployFirst: 'Deploy it',
     release: 'Release',
     repository: 'Repository',
     created: 'Created',
@@ -163,6 +183,7 @@ export const english = {
     mixed: (releases: string) => `Instances of several releases run at once: ${releases}.`,
     nodes: 'Nodes need attention',
     node: (node: string, problem: string) => `${node}: ${problem}`,
+    offlineHere: 'it is offline; its instances keep running but cannot be watched',
     offline: (node: string) => `${node} is offline; its instances keep running but cannot be watched.`,
   },
   instance: {
@@ -194,6 +215,15 @@ export const english = {
     missingHint: 'Instances are replaced by every rollout. Its environment shows the ones of today.',
     stopReason: 'Why it stopped',
     ended_terminal: 'A terminal needs a running instance.',
+    runs: 'What runs where',
+    life: 'Its life',
+    placed: 'Placed',
+    waitsForPlace: 'waits for a node',
+    readyStep: 'Ready',
+    notReadyStep: 'Not ready yet',
+    goesOn: 'Runs',
+    recent: 'Latest output',
+    allLines: 'All logs',
   },
   rollout: {
     title: 'Rollout',
@@ -214,6 +244,10 @@ export const english = {
     missing: 'This rollout is not known',
     replaced: (n: number, wanted: number) => `${n} of ${wanted} instances replaced`,
     none: 'No rollout yet',
+    underWay: 'Rolling out now',
+    changes: 'What it changes',
+    sameSpec: 'The specification is the same; only the image differs.',
+    noOutput: 'It wrote nothing.',
   },
   build: {
     title: 'Build',
@@ -260,6 +294,10 @@ export const english = {
     newLines: 'To the newest line',
     label: 'Output',
     entrypoint: 'Entrypoint',
+    from: 'From',
+    lastLines: (n: number) => `Last ${n} lines`,
+    lastMinutes: (n: number) => `Last ${n} min`,
+    lastHours: (n: number) => `Last ${n} h`,
   },
   terminal: {
     connecting: 'Connecting…',
@@ -271,6 +309,7 @@ export const english = {
     label: 'Terminal. Ctrl+Shift+Escape leaves it.',
     leave: 'Ctrl+Shift+Esc leaves the terminal',
     forbidden: 'A terminal needs the role deployer.',
+    otherCommand: 'another command, then Enter',
   },
   metrics: {
     cpu: 'CPU',
@@ -317,6 +356,8 @@ export const english = {
     given: (given: string, all: string) => `${given} of ${all} given`,
     free: (free: string, all: string) => `${free} of ${all} free`,
     noInstances: 'No instance runs here',
+    used: (used: string, all: string) => `${used} of ${all}`,
+    filter: 'Filter by name or label',
   },
   routes: {
     title: 'Routes',
@@ -365,6 +406,8 @@ export const english = {
     goNodes: 'Go to the nodes',
     goRoutes: 'Go to the routes',
     goEvents: 'Go to the events',
+    goCertificates: 'Go to the certificates',
+    goTokens: 'Go to the access tokens',
     deploy: 'Deploy the app on the screen',
     theme: 'Switch between light and dark',
     andThen: 'then',

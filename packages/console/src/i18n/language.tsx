@@ -1,20 +1,26 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react'
 import { readPreference, writePreference } from '../preferences.ts'
-import { chinese } from './chinese.ts'
 import type { Dictionary } from './dictionary.ts'
-import { english } from './english.ts'
 
 export type Language = 'en' | 'zh'
 export const languageNames: Readonly<Record<Language, string>> = { en: 'English', zh: '中文' }
-const dictionaries: Readonly<Record<Language, Dictionary>> = { en: english, zh: chinese }
 
-interface LanguageValue {
+/** Only the one that is read travels. */
+const loaders: Readonly<Record<Language, () => Promise<Dictionary>>> = {
+  en: async () => (await import('./english.ts')).english,
+  zh: async () => (await import('./chinese.ts')).chinese,
+}
+
+export interface Spoken {
   readonly language: Language
   readonly text: Dictionary
+}
+
+interface LanguageValue extends Spoken {
   readonly setLanguage: (language: Language) => void
 }
 
-const LanguageContext = createContext<LanguageValue>({ language: 'en', text: english, setLanguage: () => undefined })
+const LanguageContext = createContext<LanguageValue | undefined>(undefined)
 
 export function chooseLanguage(stored: string | undefined, preferred: readonly string[]): Language {
   if (stored === 'en' || stored === 'zh') return stored
@@ -22,24 +28,39 @@ export function chooseLanguage(stored: string | undefined, preferred: readonly s
   return first?.toLowerCase().startsWith('zh') ? 'zh' : 'en'
 }
 
-export function LanguageProvider({ children }: { readonly children: ReactNode }) {
-  const [language, setLanguage] = useState(() => chooseLanguage(readPreference('language'), navigator.languages))
+const load = async (language: Language): Promise<Spoken> => ({ language, text: await loaders[language]() })
+
+/** The language of this browser, or the one chosen in it before. */
+export const loadLanguage = (): Promise<Spoken> => load(chooseLanguage(readPreference('language'), navigator.languages))
+
+interface LanguageProviderProps {
+  readonly start: Spoken
+  readonly children: ReactNode
+}
+
+export function LanguageProvider({ start, children }: LanguageProviderProps) {
+  const [spoken, setSpoken] = useState(start)
+  const { language } = spoken
   useEffect(() => {
     document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en'
   }, [language])
   const value = useMemo(
     () => ({
-      language,
-      text: dictionaries[language],
+      ...spoken,
       setLanguage: (next: Language) => {
         writePreference('language', next)
-        setLanguage(next)
+        void load(next).then(setSpoken)
       },
     }),
-    [language],
+    [spoken],
   )
   return <LanguageContext value={value}>{children}</LanguageContext>
 }
 
-export const useLanguage = (): LanguageValue => useContext(LanguageContext)
-export const useText = (): Dictionary => useContext(LanguageContext).text
+export function useLanguage(): LanguageValue {
+  const value = useContext(LanguageContext)
+  if (value === undefined) throw new Error('useLanguage needs a LanguageProvider above it')
+  return value
+}
+
+export const useText = (): Dictionary => useLanguage().text

@@ -19,7 +19,7 @@ export function replicasInSpec(
 /** Where what runs differs from what is configured, as sentences. Nothing while a rollout is under way: it is expected then. */
 export function poolDrift(
   text: Dictionary['drift'],
-  app: AppView,
+  app: Pick<AppView, 'latestRelease'>,
   pool: PoolView,
   release: ReleaseView | undefined,
   instances: readonly InstanceView[],

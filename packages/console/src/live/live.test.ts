@@ -24,6 +24,7 @@ const instance = (change: Partial<InstanceView>): InstanceView => ({
   inTraffic: true,
   restarts: 0,
   createdAt: 1,
+  createdBy: 'token:ci',
   ...change,
 })
 

@@ -1,4 +1,4 @@
-import type { AppView, BuildView, InstanceView, NodeView, PoolView, RolloutView } from '@berth/api/resources'
+import type { BuildView, InstanceView, NodeView, PoolView, RolloutView } from '@berth/api/resources'
 import type { Dictionary } from '../i18n/dictionary.ts'
 
 /** Shown by shape and colour: filled circle, turning ring, triangle, square, hollow circle. */
@@ -12,8 +12,7 @@ export interface Shown {
 const shown = (tone: Tone, label: Shown['label']): Shown => ({ tone, label })
 
 export function instanceState(instance: InstanceView): Shown {
-  if (instance.phase === 'ended')
-    return shown(endedBadly(instance) ? 'bad' : 'off', endedBadly(instance) ? 'failed' : 'ended')
+  if (instance.phase === 'ended') return endedState(instance)
   if (instance.phase === 'stopping') return shown('busy', 'stopping')
   if (instance.desired === 'drain') return shown('busy', 'draining')
   if (instance.desired === 'stop') return shown('busy', 'stopping')
@@ -21,13 +20,18 @@ export function instanceState(instance: InstanceView): Shown {
   if (instance.phase === 'assigned') return shown('busy', 'assigned')
   if (instance.type === 'job') return shown('busy', 'running')
   if (instance.ready) return shown('ok', 'ready')
+  if (instance.lastExit !== undefined && instance.restarts > 1) return shown('bad', 'crashing')
   return instance.readyAt === undefined && instance.restarts === 0
     ? shown('busy', 'starting')
     : shown('warn', 'notReady')
 }
 
-const endedBadly = ({ lastExit, desired }: InstanceView): boolean =>
-  desired === 'run' && lastExit !== undefined && (lastExit.code !== 0 || lastExit.outOfMemory)
+function endedState({ lastExit, desired, type }: InstanceView): Shown {
+  if (desired !== 'run') return shown('off', type === 'job' ? 'cancelled' : 'ended')
+  if (type === 'job' && lastExit?.code === 0) return shown('ok', 'succeeded')
+  const badly = lastExit === undefined ? type === 'job' : lastExit.code !== 0 || lastExit.outOfMemory
+  return badly ? shown('bad', 'failed') : shown('off', 'ended')
+}
 
 const rolloutStates: Readonly<Record<RolloutView['state'], Tone>> = {
   running: 'busy',
@@ -59,6 +63,7 @@ export function poolState(pool: PoolView): Shown {
   const services = pool.entrypoints.filter((each) => each.type === 'service')
   const wanted = sum(services.map((each) => each.wanted))
   const ready = sum(services.map((each) => each.ready))
+  if (pool.removing === true) return shown('busy', 'removing')
   if (pool.rollout !== undefined) return shown('busy', 'rollout')
   if (pool.release === undefined) return shown('off', 'notDeployed')
   if (wanted === 0) return shown('off', 'idle')
@@ -80,7 +85,7 @@ export function rolloutProgress({ progress }: RolloutView): { readonly ready: nu
 export const poolName = ({ app, pool }: { readonly app: string; readonly pool: string }): string => `${app}/${pool}`
 
 /** Pools of which another release is the latest one. */
-export const isBehind = (app: AppView, pool: PoolView): boolean =>
+export const isBehind = (app: { readonly latestRelease?: string | undefined }, pool: PoolView): boolean =>
   pool.release !== undefined && app.latestRelease !== undefined && pool.release !== app.latestRelease
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)

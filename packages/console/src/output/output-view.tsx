@@ -1,4 +1,4 @@
-import { memo, useDeferredValue, useLayoutEffect, useRef, useState } from 'react'
+import { memo, type ReactNode, useDeferredValue, useLayoutEffect, useRef, useState } from 'react'
 import { Button } from '../components/button.tsx'
 import { Empty } from '../components/layout.tsx'
 import { Filter } from '../components/small.tsx'
@@ -14,10 +14,12 @@ interface OutputViewProps {
   /** Of the file that a download makes. */
   readonly name: string
   readonly withInstance?: boolean
+  /** How far back it goes. */
+  readonly from?: ReactNode
 }
 
 /** Lines of output as they come: stays at the end until somebody scrolls up, filters, and can be saved. */
-export function OutputView({ output, name, withInstance = false }: OutputViewProps) {
+export function OutputView({ output, name, withInstance = false, from }: OutputViewProps) {
   const text = useText()
   const [filter, setFilter] = useState('')
   const [wrap, setWrap] = useState(true)
@@ -30,6 +32,7 @@ export function OutputView({ output, name, withInstance = false }: OutputViewPro
       <div className="output-bar">
         <Filter value={filter} onChange={setFilter} label={text.logs.filter} />
         <OutputState output={output} shown={lines.length} />
+        {from}
         <span className="output-options">
           <Toggle label={text.logs.times} on={times} onChange={setTimes} />
           <Toggle label={text.logs.wrap} on={wrap} onChange={setWrap} />

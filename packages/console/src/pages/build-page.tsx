@@ -3,7 +3,7 @@ import { lazy, Suspense } from 'react'
 import { Age, Took } from '../components/age.tsx'
 import { RoleButton } from '../components/button.tsx'
 import { Facts, Page, Section } from '../components/layout.tsx'
-import { Code, LogTail, NodeLink, ReleaseLink } from '../components/small.tsx'
+import { By, Code, LogTail, NodeLink, ReleaseLink } from '../components/small.tsx'
 import { Status } from '../components/status.tsx'
 import { Skeleton } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
@@ -105,7 +105,7 @@ function BuildFacts({ build }: { readonly build: BuildView }) {
         [
           text.build.started,
           <span key="s">
-            <Age at={build.createdAt} /> <span className="muted">{text.common.by(build.createdBy)}</span>
+            <Age at={build.createdAt} /> <By who={build.createdBy} />
           </span>,
         ],
         [text.build.took, <Took key="t" from={build.startedAt} to={build.endedAt} />],

@@ -11,19 +11,24 @@ interface LogsPanelProps {
 }
 
 const tail = 500
+/** Minutes to go back, instead of a number of lines. */
+const backs = [15, 60, 1_440] as const
+/** As many as are kept here. */
+const most = 3_000
 
 export default function LogsPanel({ query, entrypoints = [] }: LogsPanelProps) {
   const text = useText()
   const client = useClient()
   const [entrypoint, setEntrypoint] = useQueryValue('entrypoint')
+  const [minutes, setMinutes] = useQueryValue('minutes')
   const { app, pool, instance } = query
   const open = useCallback<OpenLines>(
     (since, signal) => {
-      const from = since === undefined ? { tail: String(tail) } : { sinceMs: String(since) }
+      const from = since === undefined ? startOf(minutes) : { sinceMs: String(since) }
       const wanted = { app, pool, instance, ...(entrypoint === '' ? {} : { entrypoint }), follow: 'true', ...from }
       return client.lines('getLogs', { query: wanted }, { signal })
     },
-    [client, app, pool, instance, entrypoint],
+    [client, app, pool, instance, entrypoint, minutes],
   )
   return (
     <>
@@ -42,7 +47,41 @@ export default function LogsPanel({ query, entrypoints = [] }: LogsPanelProps) {
           ))}
         </fieldset>
       )}
-      <OutputView output={useLines(open)} name={instance ?? `${app}-${pool}`} withInstance={instance === undefined} />
+      <OutputView
+        output={useLines(open)}
+        name={instance ?? `${app}-${pool}`}
+        withInstance={instance === undefined}
+        from={<BackChoice value={minutes} onChange={setMinutes} />}
+      />
     </>
+  )
+}
+
+function startOf(minutes: string): { readonly tail: string; readonly sinceMs?: string } {
+  if (minutes === '') return { tail: String(tail) }
+  return { tail: String(most), sinceMs: String(Date.now() - Number(minutes) * 60_000) }
+}
+
+interface BackChoiceProps {
+  readonly value: string
+  readonly onChange: (value: string) => void
+}
+
+function BackChoice({ value, onChange }: BackChoiceProps) {
+  const { logs: text } = useText()
+  return (
+    <select
+      className="select-small"
+      aria-label={text.from}
+      value={value}
+      onChange={(event) => onChange(event.target.value)}
+    >
+      <option value="">{text.lastLines(tail)}</option>
+      {backs.map((minutes) => (
+        <option key={minutes} value={minutes}>
+          {minutes < 60 ? text.lastMinutes(minutes) : text.lastHours(minutes / 60)}
+        </option>
+      ))}
+    </select>
   )
 }

@@ -76,7 +76,7 @@ function useMeasures(): readonly Measure[] {
   return [
     {
       title: text.cpu,
-      format: formatCores,
+      format: (milli) => formatCores(Math.round(milli / 10) * 10),
       reads: [{ suffix: '', read: (s) => s.cpuMilli }],
       limit: (m) => m.cpuLimitMilli,
       floor: 50,
@@ -164,7 +164,9 @@ function MeasureChart({ measure, metrics, nameOf, windowMs }: ChartsProps & { re
         {lines.map(({ label, hue, dashed }, index) => (
           <li key={label}>
             <span className={`legend-line hue-${hue} ${dashed ? 'legend-dashed' : ''}`} aria-hidden="true" />
-            {label}
+            <span className="legend-name" title={label}>
+              {label}
+            </span>
             <span className="number muted">{latestOf(data.lines[index], format)}</span>
           </li>
         ))}

@@ -1,14 +1,18 @@
 import type { NodeView } from '@berth/api/resources'
+import { useState } from 'react'
+import { LabelsDialog } from '../actions/labels-dialog.tsx'
+import { RemoveDialog } from '../actions/remove-dialog.tsx'
 import { Age } from '../components/age.tsx'
 import { RoleButton } from '../components/button.tsx'
+import { DangerZone } from '../components/danger-zone.tsx'
 import { Banner, Empty, Facts, Page, Section } from '../components/layout.tsx'
 import { Listing } from '../components/listing.tsx'
 import { Status } from '../components/status.tsx'
 import { Skeleton } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
-import { nodeProblems } from '../live/drift.ts'
 import { nodeState } from '../live/states.ts'
 import { useAction } from '../live/use-action.ts'
+import { useUsage } from '../metrics/use-usage.ts'
 import { useClient, useList } from '../store/context.tsx'
 import { InstanceTable } from './instance-table.tsx'
 import { MetricsPanel } from './metrics-panel.tsx'
@@ -19,9 +23,10 @@ export function NodePage({ name }: { readonly name: string }) {
   const text = useText()
   const nodes = useList('listNodes', {})
   const instances = useList('listInstances', { query: { node: name } })
+  const usage = useUsage({ node: name })
   const node = nodes.items.find((each) => each.name === name)
   if (node === undefined) return nodes.state === 'live' ? <NotFoundPage title={text.nodes.missing} /> : <Skeleton />
-  const problems = nodeProblems(text.drift, [node])
+  const problems = node.online ? node.problems : [text.drift.offlineHere, ...node.problems]
   return (
     <Page
       title={name}
@@ -29,26 +34,33 @@ export function NodePage({ name }: { readonly name: string }) {
       status={<Status shown={nodeState(node)} />}
       actions={<SchedulingButton node={node} />}
     >
-      {problems.length > 0 && <Banner tone="warn" title={text.drift.nodes} lines={problems} />}
+      {problems.length > 0 && (
+        <Banner
+          tone={node.online ? 'warn' : 'bad'}
+          title={text.drift.node(name, problems[0] ?? '')}
+          lines={problems.slice(1)}
+        />
+      )}
       <Section>
         <div className="split">
           <NodeMeters node={node} />
           <NodeFacts node={node} />
         </div>
       </Section>
+      <LabelsSection node={node} />
       <Section title={text.nodes.instances} flush>
         <Listing of={instances} empty={<Empty icon="box" title={text.nodes.noInstances} />}>
-          {(items) => <InstanceTable instances={items} withPool withNode={false} />}
+          {(items) => <InstanceTable instances={items} usage={usage} withPool withNode={false} />}
         </Listing>
       </Section>
       <MetricsPanel query={{ node: name }} nameOf={(id) => id} />
+      <RemoveNode node={node} />
     </Page>
   )
 }
 
 function NodeFacts({ node }: { readonly node: NodeView }) {
   const { nodes: text } = useText()
-  const labels = Object.entries(node.labels)
   return (
     <Facts
       facts={[
@@ -60,18 +72,71 @@ function NodeFacts({ node }: { readonly node: NodeView }) {
         [text.agent, node.agentVersion],
         [text.cgroup, node.cgroup],
         [text.joined, <Age key="j" at={node.joinedAt} />],
-        [
-          text.labels,
-          labels.length === 0 ? undefined : (
-            <span key="l" className="chips">
-              {labels.map(([key, value]) => (
-                <span key={key} className="chip mono">{`${key}=${value}`}</span>
-              ))}
-            </span>
-          ),
-        ],
       ]}
     />
+  )
+}
+
+function LabelsSection({ node }: { readonly node: NodeView }) {
+  const { nodes: text, labels: words } = useText()
+  const [editing, setEditing] = useState(false)
+  const labels = Object.entries(node.labels)
+  return (
+    <Section
+      title={text.labels}
+      aside={
+        <RoleButton needs="admin" small icon="tag" onClick={() => setEditing(true)}>
+          {words.edit}
+        </RoleButton>
+      }
+    >
+      {labels.length === 0 ? (
+        <p className="muted">{words.none}</p>
+      ) : (
+        <span className="chips">
+          {labels.map(([key, value]) => (
+            <span key={key} className="chip mono">{`${key}=${value}`}</span>
+          ))}
+        </span>
+      )}
+      {editing && <LabelsDialog node={node} onClose={() => setEditing(false)} />}
+    </Section>
+  )
+}
+
+function RemoveNode({ node }: { readonly node: NodeView }) {
+  const text = useText()
+  const client = useClient()
+  const [removing, setRemoving] = useState(false)
+  const { name, instances } = node
+  return (
+    <>
+      <DangerZone
+        needs="admin"
+        title={text.removal.nodeHead}
+        hint={text.removal.nodeHint}
+        verb={text.removal.node}
+        onRemove={() => setRemoving(true)}
+      />
+      {removing && (
+        <RemoveDialog
+          title={text.removal.nodeTitle(name)}
+          name={name}
+          verb={text.removal.node}
+          goes={[
+            text.removal.nodeGoes,
+            instances > 0 && (
+              <span className="warn-text">{text.removal.nodeInUse(text.units.instances(instances))}</span>
+            ),
+          ].filter((line) => line !== false)}
+          stays={text.removal.nodeStays}
+          run={() => client.call('removeNode', { params: { name } })}
+          done={text.removal.nodeDone(name)}
+          to="/nodes"
+          onClose={() => setRemoving(false)}
+        />
+      )}
+    </>
   )
 }
 

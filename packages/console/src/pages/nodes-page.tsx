@@ -4,31 +4,50 @@ import { JoinDialog } from '../actions/join-dialog.tsx'
 import { RoleButton } from '../components/button.tsx'
 import { Empty, Page } from '../components/layout.tsx'
 import { Listing } from '../components/listing.tsx'
-import { Meter, Status } from '../components/status.tsx'
+import { Filter } from '../components/small.tsx'
+import { Mark, Meter, Status } from '../components/status.tsx'
 import { formatBytes, formatCores } from '../format/quantities.ts'
 import { useText } from '../i18n/language.tsx'
 import { nodeState } from '../live/states.ts'
 import { Link } from '../router/link.tsx'
+import { useQueryValue } from '../router/location.ts'
 import { path } from '../router/match-path.ts'
 import { useList } from '../store/context.tsx'
 
 export function NodesPage() {
   const text = useText()
   const nodes = useList('listNodes', {})
+  const [filter, setFilter] = useQueryValue('filter')
   const [joining, setJoining] = useState(false)
+  const add = (
+    <RoleButton needs="admin" kind="primary" icon="plus" onClick={() => setJoining(true)}>
+      {text.action.join}
+    </RoleButton>
+  )
   return (
     <Page
       title={text.nodes.title}
       actions={
-        <RoleButton needs="admin" icon="plus" onClick={() => setJoining(true)}>
-          {text.action.join}
-        </RoleButton>
+        <>
+          {nodes.items.length > 2 && <Filter value={filter} onChange={setFilter} label={text.nodes.filter} />}
+          {nodes.items.length > 0 && add}
+        </>
       }
     >
-      <Listing of={nodes} empty={<Empty icon="nodes" title={text.nodes.empty} hint={text.nodes.emptyHint} />}>
+      <Listing
+        of={nodes}
+        empty={
+          <div className="panel">
+            <Empty icon="nodes" title={text.nodes.empty} hint={text.nodes.emptyHint}>
+              {add}
+            </Empty>
+          </div>
+        }
+      >
         {(items) => (
           <ul className="node-grid">
             {items
+              .filter((node) => matches(node, filter.trim().toLowerCase()))
               .toSorted((a, b) => a.name.localeCompare(b.name))
               .map((node) => (
                 <NodeCard key={node.name} node={node} />
@@ -40,6 +59,12 @@ export function NodesPage() {
     </Page>
   )
 }
+
+/** By a part of its name, address or a label. */
+const matches = ({ name, address, labels }: NodeView, wanted: string): boolean =>
+  [name, address, ...Object.entries(labels).map((label) => label.join('='))].some((each) =>
+    each.toLowerCase().includes(wanted),
+  )
 
 function NodeCard({ node }: { readonly node: NodeView }) {
   const text = useText()
@@ -59,6 +84,19 @@ function NodeCard({ node }: { readonly node: NodeView }) {
         {node.gateway && ` · ${text.nodes.gateway}`}
       </p>
       <NodeMeters node={node} />
+      {node.problems.map((problem) => (
+        <p key={problem} className="card-problem">
+          <Mark tone="warn" />
+          <span>{problem}</span>
+        </p>
+      ))}
+      {Object.keys(node.labels).length > 0 && (
+        <span className="chips">
+          {Object.entries(node.labels).map(([key, value]) => (
+            <span key={key} className="chip mono">{`${key}=${value}`}</span>
+          ))}
+        </span>
+      )}
     </li>
   )
 }

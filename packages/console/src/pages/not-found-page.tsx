@@ -11,11 +11,13 @@ export function NotFoundPage({ title, hint }: NotFoundProps) {
   const { shell } = useText()
   return (
     <Page title={title ?? shell.notFound}>
-      <Empty icon="search" title={title ?? shell.notFound} hint={hint ?? shell.notFoundHint}>
-        <Link to="/apps" className="button button-plain">
-          {shell.toApps}
-        </Link>
-      </Empty>
+      <div className="panel">
+        <Empty icon="search" title={hint ?? shell.notFoundHint}>
+          <Link to="/apps" className="button button-plain">
+            {shell.toApps}
+          </Link>
+        </Empty>
+      </div>
     </Page>
   )
 }

@@ -10,12 +10,14 @@ import { useText } from '../i18n/language.tsx'
 import { poolDrift, replicasInSpec } from '../live/drift.ts'
 import { buildState, isOver } from '../live/states.ts'
 import { useOne } from '../live/use-one.ts'
+import { type Usage, useUsage } from '../metrics/use-usage.ts'
 import { Link } from '../router/link.tsx'
 import { path } from '../router/match-path.ts'
 import { useList } from '../store/context.tsx'
+import { WorstInstance } from './diagnosis-banner.tsx'
 import { InstanceTable } from './instance-table.tsx'
 import { NotFoundPage } from './not-found-page.tsx'
-import { RolloutCard } from './rollout-card.tsx'
+import { FailedRollout, RolloutCard } from './rollout-card.tsx'
 
 type Entrypoint = PoolView['entrypoints'][number]
 
@@ -37,11 +39,14 @@ export function PoolOverview({ app, pool, only }: PoolOverviewProps) {
   const instances = useList('listInstances', { query })
   const rollouts = useList('listRollouts', { query: { ...query, limit: 5 } })
   const builds = useList('listBuilds', { query: { app: app.name, limit: 5 } })
+  const usage = useUsage(query)
   const running = useRelease(app.name, pool.release)
-  const drift = poolDrift(text.drift, app, pool, running, instances.items)
   const current = rollouts.items.find((rollout) => !isOver(rollout))
   const latest = rollouts.items.toSorted((a, b) => b.createdAt - a.createdAt)[0]
   const failed = current === undefined && latest?.failure !== undefined ? latest : undefined
+  // That the latest release does not run is no news beside why it does not.
+  const known = failed?.to === app.latestRelease ? { ...app, latestRelease: undefined } : app
+  const drift = poolDrift(text.drift, known, pool, running, instances.items)
   const entrypoints = pool.entrypoints.filter((each) => only === undefined || each.name === only)
   if (only !== undefined && entrypoints.length === 0) return <NotFoundPage />
   return (
@@ -52,7 +57,8 @@ export function PoolOverview({ app, pool, only }: PoolOverviewProps) {
           <BuildCard key={build.id} build={build} />
         ))}
       {current !== undefined && <RolloutCard rollout={current} />}
-      {failed !== undefined && <RolloutCard rollout={failed} />}
+      {current === undefined && <WorstInstance instances={instances.items} />}
+      {failed !== undefined && <FailedRollout rollout={failed} />}
       {drift.length > 0 && (
         <Banner tone="info" title={text.drift.title} lines={drift}>
           <Link to={path('apps', app.name, pool.name, 'history')} className="button button-plain button-small">
@@ -69,6 +75,7 @@ export function PoolOverview({ app, pool, only }: PoolOverviewProps) {
           entrypoint={entrypoint}
           inSpec={replicasInSpec(running, pool, entrypoint.name)}
           loading={instances.state === 'loading'}
+          usage={usage}
           instances={instances.items.filter((each) => each.entrypoint === entrypoint.name && each.phase !== 'ended')}
         />
       ))}
@@ -85,9 +92,10 @@ interface EntrypointSectionProps {
   readonly inSpec: number | undefined
   readonly loading: boolean
   readonly instances: readonly InstanceView[]
+  readonly usage: ReadonlyMap<string, Usage>
 }
 
-function EntrypointSection({ app, pool, entrypoint, inSpec, loading, instances }: EntrypointSectionProps) {
+function EntrypointSection({ app, pool, entrypoint, inSpec, loading, instances, usage }: EntrypointSectionProps) {
   const text = useText()
   const { name, type } = entrypoint
   return (
@@ -99,14 +107,21 @@ function EntrypointSection({ app, pool, entrypoint, inSpec, loading, instances }
         <span className="chip">{type === 'job' ? text.pool.job : text.pool.service}</span>
         <span className="muted">{grantText(text.units.core, entrypoint)}</span>
         {type === 'service' && <ScaleControl app={app.name} pool={pool.name} entrypoint={entrypoint} inSpec={inSpec} />}
+        {type === 'job' && (
+          <Link to={path('apps', app.name, pool.name, 'jobs')} className="button button-plain button-small push-right">
+            {text.jobs.title}
+          </Link>
+        )}
       </div>
       <div className="panel panel-flush">
         {loading && <Skeleton rows={3} />}
         {!loading && instances.length === 0 && type === 'job' && <p className="quiet-line">{text.pool.jobIdle}</p>}
         {!loading && instances.length === 0 && type === 'service' && (
-          <Empty icon="box" title={text.pool.noInstances} hint={text.pool.noInstancesHint} />
+          <p className="quiet-line">
+            {text.pool.noInstances}. {text.pool.noInstancesHint}
+          </p>
         )}
-        {instances.length > 0 && <InstanceTable instances={instances} />}
+        {instances.length > 0 && <InstanceTable instances={instances} usage={usage} />}
       </div>
     </section>
   )

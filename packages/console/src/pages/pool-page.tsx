@@ -8,13 +8,16 @@ import { ReleaseLink, UrlLink } from '../components/small.tsx'
 import { Status } from '../components/status.tsx'
 import { Skeleton } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
+import { useMay } from '../live/session.tsx'
 import { poolState } from '../live/states.ts'
 import { path } from '../router/match-path.ts'
 import { useList } from '../store/context.tsx'
+import { PoolSettings } from './app-settings.tsx'
 import { EventList } from './event-list.tsx'
 import { MetricsPanel } from './metrics-panel.tsx'
 import { NotFoundPage } from './not-found-page.tsx'
 import { PoolHistory } from './pool-history.tsx'
+import { PoolJobs } from './pool-jobs.tsx'
 import { PoolOverview } from './pool-overview.tsx'
 
 const LogsPanel = lazy(() => import('./logs-panel.tsx'))
@@ -29,6 +32,7 @@ interface PoolPageProps {
 export function PoolPage({ app: appName, pool: name, tab = '', entrypoint }: PoolPageProps) {
   const text = useText()
   const apps = useList('listApps', {})
+  const may = useMay('deployer')
   const app = apps.items.find((each) => each.name === appName)
   const pool = app?.pools.find((each) => each.name === name)
   if (app === undefined || pool === undefined) return apps.state === 'live' ? <NotFoundPage /> : <Skeleton />
@@ -47,8 +51,10 @@ export function PoolPage({ app: appName, pool: name, tab = '', entrypoint }: Poo
         { label: text.common.overview, to: at(), exact: true },
         { label: text.pool.logs, to: at('logs') },
         { label: text.pool.metrics, to: at('metrics') },
+        { label: text.jobs.title, to: at('jobs') },
         { label: text.pool.history, to: at('history') },
         { label: text.pool.events, to: at('events') },
+        ...(may ? [{ label: text.settings.title, to: at('settings') }] : []),
       ]}
     >
       <PoolTab app={app} pool={pool} tab={tab} entrypoint={entrypoint} />
@@ -69,6 +75,8 @@ function PoolTab({
 }) {
   const query = { app: app.name, pool: pool.name }
   if (tab === '' || tab === 'entrypoints') return <PoolOverview app={app} pool={pool} only={entrypoint} />
+  if (tab === 'jobs') return <PoolJobs app={app} pool={pool} />
+  if (tab === 'settings') return <PoolSettings app={app} pool={pool} />
   if (tab === 'history') return <PoolHistory app={app} pool={pool} />
   if (tab === 'metrics') return <MetricsPanel query={query} nameOf={(id) => id.split('.').at(-1) ?? id} />
   if (tab === 'logs')

@@ -1,6 +1,6 @@
 import { Age } from '../components/age.tsx'
 import { Facts, Page, Section } from '../components/layout.tsx'
-import { Code } from '../components/small.tsx'
+import { By, Code } from '../components/small.tsx'
 import { Skeleton } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useOne } from '../live/use-one.ts'
@@ -51,7 +51,7 @@ export default function ReleasePage({ app, release: id }: { readonly app: string
             [
               text.release.made,
               <span key="m">
-                <Age at={release.createdAt} /> <span className="muted">{text.common.by(release.createdBy)}</span>
+                <Age at={release.createdAt} /> <By who={release.createdBy} />
               </span>,
             ],
             [

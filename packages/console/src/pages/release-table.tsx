@@ -1,7 +1,7 @@
 import type { ReleaseView } from '@berth/api/resources'
 import type { ReactNode } from 'react'
 import { Age } from '../components/age.tsx'
-import { Code, ReleaseLink } from '../components/small.tsx'
+import { By, Code, ReleaseLink } from '../components/small.tsx'
 import { type Column, Table } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
 import { Link } from '../router/link.tsx'
@@ -59,8 +59,8 @@ export function ReleaseTable({ app, releases, current, action }: ReleaseTablePro
       key: 'made',
       title: text.release.made,
       cell: (release) => (
-        <span>
-          <Age at={release.createdAt} /> <span className="muted">{text.common.by(release.createdBy)}</span>
+        <span className="nowrap">
+          <Age at={release.createdAt} /> <By who={release.createdBy} />
         </span>
       ),
     },

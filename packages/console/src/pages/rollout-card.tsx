@@ -1,7 +1,7 @@
 import type { RolloutView } from '@berth/api/resources'
 import { RolloutButtons } from '../actions/pool-buttons.tsx'
-import { Took } from '../components/age.tsx'
-import { Code, LogTail } from '../components/small.tsx'
+import { Age, Took } from '../components/age.tsx'
+import { By, Code, LogTail } from '../components/small.tsx'
 import { Segments, Status } from '../components/status.tsx'
 import { useText } from '../i18n/language.tsx'
 import { isOver, rolloutProgress, rolloutState } from '../live/states.ts'
@@ -40,6 +40,44 @@ export function RolloutCard({ rollout }: { readonly rollout: RolloutView }) {
   )
 }
 
+/** The last one, when it ended badly: what it was, why, and where to read on. What serves now is told beside it. */
+export function FailedRollout({ rollout }: { readonly rollout: RolloutView }) {
+  const text = useText()
+  const { failure } = rollout
+  return (
+    <section
+      className={`rollout rollout-${rolloutState(rollout).tone}`}
+      aria-label={`${text.rollout.title} ${rollout.id}`}
+    >
+      <div className="rollout-head">
+        <Status shown={rolloutState(rollout)} />
+        <strong>{releaseText(rollout)}</strong>
+        <span className="muted">
+          <Age at={rollout.endedAt} /> <By who={rollout.createdBy} />
+        </span>
+        <Link to={path('rollouts', rollout.id)} className="button button-plain button-small push-right">
+          {text.attention.actions.why}
+        </Link>
+      </div>
+      <p className="rollout-message">
+        {failure === undefined ? (
+          rollout.message
+        ) : (
+          <>
+            <Link to={path('instances', failure.instance)}>{failure.instance.split('.').at(-1)}</Link> {failure.reason}
+          </>
+        )}
+      </p>
+      {failure !== undefined && failure.logTail.length > 0 && (
+        <details>
+          <summary>{text.instance.logTail}</summary>
+          <LogTail lines={failure.logTail} />
+        </details>
+      )}
+    </section>
+  )
+}
+
 export const releaseText = ({ from, to }: RolloutView): string =>
   from === undefined || from === to ? to : `${from} → ${to}`
 
@@ -53,6 +91,7 @@ export function RolloutFailure({ rollout: { failure } }: { readonly rollout: Rol
         <Link to={path('instances', failure.instance)}>{failure.instance.split('.').at(-1)}</Link> {failure.reason}
       </p>
       {failure.logTail.length > 0 && <LogTail lines={failure.logTail} />}
+      {failure.logTail.length === 0 && <p className="muted small">{text.rollout.noOutput}</p>}
     </div>
   )
 }
@@ -62,29 +101,30 @@ export function RolloutProgress({ rollout }: { readonly rollout: RolloutView }) 
   return (
     <ul className="progress">
       {Object.entries(rollout.progress).map(([name, each]) => {
-        const words = [
-          [each.newReady, text.ready],
-          [each.newStarting, text.starting],
-          [each.oldServing, text.serving],
-          [each.oldDraining, text.draining],
+        const parts = [
+          { tone: 'ok', count: each.newReady, word: text.ready },
+          { tone: 'busy', count: each.newStarting, word: text.starting },
+          { tone: 'off', count: each.oldServing, word: text.serving },
+          { tone: 'warn', count: each.oldDraining, word: text.draining },
         ] as const
-        const label = words
-          .filter(([n]) => n > 0)
-          .map(([n, word]) => `${n} ${word.toLowerCase()}`)
-          .join(' · ')
+        const label = parts
+          .filter(({ count }) => count > 0)
+          .map(({ count, word }) => `${count} ${word.toLowerCase()}`)
+          .join(', ')
         return (
           <li key={name}>
             <span className="progress-name">{name}</span>
-            <Segments
-              label={`${name}: ${label}`}
-              parts={[
-                { tone: 'ok', count: each.newReady },
-                { tone: 'busy', count: each.newStarting },
-                { tone: 'off', count: each.oldServing },
-                { tone: 'warn', count: each.oldDraining },
-              ]}
-            />
-            <span className="progress-words muted">{label}</span>
+            <Segments label={`${name}: ${label}`} parts={parts} />
+            <ul className="progress-words muted">
+              {parts
+                .filter(({ count }) => count > 0)
+                .map(({ tone, count, word }) => (
+                  <li key={word}>
+                    <span className={`segment segment-key segment-${tone}`} aria-hidden="true" />
+                    {`${count} ${word.toLowerCase()}`}
+                  </li>
+                ))}
+            </ul>
           </li>
         )
       })}

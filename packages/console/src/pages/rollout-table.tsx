@@ -1,6 +1,6 @@
 import type { RolloutView } from '@berth/api/resources'
 import { Age, Took } from '../components/age.tsx'
-import { Code } from '../components/small.tsx'
+import { By, Code } from '../components/small.tsx'
 import { Status } from '../components/status.tsx'
 import { type Column, Table } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
@@ -55,8 +55,8 @@ export function RolloutTable({ rollouts, withPool = false }: RolloutTableProps) 
       title: text.rollout.started,
       align: 'right',
       cell: (rollout) => (
-        <span>
-          <Age at={rollout.createdAt} /> <span className="muted">{text.common.by(rollout.createdBy)}</span>
+        <span className="nowrap">
+          <Age at={rollout.createdAt} /> <By who={rollout.createdBy} />
         </span>
       ),
     },

@@ -62,10 +62,10 @@ function Members({ route }: { readonly route: RouteView }) {
     <ul className="members">
       {route.members.map((member) => (
         <li key={member.instance}>
-          <Mark tone={/drain|down|out/.test(member.state) ? 'off' : 'ok'} />
+          <Mark tone={member.state === 'active' ? 'ok' : 'off'} />
           <Link to={path('instances', member.instance)}>{member.instance.split('.').at(-1)}</Link>
           <code className="muted">{`${member.address}:${member.port}`}</code>
-          <span className="muted">{member.state}</span>
+          {member.state !== 'active' && <span className="muted">{member.state}</span>}
         </li>
       ))}
     </ul>

@@ -5,12 +5,20 @@ import { Age } from '../components/age.tsx'
 import { Button, RoleButton } from '../components/button.tsx'
 import { Empty, Section } from '../components/layout.tsx'
 import { Listing } from '../components/listing.tsx'
+import { By } from '../components/small.tsx'
 import { type Column, Table } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
+import { useMay } from '../live/session.tsx'
 import { useAction } from '../live/use-action.ts'
 import { useClient, useList } from '../store/context.tsx'
 
 export function SecretsTab({ app }: { readonly app: AppView }) {
+  const { action } = useText()
+  const may = useMay('deployer')
+  return may ? <Secrets app={app} /> : <Empty icon="key" title={action.needsRole('deployer')} />
+}
+
+function Secrets({ app }: { readonly app: AppView }) {
   const text = useText()
   const secrets = useList('listSecrets', { params: { app: app.name } })
   const [editing, setEditing] = useState<{ readonly name?: string; readonly environment?: string | undefined }>()
@@ -66,8 +74,8 @@ function SecretTable({ app, secrets, onEdit }: SecretTableProps) {
       key: 'updated',
       title: text.secrets.updated,
       cell: (secret) => (
-        <span>
-          <Age at={secret.updatedAt} /> <span className="muted">{text.common.by(secret.updatedBy)}</span>
+        <span className="nowrap">
+          <Age at={secret.updatedAt} /> <By who={secret.updatedBy} />
         </span>
       ),
     },
@@ -113,7 +121,7 @@ function SecretButtons({ app, secret, onEdit }: SecretButtonsProps) {
     })
   return (
     <span className="row-actions">
-      <Button small onClick={() => onEdit(secret)}>
+      <Button small onClick={() => onEdit(secret)} aria-label={`${text.action.replaceSecret} ${secret.name}`}>
         {text.action.replaceSecret}
       </Button>
       <Button

@@ -1,9 +1,10 @@
 import { FitAddon } from '@xterm/addon-fit'
 import { Terminal } from '@xterm/xterm'
 import '@xterm/xterm/css/xterm.css'
-import { useEffect, useRef, useState } from 'react'
+import { type FormEvent, useEffect, useRef, useState } from 'react'
 import { Button } from '../components/button.tsx'
 import { Mark } from '../components/status.tsx'
+import { splitWords } from '../format/words.ts'
 import { useText } from '../i18n/language.tsx'
 import type { Tone } from '../live/states.ts'
 import { ExecSocket } from '../terminal/exec-socket.ts'
@@ -15,12 +16,14 @@ type State =
 
 const tones: Readonly<Record<State['is'], Tone>> = { connecting: 'busy', connected: 'ok', ended: 'off', lost: 'bad' }
 const shells = ['sh', 'bash'] as const
+/** Anything may be run; the shells are what is run most. */
+type CommandLine = string
 
 export default function TerminalPanel({ instance }: { readonly instance: string }) {
   const text = useText()
   const box = useRef<HTMLDivElement>(null)
   const [state, setState] = useState<State>({ is: 'connecting' })
-  const [shell, setShell] = useState<(typeof shells)[number]>('sh')
+  const [shell, setShell] = useState<CommandLine>('sh')
   const [attempt, setAttempt] = useState(0)
   // biome-ignore lint/correctness/useExhaustiveDependencies: each attempt is a new terminal
   useEffect(() => {
@@ -37,6 +40,7 @@ export default function TerminalPanel({ instance }: { readonly instance: string 
         </span>
         <span className="muted small wide-only-inline">{text.terminal.leave}</span>
         <span className="output-options">
+          <CommandField onRun={setShell} />
           {shells.map((each) => (
             <Button key={each} small aria-pressed={shell === each} onClick={() => setShell(each)}>
               {each}
@@ -51,6 +55,29 @@ export default function TerminalPanel({ instance }: { readonly instance: string 
       </div>
       <section className="terminal" ref={box} aria-label={text.terminal.label} />
     </div>
+  )
+}
+
+function CommandField({ onRun }: { readonly onRun: (command: CommandLine) => void }) {
+  const { terminal: text } = useText()
+  const [line, setLine] = useState('')
+  const words = splitWords(line)
+  const run = (event: FormEvent) => {
+    event.preventDefault()
+    if (words !== undefined && words.length > 0) onRun(line)
+  }
+  return (
+    <form className="command-field" onSubmit={run}>
+      <input
+        className="mono"
+        aria-label={text.command}
+        placeholder={text.otherCommand}
+        spellCheck={false}
+        autoComplete="off"
+        value={line}
+        onChange={(event) => setLine(event.target.value)}
+      />
+    </form>
   )
 }
 
@@ -78,7 +105,7 @@ function openTerminal(box: HTMLElement, instance: string, shell: string, setStat
   setState({ is: 'connecting' })
   const socket = new ExecSocket(
     instance,
-    [shell],
+    splitWords(shell) ?? [shell],
     { columns: terminal.cols, rows: terminal.rows },
     {
       onOpen: () => setState({ is: 'connected' }),

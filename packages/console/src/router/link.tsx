@@ -15,9 +15,16 @@ export function Link({ to, onClick, ...rest }: LinkProps) {
   return <a {...rest} href={to} onClick={follow} />
 }
 
+interface NavLinkProps extends LinkProps {
+  readonly exact?: boolean
+  /** Beginnings of other addresses that count as below it. */
+  readonly also?: readonly string[]
+}
+
 /** A link that says when it leads to where we are, or above it. */
-export function NavLink({ to, exact = false, ...rest }: LinkProps & { readonly exact?: boolean }) {
+export function NavLink({ to, exact = false, also = [], ...rest }: NavLinkProps) {
   const pathname = usePathname()
-  const here = pathname === to || (!exact && pathname.startsWith(`${to}/`))
+  const below = [`${to}/`, ...also].some((start) => pathname.startsWith(start))
+  const here = pathname === to || (!exact && below)
   return <Link to={to} {...rest} {...(here ? { 'aria-current': 'page' } : {})} />
 }

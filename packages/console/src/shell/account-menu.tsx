@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'react'
 import { Button } from '../components/button.tsx'
 import { Icon } from '../components/icons.tsx'
+import { personOf } from '../components/small.tsx'
 import { type Language, languageNames, useLanguage } from '../i18n/language.tsx'
 import type { Session } from '../live/session.tsx'
 import { setTheme, themes, useTheme } from '../theme.ts'
@@ -30,7 +31,7 @@ export function AccountMenu({ session }: { readonly session: Session | undefined
         aria-expanded={open}
         onClick={() => setOpen(!open)}
       >
-        {session !== undefined && <span className="menu-actor">{session.actor}</span>}
+        {session !== undefined && <span className="menu-actor">{personOf(session.actor)}</span>}
       </Button>
       {open && (
         <div className="menu-panel">

@@ -2,9 +2,11 @@ import type { AppView, InstanceView, NodeView } from '@berth/api/resources'
 import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { Icon, type IconName } from '../components/icons.tsx'
 import { useText } from '../i18n/language.tsx'
+import { useSession } from '../live/session.tsx'
 import { navigate } from '../router/location.ts'
 import { path } from '../router/match-path.ts'
 import { useClient } from '../store/context.tsx'
+import { pagesFor } from './navigation.tsx'
 import { type Found, search } from './search.ts'
 
 const icons: Readonly<Record<Found['kind'], IconName>> = {
@@ -89,6 +91,7 @@ export function SearchDialog({ onClose }: { readonly onClose: () => void }) {
 function useTargets(): readonly Found[] {
   const { shell } = useText()
   const client = useClient()
+  const { role } = useSession()
   const [listed, setListed] = useState<readonly Found[]>([])
   useEffect(() => {
     const abort = new AbortController()
@@ -104,9 +107,9 @@ function useTargets(): readonly Found[] {
     })
     return () => abort.abort()
   }, [client])
-  const pages = (['activity', 'nodes', 'routes', 'events'] as const).map(
-    (page): Found => ({ kind: 'page', label: shell[page], to: `/${page}` }),
-  )
+  const pages = pagesFor(role)
+    .filter((page) => page !== 'apps')
+    .map((page): Found => ({ kind: 'page', label: shell[page], to: `/${page}` }))
   return [
     ...listed.filter((each) => each.kind !== 'instance'),
     ...pages,

@@ -2,17 +2,18 @@ import { BerthError, messageOf } from '@berth/core/model/berth-error'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { Button } from '../components/button.tsx'
 import { ErrorBoundary } from '../components/error-boundary.tsx'
-import { Icon, type IconName } from '../components/icons.tsx'
+import { Icon } from '../components/icons.tsx'
 import { Banner } from '../components/layout.tsx'
 import { Skeleton } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
 import { goToLogin, needsLogin, type Session, SessionContext } from '../live/session.tsx'
-import { Link, NavLink } from '../router/link.tsx'
+import { Link } from '../router/link.tsx'
 import { usePathname } from '../router/location.ts'
 import { backoffMs } from '../store/backoff.ts'
 import { useClient, useConnection } from '../store/context.tsx'
 import { AccountMenu } from './account-menu.tsx'
 import { HelpDialog } from './help-dialog.tsx'
+import { Navigation } from './navigation.tsx'
 import { SearchDialog } from './search-dialog.tsx'
 import { useShortcuts } from './use-shortcuts.ts'
 
@@ -31,7 +32,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
         {text.shell.skip}
       </a>
       <TopBar onSearch={() => setOverlay('search')} onHelp={() => setOverlay('help')} session={session} />
-      <Navigation />
+      <Navigation role={session?.role} />
       <main id="main" ref={main} tabIndex={-1}>
         <ConnectionBanner lost={session === undefined && error !== undefined} error={error} />
         {session === undefined ? (
@@ -134,26 +135,5 @@ function TopBar({ onSearch, onHelp, session }: TopBarProps) {
         <AccountMenu session={session} />
       </div>
     </header>
-  )
-}
-
-function Navigation() {
-  const text = useText()
-  const items: readonly (readonly [string, IconName, string])[] = [
-    ['/apps', 'apps', text.shell.apps],
-    ['/activity', 'activity', text.shell.activity],
-    ['/nodes', 'nodes', text.shell.nodes],
-    ['/routes', 'routes', text.shell.routes],
-    ['/events', 'events', text.shell.events],
-  ]
-  return (
-    <nav className="navigation" aria-label={text.shell.menu}>
-      {items.map(([to, icon, label]) => (
-        <NavLink key={to} to={to}>
-          <Icon name={icon} />
-          <span>{label}</span>
-        </NavLink>
-      ))}
-    </nav>
   )
 }

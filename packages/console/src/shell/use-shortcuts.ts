@@ -8,7 +8,9 @@ export const places: Readonly<Record<string, string>> = {
   t: '/activity',
   n: '/nodes',
   r: '/routes',
+  c: '/certificates',
   e: '/events',
+  k: '/tokens',
 }
 const prefixLastsMs = 1_500
 

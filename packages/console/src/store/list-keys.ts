@@ -1,12 +1,12 @@
 import type { Answer } from '@berth/api/client'
 import type { EndpointName, Endpoints } from '@berth/api/endpoints'
 
-export type ListName = {
+type ListEndpoint = {
   [N in EndpointName]: Endpoints[N]['transport'] extends 'list' ? N : never
 }[EndpointName]
 
-/** The id of an item in its listing: what `delete` events of the watch carry. */
-const keys: { readonly [N in ListName]: (item: Answer<N>) => string } = {
+/** The id of an item in its listing: what `delete` events of the watch carry. Of every listing that the console shows. */
+const keys = {
   listApps: (app) => app.name,
   listBuilds: (build) => build.id,
   listReleases: (release) => release.id,
@@ -19,8 +19,13 @@ const keys: { readonly [N in ListName]: (item: Answer<N>) => string } = {
   listSecrets: (secret) => `${secret.environment ?? '_'}/${secret.name}`,
   listTokens: (token) => token.name,
   listRoutes: (route) => route.url,
-  listCertificates: (certificate) => certificate.hosts.join(','),
+  listCertificates: (certificate) => certificate.name,
   listEvents: (event) => event.id,
-}
+} satisfies { readonly [N in ListEndpoint]?: (item: Answer<N>) => string }
 
-export const keyOf = <N extends ListName>(name: N, item: Answer<N>): string => keys[name](item)
+export type ListName = keyof typeof keys
+
+export function keyOf<N extends ListName>(name: N, item: Answer<N>): string {
+  const read = keys[name] as (item: Answer<N>) => string
+  return read(item)
+}

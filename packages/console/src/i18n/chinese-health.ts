@@ -1,0 +1,52 @@
+import type { HealthDictionary } from './dictionary.ts'
+
+export const chineseHealth: HealthDictionary = {
+  attention: {
+    title: '需要关注',
+    none: '一切运行正常。',
+    ready: (entrypoint, ready, wanted) => `${entrypoint} 就绪 ${ready}/${wanted}`,
+    down: '不可用',
+    degraded: '已降级',
+    offline: '已离线',
+    offlineDetail: '其实例仍在运行但无法观察',
+    paused: (release) => `等待中：${release} 的发布已暂停`,
+    rolloutFailed: (release) => `${release} 发布失败`,
+    rolledBack: (release) => `${release} 已被回滚`,
+    buildFailed: (ref) => `${ref} 构建失败`,
+    certificateExpires: '的证书即将到期：',
+    certificateExpired: '的证书已过期：',
+    actions: {
+      instances: '查看',
+      node: '查看',
+      rollout: '处理',
+      why: '查看原因',
+      output: '输出',
+      certificates: '替换',
+    },
+  },
+  diagnosis: {
+    title: '问题所在',
+    others: (n) => `另有 ${n} 个实例有问题`,
+    problems: {
+      outOfMemory: '内存不足',
+      crashLoop: '反复启动又退出',
+      failed: '异常退出',
+      neverRan: '未能运行',
+      noPlace: '没有节点可以容纳',
+      nodeOffline: '所在节点已离线',
+      cannotStart: '无法启动',
+      notReady: '正在运行，但未就绪',
+    },
+    advice: {
+      outOfMemory: '指标会显示增长的过程。可用内存由 berth.yaml 中的 resources.memory 决定。',
+      crashLoop: '日志的最后几行通常会说明原因。如果是最近一次部署引起的，请回滚。',
+      failed: '日志的最后几行通常会说明原因。',
+      neverRan: '所在节点无法启动它。',
+      noPlace: '请添加节点、允许在某个节点上调度，或在 berth.yaml 中减少需求。一有空间就会分配。',
+      nodeOffline: '它最后报告的内容可能已不成立。节点恢复后会自动继续。',
+      cannotStart: '会自动重试。',
+      notReady: '就绪探测失败，因此不接收流量。可以在终端中尝试探测的内容。',
+    },
+    next: { logs: '日志', metrics: '指标', terminal: '终端', node: '所在节点', nodes: '节点' },
+  },
+}

@@ -1,0 +1,52 @@
+/** What is wrong, why, and what to do next. */
+export const englishHealth = {
+  attention: {
+    title: 'Needs attention',
+    none: 'Everything runs as it should.',
+    ready: (entrypoint: string, ready: number, wanted: number) => `${ready} of ${wanted} ${entrypoint} ready`,
+    down: 'is down',
+    degraded: 'is degraded',
+    offline: 'is offline',
+    offlineDetail: 'its instances keep running but cannot be watched',
+    paused: (release: string) => `waits: the rollout of ${release} is paused`,
+    rolloutFailed: (release: string) => `the rollout of ${release} failed`,
+    rolledBack: (release: string) => `${release} was rolled back`,
+    buildFailed: (ref: string) => `the build of ${ref} failed`,
+    certificateExpires: 'its certificate expires',
+    certificateExpired: 'its certificate expired',
+    actions: {
+      instances: 'Look',
+      node: 'Look',
+      rollout: 'Go on',
+      why: 'See why',
+      output: 'Output',
+      certificates: 'Replace',
+    },
+  },
+  diagnosis: {
+    title: 'What is wrong',
+    others: (n: number) => (n === 1 ? 'one more instance has a problem' : `${n} more instances have a problem`),
+    problems: {
+      outOfMemory: 'Ran out of memory',
+      crashLoop: 'Starts and ends again and again',
+      failed: 'Ended with an error',
+      neverRan: 'Did not run',
+      noPlace: 'Finds no place on any node',
+      nodeOffline: 'Its node is offline',
+      cannotStart: 'Cannot be started',
+      notReady: 'Runs, but is not ready',
+    },
+    advice: {
+      outOfMemory: 'The metrics show what grew. What it may have is resources.memory in berth.yaml.',
+      crashLoop: 'Its last lines most often say why. Roll back if it came with the last deploy.',
+      failed: 'Its last lines most often say why.',
+      neverRan: 'Its node could not start it.',
+      noPlace:
+        'Add a node, allow scheduling on one, or ask for less in berth.yaml. It is placed as soon as there is room.',
+      nodeOffline: 'What it said last may not hold any more. It goes on by itself when the node is back.',
+      cannotStart: 'It is tried again by itself.',
+      notReady: 'Its readiness probe fails, so it gets no traffic. Try what the probe asks for in a terminal.',
+    },
+    next: { logs: 'Logs', metrics: 'Metrics', terminal: 'Terminal', node: 'Its node', nodes: 'Nodes' },
+  },
+} as const

@@ -1,0 +1,27 @@
+import { useMemo } from 'react'
+import { type MetricsQuery, useMetrics } from './use-metrics.ts'
+
+/** What an instance takes now, and what it may. A limit of 0 is none. */
+export interface Usage {
+  readonly cpuMilli: number
+  readonly cpuLimitMilli: number
+  readonly memoryBytes: number
+  readonly memoryLimitBytes: number
+}
+
+const windowMs = 30_000
+
+/** Per instance; one that is not in it has not been measured. */
+export function useUsage(query: MetricsQuery): ReadonlyMap<string, Usage> {
+  const { metrics } = useMetrics(query, windowMs)
+  return useMemo(
+    () =>
+      new Map(
+        metrics.map(({ instance, samples, cpuLimitMilli, memoryLimitBytes }) => {
+          const { cpuMilli = 0, memoryBytes = 0 } = samples.at(-1) ?? {}
+          return [instance, { cpuMilli, cpuLimitMilli, memoryBytes, memoryLimitBytes }]
+        }),
+      ),
+    [metrics],
+  )
+}
