@@ -36,13 +36,16 @@ describe('the client', () => {
     })
   })
 
-  it('names the call when the answer is no error document', async () => {
-    const { client } = clientAnswering(502, '<html>bad gateway')
-    await expect(client.call('getStatus')).rejects.toMatchObject({
-      code: 'api.unexpected-answer',
-      message: expect.stringContaining('/v1/status was answered 502'),
-    })
-  })
+  it.each(['<html>bad gateway', '{"statusCode":502,"error":"Bad Gateway","message":"full"}', '{}'])(
+    'names the call when the answer is no error document: %s',
+    async (answer) => {
+      const { client } = clientAnswering(502, answer)
+      await expect(client.call('getStatus')).rejects.toMatchObject({
+        code: 'api.unexpected-answer',
+        message: expect.stringContaining(`/v1/status was answered 502: ${answer}`),
+      })
+    },
+  )
 
   it('reads lines cut anywhere', async () => {
     const lines = [

@@ -119,7 +119,10 @@ function toRequest(endpoint: Endpoint, input: LooseInput, signal: AbortSignal | 
 async function toError(response: TransportResponse, endpoint: Endpoint): Promise<BerthError> {
   const text = await readText(response.body)
   try {
-    return fromBody(JSON.parse(text))
+    const body: ErrorBody = JSON.parse(text)
+    // Not every error document is Berth's: a framework's or a proxy's has other fields.
+    if (typeof body.error.code !== 'string') throw new Error('no error document')
+    return fromBody(body)
   } catch {
     const start = text.slice(0, 200).trim()
     return new BerthError(

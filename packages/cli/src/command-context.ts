@@ -51,7 +51,10 @@ async function confirm(question: string, assumeYes: boolean, signal: AbortSignal
   }
   const prompt = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    const answer = await prompt.question(`${question} [y/N] `, { signal })
+    const answer = await prompt.question(`${question} [y/N] `, { signal }).catch((error: unknown) => {
+      process.stderr.write('\n')
+      throw new BerthError('usage.interrupted', 'nothing was done', { cause: error })
+    })
     if (!/^y(es)?$/i.test(answer.trim())) throw new BerthError('usage.cancelled', 'nothing was done')
   } finally {
     prompt.close()

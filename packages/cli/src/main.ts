@@ -2,6 +2,7 @@ import { BerthError, messageOf } from '@berth/core'
 import { Command, CommanderError } from 'commander'
 import { registerAdmin } from './commands/admin.ts'
 import { registerCompletion } from './commands/completion.ts'
+import { registerContexts } from './commands/context.ts'
 import { registerDeploy } from './commands/deploy.ts'
 import { registerExec } from './commands/exec.ts'
 import { registerLifecycle } from './commands/lifecycle.ts'
@@ -13,6 +14,7 @@ import { registerRun } from './commands/run.ts'
 import { registerSpec } from './commands/spec.ts'
 import { registerTop } from './commands/top.ts'
 import { Exit, exitCode } from './exit-code.ts'
+import { guardOutput } from './output/guard-output.ts'
 import { createStyle, wantsColor } from './output/style.ts'
 
 export interface MainOptions {
@@ -43,7 +45,15 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerRun,
   ])
     each(program)
-  for (const each of [registerLifecycle, registerTop, registerMisc, registerAdmin, registerCompletion]) each(program)
+  for (const each of [
+    registerLifecycle,
+    registerTop,
+    registerMisc,
+    registerContexts,
+    registerAdmin,
+    registerCompletion,
+  ])
+    each(program)
   register?.(program)
   for (const command of everyCommand(program))
     if (command !== program) command.exitOverride().copyInheritedSettings(program)
@@ -58,13 +68,14 @@ function* everyCommand(command: Command): Generator<Command> {
 
 /** Runs one command line (without `node` and the script); returns the exit code. */
 export async function main(args: readonly string[], options: MainOptions): Promise<number> {
+  guardOutput([process.stdout, process.stderr], (code) => process.exit(code))
   const program = createProgram(options)
   shareGlobalOptions(program)
   try {
     await program.parseAsync(args, { from: 'user' })
     return exitCode.done
   } catch (error) {
-    return report(error)
+    return report(error, asksForJson(args))
   }
 }
 
@@ -80,18 +91,31 @@ function shareGlobalOptions(program: Command): void {
   }
 }
 
-function report(error: unknown): number {
+function report(error: unknown, asJson: boolean): number {
   if (error instanceof Exit) return error.code
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage
-  const style = createStyle(wantsColor(process.stderr, process.env))
-  if (isBrokenPipe(error)) return exitCode.done
-  process.stderr.write(`${style.red('error')}: ${messageOf(error)}\n`)
+  if (asJson && error instanceof BerthError) process.stderr.write(`${errorDocument(error)}\n`)
+  else process.stderr.write(`${errorText(error)}\n`)
   if (error instanceof BerthError) {
-    const tail = error.details.logTail
-    if (Array.isArray(tail)) for (const line of tail) process.stderr.write(`    ${line}\n`)
+    if (error.code === 'usage.interrupted') return exitCode.interrupted
     if (error.code.startsWith('usage.')) return exitCode.usage
   } else if (process.env.BERTH_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   return exitCode.failed
 }
 
-const isBrokenPipe = (error: unknown): boolean => (error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE'
+function errorText(error: unknown): string {
+  const style = createStyle(wantsColor(process.stderr, process.env))
+  const tail = error instanceof BerthError ? error.details.logTail : undefined
+  const lines = Array.isArray(tail) ? tail.map((line) => `\n    ${line}`) : []
+  return `${style.red('error')}: ${messageOf(error)}${lines.join('')}`
+}
+
+/** As the API answers it (`docs/errors.md`), for scripts. */
+const errorDocument = ({ code, message, retryable, details }: BerthError): string =>
+  JSON.stringify({ error: { code, message, retryable, details } })
+
+const asksForJson = (args: readonly string[]): boolean =>
+  args.some(
+    (word, at) =>
+      word === '-ojson' || word === '--output=json' || (word === 'json' && /^(-o|--output)$/.test(args[at - 1] ?? '')),
+  )

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import type { CertificateView, NodeView, SecretView, TokenView } from '@berth/api'
 import { BerthError } from '@berth/core'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { CommandContext } from '../command-context.ts'
+import { readText } from '../files.ts'
 import { formatAge, formatBytes, formatCores } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
@@ -27,7 +27,7 @@ function registerSecrets(program: Command): void {
     .action(
       action<{ environment?: string; file?: string }>(async (context, [app = '', name = ''], options) => {
         const { client, out, signal } = context
-        const value = options.file === undefined ? await readSecret(name, signal) : readFileSync(options.file, 'utf8')
+        const value = options.file === undefined ? await readSecret(name, signal) : readText(options.file)
         const body = { value, ...(options.environment === undefined ? {} : { environment: options.environment }) }
         const set = await client.call('setSecret', { params: { app, name }, body }, { signal })
         out.note(
@@ -100,7 +100,7 @@ async function readInput(tty: boolean, signal: AbortSignal): Promise<string> {
   for await (const chunk of process.stdin) {
     signal.throwIfAborted()
     for (const character of chunk as string) {
-      if (tty && character === '\u0003') throw new BerthError('usage.cancelled', 'nothing was set')
+      if (tty && character === '\u0003') throw new BerthError('usage.interrupted', 'nothing was set')
       if (tty && (character === '\r' || character === '\n')) return text
       if (tty && character === '\u007f') text = text.slice(0, -1)
       else text += character
@@ -226,7 +226,11 @@ function registerTokens(program: Command): void {
     .command('create')
     .argument('<name>')
     .summary('make a token; its text is shown this once')
-    .requiredOption('--role <role>', 'admin, deployer or viewer')
+    .addOption(
+      new Option('--role <role>', 'admin, deployer or viewer')
+        .choices(['admin', 'deployer', 'viewer'])
+        .makeOptionMandatory(),
+    )
     .option('--owner <owner>', 'whose it is (default: its name)')
     .option('--ttl <duration>', 'valid for so long (default: for ever)')
     .action(
@@ -240,6 +244,8 @@ function registerTokens(program: Command): void {
           }
           const made = await client.call('createToken', { body }, { signal })
           await printItem(made, form, out, (each) => each.token)
+          const { consoleUrl, authority } = await client.call('getStatus', {}, { signal })
+          if (consoleUrl !== undefined && form === 'table') sayWhereTo(out, consoleUrl, authority?.fingerprint)
         },
       ),
     )
@@ -265,6 +271,14 @@ function registerTokens(program: Command): void {
     )
 }
 
+/** What a token is for, as commands to copy; the token itself stays out of them, for command lines are seen by everybody. */
+function sayWhereTo(out: CommandContext['out'], consoleUrl: string, fingerprint: string | undefined): void {
+  const url = consoleUrl.replace(/\/$/, '')
+  out.note(`console: ${url}/login`)
+  const trust = fingerprint === undefined ? '' : ` --fingerprint ${fingerprint}`
+  out.note(`elsewhere: berth context add NAME ${url}${trust}`)
+}
+
 const tokenListing = (now: number): ListingView<TokenView> => ({
   headers: ['name', 'owner', 'role', 'age', 'expires'],
   row: (each) => [
@@ -288,7 +302,7 @@ function registerCertificates(program: Command): void {
     .requiredOption('--key <file>', 'PEM')
     .action(
       action<{ cert: string; key: string }>(async ({ client, out, signal }, [name = ''], options) => {
-        const body = { certificatePem: readFileSync(options.cert, 'utf8'), keyPem: readFileSync(options.key, 'utf8') }
+        const body = { certificatePem: readText(options.cert), keyPem: readText(options.key) }
         const set = await client.call('setCertificate', { params: { name }, body }, { signal })
         out.note(`${set.hosts.join(', ')}: valid until ${new Date(set.notAfter).toISOString().slice(0, 10)}`)
       }),

@@ -116,7 +116,7 @@ async function deploy(context: CommandContext, target: Target, options: DeployOp
     if (build.error !== undefined) throw new BerthError(build.error.code, build.error.message)
     rollout = build.rollout
     out.note(
-      `${out.style.green('✔')} ${build.app} ${build.release} from ${build.commit?.slice(0, 12) ?? 'image'}${build.reused === true ? ', image reused' : ''} ${out.style.dim(build.subject ?? '')}`,
+      `${out.style.green('✔')} ${build.app} ${build.release} from ${build.commit?.slice(0, 12) ?? 'image'}${build.reused === true ? ' (image reused)' : ''}  ${out.style.dim(build.subject ?? '')}`,
     )
     if (rollout === undefined)
       return out.note(`${build.release} runs in ${target.pool} already; nothing to do (--force rolls it out again)`)

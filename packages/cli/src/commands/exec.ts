@@ -3,8 +3,8 @@ import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import type { WebSocket } from 'ws'
 import type { CommandContext } from '../command-context.ts'
-import { Exit } from '../exit-code.ts'
-import { findInstance, type PoolOption } from '../target.ts'
+import { Exit, exitCode } from '../exit-code.ts'
+import { findAnyInstance, type PoolOption } from '../target.ts'
 import { action } from './command.ts'
 
 interface ExecOptions extends PoolOption {
@@ -16,21 +16,34 @@ export function registerExec(program: Command): void {
   program
     .command('exec')
     .summary('run a command in an instance')
-    .description('Runs a command in an instance and ends with its exit code.\nExample: berth exec -it web-4 sh')
-    .argument('<instance>', 'web-4, APP/web-4 or a full id')
-    .argument('[command...]', 'default: sh')
+    .description(
+      'Runs a command in an instance and ends with its exit code.\nExamples: berth exec -it web-4 sh · berth exec web-4 -- ls -l · berth exec shop/web env',
+    )
+    .argument('<instance>', 'web-4, APP/web-4 or a full id; APP/ENTRYPOINT: any that is ready')
+    .argument('[command...]', 'left out at a terminal: a shell, as with -it sh')
     .option('-e, --environment <name>')
     .option('-i, --interactive', 'pass standard input on')
     .option('-t, --tty', 'with a terminal')
     .passThroughOptions()
     .action(
       action<ExecOptions>(async (context, [text = '', ...command], options) => {
-        const instance = await findInstance(context, text, options)
         const own = command[0] === '--' ? command.slice(1) : command
-        const words = own.length === 0 ? ['sh'] : own
-        throw new Exit(await runExec(context, instance.id, words, options))
+        const shell = shellOptions(own, options)
+        const instance = await findAnyInstance(context, text, options)
+        if (instance.chosen) context.out.note(`in ${instance.id}`)
+        throw new Exit(await runExec(context, instance.id, own.length === 0 ? ['sh'] : own, { ...options, ...shell }))
       }),
     )
+}
+
+/** A shell without input would end at once and say nothing. */
+function shellOptions(command: readonly string[], options: ExecOptions): ExecOptions {
+  if (command.length > 0 || options.interactive === true || options.tty === true) return {}
+  if (process.stdin.isTTY === true && process.stdout.isTTY === true) return { interactive: true, tty: true }
+  throw new BerthError(
+    'usage.no-command',
+    'exec: say what to run, or -i to give a shell its commands by standard input',
+  )
 }
 
 async function runExec(
@@ -47,6 +60,13 @@ async function runExec(
     const restore =
       options.interactive === true || tty ? pipeInput(socket, tty) : () => socket.send(frame(execChannel.stdinEnd))
     if (!(options.interactive === true || tty)) restore()
+    // Raw terminals send Ctrl-C to the command; otherwise it ends the waiting here, as nothing else would.
+    const onInterrupt = () => {
+      reject(new Exit(exitCode.interrupted))
+      socket.terminate()
+    }
+    if (context.signal.aborted) onInterrupt()
+    else context.signal.addEventListener('abort', onInterrupt, { once: true })
     socket.on('message', (data: Buffer) => {
       const { channel, payload } = decodeExecFrame(data)
       if (channel === execChannel.stdout) process.stdout.write(payload)

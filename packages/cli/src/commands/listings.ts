@@ -1,10 +1,11 @@
 import type { AppView, BuildView, EventView, ReleaseView, RolloutView, RouteView } from '@berth/api'
 import type { Command } from 'commander'
-import { followBuild, followRollout, formatSeconds } from '../follow.ts'
+import { followBuild, followRollout } from '../follow.ts'
+import { formatSeconds } from '../instance-lines.ts'
 import { formatAge, shortImage } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import type { Style } from '../output/style.ts'
-import { defaultPool, findInstance, type PoolOption, parseTarget } from '../target.ts'
+import { defaultPool, findInstance, type PoolOption, parseTarget, requireTarget } from '../target.ts'
 import { action } from './command.ts'
 
 export function registerListings(program: Command): void {
@@ -97,6 +98,7 @@ function registerRollouts(program: Command): void {
       action<{ limit: string }>(async (context, [app], { limit }) => {
         const { client, out, form, signal } = context
         const { items } = await client.list('listRollouts', { query: { app, limit } }, { signal })
+        if (items.length === 0 && app !== undefined) await requireTarget(context, { app })
         await printListing(items, rolloutListing(out.style, Date.now()), form, out)
       }),
     )
@@ -168,6 +170,7 @@ function registerBuilds(program: Command): void {
             { query: { app: options.app, limit: options.limit } },
             { signal },
           )
+          if (items.length === 0 && options.app !== undefined) await requireTarget(context, { app: options.app })
           return printListing(items, buildListing(out.style, Date.now()), form, out)
         }
         const params = { id }
@@ -216,12 +219,14 @@ function registerEvents(program: Command): void {
     .option('-f, --follow', 'go on as things happen')
     .option('-n, --limit <count>', 'the last so many', '30')
     .action(
-      action<{ follow?: boolean; limit: string }>(async ({ client, out, form, signal }, [app], options) => {
+      action<{ follow?: boolean; limit: string }>(async (context, [app], options) => {
+        const { client, out, form, signal } = context
         const { items, revision } = await client.list(
           'listEvents',
           { query: { app, limit: options.limit } },
           { signal },
         )
+        if (items.length === 0 && app !== undefined) await requireTarget(context, { app })
         await printListing(items.toReversed(), eventListing, form, out)
         if (options.follow !== true) return
         try {

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { formatAge, formatBytes, formatCores } from '../output/format.ts'
 import { type ListingView, printListing } from '../output/print.ts'
 import type { Style } from '../output/style.ts'
-import { parseTarget } from '../target.ts'
+import { parseTarget, requireTarget } from '../target.ts'
 import { action } from './command.ts'
 
 export function registerPs(program: Command): void {
@@ -28,7 +28,14 @@ export function registerPs(program: Command): void {
           ...(options.all === true ? { all: 'true' } : {}),
         }
         const { items } = await client.list('listInstances', { query }, { signal })
-        await printListing(items, instanceListing(out.style, Date.now()), form, out)
+        if (items.length === 0) {
+          if (target !== undefined) await requireTarget(context, { ...target, pool })
+          if (options.node !== undefined) await client.call('getNode', { params: { name: options.node } }, { signal })
+        }
+        const filtered = Object.values(query).some((each) => each !== undefined)
+        const view = instanceListing(out.style, Date.now())
+        await printListing(items, filtered ? { ...view, empty: 'no instances there' } : view, form, out)
+        if (form === 'table') for (const line of whyNotReady(items)) out.note(line)
       }),
     )
 }
@@ -56,6 +63,12 @@ export const instanceListing = (style: Style, now: number): ListingView<Instance
   name: (each) => each.id,
   empty: 'no instances; deploy an app with `berth deploy`',
 })
+
+/** What a table has no room for: why an instance is not there yet. */
+const whyNotReady = (instances: readonly InstanceView[]): string[] =>
+  instances
+    .filter((each) => each.phase !== 'ended' && each.desired === 'run' && !each.ready && each.message !== undefined)
+    .map((each) => `${each.name}: ${each.message}`)
 
 export function stateText(each: InstanceView, style: Style): string {
   if (each.phase === 'ended')

@@ -3,6 +3,7 @@ import { basename, join, relative, resolve } from 'node:path'
 import { BerthError, messageOf } from '@berth/core'
 import type { Command } from 'commander'
 import { Exit, exitCode } from '../exit-code.ts'
+import { readText } from '../files.ts'
 import { printItem } from '../output/print.ts'
 import { action } from './command.ts'
 
@@ -15,8 +16,8 @@ export function registerSpec(program: Command): void {
     .action(
       action(async ({ out, form }, [path = '.']) => {
         const { formatProblems, parseSpec } = await import('@berth/api/spec/index')
-        const file = existsSync(join(path, 'berth.yaml')) ? join(path, 'berth.yaml') : path
-        const text = read(file)
+        const file = isFolder(path) ? join(path, 'berth.yaml') : path
+        const text = readText(file, 'write one with `berth init`')
         const { spec, problems } = parseSpec(text)
         if (form !== 'table') return printItem({ file, problems, spec }, form, out, () => '')
         if (problems.length === 0) return out.note(`${out.style.green('✔')} ${file} is valid`)
@@ -51,6 +52,7 @@ export function registerSpec(program: Command): void {
       action<{ force?: boolean; print?: boolean }>(async ({ out }, [dir = '.'], options) => {
         const { initSpec } = await import('@berth/api/spec/index')
         const root = resolve(dir)
+        if (!isFolder(root)) throw new BerthError('usage.no-file', `look at ${root}: there is no such folder`)
         const file = join(root, 'berth.yaml')
         if (existsSync(file) && options.force !== true && options.print !== true) {
           throw new BerthError(
@@ -60,7 +62,7 @@ export function registerSpec(program: Command): void {
         }
         const { yaml: text, found, notes } = initSpec(folder(root), { folder: basename(root) })
         if (options.print === true) return out.text(text)
-        writeFileSync(file, text)
+        write(file, text)
         out.note(`  found: ${found}`)
         for (const note of notes) out.note(`  ${note}`)
         out.note(
@@ -78,17 +80,7 @@ function write(file: string, text: string): void {
   }
 }
 
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    throw new BerthError(
-      'usage.no-file',
-      `read ${file}: ${missing ? 'there is none; write one with `berth init`' : (error as Error).message}`,
-    )
-  }
-}
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
 /** A repository as `initSpec` looks at it: what is no readable text file is not there. */
 const folder = (root: string) => ({

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'n
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { BerthError, closest, messageOf } from '@berth/core'
+import { readText } from '../files.ts'
 import type { Endpoint } from './transports.ts'
 
 /** A server that a user works with, by name. Kept in the user's config folder, readable by nobody else: it holds tokens. */
@@ -47,7 +48,7 @@ export class Contexts {
         context: {
           server,
           ...(token === undefined ? {} : { token }),
-          ...(authority === undefined ? {} : { authorityPem: readFileSync(authority, 'utf8') }),
+          ...(authority === undefined ? {} : { authorityPem: readText(authority) }),
         },
       }
     }
@@ -125,9 +126,10 @@ function find(file: ContextFile, name: string): Context {
   if (context !== undefined) return context
   const names = Object.keys(file.contexts)
   const near = closest(name, names)
+  const hint = near === undefined ? '' : ` (did you mean ${near}?)`
   throw new BerthError(
     'context.not-found',
-    `no context ${name}${near === undefined ? '' : `; did you mean ${near}?`} There are: ${names.join(', ')}`,
+    `no context ${name}${hint}; there ${names.length === 0 ? 'are none but `local`' : `are: ${names.join(', ')}`}`,
   )
 }
 

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { type ClientRequest, request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { Readable } from 'node:stream'
-import type { Transport, TransportRequest, TransportResponse } from '@berth/api'
+import type { Transport, TransportRequest } from '@berth/api'
 import { BerthError, messageOf } from '@berth/core'
 
 /** How the CLI reaches a server: by the local socket, or by TLS with a token and the authority that it trusts. */
@@ -15,7 +15,7 @@ export function createTransport(endpoint: Endpoint): Transport {
     new Promise((resolve, reject) => {
       const outgoing = open(endpoint, request)
       outgoing.once('response', (response) =>
-        resolve({ status: response.statusCode ?? 0, body: response } satisfies TransportResponse),
+        resolve({ status: response.statusCode ?? 0, body: bodyOf(endpoint, response, request.signal) }),
       )
       outgoing.once('error', (error) =>
         reject(request.signal?.aborted === true ? request.signal.reason : unreachable(endpoint, error)),
@@ -25,6 +25,23 @@ export function createTransport(endpoint: Endpoint): Transport {
       else Readable.from(request.body).pipe(outgoing)
     })
 }
+
+/** A connection that breaks off in the middle of an answer says so, as one that cannot be made does. */
+async function* bodyOf(
+  endpoint: Endpoint,
+  response: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* response
+  } catch (error) {
+    if (signal?.aborted === true) throw signal.reason
+    const message = `the connection to the server at ${placeOf(endpoint)} broke off (${messageOf(error)})`
+    throw new BerthError('server.gone', message, { retryable: true, cause: error })
+  }
+}
+
+const placeOf = (endpoint: Endpoint): string => (endpoint.type === 'socket' ? endpoint.path : endpoint.url)
 
 function open(endpoint: Endpoint, request: TransportRequest): ClientRequest {
   const length = typeof request.body === 'string' ? { 'content-length': String(Buffer.byteLength(request.body)) } : {}
@@ -42,8 +59,7 @@ function open(endpoint: Endpoint, request: TransportRequest): ClientRequest {
 
 function unreachable(endpoint: Endpoint, error: Error): BerthError {
   const code = (error as NodeJS.ErrnoException).code ?? ''
-  const where = endpoint.type === 'socket' ? endpoint.path : endpoint.url
-  return new BerthError('server.unreachable', `reach the server at ${where}: ${reasonOf(code, error)}`, {
+  return new BerthError('server.unreachable', `reach the server at ${placeOf(endpoint)}: ${reasonOf(code, error)}`, {
     retryable: true,
     cause: error,
   })
@@ -53,13 +69,14 @@ function reasonOf(code: string, error: Error): string {
   if (code === 'ENOENT')
     return 'there is no such socket; is the server running here (`berth up`), or did you mean another context (`berth context ls`)?'
   if (code === 'ECONNREFUSED') return 'nobody answers; start it with `berth up` or `berth server`'
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'its name is not known here; is it mistyped?'
   if (code === 'EACCES') return 'no permission; run as root, or use a token (`berth context add`)'
   if (
     code === 'DEPTH_ZERO_SELF_SIGNED_CERT' ||
     code === 'SELF_SIGNED_CERT_IN_CHAIN' ||
     code === 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
   ) {
-    return 'its certificate is not from an authority known here; add the context with --authority FILE or --fingerprint'
+    return 'its certificate is not from an authority known here; add the context with --authority FILE or --fingerprint SHA256 (`berth status` on the server tells it), or give the file by BERTH_AUTHORITY'
   }
   if (code === 'CERT_HAS_EXPIRED') {
     return 'a certificate has expired: the server’s own, or the authority by which this context knows it; an admin finds out with `berth status` on the server, and the context is added anew with --authority FILE or --fingerprint'
