@@ -8,6 +8,7 @@ import { cpuProblem, type GroupRule } from './cpu-pieces.ts'
 import { explain, refusedRequest } from './explain.ts'
 import type { BatchResult, Booking, Decision, Explanation, InstanceRequest } from './instance-request.ts'
 import { nodeDigest } from './node-digest.ts'
+import { type NodeRoom, roomOn } from './node-room.ts'
 import { type BatchItem, batchOrder } from './place-all.ts'
 import { canDeal, placeBatch } from './place-batch.ts'
 import { type NewSizes, resize } from './resize.ts'
@@ -182,6 +183,12 @@ export class Books {
     return instancesOn(this.#tables, row)
       .map((each) => this.#tables.instances.ids[each]!)
       .sort()
+  }
+
+  /** What is left on a node; undefined: no such node. */
+  freeOn(node: string): NodeRoom | undefined {
+    const row = this.#tables.nodes.rowOf.get(node)
+    return row === undefined ? undefined : roomOn(this.#tables, row)
   }
 
   /** Cores of a node of a bound group that nobody owns whole, as a cpuset: where instances without cores of their own run. */
