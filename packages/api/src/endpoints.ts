@@ -3,6 +3,7 @@ import { appsEndpoints } from './endpoints/apps.ts'
 import { clusterEndpoints } from './endpoints/cluster.ts'
 import { deploysEndpoints } from './endpoints/deploys.ts'
 import { groupsEndpoints } from './endpoints/groups.ts'
+import { imagesEndpoints } from './endpoints/images.ts'
 import { instancesEndpoints } from './endpoints/instances.ts'
 import { nodesEndpoints } from './endpoints/nodes.ts'
 import { poolsEndpoints } from './endpoints/pools.ts'
@@ -19,6 +20,7 @@ export const endpoints = {
   ...poolsEndpoints,
   ...instancesEndpoints,
   ...nodesEndpoints,
+  ...imagesEndpoints,
   ...groupsEndpoints,
   ...schedulingEndpoints,
   ...accessEndpoints,

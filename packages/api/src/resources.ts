@@ -186,6 +186,22 @@ export const nodeView = z.object({
   joinedAt: time,
 })
 
+/** An image under one of Berth's names on a node. */
+export const imageView = z.object({
+  node: z.string(),
+  reference: z.string(),
+  id: z.string(),
+  /** Absent: a level. */
+  app: z.string().optional(),
+  /** Releases that are made of it: `shop@v7`. */
+  releases: z.array(z.string()),
+  createdAt: time,
+  /** With the layers that it shares with others. */
+  sizeBytes: z.number().int(),
+  /** `unneeded` ones go by themselves, `new` ones are too young to judge. */
+  state: z.enum(['used', 'release', 'level', 'building', 'new', 'unneeded']),
+})
+
 export const secretView = z.object({
   app: z.string(),
   /** Absent: for every environment of the app. */
@@ -312,6 +328,7 @@ export type BuildView = z.infer<typeof buildView>
 export type RolloutView = z.infer<typeof rolloutView>
 export type InstanceView = z.infer<typeof instanceView>
 export type NodeView = z.infer<typeof nodeView>
+export type ImageView = z.infer<typeof imageView>
 export type SecretView = z.infer<typeof secretView>
 export type TokenView = z.infer<typeof tokenView>
 export type EventView = z.infer<typeof eventView>

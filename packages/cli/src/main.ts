@@ -5,6 +5,7 @@ import { registerCompletion } from './commands/completion.ts'
 import { registerContexts } from './commands/context.ts'
 import { registerDeploy } from './commands/deploy.ts'
 import { registerExec } from './commands/exec.ts'
+import { registerImages } from './commands/image.ts'
 import { registerLifecycle } from './commands/lifecycle.ts'
 import { registerListings } from './commands/listings.ts'
 import { registerLogs } from './commands/logs.ts'
@@ -51,6 +52,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerMisc,
     registerContexts,
     registerAdmin,
+    registerImages,
     registerCompletion,
   ])
     each(program)

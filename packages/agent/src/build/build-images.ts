@@ -1,3 +1,4 @@
+import { BerthError, type NodeImage } from '@berth/core'
 import type { DockerClient } from '../engine/docker-client.ts'
 import { hasCode } from '../engine/engine-error.ts'
 
@@ -6,7 +7,8 @@ const removeMs = 120_000
 
 /** What is left of builds for the sake of the next one is named, so that it can be found and is removed in the end. */
 const leftoverRepository = 'berth/build-cache'
-const levelRepositories = 'berth/level-*'
+/** Of releases and what they stand on: servers know what they are needed for, and order them away one by one. */
+const orderedRepositories = ['berth/app-*', 'berth/level-*']
 const allRepositories = 'berth/*'
 
 export interface Retention {
@@ -15,11 +17,11 @@ export interface Retention {
 }
 
 const leftovers: Retention = { maxAgeMs: 24 * 3_600_000, maxCount: 20 }
-const levels: Retention = { maxAgeMs: 30 * 24 * 3_600_000, maxCount: 10 }
 
 interface ListedImage {
   readonly Id: string
   readonly Created: number
+  readonly Size: number
   readonly RepoTags?: readonly string[] | null
 }
 
@@ -58,42 +60,59 @@ export class BuildImages {
     }
   }
 
-  /** Removes what is too old or too much: first leftovers, then levels, which the next build makes again if it needs them. */
+  /** Removes leftovers that are too old or too many. */
   async sweep(now: number, signal?: AbortSignal): Promise<void> {
-    for (const [pattern, retention] of [
-      [leftoverRepository, leftovers] as const,
-      [levelRepositories, levels] as const,
-    ]) {
-      const tags = await this.#tags(pattern, signal)
-      for (const tag of expired(tags, retention, now)) await this.#remove(tag)
+    for (const tag of expired(await this.#tags([leftoverRepository], signal), leftovers, now)) await this.#remove(tag)
+  }
+
+  /** Images of apps and levels, with whether a container is made of them. */
+  async list(signal?: AbortSignal): Promise<NodeImage[]> {
+    // Containers after images: one that is made in between is seen.
+    const images = await this.#tags(orderedRepositories, signal)
+    const call = { action: 'list containers', method: 'GET', path: '/containers/json', timeoutMs: quickMs } as const
+    const query = { all: true }
+    const containers = await this.#client.json<{ readonly ImageID: string }[]>({ ...call, query, signal })
+    const used = new Set(containers.map(({ ImageID }) => ImageID))
+    return images.map(({ tag: reference, ...image }) => ({ reference, ...image, used: used.has(image.id) }))
+  }
+
+  /** On a server's order. Throws `engine.rejected` while a container is made of it; one that is gone already is no error. */
+  async remove(reference: string, signal?: AbortSignal): Promise<void> {
+    if (!/^berth\/(app|level)-[^/]+:[^/]+$/.test(reference)) {
+      throw new BerthError('request.invalid-request', `${reference} is no image of an app or a level`)
+    }
+    try {
+      await this.#untag(reference, signal)
+    } catch (error) {
+      if (!hasCode(error, 'engine.image-missing') && !hasCode(error, 'engine.not-found')) throw error
     }
   }
 
   /** Bases made on this machine, levels, apps and leftovers. What a container uses or somebody has named otherwise, too, stays. */
   async removeAll(signal?: AbortSignal): Promise<void> {
-    for (const { tag } of await this.#tags(allRepositories, signal)) await this.#remove(tag)
+    for (const { tag } of await this.#tags([allRepositories], signal)) await this.#remove(tag)
   }
 
-  async #tags(pattern: string, signal?: AbortSignal): Promise<TaggedImage[]> {
-    const filters = JSON.stringify({ reference: [pattern] })
+  async #tags(patterns: readonly string[], signal?: AbortSignal): Promise<ListedTag[]> {
+    const filters = JSON.stringify({ reference: patterns })
     const call = { action: 'list images', method: 'GET', path: '/images/json', timeoutMs: quickMs, signal } as const
     const images = await this.#client.json<ListedImage[]>({ ...call, query: { filters } })
-    return images.flatMap(({ RepoTags, Created }) =>
+    const prefixes = patterns.map((pattern) => pattern.replace('*', ''))
+    return images.flatMap(({ Id: id, RepoTags, Created, Size: sizeBytes }) =>
       (RepoTags ?? [])
-        .filter((tag) => tag.startsWith(pattern.replace('*', '')))
-        .map((tag) => ({ tag, createdAt: Created * 1000 })),
+        .filter((tag) => prefixes.some((prefix) => tag.startsWith(prefix)))
+        .map((tag) => ({ tag, id, createdAt: Created * 1000, sizeBytes })),
     )
   }
 
+  async #untag(tag: string, signal?: AbortSignal): Promise<void> {
+    const call = { action: `remove image ${tag}`, method: 'DELETE', timeoutMs: removeMs, signal } as const
+    await this.#client.json({ ...call, path: `/images/${path(tag)}` })
+  }
+
   async #remove(tag: string): Promise<void> {
-    const call = {
-      action: `remove image ${tag}`,
-      method: 'DELETE',
-      path: `/images/${path(tag)}`,
-      timeoutMs: removeMs,
-    } as const
     try {
-      await this.#client.json(call)
+      await this.#untag(tag)
     } catch (error) {
       // In use by a container, or gone by now.
       if (
@@ -104,6 +123,11 @@ export class BuildImages {
         throw error
     }
   }
+}
+
+interface ListedTag extends TaggedImage {
+  readonly id: string
+  readonly sizeBytes: number
 }
 
 export interface TaggedImage {

@@ -122,6 +122,28 @@ describe('building an image', () => {
     expect(order).toEqual(['first', 'second'])
   })
 
+  test('is listed with what uses it, and goes on an order unless a container is made of it', async () => {
+    const options = { signal: AbortSignal.timeout(60_000) }
+    const built = await build('RUN echo to be removed')
+    const tag = `berth/app-shop:t${count}`
+    const found = async () => (await builder.listImages(options)).find((image) => image.reference === tag)
+    const image = built.last?.type === 'done' ? built.last.image : ''
+    expect(await found()).toMatchObject({ id: image, used: false, sizeBytes: expect.any(Number) })
+    expect((await builder.listImages(options)).map((each) => each.reference)).not.toContain('test/base:1')
+    const container = dockerd.docker('create', '--network=none', tag, 'true')
+    expect(await found()).toMatchObject({ used: true })
+    await expect(builder.removeImage(tag, options)).rejects.toMatchObject({ code: 'engine.rejected' })
+    expect(await found()).toBeDefined()
+    dockerd.docker('rm', container)
+    await builder.removeImage(tag, options)
+    expect(await found()).toBeUndefined()
+    await builder.removeImage(tag, options)
+    for (const foreign of ['test/base:1', image, 'berth/base:local', 'berth/app-x:1/../y:2']) {
+      await expect(builder.removeImage(foreign, options)).rejects.toMatchObject({ code: 'request.invalid-request' })
+    }
+    expect(dockerd.docker('images', '--quiet', 'test/base:1')).not.toBe('')
+  })
+
   test('earlier stages and the steps before a failure have names, by which they can go', async () => {
     const { last } = await build(
       'RUN echo 1 > /stage\nFROM test/base:1\nCOPY --from=0 /stage /\nRUN echo kept > /x\nRUN exit 4',

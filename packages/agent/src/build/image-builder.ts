@@ -2,7 +2,7 @@ import { cpus } from 'node:os'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BuildEvent, BuildRequest } from '@berth/api'
-import { BerthError, messageOf } from '@berth/core'
+import { BerthError, messageOf, type NodeImage } from '@berth/core'
 import type { Logger } from 'pino'
 import type { DockerClient } from '../engine/docker-client.ts'
 import { jsonLines } from '../engine/docker-stream.ts'
@@ -29,6 +29,10 @@ export interface ImageBuilder {
   build(request: BuildRequest, context: Readable, options?: { signal?: AbortSignal }): AsyncGenerator<BuildEvent>
   /** False when no such build runs or waits. */
   cancel(id: string): boolean
+  /** Images of apps and levels that this node has. */
+  listImages(options: { signal: AbortSignal }): Promise<readonly NodeImage[]>
+  /** Throws `engine.rejected` while a container is made of it. */
+  removeImage(reference: string, options: { signal: AbortSignal }): Promise<void>
   /** Removes what builds left behind when the agent died; to be called once at its start. */
   removeLeftovers(signal?: AbortSignal): Promise<void>
 }
@@ -74,6 +78,15 @@ class DockerImageBuilder implements ImageBuilder {
     const running = this.#running.get(id)
     running?.abort(cancelled(id))
     return running !== undefined
+  }
+
+  listImages({ signal }: { signal: AbortSignal }): Promise<readonly NodeImage[]> {
+    return this.#images.list(signal)
+  }
+
+  async removeImage(reference: string, { signal }: { signal: AbortSignal }): Promise<void> {
+    await this.#images.remove(reference, signal)
+    this.#log.info({ image: reference }, 'removed an image that nothing needs any more')
   }
 
   async removeLeftovers(signal?: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { BuildEvent, BuildRequest } from '@berth/api'
+import type { NodeImage } from '@berth/core'
 
 /** What the link needs of the builder. */
 export interface BuildRunner {
@@ -7,4 +8,6 @@ export interface BuildRunner {
   build(request: BuildRequest, context: Readable, options: { readonly signal: AbortSignal }): AsyncIterable<BuildEvent>
   /** False when no such build runs or waits. */
   cancel(id: string): boolean
+  listImages(options: { readonly signal: AbortSignal }): Promise<readonly NodeImage[]>
+  removeImage(reference: string, options: { readonly signal: AbortSignal }): Promise<void>
 }

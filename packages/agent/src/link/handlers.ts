@@ -22,6 +22,8 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['DELETE', '/v1/builds/:', cancelBuild],
   ['GET', '/v1/images/:/archive', serveArchive],
   ['PUT', '/v1/images', loadArchive],
+  ['GET', '/v1/images', listImages],
+  ['DELETE', '/v1/images/:', removeImage],
   ['POST', '/v1/images/resolve', resolveImage],
   ['POST', '/v1/reach', serveReach],
   ['POST', '/v1/certificate/request', requestCertificate],
@@ -103,6 +105,15 @@ async function loadArchive(services: LinkServices, { stream, signal }: AgentRequ
   const image = await services.engine.loadImage(stream, { signal })
   services.onImage()
   respondJson(stream, 200, { image })
+}
+
+async function listImages({ builds }: LinkServices, { stream, signal }: AgentRequest): Promise<void> {
+  respondJson(stream, 200, { items: await builds.listImages({ signal }) })
+}
+
+async function removeImage({ builds }: LinkServices, { stream, signal }: AgentRequest, image: string): Promise<void> {
+  await builds.removeImage(image, { signal })
+  respondJson(stream, 200, {})
 }
 
 async function resolveImage(services: LinkServices, { stream, signal }: AgentRequest): Promise<void> {

@@ -46,6 +46,8 @@ export interface Build {
   readonly reused?: boolean
   readonly node?: string
   readonly image?: string
+  /** Names of the levels that the image stands on: they stay on nodes as long as it is needed. */
+  readonly levels?: readonly string[]
   readonly release?: string
   /** Pool to deploy to on success. */
   readonly deployTo?: string

@@ -10,12 +10,13 @@ import type {
   ReachTarget,
   ToAgent,
 } from '@berth/api'
-import { BerthError, type InstanceStatus, messageOf } from '@berth/core'
+import { BerthError, type InstanceStatus, messageOf, type NodeImage } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records, State } from '../records/index.ts'
 import { AgentLink } from './agent-link.ts'
 import * as requests from './agent-requests.ts'
 import { ImageCopies } from './image-copies.ts'
+import { listImages, removeImage } from './image-requests.ts'
 import type { AgentListener, NodeFeed } from './node-feed.ts'
 import { Presence } from './presence.ts'
 import { StatusWriter } from './status-writer.ts'
@@ -154,6 +155,14 @@ export class AgentLinks implements AsyncDisposable {
 
   copyImage(image: string, from: string, to: string, options: SignalOptions = {}): Promise<string> {
     return requests.copyImage(this.#link(from), this.#link(to), image, options)
+  }
+
+  listImages(node: string, options: SignalOptions): Promise<readonly NodeImage[]> {
+    return listImages(this.#link(node), options)
+  }
+
+  removeImage(node: string, reference: string, options: SignalOptions): Promise<void> {
+    return removeImage(this.#link(node), reference, options)
   }
 
   requestCertificate(node: string, options: SignalOptions): Promise<CertificateRequest> {

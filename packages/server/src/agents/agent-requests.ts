@@ -18,7 +18,7 @@ import { decodeFrames, encodeFrame } from './length-framing.ts'
 const maxLineBytes = 1_048_576
 const maxDocumentBytes = 16_777_216
 
-interface SignalOptions {
+export interface SignalOptions {
   readonly signal?: AbortSignal | undefined
 }
 
@@ -167,7 +167,8 @@ export const deliverCertificate = async (
   await requestDocument(link, { method: 'PUT', path: '/v1/certificate', body, ...options })
 }
 
-async function requestDocument<T>(
+/** One document for another. */
+export async function requestDocument<T>(
   link: AgentLink,
   request: SignalOptions & {
     readonly method: RequestOptions['method']

@@ -1,15 +1,17 @@
 import { BerthError, type Node } from '@berth/core'
 import type { BuildAgents } from '../build/build-ports.ts'
+import type { ImageRemovals } from '../images/image-removals.ts'
 import type { State } from '../records/index.ts'
 import type { AgentLinks } from './agent-links.ts'
 
 /** The agents as builds see them. Nodes labelled `build=true` build, if there are any; else every node may. */
-export const createBuildAgents = (links: AgentLinks, state: State): BuildAgents => ({
+export const createBuildAgents = (links: AgentLinks, state: State, removals: ImageRemovals): BuildAgents => ({
   pickNode: (app) => pickNode(links, state, app),
   build: (node, request, context, options) => links.build(node, request, context, options),
   resolveImage: (node, image, { signal, refresh }) =>
     links.resolveImage(node, image, { signal, pull: refresh === true ? 'always' : 'missing' }),
   imageExists: async (node, image, { signal }) => {
+    await removals.settled(node)
     try {
       await links.resolveImage(node, image, { signal, pull: 'never' })
       return true

@@ -19,6 +19,8 @@ import type { Levels } from './levels.ts'
 /** An app's image before it is built: what it would be made of, and how to make it. */
 export interface AppImage {
   readonly inputs: string
+  /** Names of the levels that it stands on. */
+  readonly levels: readonly string[]
   /** Resolves to the image's id. */
   make(): Promise<string>
 }
@@ -45,7 +47,7 @@ const planners: { [T in BuildSpec['type']]: (spec: Of<T>, options: AppImageOptio
 /** A ready image is only looked up, and pulled where it is missing. */
 async function planReady(spec: Of<'image'>, { session }: AppImageOptions): Promise<AppImage> {
   const image = await session.resolveImage(spec.image, 'image')
-  return { inputs: sha256(`image ${image}`), make: async () => image }
+  return { inputs: sha256(`image ${image}`), levels: [], make: async () => image }
 }
 
 async function planChain(spec: Of<'chain'>, options: AppImageOptions): Promise<AppImage> {
@@ -73,6 +75,7 @@ async function planChain(spec: Of<'chain'>, options: AppImageOptions): Promise<A
   const includes = await ignoreFilter(options, [])
   return {
     inputs,
+    levels: chain.levels.map(({ tag }) => tag),
     make: async () => {
       await buildLevels(chain, spec.limits, session)
       const { files, trees } = levelContext(own, position, signal)
@@ -118,7 +121,7 @@ async function planDockerfile(spec: Of<'dockerfile'>, options: AppImageOptions):
   })
   const make = () =>
     session.build(request, buildContext([], [{ open: () => sources.archive(at, { signal }), prefix: '', includes }]))
-  return { inputs, make }
+  return { inputs, levels: [], make }
 }
 
 const labelsOf = ({ at, session }: AppImageOptions, inputs: string): Record<string, string> => ({

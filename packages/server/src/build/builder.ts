@@ -105,8 +105,8 @@ class ChainBuilder implements Builder {
       levelLocks: this.#levelLocks,
     })
     const image = await planImage(spec.build, { at, sources, levels: this.#levels, session })
-    const { inputs } = image
-    onProgress({ inputs, node })
+    const { inputs, levels } = image
+    onProgress({ inputs, node, ...(levels.length === 0 ? {} : { levels }) })
     const made = await this.#makeOnce(image, session)
     return { commit, subject, spec, inputs, node, ...made }
   }

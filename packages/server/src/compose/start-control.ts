@@ -15,6 +15,8 @@ import { createOperations } from '../controllers/operations/create-operations.ts
 import type { Operations } from '../controllers/operations.ts'
 import { PoolController } from '../controllers/pool-controller.ts'
 import { TrafficController } from '../controllers/traffic-controller.ts'
+import { ImageRemovals } from '../images/image-removals.ts'
+import { NodeImages } from '../images/node-images.ts'
 import { Retention } from '../retention/retention.ts'
 import { LiveBooks } from '../schedule/live-books.ts'
 import { createSourceStore } from '../source/create-source-store.ts'
@@ -26,6 +28,7 @@ export interface Control {
   readonly agents: AgentLinks
   readonly traffic: TrafficController
   readonly operations: Operations
+  readonly images: NodeImages
   readonly sources: SourceStore
   readonly buildOutputs: BuildOutputs
 }
@@ -82,18 +85,21 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   })
   for (const each of [traffic, feed, nodes]) stack.use(each)
   for (const each of [pools, agents]) stack.use(each)
-  const building = await startBuilding(options, agents, defaultPool)
+  const removals = new ImageRemovals()
+  const building = await startBuilding(options, agents, removals, defaultPool)
+  const images = stack.use(new NodeImages({ records, agents, removals, log: log.child({ part: 'images' }) }))
   const operations = createOperations({
     ...{ records, state, defaultPool, isOnline, books, now: Date.now },
     specs: building.builder,
     cancelBuild: (build) => building.controller.cancel(build),
   })
-  return { agents, traffic, operations, sources: building.sources, buildOutputs: building.outputs }
+  return { agents, traffic, operations, images, sources: building.sources, buildOutputs: building.outputs }
 }
 
 async function startBuilding(
   { config, foundation, log, stack }: ControlOptions,
   agents: AgentLinks,
+  removals: ImageRemovals,
   defaultPool: string,
 ) {
   const { directory, state, records } = foundation
@@ -103,7 +109,7 @@ async function startBuilding(
     ...(config.repositoryRoots === undefined ? {} : { localRoots: config.repositoryRoots }),
   })
   const builder = createBuilder({
-    ...{ sources, outputs, agents: createBuildAgents(agents, state), log: log.child({ part: 'builder' }) },
+    ...{ sources, outputs, agents: createBuildAgents(agents, state, removals), log: log.child({ part: 'builder' }) },
     reuse: {
       find: (inputs) =>
         state.builds

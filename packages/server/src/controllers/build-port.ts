@@ -27,6 +27,7 @@ export interface BuildRunner {
         readonly commit?: string
         readonly subject?: string
         readonly inputs?: string
+        readonly levels?: readonly string[]
         readonly node?: string
       }) => void
     },

@@ -67,6 +67,8 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   getCron: 'viewer',
   runCron: 'deployer',
   removeNode: 'admin',
+  listImages: 'viewer',
+  pruneImages: 'admin',
   createJoinToken: 'admin',
   joinNode: 'none',
   listSecrets: 'deployer',

@@ -10,6 +10,7 @@ import type { Enrolment } from '../authority/enrolment.ts'
 import type { Certificates } from '../certificates/certificates.ts'
 import type { Operations } from '../controllers/operations.ts'
 import type { Groups } from '../groups/groups.ts'
+import type { NodeImages } from '../images/node-images.ts'
 import type { Nodes } from '../nodes/nodes.ts'
 import type { Records } from '../records/index.ts'
 import type { Secrets } from '../secrets/secrets.ts'
@@ -61,6 +62,7 @@ export interface Services {
   readonly certificateProblems: () => readonly string[]
   readonly enrolment: Enrolment
   readonly agents: Pick<AgentLinks, 'logs' | 'exec' | 'metrics' | 'isConnected'>
+  readonly images: Pick<NodeImages, 'list' | 'prune'>
   readonly sources: SourceUploads
   readonly buildOutputs: BuildOutputs
 }

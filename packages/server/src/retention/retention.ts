@@ -38,7 +38,7 @@ const actor = 'system:retention'
 
 /**
  * Keeps what only history grows bounded: events, ended builds and rollouts, and releases that are not needed any more (their images
- * stay). The newest stay.
+ * go after them: `images/`). The newest stay.
  */
 export class Retention implements AsyncDisposable {
   readonly #options: RetentionOptions

@@ -5,6 +5,7 @@ import { accessHandlers } from './access-handlers.ts'
 import { appHandlers } from './app-handlers.ts'
 import { buildHandlers } from './build-handlers.ts'
 import { clusterHandlers } from './cluster-handlers.ts'
+import { imageHandlers } from './image-handlers.ts'
 import { instanceHandlers } from './instance-handlers.ts'
 import { nodeHandlers } from './node-handlers.ts'
 import { poolHandlers } from './pool-handlers.ts'
@@ -17,6 +18,7 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...poolHandlers(services),
   ...instanceHandlers(services, log),
   ...nodeHandlers(services),
+  ...imageHandlers(services),
   ...schedulingHandlers(services),
   ...accessHandlers(services),
 })
