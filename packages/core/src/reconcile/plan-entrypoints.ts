@@ -1,6 +1,9 @@
 import type { AppSpec, EntrypointSpec, Pool, RolloutProgress } from '../model/index.ts'
-import type { PoolSnapshot } from './pool-snapshot.ts'
+import { isSystem, nodeGroupOf } from '../spec/placement-of.ts'
+import type { ObservedInstance, PoolSnapshot } from './pool-snapshot.ts'
 import { type EntrypointGoal, type EntrypointPlan, replaceEntrypoint } from './replace-entrypoint.ts'
+import { replaceSystem } from './replace-system.ts'
+import { systemPlaces } from './system-places.ts'
 
 export interface PoolGoal {
   /** undefined: nothing should run. */
@@ -17,9 +20,26 @@ export function planEntrypoints(snapshot: PoolSnapshot, goal: PoolGoal, now: num
   const plans = new Map<string, EntrypointPlan>()
   for (const name of [...names].sort()) {
     const own = services.filter((each) => each.instance.entrypoint === name)
-    plans.set(name, replaceEntrypoint(entrypointGoal(snapshot.pool, goal, name), own, now))
+    plans.set(name, planEntrypoint(snapshot, goal, name, own, now))
   }
   return plans
+}
+
+function planEntrypoint(
+  snapshot: PoolSnapshot,
+  goal: PoolGoal,
+  name: string,
+  own: readonly ObservedInstance[],
+  now: number,
+): EntrypointPlan {
+  const spec = goal.spec?.entrypoints[name]
+  const entrypoint = entrypointGoal(snapshot.pool, goal, name)
+  if (spec === undefined || !isSystem(spec)) return replaceEntrypoint(entrypoint, own, now)
+  const { pool, rollout, nodes } = snapshot
+  if (nodes === undefined)
+    throw new Error(`${name} runs on every node, and the snapshot of ${pool.app}/${pool.name} has none`)
+  const places = systemPlaces(spec, nodeGroupOf(spec, pool, rollout), nodes)
+  return replaceSystem({ ...entrypoint, places }, own, now)
 }
 
 function entrypointGoal(pool: Pool, goal: PoolGoal, name: string): EntrypointGoal {

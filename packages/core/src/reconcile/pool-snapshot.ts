@@ -1,5 +1,6 @@
 import type { AppSpec } from '../model/app-spec.ts'
 import type { Instance, InstanceStatus, Pool, Rollout } from '../model/records.ts'
+import type { ClusterNode } from './system-places.ts'
 
 /** Everything a decision about one pool may look at. */
 export interface PoolSnapshot {
@@ -11,6 +12,8 @@ export interface PoolSnapshot {
   readonly instances: readonly ObservedInstance[]
   /** Since when reports are heard: a deadline that passed before is given again, for nobody could have met it. */
   readonly listeningSince: number
+  /** All nodes; needed where a service runs on each of them. */
+  readonly nodes?: readonly ClusterNode[]
 }
 
 export interface ObservedInstance {
@@ -42,6 +45,8 @@ export type PoolStep =
       readonly generation: number
       readonly kind: 'service' | 'job'
       readonly rollout?: string
+      /** On this node and no other. */
+      readonly node?: string
     }
   | { readonly type: 'drain'; readonly instance: string; readonly reason: string }
   | { readonly type: 'stop'; readonly instance: string; readonly reason: string }

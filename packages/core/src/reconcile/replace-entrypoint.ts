@@ -10,6 +10,8 @@ import {
 } from './pool-snapshot.ts'
 import { type RolloutLimits, rolloutLimits } from './rollout-limits.ts'
 
+type CreateStep = Extract<PoolStep, { readonly type: 'create' }>
+
 export interface EntrypointGoal {
   readonly name: string
   readonly wanted: number
@@ -29,7 +31,8 @@ export interface EntrypointPlan {
   readonly nextAt?: number
 }
 
-interface Groups {
+/** The instances of one entrypoint, as a decision sees them. */
+export interface Groups {
   /** Of the wanted generation, and where they may stay. */
   readonly good: readonly ObservedInstance[]
   /** Good ones that have served for long enough. */
@@ -51,10 +54,7 @@ export function replaceEntrypoint(
   const { wanted } = goal
   const limits = rolloutLimits(goal.limits, wanted)
   const groups = group(goal, services, now)
-  const { good, settled, old, draining } = groups
-  const resting = Math.min(limits.surge, draining.filter(isResting).length)
-  const room = wanted + limits.surge - good.length - old.length - (draining.length - resting)
-  const creations = Math.max(0, Math.min(wanted - good.length, room))
+  const creations = Math.max(0, Math.min(wanted - groups.good.length, roomFor(wanted, limits, groups)))
   const leaving = oldLeaving(goal, limits, groups, creations)
   const why = (each: ObservedInstance): string =>
     wanted === 0
@@ -62,19 +62,31 @@ export function replaceEntrypoint(
       : each.instance.generation === goal.generation
         ? (each.moves ?? '')
         : `replaced by ${goal.release}`
+  return planOf(goal, groups, [
+    ...leaving.map((each) => drainStep(each, why(each))),
+    ...surplus(wanted, groups).map((each) => drainStep(each, `scaled to ${wanted}`)),
+    ...Array.from({ length: creations }, () => createStep(goal)),
+  ])
+}
+
+/** How many may be created. */
+export function roomFor(wanted: number, { surge }: RolloutLimits, { good, old, draining }: Groups): number {
+  const resting = Math.min(surge, draining.filter(isResting).length)
+  return wanted + surge - good.length - old.length - (draining.length - resting)
+}
+
+export function planOf(goal: EntrypointGoal, groups: Groups, steps: readonly PoolStep[]): EntrypointPlan {
+  const { wanted, limits } = goal
+  const { good, settled, old, draining } = groups
   const settling = good.filter((each) => isServing(each) && !settled.has(each))
   const base = {
-    steps: [
-      ...leaving.map((each) => drain(each, why(each))),
-      ...surplus(wanted, groups).map((each) => drain(each, `scaled to ${wanted}`)),
-      ...Array.from({ length: creations }, () => create(goal)),
-    ],
+    steps,
     progress: progressOf(wanted, groups),
     complete: settled.size === wanted && good.length === wanted && old.length === 0 && draining.length === 0,
   }
   return settling.length === 0
     ? base
-    : { ...base, nextAt: Math.min(...settling.map((each) => each.since)) + goal.limits.settleMs }
+    : { ...base, nextAt: Math.min(...settling.map((each) => each.since)) + limits.settleMs }
 }
 
 /** Nothing is left for it to do; it is there only until names of it have expired. What comes next need not wait for that. */
@@ -98,16 +110,17 @@ function group(goal: EntrypointGoal, services: readonly ObservedInstance[], now:
  * is known (its agent is silent, no gateway has said so yet) counts for nothing, yet it stays until the others are enough, or nothing
  * else could ever happen.
  */
-function oldLeaving(
+export function oldLeaving(
   goal: EntrypointGoal,
   { unavailable }: RolloutLimits,
   groups: Groups,
   creations: number,
+  inTurn: (instances: readonly ObservedInstance[]) => readonly ObservedInstance[] = byOrdinal,
 ): readonly ObservedInstance[] {
   const { good, settled, old, draining } = groups
   const idle = old.filter((each) => !mayServe(each))
   const unsure = byOrdinal(old.filter((each) => mayServe(each) && !isServing(each)))
-  const serving = byOrdinal(old.filter(isServing))
+  const serving = inTurn(old.filter(isServing))
   const needed = Math.max(0, goal.wanted - unavailable)
   const spare = Math.min(settled.size, goal.wanted) + serving.length - needed
   if (spare >= 0) return [...idle, ...unsure, ...serving.slice(0, spare)]
@@ -136,13 +149,13 @@ const progressOf = (wanted: number, { good, settled, old, draining }: Groups): R
 const byOrdinal = (instances: readonly ObservedInstance[]): ObservedInstance[] =>
   [...instances].sort((a, b) => a.instance.ordinal - b.instance.ordinal)
 
-const drain = (each: ObservedInstance, reason: string): PoolStep => ({
+export const drainStep = (each: ObservedInstance, reason: string): PoolStep => ({
   type: 'drain',
   instance: each.instance.id,
   reason,
 })
 
-function create(goal: EntrypointGoal): PoolStep {
+export function createStep(goal: EntrypointGoal): CreateStep {
   const step = {
     type: 'create',
     entrypoint: goal.name,

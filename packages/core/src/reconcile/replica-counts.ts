@@ -1,4 +1,5 @@
 import type { AppSpec, ReplicaCount } from '../model/index.ts'
+import { isSystem } from '../spec/placement-of.ts'
 
 type Counts = Readonly<Record<string, ReplicaCount>>
 
@@ -8,6 +9,11 @@ export function countsForSpec(before: Counts, spec: AppSpec): Record<string, Rep
   for (const [name, entrypoint] of Object.entries(spec.entrypoints)) {
     if (entrypoint.type !== 'service') continue
     const held = before[name]
+    if (isSystem(entrypoint)) {
+      // It has as many as there are nodes; a count of before comes back with a release that counts.
+      if (held !== undefined) counts[name] = held
+      continue
+    }
     const keep = held?.setBy === 'scale' && held.specCount === entrypoint.replicas
     counts[name] = keep ? held : { count: entrypoint.replicas, setBy: 'spec', specCount: entrypoint.replicas }
   }

@@ -108,4 +108,18 @@ describe('ended jobs', () => {
     expect(plan.nextAt).toBe(26 * hourMs)
     expect(retire(snapshot(jobs.slice(2)), 26 * hourMs, patience).steps).toHaveLength(1)
   })
+
+  it('of a schedule stay as many as it says, however old they are, and push out no others', () => {
+    const schedule = { cron: '0 * * * *', zone: 'UTC', overlap: 'skip', history: 3, graceMs: 0 } as const
+    const single = job(1, 0)
+    const runs = Array.from({ length: 12 }, (_, n) => {
+      const each = job(n + 2, n * hourMs)
+      return { ...each, instance: { ...each.instance, dueAt: n * hourMs } }
+    })
+    const plan = retire(snapshot([single, ...runs], {}, { schedule }), 12 * hourMs, patience)
+    expect(plan.steps.map((step) => 'instance' in step && step.instance)).toEqual(
+      [10, 9, 8, 7, 6, 5, 4, 3, 2].map((ordinal) => `shop.production.web-${ordinal}`),
+    )
+    expect(retire(snapshot(runs.slice(9), {}, { schedule }), 1000 * hourMs, patience)).toEqual({ steps: [] })
+  })
 })

@@ -66,18 +66,34 @@ function strayJobs({ instances, rollout }: PoolSnapshot): PoolStep[] {
 }
 
 /** Job runs that nobody needs any more. Those of the rollout under way are its memory of what has run. */
-function oldJobs({ instances, rollout }: PoolSnapshot, now: number): PoolPlan {
+function oldJobs(snapshot: PoolSnapshot, now: number): PoolPlan {
+  const { instances, rollout } = snapshot
   const ended = instances
     .filter((each) => each.instance.type === 'job' && isUp(each) && each.status?.phase === 'ended')
     .filter((each) => rollout === undefined || each.instance.rollout !== rollout.id)
     .sort((a, b) => b.instance.createdAt - a.instance.createdAt)
+  const single = ended.filter(({ instance }) => instance.dueAt === undefined)
   const expiry = (each: ObservedInstance): number => (each.status?.endedAt ?? now) + keptJobMs
-  const steps = ended
-    .filter((each, index) => index >= keptJobs || expiry(each) <= now)
-    .map(({ instance }): PoolStep => ({ type: 'stop', instance: instance.id, reason: 'old job run' }))
-  const later = ended
+  const old = [
+    ...single.filter((each, index) => index >= keptJobs || expiry(each) <= now),
+    ...oldRuns(ended, snapshot.specs),
+  ]
+  const steps = old.map(({ instance }): PoolStep => ({ type: 'stop', instance: instance.id, reason: 'old job run' }))
+  const later = single
     .slice(0, keptJobs)
     .map(expiry)
     .filter((time) => time > now)
   return later.length === 0 ? { steps } : { steps, nextAt: Math.min(...later) }
+}
+
+/** Of what runs by the clock as many are kept as its schedule says, however long ago they ran. */
+function oldRuns(ended: readonly ObservedInstance[], specs: PoolSnapshot['specs']): ObservedInstance[] {
+  const kept = new Map<string, number>()
+  return ended.filter((each) => {
+    const { dueAt, entrypoint } = each.instance
+    if (dueAt === undefined) return false
+    const count = (kept.get(entrypoint) ?? 0) + 1
+    kept.set(entrypoint, count)
+    return count > (specOf(specs, each)?.schedule?.history ?? keptJobs)
+  })
 }

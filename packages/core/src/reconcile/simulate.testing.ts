@@ -4,8 +4,6 @@ import { PoolRecords, type SimulatedInstance } from './pool-records.testing.ts'
 import { isAtWork, type ObservedInstance, type PoolPlan, type PoolSnapshot, type PoolStep } from './pool-snapshot.ts'
 import { ServiceTimes } from './service-times.ts'
 
-const nodes = ['node-a', 'node-b', 'node-c'] as const
-
 /** A pool with pretended nodes and gateways: applies plans, and lets instances start, become ready, fail, drain and end. */
 export class PoolWorld extends PoolRecords {
   /** Releases whose instances never become ready and whose jobs fail. */
@@ -18,6 +16,8 @@ export class PoolWorld extends PoolRecords {
   drained = new Set<string>()
   /** No gateway takes in what it is told. */
   gatewaysStuck = false
+  /** All that there are. */
+  nodes = new Set(['node-a', 'node-b', 'node-c'])
   /** What a new instance finds instead of a node. */
   full = false
   /** Called with every step before it is applied. */
@@ -41,6 +41,15 @@ export class PoolWorld extends PoolRecords {
   lose(node: string): void {
     this.silent.add(node)
     this.lost.add(node)
+  }
+
+  addNode(node: string): void {
+    this.nodes.add(node)
+  }
+
+  /** As the server has it: only a node that nobody is assigned to can go. */
+  removeNode(node: string): void {
+    if ([...this.instances.values()].every((each) => each.instance.node !== node)) this.nodes.delete(node)
   }
 
   drain(node: string): void {
@@ -75,7 +84,11 @@ export class PoolWorld extends PoolRecords {
 
   snapshot(): PoolSnapshot {
     const instances = [...this.instances.values()].map((each) => this.#observe(each))
-    const base = { pool: this.pool, specs: this.specs, instances, listeningSince: this.times.startedAt }
+    const nodes = [...this.nodes].map((name) => ({
+      ...{ name, group: 'default', labels: {}, taints: [] },
+      ...{ drained: this.drained.has(name), online: !this.silent.has(name) },
+    }))
+    const base = { pool: this.pool, specs: this.specs, instances, listeningSince: this.times.startedAt, nodes }
     return this.rollout === undefined ? base : { ...base, rollout: this.rollout }
   }
 
@@ -179,11 +192,11 @@ export class PoolWorld extends PoolRecords {
   #create(step: PoolStep & { type: 'create' }): void {
     const { entrypoint, release, generation, kind: type, rollout } = step
     const ordinal = this.nextOrdinal++
-    const online = nodes.filter((node) => !this.silent.has(node) && !this.drained.has(node))
-    const node = this.full ? undefined : online[ordinal % Math.max(1, online.length)]
+    const node = this.full ? undefined : this.#nodeFor(ordinal, step.node)
     const instance = instanceRecord({
       ...{ entrypoint, ordinal, release, generation, type, createdAt: this.now },
       ...(node === undefined ? {} : { node, address: `10.0.0.${ordinal}` }),
+      ...(step.node === undefined ? {} : { pinnedTo: step.node }),
       ...(rollout === undefined ? {} : { rollout }),
     })
     this.instances.set(instance.id, { instance, inTraffic: false, inflight: 0 })
@@ -192,11 +205,16 @@ export class PoolWorld extends PoolRecords {
   /** Unplaced instances find a node as soon as there is one. */
   place(): void {
     if (this.full) return
-    const online = nodes.filter((node) => !this.silent.has(node) && !this.drained.has(node))
     for (const each of this.instances.values()) {
-      const node = online[each.instance.ordinal % Math.max(1, online.length)]
+      const node = this.#nodeFor(each.instance.ordinal, each.instance.pinnedTo)
       if (each.instance.node === undefined && each.instance.desired === 'run' && node !== undefined)
         each.instance = { ...each.instance, node }
     }
+  }
+
+  #nodeFor(ordinal: number, pinnedTo: string | undefined): string | undefined {
+    const online = [...this.nodes].filter((node) => !this.silent.has(node) && !this.drained.has(node))
+    if (pinnedTo !== undefined) return online.find((node) => node === pinnedTo)
+    return online[ordinal % Math.max(1, online.length)]
   }
 }

@@ -1,7 +1,7 @@
 import type { Rollout, RolloutFailure } from '../model/index.ts'
 import { failsAt, failureOf } from '../reconcile/failure.ts'
 import { earliest, type PoolGoal, planEntrypoints, progressOf } from '../reconcile/plan-entrypoints.ts'
-import type { PoolPlan, PoolSnapshot, PoolStep } from '../reconcile/pool-snapshot.ts'
+import type { ObservedInstance, PoolPlan, PoolSnapshot, PoolStep } from '../reconcile/pool-snapshot.ts'
 import type { EntrypointPlan } from '../reconcile/replace-entrypoint.ts'
 import { runJobsBefore } from './jobs-before.ts'
 import { settle, settleFailed } from './settle.ts'
@@ -50,7 +50,7 @@ function judge(snapshot: PoolSnapshot, rollout: Rollout, goal: PoolGoal, now: nu
   for (const each of snapshot.instances) {
     const { type, generation, entrypoint } = each.instance
     const spec = goal.spec?.entrypoints[entrypoint]
-    if (spec === undefined || type !== 'service' || generation !== goal.generation || each.lost !== undefined) continue
+    if (spec === undefined || type !== 'service' || generation !== goal.generation || isOutOfReach(each)) continue
     const at = failsAt(each, spec, rollout)
     if (at === undefined) continue
     if (at <= now) return { failure: failureOf(each, spec) }
@@ -58,6 +58,10 @@ function judge(snapshot: PoolSnapshot, rollout: Rollout, goal: PoolGoal, now: nu
   }
   return nextAt === undefined ? {} : { nextAt }
 }
+
+/** Its node is given up, or it belongs to a silent one, for which nothing waits. */
+const isOutOfReach = ({ instance, lost, nodeOnline }: ObservedInstance): boolean =>
+  lost !== undefined || (instance.pinnedTo !== undefined && instance.node !== undefined && !nodeOnline)
 
 function fail(
   snapshot: PoolSnapshot,

@@ -12,6 +12,7 @@ export interface StaticDemands {
   readonly tolerate: readonly Taint[]
   readonly where: readonly Requirement[]
   readonly volumes: readonly string[]
+  readonly evenCordoned: boolean
 }
 
 export interface StaticRefusal {
@@ -26,7 +27,7 @@ export function refuseStatic(demands: StaticDemands, node: BooksNode | undefined
     return { filter: 'group', text: `not in group ${demands.group}` }
   if (node.state === 'offline') return { filter: 'offline', text: 'offline' }
   if (node.state === 'lost') return { filter: 'lost', text: 'lost' }
-  if (node.cordoned === true) return { filter: 'cordoned', text: 'cordoned' }
+  if (node.cordoned === true && !demands.evenCordoned) return { filter: 'cordoned', text: 'cordoned' }
   if (node.drained === true) return { filter: 'drained', text: 'drained' }
   const taint = node.taints?.find((each) => !demands.tolerate.some((tolerated) => tolerates(tolerated, each)))
   if (taint !== undefined) return { filter: 'taint', text: `taint ${formatTaintText(taint)} not tolerated` }
@@ -79,6 +80,9 @@ export class Eligibility {
 }
 
 export const eligibilityKey = (request: InstanceRequest): string =>
-  request.where === undefined && request.tolerate === undefined && request.volumes === undefined
+  request.where === undefined &&
+  request.tolerate === undefined &&
+  request.volumes === undefined &&
+  request.evenCordoned !== true
     ? (request.group ?? '')
-    : JSON.stringify([request.group, request.tolerate, request.where, request.volumes])
+    : JSON.stringify([request.group, request.tolerate, request.where, request.volumes, request.evenCordoned === true])

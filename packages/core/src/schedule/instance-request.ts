@@ -49,6 +49,8 @@ export interface InstanceRequest {
   /** At most so many of the entrypoint. */
   readonly max?: { readonly node?: number; readonly site?: number }
   readonly tolerate?: readonly Taint[]
+  /** It belongs to the node it asks for (a system instance), which takes it although it takes no others. */
+  readonly evenCordoned?: boolean
   /** −1000 … 1000, default 0. */
   readonly priority?: number
   /** May displace what has a lower priority and allows it. */

@@ -112,8 +112,8 @@ export class TermsTable {
       known.terms++
       return known.eligibility
     }
-    const { group, tolerate = [], volumes = [] } = request
-    const eligibility = new Eligibility({ group, tolerate, where, volumes })
+    const { group, tolerate = [], volumes = [], evenCordoned = false } = request
+    const eligibility = new Eligibility({ group, tolerate, where, volumes, evenCordoned })
     this.#eligibilities.set(key, { eligibility, terms: 1 })
     return eligibility
   }

@@ -100,6 +100,7 @@ export class PoolPlanWriter {
       generation: step.generation,
       type: step.kind,
       ...(step.rollout === undefined ? {} : { rollout: step.rollout }),
+      ...(step.node === undefined ? {} : { pinnedTo: step.node }),
       desired: 'run',
       restartNonce: 0,
       createdAt: this.#now,

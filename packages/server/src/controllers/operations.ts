@@ -1,6 +1,5 @@
 import type { PlanView } from '@berth/api'
 import type { Build, Instance, Pool, Rollout } from '@berth/core'
-import type { PoolMove } from './operations/move-pool.ts'
 
 /** On whose behalf. Every record and event written carries the actor. */
 export interface CallContext {
@@ -54,6 +53,12 @@ export interface ScaleArguments extends PoolArguments {
 export interface MoveArguments extends PoolArguments {
   /** null: where its berth.yaml says. */
   readonly group: string | null
+}
+
+export interface PoolMove {
+  readonly pool: Pool
+  /** Absent: nothing runs there, or nothing had to change. */
+  readonly rollout?: Rollout
 }
 
 export interface JobArguments extends PoolArguments {

@@ -13,7 +13,7 @@ import { poolId, type Records, type StateChange } from '../records/index.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
 import { PoolPlanWriter } from './apply-pool-plan.ts'
 import { KeyLoop } from './key-loop.ts'
-import { poolSnapshot, type Surroundings } from './pool-view.ts'
+import { poolSnapshot, runsOnEveryNode, type Surroundings } from './pool-view.ts'
 
 export interface PoolControllerOptions extends Surroundings {
   readonly records: Records
@@ -89,7 +89,17 @@ export class PoolController implements AsyncDisposable {
       const instance = state.instances.get(change.id)
       if (instance !== undefined) this.#loop.mark(poolId(instance.app, instance.pool))
       if (change.after?.phase === 'ended') this.#markWaiting()
-    } else if (change.kind === 'nodes' || change.kind === 'nodeStatuses') this.markNode(change.id)
+    } else if (change.kind === 'nodes' || change.kind === 'nodeStatuses') {
+      this.markNode(change.id)
+      this.#markSystem()
+    }
+  }
+
+  /** Pools with something that runs on every node that matches: it may be one node more or less. */
+  #markSystem(): void {
+    const { state } = this.#options
+    for (const pool of state.pools.values())
+      if (runsOnEveryNode(state, pool)) this.#loop.mark(poolId(pool.app, pool.name))
   }
 
   #gone(instance: string): void {

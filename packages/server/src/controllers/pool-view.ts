@@ -1,10 +1,15 @@
 import {
+  type AppSpec,
+  type ClusterNode,
+  defaultGroupName,
   isAtWork,
+  isSystem,
   type NodeFate,
   type ObservedInstance,
   type Pool,
   type PoolSnapshot,
   placementOf,
+  resolveSpec,
   type ServiceTimes,
 } from '@berth/core'
 import type { State } from '../records/index.ts'
@@ -32,9 +37,45 @@ export function poolSnapshot(from: Surroundings, pool: Pool, times: ServiceTimes
       ...leaving(from, instance),
     }),
   )
-  const snapshot = { pool, specs: specsOf(state, pool), instances, listeningSince: times.startedAt }
+  const specs = specsOf(state, pool)
+  const nodes = hasSystem(specs.values()) ? { nodes: clusterNodes(from) } : {}
+  const snapshot = { pool, specs, instances, listeningSince: times.startedAt, ...nodes }
   return rollout === undefined ? snapshot : { ...snapshot, rollout }
 }
+
+/** Something in it runs on every node that matches. */
+export function hasSystem(specs: Iterable<AppSpec>): boolean {
+  for (const { entrypoints } of specs) if (Object.values(entrypoints).some(isSystem)) return true
+  return false
+}
+
+/** Of what it runs, and of what it is on its way to. */
+export function runsOnEveryNode(state: State, pool: Pool): boolean {
+  const rollout = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
+  return [pool.release, rollout?.to].some((id) => {
+    const release = id === undefined ? undefined : state.releases.find(pool.app, id)
+    return release !== undefined && mayBeSystem(release.spec)
+  })
+}
+
+const systemSpecs = new WeakMap<AppSpec, boolean>()
+
+/** In some environment; releases do not change. */
+function mayBeSystem(spec: AppSpec): boolean {
+  const known = systemSpecs.get(spec)
+  if (known !== undefined) return known
+  const found = [undefined, ...Object.keys(spec.environments)].some((environment) =>
+    hasSystem([environment === undefined ? spec : resolveSpec(spec, environment)]),
+  )
+  systemSpecs.set(spec, found)
+  return found
+}
+
+export const clusterNodes = ({ state, isOnline }: Pick<Surroundings, 'state' | 'isOnline'>): ClusterNode[] =>
+  [...state.nodes.values()].map(({ name, group = defaultGroupName, labels, taints = [], drain }) => ({
+    ...{ name, group, labels, taints },
+    ...{ drained: drain !== undefined, online: isOnline(name) },
+  }))
 
 function observe(
   { state, isOnline, traffic }: Surroundings,
@@ -57,6 +98,8 @@ function leaving({ state, nodes }: Surroundings, instance: ObservedInstance['ins
   const node = state.nodes.get(instance.node ?? '')
   const spec = state.releases.find(instance.app, instance.release)?.spec.entrypoints[instance.entrypoint]
   if (node === undefined || spec === undefined || instance.type === 'job') return {}
+  // It belongs to this node: its places say whether it stays.
+  if (instance.pinnedTo !== undefined) return {}
   const { reschedule } = placementOf(spec)
   const fate = nodes.fate(node.name, reschedule === 'never' ? undefined : reschedule.afterMs)
   if (fate === 'lost') return { lost: `${node.name} is lost` }

@@ -26,20 +26,23 @@ export function requestOf(
 ): InstanceRequest {
   const placement = placementOf(spec)
   const { cpuMilli, memoryBytes, diskBytes, extra } = spec.resources
-  const pinned = subject.pinnedTo === undefined ? [] : [`${nameLabel} = ${subject.pinnedTo}`]
+  const isPinned = subject.pinnedTo !== undefined
+  const pinned = isPinned ? [`${nameLabel} = ${subject.pinnedTo}`] : []
   return defined({
     entrypoint: entrypointKey(subject),
     group: nodeGroupOf(spec, pool, rollout),
     ...{ cpuMilli, memoryBytes, diskBytes },
     resources: extra,
     hostPorts: subject.type === 'job' ? [] : spec.ports.flatMap((port) => port.hostPort ?? []),
-    strategy: placement.strategy,
+    // How many belong to a node is decided; beside the one that leaves there is one more for a while.
+    strategy: isPinned ? undefined : placement.strategy,
+    max: isPinned ? undefined : placement.max,
+    evenCordoned: isPinned ? true : undefined,
     where: [...placement.where, ...pinned],
     prefer: placement.prefer,
     apart: placement.apart,
     near: placement.near,
     spread: placement.spread,
-    max: placement.max,
     tolerate: placement.tolerate,
     priority: spec.priority,
     preempt: spec.preempt,

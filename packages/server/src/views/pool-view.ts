@@ -1,5 +1,16 @@
 import type { PoolView } from '@berth/api'
-import { type AppSpec, type EntrypointSpec, type Instance, type Pool, resolveRoutes, resolveSpec } from '@berth/core'
+import {
+  type AppSpec,
+  type EntrypointSpec,
+  type Instance,
+  isSystem,
+  nodeGroupOf,
+  type Pool,
+  resolveRoutes,
+  resolveSpec,
+  systemPlaces,
+} from '@berth/core'
+import { clusterNodes } from '../controllers/pool-view.ts'
 import { certifiedNames, routeUrl } from './route-url.ts'
 import { defined, type ViewContext } from './view-context.ts'
 
@@ -39,21 +50,29 @@ const entrypointNames = (pool: Pool, spec: AppSpec | undefined): string[] => [
 ]
 
 function entrypointView(
-  { state }: ViewContext,
+  context: ViewContext,
   pool: Pool,
   name: string,
   spec: EntrypointSpec | undefined,
 ): EntrypointView {
+  const { state } = context
   const instances = state.instances.byPool(pool.app, pool.name).filter((each) => each.entrypoint === name)
   const count = (test: (instance: Instance) => boolean): number => instances.filter(test).length
   const replicas = pool.replicas[name]
   return {
     name,
     type: spec?.type ?? 'service',
-    wanted: replicas?.count ?? 0,
-    setBy: replicas?.setBy ?? 'spec',
+    ...(spec !== undefined && isSystem(spec)
+      ? ({ wanted: placesOf(context, pool, spec), setBy: 'nodes' } as const)
+      : { wanted: replicas?.count ?? 0, setBy: replicas?.setBy ?? 'spec' }),
     running: count((each) => state.statuses.get(each.id)?.phase === 'running'),
     ready: count((each) => state.statuses.get(each.id)?.ready === true),
     ...defined({ cpuMilli: spec?.resources.cpuMilli, memoryBytes: spec?.resources.memoryBytes }),
   }
+}
+
+/** On nodes that are heard of. */
+function placesOf(context: ViewContext, pool: Pool, spec: EntrypointSpec): number {
+  const { open, perNode } = systemPlaces(spec, nodeGroupOf(spec, pool), clusterNodes(context))
+  return open.length * perNode
 }

@@ -1,17 +1,11 @@
-import { BerthError, type Pool, type Rollout } from '@berth/core'
+import { BerthError, type Pool } from '@berth/core'
 import { groupProblems } from '../../groups/group-checks.ts'
 import { requireGroup } from '../../groups/groups.ts'
 import type { RecordTransaction } from '../../records/index.ts'
-import type { CallContext, MoveArguments } from '../operations.ts'
+import type { CallContext, MoveArguments, PoolMove } from '../operations.ts'
 import { requireLivePool, requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
 import { inGroup, startRollout } from './start-rollout.ts'
-
-export interface PoolMove {
-  readonly pool: Pool
-  /** Absent: nothing runs there, or nothing had to change. */
-  readonly rollout?: Rollout
-}
 
 /** A pool is moved by replacing its instances batch by batch, as in a restart; if that fails, it is back where it was. */
 export async function movePool(context: OperationsContext, move: MoveArguments, call: CallContext): Promise<PoolMove> {

@@ -1,6 +1,7 @@
 import {
   BerthError,
   type Instance,
+  isSystem,
   type Pool,
   type Release,
   type ReplicaCount,
@@ -47,6 +48,7 @@ async function scalePool(
 ): Promise<Pool> {
   const decide = (tx?: RecordTransaction): Pool => {
     const pool = requireLivePool(state, scale.app, scale.pool)
+    refuseSystem(state, pool, Object.keys(scale.replicas))
     const replicas = { ...pool.replicas }
     for (const [name, count] of Object.entries(scale.replicas)) replicas[name] = scaled(pool, name, count)
     const next = { ...pool, replicas }
@@ -60,6 +62,20 @@ async function scalePool(
   }
   if (scale.dryRun) return decide()
   return (await records.commit(call.actor, decide, call)).value
+}
+
+/** What runs on every node has no count of its own. */
+function refuseSystem(state: State, pool: Pool, names: readonly string[]): void {
+  const release = pool.release === undefined ? undefined : state.releases.find(pool.app, pool.release)
+  if (release === undefined) return
+  const { entrypoints } = resolveSpec(release.spec, pool.environment)
+  const name = names.find((each) => entrypoints[each] !== undefined && isSystem(entrypoints[each]))
+  if (name === undefined) return
+  throw new BerthError(
+    'entrypoint.not-counted',
+    `scale ${pool.app}/${pool.name}: ${name} runs on every node that matches; change its placement in berth.yaml ({each: 2} for two on each)`,
+    { details: { entrypoint: name } },
+  )
 }
 
 /** More than the node groups give; fewer is always possible. */
