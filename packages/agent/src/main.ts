@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import { type Assignment, messageOf } from '@berth/core'
 import { createImageBuilder, type ImageBuilder } from './build/image-builder.ts'
 import { type AgentConfig, defaults } from './config.ts'
+import { CoreKeeper } from './cores/core-keeper.ts'
+import { WeightRegulator } from './cores/weight-regulator.ts'
 import { createNetdFiles } from './dns/netd-files.ts'
 import { DockerClient } from './engine/docker-client.ts'
 import { DockerEngine } from './engine/docker-engine.ts'
@@ -86,6 +88,7 @@ class Agent {
   readonly #engine: DockerEngine
   readonly #builder: ImageBuilder
   readonly #collector: KernelCollector
+  readonly #cores: CoreKeeper
   readonly #network: NodeNetwork
   readonly #bus = new StatusBus()
   readonly #reporter: NodeReporter
@@ -107,6 +110,11 @@ class Agent {
     this.#engine = new DockerEngine({ client })
     this.#builder = createImageBuilder({ client, log: log.child({ part: 'build' }) })
     this.#collector = stack.use(createCollector({ node: disk.identity.name, log: log.child({ part: 'metrics' }) }))
+    this.#cores = new CoreKeeper({
+      log: log.child({ part: 'cores' }),
+      online: () => this.#reporter.cores,
+      onUnboundMoved: () => this.#reconciler.contextChanged(),
+    })
     this.#network = stack.use(createNodeNetwork({ socketPath, log: log.child({ part: 'network' }) }))
     this.#netd = createNetdFiles(stateDir)
     this.#reporter = new NodeReporter({
@@ -118,6 +126,7 @@ class Agent {
       onChange: (status) => this.#sync.node(status),
     })
     this.#reconciler = stack.use(this.#makeReconciler())
+    stack.use(this.#makeRegulator())
     this.#gateway = stack.use(this.#makeGateway())
     this.#desired = stack.use(this.#makeDesiredState())
     this.#sync = this.#makeSync()
@@ -155,16 +164,41 @@ class Agent {
       store: instances,
       sealer,
       probe: createProbe(this.#engine),
-      collector: this.#collector,
+      collector: this.#runs(),
+      cores: this.#cores,
       log: log.child({ part: 'instance' }),
       imageUsers: new Map(),
       frozen: () => this.#desired.frozen,
       engineUp: (signal) => this.#engineUp(signal),
       announced: () => this.#announced,
-      onStatus: (status) => this.#bus.publish(status),
+      onStatus: (status) => {
+        if (status.phase === 'ended') this.#cores.setGrants(this.#reconciler.holding)
+        this.#bus.publish(status)
+      },
       onImageMissing: (image) => this.#sync.imageMissing(image),
       onInstances: (assignments) => this.#announce(assignments),
       onStoreProblem: (problem) => this.#reporter.problems.set('records', problem),
+    })
+  }
+
+  /** Whoever wants to know which containers run. */
+  #runs(): Pick<KernelCollector, 'watch' | 'forget'> {
+    return {
+      watch: (instance, target) => {
+        this.#collector.watch(instance, target)
+        this.#cores.watch(instance, target)
+      },
+      forget: (instance) => {
+        this.#collector.forget(instance)
+        this.#cores.forget(instance)
+      },
+    }
+  }
+
+  #makeRegulator(): WeightRegulator {
+    return new WeightRegulator({
+      sharedCores: () => this.#cores.sharedCores(),
+      log: this.#config.log.child({ part: 'cores' }),
     })
   }
 
@@ -265,6 +299,7 @@ class Agent {
   }
 
   #announce(assignments: readonly Assignment[]): void {
+    this.#cores.setGrants(this.#reconciler.holding)
     const local = assignments.map(({ instance, app, pool, address }) => ({ instance, app, pool, address }))
     this.#announced = this.#netd.writeInstances(local).catch((error: unknown) => {
       this.#config.log.error({ err: error }, 'could not tell netd the instances of this node')
@@ -281,6 +316,7 @@ class Agent {
 
   async #refresh(signal: AbortSignal): Promise<void> {
     await this.#reporter.refresh()
+    this.#reporter.problems.set('cores', this.#cores.settleAll().join('; ') || undefined)
     await this.#rotateLogs()
     const found = await this.#network.check({ signal })
     this.#reporter.problems.set('network', found.length === 0 ? undefined : found.join('; '))

@@ -1,3 +1,4 @@
+import { type KernelGrant, sharesOfCore } from '@berth/core'
 import type { ContainerSpec, ContainerState, ContainerSummary, ContainerView, MountSpec } from './engine.ts'
 
 const cpuPeriodMicros = 100_000
@@ -50,10 +51,13 @@ function hostConfig(spec: ContainerSpec): object {
 
 const portKey = (port: { port: number; protocol: string }): string => `${port.port}/${port.protocol}`
 
-export function dockerGrant({ cpuMilli, memoryBytes }: { cpuMilli: number; memoryBytes: number }): object {
+/** Nothing is 0 or empty in it: Docker takes that for "as it was" when a container is updated. */
+export function dockerGrant({ cpuset, shares, quotaMilli, memoryBytes }: KernelGrant): object {
   return {
+    ...(cpuset === '' ? {} : { CpusetCpus: cpuset }),
+    CpuShares: shares,
     CpuPeriod: cpuPeriodMicros,
-    CpuQuota: Math.round((cpuMilli * cpuPeriodMicros) / 1000),
+    CpuQuota: quotaMilli === 0 ? -1 : (quotaMilli * cpuPeriodMicros) / 1000,
     Memory: memoryBytes,
     MemorySwap: memoryBytes,
   }
@@ -81,7 +85,13 @@ export interface DockerInspect {
     readonly FinishedAt: string
   }
   readonly Config: { readonly User?: string; readonly Labels?: Readonly<Record<string, string>> }
-  readonly HostConfig: { readonly CpuQuota?: number; readonly CpuPeriod?: number; readonly Memory?: number }
+  readonly HostConfig: {
+    readonly CpusetCpus?: string
+    readonly CpuShares?: number
+    readonly CpuQuota?: number
+    readonly CpuPeriod?: number
+    readonly Memory?: number
+  }
 }
 
 export function toContainerView(docker: DockerInspect): ContainerView {
@@ -102,7 +112,9 @@ export function toContainerView(docker: DockerInspect): ContainerView {
     user: docker.Config.User ?? '',
     labels: docker.Config.Labels ?? {},
     ...(state.Error === '' ? {} : { error: state.Error }),
-    cpuMilli: Math.round(((host.CpuQuota ?? 0) * 1000) / (host.CpuPeriod || cpuPeriodMicros)),
+    cpuset: host.CpusetCpus ?? '',
+    shares: host.CpuShares || sharesOfCore,
+    quotaMilli: Math.max(0, Math.round(((host.CpuQuota ?? 0) * 1000) / (host.CpuPeriod || cpuPeriodMicros))),
     memoryBytes: host.Memory ?? 0,
   }
 }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { BerthError } from '@berth/core'
+import { BerthError, type KernelGrant } from '@berth/core'
 import { type DockerClient, readAll } from './docker-client.ts'
 import {
   type DockerInspect,
@@ -24,7 +24,6 @@ import type {
   EventOptions,
   ExecRequest,
   ExecSession,
-  Grant,
   ImageView,
   LogOptions,
 } from './engine.ts'
@@ -130,7 +129,7 @@ export class DockerEngine implements Engine {
     }
   }
 
-  async updateGrant(id: string, grant: Grant, { signal }: CallOptions = {}): Promise<void> {
+  async updateGrant(id: string, grant: KernelGrant, { signal }: CallOptions = {}): Promise<void> {
     const action = `change the CPU and memory of container ${shortId(id)}`
     await this.#post(action, `${containerPath(id)}/update`, {}, quickMs, signal, dockerGrant(grant))
   }

@@ -19,6 +19,8 @@ export type EngineErrorCode =
   | 'engine.network-missing'
   | 'engine.not-running'
   | 'engine.image-unavailable'
+  | 'engine.cores-missing'
+  | 'engine.memory-in-use'
   | 'engine.rejected'
   | 'engine.failed'
 
@@ -66,6 +68,16 @@ const rules: readonly Rule[] = [
     next: 'check the command in berth.yaml against what the image holds',
   },
   { code: 'engine.mount-missing', when: /bind source path does not exist/i, next: 'create the directory on the node' },
+  {
+    code: 'engine.cores-missing',
+    when: /requested cpus are not available/i,
+    next: 'see which cores are online (/sys/devices/system/cpu/online); place the instance anew',
+  },
+  {
+    code: 'engine.memory-in-use',
+    when: /device or resource busy.*memory|memory.*device or resource busy/i,
+    next: 'it uses more than that now',
+  },
   { code: 'engine.not-running', when: /is not running|container .* is paused/i },
   { code: 'engine.not-found', status: 404, when: /./ },
 ]

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { KernelGrant } from '@berth/core'
 
 /**
  * What the agent needs of a container engine. Every call takes a signal, has a time limit of its own and fails with a `BerthError`
@@ -15,7 +16,7 @@ export interface Engine {
   stopContainer(id: string, graceMs: number, options?: CallOptions): Promise<void>
   /** Removes a container that does not run, with its anonymous volumes. One that is gone already is no error. */
   removeContainer(id: string, options?: CallOptions): Promise<void>
-  updateGrant(id: string, grant: Grant, options?: CallOptions): Promise<void>
+  updateGrant(id: string, grant: KernelGrant, options?: CallOptions): Promise<void>
   inspectContainer(idOrName: string, options?: CallOptions): Promise<ContainerView | undefined>
   /** Every container, running or not, that has the label. */
   listContainers(label: string, options?: CallOptions): Promise<readonly ContainerSummary[]>
@@ -52,17 +53,12 @@ export interface EngineInfo {
   readonly liveRestore: boolean
 }
 
-export interface Grant {
-  readonly cpuMilli: number
-  readonly memoryBytes: number
-}
-
 export type MountSpec =
   | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly readOnly: boolean }
   | { readonly type: 'volume'; readonly source: string; readonly target: string; readonly readOnly: boolean }
   | { readonly type: 'tmpfs'; readonly target: string; readonly sizeBytes: number }
 
-export interface ContainerSpec extends Grant {
+export interface ContainerSpec extends KernelGrant {
   readonly name: string
   readonly image: string
   /** Empty: the image's own. */
@@ -89,7 +85,7 @@ export interface ContainerSpec extends Grant {
 export type ContainerState = 'created' | 'running' | 'exited'
 
 /** Times are milliseconds since the epoch. */
-export interface ContainerView extends Grant {
+export interface ContainerView extends KernelGrant {
   readonly id: string
   readonly name: string
   readonly state: ContainerState

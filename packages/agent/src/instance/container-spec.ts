@@ -1,4 +1,4 @@
-import type { Assignment, VolumeSpec } from '@berth/core'
+import type { Assignment, KernelGrant, VolumeSpec } from '@berth/core'
 import type { ContainerSpec, MountSpec } from '../engine/engine.ts'
 import type { RuntimeFiles } from './runtime-files.ts'
 
@@ -26,6 +26,7 @@ export interface SpecContext {
   /** Digest of the assignment's immutable part, and the assignment itself, sealed. */
   readonly digest: string
   readonly sealed: string
+  readonly grant: KernelGrant
 }
 
 export function containerSpec(assignment: Assignment, context: SpecContext): ContainerSpec {
@@ -51,8 +52,7 @@ export function containerSpec(assignment: Assignment, context: SpecContext): Con
     stopGraceMs: assignment.stopGraceMs,
     logMaxBytes: assignment.logMaxBytes,
     logMaxFiles: assignment.logMaxFiles,
-    cpuMilli: assignment.cpuMilli,
-    memoryBytes: assignment.memoryBytes,
+    ...context.grant,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { InstanceStatus } from '@berth/core'
 import type { Logger } from 'pino'
+import type { CoreKeeper } from '../cores/core-keeper.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { RunProbe } from '../health/probe.ts'
 import type { Collector } from '../metrics/collector.ts'
@@ -22,6 +23,7 @@ export interface InstanceDeps {
   readonly sealer: Sealer
   readonly probe: RunProbe
   readonly collector: Pick<Collector, 'watch' | 'forget'>
+  readonly cores: Pick<CoreKeeper, 'grantOf' | 'check' | 'shown' | 'explicit' | 'memoryRefusal' | 'settle'>
   readonly log: Logger
   /** User of an image, by the image's id. */
   readonly imageUsers: Map<string, string>

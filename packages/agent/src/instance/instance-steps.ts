@@ -91,18 +91,20 @@ export class InstanceSteps {
     const { assignment } = this.#subject
     const deps = this.#deps
     checkAssignment(assignment)
+    deps.cores.check(assignment)
     if (this.#subject.secretsLost) throw secretsLost(assignment)
     await deps.files.makeSources(assignment)
+    const grant = deps.cores.grantOf(assignment)
     const spec = containerSpec(assignment, {
       ...deps,
+      grant,
       digest: assignmentDigest(assignment),
       sealed: sealAssignment(assignment, deps.sealer),
     })
     try {
       const id = await deps.engine.createContainer(spec, { signal })
-      const { cpuMilli, memoryBytes } = assignment
       const incarnation = assignment.createdAt === undefined ? {} : { createdAt: assignment.createdAt }
-      this.#subject.seen({ id, ...incarnation, state: 'created', cpuMilli, memoryBytes })
+      this.#subject.seen({ id, ...incarnation, state: 'created', ...grant })
     } catch (error) {
       if (!hasCode(error, 'engine.name-taken')) throw error
       // Ours from before a crash, or a stranger's: looking at it tells.
@@ -157,7 +159,7 @@ export class InstanceSteps {
     void this.#subject.remember(runAdopted({ ...memory, restartNonce }, container, this.#deps))
     this.#subject.startHealth()
     if (container.pid !== undefined) {
-      const { cpuMilli: cpuLimitMilli, memoryBytes: memoryLimitBytes } = container
+      const { cpuMilli: cpuLimitMilli, memoryBytes: memoryLimitBytes } = assignment
       const target = { containerId: container.id, pid: container.pid, cpuLimitMilli, memoryLimitBytes }
       this.#deps.collector.watch(assignment.instance, target)
     }
@@ -172,15 +174,24 @@ export class InstanceSteps {
     await this.#subject.remember(exitRecorded(memory, assignment, container, step.cause, Date.now(), logTail))
   }
 
+  /** Memory that is in use cannot be taken away: the rest of the grant is put in force, and this is tried again. */
   async #updateGrant(signal: AbortSignal): Promise<void> {
     const { container, assignment } = this.#subject
     if (container === undefined) return
-    await this.#deps.engine.updateGrant(container.id, assignment, { signal })
+    const { cores, engine, collector } = this.#deps
+    const { instance } = assignment
+    cores.check(assignment)
+    const wanted = cores.grantOf(assignment)
+    const refusal = cores.memoryRefusal(instance, wanted.memoryBytes)
+    const possible = refusal === undefined ? wanted : { ...wanted, memoryBytes: container.memoryBytes }
+    await engine.updateGrant(container.id, cores.explicit(possible), { signal })
     await this.#subject.observe(signal)
-    if (container.pid === undefined) return
-    const { cpuMilli: cpuLimitMilli, memoryBytes: memoryLimitBytes } = assignment
-    const target = { containerId: container.id, pid: container.pid, cpuLimitMilli, memoryLimitBytes }
-    this.#deps.collector.watch(assignment.instance, target)
+    if (container.pid !== undefined) {
+      const { cpuMilli: cpuLimitMilli, memoryBytes: memoryLimitBytes } = { ...assignment, ...possible }
+      collector.watch(instance, { containerId: container.id, pid: container.pid, cpuLimitMilli, memoryLimitBytes })
+    }
+    if (refusal !== undefined) throw refusal
+    cores.settle(instance, { withMemory: true })
   }
 
   async #runAfterStart(signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@ import {
   type Assignment,
   BerthError,
   decideInstance,
+  grantChanged,
   type InstanceMemory,
   type InstanceStatus,
   type InstanceStepType,
@@ -112,6 +113,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
   /** A newer form of the assignment. Only what may change of an instance is looked at. Resolves when it is durable. */
   async assign(assignment: Assignment): Promise<void> {
     const { desired, restartNonce } = assignment
+    const before = this.#assignment
     const same = JSON.stringify(assignment) === JSON.stringify(this.#assignment)
     if (same && !this.#secretsLost) return
     this.#assignment = assignment
@@ -121,7 +123,8 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     }
     // A memory rebuilt from labels does not know which nonce is in force: the first one it hears of is.
     const nonce = Math.min(this.#memory.restartNonce, restartNonce)
-    const saved = this.remember({ ...this.#memory, restartNonce: nonce })
+    const memory = isSameGrant(before, assignment) ? this.#memory : grantChanged(this.#memory)
+    const saved = this.remember({ ...memory, restartNonce: nonce })
     this.#wakeup.wake()
     await saved
   }
@@ -181,7 +184,8 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     const own = view?.labels[labels.instance] === instance ? view : undefined
     if (own === undefined) return this.seen(undefined)
     const killed = (this.#outOfMemoryAt ?? 0) >= (own.startedAt ?? Number.POSITIVE_INFINITY)
-    this.seen({ ...observed(own), outOfMemory: own.outOfMemory || killed })
+    const granted = this.#deps.cores.shown(own)
+    this.seen({ ...observed(own), cpuset: granted.cpuset, outOfMemory: own.outOfMemory || killed })
   }
 
   startHealth(): void {
@@ -272,6 +276,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
       boot: this.#deps.boot,
       frozen: this.#deps.frozen(),
       unhealthy: this.#health?.state.unhealthy ?? false,
+      grant: this.#deps.cores.grantOf(this.#assignment),
     })
     if (step.type !== 'wait') return this.#carryOut(step, signal)
     if (this.#health === undefined) this.#settled.resolve()
@@ -285,7 +290,8 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     if (this.#health !== undefined || run === undefined || this.#memory.stopIntent !== undefined) return
     if (this.#container?.state !== 'running' || this.#container.startedAt !== run.startedAt) return
     this.startHealth()
-    const { id: containerId, pid = 0, cpuMilli: cpuLimitMilli, memoryBytes: memoryLimitBytes } = this.#container
+    const { id: containerId, pid = 0, memoryBytes: memoryLimitBytes } = this.#container
+    const cpuLimitMilli = this.#assignment.cpuMilli
     this.#deps.collector.watch(this.#assignment.instance, { containerId, pid, cpuLimitMilli, memoryLimitBytes })
   }
 
@@ -321,9 +327,15 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
   }
 }
 
+const isSameGrant = (before: Assignment, after: Assignment): boolean =>
+  before.cpuMilli === after.cpuMilli &&
+  before.memoryBytes === after.memoryBytes &&
+  before.cores === after.cores &&
+  before.burst === after.burst
+
 /** What is kept in memory of the engine's answer, whose labels are the longest part of it. */
 function observed(view: ContainerView): ObservedContainer {
-  const { id, state, pid, startedAt, finishedAt, exitCode, cpuMilli, memoryBytes } = view
+  const { id, state, pid, startedAt, finishedAt, exitCode, cpuset, shares, quotaMilli, memoryBytes } = view
   return {
     id,
     ...incarnationOf(view.labels),
@@ -332,8 +344,7 @@ function observed(view: ContainerView): ObservedContainer {
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(finishedAt === undefined ? {} : { finishedAt }),
     ...(exitCode === undefined ? {} : { exitCode }),
-    cpuMilli,
-    memoryBytes,
+    ...{ cpuset, shares, quotaMilli, memoryBytes },
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Assignment, BerthError, type InstanceStatus } from '@berth/core'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CoreKeeper } from '../cores/core-keeper.ts'
 import { InstanceStore } from '../state/instance-store.ts'
 import { createSealer } from '../state/sealer.ts'
 import { PretendedEngine } from '../testing/pretended-engine.ts'
@@ -38,6 +39,7 @@ class PretendedAgent implements AsyncDisposable {
       sealer,
       probe: async () => ({ type: 'success' }),
       collector: { watch: () => undefined, forget: () => undefined },
+      cores: new CoreKeeper({ log, online: () => [0, 1], onUnboundMoved: () => undefined }),
       log,
       imageUsers: new Map(),
       frozen: () => this.frozen,

@@ -49,6 +49,12 @@ export class Reconciler implements AsyncDisposable {
     return [...this.#workers.values()].map((worker) => worker.assignment)
   }
 
+  /** Of all that has not ended: they hold what they were granted. */
+  get holding(): readonly Assignment[] {
+    const workers = [...this.#workers.values()].filter((worker) => worker.memory.phase !== 'ended')
+    return workers.map((worker) => worker.assignment)
+  }
+
   /** Whether an instance of this id is here, is about to be, or has left a container whose assignment is lost. */
   has(instance: string): boolean {
     return this.#workers.has(instance) || this.#successors.has(instance) || this.#strays.has(instance)

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { findCgroups, type Roots } from './container-cgroups.ts'
 import type { Counters } from './counters.ts'
 import { parseBlkio, parseEstablished, parseIoStat, parseNetDev, readField } from './kernel-files.ts'
 import { readOptionalFile, readSmallFile } from './small-file.ts'
@@ -10,18 +10,13 @@ export interface ContainerSource {
   read(): Counters
 }
 
-export interface Roots {
-  readonly cgroupRoot: string
-  readonly procRoot: string
-}
-
 type Usage = Omit<Counters, 'networkInBytes' | 'networkOutBytes' | 'tcpConnections'>
 
 /** Finds the cgroups of a container by its first process. Throws when that is gone. */
-export function openContainer({ cgroupRoot, procRoot }: Roots, pid: number): ContainerSource {
-  const cgroups = parseCgroups(readSmallFile(join(procRoot, String(pid), 'cgroup')))
-  const readUsage = usageReader(cgroupRoot, cgroups)
-  const network = join(procRoot, String(pid), 'net')
+export function openContainer(roots: Roots, pid: number): ContainerSource {
+  const cgroups = findCgroups(roots, pid)
+  const readUsage = cgroups.version === 2 ? unifiedReader(cgroups.directory) : versionOneReader(cgroups.directory)
+  const network = join(roots.procRoot, String(pid), 'net')
   const [devices, connections] = [join(network, 'dev'), join(network, 'snmp')]
   return {
     read() {
@@ -36,37 +31,6 @@ export function openContainer({ cgroupRoot, procRoot }: Roots, pid: number): Con
       }
     },
   }
-}
-
-interface Cgroups {
-  /** Path in version 2. */
-  readonly unified: string | undefined
-  /** By controller of version 1: its hierarchy's name (`cpu,cpuacct`) and the path in it. */
-  readonly controllers: ReadonlyMap<string, { readonly hierarchy: string; readonly path: string }>
-}
-
-/** `/proc/<pid>/cgroup`: `0::/path` is version 2, `4:memory:/path` a hierarchy of version 1; a hybrid system has both. */
-function parseCgroups(text: string): Cgroups {
-  let unified: string | undefined
-  const controllers = new Map<string, { hierarchy: string; path: string }>()
-  for (const line of text.trim().split('\n')) {
-    const [id, hierarchy = '', ...rest] = line.split(':')
-    const path = rest.join(':')
-    if (id === '0') unified = path
-    else for (const controller of hierarchy.split(',')) controllers.set(controller, { hierarchy, path })
-  }
-  return { unified, controllers }
-}
-
-/** Version 1 where it has the CPU's accounting, as the controllers of a hybrid system are there. */
-function usageReader(cgroupRoot: string, { unified, controllers }: Cgroups): () => Usage {
-  if (!controllers.has('cpuacct')) return unifiedReader(join(cgroupRoot, unified ?? '/'))
-  const directory = (controller: string): string => {
-    const { hierarchy, path } = controllers.get(controller) ?? { hierarchy: controller, path: '/' }
-    const mounted = join(cgroupRoot, hierarchy)
-    return join(existsSync(mounted) ? mounted : join(cgroupRoot, controller), path)
-  }
-  return versionOneReader(directory)
 }
 
 function versionOneReader(directory: (controller: string) => string): () => Usage {

@@ -2,17 +2,19 @@ import { readFile, stat, statfs } from 'node:fs/promises'
 import { availableParallelism, release } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { NodeStatus } from '@berth/core'
+import { readHostCores } from '../cores/host-cores.ts'
 
 /** The part of a node's status that its kernel knows. */
 export type NodeFacts = Pick<
   NodeStatus,
-  'cpuMilli' | 'memoryBytes' | 'diskBytes' | 'diskFreeBytes' | 'kernel' | 'os' | 'cgroup'
+  'cpuMilli' | 'cores' | 'memoryBytes' | 'diskBytes' | 'diskFreeBytes' | 'kernel' | 'os' | 'cgroup'
 >
 
 export interface NodeFactsOptions {
   /** The file system that holds images and containers; where it does not exist yet, its nearest parent counts. */
   readonly diskPath?: string
   readonly procRoot?: string
+  readonly sysRoot?: string
   readonly cgroupRoot?: string
   readonly osReleasePath?: string
 }
@@ -25,8 +27,10 @@ export async function readNodeFacts(options: NodeFactsOptions = {}): Promise<Nod
     readOsName(options.osReleasePath ?? '/etc/os-release'),
     readCgroupVersion(cgroupRoot),
   ])
+  const cores = readHostCores(options.sysRoot === undefined ? {} : { sysRoot: options.sysRoot })
   return {
-    cpuMilli: availableParallelism() * 1000,
+    cpuMilli: (cores.count || availableParallelism()) * 1000,
+    ...(cores.count === 0 ? {} : { cores }),
     memoryBytes: Number(/^MemTotal:\s+(\d+) kB/m.exec(memory)?.[1] ?? 0) * 1024,
     diskBytes: disk.blocks * disk.bsize,
     diskFreeBytes: disk.bavail * disk.bsize,

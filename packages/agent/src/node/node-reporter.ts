@@ -57,6 +57,11 @@ export class NodeReporter {
     }
   }
 
+  /** Numbers of the cores that may be used; none before they are known. */
+  get cores(): readonly number[] {
+    return this.#facts.cores?.numa.flat() ?? []
+  }
+
   engineSeen(info: EngineInfo): void {
     this.#engine = info
     const sentence =

@@ -133,9 +133,17 @@ describe('a sealed assignment', () => {
 
   it('has a digest of what never changes', () => {
     const digest = assignmentDigest(assignment)
-    expect(assignmentDigest({ ...assignment, desired: 'stop', restartNonce: 3, cpuMilli: 1, memoryBytes: 2 })).toBe(
-      digest,
-    )
+    expect(
+      assignmentDigest({
+        ...assignment,
+        desired: 'stop',
+        restartNonce: 3,
+        cpuMilli: 1,
+        memoryBytes: 2,
+        cores: '1:300',
+        burst: 'quota',
+      }),
+    ).toBe(digest)
     expect(assignmentDigest({ ...assignment, secrets: [{ file: 'password', value: 'other' }] })).toBe(digest)
     expect(assignmentDigest({ ...assignment, image: 'other' })).not.toBe(digest)
   })

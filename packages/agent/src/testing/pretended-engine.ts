@@ -27,8 +27,7 @@ export class PretendedEngine {
       outOfMemory: false,
       image: 'sha256:1',
       user: '',
-      cpuMilli: 0,
-      memoryBytes: 0,
+      ...{ cpuset: '', shares: 1024, quotaMilli: 0, memoryBytes: 0 },
       ...spec,
     }
     this.containers.set(view.id, view)
@@ -42,8 +41,9 @@ export class PretendedEngine {
   async createContainer(spec: ContainerSpec): Promise<string> {
     await this.#did('create', spec.name)
     if (this.byName(spec.name) !== undefined) throw new BerthError('engine.name-taken', `${spec.name} is in use`)
-    const { name, labels, cpuMilli, memoryBytes } = spec
-    const { pid: _pid, startedAt: _startedAt, ...view } = this.place({ name, labels, cpuMilli, memoryBytes })
+    const { name, labels, cpuset, shares, quotaMilli, memoryBytes } = spec
+    const grant = { cpuset, shares, quotaMilli, memoryBytes }
+    const { pid: _pid, startedAt: _startedAt, ...view } = this.place({ name, labels, ...grant })
     this.containers.set(view.id, { ...view, state: 'created' })
     return view.id
   }

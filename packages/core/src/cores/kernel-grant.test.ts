@@ -7,7 +7,9 @@ import {
   kernelGrant,
   maxShares,
   minShares,
+  plainCpuset,
   promisedMilli,
+  runtimeWeights,
   sharesOfWeight,
   weightOf,
 } from './kernel-grant.ts'
@@ -56,6 +58,15 @@ describe('what the kernel is told', () => {
   })
 
   it.each([
+    [1024, [39, 100]],
+    [2048, [79, 170]],
+    [2, [1, 1]],
+    [262_144, [10_000, 10_000]],
+  ])('%i shares are %j to runtimes', (shares, weights) => {
+    expect(runtimeWeights(shares)).toEqual(weights)
+  })
+
+  it.each([
     [1024, 100],
     [819, 80],
     [10, 1],
@@ -87,13 +98,21 @@ describe('a grant', () => {
   })
 
   it.each([
-    ['all cores by name', { cpuset: '0-1' }, true],
+    ['nothing', {}, true],
     ['another cpuset', { cpuset: '1' }, false],
     ['another weight', { shares: 1023 }, false],
     ['another limit', { quotaMilli: 1 }, false],
     ['another memory', { memoryBytes: 1 }, false],
   ])('with %s is the same: %s', (_, change, expected) => {
     const wanted = kernelGrant(grant({ cpuMilli: 1000 }), nobody)
-    expect(isGranted({ ...wanted, ...change }, wanted, [0, 1])).toBe(expected)
+    expect(isGranted({ ...wanted, ...change }, wanted)).toBe(expected)
+  })
+
+  it.each([
+    ['0-1', ''],
+    ['1', '1'],
+    ['', ''],
+  ])('on the cores %j of two is on %j', (cpuset, expected) => {
+    expect(plainCpuset(cpuset, [1, 0])).toBe(expected)
   })
 })

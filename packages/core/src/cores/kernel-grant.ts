@@ -97,16 +97,31 @@ export function grantProblem({ cores }: Pick<Grant, 'cores'>, online: readonly n
   const here = new Set(online)
   const missing = [...whole, ...(fragmentMilli === 0 ? [] : [fragmentCore])].filter((core) => !here.has(core))
   if (missing.length === 0) return undefined
-  return `it owns the cores ${cores}, but this node has ${formatCoreList([...online].sort((a, b) => a - b))} only`
+  return `it owns the cores ${cores}, but this node has ${allCores(online)} only`
 }
 
-/** Whether a container has what it should. Nothing said about cores is the same as all of them. */
-export function isGranted(has: KernelGrant, wanted: KernelGrant, online: readonly number[]): boolean {
-  const all = formatCoreList([...online].sort((a, b) => a - b))
+/** All cores by name are the same as nothing said about cores. */
+export const plainCpuset = (cpuset: string, online: readonly number[]): string =>
+  cpuset === allCores(online) ? '' : cpuset
+
+export const allCores = (online: readonly number[]): string => formatCoreList([...online].sort((a, b) => a - b))
+
+/** Whether a container has what it should. */
+export function isGranted(has: KernelGrant, wanted: KernelGrant): boolean {
   return (
-    (has.cpuset || all) === (wanted.cpuset || all) &&
+    has.cpuset === wanted.cpuset &&
     has.shares === wanted.shares &&
     has.quotaMilli === wanted.quotaMilli &&
     has.memoryBytes === wanted.memoryBytes
   )
+}
+
+/**
+ * `cpu.weight` that a runtime makes of Docker's shares, before anybody has set it right: in a straight line from 2…262144 to 1…10000 (runc below
+ * 1.3.2, where a core is 39), or along a curve through 1024 and 100.
+ */
+export function runtimeWeights(shares: number): readonly number[] {
+  const line = 1 + Math.trunc(((shares - 2) * 9999) / 262_142)
+  const exponent = (Math.log2(shares) ** 2 + 125 * Math.log2(shares)) / 612 - 7 / 34
+  return [line, Math.ceil(10 ** exponent)]
 }

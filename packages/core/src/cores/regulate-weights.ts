@@ -93,8 +93,15 @@ function changes(fragments: readonly FragmentUse[], next: (each: FragmentUse) =>
   return changed
 }
 
+/** Whether a weight is one that regulation may have come to. */
+export const isRegulated = (fragment: Pick<FragmentUse, 'promisedMilli' | 'fragmentMilli'>, shares: number): boolean =>
+  bounded(fragment, shares) === shares
+
 /** As low as its fragment alone, if all that it runs were on the shared core, and as high as four times all of its CPU. */
-function bounded({ promisedMilli, fragmentMilli }: FragmentUse, shares: number): number {
+function bounded(
+  { promisedMilli, fragmentMilli }: Pick<FragmentUse, 'promisedMilli' | 'fragmentMilli'>,
+  shares: number,
+): number {
   const [low, high] = [sharesOf(fragmentMilli) / 2, sharesOf(promisedMilli) * widest]
   return clampShares(Math.min(high, Math.max(low, shares)))
 }

@@ -1,14 +1,22 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type DecidedAssignment, decideInstance } from './decide-instance.ts'
+import { decideInstance } from './decide-instance.ts'
 import { type InstanceContext, type InstanceMemory, newInstanceMemory } from './instance-state.ts'
-import { decidedAssignment, exitedContainer, InstanceWorld, runningContainer } from './simulate-instance.testing.ts'
+import {
+  decidedAssignment,
+  exitedContainer,
+  grantOf,
+  InstanceWorld,
+  runningContainer,
+  type SimulatedAssignment,
+} from './simulate-instance.testing.ts'
 
 const context = (over: Partial<InstanceContext> = {}): InstanceContext => ({
   now: 5000,
   boot: 'boot-1',
   frozen: false,
   unhealthy: false,
+  grant: grantOf(decidedAssignment()),
   ...over,
 })
 
@@ -33,7 +41,7 @@ describe('decideInstance', () => {
   const exited = exitedContainer()
   const cases: [
     string,
-    Partial<DecidedAssignment>,
+    Partial<SimulatedAssignment>,
     Parameters<typeof decideInstance>[1],
     InstanceMemory,
     Partial<InstanceContext>,
@@ -69,6 +77,8 @@ describe('decideInstance', () => {
     ['draining changes nothing here', { desired: 'drain' }, running, known(), {}, { type: 'wait' }],
     ['the hook runs once per run', { afterStart: hook }, running, known(), {}, { type: 'run-after-start' }],
     ['a changed grant is put in force', { cpuMilli: 1500 }, running, known(), {}, { type: 'update-grant' }],
+    ['so are other cores', { cores: '2,3:200' }, running, known(), {}, { type: 'update-grant' }],
+    ['so is what others leave of the cores', {}, { ...running, cpuset: '0-3' }, known(), {}, { type: 'update-grant' }],
     [
       'a grant that the engine refused does not hold up the hook',
       { cpuMilli: 1500, afterStart: hook },
@@ -207,7 +217,9 @@ describe('decideInstance', () => {
     ['until the tombstone', { desired: 'stop' }, exited, recorded(1, { phase: 'ended' }), {}, { type: 'remove' }],
   ]
   it.each(cases)('%s', (_, assignment, container, memory, over, expected) => {
-    expect(decideInstance(decidedAssignment(assignment), container, memory, context(over))).toEqual(expected)
+    const decided = decidedAssignment(assignment)
+    const given = context({ grant: grantOf(decided), ...over })
+    expect(decideInstance(decided, container, memory, given)).toEqual(expected)
   })
 })
 

@@ -1,3 +1,4 @@
+import { isGranted } from '../cores/kernel-grant.ts'
 import type { Assignment } from '../model/assignment.ts'
 import { isSameIncarnation } from '../model/incarnation.ts'
 import type { ExitCause, InstanceContext, InstanceMemory, InstanceStep, ObservedContainer } from './instance-state.ts'
@@ -5,15 +6,7 @@ import type { ExitCause, InstanceContext, InstanceMemory, InstanceStep, Observed
 /** The parts of an assignment that decide what happens; everything else only shapes the container. */
 export type DecidedAssignment = Pick<
   Assignment,
-  | 'createdAt'
-  | 'type'
-  | 'desired'
-  | 'restartNonce'
-  | 'restart'
-  | 'cpuMilli'
-  | 'memoryBytes'
-  | 'jobTimeoutMs'
-  | 'afterStart'
+  'createdAt' | 'type' | 'desired' | 'restartNonce' | 'restart' | 'jobTimeoutMs' | 'afterStart'
 >
 
 /**
@@ -94,7 +87,7 @@ function whileRunning(
   const deadline = jobDeadline(assignment, memory)
   if (deadline !== undefined && context.now >= deadline) return { type: 'stop', reason: 'job-timeout' }
   if (context.unhealthy) return { type: 'stop', reason: 'liveness' }
-  if (container.cpuMilli !== assignment.cpuMilli || container.memoryBytes !== assignment.memoryBytes) {
+  if (!isGranted(container, context.grant)) {
     return heldBack({ type: 'update-grant' }, memory, context, () => afterGrant(assignment, memory, deadline))
   }
   return afterGrant(assignment, memory, deadline)

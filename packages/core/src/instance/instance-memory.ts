@@ -201,6 +201,10 @@ export function stepFailed(
   return { ...memory, retry: { step, failures, at: now + backoffMs(failures) }, message, messageCode }
 }
 
+/** The grant is another one: what was refused of the former is over. */
+export const grantChanged = (memory: InstanceMemory): InstanceMemory =>
+  memory.retry?.step === 'update-grant' ? without(memory, 'retry', 'message', 'messageCode') : memory
+
 /** Something that a failed step waited for may be there now. */
 export const retryNow = (memory: InstanceMemory): InstanceMemory =>
   memory.retry === undefined ? memory : { ...memory, retry: { ...memory.retry, at: 0 } }

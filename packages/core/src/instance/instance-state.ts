@@ -1,7 +1,8 @@
+import type { KernelGrant } from '../cores/kernel-grant.ts'
 import type { InstanceExit, InstancePhase } from '../model/records.ts'
 
 /** What the container engine says about an instance's container. Times are milliseconds since the epoch. */
-export interface ObservedContainer {
+export interface ObservedContainer extends KernelGrant {
   readonly id: string
   /** Incarnation of the instance that it was made for; see `isSameIncarnation`. */
   readonly createdAt?: number
@@ -13,8 +14,6 @@ export interface ObservedContainer {
   readonly finishedAt?: number
   readonly exitCode?: number
   readonly outOfMemory?: boolean
-  readonly cpuMilli: number
-  readonly memoryBytes: number
 }
 
 /** Why the agent itself ends a run. */
@@ -116,4 +115,6 @@ export interface InstanceContext {
   readonly frozen: boolean
   /** The liveness probe of the current run has failed often enough. */
   readonly unhealthy: boolean
+  /** What the container should have; also changes with what other instances of the node own. */
+  readonly grant: KernelGrant
 }

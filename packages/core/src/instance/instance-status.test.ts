@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { grantChanged } from './instance-memory.ts'
 import { newInstanceMemory } from './instance-state.ts'
 import { instanceStatus } from './instance-status.ts'
 import { exitedContainer, runningContainer } from './simulate-instance.testing.ts'
@@ -32,6 +33,16 @@ describe('instanceStatus', () => {
       restarts: 0,
       startedAt: 1000,
     })
+  })
+
+  it('of a ready instance says that a change of its grant was refused', () => {
+    const retry = { step: 'update-grant' as const, failures: 1, at: 3000 }
+    const memory = { ...running, retry, message: 'it uses more', messageCode: 'memory-in-use' }
+    const status = (change: object) =>
+      instanceStatus('n1', assignment, runningContainer(), { ...memory, ...change }, { ready: true }, 2000)
+    expect(status({})).toMatchObject({ ready: true, message: 'it uses more', messageCode: 'memory-in-use' })
+    expect(status({ retry: { ...retry, step: 'run-after-start' } })).not.toHaveProperty('message')
+    expect(grantChanged(memory)).toEqual(running)
   })
 
   it.each([

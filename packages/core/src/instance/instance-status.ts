@@ -40,7 +40,9 @@ export function instanceStatus(
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(memory.endedAt === undefined ? {} : { endedAt: memory.endedAt }),
     ...(memory.lastExit === undefined ? {} : { lastExit: memory.lastExit }),
-    ...(ready ? {} : explanation(assignment, memory, readiness, running ? startedAt : undefined, now)),
+    ...(ready
+      ? refusedGrant(memory)
+      : explanation(assignment, memory, readiness, running ? startedAt : undefined, now)),
     ...(ready || memory.logTail === undefined || memory.logTail.length === 0 ? {} : { logTail: memory.logTail }),
   }
 }
@@ -61,6 +63,12 @@ export const waitingStatus = (
   messageCode: 'name-taken',
   message: `${instance} waits for the end of an earlier instance of its name on ${node}`,
 })
+
+/** An instance that is ready works, but with what it had before. */
+function refusedGrant({ retry, message, messageCode }: InstanceMemory): { message?: string; messageCode?: string } {
+  if (retry?.step !== 'update-grant' || message === undefined || messageCode === undefined) return {}
+  return { message, messageCode }
+}
 
 function explanation(
   assignment: Pick<Assignment, 'instance' | 'readyTimeoutMs' | 'type'>,

@@ -1,3 +1,4 @@
+import { type Grant, type KernelGrant, kernelGrant } from '../cores/kernel-grant.ts'
 import { type DecidedAssignment, decideInstance } from './decide-instance.ts'
 import {
   afterStartDone,
@@ -16,7 +17,12 @@ import {
   type ObservedContainer,
 } from './instance-state.ts'
 
-export const decidedAssignment = (over: Partial<DecidedAssignment> = {}): DecidedAssignment => ({
+export type SimulatedAssignment = DecidedAssignment & Grant
+
+/** On a node where nobody owns cores. */
+export const grantOf = (assignment: Grant): KernelGrant => kernelGrant(assignment, { isBound: false, cpuset: '' })
+
+export const decidedAssignment = (over: Partial<SimulatedAssignment> = {}): SimulatedAssignment => ({
   type: 'service',
   desired: 'run',
   restartNonce: 0,
@@ -32,8 +38,7 @@ export const runningContainer = (over: Partial<ObservedContainer> = {}): Observe
   state: 'running',
   pid: 42,
   startedAt: 1000,
-  cpuMilli: 1000,
-  memoryBytes: 2 ** 29,
+  ...grantOf(decidedAssignment()),
   ...over,
 })
 
@@ -43,8 +48,7 @@ export const exitedContainer = (over: Partial<ObservedContainer> = {}): Observed
   startedAt: 1000,
   finishedAt: 2000,
   exitCode: 1,
-  cpuMilli: 1000,
-  memoryBytes: 2 ** 29,
+  ...grantOf(decidedAssignment()),
   ...over,
 })
 
@@ -53,17 +57,17 @@ const incarnationOf = ({ createdAt }: DecidedAssignment): { createdAt?: number }
 
 /** One instance on a pretended engine: carries out steps as the agent does, and may be disturbed in between. */
 export class InstanceWorld {
-  assignment: DecidedAssignment
+  assignment: SimulatedAssignment
   container: ObservedContainer | undefined
   memory: InstanceMemory
-  context: InstanceContext = { now: 1_000_000, boot: 'boot-1', frozen: false, unhealthy: false }
+  context: Omit<InstanceContext, 'grant'> = { now: 1_000_000, boot: 'boot-1', frozen: false, unhealthy: false }
   imagePresent = true
   /** Steps of these types fail. */
   failing = new Set<InstanceStep['type']>()
   steps: InstanceStep[] = []
   #ids = 0
 
-  constructor(assignment: DecidedAssignment = decidedAssignment()) {
+  constructor(assignment: SimulatedAssignment = decidedAssignment()) {
     this.assignment = assignment
     this.memory = newInstanceMemory(assignment.restartNonce)
   }
@@ -73,7 +77,8 @@ export class InstanceWorld {
   }
 
   decide(): InstanceStep {
-    return decideInstance(this.assignment, this.container, this.memory, this.context)
+    const context = { ...this.context, grant: grantOf(this.assignment) }
+    return decideInstance(this.assignment, this.container, this.memory, context)
   }
 
   /** Decides and acts until there is nothing left to do now. Throws when it does not come to rest. */
@@ -106,7 +111,6 @@ export class InstanceWorld {
 
   #carryOut(step: InstanceStep): void {
     const { now } = this.context
-    const { cpuMilli, memoryBytes } = this.assignment
     switch (step.type) {
       case 'wait':
         return
@@ -119,8 +123,7 @@ export class InstanceWorld {
           id: `c${this.#ids}`,
           ...incarnationOf(this.assignment),
           state: 'created',
-          cpuMilli,
-          memoryBytes,
+          ...grantOf(this.assignment),
         }
         return
       case 'start':
@@ -143,7 +146,7 @@ export class InstanceWorld {
         )
         return
       case 'update-grant':
-        if (this.container !== undefined) this.container = { ...this.container, cpuMilli, memoryBytes }
+        if (this.container !== undefined) this.container = { ...this.container, ...grantOf(this.assignment) }
         return
       case 'run-after-start':
         this.memory = afterStartDone(this.memory)

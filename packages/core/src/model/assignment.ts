@@ -1,8 +1,9 @@
 import type { ConfigFile, HookSpec, PortSpec, ProbeSpec, RestartPolicy, UlimitSpec, VolumeSpec } from './app-spec.ts'
+import type { BurstMode } from './placement-spec.ts'
 
 /**
  * What an agent needs to run one instance, resolved by the server: no look-up is left to the node. It never changes for an instance,
- * except `desired` (run → drain → stop) and the grant of CPU and memory.
+ * except `desired` (run → drain → stop) and the grant of CPU, memory and cores.
  */
 export interface Assignment {
   readonly instance: string
@@ -27,8 +28,12 @@ export interface Assignment {
   /** Secret files under `/run/secrets`; values travel only over the mutually authenticated link and are redacted in every log. */
   readonly secrets: readonly SecretFile[]
   readonly config: readonly ConfigFile[]
+  /** The grant: `cpuMilli`, `memoryBytes`, `cores`, `burst`; see `Grant`. */
   readonly cpuMilli: number
   readonly memoryBytes: number
+  /** The cores that it owns on its node: `2-3,7:300` are cores 2 and 3, and 300 thousandths of core 7. Absent: none. */
+  readonly cores?: string
+  readonly burst?: BurstMode
   readonly diskBytes?: number
   readonly ports: readonly PortSpec[]
   readonly volumes: readonly VolumeSpec[]

@@ -1,4 +1,4 @@
-import type { AppSpec, Assignment, EntrypointSpec, Instance, Release, SecretFile } from '../model/index.ts'
+import type { AppSpec, Assignment, BurstMode, EntrypointSpec, Instance, Release, SecretFile } from '../model/index.ts'
 import { resolveEntrypoint } from '../spec/resolve-environment.ts'
 
 export interface AssignmentInput {
@@ -32,12 +32,17 @@ export function resolveAssignment(input: AssignmentInput): Assignment | undefine
     config: spec.config,
     cpuMilli: instance.cpuMilli ?? 0,
     memoryBytes: instance.memoryBytes ?? 0,
+    ...(instance.cores === undefined ? {} : { cores: instance.cores, burst: burstOf(instance, spec) }),
     ...(spec.resources.diskBytes === undefined ? {} : { diskBytes: spec.resources.diskBytes }),
     ...container(spec),
     ports: instance.type === 'job' ? spec.ports.map(({ hostPort: _, ...port }) => port) : spec.ports,
     ...lifecycle(spec, instance),
   }
 }
+
+/** The instance's own, since its grant may change after its release was made. */
+const burstOf = (instance: Instance, spec: EntrypointSpec): BurstMode =>
+  instance.burst ?? spec.resources.burst ?? 'share'
 
 function identity({ instance, release, environment }: AssignmentInput) {
   const { createdAt, app, pool, entrypoint, ordinal, type, desired, restartNonce } = instance
