@@ -30,6 +30,7 @@ describe('what is written in short', () => {
     [{ strategy: { fill: 3 } }, { strategy: { type: 'fill', count: 3 } }],
     [{ where: '  site =  bj ' }, { where: ['site = bj'] }],
     [{ where: ['kind', 'disk = ssd', 'kind'] }, { where: ['disk = ssd', 'kind'] }],
+    [{ where: 'disk in(ssd,nvme)' }, { where: ['disk in (ssd, nvme)'] }],
     [{ prefer: ['disk = nvme'] }, { prefer: [{ where: 'disk = nvme', weight: 10 }] }],
     [{ apart: ['db', 'search/*'] }, { apart: [{ app: 'search' }, { app: 'shop', entrypoint: 'db' }] }],
     [{ near: [{ to: 'cache/web', soft: true }] }, { near: [{ app: 'cache', entrypoint: 'web', weight: 10 }] }],
@@ -89,8 +90,20 @@ describe('refuses', () => {
       'replicas: with `strategy: each` as many run',
     ],
     ['shares of a system service', { placement: { strategy: 'each', spread: { over: 'site' } } }, 'nothing to spread'],
+    [
+      'a port of every node, which two cannot have',
+      { ports: [{ port: 80, hostPort: 80 }], placement: { strategy: 'each' } },
+      'a new instance never fits beside the old one',
+    ],
     ['a job on every node', { type: 'job', placement: { strategy: 'each' } }, 'a job runs once'],
     ['a job begun again', { type: 'job', placement: { reschedule: { after: '1m' } } }, 'a job is not begun again'],
+    ['a requirement that is none', { placement: { where: 'disk ~ ssd' } }, 'where: requirement "disk ~ ssd", place 6'],
+    [
+      'requirements of which no node meets all',
+      { placement: { where: ['site = bj', 'site = sh'] } },
+      'can never both hold',
+    ],
+    ['a wish that is none', { placement: { prefer: [{ where: 'disk in' }] } }, 'prefer[0].where: requirement'],
     ['a group that is none', { placement: { group: 'Fast Ones' } }, 'cannot name a node group'],
     ['a taint that is none', { placement: { tolerate: ['a b'] } }, 'is no taint'],
     [

@@ -7,6 +7,7 @@ import type {
   SpreadShares,
   Taint,
 } from '../model/placement-spec.ts'
+import { parseRequirement } from '../schedule/requirement.ts'
 import type { Siblings } from './canonical-bind.ts'
 import { canonicalPeers, parseLabelName } from './canonical-peers.ts'
 import { specDefaults } from './defaults.ts'
@@ -99,10 +100,9 @@ function canonicalWhere(
   return [...texts].sort(compareText)
 }
 
-/** One requirement, with single blanks. */
 function parseWhere(text: string): Parsed<string> {
-  const plain = text.trim().replace(/\s+/g, ' ')
-  return plain === '' ? refused('the requirement is empty', 'leave it out') : parsed(plain)
+  const read = parseRequirement(text)
+  return read.ok ? parsed(read.value.text) : read
 }
 
 function canonicalPrefer(

@@ -1,6 +1,7 @@
 import type { EntrypointSpec, InstanceShare, RolloutSpec } from '../model/app-spec.ts'
 import { closest } from './closest.ts'
 import { specDefaults } from './defaults.ts'
+import { isSystem } from './placement-of.ts'
 import { given, readCount, readDuration } from './read-values.ts'
 import type { Amount, RolloutDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
@@ -25,12 +26,31 @@ export function canonicalRollout(
         [...path, 'unavailable'],
       ],
     })
-  }
+  } else if (isNothing(unavailable)) refuseTwoOnANode(issues, entrypoints)
   return {
     surge,
     unavailable,
     settleMs: readDuration(issues, [...path, 'settle'], document?.settle, defaults.settleMs, { max: 86_400_000 }),
     before: canonicalBefore(issues, [...path, 'before'], document?.before, entrypoints),
+  }
+}
+
+/** On every node there is one, and it has the node's port: a new one finds room only where the old one has left before. */
+function refuseTwoOnANode(issues: IssueList, entrypoints: Entrypoints): void {
+  for (const [name, entrypoint] of Object.entries(entrypoints)) {
+    if (!isSystem(entrypoint) || entrypoint.ports.every(({ hostPort }) => hostPort === undefined)) continue
+    const at = ['entrypoints', name]
+    issues.add(
+      [...at, 'ports'],
+      `"${name}" has a port of every node it runs on, so a new instance never fits beside the old one`,
+      {
+        suggestion: 'write `unavailable: 1` under `rollout`, so that the old one leaves first',
+        dependsOn: [
+          [...path, 'unavailable'],
+          [...at, 'placement'],
+        ],
+      },
+    )
   }
 }
 

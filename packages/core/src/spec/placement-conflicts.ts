@@ -1,4 +1,6 @@
 import type { PlacementSpec } from '../model/placement-spec.ts'
+import { contradiction } from '../schedule/contradiction.ts'
+import { parseRequirement, type Requirement } from '../schedule/requirement.ts'
 import { formatPeer } from './canonical-peers.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
@@ -9,7 +11,9 @@ export function refuseContradictions(
   placement: PlacementSpec,
   self: { readonly app: string; readonly entrypoint: string },
 ): void {
-  const { strategy, near, apart, max, spread } = placement
+  const { strategy, where, near, apart, max, spread } = placement
+  const impossible = contradiction(where.flatMap((text) => requirementOf(text)))
+  if (impossible !== undefined) issues.add([...path, 'where'], impossible)
   const apartNames = new Set(apart.filter(({ weight }) => weight === undefined).map(formatPeer))
   for (const peer of near) {
     if (peer.weight !== undefined) continue
@@ -32,4 +36,9 @@ export function refuseContradictions(
       atKey: true,
       suggestion: 'leave it out',
     })
+}
+
+function requirementOf(text: string): Requirement[] {
+  const read = parseRequirement(text)
+  return read.ok ? [read.value] : []
 }
