@@ -96,7 +96,7 @@ export const chineseAdmin: AdminDictionary = {
   removal: {
     goes: '此操作无法撤销。将被移除的内容：',
     typeName: (name) => `输入 ${name} 以确认`,
-    stays: '命名卷和 /persist 中的内容保留在节点上，镜像保留在仓库中，事件保留在历史中。',
+    stays: '命名卷保留在节点上，/persist 中的内容保留若干天，事件保留在历史中。',
     addresses: '不再响应',
     records: (releases, secrets) => `${releases}、全部构建和发布、${secrets}`,
     app: '删除此应用',

@@ -96,7 +96,7 @@ export const englishAdmin = {
     goes: 'This cannot be undone. It takes away:',
     typeName: (name: string) => `Type ${name} to confirm`,
     stays:
-      'Named volumes and what is in /persist stay on their nodes, images in their registries, events in the history.',
+      'Named volumes stay on their nodes, what instances left in /persist for some days; events stay in the history.',
     addresses: 'No longer answered',
     records: (releases: string, secrets: string) => `${releases}, all builds and rollouts, ${secrets}`,
     app: 'Remove this app',

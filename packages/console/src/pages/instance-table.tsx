@@ -33,6 +33,7 @@ export function InstanceTable({ instances, usage, withPool = false, withNode = t
           <Link to={path('instances', each.id)} className="nowrap">
             {each.name}
           </Link>
+          {each.type === 'job' && <span className="muted small">{text.pool.job}</span>}
           {withPool && <span className="muted small">{`${each.app}/${each.pool}`}</span>}
         </span>
       ),
