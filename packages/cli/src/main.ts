@@ -5,6 +5,7 @@ import { registerCompletion } from './commands/completion.ts'
 import { registerContexts } from './commands/context.ts'
 import { registerDeploy } from './commands/deploy.ts'
 import { registerExec } from './commands/exec.ts'
+import { registerGroups } from './commands/groups.ts'
 import { registerImages } from './commands/image.ts'
 import { registerLifecycle } from './commands/lifecycle.ts'
 import { registerListings } from './commands/listings.ts'
@@ -12,6 +13,7 @@ import { registerLogs } from './commands/logs.ts'
 import { registerMisc } from './commands/misc.ts'
 import { registerPs } from './commands/ps.ts'
 import { registerRun } from './commands/run.ts'
+import { registerPlacing } from './commands/scheduling.ts'
 import { registerSpec } from './commands/spec.ts'
 import { registerTop } from './commands/top.ts'
 import { Exit, exitCode } from './exit-code.ts'
@@ -53,6 +55,8 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerContexts,
     registerAdmin,
     registerImages,
+    registerGroups,
+    registerPlacing,
     registerCompletion,
   ])
     each(program)

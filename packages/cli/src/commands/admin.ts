@@ -1,4 +1,4 @@
-import type { CertificateView, NodeView, SecretView, TokenView } from '@berth/api'
+import type { CertificateView, SecretView, TokenView } from '@berth/api'
 import { BerthError } from '@berth/core'
 import { type Command, Option } from 'commander'
 import type { CommandContext } from '../command-context.ts'
@@ -7,6 +7,9 @@ import { formatAge, formatBytes, formatCores } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
 import { parseDuration } from './logs.ts'
+import { registerNodes } from './nodes.ts'
+
+export { parseLabels } from './nodes.ts'
 
 export function registerAdmin(program: Command): void {
   registerSecrets(program)
@@ -108,117 +111,6 @@ async function readInput(tty: boolean, signal: AbortSignal): Promise<string> {
   }
   return text.replace(/\r?\n$/, '')
 }
-
-function registerNodes(program: Command): void {
-  const node = program.command('node').alias('nodes').summary('list, label, cordon and add nodes')
-  node
-    .command('ls')
-    .summary('nodes')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listNodes', {}, { signal })
-        await printListing(items, nodeListing(out.style), form, out)
-        if (form === 'table') for (const note of problemsOf(items)) out.note(note)
-      }),
-    )
-  node
-    .command('show')
-    .argument('<node>')
-    .summary('everything about a node')
-    .action(
-      action(async ({ client, out, form, signal }, [name = '']) => {
-        const found = await client.call('getNode', { params: { name } }, { signal })
-        await printItem(found, form, out, (each) => JSON.stringify(each, null, 2))
-      }),
-    )
-  node
-    .command('label')
-    .summary('set labels (KEY=VALUE) or remove them (KEY-); at once, without a restart')
-    .argument('<node>')
-    .argument('<labels...>')
-    .action(action(async (context, [name = '', ...words]) => updateNode(context, name, { labels: parseLabels(words) })))
-  node
-    .command('cordon')
-    .argument('<node>')
-    .summary('place nothing new on it')
-    .action(action(async (context, [name = '']) => updateNode(context, name, { schedulable: false })))
-  node
-    .command('uncordon')
-    .argument('<node>')
-    .summary('place on it again')
-    .action(action(async (context, [name = '']) => updateNode(context, name, { schedulable: true })))
-  node
-    .command('rm')
-    .argument('<node>')
-    .summary('forget a node that runs nothing')
-    .action(
-      action(async ({ client, out, signal, confirm }, [name = '']) => {
-        await confirm(`Forget node ${name}?`)
-        await client.call('removeNode', { params: { name } }, { signal })
-        out.note(`node ${name} is forgotten`)
-      }),
-    )
-  node
-    .command('token')
-    .summary('a one-time token with the command that joins a machine')
-    .option('--ttl <duration>', 'valid for so long', '1h')
-    .action(
-      action<{ ttl: string }>(async ({ client, out, form, signal }, _, { ttl }) => {
-        const token = await client.call('createJoinToken', { body: { ttlMs: parseDuration(ttl) } }, { signal })
-        await printItem(token, form, out, (each) => each.command)
-      }),
-    )
-}
-
-const problemsOf = (nodes: readonly NodeView[]): string[] =>
-  nodes.flatMap((node) => node.problems.map((problem) => `${node.name}: ${problem}`))
-
-export function parseLabels(words: readonly string[]): Record<string, string | null> {
-  const labels: Record<string, string | null> = {}
-  for (const word of words) {
-    const match = /^([A-Za-z0-9][\w./-]{0,62})(?:=(.*)|(-))$/.exec(word)
-    if (match === null)
-      throw new BerthError('usage.label', `${word} is no label; write KEY=VALUE to set it, KEY- to remove it`)
-    labels[match[1] ?? ''] = match[3] === '-' && match[2] === undefined ? null : (match[2] ?? '')
-  }
-  return labels
-}
-
-async function updateNode(
-  { client, out, form, signal }: CommandContext,
-  name: string,
-  body: { labels?: Record<string, string | null>; schedulable?: boolean },
-): Promise<void> {
-  const node = await client.call('updateNode', { params: { name }, body }, { signal })
-  await printListing([node], nodeListing(out.style), form, out)
-}
-
-const nodeListing = (style: CommandContext['out']['style']): ListingView<NodeView> => ({
-  headers: ['node', 'state', 'address', 'instances', 'cpu', 'memory', 'disk free', 'labels'],
-  row: (each) => [
-    each.name,
-    each.online ? (each.schedulable ? style.green('online') : style.yellow('cordoned')) : style.red('offline'),
-    each.address,
-    String(each.instances),
-    `${formatCores(each.cpuGivenMilli)}/${formatCores(each.cpuMilli)}`,
-    `${formatBytes(each.memoryGivenBytes)}/${formatBytes(each.memoryBytes)}`,
-    formatBytes(each.diskFreeBytes),
-    Object.entries(each.labels)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(',') || '-',
-  ],
-  wideHeaders: ['block', 'engine', 'agent', 'cgroup', 'kernel', 'problems'],
-  wideRow: (each) => [
-    each.block,
-    each.engineVersion,
-    each.agentVersion,
-    each.cgroup,
-    each.kernel,
-    each.problems.join('; '),
-  ],
-  name: (each) => each.name,
-  empty: 'no nodes yet; run `berth up` here, or `berth node token` for other machines',
-})
 
 function registerTokens(program: Command): void {
   const token = program.command('token').summary('access tokens of people and programs')

@@ -43,7 +43,8 @@ export function registerRun(program: Command): void {
     )
 }
 
-async function followJob(context: CommandContext, job: InstanceView): Promise<number> {
+/** Shows its output until it has ended; its exit code. */
+export async function followJob(context: CommandContext, job: InstanceView): Promise<number> {
   const { client, out, signal } = context
   const logs = new AbortController()
   try {

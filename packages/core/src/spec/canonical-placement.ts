@@ -182,7 +182,8 @@ export function parseTaint(text: string): Parsed<Taint> {
   return parsed(value === undefined ? { key } : { key, value })
 }
 
-export const formatTaint = ({ key, value }: Taint): string => (value === undefined ? key : `${key}=${value}`)
+export const formatTaint = ({ key, value }: { readonly key: string; readonly value?: string | undefined }): string =>
+  value === undefined ? key : `${key}=${value}`
 
 function canonicalReschedule(
   issues: IssueList,
