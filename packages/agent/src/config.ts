@@ -22,6 +22,8 @@ export interface AgentConfig {
   readonly keepEndedMs?: number
   /** Between two looks for what was kept long enough. */
   readonly collectEveryMs?: number
+  /** Between two looks at what instances with a grant of disk use of it. */
+  readonly diskLookMs?: number
   /** How soon a silent server is given up. */
   readonly ping?: PingTimes
 }
@@ -35,4 +37,5 @@ export const defaults = {
   httpsPort: 443,
   keepEndedMs: 7 * 86_400_000,
   collectEveryMs: 600_000,
+  diskLookMs: 15_000,
 } as const

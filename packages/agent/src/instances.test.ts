@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Assignment } from '@berth/core'
+import type { Assignment, InstanceStatus } from '@berth/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { TestNode } from './testing/test-node.ts'
 import { waitUntil } from './testing/wait-until.ts'
@@ -11,7 +11,7 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 let node: TestNode
 
 beforeAll(async () => {
-  node = await TestNode.start({ keepEndedMs: 3_000, collectEveryMs: 200 })
+  node = await TestNode.start({ keepEndedMs: 3_000, collectEveryMs: 200, diskLookMs: 200 })
 })
 afterAll(async () => await node?.[Symbol.asyncDispose]())
 afterEach((context) => {
@@ -120,12 +120,11 @@ describe('a container', () => {
     expect(node.host.docker('volume', 'ls', '-q')).toBe('shop.production.data')
     await node.stopInstance(assignment)
     expect(existsSync(node.persistOf(assignment))).toBe(false)
-    const pool = join(node.host.stateDir, 'persist/.ended/shop/production')
-    const [kept = ''] = readdirSync(pool)
-    expect(kept).toMatch(new RegExp(`^${assignment.entrypoint}-${assignment.ordinal}@`))
-    expect(existsSync(join(pool, kept, 'logs/here'))).toBe(true)
-    expect(node.server.node?.endedFiles).toEqual({ directory: join(pool, '../..'), keepMs: 3_000 })
-    await waitUntil('its time to be over', () => !existsSync(join(pool, kept)))
+    const kept = node.endedOf(assignment)
+    expect(existsSync(join(kept, 'logs/here'))).toBe(true)
+    const directory = join(node.host.stateDir, 'persist/.ended')
+    expect(node.server.node?.endedFiles).toEqual({ directory, keepMs: 3_000 })
+    await waitUntil('its time to be over', () => !existsSync(kept))
   })
 
   it('is not made from an assignment that would leave its place', async () => {
@@ -156,6 +155,29 @@ describe('what goes wrong', () => {
     expect(killed).toMatchObject({ ready: false, lastExit: { code: 137, signal: 'SIGKILL', outOfMemory: true } })
     expect(killed.message).toContain('out of memory (limit 16 MiB)')
     await node.stopInstance(assignment)
+  })
+
+  it('more of the disk than was granted is visible, and the policy decides', async () => {
+    const fill = shell(
+      'echo filling; dd if=/dev/zero of=/tmp/file bs=1M count=20 2>/dev/null; trap "exit 0" TERM; sleep 1000 & wait',
+    )
+    const [service, job] = [
+      node.assign({ command: fill, ports: [], diskBytes: 16 * 2 ** 20 }),
+      node.assign({ command: fill, ports: [], diskBytes: 16 * 2 ** 20, type: 'job', restart: 'never' }),
+    ]
+    const within = node.assign({ command: fill, ports: [], diskBytes: 64 * 2 ** 20 })
+    const over = (each: InstanceStatus): boolean => each.messageCode === 'disk-exceeded' && each.lastExit !== undefined
+    expect(await status(service, 'over its grant', over)).toMatchObject({
+      message: expect.stringMatching(/used 2\d MiB of disk, granted 16 MiB; raise disk in berth.yaml/),
+      lastExit: { code: 143, outOfMemory: false },
+      logTail: ['filling'],
+    })
+    await status(service, 'started again', (each) => each.restarts > 0)
+    // It ended itself in good order when it was told to, which is no success.
+    const ended = await status(job, 'ended', (each) => each.phase === 'ended')
+    expect(ended).toMatchObject({ messageCode: 'disk-exceeded', lastExit: { code: 143 }, restarts: 0 })
+    expect(node.server.statuses.get(within.instance)).toMatchObject({ ready: true, restarts: 0 })
+    for (const each of [service, job, within]) await node.stopInstance(each)
   })
 
   it('an image that exits at once says its code and last lines, and is tried again more and more slowly', async () => {

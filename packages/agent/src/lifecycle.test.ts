@@ -71,10 +71,9 @@ describe('hooks', () => {
       beforeStop: { command: shell('echo stopping > /persist/before'), timeoutMs: 5_000 },
     })
     await node.server.ready(assignment.instance)
-    const persist = node.persistOf(assignment)
-    expect(readFileSync(join(persist, 'after'), 'utf8')).toBe(`${assignment.hostname} started\n`)
+    expect(readFileSync(join(node.persistOf(assignment), 'after'), 'utf8')).toBe(`${assignment.hostname} started\n`)
     await node.stopInstance(assignment)
-    expect(readFileSync(join(persist, 'before'), 'utf8')).toBe('stopping\n')
+    expect(readFileSync(join(node.endedOf(assignment), 'before'), 'utf8')).toBe('stopping\n')
   })
 
   it.each([
@@ -110,6 +109,13 @@ describe('jobs', () => {
     const assignment = node.assign({ ...job, command: shell('sleep 60'), jobTimeoutMs: 1_000, stopGraceMs: 0 })
     const ended = await status(assignment, 'ended', (each) => each.phase === 'ended')
     expect(ended).toMatchObject({ messageCode: 'job-timeout', lastExit: { code: 137, outOfMemory: false } })
+  })
+
+  it('have failed when they were ended, whatever they say then', async () => {
+    const command = shell('trap "exit 0" TERM; sleep 60 & wait')
+    const assignment = node.assign({ ...job, command, jobTimeoutMs: 1_000 })
+    const ended = await status(assignment, 'ended', (each) => each.phase === 'ended')
+    expect(ended).toMatchObject({ messageCode: 'job-timeout', lastExit: { code: 143, signal: 'SIGTERM' } })
   })
 
   it('are run again on failure when they say so', async () => {

@@ -10,6 +10,8 @@ import { DockerEngine } from './engine/docker-engine.ts'
 import { EngineWatch } from './engine/engine-watch.ts'
 import { createProbe } from './health/probe.ts'
 import { labels } from './instance/container-spec.ts'
+import { measureDirectories } from './instance/disk-usage.ts'
+import { DiskWatch } from './instance/disk-watch.ts'
 import { rotateLogs } from './instance/persist-logs.ts'
 import { Reconciler } from './instance/reconciler.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
@@ -142,6 +144,7 @@ class Agent {
     this.#reconciler.start(await this.#disk.instances.load())
     await this.#gateway.resume()
     this.#stack.use(repeat(refreshMs, (signal) => this.#refresh(signal)))
+    this.#stack.use(this.#watchDisk())
     const { collectEveryMs = defaults.collectEveryMs } = this.#config
     this.#stack.use(repeat(collectEveryMs, (signal) => this.#collectEnded(signal)))
     this.#stack.use(repeat(acceptanceLookMs, () => this.#judgeAgain()))
@@ -320,6 +323,26 @@ class Agent {
     await this.#rotateLogs()
     const found = await this.#network.check({ signal })
     this.#reporter.problems.set('network', found.length === 0 ? undefined : found.join('; '))
+  }
+
+  #watchDisk(): AsyncDisposable {
+    const disk = new DiskWatch({
+      subjects: () => this.#reconciler.diskSubjects(),
+      placesOf: (id, signal) => this.#engine.inspectContainer(id, { signal }),
+      layerBytesOf: (id, signal) => this.#engine.layerBytes(id, { signal }),
+      measure: measureDirectories,
+      onUsed: (subject, usedBytes) => this.#reconciler.diskUsed(subject, usedBytes),
+      intervalMs: this.#config.diskLookMs ?? defaults.diskLookMs,
+    })
+    return repeat(
+      () => disk.pauseMs,
+      async (signal) => {
+        if (this.#watch?.isUp !== true) return
+        const problem = await disk.look(signal).then(() => undefined, messageOf)
+        if (!signal.aborted)
+          this.#reporter.problems.set('disk-use', problem && `use of the disk cannot be told: ${problem}`)
+      },
+    )
   }
 
   /** Only when all that should be here is known may the rest be taken for what is not. */

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { type KernelGrant, sharesOfCore } from '@berth/core'
 import type { ContainerSpec, ContainerState, ContainerSummary, ContainerView, MountSpec } from './engine.ts'
 
@@ -7,7 +8,7 @@ const cpuPeriodMicros = 100_000
  * Docker's request for a container. Berth's standard: CPU by period and quota, no swap, every capability dropped that was not asked
  * for, no new privileges, and no restart by Docker (the agent restarts).
  */
-export function toDockerCreate(spec: ContainerSpec): object {
+export function toDockerCreate(spec: ContainerSpec, options: { readonly layerQuota?: boolean } = {}): object {
   return {
     Image: spec.image,
     // The image's ENTRYPOINT stays: it is what runs the levels' runtime.sh before the command.
@@ -20,7 +21,7 @@ export function toDockerCreate(spec: ContainerSpec): object {
     StopSignal: spec.stopSignal,
     StopTimeout: Math.ceil(spec.stopGraceMs / 1000),
     ExposedPorts: Object.fromEntries(spec.ports.map((each) => [portKey(each), {}])),
-    HostConfig: hostConfig(spec),
+    HostConfig: { ...hostConfig(spec), ...(options.layerQuota === true ? layerLimit(spec) : {}) },
     NetworkingConfig: {
       EndpointsConfig: { [spec.network.name]: { IPAMConfig: { IPv4Address: spec.network.address } } },
     },
@@ -49,6 +50,9 @@ function hostConfig(spec: ContainerSpec): object {
   }
 }
 
+const layerLimit = ({ layerMaxBytes }: ContainerSpec): object =>
+  layerMaxBytes === undefined ? {} : { StorageOpt: { size: String(layerMaxBytes) } }
+
 const portKey = (port: { port: number; protocol: string }): string => `${port.port}/${port.protocol}`
 
 /** Nothing is 0 or empty in it: Docker takes that for "as it was" when a container is updated. */
@@ -75,6 +79,9 @@ export interface DockerInspect {
   readonly Id: string
   readonly Name: string
   readonly Image: string
+  readonly LogPath?: string
+  /** Absent with containerd's image store. */
+  readonly GraphDriver?: { readonly Data?: Readonly<Record<string, string>> | null }
   readonly State: {
     readonly Status: string
     readonly Pid: number
@@ -111,12 +118,18 @@ export function toContainerView(docker: DockerInspect): ContainerView {
     image: docker.Image,
     user: docker.Config.User ?? '',
     labels: docker.Config.Labels ?? {},
+    ...directoriesOf(docker),
     ...(state.Error === '' ? {} : { error: state.Error }),
     cpuset: host.CpusetCpus ?? '',
     shares: host.CpuShares || sharesOfCore,
     quotaMilli: Math.max(0, Math.round(((host.CpuQuota ?? 0) * 1000) / (host.CpuPeriod || cpuPeriodMicros))),
     memoryBytes: host.Memory ?? 0,
   }
+}
+
+/** Of an inspection that asked for sizes. */
+export interface DockerSize {
+  readonly SizeRw?: number
 }
 
 export interface DockerSummary {
@@ -137,6 +150,14 @@ export const toContainerSummary = (docker: DockerSummary): ContainerSummary => (
 function toState(status: string): ContainerState {
   if (status === 'created') return 'created'
   return status === 'running' || status === 'paused' || status === 'restarting' ? 'running' : 'exited'
+}
+
+function directoriesOf({ GraphDriver: driver, LogPath: log = '' }: DockerInspect) {
+  const layer = driver?.Data?.UpperDir
+  return {
+    ...(layer === undefined ? {} : { layerDirectory: layer }),
+    ...(log === '' ? {} : { logDirectory: dirname(log) }),
+  }
 }
 
 /** Docker writes the year 1 for never. */

@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { BerthError, type KernelGrant } from '@berth/core'
+import { BerthError, type KernelGrant, messageOf } from '@berth/core'
 import { type DockerClient, readAll } from './docker-client.ts'
 import {
   type DockerInspect,
+  type DockerSize,
   type DockerSummary,
   dockerGrant,
   toContainerSummary,
@@ -28,6 +30,7 @@ import type {
   LogOptions,
 } from './engine.ts'
 import { hasCode } from './engine-error.ts'
+import { hasLayerQuota, type StorageFacts } from './layer-quota.ts'
 import { Limiter } from './limiter.ts'
 
 export interface DockerEngineOptions {
@@ -46,6 +49,8 @@ export class DockerEngine implements Engine {
   readonly #client: DockerClient
   readonly #starts: Limiter
   readonly #images: DockerImages
+  /** As the last look at its facts told. */
+  #layerQuota = false
 
   constructor(options: DockerEngineOptions) {
     this.#client = options.client
@@ -67,6 +72,7 @@ export class DockerEngine implements Engine {
       signal,
     } as const
     const info = await this.#client.json<DockerInfo>(call)
+    this.#layerQuota = hasLayerQuota(info, await readFile('/proc/self/mountinfo', 'utf8'))
     return {
       version: info.ServerVersion,
       api,
@@ -77,23 +83,32 @@ export class DockerEngine implements Engine {
       os: info.OperatingSystem,
       cgroup: info.CgroupVersion === '2' ? 'v2' : 'v1',
       liveRestore: info.LiveRestoreEnabled === true,
+      layerQuota: this.#layerQuota,
     }
   }
 
   async createContainer(spec: ContainerSpec, { signal }: CallOptions = {}): Promise<string> {
-    const created = await this.#starts.run(
-      () =>
-        this.#client.json<{ Id: string }>({
-          action: `create container ${spec.name}`,
-          method: 'POST',
-          path: '/containers/create',
-          query: { name: spec.name },
-          body: toDockerCreate(spec),
-          timeoutMs: slowMs,
-          signal,
-        }),
+    try {
+      return await this.#create(spec, this.#layerQuota, signal)
+    } catch (error) {
+      if (!this.#layerQuota || !/storage-opt/.test(messageOf(error))) throw error
+      // It looked as if it could, and it is Docker that knows.
+      this.#layerQuota = false
+      return await this.#create(spec, false, signal)
+    }
+  }
+
+  async #create(spec: ContainerSpec, layerQuota: boolean, signal: AbortSignal | undefined): Promise<string> {
+    const call = {
+      action: `create container ${spec.name}`,
+      method: 'POST',
+      path: '/containers/create',
+      query: { name: spec.name },
+      body: toDockerCreate(spec, { layerQuota }),
+      timeoutMs: slowMs,
       signal,
-    )
+    } as const
+    const created = await this.#starts.run(() => this.#client.json<{ Id: string }>(call), signal)
     return created.Id
   }
 
@@ -139,6 +154,14 @@ export class DockerEngine implements Engine {
     const path = `${containerPath(id)}/json`
     const found = await this.#found<DockerInspect>({ action, method: 'GET', path, timeoutMs: quickMs, signal })
     return found === undefined ? undefined : toContainerView(found)
+  }
+
+  async layerBytes(id: string, { signal }: CallOptions = {}): Promise<number | undefined> {
+    if (this.#layerQuota) return undefined
+    const action = `measure container ${shortId(id)}`
+    const [path, query] = [`${containerPath(id)}/json`, { size: true }]
+    const found = await this.#found<DockerSize>({ action, method: 'GET', path, query, timeoutMs: slowMs, signal })
+    return found?.SizeRw ?? 0
   }
 
   async listContainers(label: string, { signal }: CallOptions = {}): Promise<readonly ContainerSummary[]> {
@@ -260,9 +283,8 @@ function firstFileOf(tar: Buffer): Buffer | undefined {
   return tar.subarray(512, 512 + size)
 }
 
-interface DockerInfo {
+interface DockerInfo extends StorageFacts {
   readonly ServerVersion: string
-  readonly DockerRootDir: string
   readonly NCPU: number
   readonly MemTotal: number
   readonly KernelVersion: string

@@ -18,6 +18,8 @@ export interface Engine {
   removeContainer(id: string, options?: CallOptions): Promise<void>
   updateGrant(id: string, grant: KernelGrant, options?: CallOptions): Promise<void>
   inspectContainer(idOrName: string, options?: CallOptions): Promise<ContainerView | undefined>
+  /** Size of the writable layer where nobody but the engine can find out; undefined where the engine holds it within its size. */
+  layerBytes(id: string, options?: CallOptions): Promise<number | undefined>
   /** Every container, running or not, that has the label. */
   listContainers(label: string, options?: CallOptions): Promise<readonly ContainerSummary[]>
   /** Ends when the engine closes the stream; throws when the connection breaks. Only containers that have the label. */
@@ -51,6 +53,8 @@ export interface EngineInfo {
   readonly os: string
   readonly cgroup: 'v1' | 'v2'
   readonly liveRestore: boolean
+  /** It can hold the writable layer of a container within a size. */
+  readonly layerQuota: boolean
 }
 
 export type MountSpec =
@@ -80,6 +84,8 @@ export interface ContainerSpec extends KernelGrant {
   readonly stopGraceMs: number
   readonly logMaxBytes: number
   readonly logMaxFiles: number
+  /** Of its writable layer, where the engine can hold it within a size; elsewhere it is not looked at. */
+  readonly layerMaxBytes?: number
 }
 
 export type ContainerState = 'created' | 'running' | 'exited'
@@ -98,6 +104,9 @@ export interface ContainerView extends KernelGrant {
   /** Effective user: the container's or the image's. */
   readonly user: string
   readonly labels: Readonly<Record<string, string>>
+  /** Where its writable layer lies on the host; absent where the engine does not tell. */
+  readonly layerDirectory?: string
+  readonly logDirectory?: string
   /** What the engine said when a start failed. */
   readonly error?: string
 }

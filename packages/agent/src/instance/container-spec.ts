@@ -53,6 +53,7 @@ export function containerSpec(assignment: Assignment, context: SpecContext): Con
     logMaxBytes: assignment.logMaxBytes,
     logMaxFiles: assignment.logMaxFiles,
     ...context.grant,
+    ...(assignment.diskBytes === undefined ? {} : { layerMaxBytes: assignment.diskBytes }),
   }
 }
 

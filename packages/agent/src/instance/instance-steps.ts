@@ -11,6 +11,7 @@ import {
   type ObservedContainer,
   runAdopted,
   type StepFailure,
+  type StopReason,
   stopIntended,
 } from '@berth/core'
 import { hasCode, isEngineDown } from '../engine/engine-error.ts'
@@ -36,6 +37,7 @@ export interface InstanceSubject {
   startHealth(): void
   stopHealth(): Promise<void>
   livenessMessage(): string | undefined
+  diskMessage(): string
 }
 
 export type ActiveStep = Exclude<InstanceStep, { type: 'wait' }>
@@ -206,8 +208,7 @@ export class InstanceSteps {
 
   async #stop({ reason }: StepOf<'stop'>, signal: AbortSignal): Promise<void> {
     const { assignment, memory, container } = this.#subject
-    const message = reason === 'liveness' ? this.#subject.livenessMessage() : undefined
-    const failure = message === undefined ? undefined : { code: 'liveness-failed', message }
+    const failure = this.#failureBehind(reason)
     // The reason must be known after a crash, or the exit would look like the instance's own.
     await this.#subject.remember(stopIntended(memory, reason, assignment, failure))
     await this.#subject.stopHealth()
@@ -219,6 +220,12 @@ export class InstanceSteps {
     }
     await this.#deps.engine.stopContainer(container.id, assignment.stopGraceMs, { signal })
     await this.#subject.observe(signal)
+  }
+
+  #failureBehind(reason: StopReason): StepFailure | undefined {
+    if (reason === 'disk') return { code: 'disk-exceeded', message: this.#subject.diskMessage() }
+    const message = reason === 'liveness' ? this.#subject.livenessMessage() : undefined
+    return message === undefined ? undefined : { code: 'liveness-failed', message }
   }
 
   async #runHook(

@@ -56,6 +56,8 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
   #stale: boolean
   #observedAt = 0
   #outOfMemoryAt: number | undefined
+  /** What a run was last seen to use of the disk. */
+  #disk: { readonly run: number; readonly usedBytes: number } | undefined
   #health: InstanceHealth | undefined
   #step: { readonly type: InstanceStepType; readonly abort: AbortController } | undefined
   #reported = ''
@@ -148,6 +150,25 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     }
     // What was looked at after the event happened is newer than it.
     if (event.at >= this.#observedAt) this.markStale()
+  }
+
+  /** Measured while that run went on; it may be over by now. */
+  diskUsed(run: number, usedBytes: number): void {
+    this.#disk = { run, usedBytes }
+    if (this.#isOverDisk) this.#wakeup.wake()
+  }
+
+  get #isOverDisk(): boolean {
+    const { diskBytes } = this.#assignment
+    const disk = this.#disk
+    if (diskBytes === undefined || disk === undefined || disk.run !== this.#memory.run?.startedAt) return false
+    return disk.usedBytes > diskBytes
+  }
+
+  diskMessage(): string {
+    const { instance, diskBytes = 0 } = this.#assignment
+    const used = formatGibibytes(this.#disk?.usedBytes ?? 0)
+    return `${instance} is ended: it used ${used} of disk, granted ${formatGibibytes(diskBytes)}; raise disk in berth.yaml or write less (its layer, its log and /persist count)`
   }
 
   /** The context has changed. */
@@ -277,6 +298,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
       frozen: this.#deps.frozen(),
       unhealthy: this.#health?.state.unhealthy ?? false,
       grant: this.#deps.cores.grantOf(this.#assignment),
+      overDisk: this.#isOverDisk,
     })
     if (step.type !== 'wait') return this.#carryOut(step, signal)
     if (this.#health === undefined) this.#settled.resolve()
@@ -346,6 +368,12 @@ function observed(view: ContainerView): ObservedContainer {
     ...(exitCode === undefined ? {} : { exitCode }),
     ...{ cpuset, shares, quotaMilli, memoryBytes },
   }
+}
+
+/** Of a size in bytes: `1.2 GiB`, `340 MiB`. */
+function formatGibibytes(bytes: number): string {
+  const gibibytes = bytes / 1024 ** 3
+  return gibibytes >= 1 ? `${Number(gibibytes.toFixed(1))} GiB` : `${Math.round(bytes / 1024 ** 2)} MiB`
 }
 
 /** `engine.port-taken` becomes the instance's `port-taken`. */

@@ -9,6 +9,7 @@ import {
 import type { ContainerSummary, EngineEvent } from '../engine/engine.ts'
 import { type InstanceRecord, unsealAssignment } from '../state/instance-record.ts'
 import { incarnationOf, labels } from './container-spec.ts'
+import type { DiskSubject } from './disk-watch.ts'
 import type { InstanceDeps } from './instance-deps.ts'
 import { InstanceWorker } from './instance-worker.ts'
 
@@ -102,6 +103,19 @@ export class Reconciler implements AsyncDisposable {
   /** Deletions were frozen or allowed. */
   contextChanged(): void {
     for (const worker of this.#workers.values()) worker.wake()
+  }
+
+  /** Runs of instances that were granted so much of the disk. */
+  diskSubjects(): readonly DiskSubject[] {
+    return [...this.#workers.values()].flatMap(({ assignment, memory: { run } }) => {
+      if (assignment.diskBytes === undefined || run === undefined) return []
+      const { instance } = assignment
+      return [{ instance, ...run, persist: this.#deps.files.persistOf(assignment) }]
+    })
+  }
+
+  diskUsed({ instance, startedAt }: DiskSubject, usedBytes: number): void {
+    this.#workers.get(instance)?.diskUsed(startedAt, usedBytes)
   }
 
   /** An image has arrived. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, readFileSync } from 'node:fs'
+import { createWriteStream, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Assignment, InstanceStatus } from '@berth/core'
 import type { AgentConfig } from '../config.ts'
@@ -64,6 +64,13 @@ export class TestNode implements AsyncDisposable {
 
   persistOf({ entrypoint, ordinal }: Assignment): string {
     return join(this.host.stateDir, 'persist/shop/production', `${entrypoint}-${ordinal}`)
+  }
+
+  /** What it left at its end. */
+  endedOf({ entrypoint, ordinal }: Assignment): string {
+    const pool = join(this.host.stateDir, 'persist/.ended/shop/production')
+    const name = readdirSync(pool).find((each) => each.startsWith(`${entrypoint}-${ordinal}@`))
+    return join(pool, name ?? 'nothing')
   }
 
   get agentPid(): number {

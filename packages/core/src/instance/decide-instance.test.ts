@@ -88,6 +88,7 @@ describe('decideInstance', () => {
       { type: 'run-after-start' },
     ],
     ['a restart was asked for', { restartNonce: 1 }, running, known(), {}, { type: 'stop', reason: 'restart' }],
+    ['its grant of disk is exceeded', {}, running, known(), { overDisk: true }, { type: 'stop', reason: 'disk' }],
     ['liveness failed', {}, running, known(), { unhealthy: true }, { type: 'stop', reason: 'liveness' }],
     [
       'a stop that was begun goes on',
@@ -230,6 +231,7 @@ type Disturbance =
   | { type: 'removed' }
   | { type: 'predecessor'; state: 'created' | 'running' | 'exited' }
   | { type: 'unhealthy' }
+  | { type: 'disk-full' }
   | { type: 'nonce' }
   | { type: 'grant'; cpuMilli: number }
   | { type: 'advance'; ms: number }
@@ -245,6 +247,7 @@ const disturbance: fc.Arbitrary<Disturbance> = fc.oneof(
   fc.constant({ type: 'removed' as const }),
   fc.record({ type: fc.constant('predecessor' as const), state: fc.constantFrom('created', 'running', 'exited') }),
   fc.constant({ type: 'unhealthy' as const }),
+  fc.constant({ type: 'disk-full' as const }),
   fc.constant({ type: 'nonce' as const }),
   fc.record({ type: fc.constant('grant' as const), cpuMilli: fc.constantFrom(500, 1000, 2000) }),
   fc.record({ type: fc.constant('advance' as const), ms: fc.constantFrom(10, 1000, 30_000, 120_000) }),
@@ -275,6 +278,9 @@ function disturb(world: InstanceWorld, event: Disturbance): void {
       return
     case 'unhealthy':
       world.context = { ...world.context, unhealthy: world.container?.state === 'running' }
+      return
+    case 'disk-full':
+      world.context = { ...world.context, overDisk: world.container?.state === 'running' }
       return
     case 'nonce':
       world.assignment = { ...world.assignment, restartNonce: world.assignment.restartNonce + 1 }

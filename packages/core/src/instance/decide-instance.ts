@@ -14,7 +14,7 @@ export type DecidedAssignment = Pick<
  *
  * Invariants (held by property tests):
  * - without a tombstone (`desired: stop`) nothing of the instance is ever removed, and a run is ended only for a restart that was asked for, a failed
- *   liveness probe, a failed hook or a job's time limit;
+ *   liveness probe, a failed hook, a job's time limit or a grant of disk that was exceeded;
  * - after the steps were carried out the answer is `wait`;
  * - a phase never moves back.
  */
@@ -86,6 +86,7 @@ function whileRunning(
   if (assignment.restartNonce > memory.restartNonce) return { type: 'stop', reason: 'restart' }
   const deadline = jobDeadline(assignment, memory)
   if (deadline !== undefined && context.now >= deadline) return { type: 'stop', reason: 'job-timeout' }
+  if (context.overDisk === true) return { type: 'stop', reason: 'disk' }
   if (context.unhealthy) return { type: 'stop', reason: 'liveness' }
   if (!isGranted(container, context.grant)) {
     return heldBack({ type: 'update-grant' }, memory, context, () => afterGrant(assignment, memory, deadline))

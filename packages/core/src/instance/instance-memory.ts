@@ -17,6 +17,9 @@ export const stableRunMs = 60_000
 /** Exit code of a container that is gone without having told one. */
 export const unknownExitCode = 255
 
+/** Of a process that SIGTERM ended. */
+const terminatedExitCode = 143
+
 export interface StepFailure {
   readonly code: string
   readonly message: string
@@ -85,7 +88,7 @@ export function exitRecorded(
   now: number,
   logTail: readonly string[],
 ): InstanceMemory {
-  const exit = exitOf(container, now)
+  const exit = exitOf(container, cause, now)
   const ranMs = Math.max(0, exit.at - (container?.startedAt ?? memory.run?.startedAt ?? exit.at))
   const crashed = cause !== 'restart' && cause !== 'reboot'
   const crashes = crashed ? (ranMs >= stableRunMs ? 1 : memory.crashes + 1) : 0
@@ -107,8 +110,12 @@ export function exitRecorded(
   }
 }
 
-function exitOf(container: ObservedContainer | undefined, now: number): InstanceExit {
-  const code = container?.exitCode ?? unknownExitCode
+/** The agent's own doing because something had failed: whatever the process says at its end, it is no success. */
+const forced: ReadonlySet<ExitCause> = new Set(['liveness', 'hook-failed', 'job-timeout', 'disk'])
+
+function exitOf(container: ObservedContainer | undefined, cause: ExitCause, now: number): InstanceExit {
+  const said = container?.exitCode ?? unknownExitCode
+  const code = said === 0 && forced.has(cause) ? terminatedExitCode : said
   const signal = signalOf(code)
   return {
     code,
@@ -136,6 +143,8 @@ const signalOf = (code: number): string | undefined => signals[code]
 
 const seconds = (ms: number): string => `${ms < 10_000 ? (ms / 1000).toFixed(1) : Math.round(ms / 1000)} s`
 
+const forcedCodes = { liveness: 'liveness-failed', 'hook-failed': 'hook-failed', disk: 'disk-exceeded' } as const
+
 /** Every exit but an ordinary one has a sentence and a code. */
 function explainExit(
   assignment: Pick<Assignment, 'instance' | 'memoryBytes' | 'jobTimeoutMs'>,
@@ -157,7 +166,7 @@ function explainExit(
     }
   }
   if (cause !== 'exit') {
-    const messageCode = cause === 'liveness' ? 'liveness-failed' : 'hook-failed'
+    const messageCode = forcedCodes[cause]
     return { messageCode, message: intentMessage ?? `${instance} was ended: ${messageCode}` }
   }
   if (exit.outOfMemory) {

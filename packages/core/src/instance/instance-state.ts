@@ -17,7 +17,7 @@ export interface ObservedContainer extends KernelGrant {
 }
 
 /** Why the agent itself ends a run. */
-export type StopReason = 'tombstone' | 'restart' | 'liveness' | 'hook-failed' | 'job-timeout'
+export type StopReason = 'tombstone' | 'restart' | 'liveness' | 'hook-failed' | 'job-timeout' | 'disk'
 
 /** Why a run ended: by itself, by the agent, or because the node went down under it. */
 export type ExitCause = 'exit' | 'reboot' | 'vanished' | StopReason
@@ -117,4 +117,6 @@ export interface InstanceContext {
   readonly unhealthy: boolean
   /** What the container should have; also changes with what other instances of the node own. */
   readonly grant: KernelGrant
+  /** The current run was seen to use more of the disk than it was granted. */
+  readonly overDisk?: boolean
 }

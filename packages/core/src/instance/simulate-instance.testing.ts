@@ -106,7 +106,7 @@ export class InstanceWorld {
   exit(exitCode: number, outOfMemory = false): void {
     if (this.container?.state !== 'running') return
     this.container = { ...this.container, state: 'exited', exitCode, outOfMemory, finishedAt: this.context.now }
-    this.context = { ...this.context, unhealthy: false }
+    this.context = { ...this.context, unhealthy: false, overDisk: false }
   }
 
   #carryOut(step: InstanceStep): void {

@@ -39,6 +39,7 @@ function reasonOf(each: ObservedInstance, seconds: number): string {
 function exitText(each: ObservedInstance): string {
   const exit = each.status?.lastExit
   if (exit === undefined) return ''
+  if (each.status?.messageCode === 'disk-exceeded') return `: ${each.status.message ?? 'too much of the disk was used'}`
   if (exit.outOfMemory) return `: out of memory (limit ${Math.round((each.instance.memoryBytes ?? 0) / 1024 ** 2)}Mi)`
   return exit.signal === undefined ? `: exit code ${exit.code}` : `: killed by ${exit.signal}`
 }
