@@ -188,6 +188,11 @@ describe('an environment', () => {
   })
 })
 
+it('a requirement that YAML has cut at its comma is told how to be written', () => {
+  const { issues } = read({ placement: { where: ['disk in (ssd', 'nvme)'] } })
+  expect(issues[0]?.suggestion).toBe('put the whole requirement in quotes: ["disk in (ssd, nvme)"]')
+})
+
 it('data that stays on a node, and jobs, are never begun again elsewhere unless it is said', () => {
   expect(placementOf(specOf({ volumes: ['data:/data'] }).entrypoints.web!).reschedule).toBe('never')
   expect(placementOf(specOf({ volumes: [{ tmpfs: '1Mi', path: '/x' }] }).entrypoints.web!).reschedule).toEqual({

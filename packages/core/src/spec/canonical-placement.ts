@@ -102,7 +102,11 @@ function canonicalWhere(
 
 function parseWhere(text: string): Parsed<string> {
   const read = parseRequirement(text)
-  return read.ok ? parsed(read.value.text) : read
+  if (read.ok) return parsed(read.value.text)
+  // In a list with brackets YAML ends an item at the comma.
+  if (/\bin\s*\([^)]*$/.test(text))
+    return refused(read.message, 'put the whole requirement in quotes: ["disk in (ssd, nvme)"]')
+  return read
 }
 
 function canonicalPrefer(
