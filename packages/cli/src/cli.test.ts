@@ -9,7 +9,7 @@ import { parseDuration } from './commands/logs.ts'
 import { createProgram } from './main.ts'
 import { formatAge, formatBytes } from './output/format.ts'
 import { formatPlan } from './output/plan.ts'
-import { fillTemplate, parseOutputForm } from './output/print.ts'
+import { fillTemplate, type Output, parseOutputForm, printListing } from './output/print.ts'
 import { createStyle } from './output/style.ts'
 import { formatTable } from './output/table.ts'
 
@@ -58,6 +58,14 @@ describe('formats', () => {
   ])('%d bytes are %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text))
   it('fills templates by path', () =>
     expect(fillTemplate('{a.b} {c}\\n{none}', { a: { b: 1 }, c: ['x'] })).toBe('1 ["x"]\n'))
+  it('says which fields of a template no item has', async () => {
+    const [lines, notes]: [string[], string[]] = [[], []]
+    const out = { line: (text: string) => lines.push(text), note: (text: string) => notes.push(text) }
+    const view = { headers: [], row: () => [], name: () => '', empty: '' }
+    await printListing([{ name: 'a' }], view, { template: '{nmae} {name}' }, out as unknown as Output)
+    expect(lines).toEqual([' a'])
+    expect(notes).toEqual(['no item has {nmae}; there are: name (and more by -o json)'])
+  })
   it('refuses an unknown output form, naming all', () =>
     expect(() => parseOutputForm('xml')).toThrow('use table, wide, json, yaml, name or template='))
 })
@@ -134,21 +142,51 @@ describe('a plan', () => {
 describe('completion', () => {
   const program = createProgram({ version: '0' })
   const values = async (kind: string) =>
-    ({ apps: ['shop', 'shop/web', 'blog'], instances: ['web-1'], environments: ['staging'] })[kind] ?? []
+    ({
+      apps: ['shop', 'blog'],
+      targets: ['shop', 'shop/web', 'blog'],
+      instances: ['web-1'],
+      environments: ['staging'],
+      contexts: ['local', 'prod'],
+      rollouts: ['r-abcdefgh'],
+    })[kind] ?? []
 
   it.each([
     [['dep'], ['deploy']],
     [['sch'], ['schema']],
-    [
-      ['schema', '--o'],
-      ['--out'],
-    ],
+    [['schema', '--o'], ['--out']],
     [['rollout', 'p'], ['pause']],
     [
       ['logs', 'sho'],
       ['shop', 'shop/web'],
     ],
-    [['exec', ''], ['web-1']],
+    [
+      ['exec', ''],
+      ['web-1', 'shop', 'shop/web', 'blog'],
+    ],
+    [
+      ['deploy', ''],
+      ['shop', 'blog'],
+    ],
+    [['scale', 'shop/web', ''], []],
+    [
+      ['-c', ''],
+      ['local', 'prod'],
+    ],
+    [
+      ['-c', 'prod', 'secret', 'set', ''],
+      ['shop', 'blog'],
+    ],
+    [['secret', 'set', 'shop', ''], []],
+    [
+      ['rollout', 'watch', ''],
+      ['r-abcdefgh', 'shop', 'blog'],
+    ],
+    [['completion', 'z'], ['zsh']],
+    [
+      ['token', 'create', 'ana', '--role', ''],
+      ['admin', 'deployer', 'viewer'],
+    ],
     [['deploy', '-e', 's'], ['staging']],
     [['ps', '--no'], ['--node']],
     [['ps', '-o', 'j'], ['json']],

@@ -12,6 +12,7 @@ import { registerListings } from './commands/listings.ts'
 import { registerLogs } from './commands/logs.ts'
 import { registerMisc } from './commands/misc.ts'
 import { registerPs } from './commands/ps.ts'
+import { registerRollout } from './commands/rollout.ts'
 import { registerRun } from './commands/run.ts'
 import { registerPlacing } from './commands/scheduling.ts'
 import { registerSpec } from './commands/spec.ts'
@@ -43,6 +44,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerDeploy,
     registerPs,
     registerListings,
+    registerRollout,
     registerLogs,
     registerExec,
     registerRun,

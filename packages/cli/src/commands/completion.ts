@@ -1,6 +1,7 @@
 import { BerthError } from '@berth/core'
-import type { Command } from 'commander'
+import type { Command, Option } from 'commander'
 import { type CommandContext, createContext } from '../command-context.ts'
+import { Contexts } from '../context/contexts.ts'
 import { action, interruption } from './command.ts'
 
 /** Kept short: a shell that waits for Tab must never hang on a server that is away. */
@@ -41,40 +42,93 @@ export async function complete(
   values = liveValues(program),
 ): Promise<string[]> {
   const last = words.at(-1) ?? ''
-  let command = program
-  for (const word of words.slice(0, -1)) {
-    const next = command.commands.find((each) => each.name() === word || each.aliases().includes(word))
-    if (next !== undefined) command = next
-  }
+  const { command, position, option } = placeOf(program, words.slice(0, -1))
   const starts = (each: string) => each.startsWith(last)
-  if (last.startsWith('-')) return command.options.flatMap((each) => each.long ?? []).filter(starts)
-  const before = words.at(-2)
-  if (before === '-e' || before === '--environment') return (await values('environments')).filter(starts)
-  if (before === '-o' || before === '--output') return ['table', 'wide', 'json', 'yaml', 'name'].filter(starts)
+  if (option !== undefined) return (option.argChoices ?? (await optionValues(option, values))).filter(starts)
+  if (last.startsWith('-')) return [...command.options.flatMap((each) => each.long ?? []), '--help'].filter(starts)
   if (command.commands.length > 0)
     return command.commands
       .filter((each) => !each.name().startsWith('__'))
       .map((each) => each.name())
       .filter(starts)
-  return (await values(kindOf(command))).filter(starts)
+  return (await argumentValues(command, position, values)).filter(starts)
 }
 
-type Kind = 'apps' | 'instances' | 'nodes' | 'rollouts' | 'builds' | 'contexts' | 'environments' | 'none'
+interface Place {
+  readonly command: Command
+  /** How many arguments of the command come before. */
+  readonly position: number
+  /** The option whose value is being completed. */
+  readonly option?: Option
+}
 
-function kindOf(command: Command): Kind {
-  const first = command.registeredArguments[0]?.name()
-  const parent = command.parent?.name()
-  if (first === 'instance') return 'instances'
-  if (first === 'node') return 'nodes'
-  if (first === 'id') return parent === 'rollout' ? 'rollouts' : 'builds'
-  return first === 'app' || first === 'target' ? 'apps' : 'none'
+function placeOf(program: Command, before: readonly string[]): Place {
+  let command = program
+  let position = 0
+  for (let at = 0; at < before.length; at += 1) {
+    const word = before[at] ?? ''
+    const known = [...command.options, ...program.options]
+    const option = known.find((each) => each.short === word || each.long === word)
+    if (option !== undefined && takesValue(option)) {
+      if (at === before.length - 1) return { command, position, option }
+      at += 1
+    }
+    if (word.startsWith('-')) continue
+    const next = command.commands.find((each) => each.name() === word || each.aliases().includes(word))
+    if (next === undefined) position += 1
+    else command = next
+  }
+  return { command, position }
+}
+
+const takesValue = (option: Option): boolean => option.required || option.optional
+
+type Kind = 'apps' | 'targets' | 'instances' | 'nodes' | 'rollouts' | 'builds' | 'contexts' | 'environments'
+type Values = (kind: Kind) => Promise<string[]>
+
+const kindOfOption: Readonly<Record<string, Kind>> = {
+  environment: 'environments',
+  context: 'contexts',
+  node: 'nodes',
+  app: 'apps',
+}
+
+async function optionValues(option: Option, values: Values): Promise<string[]> {
+  if (option.attributeName() === 'output') return ['table', 'wide', 'json', 'yaml', 'name']
+  const kind = kindOfOption[option.attributeName()]
+  return kind === undefined ? [] : values(kind)
+}
+
+async function argumentValues(command: Command, position: number, values: Values): Promise<string[]> {
+  const own = command.registeredArguments
+  const argument = own[position] ?? (own.at(-1)?.variadic === true ? own.at(-1) : undefined)
+  switch (argument?.name()) {
+    case 'instance':
+      return [...(await values('instances')), ...(command.name() === 'exec' ? await values('targets') : [])]
+    case 'node':
+      return values('nodes')
+    case 'rollout':
+      return [...(await values('rollouts')), ...(await values('apps'))]
+    case 'id':
+      return values('builds')
+    case 'context':
+      return values('contexts')
+    case 'app':
+      return values('apps')
+    case 'target':
+      return values('targets')
+    case 'shell':
+      return Object.keys(scripts)
+    default:
+      return []
+  }
 }
 
 const liveValues =
-  (program: Command) =>
-  async (kind: Kind): Promise<string[]> => {
-    if (kind === 'none' || kind === 'contexts') return []
+  (program: Command): Values =>
+  async (kind) => {
     try {
+      if (kind === 'contexts') return Object.keys(new Contexts().read().contexts)
       const context = createContext(program, AbortSignal.any([interruption, AbortSignal.timeout(answerMs)]))
       return await namesOf(context, kind)
     } catch {
@@ -89,6 +143,7 @@ async function namesOf({ client, signal }: CommandContext, kind: Kind): Promise<
   if (kind === 'rollouts') return (await client.list('listRollouts', {}, { signal })).items.map((each) => each.id)
   if (kind === 'builds') return (await client.list('listBuilds', {}, { signal })).items.map((each) => each.id)
   const { items } = await client.list('listApps', {}, { signal })
+  if (kind === 'apps') return items.map((each) => each.name)
   if (kind === 'environments') return [...new Set(items.flatMap((each) => each.pools.map((pool) => pool.name)))]
   return items.flatMap((each) => [
     each.name,

@@ -1,13 +1,14 @@
-import type { Client } from '@berth/api'
+import type { Client, InstanceView } from '@berth/api'
 import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { Exit, exitCode } from '../exit-code.ts'
 import { followRollout } from '../follow.ts'
 import { printItem } from '../output/print.ts'
-import { findInstance, type PoolOption, parseTarget, type Target } from '../target.ts'
+import { findInstance, type PoolOption, parseTarget, requireTarget, type Target } from '../target.ts'
 import { action } from './command.ts'
 import { instanceListing } from './ps.ts'
+import { plural } from './words.ts'
 
 interface WaitOption extends PoolOption {
   readonly detach?: boolean
@@ -42,11 +43,12 @@ function registerScale(program: Command): void {
           { params: { app: target.app, pool: target.pool }, body },
           { signal },
         )
-        const text2 = (each: typeof pool) =>
+        const scaled = (each: typeof pool) =>
           each.entrypoints
+            .filter((entry) => entry.name in body.replicas)
             .map((entry) => `${each.app}/${entry.name}@${each.name}  wanted ${entry.wanted}  ready ${entry.ready}`)
             .join('\n')
-        await printItem(pool, form, out, text2)
+        await printItem(pool, form, out, scaled)
       }),
     )
 }
@@ -72,7 +74,7 @@ function registerRestart(program: Command): void {
   program
     .command('restart')
     .summary('replace every instance by a new one, or restart one in place')
-    .argument('<target>', 'APP, or an instance (web-4)')
+    .argument('<target>', 'APP or APP@ENVIRONMENT, or an instance (web-4)')
     .option('-e, --environment <name>')
     .option('-d, --detach', 'do not wait')
     .action(
@@ -83,7 +85,12 @@ function registerRestart(program: Command): void {
           await client.call('restartInstance', { params: { id } }, { signal })
           return out.note(`${id} restarts in place`)
         }
-        const { app, pool } = parseTarget(text, context, options)
+        const { app, pool, entrypoint } = parseTarget(text, context, options)
+        if (entrypoint !== undefined)
+          throw new BerthError(
+            'usage.target',
+            `restart ${text}: an entrypoint is not restarted alone; write berth restart ${app} for all of it, or name an instance (berth ps ${text})`,
+          )
         const rollout = await client.call('restartPool', { params: { app, pool } }, { signal })
         await wait(context, rollout.id, options)
       }),
@@ -94,6 +101,9 @@ function registerRollback(program: Command): void {
   program
     .command('rollback')
     .summary('go back to the release before; nothing is built')
+    .description(
+      'Rolls out the release that served before, or the one named. While a rollout is under way, stops it and goes back to where it came from.\nExamples: berth rollback shop · berth rollback shop --to v7',
+    )
     .argument('[app]', 'APP or APP@ENVIRONMENT')
     .option('-e, --environment <name>')
     .option('--to <release>', 'this release instead of the one before')
@@ -107,7 +117,10 @@ function registerRollback(program: Command): void {
           { params: { app, pool }, body },
           { signal: context.signal },
         )
-        if (rollout.reason === 'rollback') return wait(context, rollout.id, options)
+        if (rollout.reason === 'rollback') {
+          context.out.note(`${app}/${pool}: ${rollout.from ?? 'nothing'} → ${rollout.to}`)
+          return wait(context, rollout.id, options)
+        }
         context.out.note(`stopping rollout ${rollout.id} to ${rollout.to}`)
         // Going back is what was asked for here: its end `aborted` is success.
         await wait(context, rollout.id, options).catch((error) => {
@@ -130,13 +143,25 @@ function registerStop(program: Command): void {
     .option('-e, --environment <name>')
     .action(
       action<PoolOption>(async (context, [text = ''], options) => {
-        const { id } = await findInstance(context, text, options)
+        const { id } = await findOne(context, text, options)
         const instance = await context.client.call('stopInstance', { params: { id } }, { signal: context.signal })
         await printItem(instance, context.form, context.out, (each) =>
           instanceListing(context.out.style, Date.now()).row(each).join('  '),
         )
       }),
     )
+}
+
+/** Somebody who names an app here means something else. */
+async function findOne(context: CommandContext, text: string, options: PoolOption): Promise<InstanceView> {
+  if (/-\d+$/.test(text)) return findInstance(context, text, options)
+  return findInstance(context, text, options).catch((error: unknown) => {
+    if (!(error instanceof BerthError) || error.code !== 'instance.ambiguous') throw error
+    throw new BerthError(
+      'usage.target',
+      `stop ${text}: name one instance (berth ps lists them); \`berth scale ${text.split('/')[0]}/ENTRYPOINT 0\` ends all of an entrypoint, \`berth rm\` removes an app`,
+    )
+  })
 }
 
 function registerRemove(program: Command): void {
@@ -156,9 +181,9 @@ function registerRemove(program: Command): void {
         const state = await client.call('getApp', { params: { app } }, { signal })
         const pools = state.pools.filter((each) => whole || each.name === pool)
         const running = pools.flatMap((each) => each.entrypoints).reduce((sum, each) => sum + each.running, 0)
-        await confirm(
-          `Remove ${whole ? `app ${app} with ${pools.length} environments` : `${app}@${pool}`} and ${running} instances?`,
-        )
+        if (!whole && pools.length === 0) await requireTarget(context, { app, pool })
+        const what = whole ? `app ${app} with ${plural(pools.length, 'environment')}` : `${app}@${pool}`
+        await confirm(`Remove ${what} and ${plural(running, 'instance')}?`)
         const kept = await keptFiles(client, app, whole ? undefined : pool, signal)
         if (whole) await client.call('removeApp', { params: { app } }, { signal })
         else await client.call('removePool', { params: { app, pool } }, { signal })

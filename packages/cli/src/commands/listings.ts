@@ -1,12 +1,13 @@
 import type { AppView, BuildView, EventView, ReleaseView, RolloutView, RouteView } from '@berth/api'
 import type { Command } from 'commander'
-import { followBuild, followRollout } from '../follow.ts'
+import { followBuild } from '../follow.ts'
 import { formatSeconds } from '../instance-lines.ts'
 import { formatAge, shortImage } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import type { Style } from '../output/style.ts'
 import { defaultPool, findInstance, type PoolOption, parseTarget, requireTarget } from '../target.ts'
 import { action } from './command.ts'
+import { wholeNumber } from './words.ts'
 
 export function registerListings(program: Command): void {
   registerApps(program)
@@ -93,7 +94,7 @@ function registerRollouts(program: Command): void {
     .command('rollouts')
     .summary('rollouts, newest first')
     .argument('[app]', 'only of this app')
-    .option('-n, --limit <count>', 'at most this many', '20')
+    .option('-n, --limit <count>', 'at most this many', wholeNumber, '20')
     .action(
       action<{ limit: string }>(async (context, [app], { limit }) => {
         const { client, out, form, signal } = context
@@ -102,29 +103,6 @@ function registerRollouts(program: Command): void {
         await printListing(items, rolloutListing(out.style, Date.now()), form, out)
       }),
     )
-  const rollout = program.command('rollout').summary('watch, pause, resume or abort a rollout')
-  rollout
-    .command('watch')
-    .argument('<id>')
-    .summary('follow it to its end')
-    .action(action(async (context, [id = '']) => void (await followRollout(context, id))))
-  const moves = [
-    ['pause', 'pauseRollout', 'stop where it is, for now'],
-    ['resume', 'resumeRollout', 'go on'],
-    ['abort', 'abortRollout', 'go back to the release before'],
-  ] as const
-  for (const [verb, operation, summary] of moves) {
-    rollout
-      .command(verb)
-      .argument('<id>')
-      .summary(summary)
-      .action(
-        action(async ({ client, out, form, signal }, [id = '']) => {
-          const done = await client.call(operation, { params: { id } }, { signal })
-          await printItem(done, form, out, (each) => `${each.id} ${each.state}: ${each.message}`)
-        }),
-      )
-  }
 }
 
 const rolloutListing = (style: Style, now: number): ListingView<RolloutView> => ({
@@ -160,7 +138,7 @@ function registerBuilds(program: Command): void {
     .option('--app <app>', 'only of this app')
     .option('-f, --follow', 'follow the output of the build')
     .option('--cancel', 'cancel the build')
-    .option('-n, --limit <count>', 'at most this many', '20')
+    .option('-n, --limit <count>', 'at most this many', wholeNumber, '20')
     .action(
       action<{ app?: string; follow?: boolean; cancel?: boolean; limit: string }>(async (context, [id], options) => {
         const { client, out, form, signal } = context
@@ -217,7 +195,7 @@ function registerEvents(program: Command): void {
     .summary('what happened, and by whom')
     .argument('[app]', 'only of this app')
     .option('-f, --follow', 'go on as things happen')
-    .option('-n, --limit <count>', 'the last so many', '30')
+    .option('-n, --limit <count>', 'the last so many', wholeNumber, '30')
     .action(
       action<{ follow?: boolean; limit: string }>(async (context, [app], options) => {
         const { client, out, form, signal } = context
@@ -279,8 +257,8 @@ const routeListing: ListingView<RouteView> = {
 function registerInspect(program: Command): void {
   program
     .command('inspect')
-    .summary('everything about an app, a release or an instance')
-    .argument('<target>', 'APP, APP@RELEASE, or an instance (web-4, APP/web-4)')
+    .summary('everything about an app, a release, an instance, a rollout or a build')
+    .argument('<target>', 'APP, APP@RELEASE, an instance (web-4, APP/web-4), or the id of a rollout or a build')
     .option('-e, --environment <name>')
     .action(
       action<PoolOption>(async (context, [text = ''], options) => {
@@ -295,6 +273,9 @@ function registerInspect(program: Command): void {
               { signal },
             ),
           )
+        const params = { id: text }
+        if (/^r-[a-z0-9]{8}$/.test(text)) return show(await client.call('getRollout', { params }, { signal }))
+        if (/^b-[a-z0-9]{8}$/.test(text)) return show(await client.call('getBuild', { params }, { signal }))
         const apps = await client.list('listApps', {}, { signal })
         const app = apps.items.find((each) => each.name === text)
         return show(app ?? (await findInstance(context, text, options)))

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { Style } from '../output/style.ts'
 import { findInstance, type PoolOption, parseTarget } from '../target.ts'
 import { action } from './command.ts'
+import { wholeNumber } from './words.ts'
 
 interface LogsOptions extends PoolOption {
   readonly follow?: boolean
@@ -17,10 +18,13 @@ export function registerLogs(program: Command): void {
   program
     .command('logs')
     .summary('logs of an app, an entrypoint or an instance')
+    .description(
+      'Shows what instances write to their output, merged by time.\nExamples: berth logs -f shop · berth logs -n all shop/web · berth logs --since 10m web-4',
+    )
     .argument('[target]', 'APP, APP/ENTRYPOINT or an instance (web-4)')
     .option('-e, --environment <name>')
     .option('-f, --follow', 'go on as lines come, from new instances too')
-    .option('-n, --tail <lines>', 'the last so many of each instance', '100')
+    .option('-n, --tail <lines>', 'the last so many of each instance, or all', lineCount, '100')
     .option('--since <duration>', 'not older than this: 10m, 2h')
     .option('--grep <text>', 'only lines that contain this')
     .option('-t, --timestamps', 'with the time of each line')
@@ -35,7 +39,7 @@ export function registerLogs(program: Command): void {
             ? { instance: named?.id }
             : { app: target.app, pool: target.pool, entrypoint: target.entrypoint }),
           ...(options.follow === true ? { follow: 'true' } : {}),
-          tail: options.tail,
+          ...(options.tail === 'all' ? {} : { tail: options.tail }),
           ...(options.since === undefined ? {} : { sinceMs: String(Date.now() - parseDuration(options.since)) }),
           grep: options.grep,
         }
@@ -56,6 +60,8 @@ export function registerLogs(program: Command): void {
       }),
     )
 }
+
+const lineCount = (text: string): string => (text === 'all' ? text : wholeNumber(text))
 
 export function parseDuration(text: string): number {
   const match = /^(\d+)(ms|s|m|h|d)$/.exec(text)

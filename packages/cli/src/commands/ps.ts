@@ -1,10 +1,18 @@
 import type { InstanceView } from '@berth/api'
 import type { Command } from 'commander'
+import type { CommandContext } from '../command-context.ts'
 import { formatAge, formatBytes, formatCores } from '../output/format.ts'
 import { type ListingView, printListing } from '../output/print.ts'
 import type { Style } from '../output/style.ts'
-import { parseTarget, requireTarget } from '../target.ts'
+import { type PoolOption, parseTarget, requireTarget } from '../target.ts'
+import { showAgain } from './again.ts'
 import { action } from './command.ts'
+
+interface PsOptions extends PoolOption {
+  readonly node?: string
+  readonly all?: boolean
+  readonly watch?: boolean
+}
 
 export function registerPs(program: Command): void {
   program
@@ -15,29 +23,35 @@ export function registerPs(program: Command): void {
     .option('-e, --environment <name>', 'only this environment')
     .option('--node <name>', 'only on this node')
     .option('-a, --all', 'with ended ones')
+    .option('-w, --watch', 'again every two seconds')
     .action(
-      action<{ environment?: string; node?: string; all?: boolean }>(async (context, [text], options) => {
-        const { client, out, form, signal } = context
-        const target = text === undefined ? undefined : parseTarget(text, context, options)
-        const pool = options.environment ?? (text?.includes('@') === true ? target?.pool : undefined)
-        const query = {
-          app: target?.app,
-          entrypoint: target?.entrypoint,
-          pool,
-          node: options.node,
-          ...(options.all === true ? { all: 'true' } : {}),
-        }
-        const { items } = await client.list('listInstances', { query }, { signal })
-        if (items.length === 0) {
-          if (target !== undefined) await requireTarget(context, { ...target, pool })
-          if (options.node !== undefined) await client.call('getNode', { params: { name: options.node } }, { signal })
-        }
-        const filtered = Object.values(query).some((each) => each !== undefined)
-        const view = instanceListing(out.style, Date.now())
-        await printListing(items, filtered ? { ...view, empty: 'no instances there' } : view, form, out)
-        if (form === 'table') for (const line of whyNotReady(items)) out.note(line)
+      action<PsOptions>(async (context, [text], options) => {
+        await show(context, text, options)
+        if (options.watch === true) await showAgain(context, () => show(context, text, options))
       }),
     )
+}
+
+async function show(context: CommandContext, text: string | undefined, options: PsOptions): Promise<void> {
+  const { client, out, form, signal } = context
+  const target = text === undefined ? undefined : parseTarget(text, context, options)
+  const pool = options.environment ?? (text?.includes('@') === true ? target?.pool : undefined)
+  const query = {
+    app: target?.app,
+    entrypoint: target?.entrypoint,
+    pool,
+    node: options.node,
+    ...(options.all === true ? { all: 'true' } : {}),
+  }
+  const { items } = await client.list('listInstances', { query }, { signal })
+  if (items.length === 0) {
+    if (target !== undefined) await requireTarget(context, { ...target, pool })
+    if (options.node !== undefined) await client.call('getNode', { params: { name: options.node } }, { signal })
+  }
+  const filtered = Object.values(query).some((each) => each !== undefined)
+  const view = instanceListing(out.style, Date.now())
+  await printListing(items, filtered ? { ...view, empty: 'no instances there' } : view, form, out)
+  if (form === 'table') for (const line of whyNotReady(items)) out.note(line)
 }
 
 export const instanceListing = (style: Style, now: number): ListingView<InstanceView> => ({

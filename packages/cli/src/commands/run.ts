@@ -55,6 +55,8 @@ export async function followJob(context: CommandContext, job: InstanceView): Pro
     )
     const now = await client.call('getInstance', { params: { id: job.id } }, { signal })
     const printing = printLogs(context, job.id, AbortSignal.any([signal, logs.signal]))
+    const why = whyNotRunning(now)
+    if (why !== undefined) out.note(why)
     const ended = now.phase === 'ended' ? now : await untilEnded(context, job, revision)
     // The stream ends by itself with the instance; a lost one must not keep a script from going on.
     await Promise.race([printing, new Promise((resolve) => setTimeout(resolve, lastLinesMs).unref())])
@@ -74,14 +76,26 @@ export async function followJob(context: CommandContext, job: InstanceView): Pro
   }
 }
 
+/** Nothing else would be seen of a job that waits for a node, or that cannot be started. */
+const whyNotRunning = ({ name, node, phase, message }: InstanceView): string | undefined =>
+  phase === 'running' || phase === 'ended' || message === undefined
+    ? undefined
+    : `${name} ${node === undefined ? 'waits' : 'does not run yet'}: ${message}`
+
 async function untilEnded(
-  { client, signal }: CommandContext,
+  { client, out, signal }: CommandContext,
   job: InstanceView,
   revision: number,
 ): Promise<InstanceView> {
   const query = { app: job.app, pool: job.pool, all: 'true' }
+  let said = whyNotRunning(job)
   for await (const event of client.watch('listInstances', { query, revision }, { signal })) {
-    if (event.type === 'put' && event.item.id === job.id && event.item.phase === 'ended') return event.item
+    if (event.type === 'put' && event.item.id === job.id) {
+      if (event.item.phase === 'ended') return event.item
+      const why = whyNotRunning(event.item)
+      if (why !== said && why !== undefined) out.note(why)
+      said = why
+    }
     if (event.type === 'delete' && event.id === job.id) break
   }
   throw new BerthError('job.gone', `${job.id} was removed before it ended; berth events ${job.app} says by whom`)

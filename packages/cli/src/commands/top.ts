@@ -3,10 +3,9 @@ import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { formatBytes, formatCores } from '../output/format.ts'
 import { type ListingView, printListing } from '../output/print.ts'
-import { type PoolOption, parseTarget } from '../target.ts'
+import { type PoolOption, parseTarget, requireTarget } from '../target.ts'
+import { showAgain } from './again.ts'
 import { action } from './command.ts'
-
-const intervalMs = 2000
 
 export function registerTop(program: Command): void {
   program
@@ -18,14 +17,11 @@ export function registerTop(program: Command): void {
     .action(
       action<PoolOption & { watch?: boolean }>(async (context, [text], options) => {
         const target = text === undefined ? undefined : parseTarget(text, context, options)
-        const query = { app: target?.app, pool: options.environment, sinceMs: String(Date.now() - 15_000) }
-        await show(context, query)
-        while (options.watch === true && !context.signal.aborted) {
-          await pause(context.signal)
-          if (context.signal.aborted) return
-          if (context.out.isTerminal) context.out.text('\u001b[2J\u001b[H')
-          await show(context, { ...query, sinceMs: String(Date.now() - 15_000) })
-        }
+        const query = { app: target?.app, pool: options.environment }
+        if (target !== undefined) await requireTarget(context, { app: target.app, pool: options.environment })
+        const now = () => show(context, { ...query, sinceMs: String(Date.now() - 15_000) })
+        await now()
+        if (options.watch === true) await showAgain(context, now)
       }),
     )
 }
@@ -64,18 +60,4 @@ const listing: ListingView<MetricsView> = {
   ],
   name: (each) => each.instance,
   empty: 'no samples yet',
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, intervalMs)
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
-  })
 }

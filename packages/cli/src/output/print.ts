@@ -34,11 +34,13 @@ export async function printListing<T>(
   if (form === 'json') return out.line(JSON.stringify(items, null, 2))
   if (form === 'yaml') return out.text((await out.yaml())(items))
   if (form === 'name') return printLines(items.map(view.name), out)
-  if (typeof form === 'object')
+  if (typeof form === 'object') {
+    sayUnknownFields(form.template, items, out)
     return printLines(
       items.map((item) => fillTemplate(form.template, item)),
       out,
     )
+  }
   if (items.length === 0) return out.note(view.empty)
   const wide = form === 'wide'
   const headers = wide ? [...view.headers, ...(view.wideHeaders ?? [])] : view.headers
@@ -53,8 +55,20 @@ function printLines(lines: readonly string[], out: Output): void {
 export async function printItem<T>(item: T, form: OutputForm, out: Output, asText: (item: T) => string): Promise<void> {
   if (form === 'json') out.line(JSON.stringify(item, null, 2))
   else if (form === 'yaml') out.text((await out.yaml())(item))
-  else if (typeof form === 'object') out.line(fillTemplate(form.template, item))
-  else out.line(asText(item))
+  else if (typeof form === 'object') {
+    sayUnknownFields(form.template, [item], out)
+    out.line(fillTemplate(form.template, item))
+  } else out.line(asText(item))
+}
+
+/** Fields may be absent, so one that no item has is no failure; mistyped ones should be seen all the same. */
+function sayUnknownFields(template: string, items: readonly unknown[], out: Output): void {
+  const known = new Set(items.flatMap((item) => Object.keys(item as object)))
+  if (items.length === 0) return
+  const used = [...template.matchAll(/\{(\w+)[\w.]*\}/g)].map(([, name = '']) => name)
+  const unknown = [...new Set(used)].filter((name) => !known.has(name))
+  if (unknown.length > 0)
+    out.note(`no item has {${unknown.join('}, {')}}; there are: ${[...known].join(', ')} (and more by -o json)`)
 }
 
 /** `{name} {lastExit.code}`: values by path; what is missing is empty. */

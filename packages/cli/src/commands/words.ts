@@ -1,0 +1,9 @@
+import { InvalidArgumentError } from 'commander'
+
+/** For options that count something: the server would refuse anything else, but by the name of its own field. */
+export function wholeNumber(text: string): string {
+  if (/^\d{1,9}$/.test(text)) return text
+  throw new InvalidArgumentError('Write a whole number.')
+}
+
+export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
