@@ -42,6 +42,20 @@ export function accessHandlers(store: MockStore): JsonHandlers {
         schedulable: schedulable ?? node.schedulable,
       })
     },
+    drainNode: ({ params: { name = '' }, body: { limit } }) =>
+      store.put('listNodes', {
+        ...need(store.get('listNodes', name), `node ${name}`),
+        drain: { since: Date.now(), by: 'token:dev', limit },
+      }),
+    undrainNode: ({ params: { name = '' } }) => {
+      const { drain: _, ...node } = need(store.get('listNodes', name), `node ${name}`)
+      return store.put('listNodes', node)
+    },
+    decideApproval: ({ params: { app = '', pool = '', entrypoint = '' }, body: { decision } }) =>
+      store.put('listApprovals', {
+        ...need(store.get('listApprovals', `${app}/${pool}/${entrypoint}`), `approval ${app}/${pool}/${entrypoint}`),
+        state: decision === 'approve' ? 'approved' : 'denied',
+      }),
     removeNode: ({ params: { name = '' } }) => {
       const { instances } = need(store.get('listNodes', name), `node ${name}`)
       if (instances > 0)

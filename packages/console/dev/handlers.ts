@@ -90,6 +90,14 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
     removePool: ({ params: { app = '', pool: name = '' } }) => simulation.removePool(app, name),
     startBuild: ({ params: { app = '' }, body }) => simulation.build(app, body.ref ?? 'HEAD', undefined),
     runJob: ({ params, body }) => simulation.job(pool(params), body),
+    runCron: ({ params }) => {
+      const { app = '', pool: name = '', entrypoint = '' } = params
+      const cron = need(store.get('listCrons', `${app}/${name}/${entrypoint}`), `cron ${entrypoint}`)
+      const job = simulation.job(pool(params), { entrypoint })
+      const run = { dueAt: Date.now(), state: 'running' as const, instance: job.id, by: 'token:dev' }
+      store.put('listCrons', { ...cron, runs: [run, ...cron.runs] })
+      return job
+    },
   }
 }
 

@@ -31,6 +31,32 @@ export function seedAccess(store: MockStore, now: number): void {
   store.put('listTokens', { ...token, name: 'guest', owner: 'Audit 2026', role: 'viewer', expiresAt: now - hour })
 }
 
+/** What runs by the clock, and a wish for memory. */
+export function seedScheduling(store: MockStore, now: number): void {
+  const cron = { app: 'shop', pool: 'production', zone: 'Europe/Berlin', overlap: 'skip' as const, graceMs: 60_000 }
+  store.put('listCrons', {
+    ...cron,
+    entrypoint: 'report',
+    cron: '0 3 * * *',
+    history: 10,
+    nextAt: now + 6 * hour,
+    runs: ['succeeded', 'succeeded', 'failed', 'skipped', 'succeeded'].map((state, day) => ({
+      dueAt: now - (day * 24 + 18) * hour,
+      state: state as 'succeeded' | 'failed' | 'skipped',
+    })),
+  })
+  store.put('listApprovals', {
+    app: 'ledger',
+    pool: 'production',
+    entrypoint: 'api',
+    group: 'default',
+    memoryBytes: 16 * 1024 ** 3,
+    state: 'waiting',
+    requestedAt: now - 20 * minute,
+    requestedBy: 'token:mai',
+  })
+}
+
 /** Routes, secrets and events. */
 export function seedRest(store: MockStore, now: number): void {
   const members = store

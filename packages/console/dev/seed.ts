@@ -1,6 +1,6 @@
 import type { AppView, InstanceView, NodeView, PoolView, ReleaseView } from '@berth/api/resources'
 import type { MockStore } from './mock-store.ts'
-import { seedAccess, seedRest } from './seed-access.ts'
+import { seedAccess, seedRest, seedScheduling } from './seed-access.ts'
 import { seedHistory } from './seed-history.ts'
 
 const minute = 60_000
@@ -16,6 +16,7 @@ export function seed(store: MockStore, now: number): void {
   for (const instance of instances(now)) store.put('listInstances', instance)
   seedHistory(store, now)
   seedAccess(store, now)
+  seedScheduling(store, now)
   seedRest(store, now)
 }
 
@@ -94,7 +95,7 @@ const apps = (now: number): AppView[] => {
           'shop',
           'production',
           'v14',
-          [service('web', 4), service('worker', 3, { setBy: 'scale' }), migrate],
+          [service('web', 4), service('worker', 3, { setBy: 'scale' }), migrate, { ...migrate, name: 'report' }],
           ['https://shop.example.com/', 'https://shop.example.com/api/'],
         ),
         pool(

@@ -122,6 +122,40 @@ describe('jobs', () => {
   })
 })
 
+describe('what runs by the clock', () => {
+  it('shows when, what became of it, and runs it now', async () => {
+    const page = await console_.enter('/apps/shop/production/jobs')
+    const row = page.getByRole('listitem').filter({ hasText: 'report' }).first()
+    await row.getByText('0 3 * * *').waitFor()
+    await row.getByText(/next in [56] hours/).waitFor()
+    const runs = row.getByRole('list', { name: 'Last runs, the newest first' }).getByRole('listitem')
+    expect(await runs.count()).toBe(5)
+    await row.getByRole('button', { name: 'Run now report' }).click()
+    await expect.poll(() => runs.count(), text).toBe(6)
+    await page.getByRole('row').filter({ hasText: 'report-1' }).waitFor()
+  })
+
+  it('memory that has to be approved is approved where it is asked for', async () => {
+    const page = await console_.enter('/apps/ledger/production')
+    await page.getByText('api asks for 16 GiB of memory').waitFor()
+    await page.getByRole('button', { name: 'Approve' }).click()
+    await expect.poll(() => page.getByText('api asks for 16 GiB of memory').count(), text).toBe(0)
+  })
+})
+
+it('drains a node, and takes it back', async () => {
+  const page = await console_.enter('/nodes/anchor-1')
+  await page.getByRole('button', { name: 'Drain…' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Drain anchor-1?' })
+  await dialog.getByText('Its 6 instances are replaced on other nodes').waitFor()
+  await dialog.getByLabel('At a time').fill('2')
+  await dialog.getByRole('button', { name: 'Drain', exact: true }).click()
+  await page.getByText('Being drained: 6 instances left').waitFor()
+  await page.getByText('Asked for by dev, 2 at a time.').waitFor()
+  await page.getByRole('button', { name: 'Take instances again' }).click()
+  await expect.poll(() => page.getByText('Being drained').count(), text).toBe(0)
+})
+
 describe('removing', () => {
   it('an environment names what goes and wants its name', async () => {
     const page = await console_.enter('/apps/shop/staging/settings')

@@ -15,7 +15,11 @@ export const chineseHealth: HealthDictionary = {
     buildFailed: (ref) => `${ref} 构建失败`,
     certificateExpires: '的证书即将到期：',
     certificateExpired: '的证书已过期：',
+    server: '服务器',
+    approval: (entrypoint, memory) => `${entrypoint} 等待批准 ${memory} 内存`,
     actions: {
+      server: '事件',
+      approval: '处理',
       instances: '查看',
       node: '查看',
       rollout: '处理',

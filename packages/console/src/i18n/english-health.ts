@@ -14,7 +14,11 @@ export const englishHealth = {
     buildFailed: (ref: string) => `the build of ${ref} failed`,
     certificateExpires: 'its certificate expires',
     certificateExpired: 'its certificate expired',
+    server: 'The server',
+    approval: (entrypoint: string, memory: string) => `${entrypoint} waits for ${memory} of memory to be approved`,
     actions: {
+      server: 'Events',
+      approval: 'Decide',
       instances: 'Look',
       node: 'Look',
       rollout: 'Go on',

@@ -1,4 +1,5 @@
 import type { AppView, BuildView, CertificateView, NodeView, RolloutView } from '@berth/api/resources'
+import type { ApprovalView } from '@berth/api/scheduling-resources'
 import { describe, expect, it } from 'vitest'
 import { english } from '../i18n/english.ts'
 import { attentionOf, type Observed } from './attention.ts'
@@ -62,12 +63,25 @@ const certificate = (notAfter: number): CertificateView => ({
   updatedBy: 'token:ci',
 })
 
+const approval = (state: ApprovalView['state']): ApprovalView => ({
+  app: 'shop',
+  pool: 'production',
+  entrypoint: 'web',
+  group: 'default',
+  memoryBytes: 1024 ** 3,
+  state,
+  requestedAt: 1,
+  requestedBy: 'token:ci',
+})
+
 const observed = (change: Partial<Observed>): Observed => ({
   apps: [],
   nodes: [],
   rollouts: [],
   builds: [],
   certificates: [],
+  approvals: [],
+  server: [],
   ...change,
 })
 
@@ -113,6 +127,13 @@ describe('what needs attention', () => {
       { certificates: [certificate(now - 1)] },
       ['bad shop.example.com its certificate expired'],
     ],
+    ['a problem of the server', { server: ['its authority expires'] }, ['warn The server its authority expires']],
+    [
+      'memory to be approved',
+      { approvals: [approval('waiting')] },
+      ['warn shop/production web waits for 1 GiB of memory to be approved'],
+    ],
+    ['no memory that was approved', { approvals: [approval('approved')] }, []],
     ['no certificate of next year', { certificates: [certificate(now + 300 * 24 * hour)] }, []],
     [
       'the worst first',

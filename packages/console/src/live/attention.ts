@@ -1,4 +1,6 @@
 import type { AppView, BuildView, CertificateView, NodeView, PoolView, RolloutView } from '@berth/api/resources'
+import type { ApprovalView } from '@berth/api/scheduling-resources'
+import { formatBytes } from '../format/quantities.ts'
 import type { Dictionary } from '../i18n/dictionary.ts'
 import { path } from '../router/match-path.ts'
 import { expiryOf } from './certificates.ts'
@@ -25,6 +27,9 @@ export interface Observed {
   readonly rollouts: readonly RolloutView[]
   readonly builds: readonly BuildView[]
   readonly certificates: readonly CertificateView[]
+  readonly approvals: readonly ApprovalView[]
+  /** What the server says of itself. */
+  readonly server: readonly string[]
 }
 
 /** A deploy that failed is news for this long; what runs is told of for as long as it is wrong. */
@@ -34,7 +39,9 @@ const newsMs = 24 * 3_600_000
 export function attentionOf(text: Dictionary['attention'], observed: Observed, now: number): readonly Attention[] {
   const found = [
     ...observed.apps.flatMap((app) => poolProblems(text, app)),
+    ...observed.server.map((problem) => serverProblem(text, problem)),
     ...nodeProblems(text, observed.nodes),
+    ...approvalsWaiting(text, observed.approvals),
     ...rolloutProblems(text, observed.rollouts, now),
     ...buildProblems(text, observed.builds, now),
     ...certificateProblems(text, observed.certificates, now),
@@ -77,6 +84,28 @@ const nodeProblems = (text: Dictionary['attention'], nodes: readonly NodeView[])
       what: problem,
     }))
   })
+
+const serverProblem = (text: Dictionary['attention'], problem: string): Attention => ({
+  key: `server ${problem}`,
+  tone: 'warn',
+  subject: text.server,
+  what: problem,
+  to: '/events',
+  action: 'server',
+})
+
+const approvalsWaiting = (text: Dictionary['attention'], approvals: readonly ApprovalView[]): Attention[] =>
+  approvals
+    .filter(({ state }) => state === 'waiting')
+    .map(({ app, pool, entrypoint, memoryBytes, requestedAt }) => ({
+      key: `approval ${app}/${pool}/${entrypoint}`,
+      tone: 'warn',
+      subject: `${app}/${pool}`,
+      what: text.approval(entrypoint, formatBytes(memoryBytes)),
+      to: path('apps', app, pool),
+      action: 'approval',
+      at: requestedAt,
+    }))
 
 /** The newest of each pool that ended badly, and those that wait for somebody to go on. */
 function rolloutProblems(text: Dictionary['attention'], rollouts: readonly RolloutView[], now: number): Attention[] {

@@ -1,4 +1,4 @@
-import type { AppView, InstanceView, NodeView, PoolView, ReleaseView } from '@berth/api/resources'
+import type { AppView, InstanceView, PoolView, ReleaseView } from '@berth/api/resources'
 import type { AppSpec } from '@berth/core/model/app-spec'
 import type { Dictionary } from '../i18n/dictionary.ts'
 import { isBehind } from './states.ts'
@@ -40,9 +40,3 @@ export function poolDrift(
   if (releases.length > 1) found.push(text.mixed(releases.join(', ')))
   return found
 }
-
-export const nodeProblems = (text: Dictionary['drift'], nodes: readonly NodeView[]): readonly string[] =>
-  nodes.flatMap((node) => [
-    ...(node.online ? [] : [text.offline(node.name)]),
-    ...node.problems.map((problem) => text.node(node.name, problem)),
-  ])

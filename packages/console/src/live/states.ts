@@ -53,8 +53,9 @@ const buildStates: Readonly<Record<BuildView['state'], Tone>> = {
 }
 export const buildState = ({ state }: BuildView): Shown => shown(buildStates[state], state)
 
-export function nodeState({ online, schedulable, problems }: NodeView): Shown {
+export function nodeState({ online, schedulable, problems, drain, instances }: NodeView): Shown {
   if (!online) return shown('bad', 'offline')
+  if (drain !== undefined) return instances === 0 ? shown('warn', 'drained') : shown('busy', 'beingDrained')
   if (!schedulable) return shown('warn', 'cordoned')
   return shown(problems.length > 0 ? 'warn' : 'ok', 'online')
 }

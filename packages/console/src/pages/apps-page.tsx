@@ -11,6 +11,7 @@ import { formatBytes, formatCores } from '../format/quantities.ts'
 import { useText } from '../i18n/language.tsx'
 import { worstApp } from '../live/app-health.ts'
 import { attentionOf } from '../live/attention.ts'
+import { useSession } from '../live/session.tsx'
 import { isOver, poolState } from '../live/states.ts'
 import { useGlance } from '../live/use-glance.ts'
 import { Link } from '../router/link.tsx'
@@ -32,6 +33,8 @@ export function AppsPage() {
   const rollouts = useList('listRollouts', { query: { limit: 100 } })
   const builds = useGlance('listBuilds', { query: { limit: 50 } })
   const certificates = useGlance('listCertificates', {})
+  const approvals = useGlance('listApprovals', {})
+  const { problems } = useSession()
   const now = useNow(60_000)
   const [creating, setCreating] = useState(false)
   const attention = attentionOf(
@@ -42,6 +45,8 @@ export function AppsPage() {
       rollouts: rollouts.items,
       builds,
       certificates,
+      approvals,
+      server: problems ?? [],
     },
     now,
   )

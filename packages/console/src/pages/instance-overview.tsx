@@ -65,6 +65,7 @@ function InstanceFacts({ instance }: { readonly instance: InstanceView }) {
             </span>
           ),
         ],
+        [text.cores, instance.cores === undefined ? undefined : <code key="cs">{instance.cores}</code>],
         ['ID', copyable(instance.id)],
         [text.container, copyable(containerId, 12)],
         [text.stopReason, stopReason],

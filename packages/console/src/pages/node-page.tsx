@@ -1,5 +1,6 @@
 import type { NodeView } from '@berth/api/resources'
 import { useState } from 'react'
+import { DrainDialog } from '../actions/drain-dialog.tsx'
 import { LabelsDialog } from '../actions/labels-dialog.tsx'
 import { RemoveDialog } from '../actions/remove-dialog.tsx'
 import { Age } from '../components/age.tsx'
@@ -7,6 +8,7 @@ import { RoleButton } from '../components/button.tsx'
 import { DangerZone } from '../components/danger-zone.tsx'
 import { Banner, Empty, Facts, Page, Section } from '../components/layout.tsx'
 import { Listing } from '../components/listing.tsx'
+import { personOf } from '../components/small.tsx'
 import { Status } from '../components/status.tsx'
 import { Skeleton } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
@@ -32,13 +34,20 @@ export function NodePage({ name }: { readonly name: string }) {
       title={name}
       crumbs={[{ label: text.nodes.title, to: '/nodes' }]}
       status={<Status shown={nodeState(node)} />}
-      actions={<SchedulingButton node={node} />}
+      actions={<NodeButtons node={node} />}
     >
       {problems.length > 0 && (
         <Banner
           tone={node.online ? 'warn' : 'bad'}
           title={text.drift.node(name, problems[0] ?? '')}
           lines={problems.slice(1)}
+        />
+      )}
+      {node.drain !== undefined && (
+        <Banner
+          tone="info"
+          title={node.instances === 0 ? text.drain.empty : text.drain.underWay(text.units.instances(node.instances))}
+          lines={[text.drain.by(personOf(node.drain.by), node.drain.limit)]}
         />
       )}
       <Section>
@@ -72,10 +81,31 @@ function NodeFacts({ node }: { readonly node: NodeView }) {
         [text.agent, node.agentVersion],
         [text.cgroup, node.cgroup],
         [text.joined, <Age key="j" at={node.joinedAt} />],
+        [text.group, node.group],
+        [text.taints, chips(node.taints?.map(({ key, value }) => (value === undefined ? key : `${key}=${value}`)))],
+        [
+          text.resources,
+          chips(
+            Object.entries(node.resources ?? {}).map(
+              ([name, each]) => `${name}: ${Array.isArray(each) ? each.join(', ') : each}`,
+            ),
+          ),
+        ],
       ]}
     />
   )
 }
+
+const chips = (words: readonly string[] = []) =>
+  words.length === 0 ? undefined : (
+    <span className="chips">
+      {words.map((word) => (
+        <span key={word} className="chip mono">
+          {word}
+        </span>
+      ))}
+    </span>
+  )
 
 function LabelsSection({ node }: { readonly node: NodeView }) {
   const { nodes: text, labels: words } = useText()
@@ -136,6 +166,30 @@ function RemoveNode({ node }: { readonly node: NodeView }) {
           onClose={() => setRemoving(false)}
         />
       )}
+    </>
+  )
+}
+
+function NodeButtons({ node }: { readonly node: NodeView }) {
+  const { drain: text } = useText()
+  const client = useClient()
+  const { busy, act } = useAction()
+  const [draining, setDraining] = useState(false)
+  const { name } = node
+  const undrain = () => act({ run: () => client.call('undrainNode', { params: { name } }), done: text.stopped(name) })
+  return (
+    <>
+      <SchedulingButton node={node} />
+      {node.drain === undefined ? (
+        <RoleButton needs="admin" onClick={() => setDraining(true)}>
+          {text.drain}…
+        </RoleButton>
+      ) : (
+        <RoleButton needs="admin" kind="primary" disabled={busy} onClick={() => void undrain()}>
+          {text.stop}
+        </RoleButton>
+      )}
+      {draining && <DrainDialog node={node} onClose={() => setDraining(false)} />}
     </>
   )
 }

@@ -7,8 +7,12 @@ import { Empty, Section } from '../components/layout.tsx'
 import { Listing } from '../components/listing.tsx'
 import { joinWords } from '../format/words.ts'
 import { useText } from '../i18n/language.tsx'
-import { useList } from '../store/context.tsx'
+import { useAction } from '../live/use-action.ts'
+import { useGlance } from '../live/use-glance.ts'
+import { path } from '../router/match-path.ts'
+import { useClient, useList } from '../store/context.tsx'
 import { JobTable } from './job-table.tsx'
+import { type Cron, ScheduleLine } from './schedule-line.tsx'
 
 interface Wanted {
   readonly entrypoint?: string
@@ -20,6 +24,9 @@ export function PoolJobs({ app, pool }: { readonly app: AppView; readonly pool: 
   const { jobs: text } = useText()
   const instances = useList('listInstances', { query: { app: app.name, pool: pool.name, all: 'true' } })
   const [wanted, setWanted] = useState<Wanted>()
+  const [asked, setAsked] = useState(0)
+  const news = `${asked} ${instances.items.map(({ id, phase }) => `${id} ${phase}`).join(' ')}`
+  const crons = useGlance('listCrons', { query: { app: app.name, pool: pool.name } }, news)
   const runs = { ...instances, items: instances.items.filter(({ type }) => type === 'job') }
   const canRun = pool.release !== undefined && pool.removing !== true
   const run = canRun && (
@@ -29,7 +36,7 @@ export function PoolJobs({ app, pool }: { readonly app: AppView; readonly pool: 
   )
   return (
     <>
-      <JobEntrypoints pool={pool} onRun={setWanted} />
+      <JobEntrypoints pool={pool} crons={crons} onRun={setWanted} onRunNow={() => setAsked((n) => n + 1)} />
       <Section title={text.history} flush aside={runs.items.length > 0 && run}>
         <Listing
           of={runs}
@@ -62,35 +69,71 @@ const again = ({ entrypoint, command }: InstanceView): Wanted => ({
 
 interface JobEntrypointsProps {
   readonly pool: PoolView
+  readonly crons: readonly Cron[]
   readonly onRun: (wanted: Wanted) => void
+  readonly onRunNow: () => void
 }
 
-function JobEntrypoints({ pool, onRun }: JobEntrypointsProps) {
+function JobEntrypoints({ pool, crons, onRun, onRunNow }: JobEntrypointsProps) {
   const { jobs: text } = useText()
   const declared = pool.entrypoints.filter(({ type }) => type === 'job')
   if (declared.length === 0) return null
   return (
     <Section title={text.declared} flush>
       <ul className="rows">
-        {declared.map(({ name }) => (
-          <li key={name} className="row">
-            <strong className="mono">{name}</strong>
-            <span className="muted">{text.declaredHint}</span>
-            <span className="row-end">
-              <RoleButton
-                needs="deployer"
-                small
-                icon="play"
-                onClick={() => onRun({ entrypoint: name })}
-                aria-label={`${text.run} ${name}`}
-              >
-                {text.run}
-              </RoleButton>
-            </span>
-          </li>
-        ))}
+        {declared.map(({ name }) => {
+          const cron = crons.find(({ entrypoint }) => entrypoint === name)
+          return (
+            <li key={name} className="row">
+              <strong className="mono">{name}</strong>
+              {cron === undefined ? <span className="muted">{text.declaredHint}</span> : <ScheduleLine cron={cron} />}
+              <span className="row-end">
+                {cron === undefined ? (
+                  <RoleButton
+                    needs="deployer"
+                    small
+                    icon="play"
+                    onClick={() => onRun({ entrypoint: name })}
+                    aria-label={`${text.run} ${name}`}
+                  >
+                    {text.run}
+                  </RoleButton>
+                ) : (
+                  <RunNowButton cron={cron} onRun={onRunNow} />
+                )}
+              </span>
+            </li>
+          )
+        })}
       </ul>
     </Section>
+  )
+}
+
+function RunNowButton({ cron, onRun }: { readonly cron: Cron; readonly onRun: () => void }) {
+  const { schedule: text, jobs } = useText()
+  const client = useClient()
+  const { busy, act } = useAction()
+  const { app, pool, entrypoint } = cron
+  const run = async () => {
+    const started = await act({
+      run: () => client.call('runCron', { params: { app, pool, entrypoint } }),
+      done: jobs.started(`${app}/${pool}`),
+      to: ({ id }) => path('instances', id),
+    })
+    if (started !== undefined) onRun()
+  }
+  return (
+    <RoleButton
+      needs="deployer"
+      small
+      icon="play"
+      disabled={busy}
+      onClick={() => void run()}
+      aria-label={`${text.runNow} ${entrypoint}`}
+    >
+      {text.runNow}
+    </RoleButton>
   )
 }
 

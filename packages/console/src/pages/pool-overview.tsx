@@ -1,4 +1,5 @@
 import type { AppView, BuildView, InstanceView, PoolView, ReleaseView } from '@berth/api/resources'
+import { useState } from 'react'
 import { ScaleControl } from '../actions/scale-control.tsx'
 import { Took } from '../components/age.tsx'
 import { Banner, Empty, Section } from '../components/layout.tsx'
@@ -9,11 +10,13 @@ import { formatBytes, formatCores } from '../format/quantities.ts'
 import { useText } from '../i18n/language.tsx'
 import { poolDrift, replicasInSpec } from '../live/drift.ts'
 import { buildState, isOver } from '../live/states.ts'
+import { useGlance } from '../live/use-glance.ts'
 import { useOne } from '../live/use-one.ts'
 import { type Usage, useUsage } from '../metrics/use-usage.ts'
 import { Link } from '../router/link.tsx'
 import { path } from '../router/match-path.ts'
 import { useList } from '../store/context.tsx'
+import { ApprovalBanner } from './approval-banner.tsx'
 import { WorstInstance } from './diagnosis-banner.tsx'
 import { InstanceTable } from './instance-table.tsx'
 import { NotFoundPage } from './not-found-page.tsx'
@@ -40,6 +43,8 @@ export function PoolOverview({ app, pool, only }: PoolOverviewProps) {
   const rollouts = useList('listRollouts', { query: { ...query, limit: 5 } })
   const builds = useList('listBuilds', { query: { app: app.name, limit: 5 } })
   const usage = useUsage(query)
+  const [decided, setDecided] = useState(0)
+  const approvals = useGlance('listApprovals', {}, `${decided} ${pool.release ?? ''}`)
   const running = useRelease(app.name, pool.release)
   const current = rollouts.items.find((rollout) => !isOver(rollout))
   const latest = rollouts.items.toSorted((a, b) => b.createdAt - a.createdAt)[0]
@@ -55,6 +60,11 @@ export function PoolOverview({ app, pool, only }: PoolOverviewProps) {
         .filter((build) => build.deployTo === pool.name && isUnderWay(build))
         .map((build) => (
           <BuildCard key={build.id} build={build} />
+        ))}
+      {approvals
+        .filter(({ app: of, pool: name, state }) => of === app.name && name === pool.name && state === 'waiting')
+        .map((approval) => (
+          <ApprovalBanner key={approval.entrypoint} approval={approval} onDecided={() => setDecided((n) => n + 1)} />
         ))}
       {current !== undefined && <RolloutCard rollout={current} />}
       {current === undefined && <WorstInstance instances={instances.items} />}
