@@ -34,6 +34,12 @@ const nodeStatus = z.object({
   online: z.boolean(),
   onlineSince: time.optional(),
   cpuMilli: size,
+  cores: z
+    .object({
+      count: z.number().int().positive().max(4096),
+      numa: z.array(z.array(z.number().int().nonnegative()).max(4096)).max(256),
+    })
+    .optional(),
   memoryBytes: size,
   diskBytes: size,
   diskFreeBytes: size,

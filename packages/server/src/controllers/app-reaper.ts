@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Records, RecordTransaction, State, StateChange } from '../records/index.ts'
+import { entrypointId, type Records, type RecordTransaction, type State, type StateChange } from '../records/index.ts'
 import { KeyLoop } from './key-loop.ts'
 import { markRemoving } from './operations/removal.ts'
 
@@ -79,7 +79,7 @@ export class AppReaper implements AsyncDisposable {
   }
 
   #recordsOf(app: string) {
-    const { releases, builds, rollouts, secrets } = this.#state
+    const { releases, builds, rollouts, secrets, approvals, crons } = this.#state
     return [
       ...releases.byApp(app).map((each) => ({ kind: 'releases' as const, id: `${app}/${each.id}` })),
       ...builds.byApp(app).map((each) => ({ kind: 'builds' as const, id: each.id })),
@@ -87,6 +87,11 @@ export class AppReaper implements AsyncDisposable {
       ...secrets
         .byApp(app)
         .map((each) => ({ kind: 'secrets' as const, id: `${app}/${each.environment ?? '_'}/${each.name}` })),
+      ...approvals.byApp(app).map((each) => ({ kind: 'approvals' as const, id: idOf(each) })),
+      ...crons.byApp(app).map((each) => ({ kind: 'crons' as const, id: idOf(each) })),
     ]
   }
 }
+
+const idOf = (record: { readonly app: string; readonly pool: string; readonly entrypoint: string }): string =>
+  entrypointId(record.app, record.pool, record.entrypoint)

@@ -218,6 +218,19 @@ describe('memory above what a group gives without asking', () => {
     expect(cluster.state.pools.find('shop', 'production')?.release).toBe('v2')
   })
 
+  it('is forgotten with its pool, and with its app', async () => {
+    await deploy('c1')
+    await cluster.until('it waits', () => rollout()?.state === 'paused')
+    await cluster.operations.removePool(production, admin)
+    expect(cluster.state.approvals.size).toBe(0)
+    await cluster.until('it is gone', () => cluster.state.pools.size === 0)
+    await deploy('c1')
+    await cluster.until('it waits again', () => rollout()?.state === 'paused')
+    await cluster.operations.removeApp('shop', admin)
+    await cluster.until('the app is gone', () => cluster.state.apps.size === 0)
+    expect(cluster.state.approvals.size).toBe(0)
+  })
+
   it('ends with their no', async () => {
     await deploy('c1')
     await cluster.until('it waits', () => rollout()?.state === 'paused')

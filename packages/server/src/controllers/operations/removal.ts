@@ -1,15 +1,23 @@
 import type { Pool } from '@berth/core'
-import type { RecordTransaction, State } from '../../records/index.ts'
+import { entrypointId, type RecordTransaction, type State } from '../../records/index.ts'
 import type { CallContext, PoolArguments } from '../operations.ts'
 import { requireApp, requirePool } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
+
+/** An entrypoint has one at most; what is left over goes with the app. */
+const approvalsPerCommit = 50
 
 export async function removePool(
   { records, state, now }: OperationsContext,
   { app, pool }: PoolArguments,
   call: CallContext,
 ): Promise<void> {
-  await records.commit(call.actor, (tx) => markRemoving(tx, state, requirePool(state, app, pool), now()), call)
+  const decide = (tx: RecordTransaction): void => {
+    markRemoving(tx, state, requirePool(state, app, pool), now())
+    const approvals = state.approvals.byPool(app, pool).slice(0, approvalsPerCommit)
+    for (const { entrypoint } of approvals) tx.delete('approvals', entrypointId(app, pool, entrypoint))
+  }
+  await records.commit(call.actor, decide, call)
 }
 
 /** The app's own record says so first; its pools, however many there are, are marked by the reaper. */
