@@ -20,7 +20,7 @@ import type { Assignment, InstanceStatus, NameTable, NetworkConfig, NodeStatus, 
  * | POST /v1/reach | `{targets: ReachTarget[]}` → `{answered: ReachTarget[]}`: who answers this node within 2 s |
  * | POST /v1/certificate/request | a new key is made; answer {@link CertificateRequest} |
  * | PUT /v1/certificate | {@link CertificateDelivery}; the answer comes when it is on disk. The next connection uses it |
- * | POST /v1/images/resolve | `{image, pull?}` → `{image: id}`; pull: `missing` (default), `always`, `never`; 404 `engine.image-missing` |
+ * | POST /v1/images/resolve | {@link ResolveImageRequest} → `{image: id}`; 404 `engine.image-missing` |
  */
 export const agentAlpn = 'berth-agent/1'
 
@@ -54,6 +54,14 @@ export type FromAgent =
   | { readonly type: 'gateway'; readonly version: number; readonly inflight: Readonly<Record<string, number>> }
   | { readonly type: 'image-missing'; readonly image: string }
   | { readonly type: 'pong'; readonly at: number }
+
+/** `missing`: pulled when it is not there. `always`: also when it is. `never`: not at all. */
+export interface ResolveImageRequest {
+  readonly image: string
+  readonly pull: 'missing' | 'always' | 'never'
+  /** At the image's registry, for this pull only: it is neither kept nor logged. */
+  readonly login?: { readonly host: string; readonly username: string; readonly password: string }
+}
 
 export interface CertificateRequest {
   /** PKCS#10; its common name is the node's. */

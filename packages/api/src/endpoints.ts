@@ -7,6 +7,7 @@ import { imagesEndpoints } from './endpoints/images.ts'
 import { instancesEndpoints } from './endpoints/instances.ts'
 import { nodesEndpoints } from './endpoints/nodes.ts'
 import { poolsEndpoints } from './endpoints/pools.ts'
+import { registriesEndpoints } from './endpoints/registries.ts'
 import { schedulingEndpoints } from './endpoints/scheduling.ts'
 import { trafficEndpoints } from './endpoints/traffic.ts'
 
@@ -21,6 +22,7 @@ export const endpoints = {
   ...instancesEndpoints,
   ...nodesEndpoints,
   ...imagesEndpoints,
+  ...registriesEndpoints,
   ...groupsEndpoints,
   ...schedulingEndpoints,
   ...accessEndpoints,

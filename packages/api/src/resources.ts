@@ -212,6 +212,15 @@ export const secretView = z.object({
   updatedBy: z.string(),
 })
 
+/** A login at an image registry; its password is never shown. */
+export const registryView = z.object({
+  host: z.string(),
+  username: z.string(),
+  version: z.number().int(),
+  updatedAt: time,
+  updatedBy: z.string(),
+})
+
 export const tokenView = z.object({
   name: z.string(),
   owner: z.string(),
@@ -330,6 +339,7 @@ export type InstanceView = z.infer<typeof instanceView>
 export type NodeView = z.infer<typeof nodeView>
 export type ImageView = z.infer<typeof imageView>
 export type SecretView = z.infer<typeof secretView>
+export type RegistryView = z.infer<typeof registryView>
 export type TokenView = z.infer<typeof tokenView>
 export type EventView = z.infer<typeof eventView>
 export type RouteView = z.infer<typeof routeView>

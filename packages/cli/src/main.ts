@@ -12,6 +12,7 @@ import { registerListings } from './commands/listings.ts'
 import { registerLogs } from './commands/logs.ts'
 import { registerMisc } from './commands/misc.ts'
 import { registerPs } from './commands/ps.ts'
+import { registerRegistries } from './commands/registry.ts'
 import { registerRollout } from './commands/rollout.ts'
 import { registerRun } from './commands/run.ts'
 import { registerPlacing } from './commands/scheduling.ts'
@@ -57,6 +58,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerContexts,
     registerAdmin,
     registerImages,
+    registerRegistries,
     registerGroups,
     registerPlacing,
     registerCompletion,

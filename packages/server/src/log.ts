@@ -4,6 +4,7 @@ const secretKeys = [
   'cookie',
   'token',
   'password',
+  'login',
   'secret',
   'secrets',
   'value',

@@ -16,6 +16,7 @@ export interface DockerCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD'
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
   /** Until the whole answer is here; for streams until its head is. */
   readonly timeoutMs?: number
@@ -151,7 +152,7 @@ export class DockerClient implements AsyncDisposable {
 
   #open(call: DockerCall, path: string, options: SendOptions, reject: (error: unknown) => void): ClientRequest {
     const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body))
-    const headers: Record<string, string | number> = { Host: 'docker' }
+    const headers: Record<string, string | number> = { Host: 'docker', ...call.headers }
     if (body !== undefined)
       Object.assign(headers, { 'Content-Type': 'application/json', 'Content-Length': body.length })
     if (options.body !== undefined) headers['Content-Type'] = 'application/x-tar'

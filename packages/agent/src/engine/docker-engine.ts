@@ -28,6 +28,7 @@ import type {
   ExecSession,
   ImageView,
   LogOptions,
+  PullOptions,
 } from './engine.ts'
 import { hasCode } from './engine-error.ts'
 import { hasLayerQuota, type StorageFacts } from './layer-quota.ts'
@@ -242,7 +243,7 @@ export class DockerEngine implements Engine {
     return this.#images.inspect(reference, options)
   }
 
-  pullImage(reference: string, options: CallOptions = {}): Promise<void> {
+  pullImage(reference: string, options: PullOptions = {}): Promise<void> {
     return this.#images.pull(reference, options)
   }
 

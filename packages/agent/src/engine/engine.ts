@@ -31,7 +31,7 @@ export interface Engine {
 
   /** undefined when the image is not here. */
   inspectImage(reference: string, options?: CallOptions): Promise<ImageView | undefined>
-  pullImage(reference: string, options?: CallOptions): Promise<void>
+  pullImage(reference: string, options?: PullOptions): Promise<void>
   /** A tar in the format of `docker save`. */
   saveImage(reference: string, options?: CallOptions): Promise<Readable>
   /** Resolves to the id of the (last) image of the archive. */
@@ -40,6 +40,17 @@ export interface Engine {
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
+}
+
+export interface RegistryLogin {
+  readonly host: string
+  readonly username: string
+  readonly password: string
+}
+
+export interface PullOptions extends CallOptions {
+  /** For this pull only; the engine does not keep it. */
+  readonly login?: RegistryLogin
 }
 
 export interface EngineInfo {

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { BuildRequest, ReachTarget } from '@berth/api'
+import type { BuildRequest, ReachTarget, ResolveImageRequest } from '@berth/api'
 import { BerthError } from '@berth/core'
+import type { PullOptions } from '../engine/engine.ts'
 import { instanceLogs } from '../instance/instance-logs.ts'
 import { type AgentRequest, numberIn, respondJson } from './agent-request.ts'
 import { serveExec } from './exec-handler.ts'
@@ -118,13 +119,13 @@ async function removeImage({ builds }: LinkServices, { stream, signal }: AgentRe
 
 async function resolveImage(services: LinkServices, { stream, signal }: AgentRequest): Promise<void> {
   const { line } = await readHead(stream, maxRequestBytes)
-  const { image, pull = 'missing' } = parseJson(line) as { image?: unknown; pull?: unknown }
+  const { image, pull = 'missing', login } = parseJson(line) as Partial<ResolveImageRequest>
   if (typeof image !== 'string' || image === '') throw invalid('the body must be {"image": "<reference>"}')
   const found = await services.engine.inspectImage(image, { signal })
   const id =
     pull === 'never' || (pull === 'missing' && found !== undefined)
       ? found?.id
-      : await pulled(services, image, found?.id, signal)
+      : await pulled(services, image, found?.id, { signal, ...(login === undefined ? {} : { login }) })
   if (id === undefined) throw imageMissing(image)
   respondJson(stream, 200, { image: id })
 }
@@ -161,10 +162,11 @@ async function pulled(
   { engine, onImage }: LinkServices,
   image: string,
   present: string | undefined,
-  signal: AbortSignal,
+  options: PullOptions & { readonly signal: AbortSignal },
 ): Promise<string | undefined> {
+  const { signal } = options
   try {
-    await engine.pullImage(image, { signal })
+    await engine.pullImage(image, options)
   } catch (error) {
     if (present === undefined || signal.aborted) throw error
     return present

@@ -3,7 +3,7 @@ import { BerthError } from '@berth/core'
 import { type Command, Option } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { readText } from '../files.ts'
-import { formatAge, formatBytes, formatCores } from '../output/format.ts'
+import { formatAge } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
 import { parseDuration } from './logs.ts'
@@ -30,7 +30,7 @@ function registerSecrets(program: Command): void {
     .action(
       action<{ environment?: string; file?: string }>(async (context, [app = '', name = ''], options) => {
         const { client, out, signal } = context
-        const value = options.file === undefined ? await readSecret(name, signal) : readText(options.file)
+        const value = options.file === undefined ? await readSecret(`value of ${name}`, signal) : readText(options.file)
         const body = { value, ...(options.environment === undefined ? {} : { environment: options.environment }) }
         const set = await client.call('setSecret', { params: { app, name }, body }, { signal })
         out.note(
@@ -79,11 +79,11 @@ const secretListing = (now: number): ListingView<SecretView> => ({
 })
 
 /** From a pipe as it is (without the last newline), from a terminal without showing it. */
-async function readSecret(name: string, signal: AbortSignal): Promise<string> {
+export async function readSecret(what: string, signal: AbortSignal): Promise<string> {
   const { stdin, stderr } = process
   const tty = stdin.isTTY === true
   if (tty) {
-    stderr.write(`value of ${name} (not shown, end with Enter): `)
+    stderr.write(`${what} (not shown, end with Enter): `)
     stdin.setRawMode(true)
   }
   try {

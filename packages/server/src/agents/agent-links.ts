@@ -140,11 +140,7 @@ export class AgentLinks implements AsyncDisposable {
   }
 
   /** The id of an image on that node, which pulls it if need be. */
-  resolveImage(
-    node: string,
-    image: string,
-    options: SignalOptions & { readonly pull?: requests.PullPolicy } = {},
-  ): Promise<string> {
+  resolveImage(node: string, image: string, options: requests.ResolveOptions = {}): Promise<string> {
     return requests.resolveImage(this.#link(node), image, options)
   }
 

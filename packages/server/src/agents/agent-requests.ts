@@ -9,6 +9,7 @@ import type {
   LogLine,
   MetricsView,
   ReachTarget,
+  ResolveImageRequest,
 } from '@berth/api'
 import { BerthError } from '@berth/core'
 import { type AgentLink, answerOf, failureOf, type RequestOptions } from './agent-link.ts'
@@ -109,16 +110,19 @@ export const cancelBuild = async (link: AgentLink, id: string, options: SignalOp
 }
 
 /** `missing`: pulled when it is not there. `always`: also when it is. `never`: not at all. */
-export type PullPolicy = 'missing' | 'always' | 'never'
+export type PullPolicy = ResolveImageRequest['pull']
+
+export interface ResolveOptions extends SignalOptions {
+  readonly pull?: PullPolicy
+  /** At the image's registry. */
+  readonly login?: NonNullable<ResolveImageRequest['login']>
+}
 
 /** The image's id on that node. Throws `engine.image-missing` when it is not there after that. */
-export async function resolveImage(
-  link: AgentLink,
-  image: string,
-  options: SignalOptions & { readonly pull?: PullPolicy },
-): Promise<string> {
-  const { pull = 'missing', signal } = options
-  const request = { method: 'POST' as const, path: '/v1/images/resolve', body: { image, pull }, signal }
+export async function resolveImage(link: AgentLink, image: string, options: ResolveOptions): Promise<string> {
+  const { pull = 'missing', login, signal } = options
+  const body: ResolveImageRequest = { image, pull, ...(login === undefined ? {} : { login }) }
+  const request = { method: 'POST' as const, path: '/v1/images/resolve', body, signal }
   return (await requestDocument<{ image: string }>(link, request)).image
 }
 

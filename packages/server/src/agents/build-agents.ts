@@ -2,14 +2,23 @@ import { BerthError, type Node } from '@berth/core'
 import type { BuildAgents } from '../build/build-ports.ts'
 import type { ImageRemovals } from '../images/image-removals.ts'
 import type { State } from '../records/index.ts'
+import type { Registries } from '../registries/registries.ts'
 import type { AgentLinks } from './agent-links.ts'
 
 /** The agents as builds see them. Nodes labelled `build=true` build, if there are any; else every node may. */
-export const createBuildAgents = (links: AgentLinks, state: State, removals: ImageRemovals): BuildAgents => ({
+export const createBuildAgents = (
+  links: AgentLinks,
+  state: State,
+  removals: ImageRemovals,
+  registries: Pick<Registries, 'loginFor'>,
+): BuildAgents => ({
   pickNode: (app) => pickNode(links, state, app),
   build: (node, request, context, options) => links.build(node, request, context, options),
-  resolveImage: (node, image, { signal, refresh }) =>
-    links.resolveImage(node, image, { signal, pull: refresh === true ? 'always' : 'missing' }),
+  resolveImage: (node, image, { signal, refresh }) => {
+    const login = registries.loginFor(image)
+    const pull = refresh === true ? 'always' : 'missing'
+    return links.resolveImage(node, image, { signal, pull, ...(login === undefined ? {} : { login }) })
+  },
   imageExists: async (node, image, { signal }) => {
     await removals.settled(node)
     try {

@@ -8,6 +8,7 @@ import { Certificates } from '../certificates/certificates.ts'
 import type { ServerConfig } from '../config.ts'
 import { makePrivateDirectory } from '../files/private-files.ts'
 import { openState, Records, type State } from '../records/index.ts'
+import { Registries } from '../registries/registries.ts'
 import { openSecretKey } from '../secrets/secret-key.ts'
 import { Secrets } from '../secrets/secrets.ts'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts'
@@ -21,6 +22,7 @@ export interface Foundation {
   readonly authority: Authority
   readonly secrets: Secrets
   readonly certificates: Certificates
+  readonly registries: Registries
   readonly tokens: Tokens
   readonly sessions: Sessions
 }
@@ -47,7 +49,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   )
   const state = stack.use(await openState(store, { log: log.child({ part: 'state' }) }))
   const records = new Records(store, state)
-  const sealedValuesExist = state.secrets.size + state.certificates.size > 0
+  const sealedValuesExist = state.secrets.size + state.certificates.size + state.registries.size > 0
   const key = await openSecretKey(join(directory, 'secret.key'), { sealedValuesExist })
   const secrets = new Secrets({ records, key, log: log.child({ part: 'secrets' }) })
   secrets.verifyKey()
@@ -59,6 +61,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
       config.certificates === undefined ? {} : { lifetimes: config.certificates.lifetimes },
     ),
     certificates: new Certificates({ records, key, log: log.child({ part: 'certificates' }) }),
+    registries: new Registries({ records, key, log: log.child({ part: 'registries' }) }),
     sessions: new Sessions(key, tokens),
   }
 }

@@ -109,7 +109,7 @@ async function startBuilding(
     ...(config.repositoryRoots === undefined ? {} : { localRoots: config.repositoryRoots }),
   })
   const builder = createBuilder({
-    ...{ sources, outputs, agents: createBuildAgents(agents, state, removals), log: log.child({ part: 'builder' }) },
+    ...{ sources, outputs, agents: createBuildAgents(agents, state, removals, foundation.registries), log: log.child({ part: 'builder' }) },
     reuse: {
       find: (inputs) =>
         state.builds

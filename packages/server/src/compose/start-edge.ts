@@ -114,7 +114,7 @@ function createServices(
   agentPort: number,
   keeper: CertificateKeeper,
 ): Services {
-  const { state, records, authority, secrets, certificates, tokens, sessions } = foundation
+  const { state, records, authority, secrets, certificates, registries, tokens, sessions } = foundation
   const { agents, traffic, operations, images, sources, buildOutputs } = control
   const gateway = gatewayAddress(config.gatewayUrl, config.gatewayHttpsPort ?? defaults.gatewayHttpsPort)
   const views = { state, traffic, gateway, isOnline: (node: string) => agents.isOnline(node) }
@@ -127,7 +127,7 @@ function createServices(
       ...(config.gatewayUrl === undefined ? {} : { gatewayUrl: config.gatewayUrl }),
       ...(listen === undefined ? {} : { consoleUrl: `https://${advertised}` }),
     },
-    ...{ records, views, operations, agents, images, sources, authority, secrets, certificates, tokens, sessions },
+    ...{ records, views, operations, agents, images, sources, authority, secrets, certificates, registries, tokens, sessions },
     certificateProblems: () => keeper.problems(),
     trafficChanges: new TrafficChanges(views),
     apps: new Apps(records),

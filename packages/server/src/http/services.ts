@@ -14,6 +14,7 @@ import type { NodeImages } from '../images/node-images.ts'
 import type { Nodes } from '../nodes/nodes.ts'
 import type { Records } from '../records/index.ts'
 import type { Secrets } from '../secrets/secrets.ts'
+import type { Registries } from '../registries/registries.ts'
 import type { ViewContext } from '../views/view-context.ts'
 import type { TrafficChanges } from './listings/traffic-listings.ts'
 
@@ -63,6 +64,7 @@ export interface Services {
   readonly enrolment: Enrolment
   readonly agents: Pick<AgentLinks, 'logs' | 'exec' | 'metrics' | 'isConnected'>
   readonly images: Pick<NodeImages, 'list' | 'prune'>
+  readonly registries: Registries
   readonly sources: SourceUploads
   readonly buildOutputs: BuildOutputs
 }

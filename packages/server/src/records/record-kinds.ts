@@ -51,6 +51,7 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
   tokens: { prefix: '/tokens/', idOf: byName, version: 1 },
   joinTokens: { prefix: '/join-tokens/', idOf: (token) => token.hash, version: 1 },
   certificates: { prefix: '/certificates/', idOf: byName, version: 1 },
+  registries: { prefix: '/registries/', idOf: (registry) => registry.host, version: 1 },
   events: { prefix: '/events/', idOf: byId, version: 1 },
 }
 

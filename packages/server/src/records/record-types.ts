@@ -34,6 +34,7 @@ export interface RecordTypes {
   readonly tokens: Token
   readonly joinTokens: JoinToken
   readonly certificates: CertificateRecord
+  readonly registries: RegistryRecord
   readonly events: BerthEvent
 }
 
@@ -82,6 +83,17 @@ export interface CertificateRecord {
   readonly version: number
   readonly notBefore: number
   readonly notAfter: number
+  readonly updatedAt: number
+  readonly updatedBy: string
+}
+
+/** A login at an image registry; its password is sealed like a secret. Key `/registries/<host>`. */
+export interface RegistryRecord {
+  /** `docker.io`, `registry.example:5000` */
+  readonly host: string
+  readonly username: string
+  readonly sealed: string
+  readonly version: number
   readonly updatedAt: number
   readonly updatedBy: string
 }

@@ -17,7 +17,15 @@ import {
 } from '@berth/core'
 import { entrypointId, poolId, releaseId, secretId } from './record-kinds.ts'
 import { RecordTable } from './record-table.ts'
-import type { CertificateRecord, Fence, JoinToken, RecordKind, RecordTypes, SecretRecord } from './record-types.ts'
+import type {
+  CertificateRecord,
+  Fence,
+  JoinToken,
+  RecordKind,
+  RecordTypes,
+  RegistryRecord,
+  SecretRecord,
+} from './record-types.ts'
 
 /** One table a kind, each with the look-ups that its readers need. */
 export type Tables = { readonly [K in RecordKind]: RecordTable<RecordTypes[K]> } & {
@@ -51,6 +59,7 @@ export const createTables = (): Tables => ({
   tokens: new RecordTable<Token>(),
   joinTokens: new RecordTable<JoinToken>(),
   certificates: new RecordTable<CertificateRecord>(),
+  registries: new RecordTable<RegistryRecord>(),
   events: new RecordTable<BerthEvent>(),
 })
 

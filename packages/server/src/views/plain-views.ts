@@ -1,7 +1,16 @@
-import type { BuildView, CertificateView, EventView, RolloutView, RouteView, SecretView, TokenView } from '@berth/api'
+import type {
+  BuildView,
+  CertificateView,
+  EventView,
+  RegistryView,
+  RolloutView,
+  RouteView,
+  SecretView,
+  TokenView,
+} from '@berth/api'
 import type { BerthEvent, Build, Rollout, Token } from '@berth/core'
 import type { TrafficRoute } from '../controllers/traffic.ts'
-import type { CertificateRecord, SecretRecord } from '../records/index.ts'
+import type { CertificateRecord, RegistryRecord, SecretRecord } from '../records/index.ts'
 import { routeUrl } from './route-url.ts'
 import { defined, type GatewayAddress } from './view-context.ts'
 
@@ -35,6 +44,12 @@ export function rolloutView(rollout: Rollout): RolloutView {
 export function secretView(secret: SecretRecord): SecretView {
   const { app, environment, name, version, updatedAt, updatedBy } = secret
   return defined({ app, environment, name, version, updatedAt, updatedBy })
+}
+
+/** No password, not even a sealed one. */
+export function registryView(registry: RegistryRecord): RegistryView {
+  const { host, username, version, updatedAt, updatedBy } = registry
+  return { host, username, version, updatedAt, updatedBy }
 }
 
 /** No hash. */

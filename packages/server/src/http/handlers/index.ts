@@ -9,6 +9,7 @@ import { imageHandlers } from './image-handlers.ts'
 import { instanceHandlers } from './instance-handlers.ts'
 import { nodeHandlers } from './node-handlers.ts'
 import { poolHandlers } from './pool-handlers.ts'
+import { registryHandlers } from './registry-handlers.ts'
 import { schedulingHandlers } from './scheduling-handlers.ts'
 
 export const createHandlers = (services: Services, log: Logger): Handlers => ({
@@ -19,6 +20,7 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...instanceHandlers(services, log),
   ...nodeHandlers(services),
   ...imageHandlers(services),
+  ...registryHandlers(services),
   ...schedulingHandlers(services),
   ...accessHandlers(services),
 })

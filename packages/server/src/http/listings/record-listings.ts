@@ -4,6 +4,7 @@ import type {
   CertificateView,
   EventView,
   NodeView,
+  RegistryView,
   ReleaseView,
   RolloutView,
   SecretView,
@@ -13,7 +14,15 @@ import { type Node, parseInstanceId } from '@berth/core'
 import { type RecordKind, releaseId, releaseNumber, type State } from '../../records/index.ts'
 import { appView, releaseView } from '../../views/app-view.ts'
 import { nodeView } from '../../views/node-view.ts'
-import { buildView, certificateView, eventView, rolloutView, secretView, tokenView } from '../../views/plain-views.ts'
+import {
+  buildView,
+  certificateView,
+  eventView,
+  registryView,
+  rolloutView,
+  secretView,
+  tokenView,
+} from '../../views/plain-views.ts'
 import type { ViewContext } from '../../views/view-context.ts'
 import type { Listing, SeenChange } from './listing.ts'
 
@@ -140,6 +149,17 @@ export const tokenListing = ({ state }: ViewContext): Listing<TokenView> => ({
   all: () => state.tokens.all().sort(byName).map(tokenView),
   get: (id) => mapped(state.tokens.get(id), tokenView),
   touched: only('tokens'),
+})
+
+/** Ids: the registry's host. */
+export const registryListing = ({ state }: ViewContext): Listing<RegistryView> => ({
+  all: () =>
+    state.registries
+      .all()
+      .sort((a, b) => (a.host < b.host ? -1 : 1))
+      .map(registryView),
+  get: (id) => mapped(state.registries.get(id), registryView),
+  touched: only('registries'),
 })
 
 /** Ids: the certificate's name. */
