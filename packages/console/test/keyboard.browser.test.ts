@@ -66,6 +66,18 @@ it('searches by /, chooses by arrows, goes by Enter', async () => {
   expect(await page.locator('dialog').count()).toBe(0)
 })
 
+it('deploys without a mouse', async () => {
+  const page = await console_.enter('/apps/shop/staging')
+  await page.locator('[data-deploy]').waitFor()
+  await page.keyboard.press('d')
+  await page.getByLabel('Branch, tag or commit').focus()
+  await page.keyboard.press('Enter')
+  await page.locator('.diff').waitFor()
+  await expect.poll(() => focusOf(page).then(({ name }) => name)).toBe('Deploy to staging')
+  await page.keyboard.press('Enter')
+  await page.waitForURL('**/builds/b-new*')
+})
+
 it('knows its shortcuts, and leaves them alone while somebody types', async () => {
   const page = await console_.enter('/apps')
   await page.locator('.app-line').first().waitFor()

@@ -61,6 +61,7 @@ export function DeployDialog({ app, pool, onClose }: DeployDialogProps) {
     <Dialog
       title={text.deploy.title(app.name)}
       wide
+      step={plan === undefined ? 0 : 1}
       onClose={onClose}
       onSubmit={() => (plan === undefined ? void preview() : deploy())}
       footer={
@@ -79,13 +80,7 @@ export function DeployDialog({ app, pool, onClose }: DeployDialogProps) {
         ) : (
           <>
             <Button onClick={() => setPlan(undefined)}>{text.deploy.back}</Button>
-            <Button
-              key="deploy"
-              kind="primary"
-              type="submit"
-              autoFocus
-              disabled={busy || (plan.problems.length > 0 && !force)}
-            >
+            <Button key="deploy" kind="primary" type="submit" disabled={busy || (plan.problems.length > 0 && !force)}>
               {text.deploy.confirm(choice.pool)}
             </Button>
           </>

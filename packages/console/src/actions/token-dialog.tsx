@@ -105,7 +105,7 @@ function NewToken({ made, onClose }: { readonly made: Answer<'createToken'>; rea
       onClose={onClose}
       onSubmit={onClose}
       footer={
-        <Button kind="primary" type="submit">
+        <Button kind="primary" type="submit" autoFocus>
           {text.kept}
         </Button>
       }

@@ -8,11 +8,13 @@ interface DialogProps {
   readonly onSubmit?: () => void
   readonly footer?: ReactNode
   readonly wide?: boolean
+  /** Of a dialog with several steps: at the next one the focus is on what goes on. */
+  readonly step?: number
   readonly children: ReactNode
 }
 
 /** A modal dialog of the browser's own: it keeps the focus inside, Escape closes it, and the focus returns to where it was. */
-export function Dialog({ title, onClose, onSubmit, footer, wide = false, children }: DialogProps) {
+export function Dialog({ title, onClose, onSubmit, footer, wide = false, step = 0, children }: DialogProps) {
   const text = useText()
   const ref = useRef<HTMLDialogElement>(null)
   const titleId = useId()
@@ -24,6 +26,9 @@ export function Dialog({ title, onClose, onSubmit, footer, wide = false, childre
       if (before instanceof HTMLElement) before.focus()
     }
   }, [])
+  useLayoutEffect(() => {
+    if (step > 0) ref.current?.querySelector<HTMLElement>('[type=submit]')?.focus()
+  }, [step])
   const submit = (event: FormEvent) => {
     event.preventDefault()
     onSubmit?.()

@@ -34,7 +34,13 @@ export function AppPage({ app: name, tab = '' }: { readonly app: string; readonl
     <Page
       title={name}
       crumbs={[{ label: text.apps.title, to: '/apps' }]}
-      status={app.latestRelease !== undefined && <span className="release">{app.latestRelease}</span>}
+      status={
+        app.latestRelease !== undefined && (
+          <span className="release" title={text.apps.behindHint(app.latestRelease)}>
+            {app.latestRelease}
+          </span>
+        )
+      }
       about={app.repository !== undefined && <span className="mono">{`${app.vcs} · ${app.repository}`}</span>}
       actions={
         <RoleButton needs="deployer" kind="primary" icon="deploy" data-deploy onClick={() => setDeploying(true)}>

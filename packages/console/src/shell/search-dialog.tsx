@@ -78,12 +78,23 @@ export function SearchDialog({ onClose }: { readonly onClose: () => void }) {
             onClick={() => go(found)}
           >
             <Icon name={icons[found.kind]} />
-            <span className="search-label">{found.label}</span>
+            <SearchLabel label={found.label} />
             <span className="muted">{text.search[found.kind]}</span>
           </button>
         ))}
       </div>
     </dialog>
+  )
+}
+
+/** Long names keep their end, which tells them apart. */
+function SearchLabel({ label }: { readonly label: string }) {
+  const end = label.lastIndexOf('/') + 1
+  return (
+    <span className="search-label">
+      <span className="search-place">{label.slice(0, end)}</span>
+      <span>{label.slice(end)}</span>
+    </span>
   )
 }
 
