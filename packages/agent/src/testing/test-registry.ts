@@ -8,7 +8,8 @@ import { waitUntil } from './wait-until.ts'
 
 /** The password has characters that base64 writes in two ways, and one that is not ASCII. */
 export const registryLogin = { username: 'ann', password: 's3cret>>>???~~~ÿ' } as const
-const passwordFile = 'ann:$2y$04$MgFEGZ3cf4v4EopLlTwnoeuUUOcxrR8tYjo59Jy1gQut1/9/ljn86\n'
+/** For `auth.htpasswd`: that user, by bcrypt. */
+export const registryUsers = 'ann:$2y$04$MgFEGZ3cf4v4EopLlTwnoeuUUOcxrR8tYjo59Jy1gQut1/9/ljn86\n'
 
 /** Debian's docker-registry on a port of the loopback; who wants to read from it must log in, unless it is open. */
 export class TestRegistry implements AsyncDisposable {
@@ -25,7 +26,7 @@ export class TestRegistry implements AsyncDisposable {
     const host = `127.0.0.1:${await freePort()}`
     const name = open ? 'open' : 'closed'
     const users = join(folder, 'users')
-    writeFileSync(users, passwordFile)
+    writeFileSync(users, registryUsers)
     const auth = open ? {} : { auth: { htpasswd: { realm: 'test', path: users } } }
     const storage = { filesystem: { rootdirectory: join(folder, 'registry') } }
     const config = {
