@@ -51,6 +51,7 @@ async function scalePool(
     refuseSystem(state, pool, Object.keys(scale.replicas))
     const replicas = { ...pool.replicas }
     for (const [name, count] of Object.entries(scale.replicas)) replicas[name] = scaled(pool, name, count)
+    refuseTooMany(state, pool, replicas, call.actor)
     const next = { ...pool, replicas }
     const { app, name } = pool
     const counts = Object.entries(scale.replicas).map(

@@ -46,8 +46,8 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
   const problems = [
     ...problemsOf(state, release.spec, release.app, pool.name, pool.environment),
     ...groupProblems(state, pool, spec, start.createdBy),
-    // Going back is never kept from those who are in need of it.
-    ...(start.reason === 'rollback' ? [] : quotaProblems(state, pool, spec, replicas)),
+    // A restart asks for no more than there is, and going back is never kept from those who are in need of it.
+    ...(start.reason === 'deploy' || start.moveTo !== undefined ? quotaProblems(state, pool, spec, replicas) : []),
   ]
   if (problems.length > 0) {
     throw new BerthError(
