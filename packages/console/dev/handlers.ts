@@ -166,6 +166,7 @@ function plan(
     ],
     problems: [],
     placements: [],
+    placements: [{ entrypoint: 'web', nodes: [{ node: 'node-a', count: 4 }], missing: 0 }],
     steps: ['build the image', 'replace 4 instances of web, 1 at a time'],
   }
 }

@@ -97,7 +97,9 @@ function followLogs(store: MockStore, call: Call, send: (line: LogLine) => void)
     store.all('listInstances').filter((each) => (instance === undefined ? fits(call)(each) : each.id === instance))
   const now = Date.now()
   const from = sinceMs === undefined ? now - 60_000 : Number(sinceMs)
-  for (let at = from; at < now; at += 700)
+  // A job's run is short: none may fall between two steps.
+  const step = wanted().some(({ type }) => type === 'job') ? 100 : 700
+  for (let at = from; at < now; at += step)
     for (const each of wanted()) if (writesAt(each, at)) send(serviceLine(each, at))
   const timer = setInterval(() => {
     for (const each of wanted()) if (writesAt(each, Date.now())) send(serviceLine(each, Date.now()))

@@ -92,7 +92,7 @@ export class ConsoleUnderTest implements AsyncDisposable {
     const context = await this.#browser.newContext({ viewport: { width, height: 812 }, locale, colorScheme })
     this.#contexts.push(context)
     const page = await context.newPage()
-    page.setDefaultTimeout(8_000)
+    page.setDefaultTimeout(15_000)
     page.on('console', (message) => message.type() === 'error' && this.complaints.push(message.text()))
     page.on('pageerror', (error) => this.complaints.push(String(error)))
     return page
