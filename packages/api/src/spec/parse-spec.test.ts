@@ -233,9 +233,9 @@ it('tells all mistakes at once, in the order of the file', () => {
   ])
 })
 
-it('refuses a file of more than 1 MiB, also counted in bytes', () => {
+it('refuses a file of more than 256 KiB, also counted in bytes', () => {
   for (const text of [`# ${'x'.repeat(maxSpecBytes)}`, `# ${'é'.repeat(maxSpecBytes / 2)}`])
-    expect(problemsOf(text)[0]).toContain('larger than 1 MiB')
+    expect(problemsOf(text)[0]).toContain('larger than 256 KiB')
 })
 
 it('ends with a count where there are too many problems', () => {
@@ -243,6 +243,21 @@ it('ends with a count where there are too many problems', () => {
   const { problems } = parseSpec(web() + keys)
   expect(problems).toHaveLength(101)
   expect(problems.at(-1)?.message).toBe('and 200 problems more')
+})
+
+it.each([
+  ['an escape that is none', '"' + '\\x'.repeat(130_000)],
+  ['brackets', '['.repeat(262_000)],
+  ['tabs', '\t'.repeat(262_000)],
+  ['commas', '[' + ','.repeat(262_000)],
+  ['quotes', '"\n'.repeat(130_000)],
+  ['aliases', '*a '.repeat(87_000)],
+  ['colons', ': '.repeat(131_000)],
+])('answers a large file of nothing but %s', (_, text) => {
+  const { spec, problems } = parseSpec(text)
+  expect(spec).toBeUndefined()
+  expect(problems.length).toBeGreaterThan(0)
+  expect(problems.length).toBeLessThanOrEqual(101)
 })
 
 describe('a document of nonsense', () => {

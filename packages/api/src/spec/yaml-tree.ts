@@ -32,7 +32,10 @@ export function readYaml(text: string): YamlTree {
       logLevel: 'error',
       lineCounter: lines,
     })
-    const syntax = document.errors.map(({ code, message, pos }) => ({ offset: pos[0], ...explain(code, message) }))
+    // A text of nonsense has as many errors as characters.
+    const syntax = document.errors
+      .slice(0, maxErrors)
+      .map(({ code, message, pos }) => ({ offset: pos[0], ...explain(code, message) }))
     if (document.errors.some(({ message }) => /call stack/.test(message))) return tooDeep(position)
     const reader = new TreeReader(document, (offset) => position(offset).line)
     const root = reader.read()
@@ -44,6 +47,8 @@ export function readYaml(text: string): YamlTree {
     throw error
   }
 }
+
+const maxErrors = 1_000
 
 /** Neither the parser nor we got to its end: the stack was too small. */
 const tooDeep = (position: YamlTree['position']): YamlTree => ({
