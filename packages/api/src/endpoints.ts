@@ -6,6 +6,7 @@ import { groupsEndpoints } from './endpoints/groups.ts'
 import { imagesEndpoints } from './endpoints/images.ts'
 import { instancesEndpoints } from './endpoints/instances.ts'
 import { nodesEndpoints } from './endpoints/nodes.ts'
+import { planningEndpoints } from './endpoints/planning.ts'
 import { poolsEndpoints } from './endpoints/pools.ts'
 import { registriesEndpoints } from './endpoints/registries.ts'
 import { schedulingEndpoints } from './endpoints/scheduling.ts'
@@ -18,6 +19,7 @@ export const endpoints = {
   ...clusterEndpoints,
   ...appsEndpoints,
   ...deploysEndpoints,
+  ...planningEndpoints,
   ...poolsEndpoints,
   ...instancesEndpoints,
   ...nodesEndpoints,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { placementView, savedPlan } from './planning-resources.ts'
 import { nodeDrain, nodeResources, taint } from './scheduling-resources.ts'
 
 /**
@@ -287,6 +288,12 @@ export const planView = z.object({
   ),
   problems: z.array(z.string()),
   steps: z.array(z.string()),
+  /** Where the new instances would run. */
+  placements: z.array(placementView),
+  /** To be handed to `applyPlan`; absent where nothing could be done so: the release is not built yet, or nodes are imagined. */
+  saved: savedPlan.optional(),
+  /** Why there is nothing to hand over. */
+  unsaved: z.string().optional(),
 })
 
 /** A sample of one instance (or node). Rates are per second over the last interval. */

@@ -129,6 +129,7 @@ describe('a plan', () => {
           { op: '+', path: 'routes.0', after: 'x' },
         ],
         problems: ['secret A is not set'],
+        placements: [{ entrypoint: 'web', nodes: [{ node: 'node-a', count: 3 }], missing: 0 }],
         steps: ['replace 2 of web'],
       },
       plain,

@@ -49,6 +49,8 @@ export interface Build {
   /** Names of the levels that the image stands on: they stay on nodes as long as it is needed. */
   readonly levels?: readonly string[]
   readonly release?: string
+  /** Where its commit comes from, if that is not where the app's do. A build that succeeds moves the app there. */
+  readonly source?: { readonly repository: string; readonly vcs: 'git' | 'svn' }
   /** Pool to deploy to on success. */
   readonly deployTo?: string
   /** Deploy over a rollout under way, and although nothing has changed. */
@@ -79,9 +81,17 @@ export interface Pool {
   readonly replicas: Readonly<Record<string, ReplicaCount>>
   /** Next ordinal per entrypoint; ordinals are never used twice. */
   readonly nextOrdinal: Readonly<Record<string, number>>
+  /** Where a plan that was applied puts instances of this generation; those beyond it are placed freely. */
+  readonly planned?: PlannedSlots
   /** Id of the one rollout that holds the pool. */
   readonly rollout?: string
   readonly createdAt: number
+}
+
+export interface PlannedSlots {
+  readonly generation: number
+  /** Node of each instance, by entrypoint. */
+  readonly slots: Readonly<Record<string, readonly string[]>>
 }
 
 /** A count set by `scale` survives deploys unless the yaml's own number has changed since. */

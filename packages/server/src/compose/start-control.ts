@@ -28,6 +28,7 @@ export interface Control {
   readonly agents: AgentLinks
   readonly traffic: TrafficController
   readonly operations: Operations
+  readonly books: LiveBooks
   readonly images: NodeImages
   readonly sources: SourceStore
   readonly buildOutputs: BuildOutputs
@@ -93,7 +94,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     specs: building.builder,
     cancelBuild: (build) => building.controller.cancel(build),
   })
-  return { agents, traffic, operations, images, sources: building.sources, buildOutputs: building.outputs }
+  return { agents, traffic, operations, books, images, sources: building.sources, buildOutputs: building.outputs }
 }
 
 async function startBuilding(
@@ -109,7 +110,12 @@ async function startBuilding(
     ...(config.repositoryRoots === undefined ? {} : { localRoots: config.repositoryRoots }),
   })
   const builder = createBuilder({
-    ...{ sources, outputs, agents: createBuildAgents(agents, state, removals, foundation.registries), log: log.child({ part: 'builder' }) },
+    ...{
+      sources,
+      outputs,
+      agents: createBuildAgents(agents, state, removals, foundation.registries),
+      log: log.child({ part: 'builder' }),
+    },
     reuse: {
       find: (inputs) =>
         state.builds

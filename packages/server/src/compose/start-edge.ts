@@ -16,6 +16,7 @@ import { parseListenAddress } from '../http/listen-address.ts'
 import { Listeners } from '../http/listeners.ts'
 import { TrafficChanges } from '../http/listings/traffic-listings.ts'
 import type { Services } from '../http/services.ts'
+import { gatherCoreUse } from '../metrics/gather-core-use.ts'
 import { ServerMetrics } from '../metrics/server-metrics.ts'
 import { Nodes } from '../nodes/nodes.ts'
 import type { Foundation } from './open-foundation.ts'
@@ -115,7 +116,7 @@ function createServices(
   keeper: CertificateKeeper,
 ): Services {
   const { state, records, authority, secrets, certificates, registries, tokens, sessions } = foundation
-  const { agents, traffic, operations, images, sources, buildOutputs } = control
+  const { agents, traffic, operations, books, images, sources, buildOutputs } = control
   const gateway = gatewayAddress(config.gatewayUrl, config.gatewayHttpsPort ?? defaults.gatewayHttpsPort)
   const views = { state, traffic, gateway, isOnline: (node: string) => agents.isOnline(node) }
   const listen = config.listen === undefined ? undefined : parseListenAddress(config.listen)
@@ -127,7 +128,22 @@ function createServices(
       ...(config.gatewayUrl === undefined ? {} : { gatewayUrl: config.gatewayUrl }),
       ...(listen === undefined ? {} : { consoleUrl: `https://${advertised}` }),
     },
-    ...{ records, views, operations, agents, images, sources, authority, secrets, certificates, registries, tokens, sessions },
+    ...{
+      records,
+      views,
+      operations,
+      books,
+      agents,
+      images,
+      sources,
+      authority,
+      secrets,
+      certificates,
+      registries,
+      tokens,
+      sessions,
+    },
+    coreUse: (node, signal) => gatherCoreUse(agents, node, signal),
     certificateProblems: () => keeper.problems(),
     trafficChanges: new TrafficChanges(views),
     apps: new Apps(records),

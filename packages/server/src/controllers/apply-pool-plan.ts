@@ -2,7 +2,7 @@ import type { Instance, InstanceRequest, Pool, PoolSnapshot, PoolStep, Rollout }
 import type { RecordTransaction, State } from '../records/index.ts'
 import { poolId } from '../records/index.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
-import { requestOf } from '../schedule/request-of.ts'
+import { nameLabel, requestOf } from '../schedule/request-of.ts'
 import { maxOperations } from '../store/store.ts'
 
 /** Operations and compares: of the pool's record and its rollout's, of a node's fence, and the most that a step takes without them. */
@@ -28,6 +28,8 @@ export class PoolPlanWriter {
   readonly #refused = new Map<string, string>()
   /** What the books were told; to be restored when the commit fails. */
   readonly entered: string[] = []
+  /** Placed by this plan. */
+  readonly #taken: Pick<Instance, 'entrypoint' | 'generation' | 'node'>[] = []
   #pool: Pool
   #removed = false
 
@@ -128,15 +130,33 @@ export class PoolPlanWriter {
     const kind = `${instance.release}/${instance.entrypoint}/${instance.type}/${instance.pinnedTo ?? ''}`
     const refused = this.#refused.get(kind)
     if (refused !== undefined) return { ...instance, unplaced: refused }
-    const result = this.#books.place(instance.id, request)
+    const planned = this.#plannedNode(instance)
+    const where = planned === undefined ? request.where : [...(request.where ?? []), `${nameLabel} = ${planned}`]
+    const result = this.#books.place(instance.id, where === undefined ? request : { ...request, where })
     if (!result.placed) {
-      this.#refused.set(kind, result.message)
-      return { ...instance, unplaced: result.message }
+      if (planned === undefined) this.#refused.set(kind, result.message)
+      const why = planned === undefined ? result.message : `planned for ${planned}: ${result.message}`
+      return { ...instance, unplaced: why }
     }
     this.entered.push(instance.id)
+    this.#taken.push({ entrypoint: instance.entrypoint, generation: instance.generation, node: result.record.node })
     this.#fenced.set(result.record.node, result.record.address)
     const { unplaced: _, ...rest } = instance
     return { ...rest, ...result.record }
+  }
+
+  /** The first slot of an applied plan that nobody has taken. */
+  #plannedNode({ type, entrypoint, generation }: Instance): string | undefined {
+    const { app, name, planned } = this.#pool
+    if (planned?.generation !== generation || type === 'job') return undefined
+    const left = [...(planned.slots[entrypoint] ?? [])]
+    const running = this.#state.instances.byPool(app, name).filter((each) => each.desired === 'run')
+    for (const each of [...running, ...this.#taken]) {
+      if (each.entrypoint !== entrypoint || each.generation !== generation || each.node === undefined) continue
+      const at = left.indexOf(each.node)
+      if (at >= 0) left.splice(at, 1)
+    }
+    return left[0]
   }
 
   #requestOf(instance: Instance): InstanceRequest | undefined {

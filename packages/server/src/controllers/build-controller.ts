@@ -105,12 +105,12 @@ export class BuildController implements AsyncDisposable {
   async #build(build: Build, signal: AbortSignal): Promise<void> {
     const { state, runner } = this.#options
     const app = state.apps.get(build.app)
-    if (app?.repository === undefined)
+    const { repository, vcs } = build.source ?? app ?? {}
+    if (app === undefined || repository === undefined || vcs === undefined)
       throw new BerthError('app.not-found', `build ${build.id}: app ${build.app} is gone, or has no repository`)
     if (app.removing === true) throw beingRemoved(build)
     await this.#outcomes.patch(build.id, { state: 'running', startedAt: build.startedAt ?? this.#now() })
-    const { name, repository, vcs } = app
-    const source = { id: build.id, app: name, repository, vcs, ref: build.ref, noReuse: build.noReuse === true }
+    const source = { id: build.id, app: app.name, repository, vcs, ref: build.ref, noReuse: build.noReuse === true }
     const onProgress = (progress: Partial<Build>) => void this.#progress(build.id, progress)
     const outcome = await runner.run(source, { signal, onProgress })
     await this.#outcomes.succeed(build.id, outcome)

@@ -33,8 +33,9 @@ export class BuildRecords {
     const { records, state } = this.#options
     await records.commit(buildActor, (tx) => {
       const build = state.builds.get(id)
-      const app = build === undefined ? undefined : state.apps.get(build.app)
-      if (build === undefined || app === undefined || hasEnded(build)) return
+      const known = build === undefined ? undefined : state.apps.get(build.app)
+      if (build === undefined || known === undefined || hasEnded(build)) return
+      const app: App = { ...known, ...build.source }
       const release = this.#releaseFor(tx, app, build, outcome)
       const { commit, subject, inputs, image, reused, node } = outcome
       const ended: Build = {
@@ -64,7 +65,10 @@ export class BuildRecords {
       .findLast(
         (each) => each.commit === outcome.commit && each.image === outcome.image && JSON.stringify(each.spec) === spec,
       )
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      if (build.source !== undefined) tx.put('apps', app, { ifUnchanged: true })
+      return known
+    }
     const release: Release = {
       app: app.name,
       id: `v${app.nextRelease}`,

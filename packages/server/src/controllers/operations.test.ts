@@ -19,6 +19,24 @@ afterEach(async () => {
 const pool = () => cluster.state.pools.find('shop', 'production')
 const endOf = (id: string) => cluster.until('the end', () => cluster.state.rollouts.get(id)?.endedAt !== undefined)
 
+describe('another repository', () => {
+  it('becomes the app’s when something was built from it, not before', async () => {
+    await cluster.deploy('c1')
+    const build = async (ref: string, source: { repository?: string } = {}) => {
+      const { id } = await cluster.operations.startBuild({ app: 'shop', ref, noReuse: false, ...source }, call)
+      await cluster.until('the build', () => cluster.state.builds.get(id)?.endedAt !== undefined)
+      return cluster.state.builds.get(id)
+    }
+    expect(await build('nothing', { repository: '/mistyped' })).toMatchObject({ state: 'failed' })
+    expect(cluster.state.apps.get('shop')).toMatchObject({ repository: '/repo' })
+    expect(await build('c2')).toMatchObject({ state: 'succeeded' })
+    expect(await build('c2', { repository: '/moved' })).toMatchObject({ state: 'succeeded', release: 'v2' })
+    expect(cluster.state.apps.get('shop')).toMatchObject({ repository: '/moved', nextRelease: 3 })
+    expect(await build('c3', { repository: '/moved-again' })).toMatchObject({ state: 'succeeded', release: 'v3' })
+    expect(cluster.state.apps.get('shop')).toMatchObject({ repository: '/moved-again', nextRelease: 4 })
+  })
+})
+
 describe('a rollout that takes over from another', () => {
   it('goes back to the counts of before the first one', async () => {
     await cluster.deploy('c1')

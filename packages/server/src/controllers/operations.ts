@@ -1,4 +1,4 @@
-import type { PlanView } from '@berth/api'
+import type { CapacityView, ImaginedNodes, PlanView, SavedPlan } from '@berth/api'
 import type { Build, Instance, Pool, Rollout } from '@berth/core'
 
 /** On whose behalf. Every record and event written carries the actor. */
@@ -31,6 +31,9 @@ export interface PlanArguments extends SourceArguments {
   readonly ref?: string
   readonly release?: string
   readonly replicas?: Readonly<Record<string, number>>
+  /** Nodes that are thought away, and others that are imagined. */
+  readonly without?: readonly string[]
+  readonly with?: readonly ImaginedNodes[]
 }
 
 export interface BuildArguments extends SourceArguments {
@@ -79,6 +82,9 @@ export interface CronArguments extends PoolArguments {
 export interface Operations {
   deploy(deploy: DeployArguments, context: CallContext): Promise<{ readonly build?: Build; readonly rollout?: Rollout }>
   plan(plan: PlanArguments, context: CallContext): Promise<PlanView>
+  /** Throws `plan.stale` when something that the plan stands on has changed. */
+  applyPlan(plan: SavedPlan, context: CallContext): Promise<{ readonly pool: Pool; readonly rollout?: Rollout }>
+  capacity(pool: PoolArguments & Pick<PlanArguments, 'without' | 'with'>): readonly CapacityView[]
   startBuild(build: BuildArguments, context: CallContext): Promise<Build>
   cancelBuild(id: string, context: CallContext): Promise<Build>
   scale(scale: ScaleArguments, context: CallContext): Promise<Pool>

@@ -36,6 +36,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'environment.unknown': 404,
   'instance.not-running': 409,
   'network.pool-exhausted': 409,
+  'plan.stale': 409,
   'pool.empty': 409,
   'pool.removing': 409,
   'release.none-before': 409,

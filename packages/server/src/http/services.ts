@@ -13,8 +13,10 @@ import type { Groups } from '../groups/groups.ts'
 import type { NodeImages } from '../images/node-images.ts'
 import type { Nodes } from '../nodes/nodes.ts'
 import type { Records } from '../records/index.ts'
-import type { Secrets } from '../secrets/secrets.ts'
 import type { Registries } from '../registries/registries.ts'
+import type { CoreUse } from '../schedule/core-map.ts'
+import type { LiveBooks } from '../schedule/live-books.ts'
+import type { Secrets } from '../secrets/secrets.ts'
 import type { ViewContext } from '../views/view-context.ts'
 import type { TrafficChanges } from './listings/traffic-listings.ts'
 
@@ -50,6 +52,9 @@ export interface Services {
   readonly views: ViewContext
   readonly trafficChanges: TrafficChanges
   readonly operations: Operations
+  readonly books: LiveBooks
+  /** How busy a node's cores are, and whom the kernel holds back there; empty where its agent does not answer. */
+  readonly coreUse: (node: string, signal: AbortSignal) => Promise<CoreUse>
   readonly apps: Apps
   readonly nodes: Nodes
   readonly groups: Groups

@@ -107,12 +107,13 @@ function queueBuild(
   call: CallContext,
   then: Pick<Build, 'deployTo' | 'force'>,
 ): Build {
-  const app = registerApp(tx, context, args.app, args, call)
+  const { app, source } = registerApp(tx, context, args.app, args, call)
   const build: Build = {
     id: newId('b'),
     app: app.name,
     ref: args.ref,
     state: 'queued',
+    ...(source === undefined ? {} : { source }),
     ...then,
     ...(args.noReuse ? { noReuse: true } : {}),
     createdAt: context.now(),
@@ -127,14 +128,17 @@ function queueBuild(
   return build
 }
 
-/** Deploying or building registers an app, and moves it when another repository is given. */
+/**
+ * Deploying or building registers an app. Where another repository is given, it is the build's alone until it has succeeded: a mistyped
+ * address must not become the app's.
+ */
 function registerApp(
   tx: RecordTransaction,
   { state, now }: OperationsContext,
   name: string,
   source: SourceArguments,
   call: CallContext,
-): App {
+): { readonly app: App; readonly source?: Build['source'] } {
   checkName('app', name)
   const known = state.apps.get(name)
   if (known?.removing === true)
@@ -147,12 +151,16 @@ function registerApp(
     )
   }
   const vcs = source.vcs ?? known?.vcs ?? 'git'
-  const app: App =
-    known === undefined
-      ? { name, repository, vcs, createdAt: now(), createdBy: call.actor, nextRelease: 1 }
-      : { ...known, repository, vcs }
-  if (known === undefined || known.repository !== repository || known.vcs !== vcs)
+  if (known?.repository === undefined) {
+    const app: App =
+      known === undefined
+        ? { name, repository, vcs, createdAt: now(), createdBy: call.actor, nextRelease: 1 }
+        : { ...known, repository, vcs }
     tx.put('apps', app, { ifUnchanged: true })
-  else tx.require('apps', name)
-  return app
+    return { app }
+  }
+  tx.require('apps', name)
+  return known.repository === repository && known.vcs === vcs
+    ? { app: known }
+    : { app: known, source: { repository, vcs } }
 }

@@ -1,5 +1,7 @@
 import type { Operations } from '../operations.ts'
+import { applyPlan } from './apply-plan.ts'
 import { cancelBuild, deploy, startBuild } from './build-operations.ts'
+import { capacityOf } from './capacity.ts'
 import type { OperationsContext } from './operations-context.ts'
 import { planDeploy } from './plan-deploy.ts'
 import { createPoolOperations } from './pool-operations.ts'
@@ -8,6 +10,8 @@ export const createOperations = (context: OperationsContext): Operations => ({
   ...createPoolOperations(context),
   deploy: (args, call) => deploy(context, args, call),
   plan: (args, call) => planDeploy(context, args, call),
+  applyPlan: (plan, call) => applyPlan(context, plan, call),
+  capacity: (args) => capacityOf(context, args),
   startBuild: (args, call) => startBuild(context, args, call),
   cancelBuild: (id, call) => cancelBuild(context, id, call),
 })

@@ -9,16 +9,19 @@ import {
   rolloutLimits,
   serviceNames,
 } from '@berth/core'
-import { requestOf } from '../../schedule/request-of.ts'
+import { imagine, isHypothetical } from '../../schedule/hypothesis.ts'
 import type { CallContext, PlanArguments } from '../operations.ts'
 import { checkEnvironment, problemsOf } from './check-release.ts'
 import { requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
+import { type PlacementPlan, planPlacements } from './plan-placements.ts'
 
 interface Target {
   /** `v7`, or the commit that would become the next release. */
   readonly name: string
   readonly spec: AppSpec
+  /** Absent: the commit has not been built. */
+  readonly release?: string
   /** It is what runs now, so that only counts can change. */
   readonly same: boolean
 }
@@ -39,6 +42,11 @@ export async function planDeploy(
   const after = resolveSpec(target.spec, environment)
   const wanted = wantedCounts(pool, after, args.replicas)
   const entrypoints = entrypointChanges(pool, before, after, wanted, target.same)
+  const books = imagine(context.books.books, state, args)
+  const { app, pool: poolName } = args
+  const placement = planPlacements(context, books, {
+    ...{ app, pool: poolName, spec: after, wanted, same: target.same },
+  })
   const diff = diffSpecs(before, after)
   const changes = diff.length > 0 || entrypoints.some((each) => each.action !== 'unchanged')
   return {
@@ -49,11 +57,10 @@ export async function planDeploy(
     changes,
     entrypoints,
     diff: [...diff],
-    problems: [
-      ...problemsOf(state, target.spec, args.app, args.pool, environment),
-      ...placementProblems(context, args, after, wanted),
-    ],
+    problems: [...problemsOf(state, target.spec, args.app, args.pool, environment), ...placement.problems],
     steps: stepsOf(after, entrypoints),
+    placements: [...placement.placements],
+    ...savedPlan(context, args, target, wanted, placement),
   }
 }
 
@@ -68,7 +75,7 @@ async function targetOf(
   const named = args.release ?? (args.ref === undefined && args.repository === undefined ? running : undefined)
   if (named !== undefined) {
     const release = requireRelease(state, args.app, named)
-    return { name: release.id, spec: release.spec, same: release.id === running }
+    return { name: release.id, release: release.id, spec: release.spec, same: release.id === running }
   }
   const app = state.apps.get(args.app)
   const repository = args.repository ?? app?.repository
@@ -78,7 +85,10 @@ async function targetOf(
   const source = { app: args.app, repository, vcs: args.vcs ?? app?.vcs ?? 'git', ref: args.ref ?? 'HEAD' }
   const { commit, spec } = await specs.readSpec(source, call)
   const current = running === undefined ? undefined : state.releases.find(args.app, running)
-  return { name: commit.slice(0, 12), spec, same: current?.commit === commit }
+  const built = state.releases.byApp(args.app).findLast((each) => each.commit === commit)
+  const same = current?.commit === commit
+  const release = same ? running : built?.id
+  return { name: commit.slice(0, 12), spec, same, ...(release === undefined ? {} : { release }) }
 }
 
 function wantedCounts(
@@ -131,31 +141,31 @@ function actionOf(
   return next === 0 ? 'destroy' : 'update'
 }
 
-/** Places the wanted instances on the books as they would be without this pool; what finds no node is said as the scheduler says it. */
-function placementProblems(
-  context: OperationsContext,
+/** Undefined parts say why there is nothing to hand over to `applyPlan`. */
+function savedPlan(
+  { state, now, books }: OperationsContext,
   args: PlanArguments,
-  spec: AppSpec,
+  target: Target,
   wanted: Readonly<Record<string, number>>,
-): string[] {
-  const { state } = context
-  const books = context.books.books.clone()
-  // Jobs go on beside a deploy.
-  for (const { id, type } of state.instances.byPool(args.app, args.pool)) if (type === 'service') books.release(id)
-  const pool = state.pools.find(args.app, args.pool) ?? {}
-  const problems: string[] = []
-  for (const [name, count] of Object.entries(wanted)) {
-    const entrypoint = spec.entrypoints[name]
-    if (entrypoint === undefined) continue
-    const request = requestOf({ app: args.app, pool: args.pool, entrypoint: name, type: 'service' }, entrypoint, pool)
-    for (let placed = 0; placed < count; placed++) {
-      const decision = books.place(`planned ${name} ${placed}`, request)
-      if (decision.placed) continue
-      problems.push(`${name}: ${count - placed} of ${count} find no place: ${decision.refusal.message}`)
-      break
-    }
+  plan: PlacementPlan,
+): Pick<PlanView, 'saved' | 'unsaved'> {
+  if (isHypothetical(args)) return { unsaved: 'some of its nodes are imagined' }
+  if (target.release === undefined)
+    return { unsaved: `commit ${target.name} is not built yet: berth build ${args.app}, then plan the release` }
+  if (plan.problems.length > 0) return { unsaved: 'not everything finds a place' }
+  const used = [...new Set(Object.values(plan.slots).flat())]
+  return {
+    saved: {
+      app: args.app,
+      pool: args.pool,
+      release: target.release,
+      generation: state.pools.find(args.app, args.pool)?.generation ?? 0,
+      replicas: { ...wanted },
+      slots: plan.slots,
+      digests: Object.fromEntries(used.map((node) => [node, books.books.nodeDigest(node) ?? ''])),
+      plannedAt: now(),
+    },
   }
-  return problems
 }
 
 function stepsOf(spec: AppSpec, entrypoints: readonly EntrypointChange[]): string[] {

@@ -20,7 +20,7 @@ import { removeApp, removePool } from './removal.ts'
 import { moveRollout, writeMove } from './rollout-moves.ts'
 import { startRollout } from './start-rollout.ts'
 
-type PoolOperations = Omit<Operations, 'deploy' | 'plan' | 'startBuild' | 'cancelBuild'>
+type PoolOperations = Omit<Operations, 'deploy' | 'plan' | 'applyPlan' | 'capacity' | 'startBuild' | 'cancelBuild'>
 
 /** Everything that people may have done to pools, rollouts and instances that exist. */
 export function createPoolOperations(context: OperationsContext): PoolOperations {
@@ -52,7 +52,8 @@ async function scalePool(
     const replicas = { ...pool.replicas }
     for (const [name, count] of Object.entries(scale.replicas)) replicas[name] = scaled(pool, name, count)
     refuseTooMany(state, pool, replicas, call.actor)
-    const next = { ...pool, replicas }
+    const { planned: _, ...unplanned } = pool
+    const next = { ...unplanned, replicas }
     const { app, name } = pool
     const counts = Object.entries(scale.replicas).map(
       ([each, count]) => `${each} ${pool.replicas[each]?.count} → ${count}`,

@@ -1,3 +1,4 @@
+import type { SavedPlan } from '@berth/api'
 import {
   BerthError,
   countsForSpec,
@@ -32,6 +33,8 @@ export interface RolloutStart {
   readonly now: number
   /** Moves the pool to this node group with it; null: to where its spec says. */
   readonly moveTo?: string | null
+  /** As a plan has it: where instances go, and how many. */
+  readonly planned?: Pick<SavedPlan, 'slots' | 'replicas'>
 }
 
 /** Checks and writes a new rollout into the transaction. Throws, writing nothing, when the release could not run in the pool. */
@@ -42,7 +45,8 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
   refuseRemoving(state, release.app, pool.name)
   checkEnvironment(release.spec, pool.name, start.defaultPool)
   const spec = resolveSpec(release.spec, pool.environment)
-  const replicas = start.reason === 'restart' ? pool.replicas : countsForSpec(pool.replicas, spec)
+  const counts = start.reason === 'restart' ? pool.replicas : countsForSpec(pool.replicas, spec)
+  const replicas = withPlanned(counts, start.planned?.replicas ?? {})
   const problems = [
     ...problemsOf(state, release.spec, release.app, pool.name, pool.environment),
     ...groupProblems(state, pool, spec, start.createdBy),
@@ -65,7 +69,13 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
   const rollout = withGroupBefore(waitingFor(newRollout(pool, held, start), awaited), before, held, start)
   tx.put(
     'pools',
-    { ...pool, replicas, rollout: rollout.id, nextGeneration: rollout.toGeneration + 1 },
+    {
+      ...withoutPlan(pool),
+      ...{ replicas, rollout: rollout.id, nextGeneration: rollout.toGeneration + 1 },
+      ...(start.planned === undefined
+        ? {}
+        : { planned: { generation: rollout.toGeneration, slots: start.planned.slots } }),
+    },
     { ifUnchanged: true },
   )
   tx.create('rollouts', rollout)
@@ -75,6 +85,16 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
     message: `${pool.app}/${pool.name}: ${start.reason} ${rollout.from === undefined ? '' : `from ${rollout.from} `}to ${rollout.to}`,
   })
   return rollout
+}
+
+const withoutPlan = ({ planned: _, ...pool }: Pool): Pool => pool
+
+function withPlanned(counts: Pool['replicas'], planned: Readonly<Record<string, number>>): Pool['replicas'] {
+  const changed = Object.entries(planned).flatMap(([name, count]) => {
+    const held = counts[name]
+    return held === undefined || held.count === count ? [] : [[name, { ...held, count, setBy: 'scale' as const }]]
+  })
+  return { ...counts, ...Object.fromEntries(changed) }
 }
 
 export function inGroup(pool: Pool, group: string | null): Pool {

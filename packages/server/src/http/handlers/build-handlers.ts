@@ -8,7 +8,7 @@ import type { Services } from '../services.ts'
 
 type BuildHandlers = Pick<
   Handlers,
-  'deploy' | 'planDeploy' | 'startBuild' | 'listBuilds' | 'getBuild' | 'getBuildOutput' | 'cancelBuild'
+  'deploy' | 'startBuild' | 'listBuilds' | 'getBuild' | 'getBuildOutput' | 'cancelBuild'
 >
 
 export const buildHandlers = ({ views, operations, buildOutputs }: Services): BuildHandlers => ({
@@ -19,8 +19,6 @@ export const buildHandlers = ({ views, operations, buildOutputs }: Services): Bu
       ...(rollout === undefined ? {} : { rollout: rolloutView(rollout) }),
     }
   },
-  planDeploy: async ({ params, body, context, signal }) =>
-    await operations.plan({ app: params.app, ...defined(body) }, { ...context, signal }),
   startBuild: async ({ params, body, context }) =>
     buildView(await operations.startBuild({ app: params.app, ...defined(body) }, context)),
   listBuilds: ({ query }) => buildListing(views, query),

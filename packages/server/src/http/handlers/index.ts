@@ -8,6 +8,7 @@ import { clusterHandlers } from './cluster-handlers.ts'
 import { imageHandlers } from './image-handlers.ts'
 import { instanceHandlers } from './instance-handlers.ts'
 import { nodeHandlers } from './node-handlers.ts'
+import { planningHandlers } from './planning-handlers.ts'
 import { poolHandlers } from './pool-handlers.ts'
 import { registryHandlers } from './registry-handlers.ts'
 import { schedulingHandlers } from './scheduling-handlers.ts'
@@ -17,10 +18,11 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...appHandlers(services),
   ...buildHandlers(services),
   ...poolHandlers(services),
+  ...planningHandlers(services),
   ...instanceHandlers(services, log),
   ...nodeHandlers(services),
+  ...schedulingHandlers(services),
   ...imageHandlers(services),
   ...registryHandlers(services),
-  ...schedulingHandlers(services),
   ...accessHandlers(services),
 })

@@ -1,0 +1,87 @@
+import { z } from 'zod'
+
+/** Resources about what would happen; see `resources.ts`. */
+const count = z.number().int().nonnegative()
+const milli = z.number().int()
+
+/** Nodes that are imagined: `5×c16m64` is `{count: 5, cpuMilli: 16000, memoryBytes: 64 GiB}`. */
+export const imaginedNodes = z.strictObject({
+  count: z.number().int().min(1).max(10_000),
+  cpuMilli: z.number().int().positive(),
+  memoryBytes: z.number().int().positive(),
+  group: z.string().optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+})
+
+/** A cluster that is not: without some of its nodes, with others besides. */
+export const hypothesis = {
+  without: z.array(z.string()).optional(),
+  with: z.array(imaginedNodes).max(100).optional(),
+}
+
+/** Enough to do exactly what was planned, or to see that the world has moved. */
+export const savedPlan = z.strictObject({
+  app: z.string(),
+  pool: z.string(),
+  release: z.string(),
+  /** Of the pool when it was planned. */
+  generation: z.number().int(),
+  replicas: z.record(z.string(), count),
+  /** Node of each instance, by entrypoint. */
+  slots: z.record(z.string(), z.array(z.string())),
+  /** Of every node that is used: what it was, and what was given out there. */
+  digests: z.record(z.string(), z.string()),
+  plannedAt: z.number().int(),
+})
+
+export const placementView = z.object({
+  entrypoint: z.string(),
+  /** New instances by node. */
+  nodes: z.array(z.object({ node: z.string(), count })),
+  /** Those that find no place. */
+  missing: count,
+})
+
+export const capacityView = z.object({
+  entrypoint: z.string(),
+  running: count,
+  /** How many more fit; absent: as many as one likes, for it reserves nothing that is counted. */
+  more: count.optional(),
+  /** Nodes with room for at least one. */
+  nodes: count,
+  /** What runs out first, on how many nodes. */
+  missing: z.array(z.object({ what: z.string(), nodes: count })),
+  /** Why a node will not do, counted: `40 nodes: 12 wrong site, …`. Absent when all would. */
+  refused: z.string().optional(),
+})
+
+export const coreView = z.object({
+  core: count,
+  numa: count,
+  /** False: given out, but the node does not report it (any more). */
+  present: z.boolean(),
+  state: z.enum(['free', 'whole', 'shared', 'conflict']),
+  /** Thousandths: 1000 is the whole core. */
+  owners: z.array(z.object({ instance: z.string(), milli })),
+  /** Thousandths of the core that were busy over the last interval; absent: not known. */
+  busyMilli: milli.optional(),
+})
+
+/** Who owns which core of a node. */
+export const coreMapView = z.object({
+  node: z.string(),
+  group: z.string(),
+  cpu: z.enum(['bound', 'shared']),
+  speedMilli: milli,
+  overCommitted: z.boolean(),
+  cores: z.array(coreView),
+  /** Instances that are tied to no core, and what the kernel kept back from instances for want of quota. */
+  unbound: z.array(z.string()),
+  throttled: z.array(z.object({ instance: z.string(), milli })),
+})
+
+export type ImaginedNodes = z.infer<typeof imaginedNodes>
+export type SavedPlan = z.infer<typeof savedPlan>
+export type PlacementView = z.infer<typeof placementView>
+export type CapacityView = z.infer<typeof capacityView>
+export type CoreMapView = z.infer<typeof coreMapView>

@@ -1,0 +1,56 @@
+import type { Books } from './books.ts'
+import type { InstanceRequest } from './instance-request.ts'
+
+export interface ReplacementGoal {
+  readonly request: InstanceRequest
+  readonly wanted: number
+  /** Instances that may stay as they are: those of the wanted release. */
+  readonly kept: readonly string[]
+  /** Instances that have to leave, in the order in which they do. */
+  readonly old: readonly string[]
+  readonly surge: number
+  readonly unavailable: number
+}
+
+export interface Replacement {
+  /** The node of each new instance, in the order in which they are created. */
+  readonly nodes: readonly string[]
+  /** New instances that find no place, and why the first of them does not. */
+  readonly missing: number
+  readonly refusal?: string
+}
+
+/**
+ * Goes through a replacement on the books as a rollout does it: new ones come within the surge, old ones leave as far as what serves
+ * is enough. Everything is entered into the books, so several entrypoints are planned one after the other on a clone.
+ */
+export function planReplacement(books: Books, goal: ReplacementGoal): Replacement {
+  const { wanted, surge, unavailable } = goal
+  const old = [...goal.old]
+  const surplus = goal.kept.slice(wanted)
+  for (const id of surplus) books.release(id)
+  const kept = goal.kept.length - surplus.length
+  const nodes: string[] = []
+  let refusal: string | undefined
+  for (;;) {
+    const up = kept + nodes.length
+    const room = Math.min(wanted - up, wanted + surge - up - old.length)
+    refusal = placeSome(books, goal, room, nodes)
+    const serving = kept + nodes.length + old.length
+    const spare = Math.min(old.length, serving - Math.max(0, wanted - unavailable))
+    if (spare <= 0) break
+    for (const id of old.splice(0, spare)) books.release(id)
+  }
+  const missing = wanted - kept - nodes.length
+  return { nodes, missing, ...(missing === 0 || refusal === undefined ? {} : { refusal }) }
+}
+
+/** Why the first that found no place did not. */
+function placeSome(books: Books, goal: ReplacementGoal, count: number, nodes: string[]): string | undefined {
+  for (let placed = 0; placed < count; placed++) {
+    const decision = books.place(`planned ${goal.request.entrypoint} ${nodes.length}`, goal.request)
+    if (!decision.placed) return decision.refusal.message
+    nodes.push(decision.booking.node)
+  }
+  return undefined
+}

@@ -1,0 +1,109 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { TestCluster, testSpec } from './cluster.testing.ts'
+
+const call = { actor: 'test' }
+const production = { app: 'shop', pool: 'production' }
+
+let cluster: TestCluster
+
+beforeEach(async () => {
+  cluster = await TestCluster.start()
+  await cluster.addNode('node-b', '10.77.2.0/24')
+  cluster.commits.set('c1', testSpec({ web: { replicas: 2, resources: { cpuMilli: 1000 } } }))
+  await cluster.deploy('c1')
+})
+afterEach(() => cluster[Symbol.asyncDispose]())
+
+const webs = () => cluster.state.instances.all().filter((each) => each.desired === 'run')
+
+describe('a plan', () => {
+  it('says where new instances would run, and that some would not', async () => {
+    const plan = await cluster.operations.plan({ ...production, replicas: { web: 6 } }, call)
+    expect(plan.placements).toEqual([
+      {
+        entrypoint: 'web',
+        nodes: [
+          { node: 'node-a', count: 2 },
+          { node: 'node-b', count: 2 },
+        ],
+        missing: 0,
+      },
+    ])
+    const large = await cluster.operations.plan({ ...production, replicas: { web: 30 } }, call)
+    expect(large.placements[0]?.missing).toBe(22)
+    expect(large.problems).toEqual([
+      'web: 22 of 30 find no place: 2 nodes: 2 too little CPU (most free: node-a, 0 of 1)',
+    ])
+    expect(large).toMatchObject({ unsaved: 'not everything finds a place' })
+    expect(webs()).toHaveLength(2)
+  })
+
+  it('imagines nodes that there are not, and others gone', async () => {
+    const without = await cluster.operations.plan({ ...production, replicas: { web: 6 }, without: ['node-b'] }, call)
+    expect(without.placements).toMatchObject([{ nodes: [{ node: 'node-a', count: 3 }], missing: 2 }])
+    const added = [{ count: 2, cpuMilli: 16_000, memoryBytes: 1e10 }]
+    const larger = await cluster.operations.plan({ ...production, replicas: { web: 30 }, with: added }, call)
+    expect(larger.placements[0]).toMatchObject({ missing: 0 })
+    expect(larger.placements[0]?.nodes.map((each) => each.node)).toContain('imagined-1-2')
+    expect(larger.unsaved).toBe('some of its nodes are imagined')
+    const unknown = cluster.operations.plan({ ...production, without: ['node-x'] }, call)
+    await expect(unknown).rejects.toMatchObject({ code: 'node.not-found' })
+  })
+
+  it('of a commit that is not built cannot be saved', async () => {
+    cluster.commits.set('c2', testSpec({ web: { replicas: 1 } }))
+    const plan = await cluster.operations.plan({ ...production, ref: 'c2' }, call)
+    expect(plan.unsaved).toContain('is not built yet')
+  })
+})
+
+describe('a saved plan', () => {
+  it('is done exactly', async () => {
+    const { saved } = await cluster.operations.plan({ ...production, replicas: { web: 5 } }, call)
+    if (saved === undefined) throw new Error('nothing was saved')
+    await cluster.operations.applyPlan(saved, call)
+    await cluster.until('five', () => webs().length === 5 && webs().every((each) => each.node !== undefined))
+    expect(
+      webs()
+        .map((each) => each.node)
+        .sort(),
+    ).toEqual([...(saved.slots.web ?? [])].sort())
+  })
+
+  it('puts every instance of a release where it was planned', async () => {
+    cluster.commits.set('c2', testSpec({ web: { replicas: 2, resources: { cpuMilli: 1000 } } }))
+    const build = await cluster.operations.startBuild({ app: 'shop', ref: 'c2', noReuse: true }, call)
+    await cluster.until('the build', () => cluster.state.builds.get(build.id)?.endedAt !== undefined)
+    const release = cluster.state.builds.get(build.id)?.release ?? ''
+    const { saved } = await cluster.operations.plan({ ...production, release }, call)
+    if (saved === undefined) throw new Error('nothing was saved')
+    // Not what would be chosen freely.
+    const slots = { web: ['node-b', 'node-b'] }
+    const { rollout } = await cluster.operations.applyPlan({ ...saved, slots }, call)
+    await cluster.until('the end', () => cluster.state.rollouts.get(rollout?.id ?? '')?.state === 'succeeded')
+    await cluster.until('the old ones have left', () => webs().length === 2)
+    expect(webs().map((each) => each.node)).toEqual(['node-b', 'node-b'])
+  })
+
+  it('is refused when the world has moved', async () => {
+    const { saved } = await cluster.operations.plan({ ...production, replicas: { web: 5 } }, call)
+    if (saved === undefined) throw new Error('nothing was saved')
+    await cluster.operations.scale({ ...production, replicas: { web: 3 }, dryRun: false }, call)
+    await cluster.until('three', () => webs().filter((each) => each.node !== undefined).length === 3)
+    const applied = cluster.operations.applyPlan(saved, call)
+    await expect(applied).rejects.toMatchObject({
+      code: 'plan.stale',
+      message: expect.stringMatching(/node-[ab] has changed, or what is given out there; plan again$/),
+    })
+    expect(cluster.state.pools.find('shop', 'production')?.replicas.web?.count).toBe(3)
+  })
+})
+
+describe('capacity', () => {
+  it('counts how many more fit and names what runs out', () => {
+    expect(cluster.operations.capacity(production)).toEqual([
+      { entrypoint: 'web', running: 2, more: 6, nodes: 2, missing: [{ what: 'CPU', nodes: 2 }] },
+    ])
+    expect(cluster.operations.capacity({ ...production, without: ['node-b'] })).toMatchObject([{ more: 3, nodes: 1 }])
+  })
+})

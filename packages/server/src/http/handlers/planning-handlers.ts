@@ -1,0 +1,22 @@
+import { coreMapOf } from '../../schedule/core-map.ts'
+import { rolloutView } from '../../views/plain-views.ts'
+import { poolView } from '../../views/pool-view.ts'
+import { defined } from '../../views/view-context.ts'
+import type { Handlers } from '../handler.ts'
+import type { Services } from '../services.ts'
+
+type PlanningHandlers = Pick<Handlers, 'planDeploy' | 'applyPlan' | 'getCapacity' | 'getCoreMap'>
+
+export const planningHandlers = ({ views, operations, nodes, books, coreUse }: Services): PlanningHandlers => ({
+  planDeploy: async ({ params, body, context, signal }) =>
+    await operations.plan({ app: params.app, ...defined(body) }, { ...context, signal }),
+  applyPlan: async ({ params, body, context }) => {
+    const { pool, rollout } = await operations.applyPlan({ ...body.plan, app: params.app }, context)
+    return { pool: poolView(views, pool), ...(rollout === undefined ? {} : { rollout: rolloutView(rollout) }) }
+  },
+  getCapacity: ({ params, body }) => ({ entrypoints: [...operations.capacity({ ...params, ...defined(body) })] }),
+  getCoreMap: async ({ params, signal }) => {
+    const { name } = nodes.require(params.name)
+    return coreMapOf(views.state, books.books, name, await coreUse(name, signal))
+  },
+})
