@@ -1,6 +1,6 @@
 import { type Instance, type NodeDrain, specDefaults } from '@berth/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { TestCluster, testSpec } from './cluster.testing.ts'
+import { TestCluster, testSpec, webRoute } from './cluster.testing.ts'
 
 let cluster: TestCluster
 
@@ -53,6 +53,22 @@ describe('a drained node', () => {
     expect(cluster.node.stoppedInTraffic).toEqual([])
     const reasons = cluster.state.events.all().filter((each) => each.type === 'instance.drain')
     expect(reasons.map((each) => each.message.split(': ')[1])).toEqual(['node-b is drained', 'node-b is drained'])
+  })
+})
+
+describe('a drained node whose instances are routed to', () => {
+  it('is left as soon as gateways have taken in what replaces them, though nothing else happens', async () => {
+    cluster.commits.set('c1', testSpec({ web: { replicas: 3 } }, { routes: [webRoute] }))
+    await cluster.deploy('c1')
+    for (const node of cluster.nodes.values()) node.stickGateway()
+    await change('node-b', { since: 0, by: 'test', limit: 1 })
+    const ready = (): Instance[] => up().filter((each) => cluster.state.statuses.get(each.id)?.ready === true)
+    await cluster.until('the replacement', () => ready().length === 4)
+    await cluster.pools.idle()
+    expect(on('node-b')).toHaveLength(1)
+    for (const node of cluster.nodes.values()) node.unstickGateway()
+    await cluster.until('node-b is empty', () => cluster.state.instances.byNode('node-b').length === 0)
+    expect(up()).toHaveLength(3)
   })
 })
 

@@ -91,8 +91,10 @@ export class TrafficController implements Traffic, Disposable {
   report(node: string, report: GatewayReport): void {
     const before = this.#reports.versionOf(node)
     this.#reports.take(node, report)
-    this.#options.onChange(this.#poolsInTransition())
-    if (before !== report.version) this.#tell(this.#members.activeAfter(before ?? -1))
+    const arrived = before === report.version ? [] : this.#members.activeAfter(before ?? -1)
+    // Somebody may have waited for these without a rollout: one that leaves a drained node.
+    this.#options.onChange(new Set([...this.#poolsInTransition(), ...this.#poolsOf(arrived)]))
+    this.#tell(arrived)
   }
 
   view(instance: Instance): TrafficView {
