@@ -141,12 +141,12 @@ const serves = (): boolean =>
 function finish(repository: string): void {
   const tokens = JSON.parse(berth(['token', 'ls', '-o', 'json'])) as { name: string }[]
   if (tokens.some((each) => each.name === 'quickstart')) berth(['token', 'rm', 'quickstart', '--yes'])
-  const token = berth(['token', 'create', 'quickstart', '--role', 'admin']).trim()
+  const token = berth(['token', 'create', 'quickstart', '--role', 'admin', '-o', 'template={token}']).trim()
   const status = JSON.parse(berth(['status', '-o', 'json']))
   const url = berth(['open', app, '--print']).trim()
   process.stdout.write(`
 App: ${url}
-Console: ${status.consoleUrl}#token=${token}
+Console: ${status.consoleUrl}/login#token=${token}
 
 The console's certificate is from Berth's own authority, so a browser asks once whether to trust it.
 What to try next (berth is ${options.berth}; put it on your PATH):

@@ -6,7 +6,7 @@ import { chooseLanguage } from '../i18n/language.tsx'
 import { search } from '../shell/search.ts'
 import { poolDrift } from './drift.ts'
 import { subjectLinks } from './event-subject.ts'
-import { needsLogin, safeNext } from './session.tsx'
+import { loginAddress, needsLogin, safeNext } from './session.tsx'
 import { instanceState, poolState } from './states.ts'
 
 const instance = (change: Partial<InstanceView>): InstanceView => ({
@@ -106,6 +106,13 @@ describe('the way in', () => {
     ['/\\evil.example', '/'],
     ['/login?next=/', '/'],
   ])('leads from %s to %s', (next, expected) => expect(safeNext(next)).toBe(expected))
+
+  it.each([
+    [{ pathname: '/', search: '', hash: '' }, '/login'],
+    [{ pathname: '/', search: '', hash: '#token=secret' }, '/login#token=secret'],
+    [{ pathname: '/apps', search: '?filter=x', hash: '#top' }, '/login?next=%2Fapps%3Ffilter%3Dx'],
+    [{ pathname: '/apps', search: '', hash: '#token=secret' }, '/login?next=%2Fapps#token=secret'],
+  ])('from %j is %s', (here, expected) => expect(loginAddress(here)).toBe(expected))
 
   it.each([
     ['auth.missing', true],

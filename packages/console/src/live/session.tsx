@@ -28,9 +28,14 @@ const loginCodes = new Set([
 export const needsLogin = (error: unknown): boolean => error instanceof BerthError && loginCodes.has(error.code)
 
 export function goToLogin(): void {
-  const here = `${location.pathname}${location.search}`
-  if (location.pathname === '/login') return
-  location.assign(here === '/' ? '/login' : `/login?next=${encodeURIComponent(here)}`)
+  if (location.pathname !== '/login') location.assign(loginAddress(location))
+}
+
+/** A token in the address, as links have it that log in by themselves, goes on to where it is used. */
+export function loginAddress({ pathname, search, hash }: Pick<Location, 'pathname' | 'search' | 'hash'>): string {
+  const here = `${pathname}${search}`
+  const next = here === '/' ? '' : `?next=${encodeURIComponent(here)}`
+  return `/login${next}${hash.startsWith('#token=') ? hash : ''}`
 }
 
 /** Only addresses of this console: `next` comes from the address bar. */

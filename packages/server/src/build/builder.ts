@@ -77,7 +77,9 @@ class ChainBuilder implements Builder {
       return outcome
     } catch (error) {
       const reason = signal.aborted ? signal.reason : error
-      await output.write(system(`failed: ${redact(messageOf(reason))}`))
+      // The build waits for a node a while, as after an agent's restart: that has not failed yet.
+      const mark = reason instanceof BerthError && reason.code === 'build.no-node' ? 'not yet' : 'failed'
+      await output.write(system(`${mark}: ${redact(messageOf(reason))}`))
       throw reason
     } finally {
       await output[Symbol.asyncDispose]().catch((error: unknown) =>
