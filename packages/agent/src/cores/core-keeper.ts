@@ -152,6 +152,7 @@ export class CoreKeeper {
     const watched = this.#watched.get(instance)
     const grant = this.#grants.get(instance)
     if (watched === undefined || grant === undefined) return
+    if (this.#unbound.isBound) this.#raiseParent(watched.cgroup)
     const fragment = this.#fragmentOf(instance, grant)
     const set = settleGrant(watched.cgroup, {
       instance,
@@ -161,7 +162,6 @@ export class CoreKeeper {
     })
     if (Object.keys(set).length > 0)
       this.#options.log.info({ instance, ...set }, 'set what the container had otherwise')
-    if (this.#unbound.isBound) this.#raiseParent(watched.cgroup)
   }
 
   /** Of everything that runs; says what could not be set right. */
