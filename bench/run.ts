@@ -5,13 +5,17 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Figure, FigureResult } from './figure.ts'
 
-const figuresDir = join(import.meta.dirname, 'figures')
+/** Files that export a `figure`; those of one part of Berth may share a folder with what they have in common. */
+const folders = ['figures', 'schedule'].map((name) => join(import.meta.dirname, name))
 
 async function loadFigures(): Promise<Figure[]> {
-  const files = readdirSync(figuresDir)
-    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
-    .sort()
-  const modules = await Promise.all(files.map((name) => import(pathToFileURL(join(figuresDir, name)).href)))
+  const files = folders.flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+      .sort()
+      .map((name) => join(folder, name)),
+  )
+  const modules = await Promise.all(files.map((file) => import(pathToFileURL(file).href)))
   return modules.flatMap((module: { figure?: Figure }) => (module.figure === undefined ? [] : [module.figure]))
 }
 
