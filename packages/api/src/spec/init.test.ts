@@ -257,7 +257,7 @@ describe('recognises', () => {
       'nothing',
       {},
       [
-        'nothing that is known was found, so this is an example',
+        'nothing that is known, so this is an example',
         'busybox:1.37',
         'web: busybox httpd -f -p 8080 -h /app :8080',
         'shop.localhost',

@@ -77,7 +77,7 @@ function withProcfile(files: SourceFiles, draft: Draft): Draft {
 }
 
 const unknown: Draft = {
-  found: 'nothing that is known was found, so this is an example',
+  found: 'nothing that is known, so this is an example',
   build: { base: 'busybox:1.37' },
   entrypoints: [
     {

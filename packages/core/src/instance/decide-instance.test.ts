@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decideInstance } from './decide-instance.ts'
+import { stepFailed } from './instance-memory.ts'
 import { type InstanceContext, type InstanceMemory, newInstanceMemory } from './instance-state.ts'
 import {
   decidedAssignment,
@@ -35,6 +36,13 @@ const recorded = (code: number, over: Partial<InstanceMemory> = {}): InstanceMem
 }
 
 const hook = { command: ['/warm-up'], timeoutMs: 1000 }
+
+const commandMissing = stepFailed(
+  newInstanceMemory(0),
+  'start',
+  { code: 'command-not-found', message: 'no nosuch' },
+  10,
+)
 
 describe('decideInstance', () => {
   const running = runningContainer()
@@ -145,6 +153,22 @@ describe('decideInstance', () => {
       known(),
       {},
       { type: 'stop', reason: 'job-timeout' },
+    ],
+    [
+      'a job whose program the image does not hold is over',
+      { type: 'job', restart: 'never' },
+      { ...exited, state: 'created' },
+      commandMissing,
+      {},
+      { type: 'finish' },
+    ],
+    [
+      'a service whose program the image does not hold is tried again',
+      {},
+      { ...exited, state: 'created' },
+      commandMissing,
+      {},
+      { type: 'start' },
     ],
     [
       'a job within its limit waits for it',

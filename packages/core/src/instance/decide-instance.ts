@@ -1,6 +1,7 @@
 import { isGranted } from '../cores/kernel-grant.ts'
 import type { Assignment } from '../model/assignment.ts'
 import { isSameIncarnation } from '../model/incarnation.ts'
+import { isCommandMissing } from './instance-memory.ts'
 import type { ExitCause, InstanceContext, InstanceMemory, InstanceStep, ObservedContainer } from './instance-state.ts'
 
 /** The parts of an assignment that decide what happens; everything else only shapes the container. */
@@ -41,7 +42,7 @@ function nextStep(
   if (memory.phase === 'ended') return { type: 'wait' }
   if (container === undefined) return withoutContainer(assignment, memory, context)
   if (container.state === 'running') return whileRunning(assignment, container, memory, context)
-  if (container.state === 'created') return { type: 'start' }
+  if (container.state === 'created') return cannotRun(assignment, memory) ? { type: 'finish' } : { type: 'start' }
   if (!isExitRecorded(container, memory)) return { type: 'record-exit', cause: exitCause(memory, context) }
   return afterExit(assignment, memory, context)
 }
@@ -109,6 +110,10 @@ function afterExit(assignment: DecidedAssignment, memory: InstanceMemory, contex
   }
   return { type: 'start' }
 }
+
+/** A job runs once; a program that its image does not hold will not be there the next time either, and somebody waits for the job's end. */
+const cannotRun = (assignment: DecidedAssignment, memory: InstanceMemory): boolean =>
+  assignment.type === 'job' && assignment.restart === 'never' && isCommandMissing(memory)
 
 /** Whether the policy wants another run after the one whose end was recorded. */
 export function restartsAfter(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { backoffMs } from './backoff.ts'
-import { exitRecorded, stepFailed } from './instance-memory.ts'
+import { exitRecorded, instanceEnded, stepFailed } from './instance-memory.ts'
 import { type ExitCause, newInstanceMemory, type ObservedContainer } from './instance-state.ts'
 import { exitedContainer, InstanceWorld } from './simulate-instance.testing.ts'
 
@@ -98,6 +98,20 @@ describe('stepFailed', () => {
     const memory = stepFailed(newInstanceMemory(0), 'create', { code: 'image-missing', message: 'no image' }, 10)
     expect(memory).toMatchObject({ imageMissing: true, message: 'no image' })
     expect(memory.retry).toBeUndefined()
+  })
+
+  it('a program that is not there ends as it does in a shell', () => {
+    const failure = { code: 'command-not-found', message: 'start container: no nosuch' }
+    const failed = stepFailed(newInstanceMemory(0), 'start', failure, 10)
+    expect(instanceEnded(failed, 20)).toMatchObject({
+      phase: 'ended',
+      endedAt: 20,
+      lastExit: { code: 127, outOfMemory: false, at: 20 },
+      logTail: [failure.message],
+      message: failure.message,
+    })
+    const other = stepFailed(newInstanceMemory(0), 'create', { code: 'disk-full', message: 'full' }, 10)
+    expect(instanceEnded(other, 20).lastExit).toBeUndefined()
   })
 
   it('reports the reason and tries again later and later', () => {

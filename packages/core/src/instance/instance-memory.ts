@@ -218,10 +218,25 @@ export const grantChanged = (memory: InstanceMemory): InstanceMemory =>
 export const retryNow = (memory: InstanceMemory): InstanceMemory =>
   memory.retry === undefined ? memory : { ...memory, retry: { ...memory.retry, at: 0 } }
 
+/** The image does not hold the program that was to be started. */
+export const isCommandMissing = ({ retry, messageCode }: InstanceMemory): boolean =>
+  retry?.step === 'start' && messageCode === 'command-not-found'
+
+/** What a shell says of a program that is not there. */
+const commandMissingExitCode = 127
+
 /** After `finish`. */
 export function instanceEnded(memory: InstanceMemory, now: number): InstanceMemory {
+  const missing = memory.lastExit === undefined && isCommandMissing(memory)
   return {
     ...without(memory, 'run', 'stopIntent', 'retry'),
+    // There is no output that could say it.
+    ...(missing
+      ? {
+          lastExit: { code: commandMissingExitCode, outOfMemory: false, at: now },
+          logTail: memory.message === undefined ? [] : [memory.message],
+        }
+      : {}),
     phase: movePhase('agent', memory.phase, 'ended'),
     endedAt: memory.endedAt ?? memory.lastExit?.at ?? now,
   }

@@ -64,7 +64,7 @@ function entrypointLines(entrypoint: DraftEntrypoint): string[] {
     ...(isService ? [] : ['    type: job']),
     ...(command === undefined ? [] : [`    command: ${flow(command)}`]),
     ...(isService ? ['    replicas: 1'] : []),
-    '    cpu: 1',
+    '    cpu: 0.5',
     '    memory: 512Mi',
     ...(ports === undefined ? [] : [`    ports: ${flow(ports)}`]),
     ...(healthPath === undefined ? [] : ['    health:', `      readiness: {http: ${flow(healthPath)}}`]),
