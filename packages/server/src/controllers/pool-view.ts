@@ -13,6 +13,7 @@ import {
   type ServiceTimes,
 } from '@berth/core'
 import type { State } from '../records/index.ts'
+import { specOfInstance } from '../schedule/spec-of-instance.ts'
 import { hasEnded } from './has-ended.ts'
 import { specsOf } from './pool-specs.ts'
 import type { TrafficView } from './traffic-controller.ts'
@@ -96,7 +97,7 @@ type Leaving = Pick<ObservedInstance, 'moves' | 'lost'>
 /** Why a service cannot stay where it is. */
 function leaving({ state, nodes }: Surroundings, instance: ObservedInstance['instance']): Leaving {
   const node = state.nodes.get(instance.node ?? '')
-  const spec = state.releases.find(instance.app, instance.release)?.spec.entrypoints[instance.entrypoint]
+  const spec = specOfInstance(state, instance)
   if (node === undefined || spec === undefined || instance.type === 'job') return {}
   // It belongs to this node: its places say whether it stays.
   if (instance.pinnedTo !== undefined) return {}

@@ -12,6 +12,7 @@ import {
 } from '@berth/core'
 import type { State, StateChange } from '../records/index.ts'
 import { bookingOfRecord, nameLabel, recordOfBooking, requestOf, requestOfRecord } from './request-of.ts'
+import { specOfInstance } from './spec-of-instance.ts'
 
 export interface LiveBooksOptions {
   readonly state: State
@@ -85,7 +86,7 @@ export class LiveBooks implements Disposable {
 
   requestFor(instance: Instance): InstanceRequest {
     const { state } = this.#options
-    const spec = state.releases.find(instance.app, instance.release)?.spec.entrypoints[instance.entrypoint]
+    const spec = specOfInstance(state, instance)
     const pool = state.pools.find(instance.app, instance.pool)
     if (spec === undefined || pool === undefined) return requestOfRecord(instance)
     const request = requestOf(instance, spec, pool)
