@@ -64,6 +64,33 @@ describe('a service on every node', () => {
     ).toBe(true)
   })
 
+  it('is planned by node, with what has no room', async () => {
+    const plan = (ref: string, more: object = {}) =>
+      cluster.operations.plan({ ...production, ref, repository: '/repo', ...more }, call)
+    cluster.commits.set('c1', testSpec({ web: each(), api: { replicas: 1 } }))
+    cluster.commits.set('c2', testSpec({ web: { ...each(), resources: { cpuMilli: 3950 } }, api: { replicas: 1 } }))
+    expect(await plan('c1')).toMatchObject({
+      entrypoints: [
+        { name: 'api', action: 'create', create: 1 },
+        { name: 'web', action: 'create', create: 2 },
+      ],
+      problems: [],
+    })
+    await cluster.deploy('c1')
+    await until('v1 node-a', 'v1 node-a', 'v1 node-b')
+    await cluster.addNode('node-c', '10.77.3.0/24')
+    await until('v1 node-a', 'v1 node-a', 'v1 node-b', 'v1 node-c')
+    const replaced = await plan('c2')
+    expect(replaced.entrypoints[1]).toMatchObject({ name: 'web', action: 'update', replace: 3, create: 0 })
+    expect(replaced.problems).toHaveLength(3)
+    expect(replaced.problems[0]).toMatch(/^web: no place on node-a: 3 nodes: .*1 too little CPU/)
+    expect((await plan('c1', { without: ['node-c'] })).entrypoints[1]).toMatchObject({
+      name: 'web',
+      destroy: 1,
+      unchanged: 2,
+    })
+  })
+
   it('keeps its place on a node that takes no new instances, and is replaced there', async () => {
     cluster.commits.set('c1', testSpec({ web: each() }))
     cluster.commits.set('c2', testSpec({ web: each() }))

@@ -4,17 +4,20 @@ import {
   BerthError,
   countsForSpec,
   diffSpecs,
+  isSystem,
   type Pool,
   resolveSpec,
   rolloutLimits,
   serviceNames,
 } from '@berth/core'
+import { awaitedApprovals, groupProblems, quotaProblems, wishText } from '../../groups/group-checks.ts'
 import { imagine, isHypothetical } from '../../schedule/hypothesis.ts'
 import type { CallContext, PlanArguments } from '../operations.ts'
 import { checkEnvironment, problemsOf } from './check-release.ts'
 import { requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
 import { type PlacementPlan, planPlacements } from './plan-placements.ts'
+import { actionOf, planSystem } from './plan-system.ts'
 
 interface Target {
   /** `v7`, or the commit that would become the next release. */
@@ -41,9 +44,15 @@ export async function planDeploy(
   const before = running === undefined ? undefined : resolveSpec(running.spec, environment)
   const after = resolveSpec(target.spec, environment)
   const wanted = wantedCounts(pool, after, args.replicas)
-  const entrypoints = entrypointChanges(pool, before, after, wanted, target.same)
   const books = imagine(context.books.books, state, args)
   const { app, pool: poolName } = args
+  const where = { app, name: poolName, ...(pool?.group === undefined ? {} : { group: pool.group }) }
+  const system = planSystem(context, books, {
+    ...{ app, pool: poolName, spec: after, same: target.same, without: args.without ?? [] },
+  })
+  const entrypoints = [...entrypointChanges(pool, before, after, wanted, target.same), ...system.entrypoints].sort(
+    (a, b) => (a.name < b.name ? -1 : 1),
+  )
   const placement = planPlacements(context, books, {
     ...{ app, pool: poolName, spec: after, wanted, same: target.same },
   })
@@ -57,9 +66,18 @@ export async function planDeploy(
     changes,
     entrypoints,
     diff: [...diff],
-    problems: [...problemsOf(state, target.spec, args.app, args.pool, environment), ...placement.problems],
-    steps: stepsOf(after, entrypoints),
-    placements: [...placement.placements],
+    problems: [
+      ...problemsOf(state, target.spec, args.app, args.pool, environment),
+      ...groupProblems(state, where, after, call.actor),
+      ...quotaProblems(state, where, after, countsOf(wanted)),
+      ...placement.problems,
+      ...system.problems,
+    ],
+    steps: [
+      ...awaitedApprovals(state, where, after).map((wish) => `wait for approval: ${wishText(where, wish)}`),
+      ...stepsOf(after, entrypoints),
+    ],
+    placements: [...placement.placements, ...system.placements],
     ...savedPlan(context, args, target, wanted, placement),
   }
 }
@@ -104,8 +122,13 @@ function wantedCounts(
         `plan ${spec.app}: no service entrypoint ${name}; there are ${Object.keys(counts).join(', ')}`,
       )
   }
-  return Object.fromEntries(Object.entries(counts).map(([name, each]) => [name, overrides?.[name] ?? each.count]))
+  // What runs on every node keeps a count of before for the way back, and has none of its own.
+  const counted = Object.entries(counts).filter(([name]) => !isSystem(spec.entrypoints[name]!))
+  return Object.fromEntries(counted.map(([name, each]) => [name, overrides?.[name] ?? each.count]))
 }
+
+const countsOf = (wanted: Readonly<Record<string, number>>): Record<string, { readonly count: number }> =>
+  Object.fromEntries(Object.entries(wanted).map(([name, count]) => [name, { count }]))
 
 type EntrypointChange = PlanView['entrypoints'][number]
 
@@ -116,7 +139,9 @@ function entrypointChanges(
   wanted: Readonly<Record<string, number>>,
   same: boolean,
 ): EntrypointChange[] {
-  const names = [...new Set([...serviceNames(before), ...serviceNames(after)])].sort()
+  const isCounted = (name: string): boolean =>
+    after.entrypoints[name] === undefined || !isSystem(after.entrypoints[name])
+  const names = [...new Set([...serviceNames(before), ...serviceNames(after)])].filter(isCounted)
   return names.map((name) => {
     const now = serviceNames(before).includes(name) ? (pool?.replicas[name]?.count ?? 0) : 0
     const next = wanted[name] ?? 0
@@ -129,16 +154,6 @@ function entrypointChanges(
     }
     return { name, action: actionOf(counts, now, next), ...counts }
   })
-}
-
-function actionOf(
-  counts: Omit<EntrypointChange, 'name' | 'action'>,
-  now: number,
-  next: number,
-): EntrypointChange['action'] {
-  if (counts.create + counts.destroy + counts.replace === 0) return 'unchanged'
-  if (now === 0) return 'create'
-  return next === 0 ? 'destroy' : 'update'
 }
 
 /** Undefined parts say why there is nothing to hand over to `applyPlan`. */
