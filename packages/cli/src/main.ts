@@ -11,6 +11,7 @@ import { registerLifecycle } from './commands/lifecycle.ts'
 import { registerListings } from './commands/listings.ts'
 import { registerLogs } from './commands/logs.ts'
 import { registerMisc } from './commands/misc.ts'
+import { registerPlanning } from './commands/planning.ts'
 import { registerPs } from './commands/ps.ts'
 import { registerRegistries } from './commands/registry.ts'
 import { registerRollout } from './commands/rollout.ts'
@@ -43,6 +44,7 @@ export function createProgram({ version, register }: MainOptions): Command {
   for (const each of [
     registerSpec,
     registerDeploy,
+    registerPlanning,
     registerPs,
     registerListings,
     registerRollout,

@@ -165,7 +165,6 @@ function plan(
       { op: '-', path: 'entrypoints.worker.env.LEGACY_QUEUE', before: 'amqp://queue.example.com' },
     ],
     problems: [],
-    placements: [],
     placements: [{ entrypoint: 'web', nodes: [{ node: 'node-a', count: 4 }], missing: 0 }],
     steps: ['build the image', 'replace 4 instances of web, 1 at a time'],
   }

@@ -5,6 +5,7 @@ import type { CommandContext } from '../command-context.ts'
 import { readText } from '../files.ts'
 import { formatAge } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { findLocalApp } from '../target.ts'
 import { action } from './command.ts'
 import { parseDuration } from './logs.ts'
 import { registerNodes } from './nodes.ts'
@@ -32,9 +33,11 @@ function registerSecrets(program: Command): void {
         const { client, out, signal } = context
         const value = options.file === undefined ? await readSecret(`value of ${name}`, signal) : readText(options.file)
         const body = { value, ...(options.environment === undefined ? {} : { environment: options.environment }) }
-        const set = await client.call('setSecret', { params: { app, name }, body }, { signal })
+        const set = await beforeItsFirstDeploy(context, app, () =>
+          client.call('setSecret', { params: { app, name }, body }, { signal }),
+        )
         out.note(
-          `secret ${name} of ${app}${set.environment === undefined ? '' : ` in ${set.environment}`} is set (version ${set.version}); running instances get it with: berth restart ${app}`,
+          `secret ${name} of ${app}${set.environment === undefined ? '' : ` in ${set.environment}`} is set (version ${set.version}); instances that use it get it with: berth restart ${app}`,
         )
       }),
     )
@@ -63,6 +66,21 @@ function registerSecrets(program: Command): void {
         },
       ),
     )
+}
+
+/** An app is registered by its first deploy, which needs its secrets: the app of the berth.yaml here is registered before, any other is a mistake. */
+async function beforeItsFirstDeploy<T>(
+  { client, signal }: CommandContext,
+  app: string,
+  set: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await set()
+  } catch (error) {
+    if (!(error instanceof BerthError) || error.code !== 'app.not-found' || findLocalApp()?.app !== app) throw error
+    await client.call('createApp', { body: { name: app } }, { signal })
+    return set()
+  }
 }
 
 const secretListing = (now: number): ListingView<SecretView> => ({

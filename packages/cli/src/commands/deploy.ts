@@ -1,14 +1,13 @@
-import type { PlanView } from '@berth/api'
 import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
-import { Exit, exitCode } from '../exit-code.ts'
 import { followBuild, followRollout } from '../follow.ts'
-import { formatPlan } from '../output/plan.ts'
 import { printItem } from '../output/print.ts'
 import { type Source, sourceOf } from '../source.ts'
 import { parseTarget, type Target } from '../target.ts'
 import { action } from './command.ts'
+import { planOf, printPlan } from './planning.ts'
+import { sourceOptions } from './source-options.ts'
 
 interface DeployOptions {
   readonly environment?: string
@@ -39,28 +38,6 @@ export function registerDeploy(program: Command): void {
       ),
     )
 
-  sourceOptions(program.command('plan'))
-    .summary('what a deploy would change')
-    .description(
-      'Shows what a deploy would change. Exit code 0: nothing, 1: something, 255: it could not be found out.',
-    )
-    .option('--release <release>', 'of this release')
-    .action(
-      action<DeployOptions>(async (context, [text], options) => {
-        try {
-          const plan = await planOf(context, parseTarget(text, context, options), options)
-          await printPlan(context, plan)
-          throw new Exit(plan.changes ? exitCode.changes : exitCode.done)
-        } catch (error) {
-          if (error instanceof Exit) throw error
-          context.out.note(
-            `${context.out.style.red('error')}: ${error instanceof Error ? error.message : String(error)}`,
-          )
-          throw new Exit(exitCode.planFailed)
-        }
-      }),
-    )
-
   sourceOptions(program.command('build'))
     .summary('build a commit')
     .description('Builds the image of a commit and makes a release of it; nothing is rolled out.')
@@ -88,14 +65,6 @@ export function registerDeploy(program: Command): void {
       }),
     )
 }
-
-const sourceOptions = (command: Command): Command =>
-  command
-    .argument('[app]', 'APP or APP@ENVIRONMENT; left out: the app of the berth.yaml here')
-    .option('-e, --environment <name>', 'environment to deploy to', undefined)
-    .option('-r, --ref <ref>', 'branch, tag or commit (default: HEAD)')
-    .option('--repository <url>', 'URL or path of the repository (default: the work tree here)')
-    .option('--svn', 'the repository is a Subversion one')
 
 async function deploy(context: CommandContext, target: Target, options: DeployOptions): Promise<void> {
   const { client, out, signal } = context
@@ -131,16 +100,6 @@ async function sayUrls({ client, out, signal }: CommandContext, target: Target):
   const app = await client.call('getApp', { params: { app: target.app } }, { signal })
   for (const url of app.pools.find((pool) => pool.name === target.pool)?.urls ?? []) out.line(url)
 }
-
-async function planOf(context: CommandContext, target: Target, options: DeployOptions): Promise<PlanView> {
-  const named = options.release !== undefined
-  const source: Source = named ? {} : await sourceOf(context, target.app, options)
-  const body = { ...defined(source), pool: target.pool, ...(named ? { release: options.release } : {}) }
-  return context.client.call('planDeploy', { params: { app: target.app }, body }, { signal: context.signal })
-}
-
-const printPlan = (context: CommandContext, plan: PlanView): Promise<void> =>
-  printItem(plan, context.form, context.out, (each) => formatPlan(each, context.out.style))
 
 const defined = (source: Source): Source =>
   Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined))

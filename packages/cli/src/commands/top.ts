@@ -6,9 +6,10 @@ import { type ListingView, printListing } from '../output/print.ts'
 import { type PoolOption, parseTarget, requireTarget } from '../target.ts'
 import { showAgain } from './again.ts'
 import { action } from './command.ts'
+import { registerTopNodes } from './top-nodes.ts'
 
 export function registerTop(program: Command): void {
-  program
+  const top = program
     .command('top')
     .summary('CPU, memory and traffic of instances')
     .argument('[app]', 'only of this app')
@@ -24,6 +25,7 @@ export function registerTop(program: Command): void {
         if (options.watch === true) await showAgain(context, now)
       }),
     )
+  registerTopNodes(top)
 }
 
 async function show(

@@ -4,7 +4,7 @@ import type { Style } from './style.ts'
 /** The plan as a `+ - ~` diff with counts, problems and steps. */
 export function formatPlan(plan: PlanView, style: Style): string {
   const head = `${plan.app}/${plan.pool}: ${plan.from ?? 'nothing'} → ${plan.to ?? 'nothing'}`
-  if (!plan.changes) return [`${head}: no changes`, ...problems(plan, style)].join('\n')
+  if (!plan.changes) return [`${head}: no changes`, ...placements(plan), ...problems(plan, style)].join('\n')
   const lines = [style.bold(head)]
   for (const each of plan.entrypoints) {
     const counts = [
@@ -22,7 +22,21 @@ export function formatPlan(plan: PlanView, style: Style): string {
   }
   if (plan.diff.length > 0) lines.push('', ...plan.diff.map((each) => `  ${diffLine(each, style)}`))
   if (plan.steps.length > 0) lines.push('', 'steps', ...plan.steps.map((step, index) => `  ${index + 1}. ${step}`))
-  return [...lines, ...problems(plan, style)].join('\n')
+  return [...lines, ...placements(plan), ...problems(plan, style)].join('\n')
+}
+
+const shownNodes = 12
+
+/** Where new instances would run. */
+function placements(plan: PlanView): string[] {
+  const lines = plan.placements.flatMap(({ entrypoint, nodes, missing }) => {
+    const shown = nodes.slice(0, shownNodes).map(({ node, count }) => (count === 1 ? node : `${node} ×${count}`))
+    const more = nodes.length > shownNodes ? [`and ${nodes.length - shownNodes} other nodes`] : []
+    const without = missing === 0 ? [] : [`${missing} nowhere`]
+    const text = [...shown, ...more, ...without].join(', ')
+    return text === '' ? [] : [`  ${entrypoint}: ${text}`]
+  })
+  return lines.length === 0 ? [] : ['', 'new instances on', ...lines]
 }
 
 function problems(plan: PlanView, style: Style): string[] {

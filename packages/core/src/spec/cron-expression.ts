@@ -92,8 +92,8 @@ function parseItem(item: string, field: Field): Parsed<Range> {
   if (every === 0 || every > field.max)
     return refused(`${JSON.stringify(item)}: a step of a ${field.name} is a whole number from 1 to ${field.max}`)
   if (range === '*') return parsed({ from: field.min, to: field.max, step: every })
-  const from = valueOf(low, field)
-  const to = high === undefined ? from : valueOf(high, field)
+  const from = numberOf(low, field)
+  const to = high === undefined ? from : numberOf(high, field)
   if (from === undefined || to === undefined) return refuseItem(item, field)
   if (step !== undefined && high === undefined)
     return refused(`${JSON.stringify(item)}: a step needs a range`, `write ${low}-${field.max}/${step} or */${step}`)
@@ -105,7 +105,7 @@ function parseItem(item: string, field: Field): Parsed<Range> {
   return parsed({ from, to, step: every })
 }
 
-function valueOf(word: string, { min, max, names }: Field): number | undefined {
+function numberOf(word: string, { min, max, names }: Field): number | undefined {
   const named = names?.indexOf(word) ?? -1
   if (named >= 0) return named + min
   const value = /^[0-9]{1,2}$/.test(word) ? Number(word) : Number.NaN
