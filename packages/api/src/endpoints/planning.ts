@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
 import * as p from '../planning-resources.ts'
 import * as r from '../resources.ts'
-import { appParams, nameParams, none, poolParams } from './shared.ts'
+import { appParams, nameParams, none, poolParams, replicas } from './shared.ts'
 
 /** What would be, and doing exactly that. */
 export const planningEndpoints = {
@@ -21,7 +21,7 @@ export const planningEndpoints = {
       ref: z.string().optional(),
       release: z.string().optional(),
       pool: z.string(),
-      replicas: z.record(z.string(), z.number().int().nonnegative()).optional(),
+      replicas: replicas.optional(),
       ...p.hypothesis,
     }),
     response: r.planView,

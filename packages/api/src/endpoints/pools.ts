@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
 import * as r from '../resources.ts'
-import { count, idParams, none, ok, poolParams, watch } from './shared.ts'
+import { count, idParams, none, ok, poolParams, replicas, watch } from './shared.ts'
 
 /** Pools and their rollouts. */
 export const poolsEndpoints = {
@@ -14,7 +14,7 @@ export const poolsEndpoints = {
     params: poolParams,
     query: none,
     body: z.strictObject({
-      replicas: z.record(z.string(), z.number().int().nonnegative()),
+      replicas,
       dryRun: z.boolean().default(false),
     }),
     response: r.poolView,

@@ -7,6 +7,8 @@ export const poolParams = z.strictObject({ app: z.string(), pool: z.string() })
 export const idParams = z.strictObject({ id: z.string() })
 export const nameParams = z.strictObject({ name: z.string() })
 export const flag = z.stringbool().optional()
+/** As many as a pool may have of an entrypoint. */
+export const replicas = z.record(z.string(), z.number().int().min(0).max(10_000))
 export const count = z.coerce.number().int().positive().optional()
 export const watch = { watch: flag, revision: z.coerce.number().int().nonnegative().optional() }
 export const listQuery = z.strictObject(watch)

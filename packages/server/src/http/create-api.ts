@@ -14,6 +14,7 @@ import { openApiDocument } from './openapi.ts'
 import { registerEndpoints } from './register-endpoints.ts'
 import type { Services } from './services.ts'
 import { registerSessionRoutes } from './session-routes.ts'
+import { StreamLimit } from './stream-limit.ts'
 
 const bodyLimitBytes = 2_097_152
 const maxParamLength = 300
@@ -50,7 +51,14 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   await app.register(websocket, { options: { maxPayload: maxFrameBytes } })
   await app.register(async (scope) => {
     const handlers = createHandlers(services, log)
-    registerEndpoints(scope, { handlers, authenticator, state: services.views.state, log, signal })
+    registerEndpoints(scope, {
+      handlers,
+      authenticator,
+      state: services.views.state,
+      log,
+      signal,
+      streams: new StreamLimit(),
+    })
     registerSessionRoutes(scope, services.sessions, authenticator)
     registerOperations(scope, options)
   })

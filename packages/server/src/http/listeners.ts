@@ -15,6 +15,14 @@ const drainMs = 3_000
 /** An upload of a large repository may take this long. */
 const requestTimeoutMs = 1_800_000
 
+/** How long a caller may take to prove nothing at all. */
+const handshakeMs = 10_000
+/** A console's tabs share a connection, with some ten watches each. */
+const maxConcurrentStreams = 250
+const idleSessionMs = 120_000
+/** Bounds what strangers can hold; each open one costs a file and some ten kilobytes. */
+const maxConnections = 10_000
+
 /**
  * Where the API is reached: the unix socket, always, and TLS, when asked for. There is no listener without one of the two, so nothing
  * is ever served in clear to more than this machine's owner.
@@ -58,12 +66,22 @@ export class Listeners implements AsyncDisposable {
    * ask for `berth-server`: machines that join know its authority only.
    */
   async listenTls(address: ListenAddress, cluster: KeyPairPem, operator?: KeyPairPem): Promise<number> {
-    const server = this.#prepare(createSecureServer({ ...contextOf(operator ?? cluster), allowHTTP1: true }))
+    const server = this.#prepare(
+      createSecureServer({
+        ...contextOf(operator ?? cluster),
+        allowHTTP1: true,
+        handshakeTimeout: handshakeMs,
+        settings: { maxConcurrentStreams },
+      }),
+    )
+    server.maxConnections = maxConnections
     this.#hasOperatorCertificate = operator !== undefined
     if (operator !== undefined) server.addContext(serverName, contextOf(cluster))
     server.on('session', (session) => {
       this.#sessions.add(session)
       session.once('close', () => this.#sessions.delete(session))
+      // One with nothing to say, not even the beat of a watch, is let go; a client opens another when it needs it.
+      session.setTimeout(idleSessionMs, () => session.close())
     })
     this.#tls = server
     server.listen(address.port, address.host)

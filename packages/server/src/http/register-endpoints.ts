@@ -9,9 +9,11 @@ import { type Identity, requireRole } from '../auth/identity.ts'
 import { endWithError } from '../exec/relay-exec.ts'
 import type { State } from '../records/index.ts'
 import type { Authenticator } from './authenticate.ts'
+import { limitBodyTime } from './body-deadline.ts'
 import { errorBody, toErrorAnswer } from './error-status.ts'
 import type { Call, Handlers } from './handler.ts'
 import type { Listing } from './listings/listing.ts'
+import type { StreamLimit } from './stream-limit.ts'
 import { checkPathParameters, validate } from './validate.ts'
 import { openWatch } from './watch-stream.ts'
 
@@ -28,7 +30,11 @@ export interface EndpointOptions {
   readonly log: Logger
   /** Aborts when the server stops. */
   readonly signal: AbortSignal
+  readonly streams: StreamLimit
 }
+
+/** What anybody may send: a certificate request is the largest of it. */
+export const strangerBodyBytes = 65_536
 
 /** Of calls that need no token. */
 const nobody: Identity = { actor: 'nobody', role: 'viewer' }
@@ -53,7 +59,11 @@ function register(app: FastifyInstance, endpoint: Endpoint, handler: AnyHandler,
   app.route({
     method,
     url: path,
-    onRequest: async (request) => allow(request),
+    onRequest: async (request) => {
+      limitBodyTime(request.raw, { isOpen: endpoint.role === 'none' })
+      allow(request)
+    },
+    ...(endpoint.role === 'none' ? { bodyLimit: strangerBodyBytes } : {}),
     handler: async (request, reply) => await answer({ endpoint, handler, options, request, reply }),
     ...(transport !== 'websocket'
       ? {}
@@ -77,16 +87,31 @@ const answers: Readonly<Record<Endpoint['transport'], Answer>> = {
     const call = toCall(exchange)
     const listing = exchange.handler(call) as Listing<unknown>
     const query = call.query as { readonly watch?: boolean; readonly revision?: number }
-    if (query.watch === true) return await answerWatch(exchange, listing, call.signal, query.revision)
+    if (query.watch === true) {
+      enterStream(exchange)
+      return await answerWatch(exchange, listing, call.signal, query.revision)
+    }
     return { items: listing.all(), revision: exchange.options.state.revision }
   },
-  ndjson: async (exchange) => await answerLines(exchange, exchange.handler(toCall(exchange)) as AsyncIterable<unknown>),
+  ndjson: async (exchange) => {
+    const call = toCall(exchange)
+    enterStream(exchange)
+    return await answerLines(exchange, exchange.handler(call) as AsyncIterable<unknown>)
+  },
   // No endpoint has it; lists do.
   sse: async () => undefined,
   websocket: async ({ reply }) => {
     const message = 'this address takes WebSockets only'
     return await reply.code(426).send(errorBody('request.upgrade-required', message))
   },
+}
+
+/** Ends with the connection, whichever way the answer ends. */
+function enterStream({ options, request, reply }: Exchange): void {
+  const ended = new AbortController()
+  options.streams.enter(request.identity.actor, ended.signal)
+  if (reply.raw.closed) ended.abort()
+  else reply.raw.once('close', () => ended.abort())
 }
 
 function toCall({ endpoint, request, reply, options }: Exchange): AnyCall {
@@ -184,8 +209,10 @@ function serveSocket(
   socket.once('close', () => left.abort(callerLeft))
   closeWithServer(socket, options.signal, left.signal)
   socket.on('error', (error) => options.log.debug({ err: error }, 'a WebSocket failed'))
-  const run = async (): Promise<void> =>
-    void (await handler(parseCall(endpoint, request, options, left.signal), socket))
+  const run = async (): Promise<void> => {
+    options.streams.enter(request.identity.actor, left.signal)
+    await handler(parseCall(endpoint, request, options, left.signal), socket)
+  }
   run().catch(async (error: unknown) => {
     const { status, body } = toErrorAnswer(error, String(request.id))
     if (status >= 500) options.log.error({ err: error, request: request.id }, messageOf(error))

@@ -20,13 +20,15 @@ import type { Secrets } from '../secrets/secrets.ts'
 import type { ViewContext } from '../views/view-context.ts'
 import type { TrafficChanges } from './listings/traffic-listings.ts'
 
-/** Takes in repositories that the server cannot reach. */
+/** Takes in repositories that the server cannot reach, and tells what it could. */
 export interface SourceUploads {
   acceptBundle(
     app: string,
     bundle: Readable,
     options: { readonly signal?: AbortSignal },
   ): Promise<{ readonly repository: string }>
+  /** True for what the server would read on its own disk, outside of the folders that its configuration allows. */
+  isOnServerDisk(repository: string, vcs: 'git' | 'svn'): boolean
 }
 
 /** Output of builds, kept in files. */

@@ -1,11 +1,13 @@
 import { BerthError } from '@berth/core'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Sessions, sessionCookie } from '../auth/sessions.ts'
 import { nameInToken } from '../auth/token-text.ts'
 import { identityOf } from '../auth/tokens.ts'
 import { type Authenticator, requireOwnOrigin } from './authenticate.ts'
+import { limitBodyTime } from './body-deadline.ts'
 import { sessionCookieHeader } from './cookies.ts'
+import { strangerBodyBytes } from './register-endpoints.ts'
 import { validate } from './validate.ts'
 
 export const loginBody = z.strictObject({ token: z.string().max(500) })
@@ -13,14 +15,18 @@ export const loginAnswer = z.object({ actor: z.string(), role: z.enum(['admin', 
 
 /** Console log-in: a token for a session cookie, so that no script of the page ever holds the token. */
 export function registerSessionRoutes(app: FastifyInstance, sessions: Sessions, authenticator: Authenticator): void {
-  app.post('/v1/login', (request, reply) => {
+  const stranger = {
+    bodyLimit: strangerBodyBytes,
+    onRequest: async (request: FastifyRequest) => limitBodyTime(request.raw, { isOpen: true }),
+  }
+  app.post('/v1/login', stranger, (request, reply) => {
     refuseForeignPages(request.headers.origin, () => requireOwnOrigin(request))
     const { token } = validate('body', loginBody, request.body)
     const opened = authenticator.limited(request, nameInToken(token) ?? '', () => sessions.open(token))
     reply.header('set-cookie', sessionCookieHeader(sessionCookie, opened.value, opened.maxAgeSeconds))
     return reply.send(identityOf(opened.token))
   })
-  app.post('/v1/logout', (request, reply) => {
+  app.post('/v1/logout', stranger, (request, reply) => {
     refuseForeignPages(request.headers.origin, () => requireOwnOrigin(request))
     reply.header('set-cookie', sessionCookieHeader(sessionCookie, '', 0))
     return reply.send({ ok: true })

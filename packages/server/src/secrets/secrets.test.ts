@@ -8,7 +8,7 @@ import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-rec
 import { app } from '../records/sample-records.testing.ts'
 import { seal, unseal } from './seal.ts'
 import { openSecretKey, type SecretKey } from './secret-key.ts'
-import { maxSecretBytes, Secrets } from './secrets.ts'
+import { maxSecretBytes, maxSecretsPerApp, Secrets } from './secrets.ts'
 
 const admin = { actor: 'local:0' }
 const silent = pino({ level: 'silent' })
@@ -29,6 +29,25 @@ beforeEach(async () => {
 afterEach(async () => {
   await under[Symbol.asyncDispose]()
   await rm(directory, { recursive: true, force: true })
+})
+
+describe('the number of secrets', () => {
+  it('of an app is bounded; those that are there can be changed', async () => {
+    await under.records.commit('system', (tx) => tx.put('apps', app('blog')))
+    const one = (name: string, of = 'shop') => secrets.set({ app: of, name }, 'x', admin)
+    const first = await one('S0')
+    for (let from = 1; from < maxSecretsPerApp; from += 50) {
+      await under.records.commit('system', (tx) => {
+        for (let n = from; n < Math.min(from + 50, maxSecretsPerApp); n += 1)
+          tx.put('secrets', { ...first, name: `S${n}` })
+      })
+    }
+    await expect(one('MORE')).rejects.toMatchObject({ code: 'secret.too-many' })
+    expect(await one('S0')).toMatchObject({ version: 2 })
+    await one('MORE', 'blog')
+    await secrets.remove({ app: 'shop', name: 'S1' }, admin)
+    await one('MORE')
+  })
 })
 
 describe('the key file', () => {

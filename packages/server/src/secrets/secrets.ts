@@ -8,6 +8,8 @@ import { seal, unseal } from './seal.ts'
 import type { SecretKey } from './secret-key.ts'
 
 export const maxSecretBytes = 131_072
+/** Of one app: all of them are in the memory of every server. */
+export const maxSecretsPerApp = 1_000
 
 export interface SecretName {
   readonly app: string
@@ -59,6 +61,7 @@ export class Secrets {
         // A secret that is set while its app goes must not wait for the next app of that name.
         tx.require('apps', secret.app)
         const id = secretId(secret.app, secret.environment, secret.name)
+        refuseTooMany(secret.app, this.#state.secrets.byApp(secret.app).filter((each) => idOf(each) !== id).length)
         const version = (this.#state.secrets.get(id)?.version ?? 0) + 1
         const sealed = seal(this.#key, boundTo(secret, version), value)
         const next: SecretRecord = { ...secret, version, sealed, updatedAt: this.#now(), updatedBy: context.actor }
@@ -144,6 +147,17 @@ function checkSecretName(secret: SecretName): void {
   if (secret.environment !== undefined) checkName('environment', secret.environment)
   if (isSecretName(secret.name)) return
   throw new BerthError('name.invalid', `${JSON.stringify(secret.name)} cannot name a secret: use ${secretNameRule}`)
+}
+
+const idOf = ({ app, environment, name }: SecretName): string => secretId(app, environment, name)
+
+function refuseTooMany(app: string, others: number): void {
+  if (others < maxSecretsPerApp) return
+  throw new BerthError(
+    'secret.too-many',
+    `${app} has ${others} secrets, which is as many as an app may have; remove some, or keep several values in one`,
+    { details: { app } },
+  )
 }
 
 function checkValue(secret: SecretName, value: string): void {

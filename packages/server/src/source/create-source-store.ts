@@ -64,6 +64,7 @@ export async function createSourceStore(options: SourceStoreOptions): Promise<So
       log.info({ app }, 'took in an uploaded bundle')
       return { repository: `${uploadPrefix}${app}` }
     },
+    isOnServerDisk: (repository, vcs) => options.localRoots === undefined && pathOf(repository, vcs) !== undefined,
     async removeApp(app) {
       if (!isName(app)) return
       for (const adapter of Object.values(adapters)) await adapter.removeApp(app)
@@ -75,7 +76,7 @@ function checkLocation({ app, repository, vcs }: SourceRequest, roots: readonly 
   const location = parseRepository(repository, vcs)
   if (location.type === 'upload' && location.app !== app)
     throw new BerthError('source.bad-repository', `${repository} was uploaded for another app than ${app}`)
-  const path = location.type === 'path' ? location.path : location.type === 'url' ? localPath(location.url) : undefined
+  const path = pathOf(repository, vcs)
   if (path === undefined || roots === undefined || roots.some((root) => isBelow(root, path))) return
   const allowed = roots.length === 0 ? 'none is allowed' : `allowed are those below ${roots.join(', ')}`
   throw new BerthError(
@@ -84,7 +85,12 @@ function checkLocation({ app, repository, vcs }: SourceRequest, roots: readonly 
   )
 }
 
-const localPath = (url: string): string | undefined => (url.startsWith('file:') ? fileURLToPath(url) : undefined)
+/** On the server's own disk; undefined for what is elsewhere. */
+function pathOf(repository: string, vcs: 'git' | 'svn'): string | undefined {
+  const location = parseRepository(repository, vcs)
+  if (location.type === 'path') return location.path
+  return location.type === 'url' && location.url.startsWith('file:') ? fileURLToPath(location.url) : undefined
+}
 
 function isBelow(root: string, path: string): boolean {
   const way = relative(root, path)

@@ -57,6 +57,8 @@ export interface SourceStore {
   archive(at: SourceCommit, options?: CallOptions & { folder?: string }): Readable
   /** Takes in a git bundle; answers the `repository` by which `fetch` finds its commits. */
   acceptBundle(app: string, bundle: Readable, options?: CallOptions): Promise<{ readonly repository: string }>
+  /** True for a path or file URL, unless the store is bound to folders that are meant for it. Throws `source.bad-repository`. */
+  isOnServerDisk(repository: string, vcs: 'git' | 'svn'): boolean
   /** Forgets all that is kept of an app's source. */
   removeApp(app: string): Promise<void>
 }

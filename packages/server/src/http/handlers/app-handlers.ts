@@ -5,6 +5,7 @@ import { appView, releaseView } from '../../views/app-view.ts'
 import type { Handlers } from '../handler.ts'
 import { appListing, releaseListing } from '../listings/record-listings.ts'
 import type { Services } from '../services.ts'
+import { checkRepository } from './check-repository.ts'
 
 type AppHandlers = Pick<
   Handlers,
@@ -16,7 +17,10 @@ const ok = { ok: true } as const
 export const appHandlers = ({ views, apps, operations, sources }: Services): AppHandlers => ({
   listApps: () => appListing(views),
   getApp: ({ params }) => appView(views, requireApp(views.state, params.app)),
-  createApp: async ({ body, context }) => appView(views, await apps.create(body, context)),
+  createApp: async ({ body, context, identity }) => {
+    checkRepository({ views, sources }, identity, body.name, body)
+    return appView(views, await apps.create(body, context))
+  },
   removeApp: async ({ params, context }) => {
     await operations.removeApp(params.app, context)
     return ok

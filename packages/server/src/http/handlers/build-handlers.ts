@@ -5,22 +5,26 @@ import { defined } from '../../views/view-context.ts'
 import type { Handlers } from '../handler.ts'
 import { buildListing } from '../listings/record-listings.ts'
 import type { Services } from '../services.ts'
+import { checkRepository } from './check-repository.ts'
 
 type BuildHandlers = Pick<
   Handlers,
   'deploy' | 'startBuild' | 'listBuilds' | 'getBuild' | 'getBuildOutput' | 'cancelBuild'
 >
 
-export const buildHandlers = ({ views, operations, buildOutputs }: Services): BuildHandlers => ({
-  deploy: async ({ params, body, context }) => {
+export const buildHandlers = ({ views, operations, buildOutputs, sources }: Services): BuildHandlers => ({
+  deploy: async ({ params, body, context, identity }) => {
+    checkRepository({ views, sources }, identity, params.app, body)
     const { build, rollout } = await operations.deploy({ app: params.app, ...defined(body) }, context)
     return {
       ...(build === undefined ? {} : { build: buildView(build) }),
       ...(rollout === undefined ? {} : { rollout: rolloutView(rollout) }),
     }
   },
-  startBuild: async ({ params, body, context }) =>
-    buildView(await operations.startBuild({ app: params.app, ...defined(body) }, context)),
+  startBuild: async ({ params, body, context, identity }) => {
+    checkRepository({ views, sources }, identity, params.app, body)
+    return buildView(await operations.startBuild({ app: params.app, ...defined(body) }, context))
+  },
   listBuilds: ({ query }) => buildListing(views, query),
   getBuild: ({ params }) => buildView(requireBuild(views.state, params.id)),
   getBuildOutput: ({ params, query, signal }) => {

@@ -4,12 +4,22 @@ import { poolView } from '../../views/pool-view.ts'
 import { defined } from '../../views/view-context.ts'
 import type { Handlers } from '../handler.ts'
 import type { Services } from '../services.ts'
+import { checkRepository } from './check-repository.ts'
 
 type PlanningHandlers = Pick<Handlers, 'planDeploy' | 'applyPlan' | 'getCapacity' | 'getCoreMap'>
 
-export const planningHandlers = ({ views, operations, nodes, books, coreUse }: Services): PlanningHandlers => ({
-  planDeploy: async ({ params, body, context, signal }) =>
-    await operations.plan({ app: params.app, ...defined(body) }, { ...context, signal }),
+export const planningHandlers = ({
+  views,
+  operations,
+  nodes,
+  books,
+  coreUse,
+  sources,
+}: Services): PlanningHandlers => ({
+  planDeploy: async ({ params, body, context, signal, identity }) => {
+    checkRepository({ views, sources }, identity, params.app, body)
+    return await operations.plan({ app: params.app, ...defined(body) }, { ...context, signal })
+  },
   applyPlan: async ({ params, body, context }) => {
     const { pool, rollout } = await operations.applyPlan({ ...body.plan, app: params.app }, context)
     return { pool: poolView(views, pool), ...(rollout === undefined ? {} : { rollout: rolloutView(rollout) }) }
