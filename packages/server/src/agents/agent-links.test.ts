@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { agentAlpn } from '@berth/api'
-import type { Assignment, InstanceStatus } from '@berth/core'
+import type { Assignment, InstanceStatus, Release } from '@berth/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openAuthority, serverName } from '../authority/authority.ts'
 import { createRequest } from '../authority/certificate-request.testing.ts'
@@ -399,11 +399,21 @@ describe('images', () => {
     return peer
   }
 
+  /** An instance of that node is made of `sha256:1`. */
+  const runsIt = async (node: string): Promise<void> => {
+    const release = { app: 'shop', id: 'v1', image: 'sha256:1', spec: {}, createdAt: 0, createdBy: 'local:0' }
+    await agents.under.records.commit('system:test', (tx) => {
+      tx.put('releases', release as unknown as Release)
+      tx.put('instances', instance(`shop.production.web-1`, node))
+    })
+  }
+
   it('are copied from a node that has them, once, to one that misses them', async () => {
     const empty = await agents.dial('a')
     const got: number[] = []
     await holder('b', 3_000_000)
     const peer = await taker('c', got)
+    await runsIt('c')
     await eventually(() => expect(agents.links.isConnected('c') && agents.links.isConnected('b')).toBe(true))
     await peer.send({ type: 'image-missing', image: 'sha256:1' })
     await peer.send({ type: 'image-missing', image: 'sha256:1' })
@@ -411,9 +421,23 @@ describe('images', () => {
     expect(empty.closed).toBe(false)
   })
 
+  it('are given to nobody whose instances are not made of them: they hold sources of others', async () => {
+    const got: number[] = []
+    await holder('b', 1_000)
+    const peer = await taker('c', got)
+    await runsIt('a')
+    await eventually(() => expect(agents.links.isConnected('c') && agents.links.isConnected('b')).toBe(true))
+    await peer.send({ type: 'image-missing', image: 'sha256:1' })
+    await peer.send({ type: 'image-missing', image: 'private/of-the-machine:1' })
+    await eventually(() => expect(agents.logged.join('')).toContain('c asks for image private/of-the-machine:1'))
+    expect(await agents.links.bringImage('sha256:1', 'c')).toBe(false)
+    expect(got).toEqual([])
+  })
+
   it('tell when no node has them', async () => {
     await agents.dial('a')
     await agents.dial('b')
+    await runsIt('b')
     await eventually(() => expect(agents.links.isConnected('a') && agents.links.isConnected('b')).toBe(true))
     expect(await agents.links.bringImage('sha256:1', 'b')).toBe(false)
     expect(agents.logged.join('')).toContain('no connected node could give b the image')

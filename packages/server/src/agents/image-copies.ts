@@ -21,14 +21,26 @@ export class ImageCopies {
     this.#options = options
   }
 
-  /** True when the node has it now; false when no connected node could give it. Never rejects. */
+  /**
+   * True when the node has it now; false when no connected node could give it, or the node is not to run it: an image holds an app's
+   * source, and a node gets none but those of its own instances. Never rejects.
+   */
   bring(image: string, to: string): Promise<boolean> {
+    if (!this.#isForInstanceOf(image, to)) {
+      this.#options.log.warn({ image, node: to }, `${to} asks for image ${image}, which no instance of it is made of`)
+      return Promise.resolve(false)
+    }
     const key = `${to} ${image}`
     const running = this.#running.get(key)
     if (running !== undefined) return running
     const copy = this.#copyFromAny(image, to).finally(() => this.#running.delete(key))
     this.#running.set(key, copy)
     return copy
+  }
+
+  #isForInstanceOf(image: string, node: string): boolean {
+    const { state } = this.#options
+    return state.instances.byNode(node).some(({ app, release }) => state.releases.find(app, release)?.image === image)
   }
 
   async #copyFromAny(image: string, to: string): Promise<boolean> {
