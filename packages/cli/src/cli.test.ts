@@ -135,7 +135,7 @@ describe('a plan', () => {
       plain,
     )
     expect(text).toBe(
-      'shop/production: v1 → v2\n  ~ web: 1 create, 2 replace\n\n  ~ entrypoints.web.env.COLOR: "blue" → "green"\n  + routes.0: "x"\n\nsteps\n  1. replace 2 of web\n\nin the way\n  ✘ secret A is not set',
+      'shop/production: v1 → v2\n  ~ web: 1 create, 2 replace\n\n  ~ entrypoints.web.env.COLOR: "blue" → "green"\n  + routes.0: "x"\n\nsteps\n  1. replace 2 of web\n\nnew instances on\n  web: node-a ×3\n\nin the way\n  ✘ secret A is not set',
     )
   })
 })
