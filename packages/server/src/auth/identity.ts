@@ -15,7 +15,7 @@ export function requireRole(identity: Identity, role: Role, what: string): void 
   if (mayActAs(identity, role)) return
   throw new BerthError(
     'auth.forbidden',
-    `${what} needs the role ${role}; ${identity.actor} is a ${identity.role}. Ask an admin for a token of that role`,
+    `this needs the role ${role}, and ${identity.actor} is a ${identity.role}: ask an admin for a token of that role (${what})`,
     { details: { role: identity.role, needed: role } },
   )
 }
