@@ -26,7 +26,11 @@ describe('an image chain', () => {
     expect(outcome.spec.entrypoints.web?.command).toEqual(['node', 'server.js'])
     expect(progress).toEqual([
       { commit, subject: 'first' },
-      { inputs: outcome.inputs, node: 'node-a' },
+      {
+        inputs: outcome.inputs,
+        node: 'node-a',
+        levels: [expect.stringMatching(/^berth\/level-base:/), expect.stringMatching(/^berth\/level-node:/)],
+      },
     ])
     expect(tags()).toEqual([
       'berth/level-base:DIGEST',
@@ -170,7 +174,7 @@ describe('equal inputs', () => {
     }
     const runs = [run(), run(), run()]
     const settled = Promise.allSettled(runs)
-    await expect.poll(() => agents.builds.length).toBe(3)
+    await expect.poll(() => agents.builds.length, { timeout: 10_000 }).toBe(3)
     gate.resolve()
     const results = await settled
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'fulfilled', 'rejected'])
