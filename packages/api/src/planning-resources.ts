@@ -13,10 +13,20 @@ export const imaginedNodes = z.strictObject({
   labels: z.record(z.string(), z.string()).optional(),
 })
 
+/** Reckoned with in a second. */
+const maxImagined = 20_000
+
 /** A cluster that is not: without some of its nodes, with others besides. */
 export const hypothesis = {
   without: z.array(z.string()).optional(),
-  with: z.array(imaginedNodes).max(100).optional(),
+  with: z
+    .array(imaginedNodes)
+    .max(100)
+    .refine(
+      (list) => list.reduce((sum, each) => sum + each.count, 0) <= maxImagined,
+      `at most ${maxImagined} nodes can be imagined`,
+    )
+    .optional(),
 }
 
 /** Enough to do exactly what was planned, or to see that the world has moved. */

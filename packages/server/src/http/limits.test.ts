@@ -60,6 +60,10 @@ describe('counts', () => {
       ['/v1/apps/shop/pools/production/scale', { replicas: { web: 10_001 } }],
       ['/v1/apps/shop/plan', { pool: 'production', replicas: { web: 4e9 } }],
       ['/v1/apps/shop/pools/production/scale', { replicas: { web: 1.5 } }],
+      [
+        '/v1/apps/shop/plan',
+        { pool: 'production', with: Array(3).fill({ count: 10_000, cpuMilli: 1, memoryBytes: 1 }) },
+      ],
     ] as const) {
       expect(await post(path, deployer, body)).toMatchObject({ status: 400, error: { code: 'request.invalid' } })
     }
