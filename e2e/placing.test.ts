@@ -112,6 +112,18 @@ describe('where things run', () => {
   })
 })
 
+describe('what a node is worth', () => {
+  it('is measured on it and on another one', async () => {
+    const measured = await cluster.mustBerth(['node', 'speed', 'h2', '--measure', '-o', 'json'])
+    expect(measured.stderr).toMatch(/a core of h2 is worth [0-9.]+ beside h1/)
+    // Both are the same machine, on which others work as well.
+    const [node] = measured.json<NodeView[]>()
+    expect(node?.speedMilli ?? 1000).toBeGreaterThan(200)
+    expect(node?.speedMilli ?? 1000).toBeLessThan(5000)
+    await cluster.mustBerth(['node', 'speed', 'h2', '1'])
+  })
+})
+
 describe('a job by the clock', () => {
   it('runs once at each due time, also when the server is killed in between', async () => {
     const due = async (): Promise<number[]> =>

@@ -18,6 +18,7 @@ import type { Assignment, InstanceStatus, NameTable, NetworkConfig, NodeStatus, 
  * | GET /v1/images | `{items: NodeImage[]}`: images of apps and levels under Berth's names |
  * | DELETE /v1/images/:reference | one of them; 5xx `engine.rejected` while a container is made of it |
  * | POST /v1/reach | `{targets: ReachTarget[]}` → `{answered: ReachTarget[]}`: who answers this node within 2 s |
+ * | POST /v1/speed | one core is measured; answer `{unitsPerSecond}`, to be compared with another node's |
  * | POST /v1/certificate/request | a new key is made; answer {@link CertificateRequest} |
  * | PUT /v1/certificate | {@link CertificateDelivery}; the answer comes when it is on disk. The next connection uses it |
  * | POST /v1/images/resolve | {@link ResolveImageRequest} → `{image: id}`; 404 `engine.image-missing` |

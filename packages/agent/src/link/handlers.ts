@@ -5,6 +5,7 @@ import type { BuildRequest, ReachTarget, ResolveImageRequest } from '@berth/api'
 import { BerthError } from '@berth/core'
 import type { PullOptions } from '../engine/engine.ts'
 import { instanceLogs } from '../instance/instance-logs.ts'
+import { measureCoreSpeed } from '../metrics/core-speed.ts'
 import { type AgentRequest, numberIn, respondJson } from './agent-request.ts'
 import { serveExec } from './exec-handler.ts'
 import type { LinkServices } from './link-services.ts'
@@ -27,6 +28,7 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['DELETE', '/v1/images/:', removeImage],
   ['POST', '/v1/images/resolve', resolveImage],
   ['POST', '/v1/reach', serveReach],
+  ['POST', '/v1/speed', serveSpeed],
   ['POST', '/v1/certificate/request', requestCertificate],
   ['PUT', '/v1/certificate', installCertificate],
 ]
@@ -137,6 +139,10 @@ async function serveReach(_: LinkServices, { stream, signal }: AgentRequest): Pr
     throw invalid(`the body must be {"targets": [{"address": "…", "port": 80}, …]}, at most ${maxTargets} of them`)
   }
   respondJson(stream, 200, { answered: await reach(targets, { signal }) })
+}
+
+async function serveSpeed(_: LinkServices, { stream, signal }: AgentRequest): Promise<void> {
+  respondJson(stream, 200, { unitsPerSecond: await measureCoreSpeed({ signal }) })
 }
 
 const maxTargets = 32

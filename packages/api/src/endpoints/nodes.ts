@@ -71,6 +71,23 @@ export const nodesEndpoints = {
     body: none,
     response: r.nodeView,
   }),
+  measureNode: defineEndpoint({
+    method: 'POST',
+    path: '/v1/nodes/:name/measure',
+    summary: 'Measure what its cores are worth beside another node’s, and set its speed',
+    role: 'admin',
+    transport: 'json',
+    params: nameParams,
+    query: none,
+    body: z.strictObject({ against: z.string().optional() }),
+    response: z.object({
+      node: r.nodeView,
+      against: z.string(),
+      /** Units of work a second, of one core each. */
+      measured: z.number(),
+      reference: z.number(),
+    }),
+  }),
   removeNode: defineEndpoint({
     method: 'DELETE',
     path: '/v1/nodes/:name',

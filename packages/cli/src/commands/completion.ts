@@ -83,7 +83,7 @@ function placeOf(program: Command, before: readonly string[]): Place {
 
 const takesValue = (option: Option): boolean => option.required || option.optional
 
-type Kind = 'apps' | 'targets' | 'instances' | 'nodes' | 'rollouts' | 'builds' | 'contexts' | 'environments'
+type Kind = 'apps' | 'targets' | 'instances' | 'nodes' | 'rollouts' | 'builds' | 'contexts' | 'environments' | 'groups'
 type Values = (kind: Kind) => Promise<string[]>
 
 const kindOfOption: Readonly<Record<string, Kind>> = {
@@ -107,6 +107,8 @@ async function argumentValues(command: Command, position: number, values: Values
       return [...(await values('instances')), ...(command.name() === 'exec' ? await values('targets') : [])]
     case 'node':
       return values('nodes')
+    case 'group':
+      return values('groups')
     case 'rollout':
       return [...(await values('rollouts')), ...(await values('apps'))]
     case 'id':
@@ -140,6 +142,7 @@ async function namesOf({ client, signal }: CommandContext, kind: Kind): Promise<
   if (kind === 'instances')
     return (await client.list('listInstances', {}, { signal })).items.flatMap((each) => [each.name, each.id])
   if (kind === 'nodes') return (await client.list('listNodes', {}, { signal })).items.map((each) => each.name)
+  if (kind === 'groups') return (await client.list('listGroups', {}, { signal })).items.map((each) => each.name)
   if (kind === 'rollouts') return (await client.list('listRollouts', {}, { signal })).items.map((each) => each.id)
   if (kind === 'builds') return (await client.list('listBuilds', {}, { signal })).items.map((each) => each.id)
   const { items } = await client.list('listApps', {}, { signal })

@@ -129,10 +129,25 @@ function registerScheduling(node: Command): void {
     .command('speed')
     .summary('what its cores are worth beside others’: 0.75 is three quarters')
     .argument('<node>')
-    .argument('<speed>')
+    .argument('[speed]', 'left out with --measure')
+    .option('--measure', 'find out, by a short piece of work on it and on another node')
+    .option('--against <node>', 'which other (default: the first of speed 1)')
     .action(
-      action(async (context, [name = '', speed = '']) => updateNode(context, name, { speedMilli: parseSpeed(speed) })),
+      action<{ measure?: boolean; against?: string }>(async (context, [name = '', speed], options) => {
+        if ((speed === undefined) !== (options.measure === true))
+          throw new BerthError('usage.speed', 'give the speed, such as 0.75, or say --measure')
+        if (speed !== undefined) return await updateNode(context, name, { speedMilli: parseSpeed(speed) })
+        await measure(context, name, options.against)
+      }),
     )
+}
+
+async function measure(context: CommandContext, name: string, other: string | undefined): Promise<void> {
+  const { client, signal, out } = context
+  const body = other === undefined ? {} : { against: other }
+  const { node, against } = await client.call('measureNode', { params: { name }, body }, { signal })
+  out.note(`a core of ${name} is worth ${(node.speedMilli ?? 1000) / 1000} beside ${against}`)
+  await printNode(context, node)
 }
 
 const problemsOf = (nodes: readonly NodeView[]): string[] =>

@@ -161,6 +161,10 @@ export class AgentLinks implements AsyncDisposable {
     return removeImage(this.#link(node), reference, options)
   }
 
+  measureSpeed(node: string, options: SignalOptions): Promise<number> {
+    return requests.measureSpeed(this.#link(node), options)
+  }
+
   requestCertificate(node: string, options: SignalOptions): Promise<CertificateRequest> {
     return requests.requestCertificate(this.#link(node), options)
   }

@@ -158,6 +158,12 @@ export const reachFrom = async (
   return (await requestDocument<{ answered: ReachTarget[] }>(link, request)).answered
 }
 
+/** Units of work that one of its cores does in a second. */
+export const measureSpeed = async (link: AgentLink, options: SignalOptions): Promise<number> => {
+  const request = { method: 'POST' as const, path: '/v1/speed', body: {}, ...options }
+  return (await requestDocument<{ unitsPerSecond: number }>(link, request)).unitsPerSecond
+}
+
 /** A new key's request, and the certificate that the node has. */
 export const requestCertificate = async (link: AgentLink, options: SignalOptions): Promise<CertificateRequest> =>
   await requestDocument(link, { method: 'POST', path: '/v1/certificate/request', body: {}, ...options })

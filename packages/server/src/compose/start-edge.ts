@@ -18,6 +18,7 @@ import { TrafficChanges } from '../http/listings/traffic-listings.ts'
 import type { Services } from '../http/services.ts'
 import { gatherCoreUse } from '../metrics/gather-core-use.ts'
 import { ServerMetrics } from '../metrics/server-metrics.ts'
+import { NodeSpeed } from '../nodes/node-speed.ts'
 import { Nodes } from '../nodes/nodes.ts'
 import type { Foundation } from './open-foundation.ts'
 import { advertisedHost, gatewayAddress, ownNames } from './server-addresses.ts'
@@ -118,6 +119,7 @@ function createServices(
   const { state, records, authority, secrets, certificates, registries, tokens, sessions } = foundation
   const { agents, traffic, operations, books, images, sources, buildOutputs } = control
   const gateway = gatewayAddress(config.gatewayUrl, config.gatewayHttpsPort ?? defaults.gatewayHttpsPort)
+  const nodes = new Nodes(records)
   const views = { state, traffic, gateway, isOnline: (node: string) => agents.isOnline(node) }
   const listen = config.listen === undefined ? undefined : parseListenAddress(config.listen)
   const advertised = `${advertisedHost(listen?.host ?? '127.0.0.1', config.names)}:${listen?.port ?? 0}`
@@ -147,7 +149,8 @@ function createServices(
     certificateProblems: () => keeper.problems(),
     trafficChanges: new TrafficChanges(views),
     apps: new Apps(records),
-    nodes: new Nodes(records),
+    nodes,
+    nodeSpeed: new NodeSpeed(state, nodes, agents),
     groups: new Groups(records),
     approvals: new Approvals(records),
     enrolment: new Enrolment({ records, authority, addressPool }),

@@ -30,6 +30,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'server.failed': 500,
   'source.bundle-too-large': 413,
   'node.in-use': 409,
+  'node.no-reference': 409,
   'node.offline': 503,
   'app.removing': 409,
   'build.ended': 409,

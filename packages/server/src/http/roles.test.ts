@@ -58,6 +58,7 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   updateNode: 'admin',
   drainNode: 'admin',
   undrainNode: 'admin',
+  measureNode: 'admin',
   listGroups: 'viewer',
   getGroup: 'viewer',
   createGroup: 'admin',

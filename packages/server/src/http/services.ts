@@ -11,6 +11,7 @@ import type { Certificates } from '../certificates/certificates.ts'
 import type { Operations } from '../controllers/operations.ts'
 import type { Groups } from '../groups/groups.ts'
 import type { NodeImages } from '../images/node-images.ts'
+import type { NodeSpeed } from '../nodes/node-speed.ts'
 import type { Nodes } from '../nodes/nodes.ts'
 import type { Records } from '../records/index.ts'
 import type { Registries } from '../registries/registries.ts'
@@ -59,6 +60,7 @@ export interface Services {
   readonly coreUse: (node: string, signal: AbortSignal) => Promise<CoreUse>
   readonly apps: Apps
   readonly nodes: Nodes
+  readonly nodeSpeed: NodeSpeed
   readonly groups: Groups
   readonly approvals: Approvals
   readonly secrets: Secrets

@@ -18,6 +18,7 @@ type SchedulingHandlers = Pick<
   | 'removeGroup'
   | 'drainNode'
   | 'undrainNode'
+  | 'measureNode'
   | 'movePool'
   | 'listApprovals'
   | 'decideApproval'
@@ -28,7 +29,14 @@ type SchedulingHandlers = Pick<
 
 const ok = { ok: true } as const
 
-export const schedulingHandlers = ({ views, nodes, groups, approvals, operations }: Services): SchedulingHandlers => ({
+export const schedulingHandlers = ({
+  views,
+  nodes,
+  nodeSpeed,
+  groups,
+  approvals,
+  operations,
+}: Services): SchedulingHandlers => ({
   listGroups: () => groupListing(views),
   getGroup: ({ params }) => groupView(views, groups.require(params.name)),
   createGroup: async ({ body: { name, ...rules }, context }) =>
@@ -41,6 +49,10 @@ export const schedulingHandlers = ({ views, nodes, groups, approvals, operations
   },
   drainNode: async ({ params, body, context }) => nodeView(views, await nodes.drain(params.name, body.limit, context)),
   undrainNode: async ({ params, context }) => nodeView(views, await nodes.undrain(params.name, context)),
+  measureNode: async ({ params, body, context, signal }) => {
+    const { node, ...rates } = await nodeSpeed.measure(params.name, body.against, { signal, context })
+    return { node: nodeView(views, node), ...rates }
+  },
   movePool: async ({ params, body, context }) => {
     const { pool, rollout } = await operations.movePool({ ...params, ...body }, context)
     return { pool: poolView(views, pool), ...(rollout === undefined ? {} : { rollout: rolloutView(rollout) }) }
