@@ -129,8 +129,10 @@ async function endOrphans(paths: HostPaths): Promise<void> {
   }
 }
 
-export async function waitForDocker(socket: string, signal: AbortSignal): Promise<void> {
-  await waitFor(`Docker at ${socket}`, async () => (await probeDocker(socket)) === undefined, 60_000, signal)
+/** For the Docker that is run here, so its log is, too. */
+export async function waitForDocker(socket: string, paths: HostPaths, signal: AbortSignal): Promise<void> {
+  const what = `Docker at ${socket} (why is at the end of its log: ${join(paths.logs, 'dockerd.log')})`
+  await waitFor(what, async () => (await probeDocker(socket)) === undefined, 60_000, signal)
 }
 
 /** Polls until it holds; the error names what was waited for. */

@@ -90,7 +90,7 @@ async function up(context: CommandContext, options: HostOptions, program: readon
   const config = await configOf(options, paths, true)
   const log = (message: string) => out.note(`${out.style.green('✔')} ${message}`)
   await bringUp({ paths, config, program, log, signal })
-  if (config.superviseDocker) await waitForDocker(config.dockerSocket, signal)
+  if (config.superviseDocker) await waitForDocker(config.dockerSocket, paths, signal)
   const client = createClient(createTransport({ type: 'socket', path: paths.serverSocket }))
   await waitFor(
     `the server (its log: ${paths.logs}/server.log)`,
@@ -268,7 +268,7 @@ async function purge(
   if (config.superviseDocker) {
     // Containers, images and the network are Docker's to remove, and this dockerd has just ended with the rest.
     await bringUp({ paths, config: { ...config, leaving: true }, program, log: () => undefined, signal })
-    await waitForDocker(config.dockerSocket, signal)
+    await waitForDocker(config.dockerSocket, paths, signal)
   }
   const problems = await runRole(program, ['agent', 'purge', ...folderArguments(paths)], '', signal)
   await takeDown(paths, () => undefined)
