@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { replicas } from './endpoints/shared.ts'
 
 /** Resources about what would happen; see `resources.ts`. */
 const count = z.number().int().nonnegative()
@@ -36,12 +37,13 @@ export const savedPlan = z.strictObject({
   release: z.string(),
   /** Of the pool when it was planned. */
   generation: z.number().int(),
-  replicas: z.record(z.string(), count),
+  replicas,
   /** Node of each instance, by entrypoint. */
-  slots: z.record(z.string(), z.array(z.string())),
+  slots: z.record(z.string(), z.array(z.string()).max(10_000)),
   /** Of every node that is used: what it was, and what was given out there. */
   digests: z.record(z.string(), z.string()),
-  plannedAt: z.number().int(),
+  /** Within what a date can be. */
+  plannedAt: z.number().int().min(0).max(8_640_000_000_000_000),
 })
 
 export const placementView = z.object({

@@ -85,6 +85,21 @@ describe('a saved plan', () => {
     expect(webs().map((each) => each.node)).toEqual(['node-b', 'node-b'])
   })
 
+  it('that its bearer has changed gets no more than groups give, and no entrypoints that are none', async () => {
+    await cluster.records.commit('system:test', (tx) =>
+      tx.put('groups', {
+        ...{ name: 'default', cpu: 'shared', shareBase: 100, oversellMilli: 1000, createdAt: 0, createdBy: 'test' },
+        quota: { cpuMilli: 3000 },
+      }),
+    )
+    const { saved } = await cluster.operations.plan({ ...production, replicas: { web: 3 } }, call)
+    if (saved === undefined) throw new Error('nothing was saved')
+    const forged = cluster.operations.applyPlan({ ...saved, replicas: { web: 1000 } }, call)
+    await expect(forged).rejects.toMatchObject({ code: 'group.not-allowed' })
+    await cluster.operations.applyPlan({ ...saved, replicas: { ...saved.replicas, ghost: 5 } }, call)
+    expect(Object.keys(cluster.state.pools.find('shop', 'production')?.replicas ?? {})).toEqual(['web'])
+  })
+
   it('is refused when the world has moved', async () => {
     const { saved } = await cluster.operations.plan({ ...production, replicas: { web: 5 } }, call)
     if (saved === undefined) throw new Error('nothing was saved')

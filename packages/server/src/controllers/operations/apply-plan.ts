@@ -4,6 +4,7 @@ import type { RecordTransaction } from '../../records/index.ts'
 import type { CallContext } from '../operations.ts'
 import { requireLivePool, requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
+import { refuseTooMany } from './pool-operations.ts'
 import { startRollout } from './start-rollout.ts'
 
 /** Does what was planned, node by node, or nothing: a plan is refused when anything that it stands on has changed. */
@@ -18,7 +19,10 @@ export async function applyPlan(
     const release = requireRelease(state, plan.app, plan.release)
     const before = state.pools.find(plan.app, plan.pool)
     if (before !== undefined && before.release === plan.release && before.rollout === undefined) {
-      tx.put('pools', scaledPool(before, plan), { ifUnchanged: true })
+      const next = scaledPool(requireLivePool(state, plan.app, plan.pool), plan)
+      // A saved plan is its bearer's word: whether it may be so is asked again.
+      refuseTooMany(state, before, next.replicas, call.actor)
+      tx.put('pools', next, { ifUnchanged: true })
       tx.event({
         type: 'pool.scaled',
         subject: { app: plan.app, pool: plan.pool },
@@ -41,8 +45,7 @@ function scaledPool(pool: Pool, plan: SavedPlan): Pool {
   const replicas = { ...pool.replicas }
   for (const [name, count] of Object.entries(plan.replicas)) {
     const held = replicas[name]
-    if (held === undefined || held.count !== count)
-      replicas[name] = { count, setBy: 'scale', specCount: held?.specCount ?? count }
+    if (held !== undefined && held.count !== count) replicas[name] = { ...held, count, setBy: 'scale' }
   }
   return { ...pool, replicas, planned: { generation: pool.generation, slots: plan.slots } }
 }

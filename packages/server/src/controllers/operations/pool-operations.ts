@@ -81,7 +81,7 @@ function refuseSystem(state: State, pool: Pool, names: readonly string[]): void 
 }
 
 /** More than the node groups give; fewer is always possible. */
-function refuseTooMany(state: State, pool: Pool, replicas: Pool['replicas'], actor: string): void {
+export function refuseTooMany(state: State, pool: Pool, replicas: Pool['replicas'], actor: string): void {
   const grows = Object.entries(replicas).some(([name, { count }]) => count > (pool.replicas[name]?.count ?? 0))
   const release = pool.release === undefined ? undefined : state.releases.find(pool.app, pool.release)
   if (!grows || release === undefined) return
