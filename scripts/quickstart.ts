@@ -136,7 +136,9 @@ const hasIdentity = (): boolean =>
   ['user.name', 'user.email'].every((key) => spawnSync('git', ['config', '--global', key]).status === 0)
 
 const serves = (): boolean =>
-  (JSON.parse(berth(['ps', app, '-o', 'json'])) as { inTraffic?: boolean }[]).some((each) => each.inTraffic === true)
+  (JSON.parse(berth(['ps', '-o', 'json'])) as { app: string; inTraffic?: boolean }[]).some(
+    (each) => each.app === app && each.inTraffic === true,
+  )
 
 function finish(repository: string): void {
   const tokens = JSON.parse(berth(['token', 'ls', '-o', 'json'])) as { name: string }[]
