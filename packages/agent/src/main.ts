@@ -28,6 +28,7 @@ import { DisposalStack } from './node/disposal-stack.ts'
 import type { GatewayReport } from './node/gateway-loop.ts'
 import { LazyGateway } from './node/lazy-gateway.ts'
 import { NodeReporter } from './node/node-reporter.ts'
+import { RecordProblems } from './node/record-problems.ts'
 import { repeat } from './node/repeat.ts'
 import { readBootId } from './state/boot-id.ts'
 import { InstanceStore } from './state/instance-store.ts'
@@ -99,6 +100,7 @@ class Agent {
   readonly #desired: DesiredState
   readonly #sync: SyncService
   readonly #netd
+  readonly #records = new RecordProblems()
   #watch: EngineWatch | undefined
   #link: AgentLink | undefined
   #announced: Promise<void> = Promise.resolve()
@@ -180,7 +182,10 @@ class Agent {
       },
       onImageMissing: (image) => this.#sync.imageMissing(image),
       onInstances: (assignments) => this.#announce(assignments),
-      onStoreProblem: (problem) => this.#reporter.problems.set('records', problem),
+      onStoreProblem: (instance, problem) => {
+        this.#records.set(instance, problem)
+        this.#reporter.problems.set('records', this.#records.sentence)
+      },
     })
   }
 
@@ -320,6 +325,7 @@ class Agent {
   async #refresh(signal: AbortSignal): Promise<void> {
     await this.#reporter.refresh()
     this.#reporter.problems.set('cores', this.#cores.settleAll().join('; ') || undefined)
+    await this.#reconciler.saveAgain()
     await this.#rotateLogs()
     const found = await this.#network.check({ signal })
     this.#reporter.problems.set('network', found.length === 0 ? undefined : found.join('; '))

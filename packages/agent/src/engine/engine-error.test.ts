@@ -4,6 +4,7 @@ import { engineError, isEngineDown, timeoutError, transportError } from './engin
 
 describe('engineError', () => {
   it.each([
+    [409, 'can not get logs from container which is dead or marked for removal', 'engine.not-found', ''],
     [
       500,
       'write /var/lib/docker/overlay2/x/merged/etc/hosts: no space left on device',

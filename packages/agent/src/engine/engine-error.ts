@@ -78,6 +78,8 @@ const rules: readonly Rule[] = [
     when: /device or resource busy.*memory|memory.*device or resource busy/i,
     next: 'it uses more than that now',
   },
+  // A moment later it is gone altogether.
+  { code: 'engine.not-found', status: 409, when: /dead or marked for removal/i },
   { code: 'engine.not-running', when: /is not running|container .* is paused/i },
   { code: 'engine.not-found', status: 404, when: /./ },
 ]

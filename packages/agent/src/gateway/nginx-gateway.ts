@@ -113,9 +113,15 @@ class NginxGateway implements Gateway {
     if (orphans > 0) this.#log.warn({ orphans }, 'dismissed workers of an nginx whose master was killed')
     // A socket file that nobody listens at would keep nginx from binding.
     await rm(this.#paths.adminSocket, { force: true })
-    await writeFileAtomic(this.#paths.configuration, configuration.text)
+    await this.#writeConfiguration(configuration)
     await this.#process.start(nginxPath, signal)
     this.#log.info({ pid: await this.#process.pid() }, 'nginx started')
+  }
+
+  /** Not when it is there: a full disk must not keep nginx from starting again. */
+  async #writeConfiguration({ text }: Configuration): Promise<void> {
+    const found = await readFile(this.#paths.configuration, 'utf8').catch(() => undefined)
+    if (found !== text) await writeFileAtomic(this.#paths.configuration, text)
   }
 
   async #adopt(

@@ -1,4 +1,4 @@
-import type { Assignment, ProbeSpec } from '@berth/core'
+import { type Assignment, messageOf, type ProbeSpec } from '@berth/core'
 import type { ProbeTarget, RunProbe } from './probe.ts'
 import { probeGapMs } from './probe-gap.ts'
 import { judge, type Verdict, verdictOf } from './verdict.ts'
@@ -125,7 +125,8 @@ export class InstanceHealth implements AsyncDisposable {
         }
       } catch (error) {
         if (signal.aborted) return
-        throw error
+        // A probe that cannot even be tried, such as of a port that is none, must not end the agent.
+        onResult(false, `it could not be tried: ${messageOf(error)}`)
       }
       const now = performance.now()
       await sleep(probeGapMs(spec, settled() ? undefined : now - startedAt, now - askedAt), signal)

@@ -35,6 +35,6 @@ export interface InstanceDeps {
   announced(): Promise<void>
   onStatus(status: InstanceStatus): void
   onImageMissing(image: string): void
-  /** A record could not be written (the reason), or could be again (undefined). */
-  onStoreProblem(problem: string | undefined): void
+  /** The record of an instance could not be written (the reason), or could be again, or is not needed any more (undefined). */
+  onStoreProblem(instance: string, problem: string | undefined): void
 }

@@ -95,7 +95,7 @@ export class InstanceSteps {
     checkAssignment(assignment)
     deps.cores.check(assignment)
     if (this.#subject.secretsLost) throw secretsLost(assignment)
-    await deps.files.makeSources(assignment)
+    await withReason(assignment, () => deps.files.makeSources(assignment))
     const grant = deps.cores.grantOf(assignment)
     const spec = containerSpec(assignment, {
       ...deps,
@@ -134,12 +134,12 @@ export class InstanceSteps {
     // Files that a former start has written are as good as new ones.
     if (this.#subject.secretsLost && !(await files.hasSecrets(assignment.instance))) throw secretsLost(assignment)
     // Docker looks into a container only when the sources of all its mounts are there; a reboot has taken some away.
-    await files.makeSources(assignment)
+    await withReason(assignment, () => files.makeSources(assignment))
     const user = await this.#userOf(assignment, signal)
     const owner = await resolveUser(engine, containerId, user, signal)
     if (owner === undefined)
       log.warn({ instance: assignment.instance, user }, 'the user is not in the image’s /etc/passwd')
-    await files.fill(assignment, owner)
+    await withReason(assignment, () => files.fill(assignment, owner))
   }
 
   /** An image named by its id never changes: its user is asked for once a node. */
@@ -284,6 +284,21 @@ export class InstanceSteps {
 }
 
 const isImageId = (image: string): boolean => /^(sha256:)?[0-9a-f]{64}$/.test(image)
+
+/** What the disk refuses, as what it means for the instance. */
+async function withReason({ instance }: Assignment, action: () => Promise<void>): Promise<void> {
+  try {
+    await action()
+  } catch (error) {
+    const full = ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+    const next = full ? '; free space on the disk of Berth (its state directory), or in memory for secrets (/run)' : ''
+    const code = full ? 'instance.disk-full' : 'instance.files-failed'
+    throw new BerthError(code, `write the files of ${instance}: ${messageOf(error)}${next}`, {
+      retryable: true,
+      cause: error,
+    })
+  }
+}
 
 const secretsLost = ({ instance }: Assignment): BerthError =>
   new BerthError(

@@ -52,6 +52,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
   #assignment: Assignment
   #memory: InstanceMemory
   #secretsLost: boolean
+  #isUnsaved = false
   #container: ObservedContainer | undefined
   #stale: boolean
   #observedAt = 0
@@ -148,8 +149,8 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
       this.#outOfMemoryAt = event.at
       this.#log.warn('a process of the container was killed: out of memory')
     }
-    // What was looked at after the event happened is newer than it.
-    if (event.at >= this.#observedAt) this.markStale()
+    // What was looked at after the event happened is newer than it, unless the clock was set back since.
+    if (event.at >= this.#observedAt || this.#observedAt > Date.now()) this.markStale()
   }
 
   /** Measured while that run went on; it may be over by now. */
@@ -182,11 +183,23 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     if (before.phase !== memory.phase) this.#log.info({ from: before.phase, to: memory.phase }, 'phase')
     this.#noteGone()
     this.#report()
+    await this.#save()
+  }
+
+  /** Tries again to write what could not be written, such as on a disk that was full. */
+  async saveAgain(): Promise<void> {
+    if (this.#isUnsaved && !this.#closing.signal.aborted) await this.#save()
+  }
+
+  async #save(): Promise<void> {
+    const { instance } = this.#assignment
     try {
-      await this.#deps.store.save({ assignment: this.#assignment, memory })
-      this.#deps.onStoreProblem(undefined)
+      await this.#deps.store.save({ assignment: this.#assignment, memory: this.#memory })
+      this.#isUnsaved = false
+      this.#deps.onStoreProblem(instance, undefined)
     } catch (error) {
-      this.#deps.onStoreProblem(`write the record of ${this.#assignment.instance}: ${messageOf(error)}`)
+      this.#isUnsaved = true
+      this.#deps.onStoreProblem(instance, messageOf(error))
     }
   }
 

@@ -118,6 +118,11 @@ export class Reconciler implements AsyncDisposable {
     this.#workers.get(instance)?.diskUsed(startedAt, usedBytes)
   }
 
+  /** Records that could not be written are tried again. */
+  async saveAgain(): Promise<void> {
+    for (const worker of this.#workers.values()) await worker.saveAgain()
+  }
+
   /** An image has arrived. */
   retry(): void {
     for (const worker of this.#workers.values()) worker.retry()
@@ -261,6 +266,7 @@ export class Reconciler implements AsyncDisposable {
     await worker[Symbol.asyncDispose]()
     try {
       await this.#deps.store.remove(instance)
+      this.#deps.onStoreProblem(instance, undefined)
       await this.#deps.files.remove(worker.assignment)
     } finally {
       this.#leaving.delete(worker)

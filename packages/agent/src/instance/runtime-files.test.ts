@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { chmod, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -75,6 +76,23 @@ describe('RuntimeFiles', () => {
     await files.fill(assignment, owner)
     expect(of(persist)).toMatchObject(owner)
     expect(of(outside)).toEqual({ mode: '600', uid: 0, gid: 0 })
+  })
+
+  it('changes a resolv.conf in place, and never leaves it empty on a full disk', async () => {
+    const agentDir = join(directory, 'state/agent')
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'berth-full', agentDir])
+    try {
+      await files.writeResolvConf('nameserver 169.254.77.53\nsearch .\n')
+      const { ino } = statSync(files.resolvConf)
+      await writeFile(join(agentDir, 'filler'), Buffer.alloc(64 * 1024)).catch(() => undefined)
+      await files.writeResolvConf('nameserver 169.254.77.53\n')
+      expect(readFileSync(files.resolvConf, 'utf8')).toBe('nameserver 169.254.77.53\n')
+      await expect(files.writeResolvConf(`${'#'.repeat(10_000)}\n`)).rejects.toThrow('ENOSPC')
+      expect(statSync(files.resolvConf)).toMatchObject({ ino, size: expect.any(Number) })
+      expect(statSync(files.resolvConf).size).toBeGreaterThan(0)
+    } finally {
+      execFileSync('umount', [agentDir])
+    }
   })
 
   it('removes everything, and sets aside what was left in /persist', async () => {

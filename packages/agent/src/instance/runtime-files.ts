@@ -1,4 +1,4 @@
-import { chmod, chown, lchown, lstat, mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
+import { chmod, chown, constants, lchown, lstat, mkdir, open, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { type Assignment, BerthError, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
@@ -109,8 +109,15 @@ export class RuntimeFiles {
   }
 
   async writeResolvConf(content: string): Promise<void> {
-    // In place: running containers have this very file mounted.
-    await writeFile(this.resolvConf, content, { mode: 0o644 })
+    const found = await readFile(this.resolvConf, 'utf8').catch(() => undefined)
+    if (found === content) return
+    // In place: running containers have this very file mounted. Never cut first: on a full disk they would be left with an empty one.
+    await using file = await open(this.resolvConf, constants.O_RDWR | constants.O_CREAT, 0o644)
+    const bytes = Buffer.from(content)
+    for (let at = 0; at < bytes.length; ) {
+      at += (await file.write(bytes, at, bytes.length - at, at)).bytesWritten
+    }
+    await file.truncate(bytes.length)
   }
 
   /** Everything; what the instance left in `/persist` is set aside. */

@@ -3,6 +3,9 @@ import type { FromAgent } from '@berth/api'
 import type { InstanceStatus } from '@berth/core'
 import { write } from './stream-io.ts'
 
+/** In one line: each may hold the last lines of a log, and a server takes no line that is too long. */
+export const maxStatuses = 256
+
 /** Changes within this time travel together. */
 const batchMs = 5
 
@@ -61,7 +64,10 @@ export class ReportStream {
   #take(): FromAgent[] {
     if (this.#stream.destroyed) return []
     const batch = this.#lines.splice(0)
-    if (this.#statuses.size > 0) batch.push({ type: 'status', instances: [...this.#statuses.values()] })
+    const statuses = [...this.#statuses.values()]
+    for (let from = 0; from < statuses.length; from += maxStatuses) {
+      batch.push({ type: 'status', instances: statuses.slice(from, from + maxStatuses) })
+    }
     batch.push(...this.#latest.values())
     this.#statuses.clear()
     this.#latest.clear()

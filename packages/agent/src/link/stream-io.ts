@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { BerthError } from '@berth/core'
 
@@ -77,8 +76,12 @@ export function withLength(frame: Uint8Array): Buffer {
   return message
 }
 
-/** Resolves when more may be written; also when the stream is gone. */
+/** Resolves when more may be written; also when the stream is gone or breaks, which is for its reader to tell. */
 export async function write(stream: Duplex, data: string | Uint8Array): Promise<void> {
   if (stream.destroyed || stream.writableEnded || stream.write(data)) return
-  await Promise.race([once(stream, 'drain'), once(stream, 'close')])
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const ends = ['drain', 'error', 'close'] as const
+  for (const event of ends) stream.once(event, resolve)
+  await promise
+  for (const event of ends) stream.off(event, resolve)
 }

@@ -3,7 +3,7 @@ import { type InstanceStatus, messageOf, type NodeStatus } from '@berth/core'
 import type { Logger } from 'pino'
 import type { DesiredLine } from '../node/desired-state.ts'
 import type { AgentRequest } from './agent-request.ts'
-import { ReportStream } from './report-stream.ts'
+import { maxStatuses, ReportStream } from './report-stream.ts'
 import { readLines } from './stream-io.ts'
 
 const maxLineBytes = 256 * 1024 * 1024
@@ -74,7 +74,11 @@ export class SyncService {
         `could not apply what the server said: ${messageOf(error)}`,
       )
     }
-    if (line.type === 'snapshot') await this.#sayHello(reports)
+    if (line.type !== 'snapshot') return
+    // What fails here must not keep the lines after it from being taken.
+    await this.#sayHello(reports).catch((error: unknown) => {
+      this.#options.log.error({ err: error }, 'could not report to the server')
+    })
   }
 
   async #sayHello(reports: ReportStream): Promise<void> {
@@ -82,7 +86,9 @@ export class SyncService {
     await settled(settleMs)
     // From here on every change is reported; the statuses are taken in the same turn, so none falls between.
     this.#reports = reports
-    reports.push({ type: 'hello', node: nodeStatus(), instances: instanceStatuses() })
+    const statuses = instanceStatuses()
+    reports.push({ type: 'hello', node: nodeStatus(), instances: statuses.slice(0, maxStatuses) })
+    for (const status of statuses.slice(maxStatuses)) reports.status(status)
     const gateway = gatewayReport()
     if (gateway !== undefined) reports.replace(gateway)
     onHello()

@@ -143,8 +143,9 @@ export class DesiredState implements AsyncDisposable {
       const goesBack = store.state.epoch !== epoch || revision < store.state.revision
       this.#forgetRevision()
       const change = { epoch, revision, ...(goesBack ? { forceRoutes: true } : {}) }
-      await this.#attempt('write the state of the node', () => store.update(change))
-      await rm(path, { force: true })
+      // An acceptance that was not written down must be there for the next start.
+      if (await this.#attempt('write the state of the node', () => store.update(change)))
+        await rm(path, { force: true })
       await this.#attempt('write the names', () => netd.writeNames(snapshot.names))
     }
     await this.#applyNetwork(snapshot.network)
@@ -197,12 +198,15 @@ export class DesiredState implements AsyncDisposable {
     this.#latestRevision = 0
   }
 
-  async #attempt(what: string, action: () => Promise<void>): Promise<void> {
+  /** False when it failed, which is reported. */
+  async #attempt(what: string, action: () => Promise<void>): Promise<boolean> {
     try {
       await action()
       this.#options.problems.set(what, undefined)
+      return true
     } catch (error) {
       this.#failed(what, error)
+      return false
     }
   }
 

@@ -166,6 +166,9 @@ describe('GatewayLoop', () => {
     await waitUntil('another start', () => gateway.starts === 2)
     expect((gateway.startsAt[1] ?? 0) - diedAt).toBeLessThan(100)
     await waitUntil('the problem to be gone', () => seen.problem === undefined)
+    // It may have been started from an older table than the one that was in force.
+    await waitUntil('the table again', () => gateway.applied.length === 2)
+    expect(gateway.applied.map(({ version }) => version)).toEqual([1, 1])
   })
 
   it('starts nginx again that died as a table came', async () => {

@@ -124,6 +124,8 @@ export class GatewayLoop implements AsyncDisposable {
     const { gateway } = this.#options
     if (!this.#isStarted) {
       await gateway.start({ signal })
+      // What it was started from may be older: the table that was in force could not be kept, on a full disk for one.
+      this.#applied = undefined
       this.#isStarted = true
       this.#startedAt = Date.now()
     }

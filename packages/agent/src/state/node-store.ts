@@ -25,6 +25,8 @@ export class NodeStore {
   readonly #path: string
   #state: NodeState = empty
   #tail: Promise<void> = Promise.resolve()
+  /** What is in memory is not on disk: a write failed, or is under way. */
+  #isUnsaved = false
 
   private constructor(path: string) {
     this.#path = path
@@ -50,10 +52,16 @@ export class NodeStore {
   /** In memory at once; resolves when it is durable. Equal content is not written again. */
   update(change: Partial<NodeState>): Promise<void> {
     const next = { ...this.#state, ...change }
-    if (JSON.stringify(next) === JSON.stringify(this.#state)) return this.#tail
+    if (JSON.stringify(next) === JSON.stringify(this.#state) && !this.#isUnsaved) return this.#tail
     this.#state = next
-    const mine = this.#tail.then(() => writeFileAtomic(this.#path, encodeChecked(format, this.#state)))
+    const mine = this.#tail.then(() => this.#write())
     this.#tail = mine.catch(() => {})
     return mine
+  }
+
+  async #write(): Promise<void> {
+    this.#isUnsaved = true
+    await writeFileAtomic(this.#path, encodeChecked(format, this.#state))
+    this.#isUnsaved = false
   }
 }

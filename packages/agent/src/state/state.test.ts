@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { newInstanceMemory } from '@berth/core'
@@ -21,7 +22,23 @@ let directory: string
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'berth-state-'))
 })
-afterEach(() => rm(directory, { recursive: true, force: true }))
+afterEach(async () => {
+  for (const path of mounts.splice(0)) execFileSync('umount', [path])
+  await rm(directory, { recursive: true, force: true })
+})
+
+const mounts: string[] = []
+/** A disk without a free byte. */
+async function mountFull(): Promise<string> {
+  const path = join(directory, 'full')
+  await mkdir(path)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'berth-full', path])
+  mounts.push(path)
+  await writeFile(join(path, 'filler'), Buffer.alloc(64 * 1024)).catch(() => undefined)
+  await expect(writeFile(join(path, 'more'), 'x')).rejects.toThrow('ENOSPC')
+  await rm(join(path, 'more'))
+  return path
+}
 
 describe('InstanceStore', () => {
   const store = (): InstanceStore => new InstanceStore(directory, sealer, log)
@@ -88,6 +105,18 @@ describe('NodeStore', () => {
     await writeFile(path, 'rubbish')
     expect((await NodeStore.open(path, log)).state).toEqual({ revision: 0 })
     expect(await readdir(directory)).toContain('state.json.corrupt')
+  })
+})
+
+describe('a disk that was full', () => {
+  it('gets the state of the node once it has room, although nothing has changed since', async () => {
+    const full = await mountFull()
+    const store = await NodeStore.open(join(full, 'state.json'), log)
+    await expect(store.update({ epoch: 'e1', revision: 7 })).rejects.toThrow('ENOSPC')
+    await rm(join(full, 'filler'))
+    await store.update({ epoch: 'e1', revision: 7 })
+    expect((await NodeStore.open(join(full, 'state.json'), log)).state).toEqual({ epoch: 'e1', revision: 7 })
+    expect(await readdir(full)).toEqual(['state.json'])
   })
 })
 
@@ -166,12 +195,34 @@ describe('lockState', () => {
     const path = join(directory, 'lock')
     await writeFile(path, '1 1\n')
     await using _lock = await lockState(path)
-    expect(await readFile(path, 'utf8')).toMatch(new RegExp(`^${process.pid} \\d+\n$`))
+    expect(await readlink(path)).toMatch(new RegExp(`^${process.pid} \\d+$`))
+    expect(await readdir(directory)).toEqual(['lock'])
+  })
+
+  it('goes with its holder, and only with it', async () => {
+    const path = join(directory, 'lock')
+    const lock = await lockState(path)
+    await rm(path)
+    await symlink('1 1', path)
+    await lock[Symbol.asyncDispose]()
+    expect(await readlink(path)).toBe('1 1')
+    await (await lockState(path))[Symbol.asyncDispose]()
+    expect(await readdir(directory)).toEqual([])
+  })
+
+  it('needs no room on the disk', async () => {
+    const full = await mountFull()
+    await using _lock = await lockState(join(full, 'lock'))
+    expect(await readlink(join(full, 'lock'))).toContain(String(process.pid))
   })
 
   it('is refused while its holder lives', async () => {
     const path = join(directory, 'lock')
     const fields = (await readFile('/proc/1/stat', 'utf8')).split(') ').at(-1)?.split(' ') ?? []
+    await symlink(`1 ${fields[19]}`, path)
+    await expect(lockState(path)).rejects.toMatchObject({ code: 'agent.already-running' })
+    await rm(path)
+    // As agents made it before.
     await writeFile(path, `1 ${fields[19]}\n`)
     await expect(lockState(path)).rejects.toMatchObject({ code: 'agent.already-running' })
   })

@@ -117,6 +117,7 @@ describe('decideInstance', () => {
     ],
     ['a crash waits out its back-off', {}, exited, recorded(1), { now: 2500 }, { type: 'wait', until: 3000 }],
     ['then it is started again', {}, exited, recorded(1), {}, { type: 'start' }],
+    ['a clock that was set back makes nobody wait', {}, exited, recorded(1), { now: -3_600_000 }, { type: 'start' }],
     [
       'a restart that was asked for does not wait',
       { restartNonce: 1 },

@@ -1,6 +1,7 @@
 import { isGranted } from '../cores/kernel-grant.ts'
 import type { Assignment } from '../model/assignment.ts'
 import { isSameIncarnation } from '../model/incarnation.ts'
+import { restartBackoff } from './backoff.ts'
 import { isCommandMissing } from './instance-memory.ts'
 import type { ExitCause, InstanceContext, InstanceMemory, InstanceStep, ObservedContainer } from './instance-state.ts'
 
@@ -105,7 +106,7 @@ function afterExit(assignment: DecidedAssignment, memory: InstanceMemory, contex
   const deadline = jobDeadline(assignment, memory)
   if (deadline !== undefined && context.now >= deadline) return { type: 'finish' }
   const askedFor = assignment.restartNonce > memory.restartNonce
-  if (!askedFor && !rebooted(memory, context) && context.now < memory.startAfter) {
+  if (!askedFor && !rebooted(memory, context) && isAhead(memory.startAfter, context.now)) {
     return { type: 'wait', until: Math.min(memory.startAfter, deadline ?? memory.startAfter) }
   }
   return { type: 'start' }
@@ -144,6 +145,9 @@ function exitCause(memory: InstanceMemory, context: InstanceContext): ExitCause 
   return memory.stopIntent?.reason ?? 'exit'
 }
 
+/** No pause is longer than the back-off's longest: one that seems to be is of a clock that was set back since. */
+const isAhead = (time: number, now: number): boolean => now < time && time - now <= restartBackoff.maxMs
+
 /** A step that failed lately waits for its time, unless there is something else to do meanwhile. */
 function heldBack(
   step: InstanceStep,
@@ -152,7 +156,7 @@ function heldBack(
   otherwise: () => InstanceStep = () => ({ type: 'wait' }),
 ): InstanceStep {
   const retry = memory.retry
-  if (retry === undefined || retry.step !== step.type || context.now >= retry.at) return step
+  if (retry === undefined || retry.step !== step.type || !isAhead(retry.at, context.now)) return step
   const instead = otherwise()
   if (instead.type !== 'wait') return instead
   return { type: 'wait', until: Math.min(retry.at, instead.until ?? retry.at) }
