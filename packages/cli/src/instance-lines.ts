@@ -51,7 +51,8 @@ export class InstanceLines {
     else if (state === 'draining') this.#line(style.dim('-'), instance, `drains${reasonOf(instance.stopReason)}`)
     else if (state === 'waiting')
       this.#line(style.yellow('!'), instance, `waits${reasonOf(instance.message ?? 'no node has been chosen yet')}`)
-    else if (state === 'starting' && instance.message !== undefined && !restarted)
+    // That one that runs is not ready in its first moments is no news; how it ends is.
+    else if (state === 'starting' && instance.phase !== 'running' && instance.message !== undefined && !restarted)
       this.#line(style.dim('·'), instance, instance.message)
     else if (state === 'ended' && instance.type === 'job') this.#tellEnd(instance)
   }
