@@ -246,10 +246,10 @@ it('ends with a count where there are too many problems', () => {
 })
 
 it.each([
-  ['an escape that is none', '"' + '\\x'.repeat(130_000)],
+  ['an escape that is none', `"${'\\x'.repeat(130_000)}`],
   ['brackets', '['.repeat(262_000)],
   ['tabs', '\t'.repeat(262_000)],
-  ['commas', '[' + ','.repeat(262_000)],
+  ['commas', `[${','.repeat(262_000)}`],
   ['quotes', '"\n'.repeat(130_000)],
   ['aliases', '*a '.repeat(87_000)],
   ['colons', ': '.repeat(131_000)],
