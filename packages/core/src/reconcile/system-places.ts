@@ -1,5 +1,5 @@
 import type { EntrypointSpec } from '../model/app-spec.ts'
-import type { PlacementSpec, Taint } from '../model/placement-spec.ts'
+import type { Taint } from '../model/placement-spec.ts'
 import { meets, parseRequirement } from '../schedule/requirement.ts'
 import { placementOf } from '../spec/placement-of.ts'
 
@@ -24,9 +24,15 @@ export interface SystemPlaces {
 
 /** Not the room on a node: an instance that finds none waits for it, and says so. Cordoned nodes count: what belongs to a node stays. */
 export function systemPlaces(spec: EntrypointSpec, group: string, nodes: readonly ClusterNode[]): SystemPlaces {
-  const placement = placementOf(spec)
-  const { strategy } = placement
-  const matching = nodes.filter((node) => node.group === group && matches(placement, node))
+  const { where, tolerate, strategy } = placementOf(spec)
+  const requirements = where.map((text) => parseRequirement(text))
+  const isTolerated = (taint: Taint): boolean =>
+    tolerate.some(({ key, value }) => key === taint.key && (value === undefined || value === taint.value))
+  const isMet = (node: ClusterNode): boolean =>
+    requirements.every((each) => each.ok && meets(each.value, labelOf(node, each.value.label)))
+  const matching = nodes.filter(
+    (node) => node.group === group && !node.drained && node.taints.every(isTolerated) && isMet(node),
+  )
   return {
     open: matching
       .filter((node) => node.online)
@@ -37,15 +43,6 @@ export function systemPlaces(spec: EntrypointSpec, group: string, nodes: readonl
   }
 }
 
-function matches({ where, tolerate }: PlacementSpec, { name, labels, taints, drained }: ClusterNode): boolean {
-  if (drained) return false
-  const tolerated = (taint: Taint): boolean =>
-    tolerate.some(({ key, value }) => key === taint.key && (value === undefined || value === taint.value))
-  if (!taints.every(tolerated)) return false
-  return where.every((text) => {
-    const requirement = parseRequirement(text)
-    if (!requirement.ok) return false
-    const { label } = requirement.value
-    return meets(requirement.value, label === 'node' ? name : labels[label])
-  })
-}
+/** A node's name is a label as well. */
+const labelOf = ({ name, labels }: ClusterNode, label: string): string | undefined =>
+  label === 'node' ? name : labels[label]

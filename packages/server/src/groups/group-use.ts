@@ -15,8 +15,19 @@ export const groupOfNode = (node: Pick<Node, 'group'> | undefined): string => no
 export const groupOfInstance = (state: State, instance: Instance): string =>
   instance.group ?? groupOfNode(state.nodes.get(instance.node ?? ''))
 
-/** All groups in one pass over nodes and instances. */
-export function groupUses(state: State): Map<string, GroupUse> {
+const known = new WeakMap<State, { readonly revision: number; readonly uses: ReadonlyMap<string, GroupUse> }>()
+
+/** Of all groups, counted once a revision. */
+export function groupUses(state: State): ReadonlyMap<string, GroupUse> {
+  const before = known.get(state)
+  if (before?.revision === state.revision) return before.uses
+  const uses = countUses(state)
+  known.set(state, { revision: state.revision, uses })
+  return uses
+}
+
+/** In one pass over nodes and instances. */
+function countUses(state: State): Map<string, GroupUse> {
   const uses = new Map<string, GroupUse>()
   const add = (group: string, more: (use: GroupUse) => GroupUse): void =>
     void uses.set(group, more(uses.get(group) ?? unused))

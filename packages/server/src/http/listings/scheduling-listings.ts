@@ -19,11 +19,12 @@ export const groupListing = (context: ViewContext): Listing<GroupView> => {
       const group = state.groups.find(id)
       return group === undefined ? undefined : groupView(context, group)
     },
+    // What is given out is as of the list, or of the group's or a node's next change: counting it with every instance that comes or
+    // goes would go through all of them.
     touched: (change) => {
       if (change.kind === 'groups') return [change.id]
-      // What is given out by a group, and what its nodes have.
-      const counts = ['nodes', 'nodeStatuses', 'instances'].includes(change.kind)
-      return counts ? state.groups.each().map((group) => group.name) : none
+      const isNode = change.kind === 'nodes' || change.kind === 'nodeStatuses'
+      return isNode ? state.groups.each().map((group) => group.name) : none
     },
   }
 }
