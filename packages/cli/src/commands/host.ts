@@ -93,13 +93,13 @@ async function up(context: CommandContext, options: HostOptions, program: readon
   if (config.superviseDocker) await waitForDocker(config.dockerSocket, paths, signal)
   const client = createClient(createTransport({ type: 'socket', path: paths.serverSocket }))
   await waitFor(
-    `the server (its log: ${paths.logs}/server.log)`,
+    `the server (its log: ${paths.logs}/server.log; it may still come: berth up again goes on from here)`,
     () =>
       client.call('getVersion', {}, { signal }).then(
         () => true,
         () => false,
       ),
-    30_000,
+    60_000,
     signal,
   )
   log('server answers')
