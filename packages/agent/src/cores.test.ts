@@ -37,6 +37,9 @@ describe('an instance that owns cores', () => {
     expect(settings(assignment)).toEqual(wanted)
     expect(hostConfig(assignment)).toMatchObject({ CpusetCpus: '0-1', CpuShares: 1229, CpuQuota: 120_000 })
 
+    const log = () => node.log.split('\n').filter((line) => line.includes('update-grant')).length
+    expect(log()).toBe(0)
+
     node.server.change(assignment.instance, { cores: '1:800', burst: 'share', cpuMilli: 800 })
     const changed = { ...wanted, cpuset: '1', shares: 819, quotaMilli: 0 }
     const pid = node.host.pidOf(assignment.instance)
@@ -107,7 +110,9 @@ describe('instances without cores of their own', () => {
   it('and all containers together weigh as much as the cores', async () => {
     const owner = node.assign({ cores: '0', cpuMilli: 1000 })
     await node.server.ready(owner.instance)
-    expect(cgroup(owner).parent?.shares()).toBeGreaterThanOrEqual(2048)
+    const weights = cgroup(owner).parents.map((each) => each.shares())
+    expect(weights.length).toBeGreaterThan(0)
+    expect(Math.min(...weights)).toBeGreaterThanOrEqual(2048)
     await node.stopInstance(owner)
   })
 })

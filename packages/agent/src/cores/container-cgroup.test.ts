@@ -70,13 +70,13 @@ describe.each(treeLayouts)('a container’s cgroup in the layout %s', (layout) =
   it('weighs, with all others, as much as it is told, but a slice of the system’s is left alone', () => {
     const { tree, cgroup } = open(layout)
     if (layout === 'v2-systemd') {
-      expect(cgroup.parent).toBeUndefined()
+      expect(cgroup.parents).toEqual([])
       return
     }
-    expect(cgroup.parent?.path).toBe('/docker')
-    cgroup.parent?.setShares(8192)
+    expect(cgroup.parents.map(({ path }) => path)).toEqual(['/docker'])
+    cgroup.parents[0]?.setShares(8192)
     expect(tree.readParent(isUnified(layout) ? 'cpu.weight' : 'cpu.shares')).toBe(isUnified(layout) ? '800' : '8192')
-    expect(cgroup.parent?.shares()).toBe(8192)
+    expect(cgroup.parents[0]?.shares()).toBe(8192)
   })
 
   it('is not there when its process is gone', () => {

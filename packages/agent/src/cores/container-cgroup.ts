@@ -27,8 +27,8 @@ export interface ContainerCgroup {
   /** In use and not to be had back by dropping file cache. */
   memoryInUse(): number
   use(): CpuUse
-  /** The cgroup that it shares with all other containers of its engine, where there is one. */
-  readonly parent: ParentCgroup | undefined
+  /** The cgroups that it shares with all other containers of its engine, nearest first. */
+  readonly parents: readonly ParentCgroup[]
 }
 
 /** What all containers weigh together, against the rest of the machine. */
@@ -52,7 +52,7 @@ class VersionOne implements ContainerCgroup {
   readonly #memory: string
   readonly #usage: string
   readonly #waits: () => number
-  readonly parent: ParentCgroup | undefined
+  readonly parents: readonly ParentCgroup[]
 
   constructor(cgroups: Extract<ContainerCgroups, { version: 1 }>, waits: () => number) {
     const { directory } = cgroups
@@ -61,7 +61,7 @@ class VersionOne implements ContainerCgroup {
     this.#memory = directory('memory')
     this.#usage = join(directory('cpuacct'), 'cpuacct.usage')
     this.#waits = waits
-    this.parent = openParent(cgroups, join(dirname(this.#cpu), 'cpu.shares'), Number, String)
+    this.parents = openParents(cgroups.path, this.#cpu, 'cpu.shares', Number, String)
   }
 
   settings(): Partial<KernelGrant> {
@@ -103,14 +103,14 @@ class VersionOne implements ContainerCgroup {
 class VersionTwo implements ContainerCgroup {
   readonly #directory: string
   readonly #waits: () => number
-  readonly parent: ParentCgroup | undefined
+  readonly parents: readonly ParentCgroup[]
 
   constructor(cgroups: Extract<ContainerCgroups, { version: 2 }>, waits: () => number) {
     this.#directory = cgroups.directory
     this.#waits = waits
     const toShares = (text: string): number => sharesOfWeight(Number(text))
-    const weight = join(dirname(cgroups.directory), 'cpu.weight')
-    this.parent = openParent(cgroups, weight, toShares, (shares) => String(weightOf(shares)))
+    const toText = (shares: number): string => String(weightOf(shares))
+    this.parents = openParents(cgroups.path, cgroups.directory, 'cpu.weight', toShares, toText)
   }
 
   settings(): Partial<KernelGrant> {
@@ -154,19 +154,22 @@ class VersionTwo implements ContainerCgroup {
 }
 
 /** A slice of systemd has other services in it, and the root no weight: both are left alone. */
-function openParent(
-  { path }: ContainerCgroups,
+function openParents(
+  path: string,
+  directory: string,
   file: string,
   toShares: (text: string) => number,
   toText: (shares: number) => string,
-): ParentCgroup | undefined {
-  const parent = dirname(path)
-  if (parent === '/' || parent.endsWith('.slice') || readOptionalFile(file) === '') return undefined
-  return {
+): readonly ParentCgroup[] {
+  const [parent, above] = [dirname(path), dirname(directory)]
+  const weight = join(above, file)
+  if (parent === '/' || parent.endsWith('.slice') || readOptionalFile(weight) === '') return []
+  const own = {
     path: parent,
-    shares: () => toShares(readSmallFile(file)),
-    setShares: (shares) => writeFileSync(file, toText(shares)),
+    shares: () => toShares(readSmallFile(weight)),
+    setShares: (shares: number) => writeFileSync(weight, toText(shares)),
   }
+  return [own, ...openParents(parent, above, file, toShares, toText)]
 }
 
 const periods = (stat: string): Pick<CpuUse, 'periods' | 'throttledPeriods'> => ({

@@ -87,9 +87,9 @@ describe.each(['v1', 'v2-cgroupfs'] as const)('a container that runs (%s)', (lay
     keeper.setGrants([owner])
     keeper.watch('web', running)
     expect(tree.readParent(file)).toBe(layout === 'v1' ? '4096' : '400')
-    keeper.cgroupOf('web')?.parent?.setShares(65_536)
+    keeper.cgroupOf('web')?.parents[0]?.setShares(65_536)
     keeper.watch('web', running)
-    expect(keeper.cgroupOf('web')?.parent?.shares()).toBe(65_536)
+    expect(keeper.cgroupOf('web')?.parents[0]?.shares()).toBe(65_536)
   })
 
   it('refuses memory below what is used', () => {

@@ -106,7 +106,7 @@ export class CoreKeeper {
     )
   }
 
-  /** As an engine shows it, in the form of {@link grantOf}. */
+  /** In the one form in which grants are compared: all cores by name are as good as none named. */
   shown(grant: KernelGrant): KernelGrant {
     return { ...grant, cpuset: plainCpuset(grant.cpuset, this.#options.online()) }
   }
@@ -152,7 +152,7 @@ export class CoreKeeper {
     const watched = this.#watched.get(instance)
     const grant = this.#grants.get(instance)
     if (watched === undefined || grant === undefined) return
-    if (this.#unbound.isBound) this.#raiseParent(watched.cgroup)
+    if (this.#unbound.isBound) this.#raiseParents(watched.cgroup)
     const fragment = this.#fragmentOf(instance, grant)
     const set = settleGrant(watched.cgroup, {
       instance,
@@ -219,10 +219,12 @@ export class CoreKeeper {
    * All containers of an engine are one group to the kernel, which weighs as much as a single process of the host unless told otherwise: cores
    * that instances own would then be theirs among containers only. A core's weight for each core is what a fair share of the machine is.
    */
-  #raiseParent({ parent }: ContainerCgroup): void {
+  #raiseParents({ parents }: ContainerCgroup): void {
     const shares = this.#options.online().length * sharesOfCore
-    if (parent === undefined || parent.shares() >= shares) return
-    parent.setShares(shares)
-    this.#options.log.info({ cgroup: parent.path, shares }, 'containers weigh as much as the cores they may own')
+    for (const parent of parents) {
+      if (parent.shares() >= shares) continue
+      parent.setShares(shares)
+      this.#options.log.info({ cgroup: parent.path, shares }, 'containers weigh as much as the cores they may own')
+    }
   }
 }

@@ -7,6 +7,7 @@ import {
   type InstanceStep,
   type InstanceStepType,
   instanceEnded,
+  isGranted,
   messageOf,
   type ObservedContainer,
   runAdopted,
@@ -106,7 +107,7 @@ export class InstanceSteps {
     try {
       const id = await deps.engine.createContainer(spec, { signal })
       const incarnation = assignment.createdAt === undefined ? {} : { createdAt: assignment.createdAt }
-      this.#subject.seen({ id, ...incarnation, state: 'created', ...grant })
+      this.#subject.seen({ id, ...incarnation, state: 'created', ...deps.cores.shown(grant) })
     } catch (error) {
       if (!hasCode(error, 'engine.name-taken')) throw error
       // Ours from before a crash, or a stranger's: looking at it tells.
@@ -194,6 +195,9 @@ export class InstanceSteps {
     }
     if (refusal !== undefined) throw refusal
     cores.settle(instance, { withMemory: true })
+    const shown = this.#subject.container
+    // Without this a grant that Docker shows in another form would be given again and again.
+    if (shown !== undefined && !isGranted(shown, cores.shown(wanted))) throw notKept(instance, shown)
   }
 
   async #runAfterStart(signal: AbortSignal): Promise<void> {
@@ -282,6 +286,13 @@ export class InstanceSteps {
     await this.#subject.remember(instanceEnded(this.#subject.memory, Date.now()))
   }
 }
+
+const notKept = (instance: string, { cpuset, shares, quotaMilli, memoryBytes }: ObservedContainer): BerthError =>
+  new BerthError(
+    'instance.grant-not-taken',
+    `give ${instance} its CPU and memory: Docker keeps ${JSON.stringify({ cpuset, shares, quotaMilli, memoryBytes })}`,
+    { retryable: true },
+  )
 
 const isImageId = (image: string): boolean => /^(sha256:)?[0-9a-f]{64}$/.test(image)
 

@@ -310,7 +310,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
       boot: this.#deps.boot,
       frozen: this.#deps.frozen(),
       unhealthy: this.#health?.state.unhealthy ?? false,
-      grant: this.#deps.cores.grantOf(this.#assignment),
+      grant: this.#deps.cores.shown(this.#deps.cores.grantOf(this.#assignment)),
       overDisk: this.#isOverDisk,
     })
     if (step.type !== 'wait') return this.#carryOut(step, signal)
