@@ -46,8 +46,8 @@ export async function ensureLiveRestore({ stateDir, say, ask }: DockerSetup): Pr
   mkdirSync(dirname(daemonFile), { recursive: true })
   writeFileSync(daemonFile, written)
   reloadDocker()
-  if (runs && !(await turnsOn())) {
-    restoreDaemonFile(stateDir, () => undefined)
+  if (runs && !(await becomes(true))) {
+    await restoreLiveRestore(stateDir, () => undefined)
     throw new Error(
       `the Docker Engine here does not take "${key}" from ${daemonFile}, which is as it was before; see dockerd's log and its options`,
     )
@@ -56,16 +56,23 @@ export async function ensureLiveRestore({ stateDir, say, ask }: DockerSetup): Pr
 }
 
 /** Gives Docker its configuration back; what somebody else has changed since stays. */
-export function restoreDaemonFile(stateDir: string, say: (text: string) => void): void {
+export async function restoreLiveRestore(stateDir: string, say: (text: string) => void): Promise<void> {
   if (!existsSync(changeFile(stateDir))) return
   const { before, written }: Change = JSON.parse(readFileSync(changeFile(stateDir), 'utf8'))
   const now = existsSync(daemonFile) ? readFileSync(daemonFile, 'utf8') : null
+  if (now !== null && parseSettings(before)[key] !== true) await turnOff(parseSettings(now))
   if (now === written) write(before)
   else if (now !== null) write(withFormerValue(now, before))
   rmSync(changeFile(stateDir))
-  if (now === null) return
+  if (now !== null) say(`${daemonFile} is as it was before${now === written ? '' : ', but for what was changed since'}`)
+}
+
+/** A dockerd that reads a file without the setting keeps the one it has, so it has to read the opposite once. */
+async function turnOff(settings: Record<string, unknown>): Promise<void> {
+  if (!dockerAnswers() || !liveRestoreIsOn()) return
+  write(`${JSON.stringify({ ...settings, [key]: false }, null, 2)}\n`)
   reloadDocker()
-  say(`${daemonFile} is as it was before${now === written ? '' : ', but for what was changed since'}`)
+  await becomes(false)
 }
 
 function write(text: string | null): void {
@@ -92,9 +99,9 @@ export const dockerAnswers = (): boolean => docker('version').status === 0
 
 const liveRestoreIsOn = (): boolean => docker('info', '--format', '{{.LiveRestoreEnabled}}').stdout.trim() === 'true'
 
-async function turnsOn(): Promise<boolean> {
+async function becomes(on: boolean): Promise<boolean> {
   const deadline = performance.now() + reloadTimeoutMs
-  while (!liveRestoreIsOn()) {
+  while (liveRestoreIsOn() !== on) {
     if (performance.now() > deadline) return false
     await new Promise((resolve) => setTimeout(resolve, 100))
   }

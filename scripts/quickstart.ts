@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { makeBaseImages } from '../packages/lab/src/base-image.ts'
-import { dockerAnswers, dockerSocket, ensureLiveRestore, restoreDaemonFile } from './quickstart-docker.ts'
+import { dockerAnswers, dockerSocket, ensureLiveRestore, restoreLiveRestore } from './quickstart-docker.ts'
 
 const root = join(import.meta.dirname, '..')
 const app = 'hello'
@@ -65,6 +65,7 @@ async function start(): Promise<void> {
 }
 
 async function asked(question: string): Promise<boolean> {
+  if (options.yes) return true
   if (process.stdin.isTTY !== true) return false
   const prompt = createInterface({ input: process.stdin, output: process.stderr })
   const answer = await prompt.question(`${question} [y/N] `)
@@ -163,9 +164,9 @@ The guide: docs/guides/first-app.md
 `)
 }
 
-function stop(): void {
+async function stop(): Promise<void> {
   if (existsSync(join(options.stateDir, 'host.json'))) berth(['down', '--all', '--purge', '--yes'])
-  restoreDaemonFile(options.stateDir, say)
+  await restoreLiveRestore(options.stateDir, say)
   for (const dir of [options.stateDir, options.runDir]) removeFolder(dir)
   say('nothing of it is left; Debian packages and node_modules stay')
 }
@@ -182,8 +183,7 @@ function removeFolder(dir: string): void {
 }
 
 try {
-  if (positionals[0] === 'stop') stop()
-  else await start()
+  await (positionals[0] === 'stop' ? stop() : start())
 } catch (error) {
   // What a command had to say stands above already.
   const { status, message } = error as { status?: number; message: string }
