@@ -21,6 +21,10 @@ export function andNotBits(into: Bits, other: Bits): void {
   for (let word = 0; word < into.length; word++) into[word] = into[word]! & ~other[word]!
 }
 
+export function copyAndBits(into: Bits, a: Bits, b: Bits): void {
+  for (let word = 0; word < into.length; word++) into[word] = a[word]! & b[word]!
+}
+
 export function orBits(into: Bits, other: Bits): void {
   for (let word = 0; word < into.length; word++) into[word] = into[word]! | other[word]!
 }

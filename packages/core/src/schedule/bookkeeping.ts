@@ -4,7 +4,7 @@ import type { Need } from './node-class.ts'
 import { type Tables, usePort } from './tables.ts'
 import type { Terms } from './terms.ts'
 
-/** Enters a new instance on a node that admits it: picks its cores and names. */
+/** Enters a new instance on a node that admits it: picks its cores and names. The node's index entries are the caller's to renew. */
 export function enter(tables: Tables, id: string, node: number, terms: Terms, need: Need): number {
   const { nodes, instances } = tables
   const row = addInstance(tables, id, node, terms)
@@ -37,6 +37,7 @@ export function claim(tables: Tables, id: string, node: number, terms: Terms, bo
   if (booking.named !== undefined) instances.named.set(row, booking.named)
   claimCores(tables, row)
   reserve(tables, row, 1)
+  tables.nodes.reindex(node)
   return row
 }
 
@@ -46,6 +47,7 @@ export function leave(tables: Tables, row: number): void {
   const node = instances.node[row]!
   releaseCores(tables, row)
   reserve(tables, row, -1)
+  nodes.reindex(node)
   const own = terms.byId[instances.terms[row]!]!
   own.instances--
   own.entrypoint.add(node, -1, nodes.ring)
@@ -66,7 +68,6 @@ export function reserve(tables: Tables, row: number, sign: 1 | -1): void {
   if (own.diskBytes > 0) nodes.diskFree[node] = nodes.diskFree[node]! - sign * own.diskBytes
   if (own.hostPorts.length > 0) for (const port of own.hostPorts) usePort(tables, port, node, sign)
   if (own.resources.length > 0) reserveResources(tables, row, node, own, sign)
-  nodes.reindex(node)
 }
 
 export function claimCores({ nodes, instances }: Tables, row: number): void {

@@ -52,7 +52,10 @@ export class Books {
     if (old === undefined || sizeOf(old) !== sizeOf(node)) this.#layOut(row, node)
     else {
       nodes.specs[row] = node
-      if (old.measuredCpuMilli !== node.measuredCpuMilli) nodes.placedMilli[row] = 0
+      if (old.measuredCpuMilli !== node.measuredCpuMilli) {
+        nodes.placedMilli[row] = 0
+        nodes.reindex(row)
+      }
       this.#usePorts(row, old, -1)
       this.#usePorts(row, node, 1)
     }
@@ -223,7 +226,10 @@ export class Books {
   /** The instance's row, or -1. */
   #placeOne(id: string, request: InstanceRequest, terms: Terms): number {
     const node = this.#chooser.choose(terms, request)
-    return node < 0 ? -1 : enter(this.#tables, id, node, terms, this.#chooser.fit.need(node))
+    if (node < 0) return -1
+    const row = enter(this.#tables, id, node, terms, this.#chooser.fit.need(node))
+    this.#tables.nodes.reindex(node)
+    return row
   }
 
   #known(ids: readonly string[]): string | undefined {

@@ -1,4 +1,4 @@
-import { andBits, type Bits, forEachBit, isEmpty } from './bits.ts'
+import { type Bits, copyAndBits, forEachBit } from './bits.ts'
 import { Fit } from './fit.ts'
 import { hashText } from './hash-text.ts'
 import type { Sizes } from './node-class.ts'
@@ -7,14 +7,16 @@ import { steps } from './step-index.ts'
 import type { Tables } from './tables.ts'
 import type { Terms } from './terms.ts'
 import { valueOrder } from './value-order.ts'
-import { weighWishes } from './wishes.ts'
+import { byWishes } from './wishes.ts'
 
 /** Finds the node for one request. Holds scratch space only: between calls it knows nothing. */
 export class NodeChooser {
   readonly fit: Fit
   readonly #tables: Tables
   #mask: Bits = new Int32Array(0)
-  #part: Bits = new Int32Array(0)
+  /** Of one value of a label, and of one level of counts. */
+  #valuePart: Bits = new Int32Array(0)
+  #levelPart: Bits = new Int32Array(0)
   #start = 0
   readonly #admits: (position: number) => boolean
 
@@ -27,6 +29,8 @@ export class NodeChooser {
   /** The row, or -1: no node will do. */
   choose(terms: Terms, sizes: Sizes): number {
     const mask = this.begin(terms, sizes)
+    const { cpuMilli, memoryBytes } = this.fit.least()
+    this.#tables.nodes.keepRoomy(mask, cpuMilli, memoryBytes)
     const position = this.#overValues(terms, mask)
     return position < 0 ? -1 : this.#tables.nodes.ring.rowAt[position]!
   }
@@ -40,7 +44,8 @@ export class NodeChooser {
     const eligible = terms.eligibility.bits(nodes)
     if (this.#mask.length !== eligible.length) {
       this.#mask = new Int32Array(eligible.length)
-      this.#part = new Int32Array(eligible.length)
+      this.#valuePart = new Int32Array(eligible.length)
+      this.#levelPart = new Int32Array(eligible.length)
     }
     this.#mask.set(eligible)
     applyRules(this.#mask, terms, this.#tables)
@@ -58,75 +63,86 @@ export class NodeChooser {
     if (spread === undefined) return this.#among(terms, mask)
     const column = this.#tables.labels.of(spread.over, this.#tables.nodes)
     for (const index of valueOrder(terms.entrypoint.countsBy(column), column.values, spread.shares)) {
-      const part = mask.slice()
-      andBits(part, column.bits[index]!)
-      const position = this.#among(terms, part)
+      copyAndBits(this.#valuePart, mask, column.bits[index]!)
+      const position = this.#among(terms, this.#valuePart)
       if (position >= 0) return position
     }
     return -1
   }
 
   #among(terms: Terms, mask: Bits): number {
-    if (terms.hasWishes) return this.#best(mask, terms, weighWishes(terms, this.#tables))
-    const { freeness } = this.#tables.nodes
-    if (terms.strategy.type === 'pack') return freeness.find(mask, this.#start, true, 0, this.#admits)
-    if (terms.strategy.type !== 'spread') return this.#best(mask, terms)
-    if (terms.entrypoint.total === 0) return freeness.find(mask, this.#start, false, steps - 1, this.#admits)
-    this.#part.set(mask)
-    terms.entrypoint.removeFrom(this.#part, this.#tables.nodes.ring)
-    const apart = freeness.find(this.#part, this.#start, false, steps - 1, this.#admits)
-    return apart >= 0 || isEmpty(mask) ? apart : this.#best(mask, terms)
+    if (!terms.hasWishes) return this.#byStrategy(terms, mask)
+    for (const set of byWishes(mask, terms, this.#tables)) {
+      const position = this.#byStrategy(terms, set)
+      if (position >= 0) return position
+    }
+    return -1
   }
 
-  /** Weighs every node of the set: the most wishes, then the strategy's order, then the ring's. */
-  #best(mask: Bits, terms: Terms, wishes?: Float64Array): number {
-    const { ring } = this.#tables.nodes
-    let best = -1
-    let bestWish = 0
-    let bestFirst = 0
-    let bestSecond = 0
-    let bestTurn = 0
-    forEachBit(mask, (position) => {
-      const row = ring.rowAt[position]!
-      if (!this.fit.admits(row)) return
-      const wish = wishes === undefined ? 0 : wishes[position]!
-      if (best >= 0 && wish < bestWish) return
-      const first = this.#firstKey(terms, row)
-      const second = this.#secondKey(terms, row, position)
-      const turn = this.turnOf(position)
-      const order = bestWish - wish || first - bestFirst || second - bestSecond || turn - bestTurn
-      if (best >= 0 && order >= 0) return
-      best = position
-      bestWish = wish
-      bestFirst = first
-      bestSecond = second
-      bestTurn = turn
-    })
-    return best
-  }
-
-  /** Lower is better. */
-  #firstKey(terms: Terms, row: number): number {
+  #byStrategy(terms: Terms, mask: Bits): number {
+    const { freeness, loads } = this.#tables.nodes
     switch (terms.strategy.type) {
+      case 'pack':
+        return freeness.find(mask, this.#start, true, 0, this.#admits)
+      case 'balance':
+        return loads.find(mask, this.#start, true, 0, this.#admits)
       case 'spread':
       case 'each':
-        return terms.entrypoint.counts.get(row)
+        return this.#fewest(terms, mask)
       case 'fill':
-        return -terms.entrypoint.counts.get(row)
+        return this.#most(terms, mask, terms.strategy.count)
       case 'drain-first':
-        return this.fit.capacity(row)
-      case 'balance':
-        return this.#tables.nodes.load(row)
-      case 'pack':
-        return 0
+        return this.#smallest(mask)
       default:
         return terms.strategy satisfies never
     }
   }
 
-  #secondKey(terms: Terms, _row: number, position: number): number {
-    const step = this.#tables.nodes.freeness.step(position)
-    return terms.strategy.type === 'pack' ? step : -step
+  /** The fewest of the entrypoint, then the most free. */
+  #fewest({ entrypoint }: Terms, mask: Bits): number {
+    const { freeness, ring } = this.#tables.nodes
+    for (let level = 1; ; level++) {
+      if (entrypoint.isEverywhere(level)) continue
+      this.#levelPart.set(mask)
+      const more = entrypoint.total > 0 && entrypoint.removeAtLeast(this.#levelPart, level, ring)
+      const position = freeness.find(this.#levelPart, this.#start, false, steps - 1, this.#admits)
+      if (position >= 0 || !more) return position
+    }
+  }
+
+  /** The most of the entrypoint below `limit` (the set has none with more), then the most free. */
+  #most({ entrypoint }: Terms, mask: Bits, limit: number): number {
+    const { freeness, ring } = this.#tables.nodes
+    for (let level = limit - 1; level > 0 && entrypoint.total > 0; level--) {
+      this.#levelPart.set(mask)
+      if (!entrypoint.removeAtLeast(this.#levelPart, level, ring)) continue
+      // What was removed is what is looked for.
+      for (let word = 0; word < mask.length; word++) this.#levelPart[word] = mask[word]! & ~this.#levelPart[word]!
+      const position = freeness.find(this.#levelPart, this.#start, false, steps - 1, this.#admits)
+      if (position >= 0) return position
+    }
+    return freeness.find(mask, this.#start, false, steps - 1, this.#admits)
+  }
+
+  /** Room for the fewest more, then the most free. */
+  #smallest(mask: Bits): number {
+    const { ring, freeness } = this.#tables.nodes
+    let best = -1
+    let bestCapacity = 0
+    let bestStep = 0
+    let bestTurn = 0
+    forEachBit(mask, (position) => {
+      const capacity = this.fit.capacity(ring.rowAt[position]!)
+      if (capacity < 1) return
+      const step = freeness.step(position)
+      const turn = this.turnOf(position)
+      if (best >= 0 && (bestCapacity - capacity || step - bestStep || bestTurn - turn) <= 0) return
+      best = position
+      bestCapacity = capacity
+      bestStep = step
+      bestTurn = turn
+    })
+    return best
   }
 }
 

@@ -1,6 +1,7 @@
-import { andNotBits, type Bits, clearBit, orBits, setBit, wordsFor } from './bits.ts'
+import { andNotBits, type Bits, clearBit, orBits, setBit } from './bits.ts'
 import type { Peer } from './instance-request.ts'
 import type { LabelColumn } from './label-index.ts'
+import { LevelSets } from './level-sets.ts'
 import type { Ring } from './ring.ts'
 import { RowCounts } from './row-counts.ts'
 
@@ -10,18 +11,21 @@ export class Entrypoint {
   readonly key: string
   readonly app: string
   readonly name: string
+  /** What a {@link Peer} may call it: `shop/db`, `shop/` (with all of the app). */
+  readonly peerKeys: readonly string[]
   counts = new RowCounts()
   total = 0
   /** Terms that are known of it. */
   terms = 0
   readonly #byLabel = new Map<string, { readonly column: LabelColumn; readonly counts: Int32Array }>()
-  #presence: { readonly epoch: number; readonly bits: Bits } | undefined
+  #levels: LevelSets | undefined
 
   constructor(key: string) {
     const parts = key.split('/')
     this.key = key
     this.app = parts[0]!
     this.name = parts.at(-1)!
+    this.peerKeys = [`${this.app}/${this.name}`, `${this.app}/`]
   }
 
   add(row: number, change: 1 | -1, ring: Ring): void {
@@ -31,11 +35,10 @@ export class Entrypoint {
       const value = column.valueIndex[row] ?? -1
       if (value >= 0) counts[value] = counts[value]! + change
     }
-    if (this.#presence === undefined || this.#presence.epoch !== ring.epoch) return
-    const position = ring.positionOf[row] ?? -1
-    if (position < 0) this.#presence = undefined
-    else if (count === 0) clearBit(this.#presence.bits, position)
-    else setBit(this.#presence.bits, position)
+    if (this.#levels === undefined) return
+    const position = this.#levels.epoch === ring.epoch ? (ring.positionOf[row] ?? -1) : -1
+    if (position < 0) this.#levels = undefined
+    else this.#levels.update(position, count, change)
   }
 
   /** How many there are for each value of a label. */
@@ -51,23 +54,45 @@ export class Entrypoint {
     return counts
   }
 
-  /** Takes its nodes out of a set. A bit set of them is kept where there are so many that going through them costs more. */
-  removeFrom(mask: Bits, ring: Ring): void {
-    if (this.counts.size * 4 > mask.length) andNotBits(mask, this.presence(ring))
-    else this.counts.visit((row) => clearBit(mask, ring.positionOf[row]!))
+  /** Takes the nodes with at least so many out of a set; false: there are none. */
+  removeAtLeast(mask: Bits, level: number, ring: Ring): boolean {
+    if (this.#isOnMany(mask)) {
+      const bits = this.#levelSets(ring).atLeast(level)
+      if (bits !== undefined) andNotBits(mask, bits)
+      return bits !== undefined
+    }
+    let any = false
+    this.counts.visit((row, count) => {
+      if (count < level) return
+      any = true
+      const position = ring.positionOf[row] ?? -1
+      if (position >= 0) clearBit(mask, position)
+    })
+    return any
+  }
+
+  /** Every node has at least so many, as far as that is known without looking. */
+  isEverywhere(level: number): boolean {
+    return this.#levels?.isAll(level) ?? false
   }
 
   addTo(mask: Bits, ring: Ring): void {
-    if (this.counts.size * 4 > mask.length) orBits(mask, this.presence(ring))
-    else this.counts.visit((row) => setBit(mask, ring.positionOf[row]!))
+    const bits = this.#isOnMany(mask) ? this.#levelSets(ring).atLeast(1) : undefined
+    if (bits !== undefined) orBits(mask, bits)
+    else
+      this.counts.visit((row) => {
+        setBit(mask, ring.positionOf[row]!)
+      })
   }
 
-  presence(ring: Ring): Bits {
-    if (this.#presence?.epoch === ring.epoch) return this.#presence.bits
-    const bits = new Int32Array(wordsFor(ring.length))
-    this.counts.visit((row) => setBit(bits, ring.positionOf[row]!))
-    this.#presence = { epoch: ring.epoch, bits }
-    return bits
+  /** On so many nodes that going through them costs more than going through the words of a bit set. */
+  #isOnMany(mask: Bits): boolean {
+    return this.counts.size * 4 > mask.length
+  }
+
+  #levelSets(ring: Ring): LevelSets {
+    if (this.#levels?.epoch !== ring.epoch) this.#levels = new LevelSets(this.counts, ring)
+    return this.#levels
   }
 
   clone(): Entrypoint {
@@ -100,7 +125,7 @@ export class EntrypointTable {
 
   drop(entrypoint: Entrypoint): void {
     this.byKey.delete(entrypoint.key)
-    for (const key of peerKeys(entrypoint)) {
+    for (const key of entrypoint.peerKeys) {
       const set = this.#byPeer.get(key)
       set?.delete(entrypoint)
       if (set?.size === 0) this.#byPeer.delete(key)
@@ -115,18 +140,13 @@ export class EntrypointTable {
 
   #enter(entrypoint: Entrypoint): void {
     this.byKey.set(entrypoint.key, entrypoint)
-    for (const key of peerKeys(entrypoint)) {
+    for (const key of entrypoint.peerKeys) {
       const set = this.#byPeer.get(key)
       if (set === undefined) this.#byPeer.set(key, new Set([entrypoint]))
       else set.add(entrypoint)
     }
   }
 }
-
-export const peerKeys = ({ app, name }: Pick<Entrypoint, 'app' | 'name'>): readonly string[] => [
-  `${app}/${name}`,
-  `${app}/`,
-]
 
 /** `shop/db`, or `shop` for all of it. */
 export const formatPeerName = ({ app, entrypoint }: Pick<Peer, 'app' | 'entrypoint'>): string =>

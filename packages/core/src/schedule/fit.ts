@@ -42,6 +42,19 @@ export class Fit {
     return this.#needs[id]!
   }
 
+  /** What it takes of any node at least. */
+  least(): { readonly cpuMilli: number; readonly memoryBytes: number } {
+    let cpuMilli = Number.POSITIVE_INFINITY
+    let memoryBytes = Number.POSITIVE_INFINITY
+    for (let id = 0; id < this.nodes.classes.length; id++) {
+      if (this.#stamp[id] !== this.#now) this.#compute(id)
+      // Instances without cores are asked about differently.
+      cpuMilli = Math.min(cpuMilli, this.#kind[id] === 2 ? 0 : this.#cpu[id]!)
+      memoryBytes = Math.min(memoryBytes, this.#memory[id]!)
+    }
+    return { cpuMilli, memoryBytes }
+  }
+
   admits(row: number): boolean {
     const { nodes } = this
     const id = nodes.classOf[row]!

@@ -10,6 +10,8 @@ export interface LabelColumn {
   readonly valueIndex: Int32Array
   /** By value: the positions that have it. */
   readonly bits: readonly Bits[]
+  /** The positions that have any. */
+  readonly any: Bits
 }
 
 /** Columns of the labels that somebody asked about. */
@@ -38,12 +40,14 @@ function makeColumn(label: string, { ring, specs, names }: NodeTable): LabelColu
   const values = [...new Set(texts.filter((text) => text !== undefined))].sort()
   const indexOf = new Map(values.map((value, index) => [value, index]))
   const bits = values.map(() => new Int32Array(wordsFor(ring.length)))
+  const any: Bits = new Int32Array(wordsFor(ring.length))
   const valueIndex = new Int32Array(names.length).fill(-1)
   for (const [position, text] of texts.entries()) {
     const index = text === undefined ? undefined : indexOf.get(text)
     if (index === undefined) continue
     valueIndex[ring.rowAt[position]!] = index
     setBit(bits[index]!, position)
+    setBit(any, position)
   }
-  return { label, values, valueIndex, bits }
+  return { label, values, valueIndex, bits, any }
 }

@@ -1,4 +1,5 @@
 import { defaultGroup } from '../model/node-group.ts'
+import type { Bits } from './bits.ts'
 import type { BooksNode } from './books-node.ts'
 import { CoreLedger } from './core-ledger.ts'
 import type { GroupRule } from './cpu-pieces.ts'
@@ -6,6 +7,7 @@ import { grown } from './grown.ts'
 import type { Need, NodeClass } from './node-class.ts'
 import { Resources } from './resources.ts'
 import { Ring } from './ring.ts'
+import { RoomIndex } from './room-index.ts'
 import { StepIndex, steps } from './step-index.ts'
 
 /** For the order of nodes only: what an instance that reserves nothing counts as, like kube-scheduler's `NonZeroRequested`. */
@@ -13,6 +15,7 @@ const phantomCpuMilli = 100
 const phantomMemoryBytes = 200 * 1024 ** 2
 
 const unlimited = 0x3fffffff
+const mebibyte = 1024 ** 2
 
 /** All nodes as rows of columns. What is free is kept beside what there is; below 0 a node is over-committed. */
 export class NodeTable {
@@ -27,7 +30,11 @@ export class NodeTable {
   #spare: number[] = []
 
   readonly ring = new Ring()
+  /** Nodes by how much of them is free, by measured use, and by what fits at most. */
   readonly freeness = new StepIndex()
+  readonly loads = new StepIndex()
+  readonly #cpuRoom = new RoomIndex()
+  readonly #memoryRoom = new RoomIndex()
   #indexed = -1
   readonly cores = new CoreLedger()
   readonly resources = new Resources()
@@ -120,19 +127,24 @@ export class NodeTable {
     return stepFor(on, cpu, this.#scoreMemory[row]! + count * scoreOf(need.memoryBytes, phantomMemoryBytes))
   }
 
-  /** After every change of what is reserved. */
+  /** After every change of what is reserved or measured. */
   reindex(row: number): void {
-    if (this.#indexed === this.ring.epoch) this.freeness.set(this.ring.positionOf[row]!, this.stepOf(row))
+    if (this.#indexed === this.ring.epoch) this.#index(row, this.ring.positionOf[row]!)
   }
 
-  /** Brings ring and index up to date; before every decision. */
+  /** Brings ring and indexes up to date; before every decision. */
   settle(): void {
     this.ring.settle(this.names)
     if (this.#indexed === this.ring.epoch) return
     this.#indexed = this.ring.epoch
-    this.freeness.reset(this.ring.length)
-    for (let position = 0; position < this.ring.length; position++)
-      this.freeness.set(position, this.stepOf(this.ring.rowAt[position]!))
+    for (const index of [this.freeness, this.loads, this.#cpuRoom, this.#memoryRoom]) index.reset(this.ring.length)
+    for (let position = 0; position < this.ring.length; position++) this.#index(this.ring.rowAt[position]!, position)
+  }
+
+  /** Takes out of a set what certainly has too little; what is left has to be asked. */
+  keepRoomy(mask: Bits, cpuMilli: number, memoryBytes: number): void {
+    this.#cpuRoom.keep(mask, cpuMilli)
+    this.#memoryRoom.keep(mask, memoryBytes / mebibyte)
   }
 
   /** Measured use and what was placed since, in thousandths of the node. */
@@ -162,13 +174,20 @@ export class NodeTable {
     for (const key of floatColumns) copy[key] = this[key].slice()
     copy.#scoreCpu = this.#scoreCpu.slice()
     copy.#scoreMemory = this.#scoreMemory.slice()
-    copy.#indexed = this.#indexed
+    // Its indexes are made when they are asked for.
     return Object.assign(copy, {
       ring: this.ring.clone(),
-      freeness: this.freeness.clone(),
       cores: this.cores.clone(),
       resources: this.resources.clone(),
     })
+  }
+
+  #index(row: number, position: number): void {
+    const bound = this.cores.length[row]! > 0
+    this.freeness.set(position, this.stepOf(row))
+    this.loads.set(position, Math.min(steps - 1, Math.floor(this.load(row) * (steps / 2))))
+    this.#cpuRoom.set(position, bound ? this.cores.most(row) : this.cpuFree[row]!)
+    this.#memoryRoom.set(position, this.memoryFree[row]! / mebibyte)
   }
 
   #reserveUnbound(row: number, sign: 1 | -1, cpuMilli: number): void {

@@ -45,6 +45,7 @@ export function placeBatch(
   for (const share of deal(shares, ids.length, tables, chooser, terms)) {
     const need = chooser.fit.need(share.row)
     for (let i = 0; i < share.got; i++) enter(tables, ids[placed++]!, share.row, terms, need)
+    tables.nodes.reindex(share.row)
   }
   return placed
 }

@@ -22,6 +22,7 @@ export function resize(tables: Tables, row: number, sizes: NewSizes): Decision {
   reserve(tables, row, -1)
   const refusal = apply(tables, row, sizes, on)
   reserve(tables, row, 1)
+  nodes.reindex(node)
   return refusal ?? { placed: true, booking: bookingOf(tables, row) }
 }
 

@@ -25,13 +25,13 @@ export function applyRules(mask: Bits, terms: Terms, tables: Tables, told: Told 
     if (taken !== undefined) told('port', `port ${port} taken`)
   }
   for (const peer of terms.apart) if (peer.weight === undefined) keepApart(mask, peer, tables, told)
-  for (const { terms: other, peer } of tables.terms.enemies(terms.entrypoint)) {
-    removeAround(mask, [other.entrypoint], peer.over, tables)
-    told(
-      'apart',
-      `anti-affinity with ${formatPeerName({ app: other.entrypoint.app, entrypoint: other.entrypoint.name })}`,
-    )
-  }
+  tables.terms.visitEnemies(terms.entrypoint, ({ entrypoint }, peer) => {
+    // Its own rule has been kept above.
+    if (entrypoint === terms.entrypoint && terms.apart.includes(peer)) return
+    removeAround(mask, entrypoint, peer.over, tables)
+    if (told !== silent)
+      told('apart', `anti-affinity with ${formatPeerName({ app: entrypoint.app, entrypoint: entrypoint.name })}`)
+  })
   for (const peer of terms.near) if (peer.weight === undefined) keepNear(mask, peer, terms, tables, told)
   const { max } = terms.request
   if (max?.node !== undefined) limitPerNode(mask, terms.entrypoint, max.node, tables, told)
@@ -44,25 +44,29 @@ export function applyRules(mask: Bits, terms: Terms, tables: Tables, told: Told 
 function keepSpread(mask: Bits, terms: Terms, tables: Tables, told: Told): void {
   const { over, shares } = terms.request.spread!
   const column = tables.labels.of(over, tables.nodes)
-  const kept = new Int32Array(mask.length)
-  for (const [index, value] of column.values.entries())
-    if (shares === undefined || (shares[value] ?? 0) > 0) orBits(kept, column.bits[index]!)
-  andBits(mask, kept)
+  if (shares === undefined) andBits(mask, column.any)
+  else {
+    const kept: Bits = new Int32Array(mask.length)
+    for (const [index, value] of column.values.entries())
+      if ((shares[value] ?? 0) > 0) orBits(kept, column.bits[index]!)
+    andBits(mask, kept)
+  }
   told('spread', shares === undefined ? `without ${over}` : `${over} has no share`)
 }
 
 function keepApart(mask: Bits, peer: Peer, tables: Tables, told: Told): void {
-  removeAround(mask, tables.entrypoints.matching(peer), peer.over, tables)
-  told('apart', `anti-affinity with ${formatPeerName(peer)}`)
+  for (const entrypoint of tables.entrypoints.matching(peer)) removeAround(mask, entrypoint, peer.over, tables)
+  if (told !== silent) told('apart', `anti-affinity with ${formatPeerName(peer)}`)
 }
 
-function removeAround(mask: Bits, entrypoints: Iterable<Entrypoint>, over: string | undefined, tables: Tables): void {
-  const column = over === undefined ? undefined : tables.labels.of(over, tables.nodes)
-  for (const entrypoint of entrypoints) {
-    if (entrypoint.total === 0) continue
-    if (column === undefined) entrypoint.removeFrom(mask, tables.nodes.ring)
-    else for (const index of valuesWith(entrypoint, column)) andNotBits(mask, column.bits[index]!)
+function removeAround(mask: Bits, entrypoint: Entrypoint, over: string | undefined, tables: Tables): void {
+  if (entrypoint.total === 0) return
+  if (over === undefined) {
+    entrypoint.removeAtLeast(mask, 1, tables.nodes.ring)
+    return
   }
+  const column = tables.labels.of(over, tables.nodes)
+  for (const index of valuesWith(entrypoint, column)) andNotBits(mask, column.bits[index]!)
 }
 
 function keepNear(mask: Bits, peer: Peer, terms: Terms, tables: Tables, told: Told): void {
@@ -96,11 +100,7 @@ function valuesWith(entrypoint: Entrypoint, column: LabelColumn): number[] {
 }
 
 function limitPerNode(mask: Bits, entrypoint: Entrypoint, limit: number, tables: Tables, told: Told): void {
-  if (limit <= 1) entrypoint.removeFrom(mask, tables.nodes.ring)
-  else
-    entrypoint.counts.visit((row, count) => {
-      if (count >= limit) clearPosition(mask, row, tables)
-    })
+  entrypoint.removeAtLeast(mask, Math.max(1, limit), tables.nodes.ring)
   told('per-node', `with ${limit} of ${entrypoint.key} already`)
 }
 

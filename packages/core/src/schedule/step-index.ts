@@ -57,18 +57,6 @@ export class StepIndex {
     return -1
   }
 
-  clone(): StepIndex {
-    const copy = new StepIndex()
-    copy.#words = this.#words
-    copy.#sums = this.#sums
-    copy.#bits = this.#bits.slice()
-    copy.#summary = this.#summary.slice()
-    copy.#used = this.#used.slice()
-    copy.#counts = this.#counts.slice()
-    copy.#stepOf = this.#stepOf.slice()
-    return copy
-  }
-
   #remove(position: number, step: number): void {
     const word = position >>> 5
     const at = step * this.#words + word

@@ -1,8 +1,9 @@
 import { contradiction } from './contradiction.ts'
 import { Eligibility, eligibilityKey } from './eligibility.ts'
-import { type Entrypoint, type EntrypointTable, formatPeerName, peerKeys } from './entrypoint-table.ts'
+import { type Entrypoint, type EntrypointTable, formatPeerName } from './entrypoint-table.ts'
 import type { InstanceRequest, Peer, Strategy } from './instance-request.ts'
 import { parseRequirement, type Requirement } from './requirement.ts'
+import { termsKey } from './terms-key.ts'
 
 /** All that a request asks but its CPU and memory: read once, shared by all instances that ask the same. */
 export interface Terms {
@@ -33,7 +34,6 @@ const spareTerms = 4096
 export class TermsTable {
   readonly byId: (Terms | undefined)[] = []
   readonly #byKey = new Map<string, Terms>()
-  readonly #byRequest = new WeakMap<InstanceRequest, Terms>()
   readonly #eligibilities = new Map<string, { readonly eligibility: Eligibility; terms: number }>()
   /** Terms with a rule to be apart from a peer, by the peer: the rule holds both ways. */
   readonly #apartFrom = new Map<string, Set<Terms>>()
@@ -46,24 +46,23 @@ export class TermsTable {
   }
 
   of(request: InstanceRequest): Terms {
-    const known = this.#byRequest.get(request)
-    if (known !== undefined && this.byId[known.id] === known) return known
     const key = termsKey(request)
-    const terms = this.#byKey.get(key) ?? this.#make(key, request)
-    this.#byRequest.set(request, terms)
-    return terms
+    return this.#byKey.get(key) ?? this.#make(key, request)
   }
 
   *eligibilities(): Iterable<Eligibility> {
     for (const { eligibility } of this.#eligibilities.values()) yield eligibility
   }
 
-  /** Entrypoints with instances that must be apart from this one's, on the same node or over a label. */
-  *enemies(entrypoint: Entrypoint): Iterable<{ readonly terms: Terms; readonly peer: Peer }> {
-    for (const key of peerKeys(entrypoint)) {
-      for (const terms of this.#apartFrom.get(key) ?? []) {
+  /** Visits the terms with instances that must be apart from this entrypoint's, on the same node or over a label. */
+  visitEnemies(entrypoint: Entrypoint, visit: (enemy: Terms, peer: Peer) => void): void {
+    if (this.#apartFrom.size === 0) return
+    for (const key of entrypoint.peerKeys) {
+      const set = this.#apartFrom.get(key)
+      if (set === undefined) continue
+      for (const terms of set) {
         if (terms.instances === 0) continue
-        for (const peer of terms.apart) if (peer.weight === undefined && peerKey(peer) === key) yield { terms, peer }
+        for (const peer of terms.apart) if (peer.weight === undefined && peerKey(peer) === key) visit(terms, peer)
       }
     }
   }
@@ -136,17 +135,6 @@ export class TermsTable {
 }
 
 const peerKey = (peer: Peer): string => `${peer.app}/${peer.entrypoint ?? ''}`
-
-function termsKey(request: InstanceRequest): string {
-  const { cpuMilli: _, memoryBytes: __, unbound: ___, ...rest } = request
-  return JSON.stringify(rest, Object.keys(rest).length > 1 ? sortKeys : undefined)
-}
-
-/** Equal terms have equal texts, in whatever order they were written. */
-function sortKeys(_: string, value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-}
 
 type ReadTerms = Omit<Terms, 'id' | 'key' | 'request' | 'entrypoint' | 'eligibility' | 'instances'> & {
   readonly where: readonly Requirement[]
