@@ -29,6 +29,8 @@ const windowMs = 8_000
 /** A window in which the rest of the machine took more is measured again. */
 const quietCores = 0.06
 const attempts = 3
+/** So long it waits for quiet before a window. */
+const patienceMs = 8_000
 
 export interface Window {
   readonly threads: readonly [number, number]
@@ -59,7 +61,18 @@ export async function measureCores(burst: BurstMode, { signal, log }: FigureCont
   for (const threads of threadPairs) busy.push(await quietest(node, pair, threads, signal, log))
   // Others may then use the core that is left: there is no waiting for quiet.
   const alone = [await measure(node, pair, [4, 0], signal), await measure(node, pair, [0, 4], signal)]
-  return { busy, alone, notes }
+  return { busy, alone, notes: notesOn(busy, alone) }
+}
+
+function notesOn(busy: readonly Window[], alone: readonly Window[]): string[] {
+  const all = [...busy, ...alone]
+  const agent = Math.max(...all.map((each) => each.agent))
+  const left = Math.min(...busy.flatMap(({ kept, others }) => kept.map((part) => part / Math.min(1, (2 - others) / 2))))
+  return [
+    `${windowMs / 1000} s each after ${settleMs / 1000} s; the agent used at most ${agent.toFixed(3)} of a core`,
+    `other work took ${range(busy.map((each) => each.others))} of 2 cores; of an even share of what it left the least was ${percent(left)}`,
+    ...all.map(describe),
+  ]
 }
 
 /**
@@ -134,7 +147,7 @@ async function measure(
   threads: readonly [number, number],
   signal: AbortSignal,
 ): Promise<Window> {
-  await untilIdle(pair, signal)
+  await untilQuiet(pair, signal)
   runs += 1
   for (const [index, { assignment }] of pair.entries()) burn(node, assignment, threads[index] ?? 0)
   await sleep(settleMs, undefined, { signal })
@@ -156,14 +169,18 @@ function burn(node: TestNode, assignment: Assignment, threads: number): void {
   writeFileSync(join(node.persistOf(assignment), 'burn'), `${runs} ${threads} ${seconds}\n`)
 }
 
-async function untilIdle(pair: Pair, signal: AbortSignal): Promise<void> {
-  const used = () => pair.reduce((sum, { cgroup }) => sum + cgroup.use().usedNs, 0)
-  const deadline = performance.now() + 30_000
+/** Until the loops of the window before have ended, and for a while for the rest of the machine to be quiet. */
+async function untilQuiet(pair: Pair, signal: AbortSignal): Promise<void> {
+  const own = () => pair.reduce((sum, { cgroup }) => sum + cgroup.use().usedNs, 0)
+  const started = performance.now()
   for (;;) {
-    const before = used()
-    await sleep(300, undefined, { signal })
-    if (used() - before < 30e6) return
-    if (performance.now() > deadline) throw new Error('the busy loops of the window before do not end')
+    const [ownBefore, allBefore, from] = [own(), busyNs(), performance.now()]
+    await sleep(500, undefined, { signal })
+    const ns = (performance.now() - from) * 1e6
+    const waitedMs = performance.now() - started
+    const isIdle = own() - ownBefore < 0.1 * ns
+    if (isIdle && (busyNs() - allBefore < quietCores * 2 * ns || waitedMs > patienceMs)) return
+    if (waitedMs > patienceMs + 30_000) throw new Error('the busy loops of the window before do not end')
   }
 }
 
