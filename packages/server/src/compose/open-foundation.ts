@@ -53,6 +53,8 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   const key = await openSecretKey(join(directory, 'secret.key'), { sealedValuesExist })
   const secrets = new Secrets({ records, key, log: log.child({ part: 'secrets' }) })
   secrets.verifyKey()
+  const registries = new Registries({ records, key, log: log.child({ part: 'registries' }) })
+  registries.verifyKey()
   const tokens = new Tokens(records)
   return {
     ...{ directory, state, records, secrets, tokens },
@@ -61,7 +63,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
       config.certificates === undefined ? {} : { lifetimes: config.certificates.lifetimes },
     ),
     certificates: new Certificates({ records, key, log: log.child({ part: 'certificates' }) }),
-    registries: new Registries({ records, key, log: log.child({ part: 'registries' }) }),
+    registries,
     sessions: new Sessions(key, tokens),
   }
 }

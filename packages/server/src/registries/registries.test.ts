@@ -74,6 +74,15 @@ describe('logins at registries', () => {
     expect(logged.join('')).not.toContain(password)
   })
 
+  it('are looked at when the server starts: with another key it says so', async () => {
+    registries.verifyKey()
+    await registries.set({ host: 'r.example:5000', username: 'ann', password }, admin)
+    registries.verifyKey()
+    const other = await openSecretKey(join(directory, 'other.key'), { sealedValuesExist: false })
+    const wrong = new Registries({ records: under.records, key: other, log })
+    expect(() => wrong.verifyKey()).toThrow(expect.objectContaining({ code: 'secrets.cannot-open' }))
+  })
+
   it.each([
     ['no host', { host: 'registry' }, 'registry.invalid-host'],
     ['a path', { host: 'r.example/team' }, 'registry.invalid-host'],

@@ -39,6 +39,14 @@ export class Registries {
     this.#now = options.now ?? Date.now
   }
 
+  /** Opens one password of the store, so that a server with the wrong key file says so at its start. Throws `secrets.cannot-open`. */
+  verifyKey(): void {
+    for (const record of this.#state.registries.values()) {
+      this.#open(record)
+      return
+    }
+  }
+
   /** Throws `registry.invalid-host`, `registry.invalid-login`. */
   async set(login: RegistryLogin, context: CallContext): Promise<RegistryRecord> {
     const host = readRegistryHost(login.host)
@@ -81,13 +89,17 @@ export class Registries {
   loginFor(image: string): RegistryLogin | undefined {
     const record = this.#state.registries.get(registryOf(image))
     if (record === undefined) return undefined
-    const { host, username, version, sealed } = record
+    const { host, username } = record
     try {
-      return { host, username, password: unseal(this.#key, boundTo(host, username, version), sealed) }
+      return { host, username, password: this.#open(record) }
     } catch (error) {
       this.#log.error({ err: error, registry: host }, messageOf(error))
       return undefined
     }
+  }
+
+  #open({ host, username, version, sealed }: RegistryRecord): string {
+    return unseal(this.#key, boundTo(host, username, version), sealed)
   }
 }
 
