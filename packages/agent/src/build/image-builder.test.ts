@@ -295,6 +295,13 @@ describe('a Docker that dies', () => {
     dockerd.docker('rm', '--force', kept)
   })
 
+  test('that was only lost from sight: a build under way is no leftover', async () => {
+    const events = builder.build(request(), context('RUN echo begun; sleep 2; echo done'))
+    await until(events, 'begun')
+    await builder.removeLeftovers()
+    expect((await run(events)).last?.type).toBe('done')
+  })
+
   test('a Docker that is not there', async () => {
     const nowhere = createImageBuilder({ client: new DockerClient('/nowhere/docker.sock', log), log })
     expect((await run(nowhere.build(request(), context('RUN true')))).last).toEqual(

@@ -90,6 +90,8 @@ class DockerImageBuilder implements ImageBuilder {
   }
 
   async removeLeftovers(signal?: AbortSignal): Promise<void> {
+    // Docker was only lost from sight: what runs now is no leftover.
+    if (this.#running.size > 0) return
     await this.#containers.removeLeftovers(signal)
   }
 

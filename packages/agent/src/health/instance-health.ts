@@ -113,7 +113,8 @@ export class InstanceHealth implements AsyncDisposable {
   ): Promise<void> {
     const { signal } = this.#closing
     const startedAt = performance.now()
-    await sleep(this.#options.startedAt + spec.delayMs - Date.now(), signal)
+    // Never longer than the delay itself: the clock may have been set back since the start.
+    await sleep(Math.min(spec.delayMs, this.#options.startedAt + spec.delayMs - Date.now()), signal)
     while (!signal.aborted) {
       const askedAt = performance.now()
       try {
