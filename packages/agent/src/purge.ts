@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
+import { removeBuildCgroup } from './build/build-cgroup.ts'
 import { BuildImages } from './build/build-images.ts'
 import { defaults } from './config.ts'
 import { DockerClient } from './engine/docker-client.ts'
@@ -52,6 +53,7 @@ export async function purgeNode(options: PurgeOptions): Promise<string[]> {
   await using client = new DockerClient(dockerSocket, log)
   await attempt('remove the instances', () => removeInstances(client, stateDir, signal))
   await attempt('remove the images', () => new BuildImages(client).removeAll(signal))
+  await attempt('remove the cgroup of builds', () => removeBuildCgroup())
   await attempt('remove the network', async () => {
     await using network = createNodeNetwork({ socketPath: dockerSocket, log })
     await network.remove(signal === undefined ? {} : { signal })

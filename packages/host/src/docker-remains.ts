@@ -47,6 +47,7 @@ export function removeDockerRemains(before: BeforeDocker, options: DockerRemains
   if (!before.forwarding) writeFileSync(forwardingFile, '0')
   if (isMountOfItself(dataDir)) run('umount', dataDir)
   removeRunDir(runDir)
+  removeCgroups()
   return true
 }
 
@@ -107,6 +108,17 @@ function removeRunDir(dir: string): void {
   // Sockets of shims; a containerd that is not Docker's has its own there.
   for (const each of ['/run/containerd/s', '/run/containerd']) {
     if (existsSync(each) && namesIn(each).length === 0) rmdirSync(each)
+  }
+}
+
+/** Those of its containers; the kernel removes none that is in use. */
+function removeCgroups(): void {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' - '))
+  for (const [before = '', after = ''] of mounts) {
+    const path = join(before.split(' ')[4] ?? '/', 'docker')
+    if (after.startsWith('cgroup') && existsSync(path)) run('rmdir', '--ignore-fail-on-non-empty', path)
   }
 }
 

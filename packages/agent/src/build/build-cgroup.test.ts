@@ -1,9 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type BuildCgroup, findHierarchy, prepareBuildCgroup, yieldToOthers } from './build-cgroup.ts'
+import {
+  type BuildCgroup,
+  findHierarchy,
+  prepareBuildCgroup,
+  removeBuildCgroup,
+  yieldToOthers,
+} from './build-cgroup.ts'
 
 const log = pino({ level: 'silent' })
 let dir: string
@@ -72,6 +78,27 @@ describe('the cgroup of builds', () => {
     expect(findHierarchy(both, 'cpu')).toEqual({ path: '/sys/fs/cgroup/cpu,cpuacct', version: 1 })
     expect(findHierarchy(both, 'cpuacct')).toEqual({ path: '/sys/fs/cgroup/cpu,cpuacct', version: 1 })
     expect(findHierarchy('', 'cpu')).toBeUndefined()
+  })
+})
+
+describe('leaving the machine', () => {
+  const lines = (...paths: string[]) =>
+    paths.map((path, index) => `${index} 1 0:${index} / ${path} rw - cgroup cgroup rw`).join('\n')
+
+  test('takes the cgroup out of every hierarchy, but not where something is in it', async () => {
+    const [empty, used, without] = ['empty', 'used', 'without'].map((name) => join(dir, name)) as [
+      string,
+      string,
+      string,
+    ]
+    for (const path of [empty, used, without]) mkdirSync(path)
+    mkdirSync(join(empty, 'berth-builds'))
+    mkdirSync(join(used, 'berth-builds', 'container'), { recursive: true })
+    const mountinfo = join(dir, 'mountinfo')
+    writeFileSync(mountinfo, lines(empty, used, without))
+    await removeBuildCgroup(mountinfo)
+    expect(existsSync(join(empty, 'berth-builds'))).toBe(false)
+    expect(existsSync(join(used, 'berth-builds', 'container'))).toBe(true)
   })
 })
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setInterval as every } from 'node:timers/promises'
 import { messageOf } from '@berth/core'
@@ -59,6 +59,16 @@ export async function prepareBuildCgroup(
   }
 }
 
+/** Docker makes the cgroup in every hierarchy. One in which a build runs stays, and so does the one of another agent. */
+export async function removeBuildCgroup(mountinfo = '/proc/self/mountinfo'): Promise<void> {
+  const points = mountsOf(await readFile(mountinfo, 'utf8')).filter(({ type }) => type.startsWith('cgroup'))
+  for (const { path } of points) {
+    await rmdir(join(path, buildCgroup)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' && error.code !== 'EBUSY' && error.code !== 'ENOTEMPTY') throw error
+    })
+  }
+}
+
 export interface YieldOptions {
   readonly signal: AbortSignal
   readonly log: Logger
@@ -100,17 +110,20 @@ export function findHierarchy(
   mountinfo: string,
   controller: 'cpu' | 'cpuacct',
 ): { readonly path: string; readonly version: 1 | 2 } | undefined {
-  const mounts = mountinfo.split('\n').flatMap((line) => {
-    const [before = '', after = ''] = line.split(' - ')
-    const path = before.split(' ')[4]
-    const [type = '', , options = ''] = after.split(' ')
-    return path === undefined ? [] : [{ path, type, options: options.split(',') }]
-  })
+  const mounts = mountsOf(mountinfo)
   const first = mounts.find(({ type, options }) => type === 'cgroup' && options.includes(controller))
   if (first !== undefined) return { path: first.path, version: 1 }
   const second = mounts.find(({ type }) => type === 'cgroup2')
   return second === undefined ? undefined : { path: second.path, version: 2 }
 }
+
+const mountsOf = (mountinfo: string): { readonly path: string; readonly type: string; readonly options: string[] }[] =>
+  mountinfo.split('\n').flatMap((line) => {
+    const [before = '', after = ''] = line.split(' - ')
+    const path = before.split(' ')[4]
+    const [type = '', , options = ''] = after.split(' ')
+    return path === undefined ? [] : [{ path, type, options: options.split(',') }]
+  })
 
 async function readCpuTimeMs(dir: string, version: 1 | 2): Promise<number> {
   if (version === 1) return Number(await readFile(join(dir, 'cpuacct.usage'), 'utf8')) / 1e6
