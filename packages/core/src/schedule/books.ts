@@ -1,16 +1,14 @@
 import { bookingOf, claim, claimCores, enter, instancesOn, leave, releaseCores, reserve } from './bookkeeping.ts'
 import type { BooksNode } from './books-node.ts'
+import { BooksReader } from './books-reader.ts'
 import { type Capacity, capacityFor } from './capacity.ts'
 import { NodeChooser } from './choose-node.ts'
-import { type CoreMapEntry, coreMap } from './core-map.ts'
-import { formatCoreList } from './core-text.ts'
 import { cpuProblem, type GroupRule } from './cpu-pieces.ts'
 import { explain, refusedRequest } from './explain.ts'
 import type { BatchResult, Booking, Decision, Explanation, InstanceRequest } from './instance-request.ts'
-import { nodeDigest } from './node-digest.ts'
-import { type NodeRoom, roomOn } from './node-room.ts'
-import { type BatchItem, batchOrder } from './place-all.ts'
+import { type BatchItem, placeTogether } from './place-all.ts'
 import { canDeal, placeBatch } from './place-batch.ts'
+import { findVictims, type Preemption, type PreemptionBounds } from './preempt.ts'
 import { type NewSizes, resize } from './resize.ts'
 import { cloneTables, makeTables, type Tables, usePort } from './tables.ts'
 import type { Terms } from './terms.ts'
@@ -19,26 +17,17 @@ import type { Terms } from './terms.ts'
  * Nodes with what is given out on them. All decisions are made on books, and entered into them as they are made: the next one sees
  * them. The same books, request and seed give the same answer. `docs/design/scheduler.md` has the rules.
  */
-export class Books {
-  readonly #tables: Tables
+export class Books extends BooksReader {
   readonly #chooser: NodeChooser
 
   constructor(tables: Tables = makeTables()) {
-    this.#tables = tables
+    super(tables)
     this.#chooser = new NodeChooser(tables)
-  }
-
-  get nodeCount(): number {
-    return this.#tables.nodes.count
-  }
-
-  get instanceCount(): number {
-    return this.#tables.instances.count
   }
 
   /** How a group gives out CPU. What is given out on its nodes stays as it is. */
   putGroup(name: string, rule: GroupRule): void {
-    const { nodes } = this.#tables
+    const { nodes } = this.tables
     nodes.rules.set(name, rule)
     for (const [row, spec] of nodes.specs.entries())
       if (spec !== undefined && (spec.group ?? 'default') === name) this.#layOut(row, spec)
@@ -46,7 +35,7 @@ export class Books {
 
   /** A node, new or changed. What is given out on it stays, whether it fits or not. */
   putNode(node: BooksNode): void {
-    const { nodes, labels } = this.#tables
+    const { nodes, labels } = this.tables
     const row = nodes.rowOf.get(node.name) ?? nodes.addRow(node.name)
     const old = nodes.specs[row]
     if (old === undefined || sizeOf(old) !== sizeOf(node)) this.#layOut(row, node)
@@ -60,12 +49,12 @@ export class Books {
       this.#usePorts(row, node, 1)
     }
     if (!sameLabels(old?.labels, node.labels)) labels.touch()
-    for (const eligibility of this.#tables.terms.eligibilities()) eligibility.update(row, nodes)
+    for (const eligibility of this.tables.terms.eligibilities()) eligibility.update(row, nodes)
   }
 
   /** Nothing more is placed there. Its instances stay in the books until they are released. */
   removeNode(name: string): void {
-    const { nodes, labels } = this.#tables
+    const { nodes, labels } = this.tables
     const row = nodes.rowOf.get(name)
     if (row === undefined) return
     if (nodes.instances[row] === 0) {
@@ -76,202 +65,185 @@ export class Books {
     }
     this.#layOut(row, undefined)
     labels.touch()
-    for (const eligibility of this.#tables.terms.eligibilities()) eligibility.update(row, nodes)
-  }
-
-  hasNode(name: string): boolean {
-    const row = this.#tables.nodes.rowOf.get(name)
-    return row !== undefined && this.#tables.nodes.specs[row] !== undefined
-  }
-
-  /** More is given out there than it has (it has shrunk, or claims said so): nothing new is placed on it. */
-  isOverCommitted(name: string): boolean {
-    const row = this.#tables.nodes.rowOf.get(name)
-    return row !== undefined && this.#tables.nodes.isOverCommitted(row)
+    for (const eligibility of this.tables.terms.eligibilities()) eligibility.update(row, nodes)
   }
 
   /** Enters what a record says, in place of what the books had of this instance. */
   claim(id: string, request: InstanceRequest, booking: Booking): void {
     this.release(id)
-    const { nodes, terms } = this.#tables
+    const { nodes, terms } = this.tables
     const row = nodes.rowOf.get(booking.node) ?? this.#addGhost(booking.node)
-    claim(this.#tables, id, row, terms.of(request), booking)
+    claim(this.tables, id, row, terms.of(request), booking)
   }
 
   /** False: the books have no such instance. */
   release(id: string): boolean {
-    const row = this.#tables.instances.rowOf.get(id)
+    const row = this.tables.instances.rowOf.get(id)
     if (row === undefined) return false
-    leave(this.#tables, row)
+    leave(this.tables, row)
     return true
   }
 
   /** Finds a node and enters the instance there. One that the books know already has to be released first. */
   place(id: string, request: InstanceRequest): Decision {
-    const terms = this.#tables.terms.of(request)
+    const terms = this.tables.terms.of(request)
     const problem = this.#problem(request, terms)
     if (problem !== undefined) return { placed: false, refusal: refusedRequest(problem, this.nodeCount) }
-    if (this.#tables.instances.rowOf.has(id))
+    if (this.tables.instances.rowOf.has(id))
       return { placed: false, refusal: refusedRequest(`${id} has its place already: release it first`, this.nodeCount) }
     const row = this.#placeOne(id, request, terms)
-    if (row < 0) return { placed: false, refusal: explain(this.#tables, terms, this.#chooser.fit) }
-    return { placed: true, booking: bookingOf(this.#tables, row) }
+    if (row < 0) return { placed: false, refusal: explain(this.tables, terms, this.#chooser.fit) }
+    return { placed: true, booking: bookingOf(this.tables, row) }
   }
 
   /** Equal requests, in one decision: the first `placed` of `ids` have their place, the others none. */
   placeBatch(ids: readonly string[], request: InstanceRequest): BatchResult {
-    const terms = this.#tables.terms.of(request)
+    const terms = this.tables.terms.of(request)
     const problem = this.#problem(request, terms) ?? this.#known(ids)
     if (problem !== undefined) return { placed: 0, refusal: refusedRequest(problem, this.nodeCount) }
     let placed = 0
-    if (canDeal(terms)) placed = placeBatch(this.#tables, this.#chooser, terms, request, ids)
+    if (canDeal(terms)) placed = placeBatch(this.tables, this.#chooser, terms, request, ids)
     else while (placed < ids.length && this.#placeOne(ids[placed]!, request, terms) >= 0) placed++
     if (placed === ids.length) return { placed }
     this.#chooser.begin(terms, request)
-    return { placed, refusal: explain(this.#tables, terms, this.#chooser.fit) }
+    return { placed, refusal: explain(this.tables, terms, this.#chooser.fit) }
   }
 
   /** Requests that are not equal, in the order that suits them together; `gang`: all or none. Decisions are in the order given. */
   placeAll(items: readonly BatchItem[], options: { readonly gang?: boolean } = {}): Decision[] {
-    const decisions = new Map<string, Decision>()
-    for (const { id, request } of batchOrder(items, this.#largest())) {
-      const decision = this.place(id, request)
-      decisions.set(id, decision)
-      if (decision.placed || options.gang !== true) continue
-      for (const [placed, { placed: isPlaced }] of decisions) if (isPlaced) this.release(placed)
-      const refusal = { ...decision.refusal, message: `not all could be placed: ${id}: ${decision.refusal.message}` }
-      return items.map(() => ({ placed: false, refusal }))
+    const known = this.#known(items.map(({ id }) => id))
+    if (known !== undefined) return items.map(() => ({ placed: false, refusal: refusedRequest(known, this.nodeCount) }))
+    const { terms, instances } = this.tables
+    const valid = items.filter(({ request }) => this.#problem(request, terms.of(request)) === undefined)
+    const refusals = new Map<string, Explanation>()
+    let failed: string | undefined
+    for (const { id, request } of placeTogether(this.tables, this.#chooser, valid, (item) => terms.of(item.request))) {
+      if (this.#placeOne(id, request, terms.of(request)) >= 0) continue
+      failed ??= id
+      if (options.gang === true) break
     }
-    return items.map(({ id }) => decisions.get(id)!)
+    const decisions = items.map(({ id, request }): Decision => {
+      const row = instances.rowOf.get(id)
+      if (row !== undefined) return { placed: true, booking: bookingOf(this.tables, row) }
+      return { placed: false, refusal: this.#whyNot(request, refusals) }
+    })
+    const missing = items.findIndex(({ id }, index) =>
+      failed === undefined ? !decisions[index]!.placed : id === failed,
+    )
+    if (missing < 0 || options.gang !== true) return decisions
+    for (const { id } of items) this.release(id)
+    return items.map(() => ({ placed: false, refusal: notAll(items[missing]!, decisions[missing]!) }))
   }
 
   /** Changes what an instance has on its node; it keeps the cores that it has. All or nothing. */
   resize(id: string, sizes: NewSizes): Decision {
-    const row = this.#tables.instances.rowOf.get(id)
+    const row = this.tables.instances.rowOf.get(id)
     if (row === undefined) return { placed: false, refusal: refusedRequest(`${id} has no place`, this.nodeCount) }
-    return resize(this.#tables, row, sizes)
+    return resize(this.tables, row, sizes)
+  }
+
+  /** What has to leave so that a request that says `preempt` finds a place; undefined: nothing that may would be enough. */
+  findVictims(request: InstanceRequest, bounds: PreemptionBounds = {}): Preemption | undefined {
+    const terms = this.tables.terms.of(request)
+    if (request.preempt !== true || this.#problem(request, terms) !== undefined) return undefined
+    return findVictims(this.tables, this.#chooser, terms, request, bounds)
   }
 
   /** How many more fit, and what runs out first. */
   capacity(request: InstanceRequest): Capacity {
-    const terms = this.#tables.terms.of(request)
+    const terms = this.tables.terms.of(request)
     if (this.#problem(request, terms) !== undefined) return { count: 0, nodes: 0, missing: [] }
-    return capacityFor(this.#tables, this.#chooser, terms, request)
+    return capacityFor(this.tables, this.#chooser, terms, request)
   }
 
   /** Would a node take it? Changes nothing. */
   fits(request: InstanceRequest): boolean {
-    const terms = this.#tables.terms.of(request)
+    const terms = this.tables.terms.of(request)
     return this.#problem(request, terms) === undefined && this.#chooser.choose(terms, request) >= 0
   }
 
   /** Why each node that will not do is refused; of a request that fits, too. */
   explain(request: InstanceRequest): Explanation {
-    const terms = this.#tables.terms.of(request)
+    const terms = this.tables.terms.of(request)
     const problem = this.#problem(request, terms)
     if (problem !== undefined) return refusedRequest(problem, this.nodeCount)
     this.#chooser.begin(terms, request)
-    return explain(this.#tables, terms, this.#chooser.fit)
-  }
-
-  booking(id: string): Booking | undefined {
-    const row = this.#tables.instances.rowOf.get(id)
-    return row === undefined ? undefined : bookingOf(this.#tables, row)
-  }
-
-  /** In the order of their names. */
-  instancesOn(node: string): string[] {
-    const row = this.#tables.nodes.rowOf.get(node)
-    if (row === undefined) return []
-    return instancesOn(this.#tables, row)
-      .map((each) => this.#tables.instances.ids[each]!)
-      .sort()
-  }
-
-  /** What is left on a node; undefined: no such node. */
-  freeOn(node: string): NodeRoom | undefined {
-    const row = this.#tables.nodes.rowOf.get(node)
-    return row === undefined ? undefined : roomOn(this.#tables, row)
-  }
-
-  /** Cores of a node of a bound group that nobody owns whole, as a cpuset: where instances without cores of their own run. */
-  unownedCores(node: string): string {
-    const row = this.#tables.nodes.rowOf.get(node)
-    return row === undefined ? '' : formatCoreList(this.#tables.nodes.cores.unowned(row))
-  }
-
-  /** Who has which core of a node of a bound group. */
-  coreMap(node: string): CoreMapEntry[] {
-    const row = this.#tables.nodes.rowOf.get(node)
-    return row === undefined ? [] : coreMap(this.#tables, row)
-  }
-
-  /** Changes when what the node is or what is given out there changes; undefined: no such node. */
-  nodeDigest(node: string): string | undefined {
-    return nodeDigest(this.#tables, node)
+    return explain(this.tables, terms, this.#chooser.fit)
   }
 
   /** Books to try things out on: what happens to either is not seen by the other. */
   clone(): Books {
-    return new Books(cloneTables(this.#tables))
+    return new Books(cloneTables(this.tables))
   }
 
   #problem(request: InstanceRequest, terms: Terms): string | undefined {
     if (terms.problem !== undefined) return terms.problem
     const { cpuMilli, memoryBytes } = request
     if (memoryBytes !== undefined && !(memoryBytes >= 0)) return `${memoryBytes} bytes are not an amount of memory`
-    return cpuMilli === undefined ? undefined : cpuProblem(cpuMilli, this.#tables.nodes.rule(request.group ?? ''))
+    return cpuMilli === undefined ? undefined : cpuProblem(cpuMilli, this.tables.nodes.rule(request.group ?? ''))
   }
 
   /** The instance's row, or -1. */
   #placeOne(id: string, request: InstanceRequest, terms: Terms): number {
     const node = this.#chooser.choose(terms, request)
     if (node < 0) return -1
-    const row = enter(this.#tables, id, node, terms, this.#chooser.fit.need(node))
-    this.#tables.nodes.reindex(node)
+    const row = enter(this.tables, id, node, terms, this.#chooser.fit.need(node))
+    this.tables.nodes.reindex(node)
     return row
   }
 
-  #known(ids: readonly string[]): string | undefined {
-    const known = ids.find((id) => this.#tables.instances.rowOf.has(id))
-    return known === undefined ? undefined : `${known} has its place already: release it first`
+  /** Equal requests are refused for equal reasons: a large batch asks only once for each kind. */
+  #whyNot(request: InstanceRequest, known: Map<string, Explanation>): Explanation {
+    const terms = this.tables.terms.of(request)
+    const key = `${terms.id} ${request.cpuMilli} ${request.memoryBytes} ${request.unbound}`
+    const refusal = known.get(key) ?? this.explain(request)
+    known.set(key, refusal)
+    return refusal
   }
 
-  #largest(): { cpuMilli: number; memoryBytes: number } {
-    const { classes } = this.#tables.nodes
-    return {
-      cpuMilli: classes.reduce((most, each) => Math.max(most, each.cpuMilli), 1),
-      memoryBytes: classes.reduce((most, each) => Math.max(most, each.memoryBytes), 1),
+  #known(ids: readonly string[]): string | undefined {
+    const { rowOf } = this.tables.instances
+    const seen = new Set<string>()
+    for (const id of ids) {
+      if (rowOf.has(id)) return `${id} has its place already: release it first`
+      if (seen.has(id)) return `${id} is named twice in the batch`
+      seen.add(id)
     }
+    return undefined
   }
 
   #addGhost(name: string): number {
-    const row = this.#tables.nodes.addRow(name)
-    this.#tables.nodes.layOut(row, undefined)
+    const row = this.tables.nodes.addRow(name)
+    this.tables.nodes.layOut(row, undefined)
     return row
   }
 
   /** Gives everything back, lays the node out anew and claims everything again. */
   #layOut(row: number, spec: BooksNode | undefined): void {
-    const { nodes } = this.#tables
-    const rows = instancesOn(this.#tables, row)
+    const { nodes } = this.tables
+    const rows = instancesOn(this.tables, row)
     for (const instance of rows) {
-      releaseCores(this.#tables, instance)
-      reserve(this.#tables, instance, -1)
+      releaseCores(this.tables, instance)
+      reserve(this.tables, instance, -1)
     }
     this.#usePorts(row, nodes.specs[row], -1)
     nodes.layOut(row, spec)
     this.#usePorts(row, spec, 1)
     for (const instance of rows) {
-      claimCores(this.#tables, instance)
-      reserve(this.#tables, instance, 1)
+      claimCores(this.tables, instance)
+      reserve(this.tables, instance, 1)
     }
     nodes.reindex(row)
   }
 
   #usePorts(row: number, spec: BooksNode | undefined, change: 1 | -1): void {
-    for (const port of spec?.usedPorts ?? []) usePort(this.#tables, port, row, change)
+    for (const port of spec?.usedPorts ?? []) usePort(this.tables, port, row, change)
   }
+}
+
+function notAll({ id }: BatchItem, decision: Decision): Explanation {
+  if (decision.placed) throw new Error('only a refusal ends a gang')
+  return { ...decision.refusal, message: `not all could be placed: ${id}: ${decision.refusal.message}` }
 }
 
 /** All of a node that what is given out there is counted against. */

@@ -1,3 +1,4 @@
+import { defaultGroup } from '../model/node-group.ts'
 import type { Tables } from './tables.ts'
 
 /** What is left on a node. Below 0 where more is given out than there is. */
@@ -38,4 +39,19 @@ export function roomOn({ nodes }: Tables, row: number): NodeRoom {
         }
       : {}),
   }
+}
+
+/** What is reserved on the nodes of a group. */
+export function reservedIn(
+  { nodes }: Tables,
+  group: string,
+): { readonly cpuMilli: number; readonly memoryBytes: number } {
+  let cpuMilli = 0
+  let memoryBytes = 0
+  for (const [row, spec] of nodes.specs.entries()) {
+    if (spec === undefined || (spec.group ?? defaultGroup.name) !== group) continue
+    cpuMilli += nodes.cpuTotal(row) - nodes.cpuFree[row]!
+    memoryBytes += spec.memoryBytes - nodes.memoryFree[row]!
+  }
+  return { cpuMilli, memoryBytes }
 }

@@ -94,14 +94,19 @@ export class NodeTable {
     this.specs[row] = spec
     const rule = this.rule(spec?.group ?? defaultGroup.name)
     this.classOf[row] = this.#intern(rule, spec)
-    const cpuMilli = spec?.cpuMilli ?? 0
-    this.cpuFree[row] = rule.cpu === 'bound' ? cpuMilli : Math.floor((cpuMilli * rule.oversellMilli) / 1000)
+    this.cpuFree[row] = this.cpuTotal(row)
     this.memoryFree[row] = spec?.memoryBytes ?? 0
     this.diskFree[row] = spec === undefined ? 0 : (spec.diskBytes ?? Number.POSITIVE_INFINITY)
     this.slots[row] = spec?.addresses ?? unlimited
     this.placedMilli[row] = 0
     this.cores.setNode(row, spec === undefined || rule.cpu === 'shared' ? noLayout : layoutOf(spec), rule)
     this.resources.layOut(row, spec)
+  }
+
+  /** What may be given out of its CPU: with the oversell, where only sums are kept. */
+  cpuTotal(row: number): number {
+    const { rule, cpuMilli } = this.classes[this.classOf[row]!]!
+    return rule.cpu === 'bound' ? cpuMilli : Math.floor((cpuMilli * rule.oversellMilli) / 1000)
   }
 
   /** What is reserved on a row, or with a negative `sign` given back, apart from its cores. */
@@ -114,17 +119,21 @@ export class NodeTable {
     if (!owns) this.#reserveUnbound(row, sign, cpuMilli)
   }
 
-  /** The share of it that is free, of what it has least of, in steps. */
+  /** The free share of what it has least of, 0 … 1. */
+  freeShare(row: number): number {
+    return freeShareOf(this.classes[this.classOf[row]!]!, this.#scoreCpu[row]!, this.#scoreMemory[row]!)
+  }
+
   stepOf(row: number): number {
-    const on = this.classes[this.classOf[row]!]!
-    return stepFor(on, this.#scoreCpu[row]!, this.#scoreMemory[row]!)
+    return Math.floor(this.freeShare(row) * (steps - 1))
   }
 
   /** The same, after `count` more have come. */
   stepAfter(row: number, need: Pick<Need, 'cpuMilli' | 'memoryBytes'>, count: number): number {
     const on = this.classes[this.classOf[row]!]!
     const cpu = this.#scoreCpu[row]! + count * scoreOf(need.cpuMilli, phantomCpuMilli)
-    return stepFor(on, cpu, this.#scoreMemory[row]! + count * scoreOf(need.memoryBytes, phantomMemoryBytes))
+    const memory = this.#scoreMemory[row]! + count * scoreOf(need.memoryBytes, phantomMemoryBytes)
+    return Math.floor(freeShareOf(on, cpu, memory) * (steps - 1))
   }
 
   /** After every change of what is reserved or measured. */
@@ -230,10 +239,10 @@ const floatColumns = ['memoryFree', 'diskFree'] as const
 
 const scoreOf = (amount: number, phantom: number): number => (amount === 0 ? phantom : amount)
 
-function stepFor(on: NodeClass, cpuMilli: number, memoryBytes: number): number {
+function freeShareOf(on: NodeClass, cpuMilli: number, memoryBytes: number): number {
   const cpu = on.cpuMilli > 0 ? (on.cpuMilli - cpuMilli) / on.cpuMilli : 0
   const memory = on.memoryBytes > 0 ? (on.memoryBytes - memoryBytes) / on.memoryBytes : 0
-  return Math.max(0, Math.floor(Math.min(cpu, memory) * (steps - 1)))
+  return Math.max(0, Math.min(cpu, memory))
 }
 
 const noLayout = { numbers: [], numa: [] }
