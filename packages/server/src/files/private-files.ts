@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { BerthError } from '@berth/core'
+import { BerthError, messageOf } from '@berth/core'
 
 /** Makes a folder that only the owner may enter, also when it was there with a wider mode. */
 export async function makePrivateDirectory(path: string): Promise<void> {
@@ -9,8 +9,18 @@ export async function makePrivateDirectory(path: string): Promise<void> {
   await chmod(path, 0o700)
 }
 
-/** Replaces a file in one step, with mode 0600; it is on disk when this returns. */
+/** Replaces a file in one step, with mode 0600; it is on disk when this returns. Throws `file.cannot-write`. */
 export async function writePrivateFile(path: string, content: string): Promise<void> {
+  try {
+    await replaceFile(path, content)
+  } catch (cause) {
+    // Without what differs each time (the name of a temporary file), so that who tells problems once can tell that it is the same one.
+    const [reason] = messageOf(cause).split(',', 1)
+    throw new BerthError('file.cannot-write', `write ${path}: ${reason}`, { cause, details: { path } })
+  }
+}
+
+async function replaceFile(path: string, content: string): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.new`
   try {
     const file = await open(temporary, 'wx', 0o600)
