@@ -34,11 +34,15 @@ describe('an instance that owns cores', () => {
     const assignment = node.assign({ cores: '0,1:200', burst: 'quota', cpuMilli: 1200 })
     await node.server.ready(assignment.instance)
     const wanted = { cpuset: '0-1', shares: 1229, quotaMilli: 1200, memoryBytes: assignment.memoryBytes }
-    expect(settings(assignment)).toEqual(wanted)
+    expect(settings(assignment)).toMatchObject(wanted)
+    expect(settings(assignment).carryMilli ?? 1200).toBe(1200)
     expect(hostConfig(assignment)).toMatchObject({ CpusetCpus: '0-1', CpuShares: 1229, CpuQuota: 120_000 })
 
     const log = () => node.log.split('\n').filter((line) => line.includes('update-grant')).length
     expect(log()).toBe(0)
+
+    node.server.change(assignment.instance, { cores: '1:500', cpuMilli: 500 })
+    await inForce(assignment, { cpuset: '1', quotaMilli: 500 })
 
     node.server.change(assignment.instance, { cores: '1:800', burst: 'share', cpuMilli: 800 })
     const changed = { ...wanted, cpuset: '1', shares: 819, quotaMilli: 0 }
@@ -49,15 +53,15 @@ describe('an instance that owns cores', () => {
 
     node.server.change(assignment.instance, { restartNonce: 1 })
     await waitUntil('the restart', () => ![0, pid].includes(node.host.pidOf(assignment.instance)))
-    expect(settings(assignment)).toEqual(changed)
+    expect(settings(assignment)).toMatchObject(changed)
 
     await node.killAgent()
     await node.startAgent()
-    expect(settings(assignment)).toEqual(changed)
+    expect(settings(assignment)).toMatchObject(changed)
 
     await node.host.killDockerd('SIGKILL')
     await node.host.startDockerd()
-    expect(settings(assignment)).toEqual(changed)
+    expect(settings(assignment)).toMatchObject(changed)
     node.server.change(assignment.instance, { cores: '0', cpuMilli: 1000 })
     await inForce(assignment, { ...changed, cpuset: '0', shares: 1024 })
     await node.stopInstance(assignment)

@@ -20,7 +20,13 @@ const open = (layout: TreeLayout) => {
 describe.each(treeLayouts)('a container’s cgroup in the layout %s', (layout) => {
   it('says what is in force', () => {
     const { cgroup } = open(layout)
-    expect(cgroup.settings()).toEqual({ cpuset: '0-1', shares: 1024, quotaMilli: 1300, memoryBytes: 268_435_456 })
+    expect(cgroup.settings()).toEqual({
+      cpuset: '0-1',
+      shares: 1024,
+      quotaMilli: 1300,
+      carryMilli: 0,
+      memoryBytes: 268_435_456,
+    })
     expect(cgroup.memoryInUse()).toBe(100_000_000)
   })
 
@@ -37,8 +43,10 @@ describe.each(treeLayouts)('a container’s cgroup in the layout %s', (layout) =
     }
     expect(cgroup.settings().shares).toBe(cgroup.taken(2253))
     expect(cgroup.settings().quotaMilli).toBe(2200)
+    cgroup.write({ carryMilli: 2200 })
+    expect(tree.read(isUnified(layout) ? 'cpu.max.burst' : 'cpu.cfs_burst_us')).toBe('220000')
     cgroup.write({ quotaMilli: 0 })
-    expect(cgroup.settings().quotaMilli).toBe(0)
+    expect(cgroup.settings()).toMatchObject({ quotaMilli: 0, carryMilli: 0 })
   })
 
   it('has no limit where none is set', () => {

@@ -6,7 +6,12 @@ import { readField } from '../metrics/kernel-files.ts'
 import { readOptionalFile, readSmallFile } from '../metrics/small-file.ts'
 import { openWaits } from './waiting-time.ts'
 
-export type CpuSettings = Pick<KernelGrant, 'cpuset' | 'shares' | 'quotaMilli'>
+export interface CpuSettings extends Pick<KernelGrant, 'cpuset' | 'shares' | 'quotaMilli'> {
+  /** How much of a limit that was not used in one period may be used later, in the limit's unit. Kernels from 5.14 have it. */
+  readonly carryMilli: number
+}
+
+export type Settings = Partial<KernelGrant & CpuSettings>
 
 export interface CpuUse {
   readonly usedNs: number
@@ -20,7 +25,7 @@ export interface CpuUse {
 /** A container's cgroup as the kernel has it. Everything throws when the container is gone. */
 export interface ContainerCgroup {
   /** What is in force. A part whose controller is not there is absent. */
-  settings(): Partial<KernelGrant>
+  settings(): Settings
   write(change: Partial<CpuSettings>): void
   /** The weight that the kernel makes of these shares: version 2 counts in hundredths of a core. */
   taken(shares: number): number
@@ -51,6 +56,7 @@ class VersionOne implements ContainerCgroup {
   readonly #cpu: string
   readonly #memory: string
   readonly #usage: string
+  readonly #carry: string
   readonly #waits: () => number
   readonly parents: readonly ParentCgroup[]
 
@@ -59,30 +65,37 @@ class VersionOne implements ContainerCgroup {
     this.#cpuset = join(directory('cpuset'), 'cpuset.cpus')
     this.#cpu = directory('cpu')
     this.#memory = directory('memory')
+    this.#carry = join(this.#cpu, 'cpu.cfs_burst_us')
     this.#usage = join(directory('cpuacct'), 'cpuacct.usage')
     this.#waits = waits
     this.parents = openParents(cgroups.path, this.#cpu, 'cpu.shares', Number, String)
   }
 
-  settings(): Partial<KernelGrant> {
+  settings(): Settings {
     const cpuset = readOptionalFile(this.#cpuset).trim()
     const shares = readOptionalFile(join(this.#cpu, 'cpu.shares'))
     const quota = readOptionalFile(join(this.#cpu, 'cpu.cfs_quota_us'))
     const period = Number(readOptionalFile(join(this.#cpu, 'cpu.cfs_period_us')))
+    const carry = readOptionalFile(this.#carry)
     return {
       ...(cpuset === '' ? {} : { cpuset }),
       ...(shares === '' ? {} : { shares: Number(shares) }),
       ...(quota === '' ? {} : { quotaMilli: milliOf(Number(quota), period) }),
+      ...(carry === '' ? {} : { carryMilli: milliOf(Number(carry), period) }),
       ...memoryLimit(readOptionalFile(join(this.#memory, 'memory.limit_in_bytes'))),
     }
   }
 
-  write({ cpuset, shares, quotaMilli }: Partial<CpuSettings>): void {
+  write({ cpuset, shares, quotaMilli, carryMilli }: Partial<CpuSettings>): void {
     if (cpuset !== undefined) writeFileSync(this.#cpuset, cpuset)
     if (shares !== undefined) writeFileSync(join(this.#cpu, 'cpu.shares'), String(shares))
-    if (quotaMilli === undefined) return
     const period = Number(readSmallFile(join(this.#cpu, 'cpu.cfs_period_us')))
-    writeFileSync(join(this.#cpu, 'cpu.cfs_quota_us'), quotaMilli === 0 ? '-1' : String((quotaMilli * period) / 1000))
+    const micros = (milli: number): string => String((milli * period) / 1000)
+    if (quotaMilli !== undefined) {
+      dropCarry(this.#carry)
+      writeFileSync(join(this.#cpu, 'cpu.cfs_quota_us'), quotaMilli === 0 ? '-1' : micros(quotaMilli))
+    }
+    if (carryMilli !== undefined) writeFileSync(this.#carry, micros(carryMilli))
   }
 
   taken(shares: number): number {
@@ -113,25 +126,30 @@ class VersionTwo implements ContainerCgroup {
     this.parents = openParents(cgroups.path, cgroups.directory, 'cpu.weight', toShares, toText)
   }
 
-  settings(): Partial<KernelGrant> {
+  settings(): Settings {
     const cpuset = readOptionalFile(this.#path('cpuset.cpus.effective')).trim()
     const weight = readOptionalFile(this.#path('cpu.weight'))
     const [quota = '', period = ''] = readOptionalFile(this.#path('cpu.max')).trim().split(' ')
+    const carry = readOptionalFile(this.#path('cpu.max.burst'))
     return {
       ...(cpuset === '' ? {} : { cpuset }),
       ...(weight === '' ? {} : { shares: sharesOfWeight(Number(weight)) }),
       ...(quota === '' ? {} : { quotaMilli: quota === 'max' ? 0 : milliOf(Number(quota), Number(period)) }),
+      ...(carry === '' ? {} : { carryMilli: milliOf(Number(carry), Number(period)) }),
       ...memoryLimit(readOptionalFile(this.#path('memory.max'))),
     }
   }
 
-  write({ cpuset, shares, quotaMilli }: Partial<CpuSettings>): void {
+  write({ cpuset, shares, quotaMilli, carryMilli }: Partial<CpuSettings>): void {
     if (cpuset !== undefined) writeFileSync(this.#path('cpuset.cpus'), cpuset)
     if (shares !== undefined) writeFileSync(this.#path('cpu.weight'), String(weightOf(shares)))
-    if (quotaMilli === undefined) return
-    const [, period = '100000'] = readSmallFile(this.#path('cpu.max')).trim().split(' ')
-    const quota = quotaMilli === 0 ? 'max' : String((quotaMilli * Number(period)) / 1000)
-    writeFileSync(this.#path('cpu.max'), `${quota} ${period}`)
+    const [, period = '100000'] = readOptionalFile(this.#path('cpu.max')).trim().split(' ')
+    const micros = (milli: number): string => String((milli * Number(period)) / 1000)
+    if (quotaMilli !== undefined) {
+      dropCarry(this.#path('cpu.max.burst'))
+      writeFileSync(this.#path('cpu.max'), `${quotaMilli === 0 ? 'max' : micros(quotaMilli)} ${period}`)
+    }
+    if (carryMilli !== undefined) writeFileSync(this.#path('cpu.max.burst'), micros(carryMilli))
   }
 
   taken(shares: number): number {
@@ -170,6 +188,11 @@ function openParents(
     setShares: (shares: number) => writeFileSync(weight, toText(shares)),
   }
   return [own, ...openParents(parent, above, file, toShares, toText)]
+}
+
+/** The kernel takes no limit that is smaller than what may be carried over. */
+function dropCarry(file: string): void {
+  if (readOptionalFile(file) !== '') writeFileSync(file, '0')
 }
 
 const periods = (stat: string): Pick<CpuUse, 'periods' | 'throttledPeriods'> => ({

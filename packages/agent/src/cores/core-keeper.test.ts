@@ -63,8 +63,15 @@ describe.each(['v1', 'v2-cgroupfs'] as const)('a container that runs (%s)', (lay
     keeper.setGrants([owner])
     if (layout !== 'v1') tree.set('cpuset.cpus.effective', '1\n')
     keeper.watch('web', running)
-    expect(keeper.cgroupOf('web')?.settings()).toMatchObject({ cpuset: '1', shares: 1024, quotaMilli: 1000 })
+    expect(keeper.cgroupOf('web')?.settings()).toMatchObject({
+      cpuset: '1',
+      shares: 1024,
+      quotaMilli: 1000,
+      carryMilli: 1000,
+    })
     expect(keeper.settleAll()).toEqual([])
+    keeper.prepareUpdate('web')
+    expect(keeper.cgroupOf('web')?.settings().carryMilli).toBe(0)
   })
 
   it('is reported when the kernel keeps something else', () => {

@@ -15,6 +15,7 @@ import {
   messageOf,
   parseCores,
   plainCpuset,
+  promisedMilli,
   sharesOfCore,
   type UnboundTerms,
   unboundCpuset,
@@ -147,6 +148,12 @@ export class CoreKeeper {
     )
   }
 
+  /** Before an engine changes a limit: the kernel takes none that is smaller than what may be carried over. */
+  prepareUpdate(instance: string): void {
+    const cgroup = this.#watched.get(instance)?.cgroup
+    if ((cgroup?.settings().carryMilli ?? 0) > 0) cgroup?.write({ carryMilli: 0 })
+  }
+
   /** Throws `instance.grant-not-taken`. Does nothing for what does not run. */
   settle(instance: string, { withMemory = false } = {}): void {
     const watched = this.#watched.get(instance)
@@ -158,6 +165,7 @@ export class CoreKeeper {
       instance,
       wanted: this.grantOf(grant),
       withMemory,
+      carryMilli: carryOf(grant),
       ...(fragment === undefined ? {} : { isRegulated: (shares) => isRegulated(fragment, shares) }),
     })
     if (Object.keys(set).length > 0)
@@ -228,3 +236,10 @@ export class CoreKeeper {
     }
   }
 }
+
+/**
+ * Where instances with limits meet on a core, one of them reaches its limit early in a period and leaves cores idle that nobody else may use: what is
+ * lost there may be made up for in the next period. On the average a limit stays what it is.
+ */
+const carryOf = (grant: Grant): number =>
+  grant.cores !== undefined && grant.burst === 'quota' ? promisedMilli(grant) : 0

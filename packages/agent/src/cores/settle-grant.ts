@@ -7,6 +7,8 @@ const pageBytes = 65_536
 export interface SettleOptions {
   readonly instance: string
   readonly wanted: KernelGrant
+  /** See `CpuSettings.carryMilli`. */
+  readonly carryMilli: number
   /** Present where the weight is regulated: whether regulation may have come to it. */
   readonly isRegulated?: (shares: number) => boolean
   /** Also see that the memory limit is in force, right after it was set. It is never written here. */
@@ -32,13 +34,16 @@ export function settleGrant(cgroup: ContainerCgroup, options: SettleOptions): Pa
   )
 }
 
-function repairs(cgroup: ContainerCgroup, { wanted, isRegulated }: SettleOptions): Partial<CpuSettings> {
+function repairs(cgroup: ContainerCgroup, { wanted, carryMilli, isRegulated }: SettleOptions): Partial<CpuSettings> {
   const has = cgroup.settings()
   const cpuset = wanted.cpuset !== '' && has.cpuset !== undefined && has.cpuset !== wanted.cpuset
   const quota = has.quotaMilli !== undefined && has.quotaMilli !== wanted.quotaMilli
+  // A limit is set without.
+  const carry = has.carryMilli !== undefined && (quota ? 0 : has.carryMilli) !== carryMilli
   return {
     ...(cpuset ? { cpuset: wanted.cpuset } : {}),
     ...(quota ? { quotaMilli: wanted.quotaMilli } : {}),
+    ...(carry ? { carryMilli } : {}),
     ...(isWeightWrong(cgroup, has.shares, wanted.shares, isRegulated) ? { shares: wanted.shares } : {}),
   }
 }

@@ -23,7 +23,10 @@ export interface InstanceDeps {
   readonly sealer: Sealer
   readonly probe: RunProbe
   readonly collector: Pick<Collector, 'watch' | 'forget'>
-  readonly cores: Pick<CoreKeeper, 'grantOf' | 'check' | 'shown' | 'explicit' | 'memoryRefusal' | 'settle'>
+  readonly cores: Pick<
+    CoreKeeper,
+    'grantOf' | 'check' | 'shown' | 'explicit' | 'memoryRefusal' | 'prepareUpdate' | 'settle'
+  >
   readonly log: Logger
   /** User of an image, by the image's id. */
   readonly imageUsers: Map<string, string>

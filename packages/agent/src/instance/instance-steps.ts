@@ -187,6 +187,7 @@ export class InstanceSteps {
     const wanted = cores.grantOf(assignment)
     const refusal = cores.memoryRefusal(instance, wanted.memoryBytes)
     const possible = refusal === undefined ? wanted : { ...wanted, memoryBytes: container.memoryBytes }
+    cores.prepareUpdate(instance)
     await engine.updateGrant(container.id, cores.explicit(possible), { signal })
     await this.#subject.observe(signal)
     if (container.pid !== undefined) {
