@@ -26,6 +26,8 @@ fail() {
 declare -a berth_passing=()
 remove_passing() { if ((${#berth_passing[@]} > 0)); then rm -rf -- "${berth_passing[@]}"; fi; }
 trap remove_passing EXIT
+# apt lets nobody interrupt dpkg half-way and then ends as if nothing had been, so bash would go on.
+trap 'say "interrupted; what is half done is mended by the next run"; exit 130' INT TERM
 
 # Runs a command quietly; its output is shown when it failed for good. Networks and mirrors fail now and then, so it is tried again.
 # Usage: try_again WHAT COMMAND [ARGUMENT...]
