@@ -65,7 +65,12 @@ function countReasons(tables: Tables, terms: Terms, fit: Fit): RefusalReason[] {
     }
   }
   return [...counted.values()]
-    .sort((a, b) => filterOrder.indexOf(a.filter) - filterOrder.indexOf(b.filter) || b.nodes - a.nodes)
+    .sort(
+      (a, b) =>
+        filterOrder.indexOf(a.filter) - filterOrder.indexOf(b.filter) ||
+        b.nodes - a.nodes ||
+        (a.text < b.text ? -1 : 1),
+    )
     .map(({ filter, nodes, text, row, most }) => ({
       filter,
       nodes,

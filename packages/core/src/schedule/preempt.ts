@@ -23,6 +23,7 @@ export interface Preemption {
 
 interface Victim {
   readonly row: number
+  readonly id: string
   readonly priority: number
   readonly entrypoint: string
   readonly cpuMilli: number
@@ -62,14 +63,16 @@ export function findVictims(
     }
   })
   if (best === undefined) return undefined
-  const victims = [...best.victims].sort(lowestFirst).map(({ row }) => tables.instances.ids[row]!)
+  const victims = [...best.victims].sort(lowestFirst).map(({ id }) => id)
   return { node: names[best.node]!, victims }
 }
 
 const lowestFirst = (a: Victim, b: Victim): number =>
-  a.priority - b.priority || b.cpuMilli - a.cpuMilli || a.row - b.row
+  a.priority - b.priority || b.cpuMilli - a.cpuMilli || compareIds(a, b)
 const largestFirst = (a: Victim, b: Victim): number =>
-  b.cpuMilli - a.cpuMilli || b.memoryBytes - a.memoryBytes || a.priority - b.priority || a.row - b.row
+  b.cpuMilli - a.cpuMilli || b.memoryBytes - a.memoryBytes || a.priority - b.priority || compareIds(a, b)
+
+const compareIds = (a: Victim, b: Victim): number => (a.id < b.id ? -1 : 1)
 
 const compareChoices = (a: Choice, b: Choice): number =>
   a.victims.length - b.victims.length || a.highest - b.highest || a.cpuMilli - b.cpuMilli
@@ -89,7 +92,16 @@ function candidatesOn(tables: Tables, node: number, terms: Terms, { spare, keeps
     const entrypoint = own.entrypoint.key
     if ((spare !== undefined && spare(entrypoint) <= 0) || keeps?.(instances.ids[row]!) === true) return []
     const cpuMilli = instances.cpuMilli[row]!
-    return [{ row, priority: own.priority, entrypoint, cpuMilli, memoryBytes: instances.memoryBytes[row]! }]
+    return [
+      {
+        row,
+        id: instances.ids[row]!,
+        priority: own.priority,
+        entrypoint,
+        cpuMilli,
+        memoryBytes: instances.memoryBytes[row]!,
+      },
+    ]
   })
 }
 

@@ -2,7 +2,7 @@ import { contradiction } from './contradiction.ts'
 import { Eligibility, eligibilityKey } from './eligibility.ts'
 import { type Entrypoint, type EntrypointTable, formatPeerName } from './entrypoint-table.ts'
 import type { InstanceRequest, Peer, Strategy } from './instance-request.ts'
-import { parseRequirement, type Requirement } from './requirement.ts'
+import { meets, parseRequirement, type Requirement } from './requirement.ts'
 import { termsKey } from './terms-key.ts'
 
 /** All that a request asks but its CPU and memory: read once, shared by all instances that ask the same. */
@@ -171,7 +171,7 @@ function readTerms(request: InstanceRequest): ReadTerms {
 
 function termsProblems(request: InstanceRequest, where: readonly Requirement[]): string[] {
   const problems: string[] = []
-  const clash = contradiction(where)
+  const clash = contradiction(where) ?? spreadClash(request, where)
   if (clash !== undefined) problems.push(clash)
   for (const peer of request.near ?? []) {
     const same = (request.apart ?? []).find((each) => samePlace(each, peer))
@@ -182,6 +182,20 @@ function termsProblems(request: InstanceRequest, where: readonly Requirement[]):
     if (!Number.isSafeInteger(amount) || amount < 0) problems.push(`${amount} of ${name}: a count from 0 on is needed`)
   return problems
 }
+
+/** Shares for values that a requirement excludes, all of them. */
+function spreadClash({ spread }: InstanceRequest, where: readonly Requirement[]): string | undefined {
+  if (spread?.shares === undefined) return undefined
+  const values = Object.entries(spread.shares).flatMap(([value, share]) => (share > 0 ? [value] : []))
+  const clash = where.find(
+    ({ label }) => label === spread.over && !values.some((value) => meetsAll(where, label, value)),
+  )
+  if (clash === undefined) return undefined
+  return `\`${clash.text}\` and a spread over ${spread.over} in (${values.join(', ')}) can never both hold`
+}
+
+const meetsAll = (where: readonly Requirement[], label: string, value: string): boolean =>
+  where.every((requirement) => requirement.label !== label || meets(requirement, value))
 
 /** Both are rules about the same instances and the same place. */
 const samePlace = (a: Peer, b: Peer): boolean =>
