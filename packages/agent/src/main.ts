@@ -10,9 +10,6 @@ import { DockerEngine } from './engine/docker-engine.ts'
 import { EngineWatch } from './engine/engine-watch.ts'
 import { createProbe } from './health/probe.ts'
 import { labels } from './instance/container-spec.ts'
-import { measureDirectories } from './instance/disk-usage.ts'
-import { DiskWatch } from './instance/disk-watch.ts'
-import { rotateLogs } from './instance/persist-logs.ts'
 import { Reconciler } from './instance/reconciler.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
 import { StatusBus } from './instance/status-bus.ts'
@@ -26,6 +23,7 @@ import { createNodeNetwork, type NodeNetwork, networkName } from './network/node
 import { DesiredState } from './node/desired-state.ts'
 import { DisposalStack } from './node/disposal-stack.ts'
 import type { GatewayReport } from './node/gateway-loop.ts'
+import { Housekeeping } from './node/housekeeping.ts'
 import { LazyGateway } from './node/lazy-gateway.ts'
 import { NodeReporter } from './node/node-reporter.ts'
 import { RecordProblems } from './node/record-problems.ts'
@@ -99,6 +97,7 @@ class Agent {
   readonly #gateway: LazyGateway
   readonly #desired: DesiredState
   readonly #sync: SyncService
+  readonly #housekeeping: Housekeeping
   readonly #netd
   readonly #records = new RecordProblems()
   #watch: EngineWatch | undefined
@@ -134,6 +133,7 @@ class Agent {
     this.#gateway = stack.use(this.#makeGateway())
     this.#desired = stack.use(this.#makeDesiredState())
     this.#sync = this.#makeSync()
+    this.#housekeeping = this.#makeHousekeeping()
     this.#bus.subscribe((status) => this.#sync.status(status))
   }
 
@@ -146,9 +146,9 @@ class Agent {
     this.#reconciler.start(await this.#disk.instances.load())
     await this.#gateway.resume()
     this.#stack.use(repeat(refreshMs, (signal) => this.#refresh(signal)))
-    this.#stack.use(this.#watchDisk())
+    this.#stack.use(this.#housekeeping.watchDisk())
     const { collectEveryMs = defaults.collectEveryMs } = this.#config
-    this.#stack.use(repeat(collectEveryMs, (signal) => this.#collectEnded(signal)))
+    this.#stack.use(repeat(collectEveryMs, (signal) => this.#housekeeping.collectEnded(signal)))
     this.#stack.use(repeat(acceptanceLookMs, () => this.#judgeAgain()))
     const link = this.#stack.use(this.#makeLink(watch))
     this.#link = link
@@ -326,58 +326,27 @@ class Agent {
     await this.#reporter.refresh()
     this.#reporter.problems.set('cores', this.#cores.settleAll().join('; ') || undefined)
     await this.#reconciler.saveAgain()
-    await this.#rotateLogs()
+    await this.#housekeeping.rotateLogs()
     const found = await this.#network.check({ signal })
     this.#reporter.problems.set('network', found.length === 0 ? undefined : found.join('; '))
   }
 
-  #watchDisk(): AsyncDisposable {
-    const disk = new DiskWatch({
-      subjects: () => this.#reconciler.diskSubjects(),
-      placesOf: (id, signal) => this.#engine.inspectContainer(id, { signal }),
-      layerBytesOf: (id, signal) => this.#engine.layerBytes(id, { signal }),
-      measure: measureDirectories,
-      onUsed: (subject, usedBytes) => this.#reconciler.diskUsed(subject, usedBytes),
-      intervalMs: this.#config.diskLookMs ?? defaults.diskLookMs,
+  #makeHousekeeping(): Housekeeping {
+    return new Housekeeping({
+      reconciler: this.#reconciler,
+      files: this.#disk.files,
+      engine: this.#engine,
+      problems: this.#reporter.problems,
+      log: this.#config.log,
+      diskLookMs: this.#config.diskLookMs ?? defaults.diskLookMs,
+      isEngineUp: () => this.#watch?.isUp ?? false,
+      isComplete: () => this.#desired.isComplete,
     })
-    return repeat(
-      () => disk.pauseMs,
-      async (signal) => {
-        if (this.#watch?.isUp !== true) return
-        const problem = await disk.look(signal).then(() => undefined, messageOf)
-        if (!signal.aborted)
-          this.#reporter.problems.set('disk-use', problem && `use of the disk cannot be told: ${problem}`)
-      },
-    )
-  }
-
-  /** Only when all that should be here is known may the rest be taken for what is not. */
-  async #collectEnded(signal: AbortSignal): Promise<void> {
-    const { files } = this.#disk
-    try {
-      const own = new Set(this.#reconciler.assignments.map((assignment) => files.persistOf(assignment)))
-      const isKnown = (persist: string): boolean => own.has(persist) || this.#reconciler.has(files.instanceOf(persist))
-      if (this.#desired.isComplete && this.#watch?.isUp === true) await files.ended.adopt(isKnown)
-      await files.ended.collect(signal)
-    } catch (error) {
-      if (!signal.aborted) this.#config.log.warn({ err: error }, 'could not look through what instances left')
-    }
   }
 
   /** A person has accepted a store: its next snapshot is obeyed. */
   async #judgeAgain(): Promise<void> {
     if (await this.#desired.isToBeJudgedAgain()) this.#link?.redial()
-  }
-
-  async #rotateLogs(): Promise<void> {
-    for (const assignment of this.#reconciler.assignments) {
-      const limits = { maxBytes: assignment.logMaxBytes, maxFiles: assignment.logMaxFiles }
-      try {
-        await rotateLogs(join(this.#disk.files.persistOf(assignment), 'logs'), limits)
-      } catch (error) {
-        this.#config.log.warn({ instance: assignment.instance, err: error }, 'could not rotate the logs in /persist')
-      }
-    }
   }
 
   /** A taken port must not keep a node from working. */
