@@ -48,7 +48,6 @@ export { type CoreSet, formatCoreList, formatCores, parseCoreList, parseCores } 
 export { cpuOnNode, cpuProblem, type GroupRule } from './schedule/cpu-pieces.ts'
 export type * from './schedule/instance-request.ts'
 export type { NodeRoom } from './schedule/node-room.ts'
-export type { BatchItem } from './schedule/place-all.ts'
 export { planReplacement, type Replacement, type ReplacementGoal } from './schedule/plan-replacement.ts'
 export type { Preemption, PreemptionBounds } from './schedule/preempt.ts'
 export { type Move, type RebalanceOptions, rebalance } from './schedule/rebalance.ts'

@@ -63,6 +63,12 @@ export interface InstanceRequest {
   readonly seed?: number
 }
 
+/** One of a batch of requests that are not equal. */
+export interface BatchItem {
+  readonly id: string
+  readonly request: InstanceRequest
+}
+
 /** What an instance got on a node: kept in its record, and enough to enter it into new books without deciding again. */
 export interface Booking {
   readonly node: string

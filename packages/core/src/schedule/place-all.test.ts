@@ -2,8 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Books } from './books.ts'
 import type { BooksNode } from './books-node.ts'
-import type { InstanceRequest } from './instance-request.ts'
-import type { BatchItem } from './place-all.ts'
+import type { BatchItem, InstanceRequest } from './instance-request.ts'
 
 const gibibyte = 1024 ** 3
 

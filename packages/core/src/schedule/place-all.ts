@@ -1,14 +1,8 @@
 import type { NodeChooser } from './choose-node.ts'
-import type { InstanceRequest } from './instance-request.ts'
+import type { BatchItem } from './instance-request.ts'
 import { canPack, packPool } from './pack-batch.ts'
 import type { Tables } from './tables.ts'
 import type { Terms } from './terms.ts'
-
-/** One of a batch of requests that are not equal. */
-export interface BatchItem {
-  readonly id: string
-  readonly request: InstanceRequest
-}
 
 /**
  * Places what is to be packed and is ruled by CPU and memory alone, of the highest priority first, all that may go to the same nodes
