@@ -148,10 +148,10 @@ describe('each mistake gets an error that names what and where', () => {
           .replace('    health:', '    readyTimeout: 3s\n    health:') ?? '',
     })
     const plan = await cluster.berth(['plan'], { cwd: shop.path })
-    expect(plan.stdout).toContain('too little CPU')
+    expect(plan.stdout).toContain('400 cores are more than any node has: at most')
     const result = await deploy()
     expect(result.code).toBe(3)
-    expect(result.stderr).toContain('of 400 cores free')
+    expect(result.stderr).toContain('400 cores are more than any node has')
   })
 
   it('a wrong token, and none', async () => {
