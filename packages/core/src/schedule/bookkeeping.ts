@@ -4,10 +4,10 @@ import type { Need } from './node-class.ts'
 import { type Tables, usePort } from './tables.ts'
 import type { Terms } from './terms.ts'
 
-/** Enters a new instance on a node that admits it: picks its cores and names. The node's index entries are the caller's to renew. */
-export function enter(tables: Tables, id: string, node: number, terms: Terms, need: Need): number {
+/** Enters a new row of an instance on a node that admits it: picks its cores and names. The node's index entries are the caller's to renew. */
+export function enter(tables: Tables, row: number, node: number, terms: Terms, need: Need): void {
   const { nodes, instances } = tables
-  const row = addInstance(tables, id, node, terms)
+  link(tables, row, node, terms)
   instances.cpuMilli[row] = need.cpuMilli
   instances.memoryBytes[row] = need.memoryBytes
   instances.cpuLimitMilli[row] = need.cpuLimitMilli
@@ -20,13 +20,13 @@ export function enter(tables: Tables, id: string, node: number, terms: Terms, ne
   }
   if (terms.resources.length > 0) instances.named.set(row, pickNames(tables, node, terms))
   reserve(tables, row, 1)
-  return row
 }
 
 /** Enters what a record says, whether it fits or not. */
 export function claim(tables: Tables, id: string, node: number, terms: Terms, booking: Booking): number {
   const { instances } = tables
-  const row = addInstance(tables, id, node, terms)
+  const row = instances.add(id)
+  link(tables, row, node, terms)
   instances.cpuMilli[row] = booking.reservedCpuMilli
   instances.memoryBytes[row] = booking.reservedMemoryBytes
   instances.cpuLimitMilli[row] = booking.cpuMilli
@@ -109,8 +109,7 @@ function coresOf(booking: Booking): CoreSet {
   return read.ok && (read.value.whole.length > 0 || read.value.fragmentMilli > 0) ? read.value : noCores
 }
 
-function addInstance({ nodes, instances }: Tables, id: string, node: number, terms: Terms): number {
-  const row = instances.add(id)
+function link({ nodes, instances }: Tables, row: number, node: number, terms: Terms): void {
   instances.node[row] = node
   instances.terms[row] = terms.id
   terms.instances++
@@ -121,7 +120,6 @@ function addInstance({ nodes, instances }: Tables, id: string, node: number, ter
   if (first >= 0) instances.previous[first] = row
   nodes.first[node] = row
   nodes.instances[node] = nodes.instances[node]! + 1
-  return row
 }
 
 function unlink({ nodes, instances }: Tables, row: number, node: number): void {

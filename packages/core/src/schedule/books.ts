@@ -99,11 +99,10 @@ export class Books extends BooksReader {
   /** Equal requests, in one decision: the first `placed` of `ids` have their place, the others none. */
   placeBatch(ids: readonly string[], request: InstanceRequest): BatchResult {
     const terms = this.tables.terms.of(request)
-    const problem = this.#problem(request, terms) ?? this.#known(ids)
+    const problem = this.#problem(request, terms)
     if (problem !== undefined) return { placed: 0, refusal: refusedRequest(problem, this.nodeCount) }
-    let placed = 0
-    if (canDeal(terms)) placed = placeBatch(this.tables, this.#chooser, terms, request, ids)
-    else while (placed < ids.length && this.#placeOne(ids[placed]!, request, terms) >= 0) placed++
+    const placed = canDeal(terms) ? this.#deal(ids, request, terms) : this.#placeInTurn(ids, request, terms)
+    if (typeof placed === 'string') return { placed: 0, refusal: refusedRequest(placed, this.nodeCount) }
     if (placed === ids.length) return { placed }
     this.#chooser.begin(terms, request)
     return { placed, refusal: explain(this.tables, terms, this.#chooser.fit) }
@@ -187,9 +186,27 @@ export class Books extends BooksReader {
   #placeOne(id: string, request: InstanceRequest, terms: Terms): number {
     const node = this.#chooser.choose(terms, request)
     if (node < 0) return -1
-    const row = enter(this.tables, id, node, terms, this.#chooser.fit.need(node))
+    const row = this.tables.instances.add(id)
+    enter(this.tables, row, node, terms, this.#chooser.fit.need(node))
     this.tables.nodes.reindex(node)
     return row
+  }
+
+  #deal(ids: readonly string[], request: InstanceRequest, terms: Terms): number | string {
+    const { instances } = this.tables
+    const rows = instances.addAll(ids)
+    if (typeof rows === 'string') return this.#known(ids) ?? rows
+    const placed = placeBatch(this.tables, this.#chooser, terms, request, rows)
+    for (let index = rows.length - 1; index >= placed; index--) instances.remove(rows[index]!)
+    return placed
+  }
+
+  #placeInTurn(ids: readonly string[], request: InstanceRequest, terms: Terms): number | string {
+    const known = this.#known(ids)
+    if (known !== undefined) return known
+    let placed = 0
+    while (placed < ids.length && this.#placeOne(ids[placed]!, request, terms) >= 0) placed++
+    return placed
   }
 
   /** Equal requests are refused for equal reasons: a large batch asks only once for each kind. */

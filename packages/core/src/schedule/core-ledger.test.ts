@@ -258,6 +258,13 @@ describe('a node that reports fewer cores than are given out', () => {
   })
 })
 
+it('a fragment finds no place where no core may be shared, and the refusal says so', () => {
+  const request = { entrypoint: 'a/p/w', group: 'bound', cpuMilli: 1500, memoryBytes: gibibyte }
+  const books = booksOf(2, 4, rule({ maxSharedCores: 0 }))
+  expect(books.place('a', request)).toMatchObject({ refusal: { message: '2 nodes: 2 no room on shared cores' } })
+  expect(books.place('a', { ...request, cpuMilli: 4000 }).placed).toBe(true)
+})
+
 describe('instances without cores of their own', () => {
   it('keep a core that nobody owns whole, and as many as they reserve', () => {
     const books = booksOf(1, 4)

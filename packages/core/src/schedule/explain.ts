@@ -53,9 +53,9 @@ function countReasons(tables: Tables, terms: Terms, fit: Fit): RefusalReason[] {
     const row = ring.rowAt[position]!
     const refusal = refuse(tables, terms, fit, row) ?? broken[position] ?? refuseAddress(tables, row)
     if (refusal === undefined) continue
-    const key = `${refusal.filter} ${refusal.text}`
-    const known = counted.get(key)
-    if (known === undefined) counted.set(key, { ...refusal, nodes: 1, row, most: refusal.free ?? 0 })
+    // No two filters say the same.
+    const known = counted.get(refusal.text)
+    if (known === undefined) counted.set(refusal.text, { ...refusal, nodes: 1, row, most: refusal.free ?? 0 })
     else {
       known.nodes++
       if ((refusal.free ?? 0) > known.most) {
@@ -109,7 +109,7 @@ function best(tables: Tables, fit: Fit, filter: FilterName, text: string, row: n
   const need = fit.need(row)
   switch (filter) {
     case 'cpu':
-      return of(formatCpu(Math.max(0, most)), formatCpu(need.cpuMilli))
+      return text !== tooLittleCpu ? '' : of(formatCpu(Math.max(0, most)), formatCpu(need.cpuMilli))
     case 'memory':
       return of(roundBytes(most), formatBytes(need.memoryBytes))
     case 'disk':
@@ -134,7 +134,7 @@ function refuse(tables: Tables, terms: Terms, fit: Fit, row: number): Refusal | 
   const fixed = refuseStatic(terms.eligibility.demands, nodes.specs[row])
   if (fixed !== undefined) return fixed
   if (nodes.isOverCommitted(row)) return { filter: 'over-committed', text: 'over-committed' }
-  if (!fit.hasCpu(row)) return { filter: 'cpu', text: 'too little CPU', free: freeCpu(tables, fit, row) }
+  if (!fit.hasCpu(row)) return refuseCpu(tables, fit, row)
   if (nodes.memoryFree[row]! < fit.need(row).memoryBytes)
     return { filter: 'memory', text: 'too little memory', free: nodes.memoryFree[row]! }
   if (!fit.hasDisk(row)) {
@@ -145,6 +145,15 @@ function refuse(tables: Tables, terms: Terms, fit: Fit, row: number): Refusal | 
   if (resource === undefined) return undefined
   return { filter: 'resource', text: `too little ${resource}`, free: nodes.resources.free(row, resource) }
 }
+
+function refuseCpu(tables: Tables, fit: Fit, row: number): Refusal {
+  const free = freeCpu(tables, fit, row)
+  // As much is free, but not where a fragment may go.
+  if (free >= fit.need(row).cpuMilli) return { filter: 'cpu', text: 'no room on shared cores' }
+  return { filter: 'cpu', text: tooLittleCpu, free }
+}
+
+const tooLittleCpu = 'too little CPU'
 
 const refuseAddress = ({ nodes }: Tables, row: number): Refusal | undefined =>
   nodes.slots[row]! <= 0 ? { filter: 'address', text: 'no free address' } : undefined

@@ -43,6 +43,19 @@ export class InstanceTable {
     return row
   }
 
+  /** The rows of all of them, or the first that is there already or twice, and nothing is added. */
+  addAll(ids: readonly string[]): Int32Array | string {
+    const rows = new Int32Array(ids.length)
+    for (const [index, id] of ids.entries()) {
+      if (!this.rowOf.has(id)) rows[index] = this.add(id)
+      else {
+        for (let each = index - 1; each >= 0; each--) this.remove(rows[each]!)
+        return id
+      }
+    }
+    return rows
+  }
+
   remove(row: number): void {
     this.setCores(row, [], 0, -1, 0)
     this.named.delete(row)

@@ -52,7 +52,7 @@ export function packPool(tables: Tables, chooser: NodeChooser, { items, terms }:
     for (const shape of chosen) {
       const member = left[shape]!.pop()!
       chooser.fit.begin(terms[member]!, items[member]!.request)
-      enter(tables, items[member]!.id, row, terms[member]!, chooser.fit.need(row))
+      enter(tables, tables.instances.add(items[member]!.id), row, terms[member]!, chooser.fit.need(row))
     }
     if (chosen.length > 0) tables.nodes.reindex(row)
   }

@@ -30,21 +30,21 @@ const isOf = (peer: Peer, entrypoint: Entrypoint): boolean =>
 
 /**
  * Places equal requests: what each node could hold is computed once, then they are dealt by the strategy, with the same counts as one
- * by one. Returns how many found a place; they are the first of `ids`.
+ * by one. Returns how many found a place; they are the first of `rows`.
  */
 export function placeBatch(
   tables: Tables,
   chooser: NodeChooser,
   terms: Terms,
   request: InstanceRequest,
-  ids: readonly string[],
+  rows: Int32Array,
 ): number {
   const mask = chooser.begin(terms, request)
-  const shares = sharesIn(mask, tables, chooser, terms, ids.length)
+  const shares = sharesIn(mask, tables, chooser, terms, rows.length)
   let placed = 0
-  for (const share of deal(shares, ids.length, tables, chooser, terms)) {
+  for (const share of deal(shares, rows.length, tables, chooser, terms)) {
     const need = chooser.fit.need(share.row)
-    for (let i = 0; i < share.got; i++) enter(tables, ids[placed++]!, share.row, terms, need)
+    for (let i = 0; i < share.got; i++) enter(tables, rows[placed++]!, share.row, terms, need)
     tables.nodes.reindex(share.row)
   }
   return placed

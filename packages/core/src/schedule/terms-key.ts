@@ -1,4 +1,28 @@
 import type { InstanceRequest, Peer, Strategy } from './instance-request.ts'
+import type { Sizes } from './node-class.ts'
+
+/** Every field of a request but its sizes: a new one does not compile until it is here, and its test fails until it is in the key. */
+export const keyedFields: Readonly<Record<Exclude<keyof InstanceRequest, keyof Sizes>, true>> = {
+  entrypoint: true,
+  diskBytes: true,
+  resources: true,
+  hostPorts: true,
+  volumes: true,
+  group: true,
+  strategy: true,
+  where: true,
+  prefer: true,
+  apart: true,
+  near: true,
+  spread: true,
+  max: true,
+  tolerate: true,
+  evenCordoned: true,
+  priority: true,
+  preempt: true,
+  preemptible: true,
+  seed: true,
+}
 
 /**
  * Equal terms have equal keys. It is made for every decision, so it is put together by hand: the control characters occur in none of
@@ -12,6 +36,7 @@ export function termsKey(request: InstanceRequest): string {
   if (priority !== undefined) key += `\n\x03${priority}`
   if (request.preempt === true) key += '\n\x04'
   if (request.preemptible === true) key += '\n\x05'
+  if (request.evenCordoned === true) key += '\n\x17'
   if (seed !== undefined) key += `\n\x06${seed}`
   if (max?.node !== undefined) key += `\n\x07${max.node}`
   if (max?.site !== undefined) key += `\n\x08${max.site}`
