@@ -27,6 +27,8 @@ export function refuseStatic(demands: StaticDemands, node: BooksNode | undefined
     return { filter: 'group', text: `not in group ${demands.group}` }
   if (node.state === 'offline') return { filter: 'offline', text: 'offline' }
   if (node.state === 'lost') return { filter: 'lost', text: 'lost' }
+  // Its limits would be those of a machine without cores.
+  if (node.cpuMilli <= 0 || node.memoryBytes <= 0) return { filter: 'offline', text: 'not measured yet' }
   if (node.cordoned === true && !demands.evenCordoned) return { filter: 'cordoned', text: 'cordoned' }
   if (node.drained === true) return { filter: 'drained', text: 'drained' }
   const taint = node.taints?.find((each) => !demands.tolerate.some((tolerated) => tolerates(tolerated, each)))

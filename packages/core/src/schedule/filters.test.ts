@@ -58,6 +58,7 @@ describe('a node is refused', () => {
     ['in another group', { group: 'bound' }, {}, 'not in group bound'],
     ['offline', {}, { state: 'offline' }, 'offline'],
     ['lost', {}, { state: 'lost' }, 'lost'],
+    ['without a report', {}, { cpuMilli: 0 }, 'not measured yet'],
     ['cordoned', {}, { cordoned: true }, 'cordoned'],
     ['drained', {}, { drained: true }, 'drained'],
     ['with a taint', {}, { taints: [{ key: 'gpu', value: 'only' }] }, 'taint gpu=only not tolerated'],
