@@ -1,6 +1,7 @@
 import { BerthError, messageOf } from '@berth/core'
 import { Command, CommanderError } from 'commander'
 import { registerAdmin } from './commands/admin.ts'
+import { interruption } from './commands/command.ts'
 import { registerCompletion } from './commands/completion.ts'
 import { registerContexts } from './commands/context.ts'
 import { registerDeploy } from './commands/deploy.ts'
@@ -105,6 +106,10 @@ function shareGlobalOptions(program: Command): void {
 
 function report(error: unknown, asJson: boolean): number {
   if (error instanceof Exit) return error.code
+  if (interruption.aborted && error instanceof Error && error.name === 'AbortError') {
+    process.stderr.write('interrupted\n')
+    return exitCode.interrupted
+  }
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage
   if (asJson && error instanceof BerthError) process.stderr.write(`${errorDocument(error)}\n`)
   else process.stderr.write(`${errorText(error)}\n`)
