@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { CoreReport } from '@berth/api'
 import type { Assignment } from '@berth/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type ContainerCgroup, openCgroup } from './cores/container-cgroup.ts'
@@ -85,6 +86,26 @@ describe('an instance that owns cores', () => {
       (each) => each.messageCode === 'cores-missing',
     )
     expect(refused.message).toContain('this node has 0-')
+    await node.stopInstance(assignment)
+  })
+})
+
+describe('who is on which core, and how busy it is', () => {
+  it('is told by the agent', async () => {
+    const busy = ['sh', '-c', 'while :; do :; done & while :; do :; done & wait']
+    const assignment = node.assign({ cores: '0:300', burst: 'quota', cpuMilli: 300, command: busy, ports: [] })
+    await node.server.ready(assignment.instance)
+    let report: CoreReport | undefined
+    const own = () => report?.instances.find(({ instance }) => instance === assignment.instance)
+    await waitUntil('the limit to be felt', async () => {
+      report = (await node.server.request('GET', '/v1/metrics/cores')).body as CoreReport
+      return (own()?.throttledPeriodsMilli ?? 0) > 0
+    })
+    expect(own()).toMatchObject({ cores: '0:300', burst: 'quota', cpuset: '0', promisedMilli: 300, quotaMilli: 300 })
+    expect(own()?.throttledMilli).toBeGreaterThan(0)
+    expect(report?.cores.map(({ core }) => core)).toEqual(node.server.node?.cores?.numa.flat())
+    expect(report?.cores.find(({ core }) => core === 0)).toMatchObject({ unbound: false })
+    expect(report?.cores.find(({ core }) => core === 0)?.busyMilli).toBeGreaterThan(100)
     await node.stopInstance(assignment)
   })
 })

@@ -1,8 +1,10 @@
 import { join } from 'node:path'
+import type { CoreReport } from '@berth/api'
 import { type Assignment, messageOf } from '@berth/core'
 import { createImageBuilder, type ImageBuilder } from './build/image-builder.ts'
 import { type AgentConfig, defaults } from './config.ts'
 import { CoreKeeper } from './cores/core-keeper.ts'
+import { coreReport } from './cores/core-report.ts'
 import { WeightRegulator } from './cores/weight-regulator.ts'
 import { createNetdFiles } from './dns/netd-files.ts'
 import { DockerClient } from './engine/docker-client.ts'
@@ -90,6 +92,7 @@ class Agent {
   readonly #builder: ImageBuilder
   readonly #collector: KernelCollector
   readonly #cores: CoreKeeper
+  readonly #regulator: WeightRegulator
   readonly #network: NodeNetwork
   readonly #bus = new StatusBus()
   readonly #reporter: NodeReporter
@@ -129,7 +132,7 @@ class Agent {
       onChange: (status) => this.#sync.node(status),
     })
     this.#reconciler = stack.use(this.#makeReconciler())
-    stack.use(this.#makeRegulator())
+    this.#regulator = stack.use(this.#makeRegulator())
     this.#gateway = stack.use(this.#makeGateway())
     this.#desired = stack.use(this.#makeDesiredState())
     this.#sync = this.#makeSync()
@@ -201,6 +204,11 @@ class Agent {
         this.#cores.forget(instance)
       },
     }
+  }
+
+  #coreReport(): CoreReport {
+    const sources = { keeper: this.#cores, collector: this.#collector, regulator: this.#regulator }
+    return coreReport({ now: Date.now(), ...sources })
   }
 
   #makeRegulator(): WeightRegulator {
@@ -293,6 +301,7 @@ class Agent {
         },
         builds: this.#builder,
         credentials: this.#disk.credentials,
+        coreReport: () => this.#coreReport(),
         metricsSince: (sinceMs) => this.#collector.since(sinceMs),
         sync: (request) => this.#sync.serve(request),
         onImage: () => this.#reconciler.retry(),

@@ -1,4 +1,12 @@
-import type { Assignment, InstanceStatus, NameTable, NetworkConfig, NodeStatus, RouteTable } from '@berth/core'
+import type {
+  Assignment,
+  BurstMode,
+  InstanceStatus,
+  NameTable,
+  NetworkConfig,
+  NodeStatus,
+  RouteTable,
+} from '@berth/core'
 
 /**
  * The link between a server and an agent. The agent dials the server's agent port with mutual TLS (ALPN `berth-agent/1`) and then
@@ -11,6 +19,7 @@ import type { Assignment, InstanceStatus, NameTable, NetworkConfig, NodeStatus, 
  * | GET /v1/instances/:id/logs?follow&tail&sinceMs | NDJSON of LogLine |
  * | POST /v1/instances/:id/exec?tty&columns&rows&command=… | exec frames (`exec-frames.ts`), each preceded by its length (u32 BE), both ways |
  * | GET /v1/metrics/instances | `{items: MetricsView[]}` since `?sinceMs` |
+ * | GET /v1/metrics/cores | {@link CoreReport} |
  * | POST /v1/builds/:id | body: {@link BuildRequest} as one JSON line, then the context as a tar; answer: NDJSON of {@link BuildEvent} |
  * | DELETE /v1/builds/:id | cancel |
  * | GET /v1/images/:reference/archive | `docker save` stream |
@@ -62,6 +71,38 @@ export interface ResolveImageRequest {
   readonly pull: 'missing' | 'always' | 'never'
   /** At the image's registry, for this pull only: it is neither kept nor logged. */
   readonly login?: { readonly host: string; readonly username: string; readonly password: string }
+}
+
+/** How busy each core of a node is, and what the kernel gives to whom. Figures are of the last interval of the agent's readings. */
+export interface CoreReport {
+  readonly at: number
+  readonly cores: readonly {
+    readonly core: number
+    /** Thousandths of the time in which it was not idle, with whatever. */
+    readonly busyMilli: number
+    /** Instances without cores of their own run here. */
+    readonly unbound: boolean
+  }[]
+  readonly instances: readonly InstanceCores[]
+}
+
+/** What an instance that runs was granted, and what it gets. CPU in thousandths of a core. */
+export interface InstanceCores {
+  readonly instance: string
+  /** `2-3,7:300`: cores 2 and 3, and 300 thousandths of core 7. Absent: none of its own. */
+  readonly cores?: string
+  readonly burst?: BurstMode
+  readonly promisedMilli: number
+  readonly usedMilli: number
+  /** As the kernel has them: the cores it may run on, its weight (1024 is a core's) and its limit (0: none). */
+  readonly cpuset: string
+  readonly shares: number
+  readonly quotaMilli: number
+  readonly throttledMilli: number
+  /** Thousandths of the limit's periods in which it was reached. */
+  readonly throttledPeriodsMilli?: number
+  /** It wants more than it gets of what was promised; weights are being moved. */
+  readonly starving: boolean
 }
 
 export interface CertificateRequest {

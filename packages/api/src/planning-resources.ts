@@ -90,6 +90,8 @@ export const coreMapView = z.object({
   /** Instances that are tied to no core, and what the kernel kept back from instances for want of quota. */
   unbound: z.array(z.string()),
   throttled: z.array(z.object({ instance: z.string(), milli })),
+  /** They want more of a shared core than they get of what was promised at this moment. */
+  starving: z.array(z.string()).optional(),
 })
 
 export type ImaginedNodes = z.infer<typeof imaginedNodes>

@@ -301,6 +301,8 @@ export const sampleView = z.object({
   at: time,
   cpuMilli: z.number(),
   throttledMilli: z.number(),
+  /** Thousandths of the CPU limit's periods in which it was reached. Absent: no limit, or an agent that does not tell. */
+  throttledPeriodsMilli: z.number().optional(),
   memoryBytes: z.number(),
   networkInBytes: z.number(),
   networkOutBytes: z.number(),

@@ -20,6 +20,7 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['GET', '/v1/instances/:/logs', serveLogs],
   ['POST', '/v1/instances/:/exec', serveExec],
   ['GET', '/v1/metrics/instances', serveMetrics],
+  ['GET', '/v1/metrics/cores', serveCores],
   ['POST', '/v1/builds/:', serveBuild],
   ['DELETE', '/v1/builds/:', cancelBuild],
   ['GET', '/v1/images/:/archive', serveArchive],
@@ -82,6 +83,10 @@ async function serveLogs(
 
 async function serveMetrics(services: LinkServices, { stream, query }: AgentRequest): Promise<void> {
   respondJson(stream, 200, { items: services.metricsSince(numberIn(query, 'sinceMs')) })
+}
+
+async function serveCores(services: LinkServices, { stream }: AgentRequest): Promise<void> {
+  respondJson(stream, 200, services.coreReport())
 }
 
 async function serveBuild(services: LinkServices, { stream, signal }: AgentRequest, id: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { MetricsView } from '@berth/api'
+import type { CoreReport, MetricsView } from '@berth/api'
 import type { Engine } from '../engine/engine.ts'
 import type { InstanceLogsDeps } from '../instance/instance-logs.ts'
 import type { AgentRequest } from './agent-request.ts'
@@ -11,6 +11,7 @@ export interface LinkServices {
   readonly logs: InstanceLogsDeps
   readonly builds: BuildRunner
   readonly credentials: Pick<NodeCredentials, 'request' | 'install'>
+  coreReport(): CoreReport
   metricsSince(sinceMs: number | undefined): readonly MetricsView[]
   /** Serves the long stream of assignments and reports to its end. */
   sync(request: AgentRequest): Promise<void>

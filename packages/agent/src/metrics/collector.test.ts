@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { metricsView } from '@berth/api'
@@ -21,6 +21,8 @@ const mib = 1024 ** 2
 const first: Shown = {
   cpuUs: 40_000_000,
   throttledUs: 1_000_000,
+  periods: 2041,
+  throttledPeriods: 12,
   memoryBytes: 60 * mib,
   inactiveFileBytes: 10 * mib,
   readBytes: 8192,
@@ -33,6 +35,8 @@ const first: Shown = {
 const second: Shown = {
   cpuUs: 43_000_000,
   throttledUs: 1_500_000,
+  periods: 2061,
+  throttledPeriods: 17,
   memoryBytes: 70 * mib,
   inactiveFileBytes: 12 * mib,
   readBytes: 8192 + 2 * mib,
@@ -96,6 +100,7 @@ describe.each(layouts)('a container in the layout %s', (layout) => {
             at: 1_700_000_002_000,
             cpuMilli: 1500,
             throttledMilli: 250,
+            throttledPeriodsMilli: 250,
             memoryBytes: 58 * mib,
             networkInBytes: 1500,
             networkOutBytes: 2500,
@@ -146,7 +151,9 @@ describe('a collector', () => {
     collector.watch(instance, target)
     await readAfter(0, 'v2-systemd', second)
     await readAfter(2000, 'v2-systemd', first)
-    expect(samples()).toMatchObject([{ cpuMilli: 0, networkInBytes: 0, memoryBytes: 50 * mib }])
+    expect(samples()).toMatchObject([
+      { cpuMilli: 0, throttledPeriodsMilli: 0, networkInBytes: 0, memoryBytes: 50 * mib },
+    ])
   })
 
   it('takes changed limits without losing the samples', async () => {
@@ -184,6 +191,27 @@ describe('a collector', () => {
     expect(samples()).toMatchObject([{ blockReadBytes: 0, memoryBytes: 50 * mib }])
   })
 
+  it('says how busy each core was', async () => {
+    await writeKernelTree(root, 'v2-systemd', target.pid, first)
+    const stat = (busy: readonly number[]) =>
+      writeFile(
+        join(procRootOf(root), 'stat'),
+        ['cpu  0 0 0 0 0 0 0 0 0 0', ...busy.map((each, core) => `cpu${core} ${each} 0 0 900 5 0 0 3 0 0`), ''].join(
+          '\n',
+        ),
+      )
+    await stat([100, 200])
+    await collector.read()
+    expect(collector.cores()).toEqual([])
+    clock.ms += 2000
+    await stat([150, 500, 7])
+    await collector.read()
+    expect(collector.cores()).toEqual([
+      { core: 0, busyMilli: 250, busyNs: 1.5e9 },
+      { core: 1, busyMilli: 1000, busyNs: 5e9 },
+    ])
+  })
+
   it('reads at its interval, by itself', async () => {
     await collector[Symbol.asyncDispose]()
     collector = createCollector({ node: 'a', log: pino({ level: 'silent' }), intervalMs: 20 })
@@ -192,6 +220,8 @@ describe('a collector', () => {
     const [sample] = collector.nodeSince()
     expect(sample?.memoryBytes).toBeGreaterThan(0)
     expect(collector.nodeSince().length).toBeGreaterThanOrEqual(5)
+    expect(collector.cores().map(({ core }) => core)).toContain(0)
+    for (const { busyMilli } of collector.cores()) expect(busyMilli).toBeGreaterThanOrEqual(0)
   })
 })
 
@@ -206,6 +236,8 @@ describe('metrics for Prometheus', () => {
     expect(lines).toContain(`berth_instance_cpu_seconds_total${labels} 40`)
     expect(lines).toContain(`berth_instance_cpu_throttled_seconds_total${labels} 1`)
     expect(lines).toContain(`berth_instance_memory_working_set_bytes${labels} ${50 * mib}`)
+    expect(lines).toContain(`berth_instance_cpu_limit_periods_total${labels} 2041`)
+    expect(lines).toContain(`berth_instance_cpu_throttled_periods_total${labels} 12`)
     expect(lines).toContain(`berth_instance_cpu_limit_cores${labels} 2`)
     expect(lines).toContain(`berth_instance_network_receive_bytes_total${labels} 1000`)
     expect(lines).toContain(`berth_instance_tcp_connections${labels} 3`)

@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 import type { Roots } from './container-cgroups.ts'
 import { type ContainerSource, openContainer } from './container-source.ts'
 import { type Counters, type Reading, sampleBetween } from './counters.ts'
-import { readNode } from './node-source.ts'
+import { type NodeReading, readNode } from './node-source.ts'
 import { SampleRing } from './sample-ring.ts'
 
 /** What to read for one instance. */
@@ -40,6 +40,15 @@ export interface Collector extends AsyncDisposable {
   /** The last reading of every watched instance that could be read. */
   counters(): readonly InstanceCounters[]
   nodeCounters(): Counters | undefined
+  /** How busy each core was between the last two readings, and how long since it was switched on. */
+  cores(): readonly CoreLoad[]
+}
+
+export interface CoreLoad {
+  readonly core: number
+  /** Thousandths of the time in which it was not idle. */
+  readonly busyMilli: number
+  readonly busyNs: number
 }
 
 /** A collector that reads what the kernel says. */
@@ -91,7 +100,8 @@ class PeriodicCollector implements KernelCollector {
   readonly #nodeRing: SampleRing
   readonly #closing = new AbortController()
   readonly #loop: Promise<void>
-  #nodeLast: Reading | undefined
+  #nodeLast: (Reading & Pick<NodeReading, 'coreBusyNs'>) | undefined
+  #cores: readonly CoreLoad[] = []
 
   constructor(options: CollectorOptions) {
     const { node, log, cgroupRoot = '/sys/fs/cgroup', procRoot = '/proc', intervalMs = 2000 } = options
@@ -156,6 +166,10 @@ class PeriodicCollector implements KernelCollector {
     return this.#nodeLast?.counters
   }
 
+  cores(): readonly CoreLoad[] {
+    return this.#cores
+  }
+
   async read(): Promise<void> {
     this.#readNode()
     let inSlice = 0
@@ -200,8 +214,12 @@ class PeriodicCollector implements KernelCollector {
   #readNode(): void {
     try {
       const before = this.#nodeLast
-      this.#nodeLast = this.#reading(readNode(this.#roots.procRoot))
-      if (before !== undefined) this.#nodeRing.push(sampleBetween(before, this.#nodeLast, this.#clock.now()))
+      const { counters, coreBusyNs } = readNode(this.#roots.procRoot)
+      const reading = { ...this.#reading(counters), coreBusyNs }
+      this.#nodeLast = reading
+      if (before === undefined) return
+      this.#nodeRing.push(sampleBetween(before, reading, this.#clock.now()))
+      this.#cores = coreLoads(before, reading)
     } catch (error) {
       this.#log.warn({ error: messageOf(error) }, 'cannot read the figures of the node')
       this.#nodeLast = undefined
@@ -211,4 +229,16 @@ class PeriodicCollector implements KernelCollector {
   #reading(counters: Counters): Reading {
     return { monotonicMs: this.#clock.monotonicMs(), counters }
   }
+}
+
+/** A core that was switched on or off in between is left out. */
+function coreLoads(before: Reading & Pick<NodeReading, 'coreBusyNs'>, after: typeof before): readonly CoreLoad[] {
+  const ns = Math.max(1, (after.monotonicMs - before.monotonicMs) * 1e6)
+  return [...after.coreBusyNs].flatMap(([core, busyNs]) => {
+    const busyBefore = before.coreBusyNs.get(core)
+    if (busyBefore === undefined) return []
+    // Time is counted in ticks, so a core may seem to be busy for longer than it was there.
+    const busyMilli = Math.min(1000, Math.max(0, Math.round(((busyNs - busyBefore) * 1000) / ns)))
+    return [{ core, busyMilli, busyNs }]
+  })
 }

@@ -41,11 +41,13 @@ function versionOneReader(directory: (controller: string) => string): () => Usag
   const blocks = join(directory('blkio'), 'blkio.throttle.io_service_bytes_recursive')
   return () => {
     const cpuNs = Number(readSmallFile(usage))
+    const stat = readOptionalFile(throttling)
     const { readBytes, writtenBytes } = parseBlkio(readOptionalFile(blocks))
     const inactive = readField(readOptionalFile(memoryStat), 'total_inactive_file')
     return {
       cpuNs,
-      throttledNs: readField(readOptionalFile(throttling), 'throttled_time'),
+      throttledNs: readField(stat, 'throttled_time'),
+      ...periodsOf(stat),
       memoryBytes: Math.max(0, Number(readOptionalFile(memory)) - inactive),
       blockReadBytes: readBytes,
       blockWriteBytes: writtenBytes,
@@ -65,9 +67,15 @@ function unifiedReader(directory: string): () => Usage {
     return {
       cpuNs: readField(cpuStat, 'usage_usec') * 1000,
       throttledNs: readField(cpuStat, 'throttled_usec') * 1000,
+      ...periodsOf(cpuStat),
       memoryBytes: Math.max(0, Number(readOptionalFile(memory)) - inactive),
       blockReadBytes: readBytes,
       blockWriteBytes: writtenBytes,
     }
   }
 }
+
+const periodsOf = (cpuStat: string): Pick<Counters, 'periods' | 'throttledPeriods'> => ({
+  periods: readField(cpuStat, 'nr_periods'),
+  throttledPeriods: readField(cpuStat, 'nr_throttled'),
+})

@@ -4,6 +4,9 @@ import type { SampleView } from '@berth/api'
 export interface Counters {
   readonly cpuNs: number
   readonly throttledNs: number
+  /** Periods of the CPU limit so far, and in how many of them it was reached. 0 where there is no limit. */
+  readonly periods: number
+  readonly throttledPeriods: number
   /** The working set: what is in use less file cache that can be dropped. */
   readonly memoryBytes: number
   readonly networkInBytes: number
@@ -29,10 +32,13 @@ export function sampleBetween(before: Reading, after: Reading, at: number): Samp
     const difference = after.counters[name] - before.counters[name]
     return difference <= 0 || seconds <= 0 ? 0 : difference / seconds
   }
+  const periods = after.counters.periods - before.counters.periods
+  const throttledPeriods = after.counters.throttledPeriods - before.counters.throttledPeriods
   return {
     at,
     cpuMilli: Math.round(rate('cpuNs') / 1_000_000),
     throttledMilli: Math.round(rate('throttledNs') / 1_000_000),
+    throttledPeriodsMilli: periods > 0 ? Math.round((Math.max(0, throttledPeriods) * 1000) / periods) : 0,
     memoryBytes: after.counters.memoryBytes,
     networkInBytes: Math.round(rate('networkInBytes')),
     networkOutBytes: Math.round(rate('networkOutBytes')),

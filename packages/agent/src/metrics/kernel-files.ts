@@ -69,11 +69,20 @@ export function parseEstablished(text: string): number {
 }
 
 /** `/proc/stat`: time that the processors were not idle. In ticks of 10 ms, as every Linux shows them. */
-export function parseBusyNs(text: string): number {
-  const [, user = 0, nice = 0, system = 0, , , interrupt = 0, softInterrupt = 0] = text
-    .slice(0, text.indexOf('\n'))
-    .split(/\s+/)
-    .map(Number)
+export const parseBusyNs = (text: string): number => busyNsOf(text.slice(0, text.indexOf('\n')))
+
+/** The same of each core that is on. */
+export function parseCoreBusyNs(text: string): ReadonlyMap<number, number> {
+  const cores = new Map<number, number>()
+  for (const line of text.split('\n')) {
+    const core = /^cpu(\d+) /.exec(line)?.[1]
+    if (core !== undefined) cores.set(Number(core), busyNsOf(line))
+  }
+  return cores
+}
+
+function busyNsOf(line: string): number {
+  const [, user = 0, nice = 0, system = 0, , , interrupt = 0, softInterrupt = 0] = line.split(/\s+/).map(Number)
   return (user + nice + system + interrupt + softInterrupt) * 10_000_000
 }
 

@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path'
 export interface Shown {
   readonly cpuUs: number
   readonly throttledUs: number
+  readonly periods: number
+  readonly throttledPeriods: number
   readonly memoryBytes: number
   readonly inactiveFileBytes: number
   readonly readBytes: number
@@ -95,8 +97,8 @@ const unifiedFiles = (directory: string, shown: Shown): Record<string, string> =
 user_usec ${Math.floor(shown.cpuUs * 0.7)}
 system_usec ${Math.floor(shown.cpuUs * 0.3)}
 core_sched.force_idle_usec 0
-nr_periods 2041
-nr_throttled 12
+nr_periods ${shown.periods}
+nr_throttled ${shown.throttledPeriods}
 throttled_usec ${shown.throttledUs}
 nr_bursts 0
 burst_usec 0
@@ -129,8 +131,8 @@ workingset_refault_file 55
 
 const versionOneFiles = (cpu: string, cpuacct: string, shown: Shown): Record<string, string> => ({
   [`cgroup/${cpuacct}/docker/${id}/cpuacct.usage`]: `${shown.cpuUs * 1000}\n`,
-  [`cgroup/${cpu}/docker/${id}/cpu.stat`]: `nr_periods 2041
-nr_throttled 12
+  [`cgroup/${cpu}/docker/${id}/cpu.stat`]: `nr_periods ${shown.periods}
+nr_throttled ${shown.throttledPeriods}
 throttled_time ${shown.throttledUs * 1000}
 nr_bursts 0
 burst_time 0

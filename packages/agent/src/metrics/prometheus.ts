@@ -38,6 +38,18 @@ const ofInstances: readonly Metric<InstanceCounters>[] = [
     kind: 'counter',
     read: (source) => source.counters.throttledNs / 1e9,
   },
+  {
+    name: 'cpu_limit_periods_total',
+    help: 'Periods of the CPU limit.',
+    kind: 'counter',
+    read: (source) => source.counters.periods,
+  },
+  {
+    name: 'cpu_throttled_periods_total',
+    help: 'Periods in which the CPU limit was reached.',
+    kind: 'counter',
+    read: (source) => source.counters.throttledPeriods,
+  },
   { name: 'cpu_limit_cores', help: 'Cores granted.', kind: 'gauge', read: (source) => source.cpuLimitMilli / 1000 },
   { name: 'memory_limit_bytes', help: 'Memory granted.', kind: 'gauge', read: (source) => source.memoryLimitBytes },
 ]
@@ -54,6 +66,10 @@ export function registerUsageMetrics(registry: Registry, collector: Collector, n
       }),
     )
   }
+  const busy = { help: 'Time in which a core was not idle.', kind: 'counter' } as const
+  define(registry, 'berth_node_core_busy_seconds_total', busy, ['node', 'core'], () =>
+    collector.cores().map(({ core, busyNs }) => ({ labels: { node, core: String(core) }, value: busyNs / 1e9 })),
+  )
   for (const metric of usage) {
     define(registry, `berth_node_${metric.name}`, metric, ['node'], () => {
       const counters = collector.nodeCounters()

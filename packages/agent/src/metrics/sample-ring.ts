@@ -4,6 +4,7 @@ const fields = [
   'at',
   'cpuMilli',
   'throttledMilli',
+  'throttledPeriodsMilli',
   'memoryBytes',
   'networkInBytes',
   'networkOutBytes',
@@ -12,7 +13,7 @@ const fields = [
   'tcpConnections',
 ] as const satisfies readonly (keyof SampleView)[]
 
-/** The last samples, 72 bytes each; the oldest gives way to the newest. */
+/** The last samples, 80 bytes each; the oldest gives way to the newest. */
 export class SampleRing {
   readonly #values: Float64Array
   readonly #capacity: number
@@ -26,7 +27,7 @@ export class SampleRing {
   }
 
   push(sample: SampleView): void {
-    for (const [index, field] of fields.entries()) this.#values[this.#next * fields.length + index] = sample[field]
+    for (const [index, field] of fields.entries()) this.#values[this.#next * fields.length + index] = sample[field] ?? 0
     this.#next = (this.#next + 1) % this.#capacity
     this.#count = Math.min(this.#count + 1, this.#capacity)
   }

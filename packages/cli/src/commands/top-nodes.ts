@@ -50,6 +50,8 @@ export function formatCoreMap(map: CoreMapView, style: Style): string {
     lines.push(
       style.yellow(`  ${instance} is held back by its limit for ${formatCores(milli)} of a second each second`),
     )
+  for (const instance of map.starving ?? [])
+    lines.push(style.yellow(`  ${instance} gets less of its shared core than was promised; weights are being moved`))
   return lines.join('\n')
 }
 

@@ -4,6 +4,7 @@ import type {
   BuildRequest,
   CertificateDelivery,
   CertificateRequest,
+  CoreReport,
   FromAgent,
   LogLine,
   MetricsView,
@@ -123,6 +124,10 @@ export class AgentLinks implements AsyncDisposable {
     options: SignalOptions & { readonly sinceMs?: number | undefined } = {},
   ): Promise<MetricsView[]> {
     return requests.readMetrics(this.#link(node), options)
+  }
+
+  cores(node: string, options: SignalOptions = {}): Promise<CoreReport> {
+    return requests.readCores(this.#link(node), options)
   }
 
   /** Leaving the loop early, or aborting, cancels the build. */

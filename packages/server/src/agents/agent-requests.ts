@@ -6,6 +6,7 @@ import type {
   BuildRequest,
   CertificateDelivery,
   CertificateRequest,
+  CoreReport,
   LogLine,
   MetricsView,
   ReachTarget,
@@ -81,6 +82,9 @@ export async function readMetrics(
   const { items } = await requestDocument<{ items: MetricsView[] }>(link, { method: 'GET', path, ...options })
   return items
 }
+
+export const readCores = (link: AgentLink, options: SignalOptions): Promise<CoreReport> =>
+  requestDocument<CoreReport>(link, { method: 'GET', path: '/v1/metrics/cores', ...options })
 
 /** Sends the request and the context's tar, yields what the build says. Leaving the loop early cuts the stream: the build is cancelled. */
 export async function* runBuild(

@@ -3,19 +3,20 @@ import type { CoreUse } from '../schedule/core-map.ts'
 
 const timeoutMs = 3_000
 
-/** Asked of the node's agent; nothing where it does not answer in time. */
+/** Asked of the node's agent; nothing where it does not answer in time, or is too old to know. */
 export async function gatherCoreUse(
-  agents: Pick<AgentLinks, 'metrics' | 'isConnected'>,
+  agents: Pick<AgentLinks, 'cores' | 'isConnected'>,
   node: string,
   signal: AbortSignal,
 ): Promise<CoreUse> {
-  const use = { busyMilli: new Map<number, number>(), throttledMilli: new Map<string, number>() }
-  if (!agents.isConnected(node)) return use
   const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-  const metrics = await agents.metrics(node, { signal: limited }).catch(() => [])
-  for (const { instance, samples } of metrics) {
-    const last = samples.at(-1)
-    if (last !== undefined) use.throttledMilli.set(instance, Math.round(last.throttledMilli))
+  const report = agents.isConnected(node)
+    ? await agents.cores(node, { signal: limited }).catch(() => undefined)
+    : undefined
+  const { cores = [], instances = [] } = report ?? {}
+  return {
+    busyMilli: new Map(cores.map(({ core, busyMilli }) => [core, busyMilli])),
+    throttledMilli: new Map(instances.map(({ instance, throttledMilli }) => [instance, Math.round(throttledMilli)])),
+    starving: instances.filter(({ starving }) => starving).map(({ instance }) => instance),
   }
-  return use
 }

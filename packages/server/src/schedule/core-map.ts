@@ -8,6 +8,8 @@ export interface CoreUse {
   readonly busyMilli: ReadonlyMap<number, number>
   /** Thousandths of a core that the kernel kept back, by instance. */
   readonly throttledMilli: ReadonlyMap<string, number>
+  /** Instances that want more than they get of what was promised to them. */
+  readonly starving: readonly string[]
 }
 
 /** Who owns which core of a node, and how busy each is. On a node of a shared group nobody owns any. */
@@ -31,6 +33,7 @@ export function coreMapOf(state: State, books: Books, name: string, use: CoreUse
       .filter(([, milli]) => milli > 0)
       .map(([instance, milli]) => ({ instance, milli }))
       .sort((a, b) => b.milli - a.milli),
+    starving: [...use.starving],
   }
 }
 
