@@ -38,14 +38,9 @@ export class CgroupTreeFiles {
     return readFileSync(join(this.#root, dirname(this.#directory('cpu')), file), 'utf8')
   }
 
-  setUsage(usedUs: number, periods: number, throttledPeriods: number): void {
-    const stat = `nr_periods ${periods}\nnr_throttled ${throttledPeriods}\n`
-    if (this.#isUnified) {
-      this.set('cpu.stat', `usage_usec ${usedUs}\nuser_usec 1\nsystem_usec 2\n${stat}throttled_usec 7\n`)
-    } else {
-      this.set('cpuacct.usage', `${usedUs * 1000}\n`, 'cpuacct')
-      this.set('cpu.stat', `${stat}throttled_time 7000\n`)
-    }
+  setUsage(usedUs: number): void {
+    if (this.#isUnified) this.set('cpu.stat', `usage_usec ${usedUs}\nuser_usec 1\nsystem_usec 2\n`)
+    else this.set('cpuacct.usage', `${usedUs * 1000}\n`, 'cpuacct')
   }
 
   setPressureUs(totalUs: number): void {

@@ -17,15 +17,14 @@ export interface CpuUse {
   readonly usedNs: number
   /** How long something was ready to run and had no core, so far. */
   readonly waitedNs: number
-  /** Periods of a limit, and in how many of them it was reached. */
-  readonly periods: number
-  readonly throttledPeriods: number
 }
 
 /** A container's cgroup as the kernel has it. Everything throws when the container is gone. */
 export interface ContainerCgroup {
   /** What is in force. A part whose controller is not there is absent. */
   settings(): Settings
+  /** The weight alone; undefined where its controller is not there. */
+  shares(): number | undefined
   write(change: Partial<CpuSettings>): void
   /** The weight that the kernel makes of these shares: version 2 counts in hundredths of a core. */
   taken(shares: number): number
@@ -73,17 +72,22 @@ class VersionOne implements ContainerCgroup {
 
   settings(): Settings {
     const cpuset = readOptionalFile(this.#cpuset).trim()
-    const shares = readOptionalFile(join(this.#cpu, 'cpu.shares'))
+    const shares = this.shares()
     const quota = readOptionalFile(join(this.#cpu, 'cpu.cfs_quota_us'))
     const period = Number(readOptionalFile(join(this.#cpu, 'cpu.cfs_period_us')))
     const carry = readOptionalFile(this.#carry)
     return {
       ...(cpuset === '' ? {} : { cpuset }),
-      ...(shares === '' ? {} : { shares: Number(shares) }),
+      ...(shares === undefined ? {} : { shares }),
       ...(quota === '' ? {} : { quotaMilli: milliOf(Number(quota), period) }),
       ...(carry === '' ? {} : { carryMilli: milliOf(Number(carry), period) }),
       ...memoryLimit(readOptionalFile(join(this.#memory, 'memory.limit_in_bytes'))),
     }
+  }
+
+  shares(): number | undefined {
+    const text = readOptionalFile(join(this.#cpu, 'cpu.shares'))
+    return text === '' ? undefined : Number(text)
   }
 
   write({ cpuset, shares, quotaMilli, carryMilli }: Partial<CpuSettings>): void {
@@ -108,8 +112,7 @@ class VersionOne implements ContainerCgroup {
   }
 
   use(): CpuUse {
-    const usedNs = Number(readSmallFile(this.#usage))
-    return { usedNs, waitedNs: this.#waits(), ...periods(readOptionalFile(join(this.#cpu, 'cpu.stat'))) }
+    return { usedNs: Number(readSmallFile(this.#usage)), waitedNs: this.#waits() }
   }
 }
 
@@ -128,16 +131,21 @@ class VersionTwo implements ContainerCgroup {
 
   settings(): Settings {
     const cpuset = readOptionalFile(this.#path('cpuset.cpus.effective')).trim()
-    const weight = readOptionalFile(this.#path('cpu.weight'))
+    const shares = this.shares()
     const [quota = '', period = ''] = readOptionalFile(this.#path('cpu.max')).trim().split(' ')
     const carry = readOptionalFile(this.#path('cpu.max.burst'))
     return {
       ...(cpuset === '' ? {} : { cpuset }),
-      ...(weight === '' ? {} : { shares: sharesOfWeight(Number(weight)) }),
+      ...(shares === undefined ? {} : { shares }),
       ...(quota === '' ? {} : { quotaMilli: quota === 'max' ? 0 : milliOf(Number(quota), Number(period)) }),
       ...(carry === '' ? {} : { carryMilli: milliOf(Number(carry), Number(period)) }),
       ...memoryLimit(readOptionalFile(this.#path('memory.max'))),
     }
+  }
+
+  shares(): number | undefined {
+    const text = readOptionalFile(this.#path('cpu.weight'))
+    return text === '' ? undefined : sharesOfWeight(Number(text))
   }
 
   write({ cpuset, shares, quotaMilli, carryMilli }: Partial<CpuSettings>): void {
@@ -162,8 +170,8 @@ class VersionTwo implements ContainerCgroup {
   }
 
   use(): CpuUse {
-    const stat = readSmallFile(this.#path('cpu.stat'))
-    return { usedNs: readField(stat, 'usage_usec') * 1000, waitedNs: this.#waits(), ...periods(stat) }
+    const usedNs = readField(readSmallFile(this.#path('cpu.stat')), 'usage_usec') * 1000
+    return { usedNs, waitedNs: this.#waits() }
   }
 
   #path(file: string): string {
@@ -194,11 +202,6 @@ function openParents(
 function dropCarry(file: string): void {
   if (readOptionalFile(file) !== '') writeFileSync(file, '0')
 }
-
-const periods = (stat: string): Pick<CpuUse, 'periods' | 'throttledPeriods'> => ({
-  periods: readField(stat, 'nr_periods'),
-  throttledPeriods: readField(stat, 'nr_throttled'),
-})
 
 const milliOf = (quota: number, period: number): number =>
   quota <= 0 ? 0 : Math.round((quota * 1000) / (period || 100_000))

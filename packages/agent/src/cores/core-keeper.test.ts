@@ -138,11 +138,16 @@ describe('shared cores', () => {
       instance('d', { cores: '2:300' }),
     ])
     for (const name of ['a', 'b', 'd']) keeper.watch(name, running)
-    const shared = keeper.sharedCores().map((each) => each.map(({ cgroup: _, ...fragment }) => fragment))
+    const shared = keeper
+      .sharedCores()
+      .map(({ core, fragments }) => [core, fragments.map(({ cgroup: _, ...fragment }) => fragment)])
     expect(shared).toEqual([
       [
-        { instance: 'a', promisedMilli: 1400, fragmentMilli: 400 },
-        { instance: 'b', promisedMilli: 400, fragmentMilli: 400 },
+        1,
+        [
+          { instance: 'a', promisedMilli: 1400, fragmentMilli: 400 },
+          { instance: 'b', promisedMilli: 400, fragmentMilli: 400 },
+        ],
       ],
     ])
     keeper.forget('b')

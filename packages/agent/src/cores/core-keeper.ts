@@ -40,6 +40,11 @@ export interface WatchedFragment extends Pick<FragmentUse, 'instance' | 'promise
   readonly cgroup: ContainerCgroup
 }
 
+export interface SharedCore {
+  readonly core: number
+  readonly fragments: readonly WatchedFragment[]
+}
+
 interface Watched {
   readonly containerId: string
   readonly pid: number
@@ -178,10 +183,13 @@ export class CoreKeeper {
   }
 
   /** Cores of which more than one instance that runs has a fragment. */
-  sharedCores(): readonly (readonly WatchedFragment[])[] {
-    return [...this.#owners.shared.values()]
-      .map((fragments) => fragments.flatMap(({ instance }) => this.#watchedFragment(instance)))
-      .filter((fragments) => fragments.length > 1)
+  sharedCores(): readonly SharedCore[] {
+    return [...this.#owners.shared]
+      .map(([core, fragments]) => ({
+        core,
+        fragments: fragments.flatMap(({ instance }) => this.#watchedFragment(instance)),
+      }))
+      .filter(({ fragments }) => fragments.length > 1)
   }
 
   cgroupOf(instance: string): ContainerCgroup | undefined {

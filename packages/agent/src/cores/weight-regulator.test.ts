@@ -24,13 +24,13 @@ class PretendedCgroup {
   }
 
   get port(): ContainerCgroup {
-    const cgroup: Pick<ContainerCgroup, 'use' | 'settings' | 'write'> = {
+    const cgroup: Pick<ContainerCgroup, 'use' | 'shares' | 'write'> = {
       use: () => {
         this.reads += 1
         if (this.isGone) throw new Error('ENOENT')
-        return { usedNs: this.usedNs, waitedNs: this.waitedNs, periods: 0, throttledPeriods: 0 }
+        return { usedNs: this.usedNs, waitedNs: this.waitedNs }
       },
-      settings: () => ({ shares: this.shares }),
+      shares: () => this.shares,
       write: ({ shares }) => {
         this.shares = shares ?? this.shares
       },
@@ -39,10 +39,10 @@ class PretendedCgroup {
   }
 }
 
-let regulator: WeightRegulator | undefined
-afterEach(async () => await regulator?.[Symbol.asyncDispose]())
+const regulators: WeightRegulator[] = []
+afterEach(async () => await Promise.all(regulators.splice(0).map((each) => each[Symbol.asyncDispose]())))
 
-function world(options: { calmMs?: number; busyMs?: number } = { calmMs: 1e6, busyMs: 1e6 }) {
+function world() {
   const [a, b] = [new PretendedCgroup(1229), new PretendedCgroup(819)]
   const clock = { ms: 1_000_000 }
   const fragments: WatchedFragment[] = [
@@ -50,12 +50,13 @@ function world(options: { calmMs?: number; busyMs?: number } = { calmMs: 1e6, bu
     { instance: 'b', promisedMilli: 800, fragmentMilli: 800, cgroup: b.port },
   ]
   const made = new WeightRegulator({
-    sharedCores: () => [fragments],
+    sharedCores: () => [{ core: 1, fragments }],
     log: pino({ level: 'silent' }),
     monotonicMs: () => clock.ms,
-    ...options,
+    calmMs: 1e6,
+    busyMs: 1e6,
   })
-  regulator = made
+  regulators.push(made)
   const second = (usedA: number, usedB: number, waitingB = 1) => {
     a.run(usedA, 1, 1)
     b.run(usedB, 1, waitingB)
@@ -100,8 +101,29 @@ describe('the regulator', () => {
     expect(a.shares).toBe(1229)
   })
 
+  it('looks closely only where somebody starved lately', () => {
+    const { a, regulator, second } = world()
+    const looks = () => {
+      const before = a.reads
+      regulator.step(false)
+      return a.reads - before
+    }
+    second(1200, 800)
+    expect(looks()).toBe(0)
+    second(1400, 600)
+    expect(looks()).toBe(1)
+    for (let count = 0; count < 6; count += 1) second(1200, 800)
+    expect(looks()).toBe(0)
+  })
+
   it('looks by itself', async () => {
-    const { a } = world({ calmMs: 5, busyMs: 5 })
+    const { a, fragments } = world()
+    const regulator = new WeightRegulator({
+      sharedCores: () => [{ core: 1, fragments }],
+      log: pino({ level: 'silent' }),
+      calmMs: 5,
+    })
+    regulators.push(regulator)
     await waitUntil('some looks', () => a.reads > 3)
     expect(a.shares).toBe(1229)
   })
