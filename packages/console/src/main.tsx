@@ -20,6 +20,7 @@ import './styles/cards.css'
 import './styles/output.css'
 import './styles/overlay.css'
 import './styles/overview.css'
+import './styles/subject.css'
 import './styles/forms.css'
 
 const store = new Store(createClient(fetchTransport()))

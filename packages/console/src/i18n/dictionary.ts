@@ -1,6 +1,7 @@
 import type { english } from './english.ts'
 import type { englishActions } from './english-actions.ts'
 import type { englishAdmin } from './english-admin.ts'
+import type { englishApps } from './english-apps.ts'
 import type { englishHealth } from './english-health.ts'
 
 /** The same keys and the same arguments, other words. */
@@ -14,5 +15,6 @@ type Words<T> = {
 
 export type Dictionary = Words<typeof english>
 export type ActionDictionary = Words<typeof englishActions>
+export type AppDictionary = Words<typeof englishApps>
 export type AdminDictionary = Words<typeof englishAdmin>
 export type HealthDictionary = Words<typeof englishHealth>
