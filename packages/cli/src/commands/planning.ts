@@ -27,7 +27,7 @@ export interface PlanOptions extends HypothesisOptions {
 }
 
 export function registerPlanning(program: Command): void {
-  hypothesisOptions(sourceOptions(program.command('plan')))
+  savedByName(hypothesisOptions(sourceOptions(program.command('plan'))))
     .summary('what a deploy would change, and where instances would run')
     .description(
       'Shows what a deploy would change. Exit code 0: nothing, 1: something, 255: it could not be found out.\nA saved plan of a release that is built is done exactly by `berth apply`, or refused when the world has moved.',
@@ -68,6 +68,16 @@ const hypothesisOptions = (command: Command): Command =>
   command
     .option('--without <node...>', 'as if these nodes were gone')
     .option('--with <nodes...>', 'as if there were these besides: 5xc16m64 is five of 16 cores and 64 GiB')
+
+/** `-o plan.json` is a file to save to, as people know it from elsewhere: no output form ends like that. */
+function savedByName(command: Command): Command {
+  return command
+    .option('-o, --output <form>', 'table, json, yaml, template=… or, to save it, FILE.json')
+    .on('option:output', (text: string) => {
+      if (!text.endsWith('.json')) return
+      command.setOptionValue('save', text).setOptionValue('output', 'table')
+    })
+}
 
 async function plan(
   context: CommandContext,
