@@ -11,6 +11,7 @@ import {
   usableCount,
 } from '@berth/core'
 import type { State, StateChange } from '../records/index.ts'
+import { GivenOut } from './given-out.ts'
 import { bookingOfRecord, nameLabel, recordOfBooking, requestOf, requestOfRecord } from './request-of.ts'
 import { specOfInstance } from './spec-of-instance.ts'
 
@@ -23,11 +24,6 @@ export type Placed =
   | { readonly placed: true; readonly record: Partial<Instance> & { readonly node: string; readonly address: string } }
   | { readonly placed: false; readonly message: string }
 
-interface Promised {
-  readonly address: string
-  readonly group: string
-}
-
 /**
  * The scheduler's books, kept true by the state's changes. A decision enters what it places at once, so that the next one sees it; when
  * its commit fails it has to `restore` what it entered.
@@ -37,7 +33,10 @@ export class LiveBooks implements Disposable {
   readonly #options: LiveBooksOptions
   readonly #unsubscribe: () => void
   /** What decisions under way have entered. */
-  readonly #promised = new Map<string, Promised>()
+  readonly #promised = new Set<string>()
+  readonly #given = new GivenOut()
+  /** The address given out last on a node, where that is more than its fence says. */
+  readonly #lastAddresses = new Map<string, string>()
 
   constructor(options: LiveBooksOptions) {
     this.#options = options
@@ -72,7 +71,9 @@ export class LiveBooks implements Disposable {
       this.books.release(id)
       return { placed: false, message: `no free address in the block of ${node}` }
     }
-    this.#promised.set(id, { address, group: request.group ?? defaultGroupName })
+    this.#promised.add(id)
+    this.#lastAddresses.set(node, address)
+    this.#note(id, { node, address, group: request.group ?? defaultGroupName })
     return { placed: true, record: { ...recordOfBooking(decision.booking, request), node, address } }
   }
 
@@ -96,9 +97,18 @@ export class LiveBooks implements Disposable {
   #onChange(change: StateChange): void {
     if (change.kind === 'nodes' || change.kind === 'nodeStatuses') {
       if (this.#options.state.nodes.has(change.id)) this.#putNode(change.id)
-      else this.books.removeNode(change.id)
-    } else if (change.kind === 'instances' || change.kind === 'statuses') this.#putInstance(change.id)
+      else this.#removeNode(change.id)
+    } else if (change.kind === 'instances') this.#putInstance(change.id)
+    else if (change.kind === 'statuses') {
+      // Whatever else is said of it, it holds the same.
+      if ((change.before?.phase === 'ended') !== (change.after?.phase === 'ended')) this.#putInstance(change.id)
+    } else if (change.kind === 'fences') this.#lastAddresses.delete(change.id)
     else if (change.kind === 'groups' && change.after !== undefined) this.#putGroup(change.after)
+  }
+
+  #removeNode(name: string): void {
+    this.books.removeNode(name)
+    this.#lastAddresses.delete(name)
   }
 
   #putGroup(group: NodeGroup): void {
@@ -134,46 +144,43 @@ export class LiveBooks implements Disposable {
     const { state } = this.#options
     const instance = state.instances.get(id)
     const ended = state.statuses.get(id)?.phase === 'ended'
-    if (instance?.node !== undefined) this.#promised.delete(id)
-    if (instance?.node === undefined || ended) {
-      if (!this.#promised.has(id)) this.books.release(id)
+    if (instance?.node === undefined) {
+      if (this.#promised.has(id)) return
+      this.books.release(id)
+      this.#given.set(id, undefined)
       return
     }
-    this.books.claim(id, this.requestFor(instance), bookingOfRecord(instance, instance.node))
+    this.#promised.delete(id)
+    if (ended) this.books.release(id)
+    else this.books.claim(id, this.requestFor(instance), bookingOfRecord(instance, instance.node))
+    this.#note(id, instance)
   }
 
+  #note(id: string, { node, address, group = defaultGroupName }: Pick<Instance, 'node' | 'address' | 'group'>): void {
+    const booking = this.books.booking(id)
+    const room = { group, cpuMilli: booking?.reservedCpuMilli ?? 0, memoryBytes: booking?.reservedMemoryBytes ?? 0 }
+    if (node !== undefined) this.#given.set(id, { node, address, ...(booking === undefined ? {} : { room }) })
+  }
+
+  /** Goes round from the one given out last, so that it is found at once. */
   #nextAddress(node: string): string | undefined {
     const { state } = this.#options
     const record = state.nodes.get(node)
     if (record === undefined) return undefined
-    const used = new Set([...this.#promised.values()].map((each) => each.address))
-    for (const { address } of state.instances.byNode(node)) if (address !== undefined) used.add(address)
-    return firstFreeAddress(parseBlock(record.block), used, state.fences.get(node)?.lastAddress)
+    const last = this.#lastAddresses.get(node) ?? state.fences.get(node)?.lastAddress
+    return firstFreeAddress(parseBlock(record.block), (address) => this.#given.isUsed(node, address), last)
   }
 
   #quotaProblem(request: InstanceRequest): string | undefined {
     const group = this.#options.state.groups.get(request.group ?? defaultGroupName)
     if (group?.quota === undefined) return undefined
     const { cpuMilli = Number.POSITIVE_INFINITY, memoryBytes = Number.POSITIVE_INFINITY } = group.quota
-    let [cpu, memory] = [0, 0]
-    for (const id of this.#idsIn(group.name)) {
-      const booking = this.books.booking(id)
-      cpu += booking?.reservedCpuMilli ?? 0
-      memory += booking?.reservedMemoryBytes ?? 0
-    }
-    if (cpu + (request.cpuMilli ?? 0) > cpuMilli)
-      return `the quota of group ${group.name} is ${cpuMilli / 1000} cores, ${cpu / 1000} of them are given out`
-    if (memory + (request.memoryBytes ?? 0) > memoryBytes)
-      return `the quota of group ${group.name} is ${gibibytes(memoryBytes)} of memory, ${gibibytes(memory)} of it are given out`
+    const given = this.#given.inGroup(group.name)
+    if (given.cpuMilli + (request.cpuMilli ?? 0) > cpuMilli)
+      return `the quota of group ${group.name} is ${cpuMilli / 1000} cores, ${given.cpuMilli / 1000} of them are given out`
+    if (given.memoryBytes + (request.memoryBytes ?? 0) > memoryBytes)
+      return `the quota of group ${group.name} is ${gibibytes(memoryBytes)} of memory, ${gibibytes(given.memoryBytes)} of it are given out`
     return undefined
-  }
-
-  #idsIn(group: string): string[] {
-    const promised = [...this.#promised].filter(([, each]) => each.group === group).map(([id]) => id)
-    const recorded = [...this.#options.state.instances.values()].filter(
-      (each) => each.node !== undefined && (each.group ?? defaultGroupName) === group,
-    )
-    return [...promised, ...recorded.map((each) => each.id)]
   }
 }
 
