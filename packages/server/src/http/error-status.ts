@@ -16,6 +16,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'group.default': 409,
   'group.in-use': 409,
   'group.not-allowed': 403,
+  'leadership.over': 503,
   'join.invalid-token': 401,
   'join.too-many-failures': 429,
   'join.token-expired': 401,

@@ -52,6 +52,8 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
   joinTokens: { prefix: '/join-tokens/', idOf: (token) => token.hash, version: 1 },
   certificates: { prefix: '/certificates/', idOf: byName, version: 1 },
   registries: { prefix: '/registries/', idOf: (registry) => registry.host, version: 1 },
+  members: { prefix: '/servers/', idOf: byName, version: 1 },
+  leaders: { prefix: '/leaders/', idOf: (leader) => leader.role, version: 1 },
   events: { prefix: '/events/', idOf: byId, version: 1 },
 }
 
@@ -71,7 +73,7 @@ export function keyOf(kind: RecordKind, id: string): string {
   return prefix + (keyPart === undefined ? id : keyPart(id))
 }
 
-/** Undefined for keys that hold no record (leases, leadership). */
+/** Undefined for keys that hold no record. */
 export function parseKey(key: string): { readonly kind: RecordKind; readonly id: string } | undefined {
   const prefix = key.slice(0, key.indexOf('/', 1) + 1)
   const kind = kindByPrefix.get(prefix)

@@ -13,11 +13,20 @@ export interface WriteOptions {
 
 export type EventDraft = Pick<BerthEvent, 'type' | 'subject' | 'message'>
 
+/** What every commit of somebody depends on besides what it writes: a term of this server. */
+export interface CommitGuard {
+  /** Costs one of a transaction's operations and compares. */
+  readonly compare: Compare
+  /** Throws when nothing may be committed any more. */
+  check(): void
+}
+
 /** Where the transaction gets what it may not make up itself. */
 export interface TransactionContext {
   readonly state: State
   readonly now: () => number
   readonly nextEventId: (at: number) => string
+  readonly guard?: CommitGuard
 }
 
 /**
@@ -34,6 +43,8 @@ export class RecordTransaction {
   constructor(actor: string, context: TransactionContext) {
     this.actor = actor
     this.#context = context
+    const compare = context.guard?.compare
+    if (compare !== undefined) this.#compares.set(compare.key, compare)
   }
 
   /** Refuses the commit when a record of this id exists. */
@@ -74,8 +85,9 @@ export class RecordTransaction {
     return this.#operations.size + this.#compares.size
   }
 
-  /** Throws `record.too-many` or `record.no-event`, both mistakes of the program. */
+  /** Throws `record.too-many` or `record.no-event`, both mistakes of the program, and what the guard throws. */
   build(): Transaction {
+    this.#context.guard?.check()
     if (this.size > maxOperations) {
       throw new BerthError(
         'record.too-many',

@@ -35,6 +35,8 @@ export interface RecordTypes {
   readonly joinTokens: JoinToken
   readonly certificates: CertificateRecord
   readonly registries: RegistryRecord
+  readonly members: MemberRecord
+  readonly leaders: LeaderRecord
   readonly events: BerthEvent
 }
 
@@ -96,4 +98,28 @@ export interface RegistryRecord {
   readonly version: number
   readonly updatedAt: number
   readonly updatedBy: string
+}
+
+/** A server that is up. Key `/servers/<name>`, on the server's lease. */
+export interface MemberRecord {
+  readonly name: string
+  /** Of this run of its process, so that it knows its own record from that of another server of the same name. */
+  readonly run: string
+  readonly version: string
+  readonly startedAt: number
+  /** `host:port` at which others reach its API. Absent: by its socket only. */
+  readonly apiAddress?: string
+  /** `host:port` that agents dial. */
+  readonly agentAddress?: string
+  /** Nodes whose agents it hears. */
+  readonly hears?: number
+}
+
+/** Who holds a role. Key `/leaders/<role>`, on the server's lease; its mod revision is the term's number. */
+export interface LeaderRecord {
+  readonly role: string
+  readonly server: string
+  /** Of the lease that it is held by: a server that comes again is another holder. */
+  readonly session: string
+  readonly since: number
 }

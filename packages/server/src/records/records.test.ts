@@ -1,4 +1,5 @@
 import type { App, Release } from '@berth/core'
+import { BerthError } from '@berth/core'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTemporaryRecords, type RecordsUnderTest } from './open-records.testing.ts'
@@ -51,6 +52,26 @@ describe('commit', () => {
     await expect(
       under.records.commit('system', (tx) => tx.put('apps', app('shop'), { ifUnchanged: 7 })),
     ).rejects.toMatchObject({ code: 'record.conflict', retryable: true })
+  })
+
+  it('of a guard compares with it, and is refused by it once it is over', async () => {
+    await under.store.commit({ operations: [{ type: 'put', key: '/leaders/cluster', value: '{"v":1}' }] })
+    let isOver = false
+    const guard = {
+      compare: { key: '/leaders/cluster', modRevision: 2 },
+      check: () => {
+        if (isOver) throw new BerthError('leadership.over', 'it is over')
+      },
+    }
+    const guarded = under.records.guardedBy(guard)
+    const event = { type: 'test', subject: {}, message: '' }
+    await guarded.commit('system', (tx) => tx.event(event))
+    expect(guarded.begin('system').size).toBe(1)
+    await under.store.commit({ operations: [{ type: 'put', key: '/leaders/cluster', value: '{"v":1}' }] })
+    await expect(guarded.commit('system', (tx) => tx.event(event))).rejects.toMatchObject({ code: 'record.conflict' })
+    isOver = true
+    await expect(guarded.commit('system', (tx) => tx.event(event))).rejects.toMatchObject({ code: 'leadership.over' })
+    expect(under.state.events.size).toBe(1)
   })
 
   it('writes nothing when the decision throws or writes nothing', async () => {

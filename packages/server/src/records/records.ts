@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { BerthError } from '@berth/core'
 import type { Store } from '../store/store.ts'
 import { createEventIds } from './event-id.ts'
-import { RecordTransaction, type TransactionContext } from './record-transaction.ts'
+import { type CommitGuard, RecordTransaction, type TransactionContext } from './record-transaction.ts'
 import type { State } from './state.ts'
 
 export interface CommitOptions {
@@ -16,20 +16,29 @@ export interface Committed<T> {
 
 const maxAttempts = 8
 
+export interface RecordsOptions {
+  readonly now?: () => number
+  readonly processTag?: string
+}
+
 /** The one way to write records. */
 export class Records {
   readonly state: State
   readonly #store: Store
   readonly #context: TransactionContext
 
-  constructor(store: Store, state: State, options: { readonly now?: () => number; readonly processTag?: string } = {}) {
+  constructor(store: Store, state: State, options: RecordsOptions | TransactionContext = {}) {
     this.state = state
     this.#store = store
-    this.#context = {
-      state,
-      now: options.now ?? Date.now,
-      nextEventId: createEventIds(options.processTag ?? randomBytes(3).toString('hex')),
-    }
+    this.#context = 'nextEventId' in options ? options : contextOf(state, options)
+  }
+
+  /**
+   * The same for who may write only for a time: every commit compares with the guard, so that none is accepted once somebody else has
+   * taken over, and throws what the guard throws from then on.
+   */
+  guardedBy(guard: CommitGuard): Records {
+    return new Records(this.#store, this.state, { ...this.#context, guard })
   }
 
   /**
@@ -45,6 +54,7 @@ export class Records {
   ): Promise<Committed<T>> {
     for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
       options.signal?.throwIfAborted()
+      this.#context.guard?.check()
       const tx = this.begin(actor)
       const value = decide(tx)
       if (tx.isEmpty) return { revision: this.state.revision, value }
@@ -72,3 +82,9 @@ export class Records {
     return result.ok
   }
 }
+
+const contextOf = (state: State, { now, processTag }: RecordsOptions): TransactionContext => ({
+  state,
+  now: now ?? Date.now,
+  nextEventId: createEventIds(processTag ?? randomBytes(3).toString('hex')),
+})

@@ -21,6 +21,8 @@ import type {
   CertificateRecord,
   Fence,
   JoinToken,
+  LeaderRecord,
+  MemberRecord,
   RecordKind,
   RecordTypes,
   RegistryRecord,
@@ -60,6 +62,8 @@ export const createTables = (): Tables => ({
   joinTokens: new RecordTable<JoinToken>(),
   certificates: new RecordTable<CertificateRecord>(),
   registries: new RecordTable<RegistryRecord>(),
+  members: new RecordTable<MemberRecord>(),
+  leaders: new RecordTable<LeaderRecord>(),
   events: new RecordTable<BerthEvent>(),
 })
 
