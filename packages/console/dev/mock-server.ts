@@ -11,6 +11,7 @@ import { accessHandlers } from './access-handlers.ts'
 import { serveExec } from './exec-echo.ts'
 import { type Call, type JsonHandlers, jsonHandlers } from './handlers.ts'
 import { MockStore } from './mock-store.ts'
+import { schedulingHandlers } from './scheduling-handlers.ts'
 import { seed } from './seed.ts'
 import { Simulation } from './simulation.ts'
 import { followLines, sendList, watchList } from './stream-answers.ts'
@@ -60,6 +61,7 @@ export class MockServer implements AsyncDisposable {
     this.#handlers = {
       ...jsonHandlers(this.store, this.simulation, Date.now()),
       ...accessHandlers(this.store),
+      ...schedulingHandlers(this.store),
     }
     this.#server = createServer((request, response) => void this.#answer(request, response))
     this.#server.on('connection', (socket) => {

@@ -34,6 +34,10 @@ const pages: Readonly<Record<string, string>> = {
   activity: '/activity',
   nodes: '/nodes',
   node: '/nodes/anchor-2',
+  'node-shared': '/nodes/anchor-1',
+  'node-64': '/nodes/mast-1',
+  'node-256': '/nodes/mast-2',
+  'node-table': '/nodes/anchor-2?cores=table',
   routes: '/routes',
   certificates: '/certificates',
   tokens: '/tokens',
@@ -132,6 +136,9 @@ const actions: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   menu: (page) => page.locator('.menu > button').click(),
 }
 
+/** Pages whose point is further down. */
+const whole = /^(plan|group|schedule)/
+
 async function shoot(
   browser: Browser,
   url: string,
@@ -147,8 +154,12 @@ async function shoot(
   })
   const page = await context.newPage()
   const shot = async (name: string) =>
-    page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}-${language}.png`) })
+    page.screenshot({
+      path: join(folder, `${name}-${width}-${colorScheme}-${language}.png`),
+      fullPage: whole.test(name),
+    })
   await page.goto(`${url}/login`)
+  await page.locator('.login-box').waitFor()
   if (only.length === 0 || only.includes('login')) await shot('login')
   await page.goto(`${url}/login#token=${mockToken}`)
   await page.locator('.page').waitFor()
@@ -157,6 +168,11 @@ async function shoot(
     await page.goto(url + path)
     await page.locator('.page').waitFor()
     await page.waitForTimeout(name === 'metrics' || name === 'node' || name === 'terminal' ? 900 : 350)
+    if (name.startsWith('node-'))
+      await page
+        .locator('.cores, .table')
+        .first()
+        .evaluate((each) => each.scrollIntoView())
     await shot(name)
   }
   for (const [name, act] of Object.entries(actions)) {

@@ -1,6 +1,7 @@
 import type { AppView, InstanceView, NodeView, PoolView, ReleaseView } from '@berth/api/resources'
 import type { MockStore } from './mock-store.ts'
 import { seedAccess, seedRest, seedScheduling } from './seed-access.ts'
+import { seedCluster } from './seed-cluster.ts'
 import { seedHistory } from './seed-history.ts'
 
 const minute = 60_000
@@ -14,6 +15,7 @@ export function seed(store: MockStore, now: number): void {
   for (const app of apps(now)) store.put('listApps', app)
   for (const release of releases(now)) store.put('listReleases', release)
   for (const instance of instances(now)) store.put('listInstances', instance)
+  seedCluster(store, now)
   seedHistory(store, now)
   seedAccess(store, now)
   seedScheduling(store, now)
@@ -52,6 +54,7 @@ const nodes = (now: number): NodeView[] => {
       memoryGivenBytes: 29 * GiB,
       diskFreeBytes: 9 * GiB,
       instances: 5,
+      group: 'trial',
       problems: ['the disk of /var/lib/docker is 95 % full (9.0 GiB free)'],
     }),
     node('anchor-3', 3, { cpuGivenMilli: 0, memoryGivenBytes: 0, instances: 0, labels: {}, joinedAt: now - 2 * hour }),

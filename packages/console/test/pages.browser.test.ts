@@ -42,7 +42,9 @@ const pages: readonly (readonly [path: string, selector: string])[] = [
   ['/builds/b-6tq8h3ns', '.failure'],
   ['/activity', '.table tbody tr'],
   ['/nodes', '.node-grid .card'],
-  ['/nodes/anchor-2', '.banner'],
+  ['/nodes/anchor-2', '.core-conflict'],
+  ['/nodes/mast-2', '.core .part'],
+  ['/nodes/mast-1?cores=table', '.table[aria-label] .lead'],
   ['/routes', '.members'],
   ['/certificates', '.table tbody tr'],
   ['/tokens', '.table tbody tr'],
@@ -78,7 +80,7 @@ describe.each([
     // The two pages of what is gone are told so by the server, which browsers report.
     expect(console_.complaints.filter((each) => !each.includes('404'))).toEqual([])
     expect(await page.locator('html').getAttribute('lang')).toBe(locale === 'zh-CN' ? 'zh-CN' : 'en')
-  })
+  }, 300_000)
 })
 
 it('dialogs fit narrow screens', async () => {

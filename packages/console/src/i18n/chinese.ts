@@ -2,6 +2,7 @@ import { chineseActions } from './chinese-actions.ts'
 import { chineseAdmin } from './chinese-admin.ts'
 import { chineseApps } from './chinese-apps.ts'
 import { chineseHealth } from './chinese-health.ts'
+import { chineseSchedule } from './chinese-schedule.ts'
 import type { Dictionary } from './dictionary.ts'
 
 export const chinese: Dictionary = {
@@ -9,6 +10,7 @@ export const chinese: Dictionary = {
   ...chineseAdmin,
   ...chineseApps,
   ...chineseHealth,
+  ...chineseSchedule,
   common: {
     cancel: '取消',
     close: '关闭',

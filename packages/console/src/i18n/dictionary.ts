@@ -3,6 +3,7 @@ import type { englishActions } from './english-actions.ts'
 import type { englishAdmin } from './english-admin.ts'
 import type { englishApps } from './english-apps.ts'
 import type { englishHealth } from './english-health.ts'
+import type { englishSchedule } from './english-schedule.ts'
 
 /** The same keys and the same arguments, other words. */
 type Words<T> = {
@@ -18,3 +19,4 @@ export type ActionDictionary = Words<typeof englishActions>
 export type AppDictionary = Words<typeof englishApps>
 export type AdminDictionary = Words<typeof englishAdmin>
 export type HealthDictionary = Words<typeof englishHealth>
+export type ScheduleDictionary = Words<typeof englishSchedule>

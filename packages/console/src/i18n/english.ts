@@ -2,6 +2,7 @@ import { englishActions } from './english-actions.ts'
 import { englishAdmin } from './english-admin.ts'
 import { englishApps } from './english-apps.ts'
 import { englishHealth } from './english-health.ts'
+import { englishSchedule } from './english-schedule.ts'
 
 const count = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`
 
@@ -11,6 +12,7 @@ export const english = {
   ...englishAdmin,
   ...englishApps,
   ...englishHealth,
+  ...englishSchedule,
   common: {
     cancel: 'Cancel',
     close: 'Close',

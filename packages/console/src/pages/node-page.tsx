@@ -1,5 +1,5 @@
 import type { NodeView } from '@berth/api/resources'
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { DrainDialog } from '../actions/drain-dialog.tsx'
 import { LabelsDialog } from '../actions/labels-dialog.tsx'
 import { RemoveDialog } from '../actions/remove-dialog.tsx'
@@ -20,6 +20,8 @@ import { InstanceTable } from './instance-table.tsx'
 import { MetricsPanel } from './metrics-panel.tsx'
 import { NodeMeters } from './nodes-page.tsx'
 import { NotFoundPage } from './not-found-page.tsx'
+
+const CoreSection = lazy(() => import('../cores/core-section.tsx'))
 
 export function NodePage({ name }: { readonly name: string }) {
   const text = useText()
@@ -56,6 +58,9 @@ export function NodePage({ name }: { readonly name: string }) {
           <NodeFacts node={node} />
         </div>
       </Section>
+      <Suspense fallback={<Skeleton rows={2} />}>
+        <CoreSection node={name} />
+      </Suspense>
       <LabelsSection node={node} />
       <Section title={text.nodes.instances} flush>
         <Listing of={instances} empty={<Empty icon="box" title={text.nodes.noInstances} />}>
