@@ -47,7 +47,7 @@ export default {
       severity: 'error',
       comment: 'controllers and handlers know ports; only main makes adapters',
       from: { path: '^packages/server/src/(controllers|http)/', pathNot: '\\.(test|testing)\\.ts$' },
-      to: { path: '^packages/server/src/store/sqlite/' },
+      to: { path: '^packages/server/src/store/(sqlite|etcd)/' },
     },
     {
       name: 'no-unresolved',

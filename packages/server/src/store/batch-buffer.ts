@@ -18,6 +18,7 @@ export class BatchBuffer<B extends Batch> {
   #weight = 0
   #failure: unknown
   #wake: (() => void) | undefined
+  #taken: (() => void) | undefined
 
   constructor(what: string, capacity: number, weigh: (batch: B) => number) {
     this.#what = what
@@ -38,12 +39,27 @@ export class BatchBuffer<B extends Batch> {
     this.#wake?.()
   }
 
+  get hasFailed(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** For a writer that can wait: resolves when the reader has taken enough, has been failed, or `signal` aborts. */
+  async room(signal: AbortSignal): Promise<void> {
+    if (this.#weight <= this.#capacity / 2 || this.#failure || signal.aborted) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#taken = resolve
+    const stop = (): void => resolve()
+    signal.addEventListener('abort', stop, { once: true })
+    await promise.finally(() => signal.removeEventListener('abort', stop))
+  }
+
   /** The reader gets the error next: what it has not read yet is dropped. */
   fail(error: unknown): void {
     this.#failure ??= error
     this.#batches = []
     this.#weight = 0
     this.#wake?.()
+    this.#taken?.()
   }
 
   /** All that waits, or what comes next; nothing when `signal` aborts. For one reader. */
@@ -54,6 +70,7 @@ export class BatchBuffer<B extends Batch> {
     const batches = this.#batches
     this.#batches = []
     this.#weight = 0
+    this.#taken?.()
     return batches
   }
 

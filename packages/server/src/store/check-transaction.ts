@@ -34,6 +34,18 @@ export function checkText(text: string, what: string): void {
     throw storeError('store.invalid', `the ${what} ${JSON.stringify(text.slice(0, 80))} is not plain Unicode text`)
 }
 
+export function checkPositive(what: string, number: number | undefined): void {
+  if (number === undefined || (Number.isSafeInteger(number) && number > 0)) return
+  throw storeError('store.invalid', `the ${what} ${number} is not a whole number above 0`)
+}
+
+const maxTtlMs = 31_536_000_000
+
+export function checkLeaseTime(ttlMs: number): void {
+  checkPositive('time of a lease', ttlMs)
+  if (ttlMs > maxTtlMs) throw storeError('store.invalid', `grant a lease of ${ttlMs} ms: at most ${maxTtlMs} ms`)
+}
+
 const targetOf = (operation: Operation): string =>
   operation.type === 'delete-prefix' ? operation.prefix : operation.key
 

@@ -8,7 +8,8 @@ import type { OpenStoreUnderTest } from './contract/store-under-test.ts'
 import { transactionContract } from './contract/transactions.ts'
 import { watchContract } from './contract/watches.ts'
 
-const timeoutMs = 60_000
+/** A machine that is busy with other things takes its time. */
+const timeoutMs = 240_000
 
 /** What every adapter of the store port keeps. An adapter's own test calls this with a way to open one. */
 export function storeContract(name: string, open: OpenStoreUnderTest): void {

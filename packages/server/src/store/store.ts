@@ -1,14 +1,16 @@
 /**
- * The store port. It has etcd's semantics: one global revision that grows by one with every committed transaction,
- * compare-and-swap transactions, watches from a revision, leases. Adapters: SQLite (embedded) and, later, etcd; one contract
- * suite (`store-contract.ts`) runs on each.
+ * The store port. It has etcd's semantics: one global revision that grows with every committed transaction, compare-and-swap
+ * transactions, watches from a revision, leases. Adapters: SQLite (embedded) and etcd; one contract suite (`store-contract.ts`) runs on
+ * each. The revision grows by one a transaction where the store is alone, and by more where others write to the same etcd: nobody may
+ * conclude from a number that something was missed, or that a revision had changes at all.
  *
  * Keys are UTF-8 strings such as `/instances/shop.production.web-4`; values are JSON documents as bytes of UTF-8 text. A
  * transaction holds at most {@link maxOperations} operations (compares and operations together) and {@link maxBytes} bytes
- * on every adapter, and writes a key at most once. A new store is at revision 1 and has no keys.
+ * on every adapter, and writes a key at most once. A new store has no keys; its revision is at least 1.
  *
  * Failures are `BerthError`s with a {@link StoreErrorCode}; see `store-error.ts`. An aborted call rejects with the signal's
- * reason; an aborted commit that was already on its way may still take effect.
+ * reason; an aborted commit that was already on its way may still take effect. Any other failure of a commit says that nothing was
+ * written, but for `store.outcome-unknown` and `store.failed`.
  */
 export const maxOperations = 100
 export const maxBytes = 1_048_576
@@ -74,6 +76,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
+export interface ListOptions extends CallOptions {
+  readonly limit?: number
+  readonly after?: string
+  readonly revision?: number
+}
+
 export interface Store extends AsyncDisposable {
   /** Changes when the data came from elsewhere (restore, new cluster); see "absence never kills". */
   readonly epoch: string
@@ -83,10 +91,7 @@ export interface Store extends AsyncDisposable {
    * Without `limit` all keys arrive, of one revision; with it a page holds at most that many, and only `next` tells whether
    * more follow. For a consistent walk over pages, pass the first page's `revision` with `after`.
    */
-  list(
-    prefix: string,
-    options?: CallOptions & { limit?: number; after?: string; revision?: number },
-  ): Promise<ListResult>
+  list(prefix: string, options?: ListOptions): Promise<ListResult>
   commit(transaction: Transaction, options?: CallOptions): Promise<TransactionResult>
   /**
    * Every change below `prefix` from `fromRevision` on (inclusive), without gap or repetition, in the order of revisions.
@@ -125,3 +130,11 @@ export type StoreErrorCode =
   /** The data was written by a newer version. */
   | 'store.newer'
   | 'store.failed'
+  /** Nothing answers; nothing was changed. */
+  | 'store.unavailable'
+  /** A commit may have taken effect, or not. */
+  | 'store.outcome-unknown'
+  /** The store does not let this server in: user, password, certificate, rights. */
+  | 'store.denied'
+  /** A copy into it was begun and not finished. */
+  | 'store.incomplete'

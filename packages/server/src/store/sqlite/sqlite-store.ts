@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import { abortable } from '../abortable.ts'
-import { checkKey, checkText, checkTransaction } from '../check-transaction.ts'
+import { type CompactionPolicy, defaultCompactionPolicy, runAutoCompaction } from '../auto-compaction.ts'
+import { checkKey, checkLeaseTime, checkPositive, checkText, checkTransaction } from '../check-transaction.ts'
+import { listPages, pageItems } from '../list-pages.ts'
 import type {
   CallOptions,
-  KeyValue,
   Lease,
+  ListOptions,
   ListResult,
   Store,
   Transaction,
@@ -14,7 +16,6 @@ import type {
   WatchBatch,
 } from '../store.ts'
 import { futureRevisionError, isStoreError, leaseNotFoundError, type StoreError, storeError } from '../store-error.ts'
-import { type CompactionPolicy, defaultCompactionPolicy, runAutoCompaction } from './auto-compaction.ts'
 import { CommitQueue } from './commit-queue.ts'
 import { LeaseClock } from './lease-clock.ts'
 import type { CommitAnswer, CommitEntry, GetAnswer, OpenAnswer, RequestName, Requests } from './protocol.ts'
@@ -44,9 +45,6 @@ export interface SqliteStoreOptions {
 
 const defaultWatchBufferBytes = 16 * 1_048_576
 const defaultLockWaitMs = 1_000
-const pageItems = 1_000
-const listAttempts = 3
-const maxTtlMs = 31_536_000_000
 
 const workerFromSource = (): Worker => new Worker(new URL('./sqlite-worker.ts', import.meta.url))
 
@@ -97,15 +95,14 @@ class SqliteStore implements Store {
     return abortable(this.#ask('get', { key }), signal)
   }
 
-  async list(
-    prefix: string,
-    options: CallOptions & { limit?: number; after?: string; revision?: number } = {},
-  ): Promise<ListResult> {
+  async list(prefix: string, options: ListOptions = {}): Promise<ListResult> {
     checkText(prefix, 'prefix')
     const { limit, after, revision, signal } = options
     for (const [what, number] of Object.entries({ limit, revision })) checkPositive(what, number)
-    if (limit !== undefined) return abortable(this.#ask('list', { prefix, limit, after, revision }), signal)
-    return this.#listAll(prefix, after, revision, signal)
+    const read = (size: number, start: string | undefined, at: number | undefined) =>
+      abortable(this.#ask('list', { prefix, limit: size, after: start, revision: at }), signal)
+    if (limit !== undefined) return read(limit, after, revision)
+    return listPages((start, at) => read(pageItems, start, at), after, revision)
   }
 
   async commit(transaction: Transaction, { signal }: CallOptions = {}): Promise<TransactionResult> {
@@ -133,8 +130,7 @@ class SqliteStore implements Store {
   }
 
   async grantLease(ttlMs: number, { signal }: CallOptions = {}): Promise<Lease> {
-    checkPositive('time of a lease', ttlMs)
-    if (ttlMs > maxTtlMs) throw storeError('store.invalid', `grant a lease of ${ttlMs} ms: at most ${maxTtlMs} ms`)
+    checkLeaseTime(ttlMs)
     this.#assertOpen()
     const lease = { id: randomUUID(), ttlMs }
     const granted = this.#queue.submit({ type: 'grant-lease', lease }).then(() => this.#leases.start(lease))
@@ -185,39 +181,6 @@ class SqliteStore implements Store {
       .catch((error: unknown) => this.#log.debug({ err: error }, 'closed a failed store'))
     await this.#thread.terminate()
     await this.#compaction
-  }
-
-  /** Pages of one revision, so that commits go on in between. Should compaction overtake them, all over again. */
-  async #listAll(
-    prefix: string,
-    after: string | undefined,
-    revision: number | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<ListResult> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#listPages(prefix, after, revision, signal)
-      } catch (error) {
-        if (revision !== undefined || attempt === listAttempts || !isStoreError(error, 'store.compacted')) throw error
-      }
-    }
-  }
-
-  async #listPages(
-    prefix: string,
-    after: string | undefined,
-    revision: number | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<ListResult> {
-    const items: KeyValue[] = []
-    for (let start = after, at = revision; ; ) {
-      const ask = { prefix, limit: pageItems, after: start, revision: at }
-      const page = await abortable(this.#ask('list', ask), signal)
-      for (const item of page.items) items.push(item)
-      if (page.next === undefined) return { items, revision: page.revision }
-      start = page.next
-      at = page.revision
-    }
   }
 
   async *#catchUp(prefix: string, fromRevision: number, signal: AbortSignal): AsyncGenerator<WatchBatch> {
@@ -297,9 +260,4 @@ class SqliteStore implements Store {
     if (full) this.#log.error({ err: 'error' in refused ? refused.error : undefined }, 'the store cannot grow')
     else this.#log.info('the store can grow again')
   }
-}
-
-function checkPositive(what: string, number: number | undefined): void {
-  if (number === undefined || (Number.isSafeInteger(number) && number > 0)) return
-  throw storeError('store.invalid', `the ${what} ${number} is not a whole number above 0`)
 }

@@ -1,5 +1,6 @@
 import { BatchBuffer } from '../batch-buffer.ts'
-import type { Change, WatchBatch } from '../store.ts'
+import { bytesOfBatch, keyOf } from '../batch-size.ts'
+import type { WatchBatch } from '../store.ts'
 
 /** Hands every committed revision to the watchers of its keys, and tells the others how far the store is. */
 export class WatchHub {
@@ -60,14 +61,3 @@ class Watcher implements Disposable {
     this.#remove()
   }
 }
-
-const keyOf = (change: Change): string => (change.type === 'put' ? change.kv.key : change.key)
-
-/** What a change costs besides its texts, about. */
-const overheadBytes = 200
-
-const bytesOfBatch = ({ changes }: WatchBatch): number =>
-  changes.reduce((sum, change) => sum + overheadBytes + keyOf(change).length + valueBytes(change), 0)
-
-const valueBytes = (change: Change): number =>
-  (change.type === 'put' ? change.kv.value.length : 0) + (change.previous?.value.length ?? 0)

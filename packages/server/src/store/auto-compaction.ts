@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { isStoreError } from '../store-error.ts'
+import { isStoreError } from './store-error.ts'
 
 export interface CompactionPolicy {
   /** How far back a watch can resume, while there are not too many revisions. */
