@@ -15,7 +15,7 @@ import type {
  *
  * | method and path | what |
  * | --- | --- |
- * | POST /v1/sync | the long stream: the server writes {@link ToAgent} lines, the agent answers {@link FromAgent} lines (NDJSON) |
+ * | POST /v1/sync?mode | the long stream ({@link SyncMode}): the server writes {@link ToAgent} lines, the agent answers {@link FromAgent} lines (NDJSON) |
  * | GET /v1/instances/:id/logs?follow&tail&sinceMs | NDJSON of LogLine |
  * | POST /v1/instances/:id/exec?tty&columns&rows&command=… | exec frames (`exec-frames.ts`), each preceded by its length (u32 BE), both ways |
  * | GET /v1/metrics/instances | `{items: MetricsView[]}` since `?sinceMs` |
@@ -34,12 +34,30 @@ import type {
  */
 export const agentAlpn = 'berth-agent/1'
 
+/**
+ * What a sync stream is for, in its query `mode`. `lead` (also when it is absent): the server says what should be, and the agent reports.
+ * `listen`: the server is not the leader; the agent says what its node is and what its gateway has in force.
+ */
+export type SyncMode = 'lead' | 'listen'
+
+/** Where agents dial a server. */
+export interface ServerAddress {
+  readonly host: string
+  readonly port: number
+}
+
 export type ToAgent =
   /** First line: everything this node should know. What is missing in it is NOT to be stopped (absence never kills). */
   | {
       readonly type: 'snapshot'
       readonly epoch: string
       readonly revision: number
+      /**
+       * Of the leader that says it; of two in one epoch the higher one is obeyed. Absent from servers of the form before; they are alone.
+       */
+      readonly term?: number | undefined
+      /** All servers there are, for an agent to keep a link to each. Absent: the one that it dialled is alone. */
+      readonly servers?: readonly ServerAddress[] | undefined
       readonly assignments: readonly Assignment[]
       readonly network: NetworkConfig
       readonly names: NameTable
@@ -50,6 +68,8 @@ export type ToAgent =
   | { readonly type: 'assign'; readonly revision: number; readonly assignment: Assignment }
   /** The server has seen `ended` and forgot the instance (this incarnation of it); the agent may forget it too. */
   | { readonly type: 'forget'; readonly revision: number; readonly instance: string; readonly createdAt?: number }
+  /** Servers have come or gone. */
+  | { readonly type: 'servers'; readonly revision: number; readonly servers: readonly ServerAddress[] }
   | { readonly type: 'network'; readonly revision: number; readonly network: NetworkConfig }
   | { readonly type: 'names'; readonly revision: number; readonly names: NameTable }
   | { readonly type: 'routes'; readonly revision: number; readonly routes: RouteTable }

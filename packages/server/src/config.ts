@@ -2,6 +2,8 @@ import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { CertificateLifetimes } from './authority/authority.ts'
 import type { ConsoleFiles } from './http/console-files.ts'
+import type { LeaseTimes } from './leadership/index.ts'
+import type { Store } from './store/store.ts'
 
 /** What a server is started with; the command line makes it. */
 export interface ServerConfig {
@@ -38,6 +40,12 @@ export interface ServerConfig {
   readonly console?: ConsoleFiles
   /** How long certificates of the cluster's authority are good, and how often the server looks after its own. For tests. */
   readonly certificates?: { readonly lifetimes: CertificateLifetimes; readonly checkMs: number }
+  /** This server among others on one store. Default: the machine's name. */
+  readonly serverName?: string
+  /** Opens a store that other servers may stand on as well. Absent: SQLite in the state directory, for this server alone. */
+  readonly openSharedStore?: () => Promise<Store>
+  /** How long roles are held by a lease that is not kept alive. For tests. */
+  readonly leaseTimes?: LeaseTimes
   /** Makes the store's thread; see `SqliteStoreOptions.worker`. */
   readonly storeWorker?: () => Worker
 }

@@ -9,23 +9,20 @@ import type {
   LogLine,
   MetricsView,
   ReachTarget,
-  ToAgent,
 } from '@berth/api'
 import { BerthError, type InstanceStatus, messageOf, type NodeImage } from '@berth/core'
 import type { Logger } from 'pino'
-import type { Records, State } from '../records/index.ts'
+import type { State } from '../records/index.ts'
+import { AgentLead, type AgentLeadOptions } from './agent-lead.ts'
 import { AgentLink } from './agent-link.ts'
 import * as requests from './agent-requests.ts'
-import { ImageCopies } from './image-copies.ts'
 import { listImages, removeImage } from './image-requests.ts'
-import type { AgentListener, NodeFeed } from './node-feed.ts'
-import { Presence } from './presence.ts'
-import { StatusWriter } from './status-writer.ts'
+import type { AgentListener } from './node-feed.ts'
+import { SilenceWatch } from './silence-watch.ts'
 import { SyncStream } from './sync-stream.ts'
 
 export interface AgentLinksOptions {
-  readonly records: Records
-  readonly feed: NodeFeed
+  readonly state: State
   readonly listener: AgentListener
   readonly log: Logger
   readonly pingMs?: number
@@ -34,52 +31,35 @@ export interface AgentLinksOptions {
 
 interface Connected {
   readonly link: AgentLink
-  readonly sync: SyncStream
+  sync: SyncStream
 }
 
 interface SignalOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+const defaultSilenceMs = 10_000
+
 /**
  * The agents that are connected: one link a node (a new one replaces the old), its sync stream, its reports, and whatever else is asked
- * of its agent. Calls reject with `node.offline` when it is not there, or with the agent's own error.
+ * of its agent. Calls reject with `node.offline` when it is not there, or with the agent's own error. Unless it leads, this server only
+ * listens to what they say.
  */
 export class AgentLinks implements AsyncDisposable {
   readonly #options: AgentLinksOptions
   readonly #state: State
   readonly #links = new Map<string, Connected>()
-  readonly #closing = new AbortController()
-  readonly #statuses: StatusWriter
-  readonly #presence: Presence
-  readonly #images: ImageCopies
+  readonly #silence: SilenceWatch
   readonly #pings: NodeJS.Timeout
   readonly #unsubscribe: () => void
+  #lead: AgentLead | undefined
+  #isClosing = false
 
   constructor(options: AgentLinksOptions) {
-    const { records, log, listener } = options
-    const { signal } = this.#closing
     this.#options = options
-    this.#state = records.state
-    this.#presence = new Presence({
-      records,
-      log,
-      signal,
-      onChange: (node, online) => {
-        // A connection that is open but silent is of no use: what waits for it fails now, and the agent dials again.
-        if (!online) this.#links.get(node)?.link.close('not heard of for too long')
-        listener.onLink(node, online)
-      },
-      ...(options.silenceMs === undefined ? {} : { silenceMs: options.silenceMs }),
-    })
-    this.#statuses = new StatusWriter({ records, log, signal, onForgotten: (status) => this.#forget(status) })
-    this.#images = new ImageCopies({
-      state: this.#state,
-      log,
-      isConnected: (node) => this.#links.has(node),
-      copy: async (image, from, to) => void (await this.copyImage(image, from, to, { signal })),
-    })
-    this.#pings = setInterval(() => this.#broadcast({ type: 'ping', at: Date.now() }), options.pingMs ?? 3_000)
+    this.#state = options.state
+    this.#silence = new SilenceWatch(options.silenceMs ?? defaultSilenceMs)
+    this.#pings = setInterval(() => this.#ping(), options.pingMs ?? 3_000)
     this.#pings.unref()
     this.#unsubscribe = this.#state.changes.subscribe((change) => {
       if (change.kind === 'nodes' && change.after === undefined) this.#removed(change.id)
@@ -89,22 +69,51 @@ export class AgentLinks implements AsyncDisposable {
   /** Takes over an authenticated connection. */
   connect(node: string, socket: TLSSocket): void {
     const link = new AgentLink(node, socket)
-    const log = this.#options.log.child({ node })
     const previous = this.#links.get(node)
-    const sync = new SyncStream(link, {
-      feed: this.#options.feed,
-      log,
-      onLine: (line) => this.#onLine(node, link, line),
-    })
-    this.#links.set(node, { link, sync })
+    this.#silence.heard(node)
+    this.#openSync(node, link)
     previous?.link.close('replaced by a new connection of the same node')
-    log.info({ remote: socket.remoteAddress }, `node ${node} connected`)
-    sync.run().catch((error: unknown) => this.#lost(node, link, error, log))
+    this.#options.log.info({ node, remote: socket.remoteAddress }, `node ${node} connected`)
   }
 
-  /** Marked online: heard of within the last 10 seconds. Its link may be down for a moment; then calls reject. */
+  /**
+   * From now on agents are told what to do, and what they report is believed, until what is returned is disposed. Every sync stream
+   * begins anew, so that each agent gets a snapshot and reports all that it knows.
+   */
+  lead(options: AgentLeadOptions): AsyncDisposable {
+    const lead = new AgentLead(options, {
+      ...{ log: this.#options.log, silenceMs: this.#options.silenceMs },
+      onPresence: (node, online) => {
+        // A connection that is open but silent is of no use: what waits for it fails now, and the agent dials again.
+        if (!online) this.#links.get(node)?.link.close('not heard of for too long')
+        this.#options.listener.onLink(node, online)
+      },
+      onForgotten: (status) => this.#forget(status),
+      isConnected: (node) => this.isConnected(node),
+      copyImage: async (image, from, to, signal) => void (await this.copyImage(image, from, to, { signal })),
+    })
+    this.#lead = lead
+    this.#reopenSyncs()
+    return {
+      [Symbol.asyncDispose]: async () => {
+        if (this.#lead === lead) this.#lead = undefined
+        if (!this.#isClosing) this.#reopenSyncs()
+        await lead[Symbol.asyncDispose]()
+      },
+    }
+  }
+
+  /** Nodes whose agents this server hears. */
+  get connected(): readonly string[] {
+    return [...this.#links.keys()]
+  }
+
+  /**
+   * Marked online: heard of within the last 10 seconds, by this server if it leads, else by the leader. Its link may be down for a
+   * moment; then calls reject.
+   */
   isOnline(node: string): boolean {
-    return this.#presence.isOnline(node)
+    return this.#lead?.presence.isOnline(node) ?? this.#state.nodeStatuses.get(node)?.online === true
   }
 
   isConnected(node: string): boolean {
@@ -178,54 +187,75 @@ export class AgentLinks implements AsyncDisposable {
     return requests.deliverCertificate(this.#link(node), delivery, options)
   }
 
-  /** Copies from whichever connected node has it; false when none could. */
-  bringImage(image: string, to: string): Promise<boolean> {
-    return this.#images.bring(image, to)
+  /** Copies from whichever connected node has it; false when none could, or this server does not lead. */
+  async bringImage(image: string, to: string): Promise<boolean> {
+    return (await this.#lead?.bringImage(image, to)) ?? false
   }
 
   /** Everything reported so far is in the store. */
-  settled(): Promise<void> {
-    return this.#statuses.settled()
+  async settled(): Promise<void> {
+    await this.#lead?.settled()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true
     clearInterval(this.#pings)
     this.#unsubscribe()
     for (const { link } of this.#links.values()) link.close('the server stops')
-    this.#closing.abort(new BerthError('server.stopping', 'the server is stopping', { retryable: true }))
-    await this.#presence.close()
-    await this.#statuses.settled()
+    await this.#lead?.[Symbol.asyncDispose]()
   }
 
-  #onLine(node: string, link: AgentLink, line: FromAgent): void {
-    // A line that was on its way when a newer link took over.
-    if (this.#links.get(node)?.link !== link) return
-    this.#presence.heard(node)
-    if (line.type === 'hello' || line.type === 'node') this.#presence.describe(node, line.node)
-    if (line.type === 'hello' || line.type === 'status') this.#statuses.report(node, line.instances)
-    if (line.type === 'image-missing') void this.#images.bring(line.image, node)
+  /** Of a link's streams only the last one counts: the one before ends, and what it still brings is not looked at. */
+  #openSync(node: string, link: AgentLink): void {
+    const log = this.#options.log.child({ node })
+    const before = this.#links.get(node)
+    const sync: SyncStream = new SyncStream(link, {
+      ...(this.#lead === undefined ? {} : { lead: this.#lead }),
+      log,
+      onLine: (line) => this.#onLine(node, sync, line),
+    })
+    this.#links.set(node, { link, sync })
+    if (before?.link === link) before.sync.close()
+    sync.run().catch((error: unknown) => this.#lost(node, link, sync, error, log))
+  }
+
+  #reopenSyncs(): void {
+    for (const [node, { link }] of [...this.#links]) if (!link.closed.aborted) this.#openSync(node, link)
+  }
+
+  #onLine(node: string, sync: SyncStream, line: FromAgent): void {
+    // A line that was on its way when a newer link or stream took over.
+    if (this.#links.get(node)?.sync !== sync) return
+    this.#silence.heard(node)
+    this.#lead?.take(node, line)
     this.#options.listener.onReport(node, line)
   }
 
-  #lost(node: string, link: AgentLink, error: unknown, log: Logger): void {
-    if (this.#links.get(node)?.link === link) this.#links.delete(node)
+  #lost(node: string, link: AgentLink, sync: SyncStream, error: unknown, log: Logger): void {
+    const current = this.#links.get(node)
+    if (current?.link === link && current.sync !== sync) return
+    if (current?.sync === sync) this.#links.delete(node)
     link.close('the sync stream ended')
-    if (!this.#closing.signal.aborted) log.warn({ reason: messageOf(error) }, `the link to node ${node} ended`)
+    if (!this.#isClosing) log.warn({ reason: messageOf(error) }, `the link to node ${node} ended`)
   }
 
   #removed(node: string): void {
     this.#links.get(node)?.link.close('the node was removed from the cluster')
     this.#links.delete(node)
-    this.#presence.forget(node)
+    this.#lead?.presence.forget(node)
+  }
+
+  /** A leader looks at who is silent by itself, and writes it down. */
+  #ping(): void {
+    for (const { sync } of this.#links.values()) sync.send({ type: 'ping', at: Date.now() })
+    const silent = this.#silence.look(this.#links.keys())
+    if (this.#lead !== undefined) return
+    for (const node of silent) this.#links.get(node)?.link.close('not heard of for too long')
   }
 
   #forget({ node, id: instance, createdAt }: InstanceStatus): void {
     const incarnation = createdAt === undefined ? {} : { createdAt }
     this.#links.get(node)?.sync.send({ type: 'forget', revision: this.#state.revision, instance, ...incarnation })
-  }
-
-  #broadcast(line: ToAgent): void {
-    for (const { sync } of this.#links.values()) sync.send(line)
   }
 
   #link(node: string): AgentLink {

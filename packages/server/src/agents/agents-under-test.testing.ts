@@ -68,7 +68,8 @@ export async function openAgents(options: OpenAgentsOptions = {}): Promise<Agent
     onLink: (node: string, up: boolean) => void online.push(`${node} ${up ? 'on' : 'off'}`),
   }
   const silenceMs = options.silenceMs ?? 10_000
-  const links = new AgentLinks({ records: under.records, feed, listener, log, pingMs: silenceMs / 10, silenceMs })
+  const links = new AgentLinks({ state: under.state, listener, log, pingMs: silenceMs / 10, silenceMs })
+  const lead = links.lead({ records: under.records, feed, term: { number: 1, isOver: false } })
   const retry = { firstMs: 20, maxMs: 20 }
   const certificates = new NodeCertificates({ records: under.records, authority, agents: links, log, now, retry })
   const agentPort = new AgentPort({
@@ -114,6 +115,7 @@ export async function openAgents(options: OpenAgentsOptions = {}): Promise<Agent
       await agentPort[Symbol.asyncDispose]()
       await certificates[Symbol.asyncDispose]()
       await links[Symbol.asyncDispose]()
+      await lead[Symbol.asyncDispose]()
       await under[Symbol.asyncDispose]()
       await rm(directory, { recursive: true, force: true })
     },

@@ -1,7 +1,8 @@
-import type { ClientHttp2Stream } from 'node:http2'
-import type { FromAgent, ToAgent } from '@berth/api'
+import { type ClientHttp2Stream, constants } from 'node:http2'
+import type { FromAgent, SyncMode, ToAgent } from '@berth/api'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
+import type { LeadTerm } from './agent-lead.ts'
 import { type AgentLink, answerOf, failureOf } from './agent-link.ts'
 import { readBoundedLines } from './bounded-lines.ts'
 import { parseFromAgent } from './from-agent.ts'
@@ -11,24 +12,34 @@ import { Outbox } from './outbox.ts'
 const maxLineBytes = 8_388_608
 
 export interface SyncOptions {
-  readonly feed: NodeFeed
+  /** Absent: this server only listens. */
+  readonly lead?: { readonly feed: NodeFeed; readonly term: LeadTerm }
   readonly onLine: (line: FromAgent) => void
   readonly log: Logger
 }
 
-/** The long stream of one link: the node's snapshot and every change after it goes out, what the agent says comes in. */
+/** An agent that can listen says what its node is at once. */
+const describesWithinMs = 10_000
+
+/**
+ * The long stream of one link. In the mode `lead` the node's snapshot and every change after it goes out, and what the agent reports
+ * comes in; in the mode `listen` nothing goes out but pings, and only what concerns the node as a whole comes in.
+ */
 export class SyncStream {
   readonly #link: AgentLink
   readonly #options: SyncOptions
   readonly #stream: ClientHttp2Stream
   readonly #outbox: Outbox
   #blocked = false
+  #isDescribed = false
 
   constructor(link: AgentLink, options: SyncOptions) {
     this.#link = link
     this.#options = options
     this.#outbox = new Outbox(() => this.#flush())
-    this.#stream = link.open({ method: 'POST', path: '/v1/sync', endStream: false, signal: link.closed })
+    const mode: SyncMode = options.lead === undefined ? 'listen' : 'lead'
+    const path = `/v1/sync?mode=${mode}`
+    this.#stream = link.open({ method: 'POST', path, endStream: false, signal: link.closed })
     this.#stream.on('drain', () => {
       this.#blocked = false
       this.#flush()
@@ -39,21 +50,41 @@ export class SyncStream {
     this.#outbox.push(line)
   }
 
-  /** Runs until the link ends, and rejects with why. */
+  /** Ends the stream, not the link. */
+  close(): void {
+    this.#stream.close(constants.NGHTTP2_NO_ERROR)
+  }
+
+  /** Runs until the link or the stream ends, and rejects with why. */
   async run(): Promise<never> {
-    const { feed } = this.#options
-    const { node } = this.#link
-    const unsubscribe = feed.subscribe(node, (line) => this.send(line))
+    const stop = this.#options.lead === undefined ? this.#expectDescription() : this.#feed(this.#options.lead.feed)
     try {
-      this.send(feed.snapshot(node))
       await answerOf(this.#link, this.#stream)
       for await (const line of readBoundedLines(this.#stream, maxLineBytes)) this.#read(line)
       throw new Error('the agent ended its sync stream')
     } catch (error) {
       throw failureOf(this.#link, error)
     } finally {
-      unsubscribe()
+      stop()
     }
+  }
+
+  /** In one turn, so that no change falls between. */
+  #feed(feed: NodeFeed): () => void {
+    const { node } = this.#link
+    const unsubscribe = feed.subscribe(node, (line) => this.send(line))
+    this.send({ ...feed.snapshot(node), term: this.#options.lead?.term.number })
+    return unsubscribe
+  }
+
+  /** One of the form before this keeps one link only: it should find the leader with it. */
+  #expectDescription(): () => void {
+    const timer = setTimeout(() => {
+      if (!this.#isDescribed)
+        this.#link.close('this server does not lead, and the agent knows no other way to be heard')
+    }, describesWithinMs)
+    timer.unref()
+    return () => clearTimeout(timer)
   }
 
   #read(text: string): void {
@@ -65,10 +96,14 @@ export class SyncStream {
       this.#options.log.error({ err: error }, messageOf(error))
       return
     }
-    if (line !== undefined) this.#options.onLine(line)
+    if (line === undefined) return
+    if (line.type === 'node') this.#isDescribed = true
+    this.#options.onLine(line)
   }
 
   #flush(): void {
+    // A leader that has been succeeded, and does not know it yet, says nothing more.
+    if (this.#options.lead?.term.isOver === true) return
     while (!this.#blocked && this.#stream.writable) {
       const line = this.#outbox.shift()
       if (line === undefined) return

@@ -47,7 +47,15 @@ async function writeOperator(days: number): Promise<void> {
 
 async function keep(operator = false): Promise<CertificateKeeper> {
   const { records } = under
-  const base = { authority, names: ['10.0.0.1'], records, log, now: () => now, checkMs: 10 }
+  const base = {
+    mayRotate: () => true,
+    authority,
+    names: ['10.0.0.1'],
+    records,
+    log,
+    now: () => now,
+    checkMs: 10,
+  }
   const keeper = await CertificateKeeper.open(operator ? { ...base, operator: files() } : base)
   await keeper.watch({
     onServerCertificate: (pair) => void given.server.push(pair),

@@ -13,6 +13,8 @@ export interface KeeperOptions {
   /** Files of the operator's own certificate for the API. */
   readonly operator?: { readonly certificateFile: string; readonly keyFile: string }
   readonly records: Records
+  /** The authority is the cluster's: one of its servers gives it a new key. */
+  readonly mayRotate: () => boolean
   readonly log: Logger
   readonly now?: () => number
   readonly checkMs?: number
@@ -100,8 +102,8 @@ export class CertificateKeeper implements AsyncDisposable {
   }
 
   async #rotate(): Promise<void> {
-    const { authority } = this.#options
-    if (!(await authority.rotateIfDue())) return
+    const { authority, mayRotate } = this.#options
+    if (!mayRotate() || !(await authority.rotateIfDue())) return
     const until = isoDate(authority.previous?.expiresAt ?? this.#now())
     await this.#tell(
       'authority.rotated',

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { BerthError } from '@berth/core'
 import type { Logger } from 'pino'
@@ -7,16 +9,19 @@ import { type Authority, openAuthority } from '../authority/authority.ts'
 import { Certificates } from '../certificates/certificates.ts'
 import type { ServerConfig } from '../config.ts'
 import { makePrivateDirectory } from '../files/private-files.ts'
+import { Leadership } from '../leadership/index.ts'
 import { openState, Records, type State } from '../records/index.ts'
 import { Registries } from '../registries/registries.ts'
 import { openSecretKey } from '../secrets/secret-key.ts'
 import { Secrets } from '../secrets/secrets.ts'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts'
+import type { Store } from '../store/store.ts'
 
 /** What everything else stands on. */
 export interface Foundation {
   /** The server's part of the state directory. */
   readonly directory: string
+  readonly leadership: Leadership
   readonly state: State
   readonly records: Records
   readonly authority: Authority
@@ -39,15 +44,9 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   const { config, log, stack } = options
   const directory = join(config.stateDir, 'server')
   await makePrivateDirectory(directory)
-  const store = stack.use(
-    await openSqliteStore({
-      path: join(directory, 'store.db'),
-      log: log.child({ part: 'store' }),
-      onFailure: options.onStoreFailure,
-      ...(config.storeWorker === undefined ? {} : { worker: config.storeWorker }),
-    }),
-  )
+  const store = stack.use(await openStore(options, directory))
   const state = stack.use(await openState(store, { log: log.child({ part: 'state' }) }))
+  const leadership = stack.use(await joinServers(options, store, state))
   const records = new Records(store, state)
   const sealedValuesExist = state.secrets.size + state.certificates.size + state.registries.size > 0
   const key = await openSecretKey(join(directory, 'secret.key'), { sealedValuesExist })
@@ -57,7 +56,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   registries.verifyKey()
   const tokens = new Tokens(records)
   return {
-    ...{ directory, state, records, secrets, tokens },
+    ...{ directory, leadership, state, records, secrets, tokens },
     authority: await openAuthority(
       join(directory, 'authority'),
       config.certificates === undefined ? {} : { lifetimes: config.certificates.lifetimes },
@@ -66,4 +65,23 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     registries,
     sessions: new Sessions(key, tokens),
   }
+}
+
+async function openStore({ config, log, onStoreFailure }: FoundationOptions, directory: string): Promise<Store> {
+  if (config.openSharedStore !== undefined) return await config.openSharedStore()
+  return await openSqliteStore({
+    path: join(directory, 'store.db'),
+    log: log.child({ part: 'store' }),
+    onFailure: onStoreFailure,
+    ...(config.storeWorker === undefined ? {} : { worker: config.storeWorker }),
+  })
+}
+
+async function joinServers({ config, log }: FoundationOptions, store: Store, state: State): Promise<Leadership> {
+  const name = config.serverName ?? hostname()
+  return await Leadership.join({
+    ...{ store, state, alone: config.openSharedStore === undefined, log: log.child({ part: 'leadership' }) },
+    member: { name, run: randomUUID(), version: config.version, startedAt: Date.now() },
+    ...(config.leaseTimes === undefined ? {} : { times: config.leaseTimes }),
+  })
 }

@@ -1,109 +1,106 @@
 import { join } from 'node:path'
-import type { FromAgent } from '@berth/api'
-import type { Logger } from 'pino'
+import type { FromAgent, ServerAddress } from '@berth/api'
 import { AgentLinks } from '../agents/agent-links.ts'
 import { createBuildAgents } from '../agents/build-agents.ts'
 import { BuildOutputs } from '../build/build-outputs.ts'
 import { createBuilder } from '../build/builder.ts'
-import { defaults, type ServerConfig } from '../config.ts'
+import { defaults } from '../config.ts'
 import { AppReaper } from '../controllers/app-reaper.ts'
 import { BuildController } from '../controllers/build-controller.ts'
-import { ClusterFeed } from '../controllers/cluster-feed.ts'
 import { CronController } from '../controllers/cron-controller.ts'
-import { NodeWatch } from '../controllers/node-watch.ts'
 import { createOperations } from '../controllers/operations/create-operations.ts'
-import type { Operations } from '../controllers/operations.ts'
-import { PoolController } from '../controllers/pool-controller.ts'
 import { TrafficController } from '../controllers/traffic-controller.ts'
+import { parseListenAddress } from '../http/listen-address.ts'
 import { ImageRemovals } from '../images/image-removals.ts'
 import { NodeImages } from '../images/node-images.ts'
+import type { Term } from '../leadership/index.ts'
+import type { State } from '../records/index.ts'
 import { Retention } from '../retention/retention.ts'
 import { LiveBooks } from '../schedule/live-books.ts'
 import { createSourceStore } from '../source/create-source-store.ts'
-import type { SourceStore } from '../source/source-store.ts'
+import type { Control, ControlOptions } from './control.ts'
+import { type ClusterWork, leadCluster } from './lead-cluster.ts'
+import { NodeRenewals } from './node-renewals.ts'
 import type { Foundation } from './open-foundation.ts'
 
-/** What decides and acts. */
-export interface Control {
-  readonly agents: AgentLinks
-  readonly traffic: TrafficController
-  readonly operations: Operations
-  readonly books: LiveBooks
-  readonly images: NodeImages
-  readonly sources: SourceStore
-  readonly buildOutputs: BuildOutputs
-}
-
-export interface ControlOptions {
-  readonly config: ServerConfig
-  readonly foundation: Foundation
-  readonly log: Logger
-  readonly stack: AsyncDisposableStack
-}
-
-/** Makes controllers, the agents' side and the builder. They know of each other through the callbacks below, and only through them. */
+/**
+ * Makes what every server has (the agents' links, traffic, books, operations), and has controllers started for as long as this server
+ * holds their roles. They know of each other through the callbacks below, and only through them.
+ */
 export async function startControl(options: ControlOptions): Promise<Control> {
-  const { config, foundation, log, stack } = options
-  const { state, records, secrets, certificates } = foundation
-  const defaultPool = config.defaultPool ?? defaults.defaultPool
+  const { foundation, log, stack } = options
+  const { state, records, leadership } = foundation
+  let cluster: ClusterWork | undefined
+  const shared = makeShared(options, () => cluster)
+  const { agents, traffic, books, isOnline, defaultPool } = shared
+  const removals = new ImageRemovals()
+  const building = await prepareBuilding(options, agents, removals)
+  const images = stack.use(new NodeImages({ records, agents, removals, log: log.child({ part: 'images' }) }))
+  const renewals = new NodeRenewals(agents)
+  let builds: BuildController | undefined
+  stack.use(leadership)
+  await leadership.hold('cluster', (term, work) => {
+    cluster = leadCluster(options, shared, term, work)
+    work.defer(() => {
+      cluster = undefined
+    })
+  })
+  await leadership.hold('builds', (term, work) => {
+    builds = leadBuilds(options, building, term, work)
+    work.use(images.sweep())
+  })
+  await leadership.hold('clock', (term, work) => {
+    work.use(new CronController({ records: records.guardedBy(term), state, log: log.child({ part: 'cron' }) }))
+  })
+  await leadership.hold('upkeep', (term, work) => {
+    keepUp(options, building.outputs, term, work)
+    renewals.lead(options, term, work)
+  })
+  const operations = createOperations({
+    ...{ records, state, defaultPool, isOnline, books, now: Date.now },
+    specs: building.builder,
+    cancelBuild: (build) => builds?.cancel(build),
+  })
+  const { sources, outputs: buildOutputs } = building
+  return { agents, traffic, operations, books, images, sources, buildOutputs, renewals }
+}
+
+function makeShared({ config, foundation, log, stack }: ControlOptions, cluster: () => ClusterWork | undefined) {
+  const { state, certificates } = foundation
   const isOnline = (node: string): boolean => agents.isOnline(node)
-  // Callbacks may run before everything is there; what they would have told is then read by whoever comes up.
-  let feed: ClusterFeed | undefined
-  let pools: PoolController | undefined
-  let books: LiveBooks | undefined
-  const traffic: TrafficController = new TrafficController({
-    ...{ state, isOnline, certificates: () => certificates.all() },
-    onTable: (table) => feed?.sendRoutes(table),
-    onChange: (changed) => pools?.mark(changed),
-  })
-  feed = new ClusterFeed({
-    ...{ state, defaultPool, routes: () => traffic.table },
-    addressPool: config.addressPool ?? defaults.addressPool,
-    domain: config.domain ?? defaults.domain,
-    secretsFor: (app, environment, names) => secrets.valuesFor(app, environment, names),
-  })
+  const traffic: TrafficController = stack.use(
+    new TrafficController({
+      ...{ state, isOnline, certificates: () => certificates.all() },
+      onTable: (table) => cluster()?.feed.sendRoutes(table),
+      onChange: (changed) => cluster()?.pools.mark(changed),
+    }),
+  )
   const agents: AgentLinks = new AgentLinks({
-    ...{ records, feed, log: log.child({ part: 'agents' }) },
+    ...{ state, log: log.child({ part: 'agents' }) },
     listener: {
       onReport: (node: string, line: FromAgent) => {
         if (line.type === 'gateway') traffic.report(node, { version: line.version, inflight: line.inflight })
       },
       onLink: (node) => {
-        books?.touchNode(node)
-        pools?.mark(state.pools.ids())
+        books.touchNode(node)
+        cluster()?.pools.mark(state.pools.ids())
       },
     },
   })
-  const nodes = new NodeWatch({
-    ...{ state, records, isOnline, log: log.child({ part: 'nodes' }) },
-    reach: (from, targets, call) => agents.reach(from, targets, call),
-    onChange: (node) => pools?.markNode(node),
-  })
-  books = stack.use(new LiveBooks({ state, isOnline }))
-  pools = new PoolController({
-    ...{ state, records, isOnline, traffic, nodes, books },
-    log: log.child({ part: 'pools' }),
-  })
-  for (const each of [traffic, feed, nodes]) stack.use(each)
-  for (const each of [pools, agents]) stack.use(each)
-  const removals = new ImageRemovals()
-  const building = await startBuilding(options, agents, removals, defaultPool)
-  const images = stack.use(new NodeImages({ records, agents, removals, log: log.child({ part: 'images' }) }))
-  const operations = createOperations({
-    ...{ records, state, defaultPool, isOnline, books, now: Date.now },
-    specs: building.builder,
-    cancelBuild: (build) => building.controller.cancel(build),
-  })
-  return { agents, traffic, operations, books, images, sources: building.sources, buildOutputs: building.outputs }
+  const books = stack.use(new LiveBooks({ state, isOnline }))
+  stack.use(agents)
+  const defaultPool = config.defaultPool ?? defaults.defaultPool
+  return { agents, traffic, books, isOnline, defaultPool, agentServers: () => agentServersOf(foundation) }
 }
 
-async function startBuilding(
-  { config, foundation, log, stack }: ControlOptions,
+type Building = Awaited<ReturnType<typeof prepareBuilding>>
+
+async function prepareBuilding(
+  { config, foundation, log }: ControlOptions,
   agents: AgentLinks,
   removals: ImageRemovals,
-  defaultPool: string,
 ) {
-  const { directory, state, records } = foundation
+  const { directory, state } = foundation
   const outputs = await BuildOutputs.open({ dir: join(directory, 'builds') })
   const sources = await createSourceStore({
     ...{ dir: join(directory, 'sources'), log: log.child({ part: 'sources' }) },
@@ -116,30 +113,59 @@ async function startBuilding(
       agents: createBuildAgents(agents, state, removals, foundation.registries),
       log: log.child({ part: 'builder' }),
     },
-    reuse: {
-      find: (inputs) =>
-        state.builds
-          .byInputs(inputs)
-          .flatMap(({ state: ended, image, node, createdAt }) =>
-            ended === 'succeeded' && image !== undefined ? [{ image, node, createdAt }] : [],
-          )
-          .sort((a, b) => b.createdAt - a.createdAt),
-    },
+    reuse: { find: (inputs) => madeOf(state, inputs) },
     levelDirs: [...new Set([join(directory, 'levels'), ...(config.levelDirs ?? [])])],
     builder: `berth/${config.version}`,
   })
+  return { outputs, sources, builder }
+}
+
+/** Images of builds with these inputs, the newest first. */
+const madeOf = (state: State, inputs: string) =>
+  state.builds
+    .byInputs(inputs)
+    .flatMap(({ state: ended, image, node, createdAt }) =>
+      ended === 'succeeded' && image !== undefined ? [{ image, node, createdAt }] : [],
+    )
+    .sort((a, b) => b.createdAt - a.createdAt)
+
+function leadBuilds(
+  { config, foundation, log }: ControlOptions,
+  { builder }: Building,
+  term: Term,
+  stack: AsyncDisposableStack,
+): BuildController {
   const controller = new BuildController({
-    ...{ records, state, defaultPool, runner: builder, log: log.child({ part: 'builds' }) },
+    ...{ records: foundation.records.guardedBy(term), state: foundation.state, runner: builder },
+    defaultPool: config.defaultPool ?? defaults.defaultPool,
+    log: log.child({ part: 'builds' }),
     concurrency: config.buildConcurrency ?? defaults.buildConcurrency,
   })
   stack.use(controller)
+  return controller
+}
+
+function keepUp(
+  { foundation, log }: ControlOptions,
+  outputs: BuildOutputs,
+  term: Term,
+  stack: AsyncDisposableStack,
+): void {
+  const { state } = foundation
+  const records = foundation.records.guardedBy(term)
   stack.use(new AppReaper({ records, state, log: log.child({ part: 'apps' }) }))
-  stack.use(new CronController({ records, state, log: log.child({ part: 'cron' }) }))
   stack.use(
     new Retention({
       ...{ records, log: log.child({ part: 'retention' }) },
       removeBuildOutput: (build) => outputs.remove(build),
     }),
   )
-  return { outputs, sources, builder, controller }
+}
+
+/** Nothing where this server is alone: agents stay with the address that they have joined at. */
+function agentServersOf({ state, leadership }: Foundation): ServerAddress[] | undefined {
+  if (leadership.isAlone) return undefined
+  return [...state.members.values()].flatMap(({ agentAddress }) => {
+    return agentAddress === undefined ? [] : [parseListenAddress(agentAddress)]
+  })
 }

@@ -2,7 +2,6 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { AgentPort } from '../agents/agent-port.ts'
-import { NodeCertificates } from '../agents/node-certificates.ts'
 import { Approvals } from '../approvals/approvals.ts'
 import { Apps } from '../apps/apps.ts'
 import { FailureLimit } from '../auth/failure-limit.ts'
@@ -20,9 +19,9 @@ import { gatherCoreUse } from '../metrics/gather-core-use.ts'
 import { ServerMetrics } from '../metrics/server-metrics.ts'
 import { NodeSpeed } from '../nodes/node-speed.ts'
 import { Nodes } from '../nodes/nodes.ts'
+import type { Control } from './control.ts'
 import type { Foundation } from './open-foundation.ts'
 import { advertisedHost, gatewayAddress, ownNames } from './server-addresses.ts'
-import type { Control } from './start-control.ts'
 
 /** Where a running server is reached. */
 export interface Edge {
@@ -46,8 +45,7 @@ export interface EdgeOptions {
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const { config, foundation, log, stack } = options
   const keeper = stack.use(await openKeeper(options))
-  const nodeCertificates = stack.use(createNodeCertificates(options))
-  const agentPort = openAgentPort(options, keeper, nodeCertificates)
+  const agentPort = openAgentPort(options, keeper)
   const agentPortNumber = await agentPort.listen()
   const local = new WeakSet<Socket>()
   const listen = config.listen === undefined ? undefined : parseListenAddress(config.listen)
@@ -68,34 +66,34 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       listeners.renewTls(renewed)
     },
     onOperatorCertificate: (renewed) => listeners.renewOperator(renewed),
-    onRotated: () => nodeCertificates.lookAtAll(),
+    onRotated: () => options.control.renewals.lookAtAll(),
   })
+  await describeServer(options, agentPortNumber, apiPort)
   log.info({ socketPath, apiPort, agentPort: agentPortNumber }, 'the server is up')
   return { socketPath, agentPort: agentPortNumber, ...(apiPort === undefined ? {} : { apiPort }) }
 }
 
+/** From now on others find it. */
+async function describeServer({ config, foundation }: EdgeOptions, agentPort: number, apiPort: number | undefined) {
+  const at = (listen: string, port: number): string =>
+    `${advertisedHost(parseListenAddress(listen).host, config.names)}:${port}`
+  await foundation.leadership.describe({
+    agentAddress: at(config.agentListen ?? defaults.agentListen, agentPort),
+    ...(config.listen === undefined || apiPort === undefined ? {} : { apiAddress: at(config.listen, apiPort) }),
+  })
+}
+
 async function openKeeper({ config, foundation, log }: EdgeOptions): Promise<CertificateKeeper> {
-  const { authority, records } = foundation
+  const { authority, records, leadership } = foundation
   return await CertificateKeeper.open({
     ...{ authority, records, names: ownNames(config.names), log: log.child({ part: 'certificates' }) },
+    mayRotate: () => leadership.term('upkeep') !== undefined,
     ...(config.tls === undefined ? {} : { operator: config.tls }),
     ...(config.certificates === undefined ? {} : { checkMs: config.certificates.checkMs }),
   })
 }
 
-const createNodeCertificates = ({ foundation, control, log }: EdgeOptions): NodeCertificates =>
-  new NodeCertificates({
-    records: foundation.records,
-    authority: foundation.authority,
-    agents: control.agents,
-    log: log.child({ part: 'certificates' }),
-  })
-
-function openAgentPort(
-  { config, foundation, control, log, stack }: EdgeOptions,
-  keeper: CertificateKeeper,
-  nodeCertificates: NodeCertificates,
-): AgentPort {
+function openAgentPort({ config, foundation, control, log, stack }: EdgeOptions, keeper: CertificateKeeper): AgentPort {
   return stack.use(
     new AgentPort({
       ...parseListenAddress(config.agentListen ?? defaults.agentListen),
@@ -105,7 +103,7 @@ function openAgentPort(
       log: log.child({ part: 'agents' }),
       onAgent: (node, socket, certificate) => {
         control.agents.connect(node, socket)
-        nodeCertificates.connected(node, certificate)
+        control.renewals.connected(node, certificate)
       },
     }),
   )

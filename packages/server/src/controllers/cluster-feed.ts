@@ -1,3 +1,4 @@
+import type { ServerAddress } from '@berth/api'
 import {
   type Assignment,
   compileNames,
@@ -24,6 +25,8 @@ export interface ClusterFeedOptions {
   /** Values of an app's secrets in an environment, the environment's own over the app-wide ones. */
   readonly secretsFor: (app: string, environment: string, names: readonly string[]) => ReadonlyMap<string, string>
   readonly routes: () => RouteTable
+  /** Where agents find servers; undefined where there is one. */
+  readonly servers: () => readonly ServerAddress[] | undefined
 }
 
 type Send = (line: FeedLine) => void
@@ -61,6 +64,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
       assignments,
       network: this.#network(node),
       names: this.#names,
+      servers: this.#options.servers(),
     }
     return this.#isGateway(node) ? { ...line, routes: this.#options.routes() } : line
   }
@@ -85,6 +89,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     if (change.kind === 'instances') this.#onInstance(change.before, change.after, change.revision)
     else if (change.kind === 'statuses' || change.kind === 'pools' || change.kind === 'apps') this.#scheduleNames()
     else if (change.kind === 'nodes') this.#onNodes(change.id, change.revision)
+    else if (change.kind === 'members') this.#onMembers(change.revision)
   }
 
   #onInstance(before: Instance | undefined, after: Instance | undefined, revision: number): void {
@@ -105,6 +110,12 @@ export class ClusterFeed implements NodeFeed, Disposable {
     for (const node of this.#subscribers.keys())
       this.#send(node, { type: 'network', revision, network: this.#network(node) })
     if (this.#isGateway(changed)) this.#send(changed, { type: 'routes', revision, routes: this.#options.routes() })
+  }
+
+  #onMembers(revision: number): void {
+    const servers = this.#options.servers()
+    if (servers === undefined) return
+    for (const node of this.#subscribers.keys()) this.#send(node, { type: 'servers', revision, servers })
   }
 
   #send(node: string, line: FeedLine): void {

@@ -185,6 +185,7 @@ export class TestCluster implements AsyncDisposable {
       defaultPool,
       secretsFor: () => new Map(),
       routes: () => this.traffic.table,
+      servers: () => undefined,
     })
 
   #spec(ref: string): AppSpec {

@@ -62,6 +62,12 @@ export class TrafficController implements Traffic, Disposable {
     return this.#table
   }
 
+  /** Gives the table the version of the state as it is: what a leader before this server has given out had lower ones. */
+  renumber(): void {
+    if (this.#scheduled) this.#recompile()
+    this.#table = { ...this.#table, version: this.#options.state.revision }
+  }
+
   isInTraffic(instance: string): boolean {
     const active = this.#members.activeSince(instance)
     return active !== undefined && this.#reports.inForceOnline(active)

@@ -57,7 +57,10 @@ function open(options: Partial<NodeImagesOptions> = {}): NodeImages {
     },
   }
   const log = pino({ level: 'silent' })
-  return new NodeImages({ records: under.records, agents, removals, log, intervalMs: hourMs, soonMs: 5, ...options })
+  const shared = { records: under.records, agents, removals, log, intervalMs: hourMs, soonMs: 5 }
+  const images = new NodeImages({ ...shared, ...options })
+  images.sweep()
+  return images
 }
 
 const release = (id: string, name: string, imageId: string, build?: string): Release => ({
@@ -135,8 +138,8 @@ describe('after a restart', () => {
     await using _images = open({ intervalMs: 20, perNode: 10 })
     await eventually(() => expect(tags('a')).toEqual([]))
     expect(removed[0]).toBe(`a ${app('old', 0)}`)
-    const counts = under.state.events.all().flatMap(({ message }) => /^(\d+) images/.exec(message)?.[1] ?? [])
-    expect(counts.sort()).toEqual(['10', '10', '5'])
+    const counts = () => under.state.events.all().flatMap(({ message }) => /^(\d+) images/.exec(message)?.[1] ?? [])
+    await eventually(() => expect(counts().sort()).toEqual(['10', '10', '5']))
   })
 })
 

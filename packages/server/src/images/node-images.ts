@@ -56,9 +56,6 @@ export class NodeImages implements AsyncDisposable {
   readonly #limits: typeof defaults
   readonly #now: () => number
   readonly #closing = new AbortController()
-  readonly #unsubscribe: () => void
-  readonly #timer: NodeJS.Timeout
-  #soon: NodeJS.Timeout | undefined
   /** One pass at a time, whoever wants it. */
   #passes: Promise<unknown> = Promise.resolve()
 
@@ -68,11 +65,6 @@ export class NodeImages implements AsyncDisposable {
     this.#state = options.records.state
     this.#limits = { perNode, youngMs, intervalMs, soonMs }
     this.#now = options.now ?? Date.now
-    this.#unsubscribe = this.#state.changes.subscribe((change) => {
-      if (change.kind === 'releases' && change.after === undefined) this.#lookSoon()
-    })
-    this.#timer = setInterval(() => this.#pass(), this.#limits.intervalMs)
-    this.#timer.unref()
   }
 
   /** Images of the node, or of all that are connected, with what speaks for each. Throws `node.not-found`. */
@@ -115,30 +107,53 @@ export class NodeImages implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer)
-    clearTimeout(this.#soon)
-    this.#unsubscribe()
     this.#closing.abort()
     await this.#passes
   }
 
-  #lookSoon(): void {
-    this.#soon ??= setTimeout(() => {
-      this.#soon = undefined
-      this.#pass()
-    }, this.#limits.soonMs)
-    this.#soon.unref()
+  /** From now on images go by themselves, until what is returned is disposed: now and then, and soon after a release has gone. */
+  sweep(): AsyncDisposable {
+    const { intervalMs, soonMs } = this.#limits
+    const closing = new AbortController()
+    const signal = AbortSignal.any([closing.signal, this.#closing.signal])
+    let soon: NodeJS.Timeout | undefined
+    const lookSoon = (): void => {
+      soon ??= setTimeout(() => {
+        soon = undefined
+        this.#pass(signal, lookSoon)
+      }, soonMs)
+      soon.unref()
+    }
+    const unsubscribe = this.#state.changes.subscribe((change) => {
+      if (change.kind === 'releases' && change.after === undefined) lookSoon()
+    })
+    const timer = setInterval(() => this.#pass(signal, lookSoon), intervalMs)
+    timer.unref()
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearInterval(timer)
+        clearTimeout(soon)
+        unsubscribe()
+      },
+      { once: true },
+    )
+    return {
+      [Symbol.asyncDispose]: async () => {
+        closing.abort()
+        await this.#passes
+      },
+    }
   }
 
-  #pass(): void {
-    const { signal } = this.#closing
+  #pass(signal: AbortSignal, lookSoon: () => void): void {
     const { youngMs, perNode: most } = this.#limits
     void this.#inTurn(async () => {
       for (const node of this.#state.nodes.ids()) {
         if (signal.aborted || !this.#options.agents.isConnected(node)) continue
         try {
           const gone = await this.#clean(node, { by: actor, youngMs, most, signal })
-          if (gone.length === most) this.#lookSoon()
+          if (gone.length === most) lookSoon()
         } catch (error) {
           if (!signal.aborted)
             this.#options.log.warn({ err: error, node }, `remove images from ${node}: ${messageOf(error)}`)

@@ -75,6 +75,11 @@ export class Leadership implements AsyncDisposable {
     return leadership
   }
 
+  /** No other server stands on this store. */
+  get isAlone(): boolean {
+    return this.#options.alone
+  }
+
   get name(): string {
     return this.#membership.name
   }

@@ -1,0 +1,80 @@
+import type { FromAgent } from '@berth/api'
+import { BerthError, type InstanceStatus } from '@berth/core'
+import type { Logger } from 'pino'
+import type { Records } from '../records/index.ts'
+import { ImageCopies } from './image-copies.ts'
+import type { NodeFeed } from './node-feed.ts'
+import { Presence } from './presence.ts'
+import { StatusWriter } from './status-writer.ts'
+
+/** The time in which this server leads agents; a term of `cluster`. */
+export interface LeadTerm {
+  readonly number: number
+  /** True from the moment at which nothing may be said any more. */
+  readonly isOver: boolean
+}
+
+export interface AgentLeadOptions {
+  /** Commits with them fail once the term is over. */
+  readonly records: Records
+  readonly feed: NodeFeed
+  readonly term: LeadTerm
+}
+
+export interface LeadSurroundings {
+  readonly log: Logger
+  readonly silenceMs: number | undefined
+  readonly onPresence: (node: string, online: boolean) => void
+  /** The agent still has an ended instance that the server has forgotten. */
+  readonly onForgotten: (status: InstanceStatus) => void
+  readonly isConnected: (node: string) => boolean
+  readonly copyImage: (image: string, from: string, to: string, signal: AbortSignal) => Promise<void>
+}
+
+/** What only the leader does with what agents say: who is there and how instances are goes to the store, images are brought. */
+export class AgentLead implements AsyncDisposable {
+  readonly feed: NodeFeed
+  readonly term: LeadTerm
+  readonly presence: Presence
+  readonly #statuses: StatusWriter
+  readonly #images: ImageCopies
+  readonly #closing = new AbortController()
+
+  constructor({ records, feed, term }: AgentLeadOptions, around: LeadSurroundings) {
+    const { log, silenceMs, onPresence, onForgotten, isConnected, copyImage } = around
+    const { signal } = this.#closing
+    this.feed = feed
+    this.term = term
+    this.presence = new Presence({
+      ...{ records, log, signal, onChange: onPresence },
+      ...(silenceMs === undefined ? {} : { silenceMs }),
+    })
+    this.#statuses = new StatusWriter({ records, log, signal, onForgotten })
+    this.#images = new ImageCopies({
+      ...{ state: records.state, log, isConnected },
+      copy: (image, from, to) => copyImage(image, from, to, signal),
+    })
+  }
+
+  take(node: string, line: FromAgent): void {
+    this.presence.heard(node)
+    if (line.type === 'hello' || line.type === 'node') this.presence.describe(node, line.node)
+    if (line.type === 'hello' || line.type === 'status') this.#statuses.report(node, line.instances)
+    if (line.type === 'image-missing') void this.bringImage(line.image, node)
+  }
+
+  bringImage(image: string, to: string): Promise<boolean> {
+    return this.#images.bring(image, to)
+  }
+
+  /** Everything reported so far is in the store. */
+  settled(): Promise<void> {
+    return this.#statuses.settled()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new BerthError('server.stopping', 'the server is stopping', { retryable: true }))
+    await this.presence.close()
+    await this.#statuses.settled()
+  }
+}

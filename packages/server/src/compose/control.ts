@@ -1,0 +1,49 @@
+import type { X509Certificate } from 'node:crypto'
+import type { ServerAddress } from '@berth/api'
+import type { Logger } from 'pino'
+import type { AgentLinks } from '../agents/agent-links.ts'
+import type { BuildOutputs } from '../build/build-outputs.ts'
+import type { ServerConfig } from '../config.ts'
+import type { Operations } from '../controllers/operations.ts'
+import type { TrafficController } from '../controllers/traffic-controller.ts'
+import type { NodeImages } from '../images/node-images.ts'
+import type { LiveBooks } from '../schedule/live-books.ts'
+import type { SourceStore } from '../source/source-store.ts'
+import type { Foundation } from './open-foundation.ts'
+
+/** Certificates that connected nodes have shown, for whoever renews them. */
+export interface Renewals {
+  connected(node: string, certificate: X509Certificate): void
+  /** After a rotation of the authority. */
+  lookAtAll(): void
+}
+
+/** What decides and acts. */
+export interface Control {
+  readonly agents: AgentLinks
+  readonly traffic: TrafficController
+  readonly operations: Operations
+  readonly books: LiveBooks
+  readonly images: NodeImages
+  readonly sources: SourceStore
+  readonly buildOutputs: BuildOutputs
+  readonly renewals: Renewals
+}
+
+/** The parts that every server has, whether it leads or not. */
+export interface SharedControl {
+  readonly agents: AgentLinks
+  readonly traffic: TrafficController
+  readonly books: LiveBooks
+  readonly isOnline: (node: string) => boolean
+  readonly defaultPool: string
+  /** Where agents find servers; undefined where this one is alone. */
+  readonly agentServers: () => readonly ServerAddress[] | undefined
+}
+
+export interface ControlOptions {
+  readonly config: ServerConfig
+  readonly foundation: Foundation
+  readonly log: Logger
+  readonly stack: AsyncDisposableStack
+}

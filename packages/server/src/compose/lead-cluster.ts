@@ -1,0 +1,50 @@
+import { defaults } from '../config.ts'
+import { ClusterFeed } from '../controllers/cluster-feed.ts'
+import { NodeWatch } from '../controllers/node-watch.ts'
+import { PoolController } from '../controllers/pool-controller.ts'
+import type { Term } from '../leadership/index.ts'
+import type { ControlOptions, SharedControl } from './control.ts'
+
+/** What acts while this server leads `cluster`; changes are told to it by the parts that every server has. */
+export interface ClusterWork {
+  readonly feed: ClusterFeed
+  readonly pools: PoolController
+}
+
+/** Decides about pools, tells agents, and writes down what they report, as long as the term lasts. */
+export function leadCluster(
+  { config, foundation, log }: ControlOptions,
+  { agents, traffic, books, isOnline, defaultPool, agentServers }: SharedControl,
+  term: Term,
+  stack: AsyncDisposableStack,
+): ClusterWork {
+  const { state, secrets } = foundation
+  const records = foundation.records.guardedBy(term)
+  // Above all versions that a leader before this one has given out.
+  traffic.renumber()
+  let pools: PoolController | undefined
+  const feed = stack.use(
+    new ClusterFeed({
+      ...{ state, defaultPool, routes: () => traffic.table, servers: agentServers },
+      addressPool: config.addressPool ?? defaults.addressPool,
+      domain: config.domain ?? defaults.domain,
+      secretsFor: (app, environment, names) => secrets.valuesFor(app, environment, names),
+    }),
+  )
+  const nodes = stack.use(
+    new NodeWatch({
+      ...{ state, records, isOnline, log: log.child({ part: 'nodes' }) },
+      reach: (from, targets, call) => agents.reach(from, targets, call),
+      onChange: (node) => pools?.markNode(node),
+    }),
+  )
+  const lead = agents.lead({ records, feed, term })
+  for (const node of state.nodes.ids()) books.touchNode(node)
+  pools = new PoolController({
+    ...{ state, records, isOnline, traffic, nodes, books },
+    log: log.child({ part: 'pools' }),
+  })
+  stack.use(pools)
+  stack.use(lead)
+  return { feed, pools }
+}
