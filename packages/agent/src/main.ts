@@ -15,9 +15,9 @@ import { labels } from './instance/container-spec.ts'
 import { Reconciler } from './instance/reconciler.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
 import { StatusBus } from './instance/status-bus.ts'
-import { AgentLink } from './link/agent-link.ts'
 import { NodeCredentials } from './link/node-credentials.ts'
 import { type NodeIdentity, readIdentity } from './link/node-identity.ts'
+import { ServerLinks } from './link/server-links.ts'
 import { SyncService } from './link/sync-service.ts'
 import { createCollector, type KernelCollector } from './metrics/collector.ts'
 import { registerUsageMetrics } from './metrics/prometheus.ts'
@@ -104,7 +104,7 @@ class Agent {
   readonly #netd
   readonly #records = new RecordProblems()
   #watch: EngineWatch | undefined
-  #link: AgentLink | undefined
+  #links: ServerLinks | undefined
   #announced: Promise<void> = Promise.resolve()
 
   constructor(config: AgentConfig, disk: Disk, stack: DisposalStack) {
@@ -153,8 +153,7 @@ class Agent {
     const { collectEveryMs = defaults.collectEveryMs } = this.#config
     this.#stack.use(repeat(collectEveryMs, (signal) => this.#housekeeping.collectEnded(signal)))
     this.#stack.use(repeat(acceptanceLookMs, () => this.#judgeAgain()))
-    const link = this.#stack.use(this.#makeLink(watch))
-    this.#link = link
+    this.#links = this.#stack.use(this.#makeLinks(watch))
     this.#stack.use(await this.#serveMetrics(log))
   }
 
@@ -243,6 +242,7 @@ class Agent {
       log: this.#config.log,
       acceptEpochPath: join(this.#disk.directory, 'accept-epoch'),
       onRoutes: (routes, force) => this.#gateway.apply(routes, force),
+      onServers: (servers) => this.#links?.update(servers),
     })
   }
 
@@ -283,11 +283,12 @@ class Agent {
     })
   }
 
-  #makeLink(watch: EngineWatch): AgentLink {
+  #makeLinks(watch: EngineWatch): ServerLinks {
     const { log, ping } = this.#config
     const engine = this.#engine
-    return new AgentLink({
-      servers: this.#disk.identity.servers,
+    const { servers = [], formerServers = [] } = this.#disk.node.state
+    return new ServerLinks({
+      ...{ joinedAt: this.#disk.identity.servers, servers, formerServers },
       credentials: this.#disk.credentials,
       log: log.child({ part: 'link' }),
       ...(ping === undefined ? {} : { ping }),
@@ -355,7 +356,7 @@ class Agent {
 
   /** A person has accepted a store: its next snapshot is obeyed. */
   async #judgeAgain(): Promise<void> {
-    if (await this.#desired.isToBeJudgedAgain()) this.#link?.redial()
+    if (await this.#desired.isToBeJudgedAgain()) this.#links?.redial()
   }
 
   /** A taken port must not keep a node from working. */
@@ -367,7 +368,7 @@ class Agent {
         listen,
         statuses: () => this.#reconciler.statuses(),
         registerUsage: (registry) => registerUsageMetrics(registry, this.#collector, this.#disk.identity.name),
-        isLinked: () => this.#link?.isUp ?? false,
+        isLinked: () => this.#links?.isUp ?? false,
         isEngineUp: () => this.#watch?.isUp ?? false,
       })
     } catch (error) {

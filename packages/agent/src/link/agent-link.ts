@@ -1,12 +1,13 @@
 import { X509Certificate } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { ServerAddress } from '@berth/api'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import { dial } from './dial.ts'
 import type { LinkServices } from './link-services.ts'
 import { type PingTimes, serveLink } from './link-session.ts'
 import type { NodeCredentials } from './node-credentials.ts'
-import type { NodeIdentity, ServerAddress } from './node-identity.ts'
+import type { NodeIdentity } from './node-identity.ts'
 
 const firstPauseMs = 100
 const maxPauseMs = 2_000
@@ -19,6 +20,7 @@ export interface AgentLinkOptions {
   readonly services: LinkServices
   readonly log: Logger
   readonly ping?: PingTimes
+  readonly onUp?: () => void
 }
 
 /** Keeps one link to one of the servers: dials them in turn, serves, and dials again, with pauses that grow and are never in step. */
@@ -74,6 +76,7 @@ export class AgentLink implements AsyncDisposable {
     const socket = await dial(address, identity, signal)
     log.info(address, 'linked to the server')
     this.#isUp = true
+    this.#options.onUp?.()
     const current = new AbortController()
     this.#current = current
     try {

@@ -1,7 +1,8 @@
 import { checkServerIdentity, connect, type TLSSocket } from 'node:tls'
+import type { ServerAddress } from '@berth/api'
 import { agentAlpn } from '@berth/api/agent-protocol'
 import { BerthError } from '@berth/core'
-import type { NodeIdentity, ServerAddress } from './node-identity.ts'
+import type { NodeIdentity } from './node-identity.ts'
 
 /** Every server's certificate has this name, whatever address it is reached at. */
 export const serverName = 'berth-server'

@@ -1,20 +1,16 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ServerAddress } from '@berth/api'
 import { BerthError } from '@berth/core'
 import { writeFileAtomic } from '../state/atomic-file.ts'
-
-export interface ServerAddress {
-  readonly host: string
-  readonly port: number
-}
 
 /** Who this node is, and whom it belongs to. */
 export interface NodeIdentity {
   readonly name: string
   /** Address at which other nodes reach it. */
   readonly address: string
-  /** Agent ports of the servers, tried in turn. */
+  /** Agent port of the server that it has joined at. Others are told by servers (`ServerLinks`). */
   readonly servers: readonly ServerAddress[]
   readonly keyPem: string
   readonly certificatePem: string

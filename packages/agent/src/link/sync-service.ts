@@ -1,4 +1,4 @@
-import type { FromAgent, ToAgent } from '@berth/api'
+import type { FromAgent, SyncMode, ToAgent } from '@berth/api'
 import { type InstanceStatus, messageOf, type NodeStatus } from '@berth/core'
 import type { Logger } from 'pino'
 import type { DesiredLine } from '../node/desired-state.ts'
@@ -22,9 +22,27 @@ export interface SyncServiceOptions {
   gatewayReport(): Extract<FromAgent, { type: 'gateway' }> | undefined
 }
 
-/** The long stream: the server says what should be, the agent what is. The newest stream gets the reports. */
+/** The stream whose lines are taken. */
+interface Lead {
+  readonly reports: ReportStream
+  readonly epoch: string
+  readonly term: number | undefined
+  /** By the monotonic clock; undefined while it is open. */
+  endedAt?: number
+}
+
+/** For so long after the end of its stream a leader's term still speaks against an earlier one. */
+const successionMs = 10_000
+
+/**
+ * The long streams: the leader says what should be, the agent what is; other servers are only told what the node is and what its gateway
+ * has in force. Of two leaders in one epoch the one with the higher term is obeyed, else the newest stream; it gets the reports.
+ */
 export class SyncService {
   readonly #options: SyncServiceOptions
+  readonly #listening = new Set<ReportStream>()
+  #lead: Lead | undefined
+  /** Set once the leader has got all that is known. */
   #reports: ReportStream | undefined
   /** Lines are applied one after the other, over all streams. */
   #tail: Promise<void> = Promise.resolve()
@@ -38,34 +56,72 @@ export class SyncService {
   }
 
   node(node: NodeStatus): void {
-    this.#reports?.replace({ type: 'node', node })
+    this.#tellAll({ type: 'node', node })
   }
 
   gateway(report: Omit<Extract<FromAgent, { type: 'gateway' }>, 'type'>): void {
-    this.#reports?.replace({ type: 'gateway', ...report })
+    this.#tellAll({ type: 'gateway', ...report })
   }
 
   imageMissing(image: string): void {
     this.#reports?.push({ type: 'image-missing', image })
   }
 
-  async serve({ stream }: AgentRequest): Promise<void> {
+  async serve({ stream, query }: AgentRequest): Promise<void> {
     stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' })
     const reports = new ReportStream(stream)
+    const mode: SyncMode = query.get('mode') === 'listen' ? 'listen' : 'lead'
     try {
+      if (mode === 'listen') this.#beginListening(reports)
       for await (const line of readLines(stream, maxLineBytes)) {
         const message = JSON.parse(line) as ToAgent
         // Answered at once: a long step must not look like a dead agent.
         if (message.type === 'ping') reports.push({ type: 'pong', at: message.at })
-        else this.#tail = this.#tail.then(() => this.#take(message, reports))
+        else if (mode === 'lead' && !this.#hear(message, reports)) return
       }
     } finally {
-      if (this.#reports === reports) this.#reports = undefined
+      this.#forget(reports)
       stream.end()
     }
   }
 
+  #beginListening(reports: ReportStream): void {
+    this.#listening.add(reports)
+    reports.replace({ type: 'node', node: this.#options.nodeStatus() })
+    const gateway = this.#options.gatewayReport()
+    if (gateway !== undefined) reports.replace(gateway)
+  }
+
+  /** False when the stream is to end: another server leads by now. */
+  #hear(line: DesiredLine, reports: ReportStream): boolean {
+    if (line.type === 'snapshot') {
+      if (this.#isSucceeded(line)) {
+        const { epoch, term } = line
+        this.#options.log.warn({ epoch, term, current: this.#lead?.term }, 'refused a server that leads no more')
+        return false
+      }
+      this.#lead = { reports, epoch: line.epoch, term: line.term }
+      this.#reports = undefined
+    }
+    this.#tail = this.#tail.then(() => this.#take(line, reports))
+    return true
+  }
+
+  /** Where there is no higher term any more, what is older is judged by epoch and revision: a store may have been restored. */
+  #isSucceeded({ epoch, term }: Extract<ToAgent, { type: 'snapshot' }>): boolean {
+    const lead = this.#lead
+    if (lead?.term === undefined || term === undefined || lead.epoch !== epoch || term >= lead.term) return false
+    return lead.endedAt === undefined || performance.now() - lead.endedAt < successionMs
+  }
+
+  #forget(reports: ReportStream): void {
+    this.#listening.delete(reports)
+    if (this.#reports === reports) this.#reports = undefined
+    if (this.#lead?.reports === reports) this.#lead.endedAt = performance.now()
+  }
+
   async #take(line: DesiredLine, reports: ReportStream): Promise<void> {
+    if (this.#lead?.reports !== reports) return
     try {
       await this.#options.apply(line)
     } catch (error) {
@@ -84,6 +140,7 @@ export class SyncService {
   async #sayHello(reports: ReportStream): Promise<void> {
     const { settled, nodeStatus, instanceStatuses, gatewayReport, onHello } = this.#options
     await settled(settleMs)
+    if (this.#lead?.reports !== reports) return
     // From here on every change is reported; the statuses are taken in the same turn, so none falls between.
     this.#reports = reports
     const statuses = instanceStatuses()
@@ -92,5 +149,10 @@ export class SyncService {
     const gateway = gatewayReport()
     if (gateway !== undefined) reports.replace(gateway)
     onHello()
+  }
+
+  #tellAll(line: Extract<FromAgent, { type: 'node' | 'gateway' }>): void {
+    this.#reports?.replace(line)
+    for (const reports of this.#listening) reports.replace(line)
   }
 }

@@ -21,6 +21,7 @@ let problems: Problems
 /** What consumers were given. */
 let routes: [version: number, force: boolean][]
 let names: number[]
+let servers: string[][]
 
 const path = (name: string): string => join(directory, name)
 const nothing = async (): Promise<void> => undefined
@@ -43,6 +44,7 @@ async function start(): Promise<void> {
     log,
     acceptEpochPath: path('accept-epoch'),
     onRoutes: ({ version }, force) => routes.push([version, force]),
+    onServers: (each) => void servers.push(each.map(({ host }) => host)),
   })
 }
 
@@ -55,6 +57,7 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'berth-desired-'))
   routes = []
   names = []
+  servers = []
   await start()
 })
 afterEach(async () => {
@@ -143,4 +146,34 @@ it('forgets how far the store was when an older state of it is accepted', async 
 it('trusts no table that was there before the node knew a store', async () => {
   await desired.apply(snapshot('e1', 7))
   expect(routes).toEqual([[7, true]])
+})
+
+describe('the servers', () => {
+  const at = (...hosts: string[]) => hosts.map((host) => ({ host, port: 7601 }))
+
+  it('are kept on disk, with those that there were before', async () => {
+    await desired.apply({ ...snapshot('e1', 500), servers: at('a', 'b') } as DesiredLine)
+    await desired.apply({ type: 'servers', revision: 501, servers: at('b', 'c') })
+    expect(servers).toEqual([
+      ['a', 'b'],
+      ['b', 'c'],
+    ])
+    await restart()
+    expect(store.state).toMatchObject({ servers: at('b', 'c'), formerServers: at('a') })
+    await desired.apply({ type: 'servers', revision: 502, servers: at('a') })
+    expect(store.state).toMatchObject({ servers: at('a'), formerServers: at('b', 'c') })
+  })
+
+  it('of a foreign store are not taken', async () => {
+    await desired.apply({ ...snapshot('e1', 500), servers: at('a') } as DesiredLine)
+    await desired.apply({ ...snapshot('e2', 1), servers: at('evil') } as DesiredLine)
+    await desired.apply({ type: 'servers', revision: 2, servers: at('evil') })
+    expect(servers).toEqual([['a']])
+  })
+
+  it('are never none', async () => {
+    await desired.apply({ ...snapshot('e1', 500), servers: at('a') } as DesiredLine)
+    await desired.apply({ type: 'servers', revision: 501, servers: [] })
+    expect(store.state.servers).toEqual(at('a'))
+  })
 })

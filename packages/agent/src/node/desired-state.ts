@@ -1,5 +1,5 @@
 import { readFile, rm } from 'node:fs/promises'
-import type { ToAgent } from '@berth/api'
+import type { ServerAddress, ToAgent } from '@berth/api'
 import { messageOf, type NetworkConfig, type RouteTable } from '@berth/core'
 import type { Logger } from 'pino'
 import type { NetdFiles } from '../dns/netd-files.ts'
@@ -14,6 +14,7 @@ import type { Problems } from './problems.ts'
 /** The network waits for Docker; nothing else may wait for the network longer than this. */
 const networkLimitMs = 20_000
 const revisionPauseMs = 1_000
+const formerServersKept = 16
 
 export type DesiredLine = Exclude<ToAgent, { readonly type: 'ping' }>
 type Snapshot = Extract<ToAgent, { readonly type: 'snapshot' }>
@@ -30,6 +31,7 @@ export interface DesiredStateOptions {
   readonly acceptEpochPath: string
   /** The node is a gateway, from now on. */
   readonly onRoutes: (routes: RouteTable, force: boolean) => void
+  readonly onServers: (servers: readonly ServerAddress[]) => void
 }
 
 /**
@@ -98,6 +100,8 @@ export class DesiredState implements AsyncDisposable {
         return this.#applyNetwork(line.network)
       case 'names':
         return this.#frozen ? undefined : netd.writeNames(line.names)
+      case 'servers':
+        return this.#frozen ? undefined : this.#applyServers(line.servers)
       case 'routes':
         return this.#frozen ? undefined : onRoutes(line.routes, this.#forcesRoutes)
     }
@@ -147,6 +151,7 @@ export class DesiredState implements AsyncDisposable {
       if (await this.#attempt('write the state of the node', () => store.update(change)))
         await rm(path, { force: true })
       await this.#attempt('write the names', () => netd.writeNames(snapshot.names))
+      if (snapshot.servers !== undefined) await this.#applyServers(snapshot.servers)
     }
     await this.#applyNetwork(snapshot.network)
     await reconciler.applySnapshot(snapshot.assignments)
@@ -162,6 +167,19 @@ export class DesiredState implements AsyncDisposable {
       await files.writeResolvConf(resolvConfFor(network))
     })
     await this.#ensureNetwork(network)
+  }
+
+  /** Those that are not there any more are kept: a server that comes back may be the only one then. */
+  async #applyServers(servers: readonly ServerAddress[]): Promise<void> {
+    if (servers.length === 0) return
+    const { store, onServers } = this.#options
+    const { servers: before = [], formerServers = [] } = store.state
+    const textOf = ({ host, port }: ServerAddress): string => `${host}:${port}`
+    const now = new Set(servers.map(textOf))
+    const gone = new Map([...before, ...formerServers].map((each) => [textOf(each), each]))
+    const former = [...gone.values()].filter((each) => !now.has(textOf(each))).slice(0, formerServersKept)
+    await this.#attempt('write the servers', () => store.update({ servers, formerServers: former }))
+    onServers(servers)
   }
 
   /** Never fails and never hangs: what it could not do it goes on trying, and instances that need it wait for it. */

@@ -1,4 +1,5 @@
 import { readFile, rename } from 'node:fs/promises'
+import type { ServerAddress } from '@berth/api'
 import { messageOf, type NetworkConfig } from '@berth/core'
 import type { Logger } from 'pino'
 import { writeFileAtomic } from './atomic-file.ts'
@@ -10,6 +11,9 @@ export interface NodeState {
   readonly epoch?: string
   readonly revision: number
   readonly network?: NetworkConfig
+  /** Agent ports of the servers that there are, and of those that there were before. */
+  readonly servers?: readonly ServerAddress[]
+  readonly formerServers?: readonly ServerAddress[]
   /**
    * The store has gone back, or is another one, and its routes are not in force yet: the gateway's table may be of what was given up, so
    * that its version says nothing and the next table is applied although it is older.

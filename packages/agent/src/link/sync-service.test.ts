@@ -1,0 +1,177 @@
+import { once } from 'node:events'
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  createServer,
+  type Http2Server,
+  type ServerHttp2Stream,
+} from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import type { FromAgent, SyncMode, ToAgent } from '@berth/api'
+import type { InstanceStatus, NodeStatus } from '@berth/core'
+import { pino } from 'pino'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { DesiredLine } from '../node/desired-state.ts'
+import { waitUntil } from '../testing/wait-until.ts'
+import { readLines } from './stream-io.ts'
+import { SyncService } from './sync-service.ts'
+
+let agent: Http2Server
+let client: ClientHttp2Session
+let sync: SyncService
+let applied: DesiredLine[]
+
+const instance: InstanceStatus = { id: 'web-1', node: 'a', phase: 'running', ready: true, restarts: 0 }
+const nodeStatus = { name: 'a', online: true } as NodeStatus
+
+beforeEach(async () => {
+  applied = []
+  sync = new SyncService({
+    log: pino({ level: 'silent' }),
+    apply: async (line) => void applied.push(line),
+    settled: async () => undefined,
+    nodeStatus: () => nodeStatus,
+    instanceStatuses: () => [instance],
+    onHello: () => undefined,
+    gatewayReport: () => ({ type: 'gateway', version: 7, inflight: {} }),
+  })
+  agent = createServer()
+  agent.on('stream', (stream, headers) => {
+    const query = new URL(String(headers[':path']), 'http://agent').searchParams
+    const { signal } = new AbortController()
+    stream.on('error', () => undefined)
+    sync.serve({ stream: stream as ServerHttp2Stream, query, signal }).catch(() => undefined)
+  })
+  agent.listen(0)
+  await once(agent, 'listening')
+  client = connect(`http://127.0.0.1:${(agent.address() as AddressInfo).port}`)
+})
+
+afterEach(() => {
+  client.destroy()
+  agent.close()
+})
+
+/** A server's end of one stream. */
+class Server {
+  readonly received: FromAgent[] = []
+  readonly #stream: ClientHttp2Stream
+
+  constructor(mode?: SyncMode) {
+    const query = mode === undefined ? '' : `?mode=${mode}`
+    this.#stream = client.request({ ':method': 'POST', ':path': `/v1/sync${query}` }, { endStream: false })
+    this.#stream.on('error', () => undefined)
+    void this.#read().catch(() => undefined)
+  }
+
+  say(line: ToAgent): void {
+    this.#stream.write(`${JSON.stringify(line)}\n`)
+  }
+
+  snapshot(term: number | undefined, epoch = 'e', revision = 1): void {
+    const [network, names] = [{}, {}] as never[]
+    this.say({ type: 'snapshot', epoch, revision, term, assignments: [], network, names } as unknown as ToAgent)
+  }
+
+  types(): string[] {
+    return this.received.map(({ type }) => type)
+  }
+
+  close(): void {
+    this.#stream.close()
+  }
+
+  get isEnded(): boolean {
+    return this.#stream.readableEnded || this.#stream.closed
+  }
+
+  async #read(): Promise<void> {
+    for await (const line of readLines(this.#stream, 1e6)) this.received.push(JSON.parse(line))
+  }
+}
+
+const heard = (server: Server, type: FromAgent['type']): Promise<unknown> =>
+  waitUntil(type, () => server.types().includes(type), 20_000)
+
+const terms = (): unknown[] => applied.flatMap((line) => (line.type === 'snapshot' ? [line.term] : []))
+const forget = (name: string): ToAgent => ({ type: 'forget', revision: 2, instance: name })
+
+it('tells a server that listens what the node is and what its gateway has in force, and nothing of instances', async () => {
+  const listener = new Server('listen')
+  await heard(listener, 'gateway')
+  listener.say(forget('web-1'))
+  listener.say({ type: 'ping', at: 1 })
+  await heard(listener, 'pong')
+  sync.status(instance)
+  sync.node(nodeStatus)
+  await waitUntil('the node again', () => listener.types().filter((type) => type === 'node').length === 2, 20_000)
+  expect(listener.types()).not.toContain('status')
+  expect(listener.types()).not.toContain('hello')
+  expect(applied).toEqual([])
+})
+
+it('reports to the leader while others listen', async () => {
+  const listener = new Server('listen')
+  const leader = new Server('lead')
+  leader.snapshot(5)
+  await heard(leader, 'hello')
+  sync.status(instance)
+  sync.gateway({ version: 8, inflight: {} })
+  await heard(leader, 'status')
+  await waitUntil('version 8', () => JSON.stringify(listener.received).includes('"version":8'), 20_000)
+  await waitUntil('version 8', () => JSON.stringify(leader.received).includes('"version":8'), 20_000)
+})
+
+it('takes no more from a leader once it has heard one of a later term', async () => {
+  const [first, second] = [new Server('lead'), new Server('lead')]
+  first.snapshot(5)
+  await heard(first, 'hello')
+  second.snapshot(9)
+  await heard(second, 'hello')
+  first.say(forget('from the first'))
+  second.say(forget('from the second'))
+  await waitUntil('the line', () => applied.length === 3, 20_000)
+  expect(applied.at(-1)).toMatchObject({ instance: 'from the second' })
+  expect(terms()).toEqual([5, 9])
+})
+
+it('refuses a leader of an earlier term, also shortly after the later one is gone', async () => {
+  const second = new Server('lead')
+  second.snapshot(9)
+  await heard(second, 'hello')
+  const late = new Server('lead')
+  late.snapshot(5)
+  await waitUntil('its end', () => late.isEnded, 20_000)
+  second.close()
+  const again = new Server('lead')
+  again.snapshot(5)
+  await waitUntil('its end', () => again.isEnded, 20_000)
+  const next = new Server('lead')
+  next.snapshot(12)
+  await heard(next, 'hello')
+  expect(terms()).toEqual([9, 12])
+})
+
+it('judges a store of another epoch by that alone, not by its terms', async () => {
+  const first = new Server('lead')
+  first.snapshot(9)
+  await heard(first, 'hello')
+  const restored = new Server('lead')
+  restored.snapshot(3, 'restored')
+  await heard(restored, 'hello')
+  expect(terms()).toEqual([9, 3])
+})
+
+it('takes what servers of the form before say: no mode, no term, and the newest stream counts', async () => {
+  const first = new Server('lead')
+  first.snapshot(9)
+  await heard(first, 'hello')
+  const old = new Server()
+  old.snapshot(undefined)
+  await heard(old, 'hello')
+  first.say(forget('from the first'))
+  old.say(forget('from the old one'))
+  await waitUntil('the line', () => applied.length === 3, 20_000)
+  expect(applied.at(-1)).toMatchObject({ instance: 'from the old one' })
+})
