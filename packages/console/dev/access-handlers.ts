@@ -33,15 +33,6 @@ export function accessHandlers(store: MockStore): JsonHandlers {
       store.remove('listCertificates', name)
       return { ok: true }
     },
-    updateNode: ({ params: { name = '' }, body: { labels = {}, schedulable } }) => {
-      const node = need(store.get('listNodes', name), `node ${name}`)
-      const merged = Object.entries({ ...node.labels, ...labels }).filter((each) => each[1] !== null)
-      return store.put('listNodes', {
-        ...node,
-        labels: Object.fromEntries(merged) as Record<string, string>,
-        schedulable: schedulable ?? node.schedulable,
-      })
-    },
     drainNode: ({ params: { name = '' }, body: { limit } }) =>
       store.put('listNodes', {
         ...need(store.get('listNodes', name), `node ${name}`),

@@ -56,7 +56,6 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
       body.release === undefined
         ? { build: simulation.build(app, body.ref ?? 'HEAD', body.pool) }
         : { rollout: simulation.rollout(pool({ app, pool: body.pool }), body.release, 'deploy') },
-    planDeploy: ({ params: { app = '' }, body }) => plan(app, body),
     rollbackPool: ({ params, body }) => simulation.rollout(pool(params), body.to ?? 'v13', 'rollback'),
     restartPool: ({ params }) => simulation.rollout(pool(params), pool(params).release ?? 'v1', 'restart'),
     scalePool: ({ params, body }) => scale(store, pool(params), body.replicas),
@@ -139,35 +138,6 @@ function scale(
   const app = need(store.get('listApps', pool.app), `app ${pool.app}`)
   store.put('listApps', { ...app, pools: app.pools.map((each) => (each.name === pool.name ? scaled : each)) })
   return scaled
-}
-
-function plan(
-  app: string,
-  { pool, ref, release }: { pool: string; ref?: string; release?: string },
-): Answer<'planDeploy'> {
-  if (ref === 'nonsense')
-    throw new BerthError(
-      'source.ref-not-found',
-      `find ${ref} in the repository of ${app}: there is no such branch, tag or commit`,
-    )
-  return {
-    app,
-    pool,
-    to: release ?? `build of ${ref}`,
-    changes: true,
-    entrypoints: [
-      { name: 'web', action: 'update', create: 0, replace: 4, destroy: 0, unchanged: 0 },
-      { name: 'worker', action: 'unchanged', create: 0, replace: 0, destroy: 0, unchanged: 3 },
-    ],
-    diff: [
-      { op: '~', path: 'entrypoints.web.env.COLOR', before: 'blue', after: 'green' },
-      { op: '+', path: 'entrypoints.web.health.readiness', after: { http: '/healthz', port: 8080 } },
-      { op: '-', path: 'entrypoints.worker.env.LEGACY_QUEUE', before: 'amqp://queue.example.com' },
-    ],
-    problems: [],
-    placements: [{ entrypoint: 'web', nodes: [{ node: 'node-a', count: 4 }], missing: 0 }],
-    steps: ['build the image', 'replace 4 instances of web, 1 at a time'],
-  }
 }
 
 const everyMs = 2_000

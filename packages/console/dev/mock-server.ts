@@ -11,6 +11,7 @@ import { accessHandlers } from './access-handlers.ts'
 import { serveExec } from './exec-echo.ts'
 import { type Call, type JsonHandlers, jsonHandlers } from './handlers.ts'
 import { MockStore } from './mock-store.ts'
+import { planHandlers } from './plan-handlers.ts'
 import { schedulingHandlers } from './scheduling-handlers.ts'
 import { seed } from './seed.ts'
 import { Simulation } from './simulation.ts'
@@ -61,7 +62,8 @@ export class MockServer implements AsyncDisposable {
     this.#handlers = {
       ...jsonHandlers(this.store, this.simulation, Date.now()),
       ...accessHandlers(this.store),
-      ...schedulingHandlers(this.store),
+      ...schedulingHandlers(this.store, this.simulation),
+      ...planHandlers(this.store, this.simulation),
     }
     this.#server = createServer((request, response) => void this.#answer(request, response))
     this.#server.on('connection', (socket) => {

@@ -20,6 +20,9 @@ const pages: Readonly<Record<string, string>> = {
   degraded: '/apps/ledger/production',
   logs: '/apps/shop/production/logs',
   metrics: '/apps/shop/production/metrics',
+  plan: '/apps/search/production/plan?replicas=query=90&with=2xc64m256@fast&without=mast-2',
+  'plan-short': '/apps/search/production/plan?replicas=query=300',
+  'plan-release': '/apps/shop/production/plan?release=v13',
   history: '/apps/shop/production/history',
   jobs: '/apps/shop/production/jobs',
   'pool-settings': '/apps/shop/production/settings',
@@ -38,6 +41,8 @@ const pages: Readonly<Record<string, string>> = {
   'node-64': '/nodes/mast-1',
   'node-256': '/nodes/mast-2',
   'node-table': '/nodes/anchor-2?cores=table',
+  groups: '/groups',
+  group: '/groups/fast',
   routes: '/routes',
   certificates: '/certificates',
   tokens: '/tokens',
@@ -85,7 +90,19 @@ const actions: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   },
   labels: async (page) => {
     await at(page, '/nodes/anchor-1')
-    await page.locator('.section-aside .button').first().click()
+    await page.locator('.placing-row button').nth(2).click()
+  },
+  'new-group': async (page) => {
+    await at(page, '/groups')
+    await page.locator('.page-actions .button').click()
+  },
+  speed: async (page) => {
+    await at(page, '/nodes/mast-2')
+    await page.locator('.placing-row button').nth(1).click()
+  },
+  move: async (page) => {
+    await at(page, '/apps/search/production/settings')
+    await page.locator('.section-aside button').click()
   },
   'remove-node': async (page) => {
     await at(page, '/nodes/anchor-1')
@@ -117,7 +134,7 @@ const actions: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.goto(new URL('/apps/shop/production', page.url()).href)
     await page.locator('[data-deploy]').click()
   },
-  plan: async (page) => {
+  'deploy-plan': async (page) => {
     await page.goto(new URL('/apps/shop/production', page.url()).href)
     await page.locator('[data-deploy]').click()
     await page.locator('dialog button[type=submit]').click()

@@ -1,7 +1,7 @@
-import type { AppView, InstanceView, NodeView, PoolView } from '@berth/api/resources'
+import type { AppView, InstanceView, NodeView, PoolView, ReleaseView } from '@berth/api/resources'
 import type { GroupView } from '@berth/api/scheduling-resources'
 import type { MockStore } from './mock-store.ts'
-import { instance } from './seed.ts'
+import { instance } from './seed-instance.ts'
 import { countGroups, countNode } from './totals.ts'
 
 const hour = 3_600_000
@@ -11,6 +11,7 @@ const GiB = 1024 ** 3
 export function seedCluster(store: MockStore, now: number): void {
   for (const node of largeNodes(store, now)) store.put('listNodes', node)
   for (const app of largeApps(now)) store.put('listApps', app)
+  for (const release of largeReleases(now)) store.put('listReleases', release)
   for (const each of largeInstances(now)) store.put('listInstances', each)
   for (const group of groups(now)) store.put('listGroups', group)
   for (const node of store.all('listNodes')) if (node.group === 'fast') store.put('listNodes', countNode(store, node))
@@ -94,6 +95,20 @@ const largeApps = (now: number): AppView[] => {
     app('fraud', 'v5', [service('score', 8, 700)]),
   ]
 }
+
+const largeReleases = (now: number): ReleaseView[] =>
+  (
+    [
+      ['search', 'v31'],
+      ['video', 'v9'],
+      ['fraud', 'v5'],
+    ] as const
+  ).map(([app, id]) => ({
+    ...{ app, id, subject: 'Larger batches', image: `berth/${app}@sha256:5eed`, createdBy: 'token:ci' },
+    createdAt: now - 2 * 24 * hour,
+    runningIn: ['production'],
+    spec: { app, entrypoints: {} },
+  }))
 
 function largeInstances(now: number): InstanceView[] {
   const many = (app: string, entrypoint: string, release: string, cpuMilli: number, nodes: readonly string[]) =>

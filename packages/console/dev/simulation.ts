@@ -1,6 +1,6 @@
 import type { BuildView, InstanceView, PoolView, ReleaseView, RolloutView } from '@berth/api/resources'
 import type { MockStore } from './mock-store.ts'
-import { instance } from './seed.ts'
+import { instance } from './seed-instance.ts'
 
 const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

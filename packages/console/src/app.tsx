@@ -17,6 +17,8 @@ import { usePathname } from './router/location.ts'
 import { matchPath, type PathParams } from './router/match-path.ts'
 import { Shell } from './shell/shell.tsx'
 
+const GroupPage = lazy(() => import('./groups/group-page.tsx'))
+const GroupsPage = lazy(() => import('./groups/groups-page.tsx'))
 const ReleasePage = lazy(() => import('./pages/release-page.tsx'))
 const CertificatesPage = lazy(() => import('./pages/certificates-page.tsx'))
 const TokensPage = lazy(() => import('./pages/tokens-page.tsx'))
@@ -40,6 +42,8 @@ const pages: readonly (readonly [pattern: string, render: Render])[] = [
   ['/activity', () => <ActivityPage />],
   ['/nodes', () => <NodesPage />],
   ['/nodes/:name', ({ name = '' }) => <NodePage name={name} />],
+  ['/groups', () => <GroupsPage />],
+  ['/groups/:name', ({ name = '' }) => <GroupPage name={name} />],
   ['/routes', () => <RoutesPage />],
   ['/certificates', () => <CertificatesPage />],
   ['/tokens', () => <TokensPage />],

@@ -22,6 +22,7 @@ import './styles/overlay.css'
 import './styles/overview.css'
 import './styles/subject.css'
 import './styles/forms.css'
+import './styles/changes.css'
 
 const store = new Store(createClient(fetchTransport()))
 document.addEventListener('visibilitychange', () => (document.hidden ? store.suspend() : store.resume()))

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { labelChanges } from './labels-dialog.tsx'
+import { resourceOf, resourceText } from './labels-dialog.tsx'
 import { nameFrom } from './new-app-dialog.tsx'
+import { pairChanges } from './pairs-dialog.tsx'
 
 describe('changes of labels', () => {
   const before = { zone: 'rack-1', disk: 'nvme' }
@@ -39,7 +40,7 @@ describe('changes of labels', () => {
       ],
       {},
     ],
-  ])('%s', (_, rows, changes) => expect(labelChanges(before, rows)).toEqual(changes))
+  ])('%s', (_, rows, changes) => expect(pairChanges(before, rows)).toEqual(changes))
 })
 
 it.each([
@@ -49,3 +50,13 @@ it.each([
   ['https://svn.example.com/2026-shop', 'shop'],
   ['', ''],
 ])('an app of %s is called %s', (repository, name) => expect(nameFrom(repository)).toBe(name))
+
+it.each<[string | null, number | string[] | null]>([
+  ['4', 4],
+  ['a, b', ['a', 'b']],
+  ['a100', ['a100']],
+  [null, null],
+])('a resource of %s is %j, and is written so', (text, resource) => {
+  expect(resourceOf(text)).toEqual(resource)
+  if (resource !== null) expect(resourceText(resource)).toBe(text)
+})

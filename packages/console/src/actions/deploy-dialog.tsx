@@ -8,6 +8,8 @@ import { Problem } from '../components/layout.tsx'
 import { Check } from '../components/small.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useSubmit } from '../live/use-submit.ts'
+import { searchOf } from '../plan/plan-question.ts'
+import { Link } from '../router/link.tsx'
 import { navigate } from '../router/location.ts'
 import { path } from '../router/match-path.ts'
 import { useClient } from '../store/context.tsx'
@@ -79,6 +81,15 @@ export function DeployDialog({ app, pool, onClose }: DeployDialogProps) {
           </>
         ) : (
           <>
+            {app.pools.some(({ name }) => name === choice.pool) && (
+              <Link
+                to={`${path('apps', app.name, choice.pool, 'plan')}${searchOf(what)}`}
+                className="button button-quiet"
+                onClick={onClose}
+              >
+                {text.plan.asPage}
+              </Link>
+            )}
             <Button onClick={() => setPlan(undefined)}>{text.deploy.back}</Button>
             <Button key="deploy" kind="primary" type="submit" disabled={busy || (plan.problems.length > 0 && !force)}>
               {text.deploy.confirm(choice.pool)}

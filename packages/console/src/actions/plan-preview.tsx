@@ -1,34 +1,49 @@
-import type { PlanView } from '@berth/api/resources'
+import type { NodeView, PlanView } from '@berth/api/resources'
 import { Diff } from '../components/diff.tsx'
 import { Banner } from '../components/layout.tsx'
 import { useText } from '../i18n/language.tsx'
+import { PlacementList } from '../plan/placement-list.tsx'
 
-export function PlanPreview({ plan }: { readonly plan: PlanView }) {
-  const { deploy: text } = useText()
+interface PlanPreviewProps {
+  readonly plan: PlanView
+  readonly nodes?: readonly NodeView[]
+  /** With everything open: where there is room for it. */
+  readonly whole?: boolean
+}
+
+export function PlanPreview({ plan, nodes, whole = false }: PlanPreviewProps) {
+  const { deploy: text, plan: words } = useText()
+  const { problems, placements, diff, entrypoints, steps } = plan
   return (
     <div className="plan">
-      {plan.problems.length > 0 && <Banner tone="bad" title={text.problems} lines={plan.problems} />}
+      {problems.length > 0 && <Banner tone="bad" title={text.problems} lines={problems} />}
       {!plan.changes && <p className="muted">{text.noChanges}</p>}
-      {plan.diff.length > 0 && (
+      {diff.length > 0 && (
         <>
           <h3>{text.changes}</h3>
-          <Diff changes={plan.diff} />
+          <Diff changes={diff} />
         </>
       )}
       <h3>{text.effect}</h3>
       <ul className="effects">
-        {plan.entrypoints.map((each) => (
+        {entrypoints.map((each) => (
           <li key={each.name}>
             <code>{each.name}</code>
             <span>{effectText(text, each)}</span>
           </li>
         ))}
       </ul>
-      {plan.steps.length > 0 && (
-        <details>
+      {(whole || placements.some((each) => each.nodes.length > 0 || each.missing > 0)) && (
+        <>
+          <h3>{words.placements}</h3>
+          <PlacementList placements={placements} {...(nodes === undefined ? {} : { nodes })} />
+        </>
+      )}
+      {steps.length > 0 && (
+        <details open={whole}>
           <summary>{text.steps}</summary>
           <ol>
-            {plan.steps.map((step) => (
+            {steps.map((step) => (
               <li key={step}>{step}</li>
             ))}
           </ol>

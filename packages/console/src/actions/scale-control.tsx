@@ -5,6 +5,9 @@ import { Dialog } from '../components/dialog.tsx'
 import { Problem } from '../components/layout.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useSubmit } from '../live/use-submit.ts'
+import { searchOf } from '../plan/plan-question.ts'
+import { Link } from '../router/link.tsx'
+import { path } from '../router/match-path.ts'
 import { useClient } from '../store/context.tsx'
 
 interface ScaleControlProps {
@@ -59,6 +62,13 @@ function ScaleDialog({ app, pool, entrypoint, inSpec, onClose }: ScaleControlPro
       onSubmit={scale}
       footer={
         <>
+          <Link
+            to={`${path('apps', app, pool, 'plan')}${searchOf({ replicas: { [name]: count } })}`}
+            className="button button-quiet"
+            onClick={onClose}
+          >
+            {text.plan.ask}
+          </Link>
           <Button onClick={onClose}>{text.common.cancel}</Button>
           <Button kind="primary" type="submit" disabled={busy || count === wanted}>
             {text.action.scale}

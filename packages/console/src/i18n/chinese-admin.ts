@@ -148,6 +148,12 @@ export const chineseAdmin: AdminDictionary = {
     by: (who, limit) => `操作者 ${who}，每次 ${limit} 个。`,
   },
   approval: {
+    what: '对象',
+    memory: '内存',
+    group: '节点组',
+    state: '状态',
+    asked: '申请',
+    decided: '决定',
     title: (entrypoint, memory) => `${entrypoint} 申请 ${memory} 内存`,
     by: (who, group) => `申请者 ${who}。节点组 ${group} 需经批准才提供这么多内存。`,
     approve: '批准',

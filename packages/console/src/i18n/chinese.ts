@@ -1,6 +1,7 @@
 import { chineseActions } from './chinese-actions.ts'
 import { chineseAdmin } from './chinese-admin.ts'
 import { chineseApps } from './chinese-apps.ts'
+import { chineseGroups } from './chinese-groups.ts'
 import { chineseHealth } from './chinese-health.ts'
 import { chineseSchedule } from './chinese-schedule.ts'
 import type { Dictionary } from './dictionary.ts'
@@ -9,6 +10,7 @@ export const chinese: Dictionary = {
   ...chineseActions,
   ...chineseAdmin,
   ...chineseApps,
+  ...chineseGroups,
   ...chineseHealth,
   ...chineseSchedule,
   common: {
@@ -46,12 +48,13 @@ export const chinese: Dictionary = {
     apps: '应用',
     activity: '动态',
     nodes: '节点',
+    groups: '节点组',
     routes: '路由',
     certificates: '证书',
     events: '事件',
     tokens: '访问令牌',
     more: '更多',
-    groups: { cluster: '集群', traffic: '流量', audit: '审计与访问' },
+    sections: { cluster: '集群', traffic: '流量', audit: '审计与访问' },
     search: '搜索应用、实例、节点',
     help: '键盘快捷键',
     theme: '主题',
@@ -109,6 +112,9 @@ export const chinese: Dictionary = {
     beingDrained: '排空中',
     drained: '已排空',
     removing: '正在删除',
+    waiting: '等待中',
+    approved: '已批准',
+    denied: '已拒绝',
   },
   logs: {
     following: '跟随中',
@@ -168,16 +174,12 @@ export const chinese: Dictionary = {
     instances: '实例',
     address: '地址',
     block: '地址段',
-    labels: '标签',
     os: '系统',
     kernel: '内核',
     engine: '引擎',
     agent: '代理',
     cgroup: 'Cgroup',
     joined: '加入于',
-    group: '节点组',
-    taints: '污点',
-    resources: '其他资源',
     gateway: '网关',
     problems: '问题',
     name: '名称',
@@ -215,6 +217,7 @@ export const chinese: Dictionary = {
     goApps: '前往应用',
     goActivity: '前往动态',
     goNodes: '前往节点',
+    goGroups: '前往节点组',
     goRoutes: '前往路由',
     goEvents: '前往事件',
     goCertificates: '前往证书',

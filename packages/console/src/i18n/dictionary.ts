@@ -2,6 +2,7 @@ import type { english } from './english.ts'
 import type { englishActions } from './english-actions.ts'
 import type { englishAdmin } from './english-admin.ts'
 import type { englishApps } from './english-apps.ts'
+import type { englishGroups } from './english-groups.ts'
 import type { englishHealth } from './english-health.ts'
 import type { englishSchedule } from './english-schedule.ts'
 
@@ -20,3 +21,4 @@ export type AppDictionary = Words<typeof englishApps>
 export type AdminDictionary = Words<typeof englishAdmin>
 export type HealthDictionary = Words<typeof englishHealth>
 export type ScheduleDictionary = Words<typeof englishSchedule>
+export type GroupDictionary = Words<typeof englishGroups>

@@ -149,6 +149,12 @@ export const englishAdmin = {
     by: (who: string, limit: number) => `Asked for by ${who}, ${limit} at a time.`,
   },
   approval: {
+    what: 'For',
+    memory: 'Memory',
+    group: 'Node group',
+    state: 'State',
+    asked: 'Asked',
+    decided: 'Decided',
     title: (entrypoint: string, memory: string) => `${entrypoint} asks for ${memory} of memory`,
     by: (who: string, group: string) => `By ${who}. Node group ${group} gives that much only when it is approved.`,
     approve: 'Approve',

@@ -1,6 +1,7 @@
 import { englishActions } from './english-actions.ts'
 import { englishAdmin } from './english-admin.ts'
 import { englishApps } from './english-apps.ts'
+import { englishGroups } from './english-groups.ts'
 import { englishHealth } from './english-health.ts'
 import { englishSchedule } from './english-schedule.ts'
 
@@ -11,6 +12,7 @@ export const english = {
   ...englishActions,
   ...englishAdmin,
   ...englishApps,
+  ...englishGroups,
   ...englishHealth,
   ...englishSchedule,
   common: {
@@ -48,12 +50,13 @@ export const english = {
     apps: 'Apps',
     activity: 'Activity',
     nodes: 'Nodes',
+    groups: 'Node groups',
     routes: 'Routes',
     certificates: 'Certificates',
     events: 'Events',
     tokens: 'Access tokens',
     more: 'More',
-    groups: { cluster: 'Cluster', traffic: 'Traffic', audit: 'Audit and access' },
+    sections: { cluster: 'Cluster', traffic: 'Traffic', audit: 'Audit and access' },
     search: 'Search apps, instances, nodes',
     help: 'Keyboard shortcuts',
     theme: 'Theme',
@@ -111,6 +114,9 @@ export const english = {
     beingDrained: 'Being drained',
     drained: 'Drained',
     removing: 'Being removed',
+    waiting: 'Waiting',
+    approved: 'Approved',
+    denied: 'Denied',
   },
   logs: {
     following: 'Following',
@@ -170,16 +176,12 @@ export const english = {
     instances: 'Instances',
     address: 'Address',
     block: 'Address block',
-    labels: 'Labels',
     os: 'System',
     kernel: 'Kernel',
     engine: 'Engine',
     agent: 'Agent',
     cgroup: 'Cgroup',
     joined: 'Joined',
-    group: 'Node group',
-    taints: 'Taints',
-    resources: 'Further resources',
     gateway: 'Gateway',
     problems: 'Problems',
     name: 'Name',
@@ -217,6 +219,7 @@ export const english = {
     goApps: 'Go to the apps',
     goActivity: 'Go to the activity',
     goNodes: 'Go to the nodes',
+    goGroups: 'Go to the node groups',
     goRoutes: 'Go to the routes',
     goEvents: 'Go to the events',
     goCertificates: 'Go to the certificates',

@@ -11,10 +11,10 @@ export interface One<T> {
   readonly error: unknown
 }
 
-/** One document, asked for once; live pages take it as the start, and then follow the listing that holds it. */
-export function useOne<N extends JsonName>(name: N, input: CallInput<N> | undefined): One<Answer<N>> {
+/** One document, asked for once, and again when `since` changes; live pages take it as the start, and then follow the listing that holds it. */
+export function useOne<N extends JsonName>(name: N, input: CallInput<N> | undefined, since = 0): One<Answer<N>> {
   const client = useClient()
-  const key = `${name} ${JSON.stringify(input)}`
+  const key = `${name} ${since} ${JSON.stringify(input)}`
   const [state, setState] = useState<One<Answer<N>> & { readonly key: string }>({
     key,
     value: undefined,

@@ -1,7 +1,9 @@
 import type { AppView, PoolView } from '@berth/api/resources'
 import { useState } from 'react'
+import { MoveDialog } from '../actions/move-dialog.tsx'
 import { RemoveDialog } from '../actions/remove-dialog.tsx'
 import { Age } from '../components/age.tsx'
+import { RoleButton } from '../components/button.tsx'
 import { DangerZone } from '../components/danger-zone.tsx'
 import { Empty, Facts, Section } from '../components/layout.tsx'
 import { By, Code } from '../components/small.tsx'
@@ -96,6 +98,7 @@ export function PoolSettings({ app, pool }: { readonly app: AppView; readonly po
   if (!may) return <Empty icon="key" title={action.needsRole('deployer')} />
   return (
     <>
+      <PoolGroup app={app} pool={pool} />
       <DangerZone
         needs="deployer"
         title={text.pool}
@@ -106,6 +109,25 @@ export function PoolSettings({ app, pool }: { readonly app: AppView; readonly po
       />
       {removing && <RemovePoolDialog app={app} pool={pool} onClose={() => setRemoving(false)} />}
     </>
+  )
+}
+
+/** On which nodes it runs, and the way to others. */
+function PoolGroup({ app, pool }: { readonly app: AppView; readonly pool: PoolView }) {
+  const { move: text } = useText()
+  const [moving, setMoving] = useState(false)
+  return (
+    <Section
+      title={text.head}
+      aside={
+        <RoleButton needs="deployer" small disabled={pool.removing === true} onClick={() => setMoving(true)}>
+          {text.button}
+        </RoleButton>
+      }
+    >
+      <p>{pool.group === undefined ? text.written : text.own(pool.group)}</p>
+      {moving && <MoveDialog app={app.name} pool={pool} onClose={() => setMoving(false)} />}
+    </Section>
   )
 }
 

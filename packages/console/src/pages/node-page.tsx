@@ -1,7 +1,6 @@
 import type { NodeView } from '@berth/api/resources'
 import { lazy, Suspense, useState } from 'react'
 import { DrainDialog } from '../actions/drain-dialog.tsx'
-import { LabelsDialog } from '../actions/labels-dialog.tsx'
 import { RemoveDialog } from '../actions/remove-dialog.tsx'
 import { Age } from '../components/age.tsx'
 import { RoleButton } from '../components/button.tsx'
@@ -18,6 +17,7 @@ import { useUsage } from '../metrics/use-usage.ts'
 import { useClient, useList } from '../store/context.tsx'
 import { InstanceTable } from './instance-table.tsx'
 import { MetricsPanel } from './metrics-panel.tsx'
+import { NodeScheduling } from './node-scheduling.tsx'
 import { NodeMeters } from './nodes-page.tsx'
 import { NotFoundPage } from './not-found-page.tsx'
 
@@ -61,7 +61,7 @@ export function NodePage({ name }: { readonly name: string }) {
       <Suspense fallback={<Skeleton rows={2} />}>
         <CoreSection node={name} />
       </Suspense>
-      <LabelsSection node={node} />
+      <NodeScheduling node={node} />
       <Section title={text.nodes.instances} flush>
         <Listing of={instances} empty={<Empty icon="box" title={text.nodes.noInstances} />}>
           {(items) => <InstanceTable instances={items} usage={usage} withPool withNode={false} />}
@@ -86,56 +86,8 @@ function NodeFacts({ node }: { readonly node: NodeView }) {
         [text.agent, node.agentVersion],
         [text.cgroup, node.cgroup],
         [text.joined, <Age key="j" at={node.joinedAt} />],
-        [text.group, node.group],
-        [text.taints, chips(node.taints?.map(({ key, value }) => (value === undefined ? key : `${key}=${value}`)))],
-        [
-          text.resources,
-          chips(
-            Object.entries(node.resources ?? {}).map(
-              ([name, each]) => `${name}: ${Array.isArray(each) ? each.join(', ') : each}`,
-            ),
-          ),
-        ],
       ]}
     />
-  )
-}
-
-const chips = (words: readonly string[] = []) =>
-  words.length === 0 ? undefined : (
-    <span className="chips">
-      {words.map((word) => (
-        <span key={word} className="chip mono">
-          {word}
-        </span>
-      ))}
-    </span>
-  )
-
-function LabelsSection({ node }: { readonly node: NodeView }) {
-  const { nodes: text, labels: words } = useText()
-  const [editing, setEditing] = useState(false)
-  const labels = Object.entries(node.labels)
-  return (
-    <Section
-      title={text.labels}
-      aside={
-        <RoleButton needs="admin" small icon="tag" onClick={() => setEditing(true)}>
-          {words.edit}
-        </RoleButton>
-      }
-    >
-      {labels.length === 0 ? (
-        <p className="muted">{words.none}</p>
-      ) : (
-        <span className="chips">
-          {labels.map(([key, value]) => (
-            <span key={key} className="chip mono">{`${key}=${value}`}</span>
-          ))}
-        </span>
-      )}
-      {editing && <LabelsDialog node={node} onClose={() => setEditing(false)} />}
-    </Section>
   )
 }
 

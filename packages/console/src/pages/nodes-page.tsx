@@ -60,13 +60,13 @@ export function NodesPage() {
   )
 }
 
-/** By a part of its name, address or a label. */
-const matches = ({ name, address, labels }: NodeView, wanted: string): boolean =>
-  [name, address, ...Object.entries(labels).map((label) => label.join('='))].some((each) =>
+/** By a part of its name, address, group or a label. */
+const matches = ({ name, address, labels, group = 'default' }: NodeView, wanted: string): boolean =>
+  [name, address, group, ...Object.entries(labels).map((label) => label.join('='))].some((each) =>
     each.toLowerCase().includes(wanted),
   )
 
-function NodeCard({ node }: { readonly node: NodeView }) {
+export function NodeCard({ node }: { readonly node: NodeView }) {
   const text = useText()
   return (
     <li className="card">
@@ -81,6 +81,7 @@ function NodeCard({ node }: { readonly node: NodeView }) {
       </div>
       <p className="card-sub muted">
         <span className="mono">{node.address}</span> · {text.units.instances(node.instances)}
+        {node.group !== undefined && ` · ${node.group}`}
         {node.gateway && ` · ${text.nodes.gateway}`}
       </p>
       <NodeMeters node={node} />

@@ -1,3 +1,4 @@
+import type { CapacityView } from '@berth/api/planning-resources'
 import type { AppView, BuildView, InstanceView, PoolView, ReleaseView } from '@berth/api/resources'
 import { useState } from 'react'
 import { ScaleControl } from '../actions/scale-control.tsx'
@@ -12,7 +13,9 @@ import { poolDrift, replicasInSpec } from '../live/drift.ts'
 import { buildState, isOver } from '../live/states.ts'
 import { useGlance } from '../live/use-glance.ts'
 import { useOne } from '../live/use-one.ts'
+import { usePolled } from '../live/use-polled.ts'
 import { type Usage, useUsage } from '../metrics/use-usage.ts'
+import { CapacityLine } from '../plan/capacity.tsx'
 import { Link } from '../router/link.tsx'
 import { path } from '../router/match-path.ts'
 import { useList } from '../store/context.tsx'
@@ -43,6 +46,7 @@ export function PoolOverview({ app, pool, only }: PoolOverviewProps) {
   const rollouts = useList('listRollouts', { query: { ...query, limit: 5 } })
   const builds = useList('listBuilds', { query: { app: app.name, limit: 5 } })
   const usage = useUsage(query)
+  const capacity = useCapacity(app.name, pool)
   const [decided, setDecided] = useState(0)
   const approvals = useGlance('listApprovals', {}, `${decided} ${pool.release ?? ''}`)
   const running = useRelease(app.name, pool.release)
@@ -86,11 +90,21 @@ export function PoolOverview({ app, pool, only }: PoolOverviewProps) {
           inSpec={replicasInSpec(running, pool, entrypoint.name)}
           loading={instances.state === 'loading'}
           usage={usage}
+          capacity={capacity.find((each) => each.entrypoint === entrypoint.name)}
           instances={instances.items.filter((each) => each.entrypoint === entrypoint.name && each.phase !== 'ended')}
         />
       ))}
     </>
   )
+}
+
+const capacityEveryMs = 30_000
+
+/** Nothing where nothing runs: there is nothing to fit. */
+function useCapacity(app: string, { name, release, entrypoints }: PoolView): readonly CapacityView[] {
+  const counts = entrypoints.map(({ running, wanted }) => `${running}/${wanted}`).join(' ')
+  const { value } = usePolled('getCapacity', { params: { app, pool: name }, body: {} }, capacityEveryMs, counts)
+  return release === undefined ? [] : (value?.entrypoints ?? [])
 }
 
 const isUnderWay = ({ state }: BuildView): boolean => state === 'queued' || state === 'running'
@@ -103,9 +117,11 @@ interface EntrypointSectionProps {
   readonly loading: boolean
   readonly instances: readonly InstanceView[]
   readonly usage: ReadonlyMap<string, Usage>
+  readonly capacity: CapacityView | undefined
 }
 
-function EntrypointSection({ app, pool, entrypoint, inSpec, loading, instances, usage }: EntrypointSectionProps) {
+function EntrypointSection(props: EntrypointSectionProps) {
+  const { app, pool, entrypoint, inSpec, loading, instances, usage, capacity } = props
   const text = useText()
   const { name, type } = entrypoint
   return (
@@ -123,6 +139,7 @@ function EntrypointSection({ app, pool, entrypoint, inSpec, loading, instances, 
           </Link>
         )}
       </div>
+      {capacity !== undefined && <CapacityLine capacity={capacity} to={path('apps', app.name, pool.name, 'plan')} />}
       <div className="panel panel-flush">
         {loading && <Skeleton rows={3} />}
         {!loading && instances.length === 0 && type === 'job' && <p className="quiet-line">{text.pool.jobIdle}</p>}

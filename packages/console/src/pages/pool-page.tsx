@@ -10,6 +10,7 @@ import { Skeleton } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useMay } from '../live/session.tsx'
 import { poolState } from '../live/states.ts'
+import { Link } from '../router/link.tsx'
 import { path } from '../router/match-path.ts'
 import { useList } from '../store/context.tsx'
 import { PoolSettings } from './app-settings.tsx'
@@ -21,6 +22,7 @@ import { PoolJobs } from './pool-jobs.tsx'
 import { PoolOverview } from './pool-overview.tsx'
 
 const LogsPanel = lazy(() => import('./logs-panel.tsx'))
+const PlanTab = lazy(() => import('../plan/plan-tab.tsx'))
 
 interface PoolPageProps {
   readonly app: string
@@ -51,6 +53,7 @@ export function PoolPage({ app: appName, pool: name, tab = '', entrypoint }: Poo
         { label: text.common.overview, to: at(), exact: true },
         { label: text.pool.logs, to: at('logs') },
         { label: text.pool.metrics, to: at('metrics') },
+        { label: text.plan.title, to: at('plan') },
         { label: text.jobs.title, to: at('jobs') },
         { label: text.pool.history, to: at('history') },
         { label: text.pool.events, to: at('events') },
@@ -79,6 +82,12 @@ function PoolTab({
   if (tab === 'settings') return <PoolSettings app={app} pool={pool} />
   if (tab === 'history') return <PoolHistory app={app} pool={pool} />
   if (tab === 'metrics') return <MetricsPanel query={query} nameOf={(id) => id.split('.').at(-1) ?? id} />
+  if (tab === 'plan')
+    return (
+      <Suspense fallback={<Skeleton />}>
+        <PlanTab pool={pool} />
+      </Suspense>
+    )
   if (tab === 'logs')
     return (
       <Suspense fallback={<Skeleton />}>
@@ -103,6 +112,14 @@ function PoolAbout({ app, pool }: { readonly app: string; readonly pool: PoolVie
         {text.pool.current} <ReleaseLink app={app} release={pool.release} />
       </span>
       {pool.environment !== pool.name && <span className="chip">{pool.environment}</span>}
+      {pool.group !== undefined && (
+        <span>
+          {text.move.head}{' '}
+          <Link to={path('groups', pool.group)} className="chip">
+            {pool.group}
+          </Link>
+        </span>
+      )}
       {pool.urls.map((url) => (
         <UrlLink key={url} url={url} />
       ))}

@@ -10,6 +10,7 @@ export function HelpDialog({ onClose }: { readonly onClose: () => void }) {
     [['g', 'a'], help.goApps],
     [['g', 't'], help.goActivity],
     [['g', 'n'], help.goNodes],
+    [['g', 'g'], help.goGroups],
     [['g', 'r'], help.goRoutes],
     [['g', 'c'], help.goCertificates],
     [['g', 'e'], help.goEvents],

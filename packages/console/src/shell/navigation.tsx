@@ -6,7 +6,7 @@ import type { Session } from '../live/session.tsx'
 import { NavLink } from '../router/link.tsx'
 import { usePathname } from '../router/location.ts'
 
-type PageName = 'apps' | 'activity' | 'nodes' | 'routes' | 'certificates' | 'events' | 'tokens'
+type PageName = 'apps' | 'activity' | 'nodes' | 'groups' | 'routes' | 'certificates' | 'events' | 'tokens'
 
 interface Place {
   readonly page: PageName
@@ -19,7 +19,7 @@ interface Place {
 }
 
 interface Group {
-  readonly title?: keyof Dictionary['shell']['groups']
+  readonly title?: keyof Dictionary['shell']['sections']
   readonly places: readonly Place[]
 }
 
@@ -31,7 +31,13 @@ export const groups: readonly Group[] = [
       { page: 'activity', icon: 'activity', first: true, also: ['/rollouts/', '/builds/'] },
     ],
   },
-  { title: 'cluster', places: [{ page: 'nodes', icon: 'nodes', first: true }] },
+  {
+    title: 'cluster',
+    places: [
+      { page: 'nodes', icon: 'nodes', first: true },
+      { page: 'groups', icon: 'groups' },
+    ],
+  },
   {
     title: 'traffic',
     places: [
@@ -69,11 +75,11 @@ export function Navigation({ role }: { readonly role: Session['role'] | undefine
         <div
           key={title ?? ''}
           className="navigation-group"
-          {...(title === undefined ? {} : { role: 'group', 'aria-label': text.shell.groups[title] })}
+          {...(title === undefined ? {} : { role: 'group', 'aria-label': text.shell.sections[title] })}
         >
           {title !== undefined && (
             <p className="navigation-title" aria-hidden="true">
-              {text.shell.groups[title]}
+              {text.shell.sections[title]}
             </p>
           )}
           {places

@@ -7,6 +7,7 @@ export const places: Readonly<Record<string, string>> = {
   a: '/apps',
   t: '/activity',
   n: '/nodes',
+  g: '/groups',
   r: '/routes',
   c: '/certificates',
   e: '/events',
@@ -27,7 +28,7 @@ export function useShortcuts(open: { readonly search: () => void; readonly help:
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
       if (document.querySelector('dialog[open]') !== null) return
       const place = Date.now() - prefixedAt < prefixLastsMs ? places[event.key] : undefined
-      prefixedAt = event.key === 'g' ? Date.now() : 0
+      prefixedAt = event.key === 'g' && place === undefined ? Date.now() : 0
       if (place !== undefined) navigate(place)
       if (place !== undefined || press(event.key, latest.current)) event.preventDefault()
     }
