@@ -42,6 +42,11 @@ mount_usr() {
   fi
 }
 
+# Programs that are installed on the host by hand are its own, and stay over a reboot.
+mount_usr_local() {
+  mount -t overlay -o "lowerdir=/usr/local,upperdir=$host_dir/usr-local,workdir=$host_dir/usr-local.work" overlay /usr/local
+}
+
 # /etc keeps what is written to it over a reboot, as a disk would.
 mount_etc() {
   mount -t overlay -o "lowerdir=/etc,upperdir=$host_dir/etc,workdir=$host_dir/etc.work" overlay /etc
@@ -85,6 +90,7 @@ hostname "$name"
 drop_foreign_mounts
 mount_kernel_views "$@"
 mount_usr
+mount_usr_local
 mount_etc
 mount_var
 mount_run

@@ -12,12 +12,13 @@ import { type LabSwitch, netnsOf } from './lab-switch.ts'
 import type { HostRecord } from './manifest.ts'
 import { startFirstProcess } from './namespace-process.ts'
 import { childrenOf, identify, isAlive, namespacedPids, type ProcessIdentity, sendSignal } from './process-table.ts'
+import { type LabSshd, type SshdOptions, startSshd } from './sshd.ts'
 import { waitFor } from './wait-for.ts'
 
 const INIT_SCRIPT = join(import.meta.dirname, 'host-init.sh')
 const NEW_NAMESPACES = ['--pid', '--fork', '--net', '--mount', '--uts', '--cgroup', '--propagation', 'private']
-/** The host's disk: what `host-init.sh` binds, and the overlay of /etc. */
-const DISK = ['etc', 'etc.work', 'stage', 'run', 'docker', 'containerd', 'berth', 'log']
+/** The host's disk: what `host-init.sh` binds, and the overlays of /etc and /usr/local. */
+const DISK = ['etc', 'etc.work', 'usr-local', 'usr-local.work', 'stage', 'run', 'docker', 'containerd', 'berth', 'log']
 /** sun_path of unix(7), less its closing zero byte. */
 const MAX_SOCKET_PATH_BYTES = 107
 
@@ -154,6 +155,10 @@ export class Host implements LabHost {
 
   killDockerd(how: NodeJS.Signals = 'SIGKILL', options?: Cancellable): Promise<void> {
     return this.#dockerd.kill(how, options)
+  }
+
+  startSshd(options?: SshdOptions & Cancellable): Promise<LabSshd> {
+    return startSshd(this, options)
   }
 
   async setLink(state: 'up' | 'down'): Promise<void> {

@@ -1,3 +1,5 @@
+import type { LabSshd, SshdOptions } from './sshd.ts'
+
 /** What a lab writes its progress to: any pino logger fits. */
 export interface LabLog {
   debug(fields: object, message: string): void
@@ -88,6 +90,8 @@ export interface LabHost {
   /** The power cut alone: until `boot` the host is off. */
   powerOff(options?: Cancellable): Promise<void>
   boot(options?: Cancellable & { readonly startDockerd?: boolean }): Promise<void>
+  /** A real sshd (Debian's openssh-server), which lets the lab's own key in unless told otherwise. */
+  startSshd(options?: SshdOptions & Cancellable): Promise<LabSshd>
   /** `down` pulls the host's cable (no carrier on its eth0); `up` plugs it in again. */
   setLink(state: 'up' | 'down'): Promise<void>
 }
