@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { enrol } from '../../packages/agent/src/link/enrol.ts'
+import { checkEnrolment, enrol } from '../../packages/agent/src/link/enrol.ts'
 import { readIdentity } from '../../packages/agent/src/link/node-identity.ts'
 import { runAgent } from '../../packages/agent/src/main.ts'
 import { purgeNode } from '../../packages/agent/src/purge.ts'
@@ -10,10 +10,11 @@ import { version } from '../version.ts'
 
 const lookAgainMs = 200
 
-/** `berth agent`: this machine's instances; `join`: makes it a node (the token comes on standard input); `purge`: undoes its traces. */
+/** `berth agent`: this machine's instances; `join`: makes it a node (the token comes on standard input); `check-join`: what would keep it from that; `purge`: undoes its traces. */
 export async function run(args: readonly string[]): Promise<number> {
   const role = readRoleArguments(args, ['server'])
   if (role.words[0] === 'join') return join(role)
+  if (role.words[0] === 'check-join') return checkJoin(role)
   if (role.words[0] === 'purge') return purge(role)
   const { paths, config, log } = role
   const signal = untilSignal()
@@ -46,10 +47,28 @@ async function untilEnrolled(stateDir: string, signal: AbortSignal): Promise<boo
   return false
 }
 
+/** What would keep this machine from joining, as one JSON document. */
+async function checkJoin({ paths, values }: RoleArguments): Promise<number> {
+  const { token, name, address, labels } = JSON.parse(await standardInput())
+  const check = await checkEnrolment({ server: values.server ?? '', token, name, address, labels })
+  process.stdout.write(`${JSON.stringify({ ...check, identity: await identityOf(paths.stateDir) })}\n`)
+  return 0
+}
+
+async function identityOf(stateDir: string): Promise<object | undefined> {
+  const found = await readIdentity(stateDir).catch(() => undefined)
+  return found === undefined ? undefined : { name: found.name, cluster: found.cluster }
+}
+
+async function standardInput(): Promise<string> {
+  let text = ''
+  for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk
+  return text
+}
+
 async function join({ paths, config, values }: RoleArguments): Promise<number> {
   if (config === undefined) throw new BerthError('host.not-up', `${paths.config} does not exist; use berth node join`)
-  let token = ''
-  for await (const chunk of process.stdin.setEncoding('utf8')) token += chunk
+  const token = await standardInput()
   try {
     const { node, address, labels } = config
     await enrol({ server: values.server ?? '', token, name: node, address, labels, stateDir: paths.stateDir })

@@ -333,6 +333,8 @@ export const statusView = z.object({
   instancesReady: z.number().int(),
   /** The cluster's own authority: what to trust it by. */
   authority: z.object({ fingerprint: z.string(), expiresAt: time, trustPem: z.string() }).optional(),
+  /** Where machines that join dial: the API, and the port of agents on the same host. */
+  joining: z.object({ server: z.string(), agentPort: z.number().int() }).optional(),
   /** Of the server itself, one sentence each. */
   problems: z.array(z.string()).optional(),
   gatewayUrl: z.string().optional(),

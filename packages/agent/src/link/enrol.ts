@@ -44,7 +44,9 @@ export async function enrol(options: EnrolOptions): Promise<NodeIdentity> {
   const { createCertificateRequest } = await import('./certificate-request.ts')
   const { keyPem, requestPem } = await createCertificateRequest(name)
   const body = { token: options.token.trim(), name, address, labels, certificateRequestPem: requestPem }
-  const answer = await post(host, port, authorityPem, body, options.signal)
+  const { signal } = options
+  const ask = { host, port, authorityPem, path: '/v1/nodes/join', body, ...(signal === undefined ? {} : { signal }) }
+  const answer = await call<JoinAnswer>(ask)
   const roots = certificatesIn(answer.authorityPem).map((pem) => fingerprintOf(new X509Certificate(pem)))
   if (!roots.includes(fingerprint)) throw wrongAuthority(host, port)
   const servers = [{ host, port: answer.agentPort }]
@@ -53,6 +55,42 @@ export async function enrol(options: EnrolOptions): Promise<NodeIdentity> {
   await writeIdentity(stateDir, { ...who, keyPem, certificatePem, authorityPem: trustPem })
   return await readIdentity(stateDir)
 }
+
+export interface JoinCheck {
+  readonly version?: string
+  /** The server's clock. */
+  readonly now?: number
+  readonly agentPort?: number
+  readonly problems: readonly { readonly code: string; readonly message: string }[]
+}
+
+const clockErrors = ['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED']
+
+/**
+ * What would keep this machine from joining, with nothing used up and nothing written. A server that cannot be reached, or is another
+ * one, is such a problem; a clock that is so wrong that no certificate is good is seen by the server's, which is then asked without trust.
+ */
+export async function checkEnrolment(options: Omit<EnrolOptions, 'stateDir'>): Promise<JoinCheck> {
+  const { token, name, address, labels, signal } = options
+  try {
+    const fingerprint = fingerprintIn(token)
+    const { host, port } = hostAndPort(options.server)
+    const authorityPem = await fetchAuthority(host, port, fingerprint, signal)
+    const ask = { host, port, authorityPem, ...(signal === undefined ? {} : { signal }) }
+    const body = { token: token.trim(), name, address, labels }
+    return await call<JoinCheck>({ ...ask, path: '/v1/nodes/join/check', body }).catch(async (error: unknown) => {
+      if (!isClockError(error)) throw error
+      const { version, now } = await call<JoinCheck>({ ...ask, path: '/v1/version', isTrusted: false })
+      return { problems: [], ...(version === undefined ? {} : { version }), ...(now === undefined ? {} : { now }) }
+    })
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error
+    return { problems: [{ code: error.code, message: error.message }] }
+  }
+}
+
+const isClockError = (error: unknown): boolean =>
+  error instanceof BerthError && clockErrors.includes((error.cause as NodeJS.ErrnoException | undefined)?.code ?? '')
 
 async function refuseSecond(stateDir: string): Promise<void> {
   const known = await readIdentity(stateDir).catch((error: unknown) => {
@@ -127,22 +165,30 @@ function chainOf(leaf: DetailedPeerCertificate): X509Certificate[] {
   return chain
 }
 
-function post(
-  host: string,
-  port: number,
-  authorityPem: string,
-  body: object,
-  signal: AbortSignal | undefined,
-): Promise<JoinAnswer> {
-  const payload = JSON.stringify(body)
+interface ServerCall {
+  readonly host: string
+  readonly port: number
+  readonly authorityPem: string
+  readonly path: string
+  /** Absent: GET. */
+  readonly body?: object
+  /** False: whatever answers is asked; nothing secret may be in the call then. */
+  readonly isTrusted?: boolean
+  readonly signal?: AbortSignal
+}
+
+function call<T>({ host, port, authorityPem, path, body, isTrusted = true, signal }: ServerCall): Promise<T> {
+  const payload = body === undefined ? '' : JSON.stringify(body)
+  const content = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }
   return new Promise((resolve, reject) => {
     const req = request({
       host,
       port,
-      method: 'POST',
-      path: '/v1/nodes/join',
-      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+      method: body === undefined ? 'GET' : 'POST',
+      path,
+      headers: body === undefined ? {} : content,
       ca: authorityPem,
+      rejectUnauthorized: isTrusted,
       servername: serverName,
       checkServerIdentity: (_host, certificate) => checkServerIdentity(serverName, certificate),
       minVersion: 'TLSv1.3',
@@ -161,7 +207,7 @@ function post(
       })
       response.once('error', (error) => reject(unreachable(host, port, error)))
       response.once('end', () => {
-        if (response.statusCode === 200 || response.statusCode === 201) resolve(JSON.parse(text) as JoinAnswer)
+        if (response.statusCode === 200 || response.statusCode === 201) resolve(JSON.parse(text) as T)
         else reject(refusal(response.statusCode ?? 0, text))
       })
     })

@@ -25,7 +25,12 @@ export const clusterEndpoints = {
     params: none,
     query: none,
     body: none,
-    response: z.object({ version: z.string(), api: z.string() }),
+    response: z.object({
+      version: z.string(),
+      api: z.string(),
+      /** The server's clock. Absent: from a server that does not tell. */
+      now: z.number().int().optional(),
+    }),
   }),
   listEvents: defineEndpoint({
     method: 'GET',

@@ -107,8 +107,33 @@ export const nodesEndpoints = {
     transport: 'json',
     params: none,
     query: none,
-    body: z.strictObject({ ttlMs: z.number().int().positive().default(3_600_000) }),
+    body: z.strictObject({
+      ttlMs: z.number().int().positive().default(3_600_000),
+      /** The node group that the machine comes into. */
+      group: z.string().optional(),
+    }),
     response: z.object({ token: z.string(), expiresAt: z.number().int(), command: z.string() }),
+  }),
+  checkJoin: defineEndpoint({
+    method: 'POST',
+    path: '/v1/nodes/join/check',
+    summary: 'What would keep a machine from joining; uses nothing up',
+    role: 'none',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: z.strictObject({
+      token: z.string(),
+      name: z.string(),
+      address: z.string(),
+      labels: z.record(z.string(), z.string()).default({}),
+    }),
+    response: z.object({
+      version: z.string(),
+      now: z.number().int(),
+      agentPort: z.number().int(),
+      problems: z.array(z.object({ code: z.string(), message: z.string() })),
+    }),
   }),
   joinNode: defineEndpoint({
     method: 'POST',

@@ -88,7 +88,7 @@ export async function openAgents(options: OpenAgentsOptions = {}): Promise<Agent
   const credentials = new Map<string, PeerCredentials>()
   const peers: AgentPeer[] = []
   const join_ = async (name: string): Promise<PeerCredentials> => {
-    const { token } = await enrolment.createToken(60_000, { actor: 'local:0' })
+    const { token } = await enrolment.createToken({ ttlMs: 60_000 }, { actor: 'local:0' })
     const { requestPem, keyPem } = await createRequest(name)
     const request = {
       token,

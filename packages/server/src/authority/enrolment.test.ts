@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Groups } from '../groups/groups.ts'
 import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
 import { type Authority, openAuthority } from './authority.ts'
 import { createRequest } from './certificate-request.testing.ts'
@@ -27,7 +28,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-const newToken = async (): Promise<string> => (await enrolment.createToken(60_000, admin)).token
+const newToken = async (): Promise<string> => (await enrolment.createToken({ ttlMs: 60_000 }, admin)).token
 const request = async (token: string, name: string, change: object = {}) => ({
   token,
   name,
@@ -102,6 +103,38 @@ describe('enrolment', () => {
     await expect(enrolment.join(await request(token, 'a'))).rejects.toMatchObject({ code: 'node.exists' })
     const { node } = await enrolment.join(await request(token, 'b'))
     expect(node.block).toBe('10.77.1.0/24')
+  })
+
+  it('tells all that would keep a machine out at once, and uses nothing up', async () => {
+    await enrolment.join(await request(await newToken(), 'a'))
+    const token = await newToken()
+    const asked = { token, name: 'a', address: 'nowhere', labels: { 'a b': 'c' }, from: '192.0.2.1' }
+    const codes = (problems: readonly { code: string }[]) => problems.map(({ code }) => code)
+    expect(codes(enrolment.problemsOf(asked))).toEqual(['node.invalid-address', 'node.invalid-label', 'node.exists'])
+    now += 60_000
+    expect(codes(enrolment.problemsOf({ ...asked, name: 'b', address: '192.0.2.1', labels: {} }))).toEqual([
+      'join.token-expired',
+    ])
+    const fresh = await newToken()
+    expect(enrolment.problemsOf({ ...asked, token: fresh, name: 'b', address: '::1', labels: {} })).toEqual([])
+    expect((await enrolment.join(await request(fresh, 'b'))).node.name).toBe('b')
+  })
+
+  it('takes asking for a guess, so that no token can be found by asking', async () => {
+    const asked = { token: 'x', name: 'b', address: '::1', labels: {}, from: '192.0.2.7' }
+    for (let guess = 0; guess < 10; guess += 1) expect(enrolment.problemsOf(asked)).toHaveLength(1)
+    expect(() => enrolment.problemsOf(asked)).toThrow(/too many attempts/)
+  })
+
+  it('puts a machine into the group that its token is for, which has to be there', async () => {
+    await expect(enrolment.createToken({ ttlMs: 60_000, group: 'fast' }, admin)).rejects.toMatchObject({
+      code: 'group.not-found',
+    })
+    await new Groups(under.records).create('fast', {}, admin)
+    const { token } = await enrolment.createToken({ ttlMs: 60_000, group: 'fast' }, admin)
+    expect((await enrolment.join(await request(token, 'a'))).node.group).toBe('fast')
+    const plain = await enrolment.createToken({ ttlMs: 60_000, group: 'default' }, admin)
+    expect((await enrolment.join(await request(plain.token, 'b'))).node.group).toBeUndefined()
   })
 
   it.each([

@@ -4,6 +4,7 @@ import {
   type AddressBlock,
   BerthError,
   blockForNode,
+  defaultGroupName,
   formatBlock,
   isName,
   type Node,
@@ -15,6 +16,7 @@ import {
 import { FailureLimit, type FailureLimitOptions } from '../auth/failure-limit.ts'
 import { sameHash } from '../auth/token-text.ts'
 import type { CallContext } from '../controllers/operations.ts'
+import { requireGroup } from '../groups/groups.ts'
 import { checkLabels } from '../nodes/labels.ts'
 import type { JoinToken, Records, RecordTransaction, State } from '../records/index.ts'
 import type { Authority } from './authority.ts'
@@ -30,6 +32,11 @@ export interface JoinRequest {
   readonly certificateRequestPem: string
   /** The address that asks; guesses are counted by it. */
   readonly from: string
+}
+
+export interface NewJoinToken {
+  readonly ttlMs: number
+  readonly group?: string | undefined
 }
 
 export interface Enrolled {
@@ -76,7 +83,7 @@ export class Enrolment {
   }
 
   async createToken(
-    ttlMs: number,
+    { ttlMs, group }: NewJoinToken,
     context: CallContext,
   ): Promise<{ readonly token: string; readonly expiresAt: number }> {
     const secret = createJoinSecret()
@@ -86,7 +93,11 @@ export class Enrolment {
       context.actor,
       (tx) => {
         this.#forgetExpired(tx)
-        tx.create('joinTokens', { hash: hashJoinSecret(secret), createdAt, createdBy: context.actor, expiresAt })
+        if (group !== undefined) this.#requireGroup(tx, group)
+        tx.create('joinTokens', {
+          ...{ hash: hashJoinSecret(secret), createdAt, createdBy: context.actor, expiresAt },
+          ...(group === undefined ? {} : { group }),
+        })
         tx.event({
           type: 'node.token-created',
           subject: {},
@@ -115,6 +126,34 @@ export class Enrolment {
     return { node, certificatePem }
   }
 
+  /** All that would keep it out, at once; the token stays unused. Throws `join.too-many-failures` only. */
+  problemsOf(
+    request: Omit<JoinRequest, 'certificateRequestPem'>,
+  ): { readonly code: string; readonly message: string }[] {
+    this.#limit.check(request.from, '')
+    const problems: BerthError[] = []
+    for (const check of [
+      () => this.#presented(request),
+      () => checkName(request.name),
+      () => checkAddress(request),
+      () => checkLabels(request.labels),
+      () => this.#requireNew(request.name),
+    ]) {
+      try {
+        check()
+      } catch (error) {
+        if (!(error instanceof BerthError)) throw error
+        problems.push(error)
+      }
+    }
+    return problems.map(({ code, message }) => ({ code, message }))
+  }
+
+  #requireGroup(tx: RecordTransaction, group: string): void {
+    requireGroup(this.#state, group)
+    if (group !== defaultGroupName) tx.require('groups', group)
+  }
+
   #admit(tx: RecordTransaction, hash: string, request: JoinRequest, certificatePem: string): Node {
     const token = this.#usableToken(hash)
     this.#requireNew(request.name)
@@ -125,7 +164,12 @@ export class Enrolment {
       certificateFingerprint: fingerprintOf(certificatePem),
       certificateExpiresAt: new X509Certificate(certificatePem).validToDate.getTime(),
     }
-    const node: Node = { name, labels, block, address, schedulable: true, ...certificate, joinedAt }
+    const { group } = token
+    if (group !== undefined) this.#requireGroup(tx, group)
+    const node: Node = {
+      ...{ name, labels, block, address, schedulable: true, ...certificate, joinedAt },
+      ...(group === undefined || group === defaultGroupName ? {} : { group }),
+    }
     tx.put('joinTokens', { ...token, usedBy: name }, { ifUnchanged: true })
     tx.put('fences', { node: blocksFence, updatedAt: joinedAt }, { ifUnchanged: true })
     // There from the start: a placement compares it, and so fails when the node is removed meanwhile.
@@ -136,7 +180,7 @@ export class Enrolment {
   }
 
   /** The hash of a token that is good. Guesses are counted, per address and over all. */
-  #presented({ token, from }: JoinRequest): string {
+  #presented({ token, from }: Pick<JoinRequest, 'token' | 'from'>): string {
     this.#limit.check(from, '')
     try {
       const hash = this.#hashOf(token)
@@ -187,7 +231,7 @@ export class Enrolment {
     if (!this.#state.nodes.has(name)) return
     throw new BerthError(
       'node.exists',
-      `there is a node ${name} already; join with another --name, or, if it is the same machine set up anew, first: berth node rm ${name}`,
+      `there is a node ${name} already; join with another --node, or, if it is the same machine set up anew, first: berth node rm ${name}`,
       { details: { node: name } },
     )
   }
@@ -212,17 +256,23 @@ export class Enrolment {
 /** How long a replay is still called by its name. */
 const tokenMemoryMs = 7 * 86_400_000
 
-function checkRequest({ name, address, labels }: JoinRequest): void {
-  if (!isName(name)) {
-    const proposal = proposeName(name)
-    const hint = proposal === undefined ? '' : `; join with --name ${proposal}`
-    throw new BerthError('name.invalid', `${JSON.stringify(name)} cannot name a node: use ${nameRule}${hint}`)
-  }
-  if (isIP(address) === 0) {
-    throw new BerthError(
-      'node.invalid-address',
-      `${JSON.stringify(address)} is no IP address at which other nodes reach ${name}`,
-    )
-  }
-  checkLabels(labels)
+function checkRequest(request: JoinRequest): void {
+  checkName(request.name)
+  checkAddress(request)
+  checkLabels(request.labels)
+}
+
+function checkName(name: string): void {
+  if (isName(name)) return
+  const proposal = proposeName(name)
+  const hint = proposal === undefined ? '' : `; join with --node ${proposal}`
+  throw new BerthError('name.invalid', `${JSON.stringify(name)} cannot name a node: use ${nameRule}${hint}`)
+}
+
+function checkAddress({ name, address }: Pick<JoinRequest, 'name' | 'address'>): void {
+  if (isIP(address) !== 0) return
+  throw new BerthError(
+    'node.invalid-address',
+    `${JSON.stringify(address)} is no IP address at which other nodes reach ${name}`,
+  )
 }

@@ -77,6 +77,7 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   setRegistry: 'admin',
   removeRegistry: 'admin',
   createJoinToken: 'admin',
+  checkJoin: 'none',
   joinNode: 'none',
   listSecrets: 'deployer',
   setSecret: 'deployer',

@@ -72,6 +72,8 @@ export interface JoinToken {
   readonly createdAt: number
   readonly createdBy: string
   readonly expiresAt: number
+  /** Which group the machine comes into: the admin's choice, not the machine's. Absent: the default one. */
+  readonly group?: string
   /** Set by the join that used it up; the record stays until it expires, so that a replay is told apart from a wrong token. */
   readonly usedBy?: string
 }

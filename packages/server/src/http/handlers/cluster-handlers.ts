@@ -6,7 +6,7 @@ export const apiVersion = 'v1'
 type ClusterHandlers = Pick<Handlers, 'getStatus' | 'getVersion'>
 
 export const clusterHandlers = ({ info, views, authority, certificateProblems }: Services): ClusterHandlers => ({
-  getVersion: () => ({ version: info.version, api: apiVersion }),
+  getVersion: () => ({ version: info.version, api: apiVersion, now: Date.now() }),
   getStatus: ({ identity }) => {
     const { state, isOnline } = views
     const nodes = [...state.nodes.ids()]
@@ -23,6 +23,7 @@ export const clusterHandlers = ({ info, views, authority, certificateProblems }:
         ...{ fingerprint: authority.fingerprint, expiresAt: authority.expiresAt },
         trustPem: authority.trustPem,
       },
+      joining: { server: info.advertised, agentPort: info.agentPort },
       problems: [...certificateProblems()],
       ...(info.gatewayUrl === undefined ? {} : { gatewayUrl: info.gatewayUrl }),
       ...(info.consoleUrl === undefined ? {} : { consoleUrl: info.consoleUrl }),

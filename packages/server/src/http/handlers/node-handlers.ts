@@ -5,7 +5,7 @@ import type { Services } from '../services.ts'
 
 type NodeHandlers = Pick<
   Handlers,
-  'listNodes' | 'getNode' | 'updateNode' | 'removeNode' | 'createJoinToken' | 'joinNode'
+  'listNodes' | 'getNode' | 'updateNode' | 'removeNode' | 'createJoinToken' | 'checkJoin' | 'joinNode'
 >
 
 export const nodeHandlers = ({ views, nodes, enrolment, authority, info }: Services): NodeHandlers => ({
@@ -17,10 +17,14 @@ export const nodeHandlers = ({ views, nodes, enrolment, authority, info }: Servi
     return { ok: true }
   },
   createJoinToken: async ({ body, context }) => {
-    const { token, expiresAt } = await enrolment.createToken(body.ttlMs, context)
+    const { token, expiresAt } = await enrolment.createToken(body, context)
     // By the environment, not as an argument: arguments can be seen by everybody on the machine.
     return { token, expiresAt, command: `BERTH_JOIN_TOKEN=${token} berth node join --server ${info.advertised}` }
   },
+  checkJoin: ({ body, remote }) => ({
+    ...{ version: info.version, now: Date.now(), agentPort: info.agentPort },
+    problems: enrolment.problemsOf({ ...body, from: remote }),
+  }),
   joinNode: async ({ body, remote }) => {
     const { node, certificatePem } = await enrolment.join({ ...body, from: remote })
     return { node: node.name, certificatePem, authorityPem: authority.trustPem, agentPort: info.agentPort }
