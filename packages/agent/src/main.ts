@@ -15,6 +15,7 @@ import { labels } from './instance/container-spec.ts'
 import { Reconciler } from './instance/reconciler.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
 import { StatusBus } from './instance/status-bus.ts'
+import { noteLink } from './link/link-note.ts'
 import { NodeCredentials } from './link/node-credentials.ts'
 import { type NodeIdentity, readIdentity } from './link/node-identity.ts'
 import { ServerLinks } from './link/server-links.ts'
@@ -260,7 +261,10 @@ class Agent {
       nodeStatus: () => this.#reporter.status(),
       instanceStatuses: () => this.#reconciler.statuses(),
       gatewayReport: () => this.#gateway.report && { type: 'gateway', ...this.#reported(this.#gateway.report) },
-      onHello: () => this.#reconciler.retry(),
+      onHello: () => {
+        this.#reconciler.retry()
+        noteLink(this.#disk.directory, this.#config.version, this.#config.log)
+      },
     })
   }
 
