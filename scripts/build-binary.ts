@@ -1,7 +1,7 @@
 /**
  * Makes the single executable `dist/berth`: CLI, server, agent, netd, supervisor, console and schemas in one file. The CLI is a small
  * CommonJS script with code cache (it has to start in milliseconds); the other roles are assets, compiled when they are asked for.
- * `--keep-console` takes the console as it was built last.
+ * `--keep-console` takes the console as it was built last; `--version` and `--output` make another one, for tests of upgrades.
  */
 import { execFileSync } from 'node:child_process'
 import {
@@ -19,9 +19,13 @@ import { join, relative } from 'node:path'
 import { type BuildOptions, build } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
+const argument = (name: string): string | undefined => {
+  const at = process.argv.indexOf(name)
+  return at === -1 ? undefined : process.argv[at + 1]
+}
 const dist = join(root, 'dist')
-const work = join(dist, 'bundle')
-const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const work = join(dist, argument('--output') === undefined ? 'bundle' : 'bundle-other')
+const version = argument('--version') ?? JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version
 
 const shared: BuildOptions = {
   bundle: true,
@@ -37,6 +41,8 @@ const shared: BuildOptions = {
     'import.meta.url': '__berthUrl',
   },
   banner: { js: 'const __berthUrl = require("node:url").pathToFileURL(__filename).href;' },
+  // ssh2 goes without its native parts, which one file cannot hold; it has the same in JavaScript.
+  external: ['*.node', 'cpu-features'],
   logLevel: 'warning',
 }
 
@@ -84,7 +90,7 @@ const assets = {
   ...assetsBelow(join(root, 'packages/agent/src/gateway/lua'), 'agent/gateway/lua'),
   'berth.schema.json': join(root, 'docs/berth.schema.json'),
 }
-const output = join(dist, 'berth')
+const output = argument('--output') ?? join(dist, 'berth')
 // A program that runs cannot be written to, but its name can be given to another.
 const built = `${output}.new`
 const config = {

@@ -1,18 +1,10 @@
-import { spawn } from 'node:child_process'
-import { hostname, networkInterfaces } from 'node:os'
 import { createClient } from '@berth/api'
-import { BerthError, messageOf, proposeName } from '@berth/core'
+import { BerthError, messageOf } from '@berth/core'
 import {
   bringUp,
-  defaultRunDir,
-  defaultStateDir,
-  findProgram,
   type HostConfig,
   type HostPaths,
-  hasSystemd,
   hostPaths,
-  lookBeforeDocker,
-  probeDocker,
   readHostConfig,
   removeDockerRemains,
   takeDown,
@@ -23,30 +15,11 @@ import {
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { createTransport } from '../context/transports.ts'
-import { parseLabels } from './admin.ts'
 import { action } from './command.ts'
-
-interface HostOptions {
-  readonly stateDir: string
-  readonly runDir: string
-  readonly node?: string
-  readonly address?: string
-  readonly label: readonly string[]
-  readonly docker: string
-  readonly listen: string
-  readonly agentListen: string
-  readonly name: readonly string[]
-  readonly addressPool: string
-  readonly httpPort: string
-  readonly httpsPort: string
-  readonly keepEnded: string
-  readonly server?: string
-}
-
-/** How the CLI is called again for the roles (`server`, `agent` …). */
-export type Program = () => readonly string[]
-
-const collect = (word: string, words: readonly string[]): string[] => [...words, word]
+import { collect, configOf, folders, type HostOptions, machine, portOf } from './host-options.ts'
+import { registerAdd } from './node-add.ts'
+import { registerJoin } from './node-join.ts'
+import { enrol, folderArguments, type Program, runRole } from './run-role.ts'
 
 export const registerHost =
   (program: Program) =>
@@ -54,22 +27,8 @@ export const registerHost =
     registerUp(root, program)
     registerDown(root, program)
     registerJoin(root, program)
+    registerAdd(root, program)
   }
-
-const folders = (command: Command): Command =>
-  command
-    .option('--state-dir <dir>', 'where everything is kept', defaultStateDir)
-    .option('--run-dir <dir>', 'sockets and pid files', defaultRunDir)
-
-const machine = (command: Command): Command =>
-  folders(command)
-    .option('--node <name>', "this machine's name in the cluster (default: its host name)")
-    .option('--address <ip>', 'address at which other machines reach this one')
-    .option('--label <key=value>', 'label of the node; may be repeated', collect, [])
-    .option('--docker <socket>', "Docker's socket", '/var/run/docker.sock')
-    .option('--http-port <port>', "the gateway's port", '80')
-    .option('--https-port <port>', "the gateway's port for TLS; 0: none", '443')
-    .option('--keep-ended <days>', 'how long what instances left in /persist is kept after their end', '7')
 
 function registerUp(root: Command, program: Program): void {
   machine(root.command('up'))
@@ -118,113 +77,6 @@ async function up(context: CommandContext, options: HostOptions, program: readon
   out.note('a token to log in with: berth token create NAME --role admin')
 }
 
-async function configOf(options: HostOptions, paths: HostPaths, withServer: boolean): Promise<HostConfig> {
-  const address = options.address ?? ownAddress()
-  const node = options.node ?? proposeName(hostname()) ?? 'node'
-  const labels = Object.fromEntries(
-    Object.entries(parseLabels(options.label)).map(([key, value]) => [key, value ?? '']),
-  )
-  const base = {
-    node,
-    address,
-    labels: { gateway: 'true', ...labels },
-    dockerSocket: options.docker,
-    ...(await ownDocker(options.docker, paths)),
-    gateway: { httpPort: parsePort(options.httpPort), httpsPort: parsePort(options.httpsPort) },
-    keepEndedDays: parseDays(options.keepEnded),
-  }
-  if (!withServer) return base
-  const { listen, agentListen, name: names, addressPool } = options
-  const port = base.gateway.httpPort === 80 ? '' : `:${base.gateway.httpPort}`
-  return {
-    ...base,
-    server: {
-      listen,
-      agentListen,
-      names: [...names, address, node],
-      addressPool,
-      gatewayUrl: `http://${address}${port}`,
-    },
-  }
-}
-
-/** Where nobody else looks after Docker (no systemd, and none answers), its engine is run here; once taken on, it stays so. */
-async function ownDocker(
-  socket: string,
-  paths: HostPaths,
-): Promise<Pick<HostConfig, 'superviseDocker' | 'beforeDocker'>> {
-  if (hasSystemd() || findProgram('dockerd') === undefined || socket !== '/var/run/docker.sock')
-    return { superviseDocker: false }
-  const former = readHostConfig(paths.config)
-  const beforeDocker = former?.superviseDocker === true ? former.beforeDocker : lookBeforeDocker()
-  const superviseDocker = former?.superviseDocker === true || (await probeDocker(socket)) !== undefined
-  return { superviseDocker, ...(superviseDocker && beforeDocker !== undefined ? { beforeDocker } : {}) }
-}
-
-function parsePort(text: string): number {
-  const port = Number(text)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new BerthError('usage.port', `${text} is no port`)
-  return port
-}
-
-function parseDays(text: string): number {
-  const days = Number(text)
-  if (text.trim() === '' || !(days >= 0)) throw new BerthError('usage.days', `${text} is no number of days`)
-  return days
-}
-
-const portOf = (listen: string): string => listen.slice(listen.lastIndexOf(':') + 1)
-
-/** The first address of this machine that others could reach. */
-function ownAddress(): string {
-  const own = Object.entries(networkInterfaces())
-    .filter(([name]) => !/^(docker|br-|veth|berth)/.test(name))
-    .flatMap(([, addresses]) => addresses ?? [])
-  return own.find((each) => each.family === 'IPv4' && !each.internal)?.address ?? '127.0.0.1'
-}
-
-/** The agent's own half of joining; the token goes by standard input, since arguments can be seen by everybody. */
-async function enrol(
-  paths: HostPaths,
-  config: HostConfig,
-  program: readonly string[],
-  server: string,
-  token: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const problem = await runRole(
-    program,
-    ['agent', 'join', ...folderArguments(paths), '--server', server],
-    token,
-    signal,
-  )
-  if (problem !== '') throw new BerthError('node.join-failed', `join as ${config.node}: ${problem}`)
-}
-
-/** Runs a role of this program to its end; returns what it complained of, or nothing. */
-function runRole(
-  program: readonly string[],
-  args: readonly string[],
-  input: string,
-  signal: AbortSignal,
-): Promise<string> {
-  const [command = '', ...first] = program
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, [...first, ...args], { stdio: ['pipe', 'ignore', 'pipe'], signal })
-    const errors: Buffer[] = []
-    child.stderr.on('data', (chunk) => errors.push(chunk))
-    child.once('error', reject)
-    child.once('close', (code) => {
-      const text = Buffer.concat(errors)
-        .toString()
-        .trim()
-        .replace(/^error: /, '')
-      resolve(code === 0 ? '' : text === '' ? `it ended with exit code ${code}` : text)
-    })
-    child.stdin.end(input)
-  })
-}
-
 interface DownOptions extends HostOptions {
   readonly all?: boolean
   readonly purge?: boolean
@@ -270,13 +122,11 @@ async function purge(
     await bringUp({ paths, config: { ...config, leaving: true }, program, log: () => undefined, signal })
     await waitForDocker(config.dockerSocket, paths, signal)
   }
-  const problems = await runRole(program, ['agent', 'purge', ...folderArguments(paths)], '', signal)
+  const { problem } = await runRole(program, ['agent', 'purge', ...folderArguments(paths)], '', signal)
   await takeDown(paths, () => undefined)
   writeHostConfig(paths.config, config)
-  if (problems !== '') throw new BerthError('host.purge-failed', `not everything could be removed: ${problems}`)
+  if (problem !== '') throw new BerthError('host.purge-failed', `not everything could be removed: ${problem}`)
 }
-
-const folderArguments = (paths: HostPaths): string[] => ['--state-dir', paths.stateDir, '--run-dir', paths.runDir]
 
 /** The way that loses no request and runs the hooks. What it leaves, for want of a server or a node, is removed by force afterwards. */
 async function removeApps(paths: HostPaths, log: (message: string) => void, signal: AbortSignal): Promise<void> {
@@ -289,42 +139,4 @@ async function removeApps(paths: HostPaths, log: (message: string) => void, sign
     signal.throwIfAborted()
     log(`the apps cannot be removed in good order (${messageOf(error)}): their containers here are stopped as they are`)
   }
-}
-
-function registerJoin(root: Command, program: Program): void {
-  const node = root.commands.find((each) => each.name() === 'node')
-  if (node === undefined) return
-  machine(node.command('join'))
-    .summary('make this machine a node of a cluster; the token is read from standard input or BERTH_JOIN_TOKEN')
-    .requiredOption('--server <address:port>', "the server's API")
-    .option('--no-gateway', 'do not run a gateway here')
-    .action(
-      action<HostOptions & { gateway: boolean }>(async ({ out, signal }, _, options) => {
-        const paths = hostPaths(options.stateDir, options.runDir)
-        const config = await configOf(options, paths, false)
-        const labels = options.gateway ? config.labels : withoutGateway(config.labels)
-        const own = { ...config, labels }
-        const token = process.env.BERTH_JOIN_TOKEN ?? (await readAll())
-        const log = (message: string) => out.note(`${out.style.green('✔')} ${message}`)
-        await bringUp({ paths, config: own, program: program(), log, signal })
-        await enrol(paths, own, program(), options.server ?? '', token.trim(), signal)
-        log(`${own.node} has joined the cluster of ${options.server}; berth node ls shows it there`)
-      }),
-    )
-}
-
-function withoutGateway(labels: Readonly<Record<string, string>>): Record<string, string> {
-  const { gateway: _, ...rest } = labels
-  return rest
-}
-
-async function readAll(): Promise<string> {
-  let text = ''
-  for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk
-  if (text.trim() === '')
-    throw new BerthError(
-      'usage.no-token',
-      'no join token came on standard input; an admin makes one with `berth node token`',
-    )
-  return text
 }

@@ -71,9 +71,11 @@ export function registerNodes(program: Command): void {
     .command('token')
     .summary('a one-time token with the command that joins a machine')
     .option('--ttl <duration>', 'valid for so long', '1h')
+    .option('--group <name>', 'node group that the machine comes into')
     .action(
-      action<{ ttl: string }>(async ({ client, out, form, signal }, _, { ttl }) => {
-        const token = await client.call('createJoinToken', { body: { ttlMs: parseDuration(ttl) } }, { signal })
+      action<{ ttl: string; group?: string }>(async ({ client, out, form, signal }, _, { ttl, group }) => {
+        const body = { ttlMs: parseDuration(ttl), ...(group === undefined ? {} : { group }) }
+        const token = await client.call('createJoinToken', { body }, { signal })
         await printItem(token, form, out, (each) => each.command)
       }),
     )
@@ -246,5 +248,5 @@ const nodeListing = (style: CommandContext['out']['style']): ListingView<NodeVie
     each.problems.join('; '),
   ],
   name: (each) => each.name,
-  empty: 'no nodes yet; run `berth up` here, or `berth node token` for other machines',
+  empty: 'no nodes yet; run `berth up` here, or `berth node add USER@HOST` for other machines',
 })

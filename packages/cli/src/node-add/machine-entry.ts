@@ -1,0 +1,21 @@
+import type { SshLogin } from '../ssh/ssh-login.ts'
+import type { SshTarget } from '../ssh/ssh-target.ts'
+
+/** One machine that is to become a node, and how. */
+export interface MachineEntry {
+  readonly target: SshTarget
+  /** `SHA256:…` */
+  readonly hostKey?: string
+  readonly login: SshLogin
+  /** Where sudo asks for one. */
+  readonly sudoPassword?: string
+  /** Default: made of its host name. */
+  readonly node?: string
+  /** At which other nodes reach it; default: the one at which it was logged in. */
+  readonly address?: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly group?: string
+  readonly gateway: boolean
+  readonly httpPort: number
+  readonly httpsPort: number
+}

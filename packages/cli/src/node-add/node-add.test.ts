@@ -1,0 +1,177 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { createStyle } from '../output/style.ts'
+import { readExecutable } from './executable.ts'
+import { inParallel } from './in-parallel.ts'
+import { type MachineDefaults, parseInventory } from './inventory.ts'
+import { ProgressBoard } from './progress-board.ts'
+
+const defaults: MachineDefaults = {
+  ...{
+    user: 'me',
+    port: 22,
+    login: { password: 'x' },
+    labels: { from: 'line' },
+    gateway: true,
+    httpPort: 80,
+    httpsPort: 443,
+  },
+}
+const read = (text: string) => parseInventory(text, 'hosts.yaml', defaults)
+
+describe('an inventory', () => {
+  it('is hosts, with defaults for them, with those of the command line', async () => {
+    const text = `
+defaults: {user: root, gateway: false, labels: {site: north}}
+hosts:
+  - 10.0.0.5
+  - {host: "ann@shed-2:2222", node: shed-2, address: 10.0.0.6, group: fast, key: /k, labels: {rack: 7, site: south}}
+  - {host: shed-3, port: 23, gateway: true, hostKey: "SHA256:x", httpPort: 8080, httpsPort: 0}
+`
+    const [first, second, third, ...more] = await read(text)
+    expect(more).toEqual([])
+    expect(first).toMatchObject({
+      target: { user: 'root', host: '10.0.0.5', port: 22 },
+      gateway: false,
+      labels: { from: 'line', site: 'north' },
+    })
+    expect(second).toMatchObject({
+      ...{ target: { user: 'ann', host: 'shed-2', port: 2222 }, node: 'shed-2', address: '10.0.0.6', group: 'fast' },
+      ...{ login: { password: 'x', keyFile: '/k' }, labels: { from: 'line', site: 'south', rack: '7' } },
+    })
+    expect(third).toMatchObject({
+      target: { user: 'root', host: 'shed-3', port: 23 },
+      gateway: true,
+      hostKey: 'SHA256:x',
+      httpPort: 8080,
+      httpsPort: 0,
+    })
+  })
+
+  it('says everything that is wrong with it at once', async () => {
+    const text = `
+default: {}
+defaults: {usr: root, password: hunter2}
+hosts:
+  - {lables: {a: b}, host: a}
+  - {host: a, port: 70000, gateway: maybe}
+  - {node: n}
+  - {host: "a b"}
+  - [x]
+  - {host: c, labels: [d]}
+`
+    const error = await read(text).catch((each: unknown) => each as { code: string; message: string })
+    expect(error).toMatchObject({ code: 'usage.inventory' })
+    for (const words of [
+      'default: is not known; did you mean defaults?',
+      'defaults.usr: is not known; did you mean user?',
+      'defaults.password: is not known; give --password-file',
+      'hosts[0].lables: is not known; did you mean labels?',
+      'hosts[1].port: write a port',
+      'hosts[1].gateway: write true or false',
+      'hosts[2].host: is missing',
+      'hosts[3].host: a b is no machine',
+      'hosts[4]: write a host name',
+      'hosts[5].labels: write a mapping',
+    ])
+      expect((error as { message: string }).message).toContain(words)
+    expect((error as { message: string }).message).not.toContain('hunter2')
+  })
+
+  it.each([
+    ['', 'write a mapping with hosts'],
+    ['hosts: []', 'hosts: write a list with at least one host'],
+    ['hosts: [a, a]', 'host a:22 is there twice'],
+    ['hosts: [{host: a, node: n}, {host: b, node: n}]', 'node n is there twice'],
+    ['hosts: [a', 'hosts.yaml:'],
+    ['hosts: [a]\nhosts: [b]', 'unique'],
+  ])('%j is none', async (text, words) => {
+    await expect(read(text)).rejects.toThrow(words)
+  })
+})
+
+it('so many at a time, each to its end, in order', async () => {
+  let running = 0
+  let most = 0
+  const outcomes = await inParallel([5, 1, 3, 0, 2, 4], 3, async (turns) => {
+    running += 1
+    most = Math.max(most, running)
+    for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate)
+    running -= 1
+    if (turns === 3) throw new Error('three')
+    return turns
+  })
+  expect(most).toBe(3)
+  expect(outcomes.map((each) => (each.status === 'fulfilled' ? each.value : 'failed'))).toEqual([
+    5,
+    1,
+    'failed',
+    0,
+    2,
+    4,
+  ])
+})
+
+describe('progress', () => {
+  const write = (isTTY: boolean) => {
+    let text = ''
+    const add = (part: string) => {
+      text += part
+    }
+    const output = { isTTY, columns: 30, rows: 4, write: add }
+    return { output: output as unknown as NodeJS.WriteStream, said: () => text }
+  }
+
+  it('is a line a step in a log', () => {
+    const { output, said } = write(false)
+    const board = new ProgressBoard(['a', 'long-name'], createStyle(false), output)
+    board.say('a', 'running', 'gets the executable', '1 %')
+    board.say('a', 'running', 'gets the executable', '2 %')
+    board.say('long-name', 'failed', 'no')
+    board.say('a', 'done', 'is online')
+    expect(said().split('\n')).toEqual([
+      '… a          gets the executable 1 %',
+      '✘ long-name  no',
+      '✔ a          is online',
+      '',
+    ])
+  })
+
+  it('is drawn in place at a terminal, and never wider or higher than it', () => {
+    const { output, said } = write(true)
+    const names = Array.from({ length: 9 }, (_, index) => `host-${index}`)
+    const board = new ProgressBoard(names, createStyle(true), output)
+    for (const name of names) board.say(name, 'done', 'x'.repeat(80))
+    board.say('host-4', 'failed', 'why')
+    const last = said().slice(said().lastIndexOf('\u001b[3A'))
+    expect(last).toContain('host-4')
+    const lines = last.split('\n').slice(0, -1)
+    expect(lines).toHaveLength(3)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what is taken away
+    for (const line of lines) expect(line.replace(/\u001b\[[0-9;]*[A-Za-z]/g, '').length).toBeLessThan(30)
+  })
+})
+
+it('only an executable of Linux is one, and its architecture is read from it', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'berth-executable-'))
+  try {
+    const elf = (machine: number) => {
+      const bytes = Buffer.alloc(64)
+      bytes.write('\x7fELF', 'latin1')
+      bytes.writeUInt16LE(machine, 18)
+      return bytes
+    }
+    const put = (name: string, bytes: string | Buffer) => {
+      writeFileSync(join(dir, name), bytes)
+      return join(dir, name)
+    }
+    expect(await readExecutable(put('x', elf(62)))).toMatchObject({ architecture: 'x64', bytes: 64 })
+    expect(await readExecutable(put('arm', elf(183)))).toMatchObject({ architecture: 'arm64' })
+    await expect(readExecutable(put('script', '#!/bin/sh\n'))).rejects.toMatchObject({ code: 'node.no-executable' })
+    await expect(readExecutable(join(dir, 'none'))).rejects.toMatchObject({ code: 'node.no-executable' })
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+})
