@@ -8,11 +8,12 @@ import { runCommand } from './command.ts'
 import { Dockerd } from './dockerd.ts'
 import { enterArgv, startInside } from './host-process.ts'
 import type { Cancellable, ExecOptions, ExecResult, LabHost, LabLog, SpawnedProcess, SpawnOptions } from './lab.ts'
+import type { LabSshd, SshdOptions } from './lab-sshd.ts'
 import { type LabSwitch, netnsOf } from './lab-switch.ts'
 import type { HostRecord } from './manifest.ts'
 import { startFirstProcess } from './namespace-process.ts'
 import { childrenOf, identify, isAlive, namespacedPids, type ProcessIdentity, sendSignal } from './process-table.ts'
-import { type LabSshd, type SshdOptions, startSshd } from './sshd.ts'
+import { startSshd } from './sshd.ts'
 import { waitFor } from './wait-for.ts'
 
 const INIT_SCRIPT = join(import.meta.dirname, 'host-init.sh')

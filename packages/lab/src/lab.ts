@@ -1,4 +1,4 @@
-import type { LabSshd, SshdOptions } from './sshd.ts'
+import type { LabSshd, SshdOptions } from './lab-sshd.ts'
 
 /** What a lab writes its progress to: any pino logger fits. */
 export interface LabLog {

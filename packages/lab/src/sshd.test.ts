@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runCommand } from './command.ts'
 import { createLab } from './create-lab.ts'
 import type { Lab, LabHost } from './lab.ts'
+import type { LabSshd } from './lab-sshd.ts'
 import { startRelay } from './relay.ts'
-import type { LabSshd } from './sshd.ts'
 
 let lab: Lab
 let host: LabHost
