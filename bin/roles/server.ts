@@ -5,12 +5,17 @@ import { Worker } from 'node:worker_threads'
 import { type ConsoleFiles, directoryFiles } from '../../packages/server/src/http/console-files.ts'
 import { runServer } from '../../packages/server/src/main.ts'
 import { readRoleArguments } from '../role-arguments.ts'
+import { storeOptions, storeSettings } from '../store-settings.ts'
 import { untilSignal } from '../until-signal.ts'
 import { version } from '../version.ts'
 
 /** `berth server`: the control plane. */
 export async function run(args: readonly string[]): Promise<number> {
-  const { paths, config, log, values } = readRoleArguments(args, ['listen', 'agent-listen', 'gateway-url'])
+  const { paths, config, log, values } = readRoleArguments(args, [
+    ...['listen', 'agent-listen', 'gateway-url'],
+    ...storeOptions,
+  ])
+  const store = storeSettings(values, config)
   const own = config?.server
   const listen = values.listen ?? own?.listen
   const agentListen = values['agent-listen'] ?? own?.agentListen
@@ -26,6 +31,7 @@ export async function run(args: readonly string[]): Promise<number> {
       ...(gatewayUrl === undefined ? {} : { gatewayUrl }),
       ...(own === undefined ? {} : { names: own.names, addressPool: own.addressPool }),
       ...(config === undefined ? {} : { gatewayHttpsPort: config.gateway.httpsPort }),
+      ...(store === undefined ? {} : { store }),
       levelDirs: [join(paths.stateDir, 'server/levels'), shippedLevels(paths.stateDir)],
       console: consoleFiles(),
       ...(isSea() ? { storeWorker } : {}),

@@ -319,6 +319,27 @@ export const metricsView = z.object({
   samples: z.array(sampleView),
 })
 
+/** Where the server's records are, and how that is. */
+export const storeView = z.object({
+  kind: z.enum(['sqlite', 'etcd']),
+  location: z.string(),
+  revision: z.number().int(),
+  healthy: z.boolean(),
+  sizeBytes: z.number().optional(),
+  members: z
+    .array(
+      z.object({
+        address: z.string(),
+        healthy: z.boolean(),
+        version: z.string().optional(),
+        sizeBytes: z.number().optional(),
+        leader: z.boolean().optional(),
+        problem: z.string().optional(),
+      }),
+    )
+    .optional(),
+})
+
 export const statusView = z.object({
   version: z.string(),
   epoch: z.string(),
@@ -335,6 +356,7 @@ export const statusView = z.object({
   authority: z.object({ fingerprint: z.string(), expiresAt: time, trustPem: z.string() }).optional(),
   /** Where machines that join dial: the API, and the port of agents on the same host. */
   joining: z.object({ server: z.string(), agentPort: z.number().int() }).optional(),
+  store: storeView.optional(),
   /** Of the server itself, one sentence each. */
   problems: z.array(z.string()).optional(),
   gatewayUrl: z.string().optional(),

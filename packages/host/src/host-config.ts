@@ -23,10 +23,22 @@ export interface HostConfig {
     readonly names: readonly string[]
     readonly addressPool: string
     readonly gatewayUrl: string
+    /** Where the server's records are; absent: SQLite in the state directory. */
+    readonly store?: HostStore
   }
   readonly gateway: { readonly httpPort: number; readonly httpsPort: number }
   /** How long what instances left in `/persist` is kept after their end; absent: the agent's default. */
   readonly keepEndedDays?: number
+}
+
+/** Files are absolute paths. */
+export interface HostStore {
+  readonly url: string
+  readonly caFile?: string
+  readonly certificateFile?: string
+  readonly keyFile?: string
+  readonly user?: string
+  readonly passwordFile?: string
 }
 
 export function readHostConfig(path: string): HostConfig | undefined {

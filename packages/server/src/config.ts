@@ -4,6 +4,7 @@ import type { CertificateLifetimes } from './authority/authority.ts'
 import type { ConsoleFiles } from './http/console-files.ts'
 import type { LeaseTimes } from './leadership/index.ts'
 import type { Store } from './store/store.ts'
+import type { StoreSettings } from './store/store-location.ts'
 
 /** What a server is started with; the command line makes it. */
 export interface ServerConfig {
@@ -46,6 +47,8 @@ export interface ServerConfig {
   readonly openSharedStore?: () => Promise<Store>
   /** How long roles are held by a lease that is not kept alive. For tests. */
   readonly leaseTimes?: LeaseTimes
+  /** Where the records are. Default: SQLite in the state directory. */
+  readonly store?: StoreSettings
   /** Makes the store's thread; see `SqliteStoreOptions.worker`. */
   readonly storeWorker?: () => Worker
 }
@@ -57,5 +60,6 @@ export const defaults = {
   domain: 'berth',
   defaultPool: 'production',
   gatewayHttpsPort: 443,
+  store: { url: 'sqlite' },
   buildConcurrency: 2,
 } as const

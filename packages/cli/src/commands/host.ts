@@ -4,6 +4,7 @@ import {
   bringUp,
   type HostConfig,
   type HostPaths,
+  type HostStore,
   hostPaths,
   readHostConfig,
   removeDockerRemains,
@@ -20,6 +21,9 @@ import { collect, configOf, folders, type HostOptions, machine, portOf } from '.
 import { registerAdd } from './node-add.ts'
 import { registerJoin } from './node-join.ts'
 import { enrol, folderArguments, type Program, runRole } from './run-role.ts'
+import { hostStore, type StoreOptions, withStoreOptions } from './store-options.ts'
+
+interface UpOptions extends HostOptions, StoreOptions {}
 
 export const registerHost =
   (program: Program) =>
@@ -31,7 +35,7 @@ export const registerHost =
   }
 
 function registerUp(root: Command, program: Program): void {
-  machine(root.command('up'))
+  const command = machine(root.command('up'))
     .summary('make this machine a cluster of one: server, agent and gateway')
     .description(
       'Starts server, agent, names and gateway on this machine, under systemd or a small supervisor. Doing it again is harmless.',
@@ -40,13 +44,13 @@ function registerUp(root: Command, program: Program): void {
     .option('--agent-listen <address:port>', 'where agents dial in, by mutual TLS', '0.0.0.0:7601')
     .option('--name <name>', "name or address in the server's certificate; may be repeated", collect, [])
     .option('--address-pool <block>', 'addresses of instances; each node gets a /24 of it', '10.77.0.0/16')
-    .action(action<HostOptions>((context, _, options) => up(context, options, program())))
+  withStoreOptions(command).action(action<UpOptions>((context, _, options) => up(context, options, program())))
 }
 
-async function up(context: CommandContext, options: HostOptions, program: readonly string[]): Promise<void> {
+async function up(context: CommandContext, options: UpOptions, program: readonly string[]): Promise<void> {
   const { out, signal } = context
   const paths = hostPaths(options.stateDir, options.runDir)
-  const config = await configOf(options, paths, true)
+  const config = withStore(await configOf(options, paths, true), hostStore(options, readHostConfig(paths.config)))
   const log = (message: string) => out.note(`${out.style.green('✔')} ${message}`)
   await bringUp({ paths, config, program, log, signal })
   if (config.superviseDocker) await waitForDocker(config.dockerSocket, paths, signal)
@@ -76,6 +80,9 @@ async function up(context: CommandContext, options: HostOptions, program: readon
   out.line(`Console: ${status.consoleUrl ?? `https://${config.address}:${portOf(options.listen)}`}`)
   out.note('a token to log in with: berth token create NAME --role admin')
 }
+
+const withStore = (config: HostConfig, store: HostStore | undefined): HostConfig =>
+  config.server === undefined || store === undefined ? config : { ...config, server: { ...config.server, store } }
 
 interface DownOptions extends HostOptions {
   readonly all?: boolean

@@ -4,6 +4,7 @@ import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { Contexts } from '../context/contexts.ts'
+import { formatBytes } from '../output/format.ts'
 import { printItem } from '../output/print.ts'
 import type { Style } from '../output/style.ts'
 import { type PoolOption, parseTarget } from '../target.ts'
@@ -39,9 +40,28 @@ function statusText(status: StatusView, contextName: string, style: Style): stri
     `instances  ${status.instancesReady} of ${status.instances} ready`,
     `gateway    ${status.gatewayUrl ?? '-'}`,
     `console    ${status.consoleUrl ?? '-'}`,
+    ...(status.store === undefined ? [] : [`store      ${storeText(status.store)}`]),
     ...(authority === undefined ? [] : [`authority  ${authority.fingerprint}, until ${day(authority.expiresAt)}`]),
     ...(status.problems ?? []).map((problem) => `${style.red('problem')}    ${problem}`),
   ].join('\n')
+}
+
+function storeText({
+  kind,
+  revision,
+  sizeBytes,
+  members,
+  location,
+  healthy,
+}: NonNullable<StatusView['store']>): string {
+  const size = sizeBytes === undefined ? '' : `, ${formatBytes(sizeBytes)}`
+  const well = members?.filter((member) => member.healthy).length
+  const leader = members?.find((member) => member.leader === true)
+  const who =
+    members === undefined
+      ? location
+      : `${location}, ${well} of ${members.length} members healthy${leader === undefined ? '' : `, ${leader.address} leads`}`
+  return `${kind} at revision ${revision}${size}: ${who}${healthy ? '' : ' (takes no commits)'}`
 }
 
 function registerOpen(program: Command): void {

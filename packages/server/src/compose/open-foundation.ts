@@ -7,21 +7,23 @@ import { Sessions } from '../auth/sessions.ts'
 import { Tokens } from '../auth/tokens.ts'
 import { type Authority, openAuthority } from '../authority/authority.ts'
 import { Certificates } from '../certificates/certificates.ts'
-import type { ServerConfig } from '../config.ts'
+import { defaults, type ServerConfig } from '../config.ts'
 import { makePrivateDirectory } from '../files/private-files.ts'
 import { Leadership } from '../leadership/index.ts'
 import { openState, Records, type State } from '../records/index.ts'
 import { Registries } from '../registries/registries.ts'
 import { openSecretKey } from '../secrets/secret-key.ts'
 import { Secrets } from '../secrets/secrets.ts'
-import { openSqliteStore } from '../store/sqlite/sqlite-store.ts'
+import { openStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
+import { parseStoreLocation, type StoreSettings } from '../store/store-location.ts'
 
 /** What everything else stands on. */
 export interface Foundation {
   /** The server's part of the state directory. */
   readonly directory: string
   readonly leadership: Leadership
+  readonly store: Store
   readonly state: State
   readonly records: Records
   readonly authority: Authority
@@ -44,7 +46,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   const { config, log, stack } = options
   const directory = join(config.stateDir, 'server')
   await makePrivateDirectory(directory)
-  const store = stack.use(await openStore(options, directory))
+  const store = stack.use(await openConfiguredStore(options, directory))
   const state = stack.use(await openState(store, { log: log.child({ part: 'state' }) }))
   const leadership = stack.use(await joinServers(options, store, state))
   const records = new Records(store, state)
@@ -56,7 +58,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   registries.verifyKey()
   const tokens = new Tokens(records)
   return {
-    ...{ directory, leadership, state, records, secrets, tokens },
+    ...{ directory, leadership, store, state, records, secrets, tokens },
     authority: await openAuthority(
       join(directory, 'authority'),
       config.certificates === undefined ? {} : { lifetimes: config.certificates.lifetimes },
@@ -67,20 +69,28 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   }
 }
 
-async function openStore({ config, log, onStoreFailure }: FoundationOptions, directory: string): Promise<Store> {
+const storeSettings = (config: ServerConfig): StoreSettings => config.store ?? defaults.store
+
+async function openConfiguredStore(
+  { config, log, onStoreFailure }: FoundationOptions,
+  directory: string,
+): Promise<Store> {
   if (config.openSharedStore !== undefined) return await config.openSharedStore()
-  return await openSqliteStore({
-    path: join(directory, 'store.db'),
+  return await openStore({
+    ...{ settings: storeSettings(config), directory, worker: config.storeWorker },
     log: log.child({ part: 'store' }),
     onFailure: onStoreFailure,
-    ...(config.storeWorker === undefined ? {} : { worker: config.storeWorker }),
   })
 }
+
+/** A file is one server's; an etcd may be several servers'. */
+const isAlone = (config: ServerConfig): boolean =>
+  config.openSharedStore === undefined && parseStoreLocation(storeSettings(config)).kind === 'sqlite'
 
 async function joinServers({ config, log }: FoundationOptions, store: Store, state: State): Promise<Leadership> {
   const name = config.serverName ?? hostname()
   return await Leadership.join({
-    ...{ store, state, alone: config.openSharedStore === undefined, log: log.child({ part: 'leadership' }) },
+    ...{ store, state, alone: isAlone(config), log: log.child({ part: 'leadership' }) },
     member: { name, run: randomUUID(), version: config.version, startedAt: Date.now() },
     ...(config.leaseTimes === undefined ? {} : { times: config.leaseTimes }),
   })

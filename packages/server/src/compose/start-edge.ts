@@ -143,6 +143,7 @@ function createServices(
       tokens,
       sessions,
     },
+    store: foundation.store,
     coreUse: (node, signal) => gatherCoreUse(agents, node, signal),
     certificateProblems: () => keeper.problems(),
     trafficChanges: new TrafficChanges(views),

@@ -18,6 +18,7 @@ import type { Registries } from '../registries/registries.ts'
 import type { CoreUse } from '../schedule/core-map.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
 import type { Secrets } from '../secrets/secrets.ts'
+import type { Store } from '../store/store.ts'
 import type { ViewContext } from '../views/view-context.ts'
 import type { TrafficChanges } from './listings/traffic-listings.ts'
 
@@ -51,6 +52,7 @@ export interface ServerInfo {
 /** What the API stands on. */
 export interface Services {
   readonly info: ServerInfo
+  readonly store: Store
   readonly records: Records
   readonly views: ViewContext
   readonly trafficChanges: TrafficChanges

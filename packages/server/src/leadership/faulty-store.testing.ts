@@ -26,6 +26,7 @@ export class FaultyStore implements Store {
   readonly list: Store['list'] = (...args) => this.#through(() => this.#store.list(...args))
   readonly watch: Store['watch'] = (...args) => this.#store.watch(...args)
   readonly compact: Store['compact'] = (...args) => this.#store.compact(...args)
+  readonly health: Store['health'] = (...args) => this.#store.health(...args)
   readonly grantLease: Store['grantLease'] = (...args) => this.#through(() => this.#store.grantLease(...args))
   readonly revokeLease: Store['revokeLease'] = (...args) => this.#through(() => this.#store.revokeLease(...args))
 

@@ -82,6 +82,27 @@ export interface ListOptions extends CallOptions {
   readonly revision?: number
 }
 
+/** One process that holds the data. */
+export interface StoreMember {
+  readonly address: string
+  readonly healthy: boolean
+  readonly version?: string
+  readonly sizeBytes?: number
+  readonly leader?: boolean
+  readonly problem?: string
+}
+
+export interface StoreHealth {
+  readonly kind: 'sqlite' | 'etcd'
+  /** A file, or addresses and prefix. No secrets. */
+  readonly location: string
+  readonly revision: number
+  /** Commits can be made. */
+  readonly healthy: boolean
+  readonly sizeBytes?: number
+  readonly members?: readonly StoreMember[]
+}
+
 export interface Store extends AsyncDisposable {
   /** Changes when the data came from elsewhere (restore, new cluster); see "absence never kills". */
   readonly epoch: string
@@ -113,6 +134,8 @@ export interface Store extends AsyncDisposable {
    * commits go on; resolves when it is done. Compacting what is compacted already does nothing.
    */
   compact(revision: number, options?: CallOptions): Promise<void>
+  /** For people: answers also when little else does. */
+  health(options?: CallOptions): Promise<StoreHealth>
 }
 
 export type StoreErrorCode =

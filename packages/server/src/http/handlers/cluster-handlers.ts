@@ -1,3 +1,4 @@
+import type { StoreHealth } from '../../store/store.ts'
 import type { Handlers } from '../handler.ts'
 import type { Services } from '../services.ts'
 
@@ -5,15 +6,16 @@ export const apiVersion = 'v1'
 
 type ClusterHandlers = Pick<Handlers, 'getStatus' | 'getVersion'>
 
-export const clusterHandlers = ({ info, views, authority, certificateProblems }: Services): ClusterHandlers => ({
+export const clusterHandlers = ({ info, store, views, authority, certificateProblems }: Services): ClusterHandlers => ({
   getVersion: () => ({ version: info.version, api: apiVersion, now: Date.now() }),
-  getStatus: ({ identity }) => {
+  getStatus: async ({ identity, signal }) => {
     const { state, isOnline } = views
     const nodes = [...state.nodes.ids()]
     const instances = state.instances.all().filter((each) => state.statuses.get(each.id)?.phase !== 'ended')
     const ready = instances.filter(
       (each) => each.node !== undefined && isOnline(each.node) && state.statuses.get(each.id)?.ready === true,
     )
+    const { problems: storeProblems, ...storeView } = viewStore(await store.health({ signal }))
     return {
       ...{ version: info.version, epoch: state.epoch, revision: state.revision, startedAt: info.startedAt },
       ...{ actor: identity.actor, role: identity.role },
@@ -24,9 +26,18 @@ export const clusterHandlers = ({ info, views, authority, certificateProblems }:
         trustPem: authority.trustPem,
       },
       joining: { server: info.advertised, agentPort: info.agentPort },
-      problems: [...certificateProblems()],
+      store: storeView,
+      problems: [...certificateProblems(), ...storeProblems],
       ...(info.gatewayUrl === undefined ? {} : { gatewayUrl: info.gatewayUrl }),
       ...(info.consoleUrl === undefined ? {} : { consoleUrl: info.consoleUrl }),
     }
   },
 })
+
+/** With a sentence for each member that is not well. */
+function viewStore({ members, ...health }: StoreHealth) {
+  const ill = (members ?? []).filter((member) => !member.healthy)
+  const problems = ill.map(({ address, problem }) => `store member ${address}: ${problem ?? 'it does not answer'}`)
+  if (!health.healthy) problems.push(`the store ${health.location} takes no commits`)
+  return { ...health, ...(members === undefined ? {} : { members: [...members] }), problems }
+}

@@ -1,9 +1,6 @@
-import { credentials } from '@grpc/grpc-js'
 import { commitUntilKilled } from '../contract/commit-until-killed.ts'
 import { openEtcdStore } from './etcd-store.ts'
 import { silent } from './open-etcd.testing.ts'
 
 const [prefix = '', ...addresses] = process.argv.slice(2)
-await commitUntilKilled(
-  await openEtcdStore({ addresses, prefix, credentials: credentials.createInsecure(), log: silent }),
-)
+await commitUntilKilled(await openEtcdStore({ addresses, prefix, log: silent }))

@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ChannelCredentials } from '@grpc/grpc-js'
+import { messageOf } from '@berth/core'
+import type { StoreMember } from '../store.ts'
 import type { StoreError } from '../store-error.ts'
 import { EtcdFailure, isBusy, refusedError, unavailableError } from './etcd-failure.ts'
 import { type EtcdCall, EtcdMember } from './etcd-member.ts'
 import { calls, type Headed, type Header } from './etcd-messages.ts'
+import type { TlsFiles } from './member-credentials.ts'
 
 export interface EtcdClientOptions {
   /** `host:port` */
   readonly addresses: readonly string[]
-  readonly credentials: ChannelCredentials
+  /** Absent: no TLS. */
+  readonly tls?: TlsFiles
   readonly login?: { readonly user: string; readonly password: string }
   /** Sees every answer's header; may throw what the caller is then told. */
   readonly onHeader?: (header: Header) => void
@@ -26,6 +29,7 @@ export interface CallScope {
 
 const defaultWithinMs = 20_000
 const defaultAttemptMs = 5_000
+const healthWithinMs = 2_000
 const firstPauseMs = 25
 const maxPauseMs = 500
 
@@ -38,8 +42,8 @@ export class EtcdClient implements Disposable {
   #token: Promise<string> | undefined
   #seen: string | undefined
 
-  constructor({ addresses, credentials, login, onHeader }: EtcdClientOptions) {
-    this.members = addresses.map((address) => new EtcdMember(address, credentials))
+  constructor({ addresses, tls, login, onHeader }: EtcdClientOptions) {
+    this.members = addresses.map((address) => new EtcdMember(address, tls))
     this.#login = login
     this.#onHeader = onHeader ?? (() => undefined)
   }
@@ -104,6 +108,27 @@ export class EtcdClient implements Disposable {
     const round = attempt / this.members.length
     const ms = Math.min(firstPauseMs * 2 ** Math.min(round, 8), maxPauseMs) * (0.5 + Math.random() / 2)
     await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted())
+  }
+
+  /** Of every member, whatever the others say. */
+  health(signal: AbortSignal): Promise<StoreMember[]> {
+    return Promise.all(this.members.map((member) => this.#healthOf(member, signal)))
+  }
+
+  async #healthOf(member: EtcdMember, signal: AbortSignal): Promise<StoreMember> {
+    const { address } = member
+    const scope = { what: `status of ${address}`, signal, attemptMs: healthWithinMs }
+    try {
+      const { version, dbSize, leader, header, errors } = await this.#askMember(member, calls.status, {}, scope)
+      const problem = leader === '0' ? 'it sees no leader' : errors.join('; ')
+      return {
+        ...{ address, version, sizeBytes: dbSize, leader: leader !== '0' && leader === header.member_id },
+        ...{ healthy: problem === '', ...(problem === '' ? {} : { problem }) },
+      }
+    } catch (error) {
+      signal.throwIfAborted()
+      return { address, healthy: false, problem: error instanceof EtcdFailure ? error.reason : messageOf(error) }
+    }
   }
 
   /** The next question asks for a new token first. */

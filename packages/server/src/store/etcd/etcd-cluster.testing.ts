@@ -5,7 +5,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { credentials } from '@grpc/grpc-js'
 import { eventually } from '../contract/store-under-test.ts'
 import { EtcdMember } from './etcd-member.ts'
 import { calls } from './etcd-messages.ts'
@@ -16,6 +15,13 @@ export interface ClusterOptions {
   /** More arguments of each member. */
   readonly arguments?: readonly string[]
   readonly scheme?: 'http' | 'https'
+  /** Called before a member starts, for data that are to be there. */
+  readonly prepare?: (member: {
+    readonly name: string
+    readonly dataDir: string
+    readonly peer: string
+    readonly token: string
+  }) => Promise<void>
   /** Waits until every member answers without user and certificate. */
   readonly waitUntilHealthy?: boolean
 }
@@ -38,6 +44,10 @@ export class EtcdCluster implements AsyncDisposable {
     const ports = await freePorts(2 * (options.members ?? 1))
     const count = ports.length / 2
     const initial = Array.from({ length: count }, (_, index) => `m${index}=http://127.0.0.1:${ports[count + index]}`)
+    for (const peer of options.prepare === undefined ? [] : initial) {
+      const [name = '', url = ''] = peer.split('=')
+      await options.prepare?.({ name, dataDir: join(directory, name), peer: url, token: directory })
+    }
     const members = initial.map((peer, index) => {
       const [name = '', url = ''] = peer.split('=')
       const client = `${options.scheme ?? 'http'}://127.0.0.1:${ports[index]}`
@@ -132,12 +142,12 @@ export class TestMember {
   }
 
   async status() {
-    using member = new EtcdMember(this.address, credentials.createInsecure())
+    using member = new EtcdMember(this.address)
     return await member.ask(calls.status, {}, once2s())
   }
 
   async answers(): Promise<boolean> {
-    using member = new EtcdMember(this.address, credentials.createInsecure())
+    using member = new EtcdMember(this.address)
     return await member.ask(calls.range, { key: Buffer.from('any') }, once2s()).then(
       () => true,
       () => false,

@@ -15,10 +15,6 @@ export interface StoreIdentity {
   /** The etcd cluster and the raft term when it was last opened: they tell a restored snapshot. */
   readonly cluster: string
   readonly term: number
-  /** Epochs of the stores that this one took over; see `docs/operations.md`. */
-  readonly follows?: readonly string[]
-  /** A copy into this store is under way, and from where; nobody may open it. */
-  readonly filling?: string
 }
 
 export interface OpenedIdentity {
@@ -35,12 +31,17 @@ const attempts = 8
  * restored carries the epoch of the data it was made of, but its cluster is another one (another id, or a raft term that went back): then
  * the epoch is replaced.
  */
-export async function openIdentity(client: EtcdClient, keys: EtcdKeys, scope: CallScope): Promise<OpenedIdentity> {
+export async function openIdentity(
+  client: EtcdClient,
+  keys: EtcdKeys,
+  scope: CallScope,
+  newEpoch: boolean,
+): Promise<OpenedIdentity> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const { header, kvs } = await client.ask(calls.range, { key: keys.identity }, scope)
     const found = kvs[0]
     const identity = found === undefined ? undefined : parseIdentity(found.value.toString(), keys)
-    const { next, renewedFor } = nextIdentity(identity, header)
+    const { next, renewedFor } = nextIdentity(identity, header, newEpoch)
     if (next === identity) return { identity: next, revision: header.revision }
     const written = await client.ask(
       calls.txn,
@@ -61,6 +62,7 @@ export async function openIdentity(client: EtcdClient, keys: EtcdKeys, scope: Ca
 function nextIdentity(
   known: StoreIdentity | undefined,
   { cluster_id: cluster, raft_term: term }: Header,
+  newEpoch: boolean,
 ): { readonly next: StoreIdentity; readonly renewedFor?: string } {
   if (known === undefined) return { next: { form: storeForm, epoch: randomUUID(), cluster, term } }
   const renewedFor =
@@ -68,7 +70,9 @@ function nextIdentity(
       ? `its data came from the etcd cluster ${known.cluster}, this one is ${cluster}`
       : term < known.term
         ? `its raft term went back from ${known.term} to ${term}`
-        : undefined
+        : newEpoch
+          ? 'it is filled from elsewhere'
+          : undefined
   if (renewedFor !== undefined) return { next: { ...known, epoch: randomUUID(), cluster, term }, renewedFor }
   return { next: term === known.term ? known : { ...known, term } }
 }

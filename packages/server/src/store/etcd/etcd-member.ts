@@ -1,5 +1,6 @@
-import { type ChannelCredentials, Client, type ClientDuplexStream, status as grpc, Metadata } from '@grpc/grpc-js'
+import { Client, type ClientDuplexStream, status as grpc, Metadata } from '@grpc/grpc-js'
 import { EtcdFailure } from './etcd-failure.ts'
+import { hostOf, memberCredentials, type TlsFiles } from './member-credentials.ts'
 import type { Codec } from './protobuf.ts'
 
 export interface EtcdCall<Q, A> {
@@ -31,9 +32,10 @@ export class EtcdMember implements Disposable {
   readonly address: string
   readonly #client: Client
 
-  constructor(address: string, credentials: ChannelCredentials) {
+  constructor(address: string, tls?: TlsFiles) {
     this.address = address
-    this.#client = new Client(address, credentials, channelOptions)
+    const { credentials, options } = memberCredentials(hostOf(address), tls)
+    this.#client = new Client(address, credentials, { ...channelOptions, ...options })
   }
 
   /** Rejects with an {@link EtcdFailure}, or with the signal's reason. */

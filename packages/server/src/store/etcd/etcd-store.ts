@@ -1,4 +1,3 @@
-import type { ChannelCredentials } from '@grpc/grpc-js'
 import type { Logger } from 'pino'
 import { abortable } from '../abortable.ts'
 import { type CompactionPolicy, defaultCompactionPolicy, runAutoCompaction } from '../auto-compaction.ts'
@@ -10,6 +9,7 @@ import type {
   ListOptions,
   ListResult,
   Store,
+  StoreHealth,
   Transaction,
   TransactionResult,
   WatchBatch,
@@ -32,13 +32,15 @@ export interface EtcdStoreOptions {
   readonly addresses: readonly string[]
   /** The keys of the store are below it: `/berth`. */
   readonly prefix: string
-  readonly credentials: ChannelCredentials
+  readonly tls?: EtcdClientOptions['tls']
   readonly login?: EtcdClientOptions['login']
   readonly log: Logger
   /** History that is dropped by itself, of the whole etcd. `false`: by etcd's own --auto-compaction, or {@link Store.compact}. */
   readonly compaction?: CompactionPolicy | false
   /** What a watch may buffer for a slow reader. */
   readonly watchBufferBytes?: number
+  /** Gives the store a new epoch. */
+  readonly newEpoch?: boolean
   /** Called once when the store has failed for good; every call then rejects with this error, and only a restart helps. */
   readonly onFailure?: (error: StoreError) => void
   readonly signal?: AbortSignal
@@ -85,19 +87,23 @@ class EtcdStore implements Store {
   #closing: Promise<void> | undefined
 
   constructor(options: EtcdStoreOptions) {
-    const { addresses, credentials, login } = options
+    const { addresses, tls, login } = options
     this.#options = options
     this.#log = options.log
     this.#keys = new EtcdKeys(options.prefix)
     this.#client = new EtcdClient({
-      ...{ addresses, credentials, onHeader: (header) => this.#note(header) },
+      ...{ addresses, onHeader: (header) => this.#note(header) },
+      ...(tls === undefined ? {} : { tls }),
       ...(login === undefined ? {} : { login }),
     })
     this.#committer = new Committer(this.#client, this.#keys)
   }
 
   async open(signal: AbortSignal | undefined): Promise<void> {
-    const opened = await this.#call('open the store', signal, (scope) => openIdentity(this.#client, this.#keys, scope))
+    const newEpoch = this.#options.newEpoch === true
+    const opened = await this.#call('open the store', signal, (scope) =>
+      openIdentity(this.#client, this.#keys, scope, newEpoch),
+    )
     this.epoch = opened.identity.epoch
     this.#marks = new ProgressMarks(this.#client, this.#keys, {
       reached: opened.revision,
@@ -193,6 +199,24 @@ class EtcdStore implements Store {
         if (!error.isCompacted) throw error
       }
     })
+  }
+
+  /** Of every member, asked one by one; one that does not answer within 2 s is not healthy. */
+  async health({ signal }: CallOptions = {}): Promise<StoreHealth> {
+    this.#assertOpen()
+    const { addresses, prefix } = this.#options
+    const end = signal === undefined ? this.#end.signal : AbortSignal.any([this.#end.signal, signal])
+    const members = await this.#client.health(end)
+    const healthy = members.filter((member) => member.healthy).length
+    const sizes = members.flatMap(({ sizeBytes }) => sizeBytes ?? [])
+    return {
+      kind: 'etcd',
+      location: `etcd://${addresses.join(',')}${prefix}`,
+      revision: this.#revision,
+      healthy: healthy * 2 > members.length,
+      members,
+      ...(sizes.length === 0 ? {} : { sizeBytes: Math.max(...sizes) }),
+    }
   }
 
   /** Takes no new calls, finishes the commits under way, and hangs up. */

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { credentials } from '@grpc/grpc-js'
 import { type Logger, pino } from 'pino'
 import type { StoreUnderTest } from '../contract/store-under-test.ts'
 import { type EtcdStoreOptions, openEtcdStore } from './etcd-store.ts'
@@ -17,7 +16,7 @@ export async function openInEtcd(
   const prefix = `/berth-${process.pid}-${++stores}`
   const open = () =>
     openEtcdStore({
-      ...{ addresses, prefix, credentials: credentials.createInsecure(), log: silent, compaction: false },
+      ...{ addresses, prefix, log: silent, compaction: false },
       ...options,
     })
   const writer = fileURLToPath(new URL('./commit-until-killed.testing.ts', import.meta.url))

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import { abortable } from '../abortable.ts'
@@ -11,6 +12,7 @@ import type {
   ListOptions,
   ListResult,
   Store,
+  StoreHealth,
   Transaction,
   TransactionResult,
   WatchBatch,
@@ -161,6 +163,16 @@ class SqliteStore implements Store {
   async compact(revision: number, { signal }: CallOptions = {}): Promise<void> {
     checkPositive('revision', revision)
     await abortable(this.#ask('compact', { revision }), signal)
+  }
+
+  async health(): Promise<StoreHealth> {
+    this.#assertOpen()
+    const { path } = this.#options
+    const sizes = await Promise.all([path, `${path}-wal`].map((file) => stat(file).catch(() => undefined)))
+    return {
+      ...{ kind: 'sqlite', location: path, revision: this.#hub.revision, healthy: !this.#full },
+      sizeBytes: sizes.reduce((sum, found) => sum + (found?.size ?? 0), 0),
+    }
   }
 
   /** Takes no new calls, finishes the commits under way, and closes the file. */

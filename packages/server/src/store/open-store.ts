@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Worker } from 'node:worker_threads'
+import { BerthError, messageOf } from '@berth/core'
+import type { Logger } from 'pino'
+import { readPrivateFile } from '../files/private-files.ts'
+import { checkTls } from './etcd/check-tls.ts'
+import { openEtcdStore } from './etcd/etcd-store.ts'
+import type { TlsFiles } from './etcd/member-credentials.ts'
+import { openSqliteStore } from './sqlite/sqlite-store.ts'
+import type { Store } from './store.ts'
+import type { StoreError } from './store-error.ts'
+import { parseStoreLocation, type StoreLocation, type StoreSettings } from './store-location.ts'
+
+export interface OpenStoreOptions {
+  readonly settings: StoreSettings
+  /** The server's directory, where SQLite's file is unless it is named. */
+  readonly directory: string
+  readonly log: Logger
+  readonly worker?: (() => Worker) | undefined
+  /** Gives the store a new epoch: for what is being filled from elsewhere. */
+  readonly newEpoch?: boolean
+  readonly onFailure?: (error: StoreError) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+export const sqlitePath = (directory: string, { path }: Extract<StoreLocation, { kind: 'sqlite' }>): string =>
+  path ?? join(directory, 'store.db')
+
+/** The one place where settings become an adapter. */
+export async function openStore(options: OpenStoreOptions): Promise<Store> {
+  const { settings, directory, log, worker, onFailure, signal } = options
+  const location = parseStoreLocation(settings)
+  const shared = {
+    log,
+    ...(onFailure === undefined ? {} : { onFailure }),
+    ...(signal === undefined ? {} : { signal }),
+  }
+  if (location.kind === 'etcd') return openEtcd(location, settings, { ...shared, newEpoch: options.newEpoch === true })
+  return openSqliteStore({
+    ...shared,
+    path: sqlitePath(directory, location),
+    ...(worker === undefined ? {} : { worker }),
+  })
+}
+
+async function openEtcd(
+  { addresses, prefix, tls, compaction }: Extract<StoreLocation, { kind: 'etcd' }>,
+  settings: StoreSettings,
+  shared: { readonly log: Logger; readonly newEpoch: boolean; readonly signal?: AbortSignal },
+): Promise<Store> {
+  const files = tls ? await readTlsFiles(settings) : undefined
+  if (files !== undefined) await checkTls(addresses, files, shared.signal)
+  return openEtcdStore({
+    ...shared,
+    addresses,
+    prefix,
+    ...(files === undefined ? {} : { tls: files }),
+    ...(settings.user === undefined ? {} : { login: { user: settings.user, password: await readPassword(settings) } }),
+    ...(compaction ? {} : { compaction: false }),
+  })
+}
+
+async function readTlsFiles({ caFile, certificateFile, keyFile }: StoreSettings): Promise<TlsFiles> {
+  return {
+    ...(caFile === undefined ? {} : { ca: await read(caFile, "the authority of etcd's certificates") }),
+    ...(certificateFile === undefined ? {} : { certificate: await read(certificateFile, 'the certificate for etcd') }),
+    ...(keyFile === undefined ? {} : { key: await read(keyFile, 'the key for etcd') }),
+  }
+}
+
+async function read(path: string, what: string): Promise<Buffer> {
+  try {
+    return await readFile(path)
+  } catch (cause) {
+    throw new BerthError('store.file-unreadable', `read ${what}: ${messageOf(cause)}`, { cause, details: { path } })
+  }
+}
+
+async function readPassword({ passwordFile = '' }: StoreSettings): Promise<string> {
+  const text = await readPrivateFile(passwordFile)
+  const password = text?.replace(/\r?\n$/, '') ?? ''
+  if (password !== '') return password
+  throw new BerthError('store.file-unreadable', `read the password for etcd: ${passwordFile} is empty or not there`, {
+    details: { path: passwordFile },
+  })
+}
