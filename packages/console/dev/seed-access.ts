@@ -1,4 +1,5 @@
 import type { MockStore } from './mock-store.ts'
+import { instance } from './seed-instance.ts'
 
 const minute = 60_000
 const hour = 60 * minute
@@ -33,18 +34,50 @@ export function seedAccess(store: MockStore, now: number): void {
 
 /** What runs by the clock, and a wish for memory. */
 export function seedScheduling(store: MockStore, now: number): void {
-  const cron = { app: 'shop', pool: 'production', zone: 'Europe/Berlin', overlap: 'skip' as const, graceMs: 60_000 }
+  const cron = { overlap: 'skip' as const, history: 10, graceMs: 3_600_000, zone: 'Europe/Berlin' }
+  const shop = { ...cron, app: 'shop', pool: 'production' }
   store.put('listCrons', {
-    ...cron,
-    entrypoint: 'report',
-    cron: '0 3 * * *',
-    history: 10,
-    nextAt: now + 6 * hour,
+    ...{ ...shop, entrypoint: 'report', cron: '0 3 * * *', nextAt: now + 6 * hour },
     runs: ['succeeded', 'succeeded', 'failed', 'skipped', 'succeeded'].map((state, day) => ({
       dueAt: now - (day * 24 + 18) * hour,
       state: state as 'succeeded' | 'failed' | 'skipped',
     })),
   })
+  const ran = (state: 'succeeded' | 'failed', instance: string, ago: number, tookMs: number) => ({
+    ...{ state, instance, dueAt: now - ago, startedAt: now - ago + 900, endedAt: now - ago + 900 + tookMs },
+    ...(state === 'failed' ? { exitCode: 1, message: 'exited with code 1 after 6.2 s' } : { exitCode: 0 }),
+  })
+  store.put('listCrons', {
+    ...{ ...cron, app: 'ledger', pool: 'production', entrypoint: 'settle', cron: '*/30 * * * *', overlap: 'replace' },
+    nextAt: now + 4 * minute,
+    runs: [
+      ran('failed', 'ledger.production.settle-2', 25 * minute, 6_200),
+      { ...ran('succeeded', 'ledger.production.settle-1', 40 * minute, 6_200), by: 'token:mai' },
+      { state: 'missed', dueAt: now - 85 * minute, message: 'no server was up within 1 h' },
+    ],
+  })
+  store.put('listCrons', {
+    ...{ ...cron, app: 'search', pool: 'production', entrypoint: 'reindex', cron: '15 2 * * sun', zone: 'UTC' },
+    nextAt: now + 60 * hour,
+    runs: [],
+  })
+  for (const [n, ago, code] of [
+    [1, 40 * minute, 0],
+    [2, 25 * minute, 1],
+  ] as const)
+    store.put('listInstances', {
+      ...instance('ledger', 'production', 'settle', n, now - ago),
+      ...{
+        type: 'job',
+        phase: 'ended',
+        release: 'v3',
+        ready: false,
+        inTraffic: false,
+        startedAt: now - ago + 900,
+        endedAt: now - ago + 7_100,
+      },
+      lastExit: { code, outOfMemory: false, at: now - ago + 7_100 },
+    })
   store.put('listApprovals', {
     app: 'ledger',
     pool: 'production',

@@ -150,6 +150,6 @@ function waiting(now: number): InstanceView {
     ready: false,
     inTraffic: false,
     message:
-      '5 nodes: 3 another group, 1 tainted (mast-1, dedicated=search), 1 too little CPU (most free: mast-2, 11.4 of 16)',
+      '5 nodes: 3 another group, 1 tainted (mast-1, dedicated=search), 1 too little encoder (most free: mast-2, 0 of 1)',
   }
 }

@@ -91,15 +91,19 @@ const writesAt = (
   at: number,
 ) => at >= startedAt && at <= endedAt
 
+const startOf = ({ startedAt, createdAt }: InstanceView): number => startedAt ?? createdAt
+
 function followLogs(store: MockStore, call: Call, send: (line: LogLine) => void): () => void {
   const { instance, sinceMs } = call.query
   const wanted = () =>
     store.all('listInstances').filter((each) => (instance === undefined ? fits(call)(each) : each.id === instance))
   const now = Date.now()
-  const from = sinceMs === undefined ? now - 60_000 : Number(sinceMs)
+  const ended = wanted().filter(({ endedAt = now }) => endedAt < now - 60_000)
+  const from = sinceMs === undefined ? Math.min(now - 60_000, ...ended.map(startOf)) : Number(sinceMs)
   // A job's run is short: none may fall between two steps.
   const step = wanted().some(({ type }) => type === 'job') ? 100 : 700
-  for (let at = from; at < now; at += step)
+  const until = ended.length === 0 ? now : Math.max(...ended.map(({ endedAt = now }) => endedAt))
+  for (let at = from; at < until; at += step)
     for (const each of wanted()) if (writesAt(each, at)) send(serviceLine(each, at))
   const timer = setInterval(() => {
     for (const each of wanted()) if (writesAt(each, Date.now())) send(serviceLine(each, Date.now()))

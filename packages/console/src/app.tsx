@@ -21,6 +21,8 @@ const GroupPage = lazy(() => import('./groups/group-page.tsx'))
 const GroupsPage = lazy(() => import('./groups/groups-page.tsx'))
 const ReleasePage = lazy(() => import('./pages/release-page.tsx'))
 const CertificatesPage = lazy(() => import('./pages/certificates-page.tsx'))
+const SchedulePage = lazy(() => import('./schedules/schedule-page.tsx'))
+const SchedulesPage = lazy(() => import('./schedules/schedules-page.tsx'))
 const TokensPage = lazy(() => import('./pages/tokens-page.tsx'))
 
 type Render = (params: PathParams) => React.ReactNode
@@ -40,6 +42,11 @@ const pages: readonly (readonly [pattern: string, render: Render])[] = [
   ['/rollouts/:id', ({ id = '' }) => <RolloutPage id={id} />],
   ['/builds/:id', ({ id = '' }) => <BuildPage id={id} />],
   ['/activity', () => <ActivityPage />],
+  ['/schedules', () => <SchedulesPage />],
+  [
+    '/schedules/:app/:pool/:entrypoint',
+    ({ app = '', pool = '', entrypoint = '' }) => <SchedulePage app={app} pool={pool} entrypoint={entrypoint} />,
+  ],
   ['/nodes', () => <NodesPage />],
   ['/nodes/:name', ({ name = '' }) => <NodePage name={name} />],
   ['/groups', () => <GroupsPage />],

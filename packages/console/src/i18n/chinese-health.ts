@@ -17,7 +17,11 @@ export const chineseHealth: HealthDictionary = {
     certificateExpired: '的证书已过期：',
     server: '服务器',
     approval: (entrypoint, memory) => `${entrypoint} 等待批准 ${memory} 内存`,
+    cronFailed: (job) => `${job} 上次运行失败`,
+    cronMissed: (job) => `${job} 错过了一次运行`,
+    waits: '等待中：',
     actions: {
+      schedule: '查看原因',
       server: '事件',
       approval: '处理',
       instances: '查看',
@@ -51,6 +55,6 @@ export const chineseHealth: HealthDictionary = {
       cannotStart: '会自动重试。',
       notReady: '就绪探测失败，因此不接收流量。可以在终端中尝试探测的内容。',
     },
-    next: { logs: '日志', metrics: '指标', terminal: '终端', node: '所在节点', nodes: '节点' },
+    next: { capacity: '计划与容量', logs: '日志', metrics: '指标', terminal: '终端', node: '所在节点', nodes: '节点' },
   },
 }

@@ -16,7 +16,11 @@ export const englishHealth = {
     certificateExpired: 'its certificate expired',
     server: 'The server',
     approval: (entrypoint: string, memory: string) => `${entrypoint} waits for ${memory} of memory to be approved`,
+    cronFailed: (job: string) => `the last run of ${job} failed`,
+    cronMissed: (job: string) => `a run of ${job} was missed`,
+    waits: 'waits:',
     actions: {
+      schedule: 'See why',
       server: 'Events',
       approval: 'Decide',
       instances: 'Look',
@@ -51,6 +55,13 @@ export const englishHealth = {
       cannotStart: 'It is tried again by itself.',
       notReady: 'Its readiness probe fails, so it gets no traffic. Try what the probe asks for in a terminal.',
     },
-    next: { logs: 'Logs', metrics: 'Metrics', terminal: 'Terminal', node: 'Its node', nodes: 'Nodes' },
+    next: {
+      capacity: 'Plan and capacity',
+      logs: 'Logs',
+      metrics: 'Metrics',
+      terminal: 'Terminal',
+      node: 'Its node',
+      nodes: 'Nodes',
+    },
   },
 } as const

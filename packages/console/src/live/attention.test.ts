@@ -1,5 +1,5 @@
 import type { AppView, BuildView, CertificateView, NodeView, RolloutView } from '@berth/api/resources'
-import type { ApprovalView } from '@berth/api/scheduling-resources'
+import type { ApprovalView, CronView } from '@berth/api/scheduling-resources'
 import { describe, expect, it } from 'vitest'
 import { english } from '../i18n/english.ts'
 import { attentionOf, type Observed } from './attention.ts'
@@ -74,6 +74,12 @@ const approval = (state: ApprovalView['state']): ApprovalView => ({
   requestedBy: 'token:ci',
 })
 
+const cron = (...states: CronView['runs'][number]['state'][]): CronView => ({
+  ...{ app: 'shop', pool: 'production', entrypoint: 'report', cron: '0 3 * * *', zone: 'UTC', overlap: 'skip' },
+  ...{ history: 10, graceMs: 1 },
+  runs: states.map((state, index) => ({ dueAt: now - (index + 1) * hour, state })),
+})
+
 const observed = (change: Partial<Observed>): Observed => ({
   apps: [],
   nodes: [],
@@ -81,6 +87,7 @@ const observed = (change: Partial<Observed>): Observed => ({
   builds: [],
   certificates: [],
   approvals: [],
+  crons: [],
   server: [],
   ...change,
 })
@@ -134,6 +141,13 @@ describe('what needs attention', () => {
       ['warn shop/production web waits for 1 GiB of memory to be approved'],
     ],
     ['no memory that was approved', { approvals: [approval('approved')] }, []],
+    [
+      'a job by the clock whose last run failed',
+      { crons: [cron('running', 'skipped', 'failed')] },
+      ['warn shop/production the last run of report failed'],
+    ],
+    ['one that was missed', { crons: [cron('missed')] }, ['warn shop/production a run of report was missed']],
+    ['none that has succeeded since', { crons: [cron('succeeded', 'failed')] }, []],
     ['no certificate of next year', { certificates: [certificate(now + 300 * 24 * hour)] }, []],
     [
       'the worst first',

@@ -1,5 +1,5 @@
 import type { AppView, BuildView, CertificateView, NodeView, PoolView, RolloutView } from '@berth/api/resources'
-import type { ApprovalView } from '@berth/api/scheduling-resources'
+import type { ApprovalView, CronView } from '@berth/api/scheduling-resources'
 import { formatBytes } from '../format/quantities.ts'
 import type { Dictionary } from '../i18n/dictionary.ts'
 import { path } from '../router/match-path.ts'
@@ -28,6 +28,7 @@ export interface Observed {
   readonly builds: readonly BuildView[]
   readonly certificates: readonly CertificateView[]
   readonly approvals: readonly ApprovalView[]
+  readonly crons: readonly CronView[]
   /** What the server says of itself. */
   readonly server: readonly string[]
 }
@@ -44,6 +45,7 @@ export function attentionOf(text: Dictionary['attention'], observed: Observed, n
     ...approvalsWaiting(text, observed.approvals),
     ...rolloutProblems(text, observed.rollouts, now),
     ...buildProblems(text, observed.builds, now),
+    ...cronProblems(text, observed.crons, now),
     ...certificateProblems(text, observed.certificates, now),
   ]
   const rank = ({ tone }: Attention): number => (tone === 'bad' ? 0 : 1)
@@ -138,6 +140,26 @@ function buildProblems(text: Dictionary['attention'], builds: readonly BuildView
       at: build.endedAt ?? build.createdAt,
     }))
 }
+
+/** Of each job by the clock what became of its last run, as long as that is news. */
+const cronProblems = (text: Dictionary['attention'], crons: readonly CronView[], now: number): Attention[] =>
+  crons.flatMap(({ app, pool, entrypoint, runs }): Attention[] => {
+    const last = runs.find(({ state }) => state !== 'running' && state !== 'skipped')
+    if (last === undefined || now - last.dueAt > newsMs) return []
+    if (last.state !== 'failed' && last.state !== 'missed') return []
+    return [
+      {
+        key: `cron ${app}/${pool}/${entrypoint}`,
+        tone: 'warn',
+        subject: `${app}/${pool}`,
+        what: last.state === 'failed' ? text.cronFailed(entrypoint) : text.cronMissed(entrypoint),
+        ...(last.message === undefined ? {} : { detail: last.message }),
+        to: path('schedules', app, pool, entrypoint),
+        action: 'schedule',
+        at: last.endedAt ?? last.dueAt,
+      },
+    ]
+  })
 
 const certificateProblems = (
   text: Dictionary['attention'],

@@ -3,7 +3,7 @@ import type { Dictionary } from '../i18n/dictionary.ts'
 import { instanceState, type Tone } from './states.ts'
 
 /** Where to look next, the most promising first. */
-export type NextStep = 'logs' | 'metrics' | 'terminal' | 'node' | 'nodes'
+export type NextStep = 'logs' | 'metrics' | 'terminal' | 'node' | 'nodes' | 'capacity'
 
 export interface Diagnosis {
   readonly tone: Extract<Tone, 'warn' | 'bad'>
@@ -38,10 +38,7 @@ const rules: readonly Rule[] = [
     (each) => each.phase === 'ended' && each.desired === 'run' && each.lastExit === undefined,
     { tone: 'bad', problem: 'neverRan', next: ['node'] },
   ],
-  [
-    (each) => each.phase === 'pending' && each.message !== undefined,
-    { tone: 'bad', problem: 'noPlace', next: ['nodes'] },
-  ],
+  [(each) => waitsForPlace(each), { tone: 'bad', problem: 'noPlace', next: ['capacity', 'nodes'] }],
   [isOffline, { tone: 'bad', problem: 'nodeOffline', next: ['node'] }],
   [
     (each) => struggles(each) && each.lastExit?.outOfMemory === true,
@@ -69,6 +66,9 @@ export function diagnose(instance: InstanceView): Diagnosis | undefined {
   const detail = plainMessage(instance)
   return detail === undefined ? found : { ...found, detail }
 }
+
+/** It finds no place, and says why. */
+export const waitsForPlace = ({ phase, message }: InstanceView): boolean => phase === 'pending' && message !== undefined
 
 /** Messages begin with the instance's id, which the reader has before them. */
 export function plainMessage({ id, message }: InstanceView): string | undefined {

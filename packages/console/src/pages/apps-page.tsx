@@ -34,6 +34,7 @@ export function AppsPage() {
   const builds = useGlance('listBuilds', { query: { limit: 50 } })
   const certificates = useGlance('listCertificates', {})
   const approvals = useGlance('listApprovals', {})
+  const crons = useGlance('listCrons', {})
   const { problems } = useSession()
   const now = useNow(60_000)
   const [creating, setCreating] = useState(false)
@@ -46,6 +47,7 @@ export function AppsPage() {
       builds,
       certificates,
       approvals,
+      crons,
       server: problems ?? [],
     },
     now,

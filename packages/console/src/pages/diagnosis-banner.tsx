@@ -14,9 +14,11 @@ const icons: Readonly<Record<NextStep, IconName>> = {
   terminal: 'terminal',
   node: 'nodes',
   nodes: 'nodes',
+  capacity: 'groups',
 }
 
-function placeOf(step: NextStep, { id, node }: InstanceView): string {
+function placeOf(step: NextStep, { id, app, pool, node }: InstanceView): string {
+  if (step === 'capacity') return path('apps', app, pool, 'plan')
   if (step === 'nodes' || (step === 'node' && node === undefined)) return '/nodes'
   return step === 'node' ? path('nodes', node ?? '') : path('instances', id, step)
 }

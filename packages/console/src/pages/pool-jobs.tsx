@@ -1,18 +1,19 @@
 import type { AppView, InstanceView, PoolView } from '@berth/api/resources'
+import type { CronView } from '@berth/api/scheduling-resources'
 import { useState } from 'react'
 import { StopInstanceButton } from '../actions/instance-buttons.tsx'
 import { RunDialog } from '../actions/run-dialog.tsx'
+import { RunNowButton } from '../actions/run-now-button.tsx'
 import { RoleButton } from '../components/button.tsx'
 import { Empty, Section } from '../components/layout.tsx'
 import { Listing } from '../components/listing.tsx'
 import { joinWords } from '../format/words.ts'
 import { useText } from '../i18n/language.tsx'
-import { useAction } from '../live/use-action.ts'
 import { useGlance } from '../live/use-glance.ts'
-import { path } from '../router/match-path.ts'
-import { useClient, useList } from '../store/context.tsx'
+import { Link } from '../router/link.tsx'
+import { useList } from '../store/context.tsx'
 import { JobTable } from './job-table.tsx'
-import { type Cron, ScheduleLine } from './schedule-line.tsx'
+import { ScheduleLine, schedulePath } from './schedule-line.tsx'
 
 interface Wanted {
   readonly entrypoint?: string
@@ -69,7 +70,7 @@ const again = ({ entrypoint, command }: InstanceView): Wanted => ({
 
 interface JobEntrypointsProps {
   readonly pool: PoolView
-  readonly crons: readonly Cron[]
+  readonly crons: readonly CronView[]
   readonly onRun: (wanted: Wanted) => void
   readonly onRunNow: () => void
 }
@@ -85,7 +86,9 @@ function JobEntrypoints({ pool, crons, onRun, onRunNow }: JobEntrypointsProps) {
           const cron = crons.find(({ entrypoint }) => entrypoint === name)
           return (
             <li key={name} className="row">
-              <strong className="mono">{name}</strong>
+              <strong className="mono">
+                {cron === undefined ? name : <Link to={schedulePath(cron)}>{name}</Link>}
+              </strong>
               {cron === undefined ? <span className="muted">{text.declaredHint}</span> : <ScheduleLine cron={cron} />}
               <span className="row-end">
                 {cron === undefined ? (
@@ -107,33 +110,6 @@ function JobEntrypoints({ pool, crons, onRun, onRunNow }: JobEntrypointsProps) {
         })}
       </ul>
     </Section>
-  )
-}
-
-function RunNowButton({ cron, onRun }: { readonly cron: Cron; readonly onRun: () => void }) {
-  const { schedule: text, jobs } = useText()
-  const client = useClient()
-  const { busy, act } = useAction()
-  const { app, pool, entrypoint } = cron
-  const run = async () => {
-    const started = await act({
-      run: () => client.call('runCron', { params: { app, pool, entrypoint } }),
-      done: jobs.started(`${app}/${pool}`),
-      to: ({ id }) => path('instances', id),
-    })
-    if (started !== undefined) onRun()
-  }
-  return (
-    <RoleButton
-      needs="deployer"
-      small
-      icon="play"
-      disabled={busy}
-      onClick={() => void run()}
-      aria-label={`${text.runNow} ${entrypoint}`}
-    >
-      {text.runNow}
-    </RoleButton>
   )
 }
 

@@ -9,6 +9,7 @@ import { Status } from '../components/status.tsx'
 import { Skeleton } from '../components/table.tsx'
 import { formatBytes, formatCores } from '../format/quantities.ts'
 import { useText } from '../i18n/language.tsx'
+import { waitsForPlace } from '../live/diagnosis.ts'
 import { poolDrift, replicasInSpec } from '../live/drift.ts'
 import { buildState, isOver } from '../live/states.ts'
 import { useGlance } from '../live/use-glance.ts'
@@ -71,7 +72,9 @@ export function PoolOverview({ app, pool, only }: PoolOverviewProps) {
           <ApprovalBanner key={approval.entrypoint} approval={approval} onDecided={() => setDecided((n) => n + 1)} />
         ))}
       {current !== undefined && <RolloutCard rollout={current} />}
-      {current === undefined && <WorstInstance instances={instances.items} />}
+      <WorstInstance
+        instances={current === undefined ? instances.items : instances.items.filter((each) => waitsForPlace(each))}
+      />
       {failed !== undefined && <FailedRollout rollout={failed} />}
       {drift.length > 0 && (
         <Banner tone="info" title={text.drift.title} lines={drift}>

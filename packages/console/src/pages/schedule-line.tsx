@@ -1,4 +1,4 @@
-import type { Answer } from '@berth/api/client'
+import type { CronView } from '@berth/api/scheduling-resources'
 import { Until } from '../components/age.tsx'
 import { Mark } from '../components/status.tsx'
 import { formatTime } from '../format/times.ts'
@@ -7,10 +7,9 @@ import type { Tone } from '../live/states.ts'
 import { Link } from '../router/link.tsx'
 import { path } from '../router/match-path.ts'
 
-export type Cron = Answer<'listCrons'>
-type Run = Cron['runs'][number]
+type Run = CronView['runs'][number]
 
-const tones: Readonly<Record<Run['state'], Tone>> = {
+export const runTones: Readonly<Record<Run['state'], Tone>> = {
   running: 'busy',
   succeeded: 'ok',
   failed: 'bad',
@@ -20,32 +19,41 @@ const tones: Readonly<Record<Run['state'], Tone>> = {
 }
 const most = 10
 
+export const schedulePath = ({ app, pool, entrypoint }: CronView): string => path('schedules', app, pool, entrypoint)
+
 /** When a job runs by the clock, when next, and what became of its last runs, the newest first. */
-export function ScheduleLine({ cron: { cron, zone, nextAt, runs } }: { readonly cron: Cron }) {
-  const { schedule: text } = useText()
+export function ScheduleLine({ cron: { cron, zone, nextAt, runs } }: { readonly cron: CronView }) {
   return (
     <span className="schedule">
       <code>{cron}</code>
       <span className="muted">{zone}</span>
-      <span>
-        {nextAt === undefined ? (
-          <span className="muted">{text.notAgain}</span>
-        ) : (
-          <>
-            {text.next} <Until at={nextAt} />
-          </>
-        )}
-      </span>
-      {runs.length > 0 && (
-        <ol className="schedule-runs" aria-label={text.runs}>
-          {runs.slice(0, most).map((run) => (
-            <li key={`${run.dueAt} ${run.instance ?? ''}`}>
-              <RunMark run={run} />
-            </li>
-          ))}
-        </ol>
-      )}
+      <NextRun at={nextAt} />
+      <RunMarks runs={runs} />
     </span>
+  )
+}
+
+function NextRun({ at }: { readonly at: number | undefined }) {
+  const { schedule: text } = useText()
+  if (at === undefined) return <span className="muted">{text.notAgain}</span>
+  return (
+    <span>
+      {text.next} <Until at={at} />
+    </span>
+  )
+}
+
+export function RunMarks({ runs }: { readonly runs: readonly Run[] }) {
+  const { schedule: text } = useText()
+  if (runs.length === 0) return null
+  return (
+    <ol className="schedule-runs" aria-label={text.runs}>
+      {runs.slice(0, most).map((run) => (
+        <li key={`${run.dueAt} ${run.instance ?? ''}`}>
+          <RunMark run={run} />
+        </li>
+      ))}
+    </ol>
   )
 }
 
@@ -56,7 +64,7 @@ function RunMark({ run }: { readonly run: Run }) {
     .join(', ')
   const mark = (
     <>
-      <Mark tone={tones[run.state]} />
+      <Mark tone={runTones[run.state]} />
       <span className="visually-hidden">{words}</span>
     </>
   )

@@ -9,6 +9,7 @@ export function HelpDialog({ onClose }: { readonly onClose: () => void }) {
     [['Esc'], help.escape],
     [['g', 'a'], help.goApps],
     [['g', 't'], help.goActivity],
+    [['g', 's'], help.goSchedules],
     [['g', 'n'], help.goNodes],
     [['g', 'g'], help.goGroups],
     [['g', 'r'], help.goRoutes],

@@ -6,7 +6,7 @@ import type { Session } from '../live/session.tsx'
 import { NavLink } from '../router/link.tsx'
 import { usePathname } from '../router/location.ts'
 
-type PageName = 'apps' | 'activity' | 'nodes' | 'groups' | 'routes' | 'certificates' | 'events' | 'tokens'
+type PageName = 'apps' | 'activity' | 'schedules' | 'nodes' | 'groups' | 'routes' | 'certificates' | 'events' | 'tokens'
 
 interface Place {
   readonly page: PageName
@@ -29,6 +29,7 @@ export const groups: readonly Group[] = [
     places: [
       { page: 'apps', icon: 'apps', first: true, also: ['/instances/'] },
       { page: 'activity', icon: 'activity', first: true, also: ['/rollouts/', '/builds/'] },
+      { page: 'schedules', icon: 'calendar' },
     ],
   },
   {

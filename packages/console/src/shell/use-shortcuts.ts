@@ -6,6 +6,7 @@ import { toggleTheme } from '../theme.ts'
 export const places: Readonly<Record<string, string>> = {
   a: '/apps',
   t: '/activity',
+  s: '/schedules',
   n: '/nodes',
   g: '/groups',
   r: '/routes',
