@@ -1,4 +1,5 @@
 import type { BurstMode } from '../model/placement-spec.ts'
+import type { GrantInForce } from '../model/records.ts'
 import { formatCoreList, parseCores } from '../schedule/core-text.ts'
 
 /** What of a node an instance got. All of it may change while the instance runs. */
@@ -114,6 +115,21 @@ export function isGranted(has: KernelGrant, wanted: KernelGrant): boolean {
     has.quotaMilli === wanted.quotaMilli &&
     has.memoryBytes === wanted.memoryBytes
   )
+}
+
+/**
+ * What is in force of an instance's grant, as far as what the container has says so: CPU and cores are those that were known to be until
+ * all of the grant is.
+ */
+export function grantInForce(
+  has: KernelGrant,
+  wanted: KernelGrant,
+  grant: Pick<Grant, 'cpuMilli' | 'memoryBytes' | 'cores'>,
+  before: GrantInForce | undefined,
+): GrantInForce {
+  if (!isGranted(has, wanted)) return { ...before, memoryBytes: has.memoryBytes }
+  const { cpuMilli, memoryBytes, cores } = grant
+  return cores === undefined ? { cpuMilli, memoryBytes } : { cpuMilli, cores, memoryBytes }
 }
 
 /**

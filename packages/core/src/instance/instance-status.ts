@@ -1,6 +1,6 @@
 import type { Assignment } from '../model/assignment.ts'
 import { isSameIncarnation } from '../model/incarnation.ts'
-import type { InstancePhase, InstanceStatus } from '../model/records.ts'
+import type { GrantInForce, InstancePhase, InstanceStatus } from '../model/records.ts'
 import type { InstanceMemory, ObservedContainer } from './instance-state.ts'
 
 /** What the probes of the current run say. */
@@ -19,6 +19,7 @@ export function instanceStatus(
   memory: InstanceMemory,
   readiness: ReadinessReport,
   now: number,
+  granted?: GrantInForce,
 ): InstanceStatus {
   if (container !== undefined && !isSameIncarnation(container, assignment)) {
     return waitingStatus(node, assignment, memory.phase)
@@ -36,6 +37,7 @@ export function instanceStatus(
     ...(container === undefined ? {} : { containerId: container.id }),
     ...(running && container.pid !== undefined ? { pid: container.pid } : {}),
     address: assignment.address,
+    ...(running && granted !== undefined ? { granted } : {}),
     restarts: memory.restarts,
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(memory.endedAt === undefined ? {} : { endedAt: memory.endedAt }),

@@ -1,5 +1,6 @@
 import type { AppSpec, EntrypointSpec } from './app-spec.ts'
 import type { BurstMode, Taint } from './placement-spec.ts'
+import type { PoolSizes, Sizes } from './sizes.ts'
 
 /**
  * The records in the store. One writer per record: the server writes all but {@link InstanceStatus} and {@link NodeStatus}, whose
@@ -79,6 +80,10 @@ export interface Pool {
   /** Set by `removePool` and `removeApp`: everything drains and stops, then the pool goes. */
   readonly removing?: boolean
   readonly replicas: Readonly<Record<string, ReplicaCount>>
+  /** CPU and memory set by `resize`. Read them with `sizesOf`. */
+  readonly sizes?: PoolSizes
+  /** Set by `resize` once their memory has been approved. */
+  readonly awaitedSizes?: PoolSizes
   /** Next ordinal per entrypoint; ordinals are never used twice. */
   readonly nextOrdinal: Readonly<Record<string, number>>
   /** Where a plan that was applied puts instances of this generation; those beyond it are placed freely. */
@@ -121,6 +126,8 @@ export interface Rollout {
   readonly progress: Readonly<Record<string, RolloutProgress>>
   /** The pool's counts before this rollout: they come back with the release when it does not succeed. */
   readonly replicasBefore: Readonly<Record<string, ReplicaCount>>
+  /** The sizes of before, where this rollout changed them. */
+  readonly sizesBefore?: PoolSizes
   /** Jobs of `rollout.before` that have ended well. */
   readonly jobsDone: readonly string[]
   /** It was begun to move the pool to another node group: this is the pool's own of before (null: none), to go back to. */
@@ -173,6 +180,12 @@ export interface Instance {
   /** What of the node is kept for it: what was asked for. A limit that comes from a default reserves nothing. */
   readonly reservedCpuMilli?: number
   readonly reservedMemoryBytes?: number
+  /** What it asks for instead of what its release says. */
+  readonly sizes?: Sizes
+  /** `sizes` were set for this instance alone: its entrypoint's do not change it. */
+  readonly sizedAlone?: boolean
+  /** What was reserved before its memory became less: held until the agent has lowered the limit, which it does not below what is in use. */
+  readonly heldMemoryBytes?: number
   readonly hostPorts?: readonly number[]
   /** The group in which it was placed. */
   readonly group?: string
@@ -210,6 +223,7 @@ export interface InstanceStatus {
   readonly containerId?: string
   readonly pid?: number
   readonly address?: string
+  readonly granted?: GrantInForce
   /** Restarts of the container by the agent. */
   readonly restarts: number
   readonly startedAt?: number
@@ -219,6 +233,14 @@ export interface InstanceStatus {
   readonly message?: string
   readonly messageCode?: string
   readonly logTail?: readonly string[]
+}
+
+/** What the container has; another than the instance's grant while that is on its way, or refused. */
+export interface GrantInForce {
+  /** Absent: not known yet. */
+  readonly cpuMilli?: number
+  readonly cores?: string
+  readonly memoryBytes: number
 }
 
 export interface InstanceExit {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RolloutSpec } from '../model/app-spec.ts'
+import { dueSizes } from '../spec/sizes-of.ts'
 import type { PoolStep } from './pool-snapshot.ts'
 import { rolloutLimits } from './rollout-limits.ts'
 import { round, run, worldWith } from './run-world.testing.ts'
@@ -39,6 +40,15 @@ const happenings: readonly [weight: number, fc.Arbitrary<Happening>][] = [
   [1, pick.map((n) => (world) => world.stop(nth(world, n)))],
   [1, fc.boolean().map((stuck) => (world) => world.stickGateways(stuck))],
   [1, fc.boolean().map((full) => (world) => world.fill(full))],
+  [1, fc.integer({ min: 1, max: 4 }).map((cores) => (world) => world.resize('web', cores * 1000))],
+  [
+    1,
+    fc.tuple(anyNode, fc.boolean()).map(
+      ([node, tight]) =>
+        (world) =>
+          world.tighten(node, tight),
+    ),
+  ],
   [1, fc.constant((world) => world.restartDecider())],
 ]
 const happening = fc.oneof(...happenings.map(([weight, arbitrary]) => ({ weight, arbitrary })))
@@ -152,6 +162,8 @@ describe('in whatever order things happen', () => {
         expect(left.every((each) => each.release === world.pool.release)).toBe(true)
         expect(left.every((each) => each.generation === world.pool.generation)).toBe(true)
         expect(left).toHaveLength(wantedOf(world))
+        const web = world.specs.get(world.pool.release ?? '')!.entrypoints.web!
+        expect(left.every((each) => dueSizes(each, web, world.pool) === undefined)).toBe(true)
       }),
       { numRuns: 200 },
     )

@@ -1,5 +1,6 @@
 import type { AppSpec } from '../model/app-spec.ts'
 import type { Instance, InstanceStatus, Pool, Rollout } from '../model/records.ts'
+import type { Sizes } from '../model/sizes.ts'
 import type { ClusterNode } from './system-places.ts'
 
 /** Everything a decision about one pool may look at. */
@@ -32,8 +33,16 @@ export interface ObservedInstance {
   readonly inflight: number
   /** Why it has to leave its node (`node-3 is drained`): it is replaced like one of an old release. */
   readonly moves?: string
+  /** CPU and memory that it is to have instead of what it has. */
+  readonly resize?: DueResize
   /** Why its node is given up (`node-3 is lost`): it counts for nothing any more and is stopped, should the node come back. */
   readonly lost?: string
+}
+
+export interface DueResize {
+  readonly to: Sizes
+  /** Why its node cannot give it that: unless it belongs to that node, it is replaced like one of an old release. */
+  readonly refused?: string
 }
 
 /** A change wanted by a decision; the controller's executor has a case for each. */
@@ -50,6 +59,8 @@ export type PoolStep =
     }
   | { readonly type: 'drain'; readonly instance: string; readonly reason: string }
   | { readonly type: 'stop'; readonly instance: string; readonly reason: string }
+  /** In place: it runs on, with other CPU and memory. */
+  | { readonly type: 'resize'; readonly instance: string; readonly sizes: Sizes }
   /** The record goes: the agent has reported the end, or no agent ever had it. */
   | { readonly type: 'forget'; readonly instance: string }
   | { readonly type: 'update-rollout'; readonly rollout: Rollout }

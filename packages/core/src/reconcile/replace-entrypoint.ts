@@ -33,7 +33,7 @@ export interface EntrypointPlan {
 
 /** The instances of one entrypoint, as a decision sees them. */
 export interface Groups {
-  /** Of the wanted generation, and where they may stay. */
+  /** Of the wanted generation, and where they may stay and have room for what they are to have. */
   readonly good: readonly ObservedInstance[]
   /** Good ones that have served for long enough. */
   readonly settled: ReadonlySet<ObservedInstance>
@@ -60,11 +60,12 @@ export function replaceEntrypoint(
     wanted === 0
       ? 'no longer wanted'
       : each.instance.generation === goal.generation
-        ? (each.moves ?? '')
+        ? (each.moves ?? each.resize?.refused ?? '')
         : `replaced by ${goal.release}`
   return planOf(goal, groups, [
     ...leaving.map((each) => drainStep(each, why(each))),
     ...surplus(wanted, groups).map((each) => drainStep(each, `scaled to ${wanted}`)),
+    ...resizeSteps(groups.good),
     ...Array.from({ length: creations }, () => createStep(goal)),
   ])
 }
@@ -95,7 +96,7 @@ const isResting = (each: ObservedInstance): boolean => each.outOfTraffic && each
 function group(goal: EntrypointGoal, services: readonly ObservedInstance[], now: number): Groups {
   const up = services.filter((each) => isUp(each) && each.lost === undefined)
   const isGood = (each: ObservedInstance): boolean =>
-    each.instance.generation === goal.generation && each.moves === undefined
+    each.instance.generation === goal.generation && each.moves === undefined && each.resize?.refused === undefined
   const good = up.filter(isGood)
   return {
     good,
@@ -148,6 +149,14 @@ const progressOf = (wanted: number, { good, settled, old, draining }: Groups): R
 
 const byOrdinal = (instances: readonly ObservedInstance[]): ObservedInstance[] =>
   [...instances].sort((a, b) => a.instance.ordinal - b.instance.ordinal)
+
+/** In place: it costs no capacity, so there is no bound to it. */
+export const resizeSteps = (good: readonly ObservedInstance[]): PoolStep[] =>
+  byOrdinal(good).flatMap(({ instance, resize }) =>
+    resize === undefined || resize.refused !== undefined || instance.node === undefined
+      ? []
+      : [{ type: 'resize', instance: instance.id, sizes: resize.to }],
+  )
 
 export const drainStep = (each: ObservedInstance, reason: string): PoolStep => ({
   type: 'drain',

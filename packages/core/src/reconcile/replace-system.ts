@@ -7,6 +7,7 @@ import {
   type Groups,
   oldLeaving,
   planOf,
+  resizeSteps,
   roomFor,
 } from './replace-entrypoint.ts'
 import { rolloutLimits } from './rollout-limits.ts'
@@ -38,6 +39,7 @@ export function replaceSystem(goal: SystemGoal, services: readonly ObservedInsta
   const steps = [
     ...leaving.map((each) => drainStep(each, whyLeaving(goal, each))),
     ...excess.map((each) => drainStep(each, `scaled to ${places.perNode} a node`)),
+    ...resizeSteps(groups.good),
     ...creations.map((node) => ({ ...createStep({ ...goal, wanted }), node })),
   ]
   return planOf({ ...goal, wanted }, groups, steps)

@@ -1,3 +1,5 @@
+import type { Instance } from '../model/records.ts'
+import { dueSizes, ownSizes, withSizes } from '../spec/sizes-of.ts'
 import { decidePool } from './decide-pool.ts'
 import { instanceRecord, statusRecord } from './pool-fixtures.testing.ts'
 import { PoolRecords, type SimulatedInstance } from './pool-records.testing.ts'
@@ -20,6 +22,8 @@ export class PoolWorld extends PoolRecords {
   nodes = new Set(['node-a', 'node-b', 'node-c'])
   /** What a new instance finds instead of a node. */
   full = false
+  /** Nodes on which nothing that runs can be given more. */
+  tight = new Set<string>()
   /** Called with every step before it is applied. */
   onStep: (step: PoolStep) => void = () => {}
   nextOrdinal = 1
@@ -64,6 +68,18 @@ export class PoolWorld extends PoolRecords {
     this.gatewaysStuck = stuck
   }
 
+  /** Only while no rollout holds the pool, as the server has it. */
+  resize(entrypoint: string, cpuMilli: number): void {
+    const spec = this.specs.get(this.pool.release ?? '')?.entrypoints[entrypoint]
+    if (this.rollout !== undefined || spec === undefined) return
+    this.pool = { ...this.pool, sizes: withSizes(this.pool.sizes, entrypoint, spec, { cpuMilli }) }
+  }
+
+  tighten(node: string, tight: boolean): void {
+    if (tight) this.tight.add(node)
+    else this.tight.delete(node)
+  }
+
   fill(full: boolean): void {
     this.full = full
   }
@@ -75,6 +91,7 @@ export class PoolWorld extends PoolRecords {
     this.drained.clear()
     this.gatewaysStuck = false
     this.full = false
+    this.tight.clear()
   }
 
   /** The decider starts anew: what it kept in memory is gone. */
@@ -150,10 +167,17 @@ export class PoolWorld extends PoolRecords {
       ...(this.drained.has(instance.node ?? '') ? { moves: `${instance.node} is drained` } : {}),
       ...(this.lost.has(instance.node ?? '') ? { lost: `${instance.node} is lost` } : {}),
     }
-    const observed = { ...base, ...leaves, ...(status === undefined ? {} : { status }) }
+    const observed = { ...base, ...leaves, ...this.#due(instance), ...(status === undefined ? {} : { status }) }
     const works = isAtWork(observed)
     const since = this.times.note(instance.id, works, this.now, works ? this.now : instance.createdAt)
     return { ...observed, since }
+  }
+
+  #due(instance: Instance): Pick<ObservedInstance, 'resize'> {
+    const spec = this.specs.get(instance.release)?.entrypoints[instance.entrypoint]
+    const to = spec === undefined ? undefined : dueSizes(instance, spec, this.pool, this.rollout)
+    if (to === undefined) return {}
+    return this.tight.has(instance.node ?? '') ? { resize: { to, refused: 'no room' } } : { resize: { to } }
   }
 
   #takeIn(each: SimulatedInstance): void {
@@ -179,6 +203,13 @@ export class PoolWorld extends PoolRecords {
     else if (step.type === 'update-rollout') this.rollouts.set(step.rollout.id, step.rollout)
     else if (step.type === 'forget') this.instances.delete(step.instance)
     else if (step.type === 'drain' || step.type === 'stop') this.#desire(step)
+    else if (step.type === 'resize') this.#resize(step)
+  }
+
+  #resize({ instance: id, sizes }: PoolStep & { type: 'resize' }): void {
+    const each = this.instances.get(id)
+    if (each === undefined) throw new Error(`no instance ${id}`)
+    each.instance = { ...each.instance, sizes }
   }
 
   #desire({ type: desired, instance: id, reason: stopReason }: PoolStep & { type: 'drain' | 'stop' }): void {
@@ -193,7 +224,9 @@ export class PoolWorld extends PoolRecords {
     const { entrypoint, release, generation, kind: type, rollout } = step
     const ordinal = this.nextOrdinal++
     const node = this.full ? undefined : this.#nodeFor(ordinal, step.node)
+    const sizes = ownSizes(entrypoint, this.pool, this.rollout)
     const instance = instanceRecord({
+      ...(sizes === undefined ? {} : { sizes }),
       ...{ entrypoint, ordinal, release, generation, type, createdAt: this.now },
       ...(node === undefined ? {} : { node, address: `10.0.0.${ordinal}` }),
       ...(step.node === undefined ? {} : { pinnedTo: step.node }),

@@ -27,6 +27,15 @@ const happenings: readonly [weight: number, fc.Arbitrary<Happening>][] = [
   [1, pick.map((n) => (world) => world.stop(nth(world, n)))],
   [1, fc.boolean().map((stuck) => (world) => world.stickGateways(stuck))],
   [1, fc.boolean().map((full) => (world) => world.fill(full))],
+  [1, fc.integer({ min: 1, max: 4 }).map((cores) => (world) => world.resize('web', cores * 1000))],
+  [
+    1,
+    fc.tuple(anyNode, fc.boolean()).map(
+      ([node, tight]) =>
+        (world) =>
+          world.tighten(node, tight),
+    ),
+  ],
   [1, fc.constant((world) => world.restartDecider())],
 ]
 

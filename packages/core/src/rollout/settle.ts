@@ -44,9 +44,10 @@ function end(pool: Pool, rollout: Rollout, goal: PoolGoal, how: RolloutEnd, now:
   ]
 }
 
-/** A move to another node group that did not succeed is undone. */
-function whereItWas(pool: Pool, { groupBefore }: Rollout): Pool {
-  if (groupBefore === undefined) return pool
-  const { group: _, ...rest } = pool
+/** A move to another node group that did not succeed is undone, and sizes that it gave up are set again. */
+function whereItWas(pool: Pool, { groupBefore, sizesBefore }: Rollout): Pool {
+  const sized = sizesBefore === undefined ? pool : { ...pool, sizes: sizesBefore }
+  if (groupBefore === undefined) return sized
+  const { group: _, ...rest } = sized
   return groupBefore === null ? rest : { ...rest, group: groupBefore }
 }

@@ -9,7 +9,7 @@ import type { BatchItem, BatchResult, Booking, Decision, Explanation, InstanceRe
 import { placeTogether } from './place-all.ts'
 import { canDeal, placeBatch } from './place-batch.ts'
 import { findVictims, type Preemption, type PreemptionBounds } from './preempt.ts'
-import { type NewSizes, resize } from './resize.ts'
+import { type NewSizes, resize, tryResize } from './resize.ts'
 import { cloneTables, makeTables, type Tables, usePort } from './tables.ts'
 import type { Terms } from './terms.ts'
 
@@ -139,6 +139,13 @@ export class Books extends BooksReader {
     const row = this.tables.instances.rowOf.get(id)
     if (row === undefined) return { placed: false, refusal: refusedRequest(`${id} has no place`, this.nodeCount) }
     return resize(this.tables, row, sizes)
+  }
+
+  /** What `resize` would answer. Changes nothing. */
+  tryResize(id: string, sizes: NewSizes): Decision {
+    const row = this.tables.instances.rowOf.get(id)
+    if (row === undefined) return { placed: false, refusal: refusedRequest(`${id} has no place`, this.nodeCount) }
+    return tryResize(this.tables, row, sizes)
   }
 
   /** What has to leave so that a request that says `preempt` finds a place; undefined: nothing that may would be enough. */

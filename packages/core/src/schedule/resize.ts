@@ -1,14 +1,14 @@
 import { formatBytes, formatCpu } from '../spec/quantities.ts'
 import { bookingOf, claimCores, releaseCores, reserve } from './bookkeeping.ts'
-import { cpuOnNode, cpuProblem, splitCpu } from './cpu-pieces.ts'
+import { cpuProblem, splitCpu } from './cpu-pieces.ts'
 import type { Decision, FilterName } from './instance-request.ts'
-import type { NodeClass } from './node-class.ts'
+import { type NodeClass, needOn, type Sizes as RequestSizes } from './node-class.ts'
 import type { Tables } from './tables.ts'
 
-/** What of a running instance's grant shall change; absent: stays. */
+/** What of a running instance's grant shall change; absent: stays; null: it asks for none any more. */
 export interface NewSizes {
-  readonly cpuMilli?: number
-  readonly memoryBytes?: number
+  readonly cpuMilli?: number | null
+  readonly memoryBytes?: number | null
 }
 
 /** Changes what an instance has on its node. It keeps the cores that it has; others are added or given back. All or nothing. */
@@ -16,7 +16,7 @@ export function resize(tables: Tables, row: number, sizes: NewSizes): Decision {
   const { nodes, instances } = tables
   const node = instances.node[row]!
   const on = nodes.classes[nodes.classOf[node]!]!
-  const problem = sizes.cpuMilli === undefined ? undefined : cpuProblem(sizes.cpuMilli, on.rule)
+  const problem = typeof sizes.cpuMilli === 'number' ? cpuProblem(sizes.cpuMilli, on.rule) : undefined
   if (problem !== undefined) return refused('request', problem)
   releaseCores(tables, row)
   reserve(tables, row, -1)
@@ -31,9 +31,9 @@ function apply(tables: Tables, row: number, sizes: NewSizes, on: NodeClass): Dec
   const { nodes, instances } = tables
   const node = instances.node[row]!
   const name = nodes.names[node]!
-  const cpuMilli =
-    sizes.cpuMilli === undefined ? instances.cpuMilli[row]! : cpuOnNode(sizes.cpuMilli, on.speedMilli, on.rule)
-  const memoryBytes = sizes.memoryBytes ?? instances.memoryBytes[row]!
+  const need = needOn(requestOf(sizes, instances.owns[row] === 1), on)
+  const cpuMilli = sizes.cpuMilli === undefined ? instances.cpuMilli[row]! : need.cpuMilli
+  const memoryBytes = sizes.memoryBytes === undefined ? instances.memoryBytes[row]! : need.memoryBytes
   const grows = memoryBytes > instances.memoryBytes[row]!
   if (grows && memoryBytes > nodes.memoryFree[node]!) {
     claimCores(tables, row)
@@ -47,9 +47,36 @@ function apply(tables: Tables, row: number, sizes: NewSizes, on: NodeClass): Dec
   }
   instances.cpuMilli[row] = cpuMilli
   instances.memoryBytes[row] = memoryBytes
-  if (sizes.cpuMilli !== undefined) instances.cpuLimitMilli[row] = cpuMilli
-  if (sizes.memoryBytes !== undefined) instances.memoryLimitBytes[row] = memoryBytes
+  if (sizes.cpuMilli !== undefined) instances.cpuLimitMilli[row] = need.cpuLimitMilli
+  if (sizes.memoryBytes !== undefined) instances.memoryLimitBytes[row] = need.memoryLimitBytes
   return undefined
+}
+
+const requestOf = ({ cpuMilli, memoryBytes }: NewSizes, owns: boolean): RequestSizes => ({
+  ...(cpuMilli === undefined || cpuMilli === null ? {} : { cpuMilli }),
+  ...(memoryBytes === undefined || memoryBytes === null ? {} : { memoryBytes }),
+  unbound: !owns,
+})
+
+/** Whether `resize` would be possible, and what of it; leaves no trace. */
+export function tryResize(tables: Tables, row: number, sizes: NewSizes): Decision {
+  const { instances } = tables
+  const cores = instances.cores(row)
+  const before = {
+    ...{ cpuMilli: instances.cpuMilli[row]!, memoryBytes: instances.memoryBytes[row]! },
+    ...{ cpuLimitMilli: instances.cpuLimitMilli[row]!, memoryLimitBytes: instances.memoryLimitBytes[row]! },
+  }
+  const decision = resize(tables, row, sizes)
+  if (!decision.placed) return decision
+  releaseCores(tables, row)
+  reserve(tables, row, -1)
+  for (const key of ['cpuMilli', 'memoryBytes', 'cpuLimitMilli', 'memoryLimitBytes'] as const)
+    instances[key][row] = before[key]
+  instances.setCores(row, cores.whole, cores.whole.length, cores.fragmentCore, cores.fragmentMilli)
+  claimCores(tables, row)
+  reserve(tables, row, 1)
+  tables.nodes.reindex(instances.node[row]!)
+  return decision
 }
 
 /** Undefined: done. Otherwise the most that could be had, and nothing is taken. */
