@@ -2,7 +2,9 @@ import {
   type Assignment,
   BerthError,
   decideInstance,
+  type GrantInForce,
   grantChanged,
+  grantInForce,
   type InstanceMemory,
   type InstanceStatus,
   type InstanceStepType,
@@ -60,6 +62,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
   /** What a run was last seen to use of the disk. */
   #disk: { readonly run: number; readonly usedBytes: number } | undefined
   #health: InstanceHealth | undefined
+  #granted: GrantInForce | undefined
   #step: { readonly type: InstanceStepType; readonly abort: AbortController } | undefined
   #reported = ''
   readonly #settled = Promise.withResolvers<void>()
@@ -110,7 +113,17 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     const readyAt = run?.readyAt ?? health.readyAt
     const probed = readyAt === undefined ? health : { ...health, readyAt }
     const readiness = hookPending ? { ready: false, message: 'its hook afterStart has not ended yet' } : probed
-    return instanceStatus(this.#deps.node, this.#assignment, this.#container, this.#memory, readiness, Date.now())
+    const container = this.#container
+    return instanceStatus(
+      ...([this.#deps.node, this.#assignment, container, this.#memory, readiness, Date.now()] as const),
+      container === undefined ? undefined : this.#grantInForce(container),
+    )
+  }
+
+  #grantInForce(container: ObservedContainer): GrantInForce {
+    const wanted = this.#deps.cores.shown(this.#deps.cores.grantOf(this.#assignment))
+    this.#granted = grantInForce(container, wanted, this.#assignment, this.#granted)
+    return this.#granted
   }
 
   /** A newer form of the assignment. Only what may change of an instance is looked at. Resolves when it is durable. */

@@ -18,6 +18,7 @@ const instanceStatus = z.object({
   containerId: text.optional(),
   pid: z.number().int().optional(),
   address: text.optional(),
+  granted: z.object({ cpuMilli: size.optional(), cores: text.optional(), memoryBytes: size }).optional(),
   restarts: z.number().int().nonnegative(),
   startedAt: time.optional(),
   endedAt: time.optional(),
