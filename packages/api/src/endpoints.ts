@@ -10,6 +10,7 @@ import { planningEndpoints } from './endpoints/planning.ts'
 import { poolsEndpoints } from './endpoints/pools.ts'
 import { registriesEndpoints } from './endpoints/registries.ts'
 import { schedulingEndpoints } from './endpoints/scheduling.ts'
+import { sizingEndpoints } from './endpoints/sizing.ts'
 import { trafficEndpoints } from './endpoints/traffic.ts'
 
 export { type LogLine, logLine } from './endpoints/shared.ts'
@@ -21,6 +22,7 @@ export const endpoints = {
   ...deploysEndpoints,
   ...planningEndpoints,
   ...poolsEndpoints,
+  ...sizingEndpoints,
   ...instancesEndpoints,
   ...nodesEndpoints,
   ...imagesEndpoints,

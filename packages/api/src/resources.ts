@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { placementView, savedPlan } from './planning-resources.ts'
 import { nodeDrain, nodeResources, taint } from './scheduling-resources.ts'
+import { grantView, sizesView } from './sizing-resources.ts'
 
 /**
  * The resources as they travel over HTTP. The server makes them from its records; the CLI and the console know only these.
@@ -29,6 +30,10 @@ export const poolView = z.object({
       ready: z.number().int(),
       cpuMilli: z.number().int().optional(),
       memoryBytes: z.number().int().optional(),
+      /** What its berth.yaml says, where `resize` has set something. */
+      written: sizesView.optional(),
+      /** What was asked for with `resize`, and waits for approval. */
+      awaited: sizesView.optional(),
     }),
   ),
   urls: z.array(z.string()),
@@ -132,6 +137,10 @@ export const instanceView = z.object({
   restarts: z.number().int(),
   cpuMilli: z.number().int().optional(),
   memoryBytes: z.number().int().optional(),
+  /** What its container has, while that is another than its grant. */
+  granted: grantView.optional(),
+  /** It was resized by itself, so its entrypoint's sizes do not change it. */
+  sizedAlone: z.boolean().optional(),
   group: z.string().optional(),
   /** The cores that it owns: `2-3,7:300`. */
   cores: z.string().optional(),

@@ -1,4 +1,4 @@
-import { type Approval, BerthError, mayApprove, type Rollout } from '@berth/core'
+import { type Approval, BerthError, mayApprove, type Rollout, withoutSizes } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
 import { callerOf } from '../groups/caller-of.ts'
 import { requireGroup } from '../groups/groups.ts'
@@ -41,6 +41,7 @@ export class Approvals {
     tx.put('approvals', approval, { ifUnchanged: true })
     const message = `${app}/${pool}: ${state} ${Math.ceil(before.memoryBytes / 1024 ** 2)} MiB of memory for ${entrypoint} in group ${before.group}`
     tx.event({ type: `approval.${state}`, subject: { app, pool }, message })
+    this.#settleSizes(tx, app, pool, entrypoint, state)
     const rollout = this.#rolloutOf(app, pool)
     if (rollout?.awaitsApproval?.includes(entrypoint) === true) this.#tell(tx, rollout, entrypoint, state, actor)
     return approval
@@ -57,6 +58,21 @@ export class Approvals {
         details: { group: name },
       },
     )
+  }
+
+  /** Sizes that waited for this are set, or given up. */
+  #settleSizes(tx: RecordTransaction, app: string, name: string, entrypoint: string, state: Approval['state']): void {
+    const pool = this.#state.pools.find(app, name)
+    const set = pool?.awaitedSizes?.[entrypoint]
+    if (pool === undefined || set === undefined) return
+    const { awaitedSizes, ...rest } = pool
+    const left = withoutSizes(awaitedSizes, entrypoint)
+    const next = left === undefined ? rest : { ...rest, awaitedSizes: left }
+    const sizes = { ...pool.sizes, [entrypoint]: set }
+    tx.put('pools', state === 'approved' ? { ...next, sizes } : next, { ifUnchanged: true })
+    if (state !== 'approved') return
+    const message = `${app}/${name}: ${entrypoint} gets what was asked for it`
+    tx.event({ type: 'pool.resized', subject: { app, pool: name }, message })
   }
 
   #rolloutOf(app: string, pool: string): Rollout | undefined {

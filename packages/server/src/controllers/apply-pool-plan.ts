@@ -1,6 +1,18 @@
-import type { Instance, InstanceRequest, Pool, PoolSnapshot, PoolStep, Rollout } from '@berth/core'
+import {
+  askedSizes,
+  type EntrypointSpec,
+  type Instance,
+  type InstanceRequest,
+  ownSizes,
+  type Pool,
+  type PoolSnapshot,
+  type PoolStep,
+  type Rollout,
+  sizeChange,
+} from '@berth/core'
 import type { RecordTransaction, State } from '../records/index.ts'
 import { poolId } from '../records/index.ts'
+import { grantChange } from '../schedule/grant-change.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
 import { nameLabel, requestOf } from '../schedule/request-of.ts'
 import { maxOperations } from '../store/store.ts'
@@ -23,7 +35,8 @@ export class PoolPlanWriter {
   readonly #snapshot: PoolSnapshot
   readonly #books: LiveBooks
   readonly #now: number
-  readonly #fenced = new Map<string, string>()
+  /** With the address that was given out last. */
+  readonly #fenced = new Map<string, string | undefined>()
   /** Why there is no room for another one of that kind. */
   readonly #refused = new Map<string, string>()
   /** What the books were told; to be restored when the commit fails. */
@@ -64,7 +77,8 @@ export class PoolPlanWriter {
     if (this.#pool === this.#snapshot.pool) this.#tx.require('pools', poolId(this.#pool.app, this.#pool.name))
     else this.#tx.put('pools', this.#pool, { ifUnchanged: true })
     for (const [node, lastAddress] of this.#fenced) {
-      this.#tx.put('fences', { node, lastAddress, updatedAt: this.#now }, { ifUnchanged: true })
+      const last = lastAddress === undefined ? {} : { lastAddress }
+      this.#tx.put('fences', { node, ...last, updatedAt: this.#now }, { ifUnchanged: true })
     }
   }
 
@@ -72,6 +86,7 @@ export class PoolPlanWriter {
     create: (step) => this.#create(step),
     drain: (step) => this.#desire(step.instance, { desired: 'drain', drainSince: this.#now, stopReason: step.reason }),
     stop: (step) => this.#desire(step.instance, { desired: 'stop', stopReason: step.reason }),
+    resize: (step) => this.#resize(step),
     forget: (step) => {
       this.#tx.delete('instances', step.instance)
       if (this.#state.statuses.has(step.instance)) this.#tx.delete('statuses', step.instance)
@@ -115,6 +130,20 @@ export class PoolPlanWriter {
     this.#instanceEvent('instance.created', placed, `${placed.id} ${where}`)
   }
 
+  /** Without room after all (another of this plan has taken it) the next look decides anew. */
+  #resize({ instance: id, sizes }: Step<'resize'>): void {
+    const instance = this.#state.instances.get(id)
+    const spec = instance === undefined ? undefined : this.#specOf(instance)
+    if (instance === undefined || spec === undefined) return
+    const own = ownSizes(instance.entrypoint, this.#pool, this.#snapshot.rollout)
+    const resized = this.#books.resize(instance, sizeChange(askedSizes(instance, spec), sizes), own)
+    if (resized?.node === undefined) return
+    this.entered.push(id)
+    this.#fenced.set(resized.node, this.#fenced.get(resized.node) ?? this.#state.fences.get(resized.node)?.lastAddress)
+    this.#tx.put('instances', resized, { ifUnchanged: true })
+    this.#instanceEvent('instance.resized', resized, `${id} on ${resized.node}: ${grantChange(instance, resized)}`)
+  }
+
   #placeAgain(instance: Instance): void {
     const placed = this.#place(instance)
     if (placed.node === undefined && placed.unplaced === instance.unplaced) return
@@ -142,7 +171,8 @@ export class PoolPlanWriter {
     this.#taken.push({ entrypoint: instance.entrypoint, generation: instance.generation, node: result.record.node })
     this.#fenced.set(result.record.node, result.record.address)
     const { unplaced: _, ...rest } = instance
-    return { ...rest, ...result.record }
+    const sizes = ownSizes(instance.entrypoint, this.#pool, this.#snapshot.rollout)
+    return { ...rest, ...(sizes === undefined ? {} : { sizes }), ...result.record }
   }
 
   /** The first slot of an applied plan that nobody has taken. */
@@ -160,8 +190,12 @@ export class PoolPlanWriter {
   }
 
   #requestOf(instance: Instance): InstanceRequest | undefined {
-    const spec = this.#snapshot.specs.get(instance.release)?.entrypoints[instance.entrypoint]
+    const spec = this.#specOf(instance)
     return spec === undefined ? undefined : requestOf(instance, spec, this.#pool, this.#snapshot.rollout)
+  }
+
+  #specOf({ release, entrypoint }: Instance): EntrypointSpec | undefined {
+    return this.#snapshot.specs.get(release)?.entrypoints[entrypoint]
   }
 
   #desire(id: string, change: Pick<Instance, 'desired' | 'stopReason'> & Partial<Pick<Instance, 'drainSince'>>): void {

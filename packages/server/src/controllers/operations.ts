@@ -1,4 +1,4 @@
-import type { CapacityView, ImaginedNodes, PlanView, SavedPlan } from '@berth/api'
+import type { CapacityView, ImaginedNodes, PlanView, ResizeView, SavedPlan } from '@berth/api'
 import type { Build, Instance, Pool, Rollout } from '@berth/core'
 
 /** On whose behalf. Every record and event written carries the actor. */
@@ -53,6 +53,23 @@ export interface ScaleArguments extends PoolArguments {
   readonly dryRun: boolean
 }
 
+export interface SizeArguments {
+  readonly cpuMilli?: number
+  readonly memoryBytes?: number
+  /** Back to what berth.yaml says; an instance: to what its entrypoint has. */
+  readonly asWritten: boolean
+  /** Answers what would become of each instance and writes nothing. */
+  readonly dryRun: boolean
+}
+
+export interface ResizeArguments extends PoolArguments, SizeArguments {
+  readonly entrypoint: string
+}
+
+export interface ResizeInstanceArguments extends SizeArguments {
+  readonly id: string
+}
+
 export interface MoveArguments extends PoolArguments {
   /** null: where its berth.yaml says. */
   readonly group: string | null
@@ -88,6 +105,8 @@ export interface Operations {
   startBuild(build: BuildArguments, context: CallContext): Promise<Build>
   cancelBuild(id: string, context: CallContext): Promise<Build>
   scale(scale: ScaleArguments, context: CallContext): Promise<Pool>
+  resize(resize: ResizeArguments, context: CallContext): Promise<ResizeView>
+  resizeInstance(resize: ResizeInstanceArguments, context: CallContext): Promise<ResizeView>
   restart(pool: PoolArguments, context: CallContext): Promise<Rollout>
   rollback(pool: PoolArguments & { readonly to?: string }, context: CallContext): Promise<Rollout>
   movePool(move: MoveArguments, context: CallContext): Promise<PoolMove>

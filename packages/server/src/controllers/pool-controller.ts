@@ -42,6 +42,8 @@ export class PoolController implements AsyncDisposable {
   readonly #times: ServiceTimes
   readonly #unsubscribe: () => void
   readonly #conflicts = new Map<string, number>()
+  /** Pools with instances that are to have more than their nodes have left. */
+  readonly #tight = new Set<string>()
   /** Decisions that place go one after the other: beside each other all but one would lose to it at the nodes' fences. */
   #placing: Promise<unknown> = Promise.resolve()
 
@@ -115,13 +117,14 @@ export class PoolController implements AsyncDisposable {
   #markWaiting(): void {
     for (const instance of this.#options.state.instances.unplaced())
       this.#loop.mark(poolId(instance.app, instance.pool))
+    this.mark(this.#tight)
   }
 
   async #process(id: string, signal: AbortSignal): Promise<number | undefined> {
     const decision = this.#decide(id)
     if (decision === undefined) return undefined
     const { plan, waiting } = decision
-    if (waiting.length === 0 && !plan.steps.some((step) => step.type === 'create'))
+    if (waiting.length === 0 && !plan.steps.some((step) => step.type === 'create' || step.type === 'resize'))
       return this.#commit(id, decision, signal)
     return this.#inTurn(async () => {
       const again = this.#decide(id)
@@ -132,9 +135,14 @@ export class PoolController implements AsyncDisposable {
   #decide(id: string): Decision | undefined {
     const { state } = this.#options
     const pool = state.pools.get(id)
-    if (pool === undefined) return undefined
+    if (pool === undefined) {
+      this.#tight.delete(id)
+      return undefined
+    }
     const now = this.#now()
     const snapshot = poolSnapshot(this.#options, pool, this.#times, now)
+    if (snapshot.instances.some((each) => each.resize?.refused !== undefined)) this.#tight.add(id)
+    else this.#tight.delete(id)
     const plan = decidePool(snapshot, now, this.#options.patience ?? defaultPatience)
     const waiting = state.instances
       .byPool(pool.app, pool.name)

@@ -1,7 +1,10 @@
 import {
   type AppSpec,
+  askedSizes,
   type ClusterNode,
   defaultGroupName,
+  dueSizes,
+  type Instance,
   isAtWork,
   isSystem,
   type NodeFate,
@@ -9,10 +12,13 @@ import {
   type Pool,
   type PoolSnapshot,
   placementOf,
+  type Rollout,
   resolveSpec,
   type ServiceTimes,
+  sizeChange,
 } from '@berth/core'
 import type { State } from '../records/index.ts'
+import type { LiveBooks } from '../schedule/live-books.ts'
 import { specOfInstance } from '../schedule/spec-of-instance.ts'
 import { hasEnded } from './has-ended.ts'
 import { specsOf } from './pool-specs.ts'
@@ -21,6 +27,7 @@ import type { TrafficView } from './traffic-controller.ts'
 export interface Surroundings {
   readonly state: State
   readonly isOnline: (node: string) => boolean
+  readonly books: Pick<LiveBooks, 'resizeRefusal'>
   readonly traffic: { view(instance: ObservedInstance['instance']): TrafficView }
   readonly nodes: {
     /** `afterMs`: how long the app waits for it; undefined: for ever. */
@@ -32,13 +39,14 @@ export interface Surroundings {
 export function poolSnapshot(from: Surroundings, pool: Pool, times: ServiceTimes, now: number): PoolSnapshot {
   const { state } = from
   const rollout = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
+  const specs = specsOf(state, pool)
   const instances = state.instances.byPool(pool.app, pool.name).map(
     (instance): ObservedInstance => ({
       ...observe(from, instance, times, now),
       ...leaving(from, instance),
+      ...due(from, instance, pool, rollout, specs),
     }),
   )
-  const specs = specsOf(state, pool)
   const nodes = hasSystem(specs.values()) ? { nodes: clusterNodes(from) } : {}
   const snapshot = { pool, specs, instances, listeningSince: times.startedAt, ...nodes }
   return rollout === undefined ? snapshot : { ...snapshot, rollout }
@@ -90,6 +98,24 @@ function observe(
   const works = isAtWork(observed)
   const first = works ? (status?.readyAt ?? status?.startedAt ?? now) : instance.createdAt
   return { ...observed, since: times.note(instance.id, works, now, first) }
+}
+
+/** What a service is to have instead, and why its node has no room for it. Where its node group's quota is used up it stays as it is. */
+function due(
+  { books }: Surroundings,
+  instance: Instance,
+  pool: Pool,
+  rollout: Rollout | undefined,
+  specs: PoolSnapshot['specs'],
+): Pick<ObservedInstance, 'resize'> {
+  const spec = specs.get(instance.release)?.entrypoints[instance.entrypoint]
+  if (instance.type === 'job' || instance.node === undefined || instance.desired !== 'run' || spec === undefined)
+    return {}
+  const to = dueSizes(instance, spec, pool, rollout)
+  if (to === undefined) return {}
+  const refusal = books.resizeRefusal(instance, sizeChange(askedSizes(instance, spec), to))
+  if (refusal === undefined) return { resize: { to } }
+  return refusal.reason === 'quota' ? {} : { resize: { to, refused: refusal.message } }
 }
 
 type Leaving = Pick<ObservedInstance, 'moves' | 'lost'>

@@ -21,6 +21,8 @@ export class PretendedNode {
   broken: ReadonlySet<string> = new Set()
   /** Jobs begin and do not end. */
   jobsHang = false
+  /** Lowers no memory limit, as if all of it were in use. */
+  memoryInUse = false
   /** Takes in no new table. */
   gatewayStuck = false
   /** The table in force, and the newest that was sent. */
@@ -38,9 +40,11 @@ export class PretendedNode {
     this.#reports = reports
     this.#unsubscribe = feed.subscribe(this.name, (line) => this.#take(line))
     const { assignments, routes } = feed.snapshot(this.name)
+    for (const assignment of assignments) this.assignments.set(assignment.instance, assignment)
     for (const status of this.#statuses.values()) await reports.status(status)
     if (this.table !== undefined) this.reportGateway()
-    for (const assignment of assignments) void this.#run(assignment)
+    // What came meanwhile is newer.
+    for (const each of assignments) void this.#run(this.assignments.get(each.instance) ?? each)
     if (routes !== undefined) this.#send(routes)
   }
 
@@ -94,14 +98,23 @@ export class PretendedNode {
     this.assignments.set(instance, assignment)
     if (desired === 'stop' && before?.phase === 'running' && this.#routesTo(instance))
       this.stoppedInTraffic.push(instance)
-    if (before?.phase === 'ended' || (before !== undefined && desired !== 'stop')) return
+    if (before?.phase === 'ended') return
+    if (before !== undefined && desired !== 'stop') return this.#regrant(before, assignment)
     const exits = this.broken.has(release)
     const status: InstanceStatus = { id: instance, node: this.name, phase: 'running', ready: false, restarts: 0 }
     const now = Date.now()
     if (desired === 'stop') await this.#report({ ...status, phase: 'ended', endedAt: now })
     else if (type === 'job') await this.#report(this.#jobStatus(status, exits, now))
     else if (exits) await this.#report({ ...status, ...exited(now), restarts: 3, logTail: ['boom'] })
-    else await this.#report({ ...status, ready: true, readyAt: now, startedAt: now })
+    else await this.#report({ ...status, ready: true, readyAt: now, startedAt: now, granted: grantedBy(assignment) })
+  }
+
+  async #regrant(before: InstanceStatus, assignment: Assignment): Promise<void> {
+    const granted = grantedBy(assignment)
+    const had = before.granted?.memoryBytes ?? 0
+    if (this.memoryInUse && granted.memoryBytes < had)
+      await this.#report({ ...before, granted: { ...granted, memoryBytes: had }, messageCode: 'memory-in-use' })
+    else if (JSON.stringify(granted) !== JSON.stringify(before.granted)) await this.#report({ ...before, granted })
   }
 
   #jobStatus(status: InstanceStatus, exits: boolean, now: number): InstanceStatus {
@@ -119,6 +132,11 @@ export class PretendedNode {
     })
   }
 }
+
+const grantedBy = ({ cpuMilli, memoryBytes, cores }: Assignment): NonNullable<InstanceStatus['granted']> => ({
+  ...{ cpuMilli, memoryBytes },
+  ...(cores === undefined ? {} : { cores }),
+})
 
 const exited = (at: number) => ({ lastExit: { code: 3, outOfMemory: false, at } })
 

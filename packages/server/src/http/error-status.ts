@@ -45,6 +45,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'pool.removing': 409,
   'release.none-before': 409,
   'release.not-deployable': 409,
+  'resize.no-room': 409,
   'rollout.in-progress': 409,
   'rollout.wrong-state': 409,
   'source.auth-required': 502,

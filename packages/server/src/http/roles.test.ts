@@ -37,6 +37,8 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   listReleases: 'viewer',
   getRelease: 'viewer',
   scalePool: 'deployer',
+  resizeEntrypoint: 'deployer',
+  resizeInstance: 'deployer',
   restartPool: 'deployer',
   rollbackPool: 'deployer',
   removePool: 'deployer',

@@ -6,13 +6,15 @@ import {
   firstFreeAddress,
   type Instance,
   type InstanceRequest,
+  type NewSizes,
   type NodeGroup,
   parseBlock,
+  type Sizes,
   usableCount,
 } from '@berth/core'
 import type { State, StateChange } from '../records/index.ts'
 import { GivenOut } from './given-out.ts'
-import { bookingOfRecord, nameLabel, recordOfBooking, requestOf, requestOfRecord } from './request-of.ts'
+import { bookingOfRecord, nameLabel, recordOfBooking, requestOf, requestOfRecord, resizedRecord } from './request-of.ts'
 import { specOfInstance } from './spec-of-instance.ts'
 
 export interface LiveBooksOptions {
@@ -23,6 +25,12 @@ export interface LiveBooksOptions {
 export type Placed =
   | { readonly placed: true; readonly record: Partial<Instance> & { readonly node: string; readonly address: string } }
   | { readonly placed: false; readonly message: string }
+
+/** `room`: its node has too little; `quota`: its node group gives no more, wherever it runs. */
+export interface ResizeRefusal {
+  readonly reason: 'room' | 'quota'
+  readonly message: string
+}
 
 /**
  * The scheduler's books, kept true by the state's changes. A decision enters what it places at once, so that the next one sees it; when
@@ -59,7 +67,8 @@ export class LiveBooks implements Disposable {
 
   /** Finds a node and an address and enters the instance. */
   place(id: string, request: InstanceRequest): Placed {
-    const quota = this.#quotaProblem(request)
+    const { group, cpuMilli = 0, memoryBytes = 0 } = request
+    const quota = this.#quotaProblem(group ?? defaultGroupName, { cpuMilli, memoryBytes })
     if (quota !== undefined) return { placed: false, message: quota }
     if (this.books.nodeCount === 0)
       return { placed: false, message: 'the cluster has no node yet: run `berth up` or `berth node join`' }
@@ -75,6 +84,36 @@ export class LiveBooks implements Disposable {
     this.#lastAddresses.set(node, address)
     this.#note(id, { node, address, group: request.group ?? defaultGroupName })
     return { placed: true, record: { ...recordOfBooking(decision.booking, request), node, address } }
+  }
+
+  /** Why its node cannot give an instance that; undefined: it can. Changes nothing. */
+  resizeRefusal(instance: Instance, change: NewSizes): ResizeRefusal | undefined {
+    const before = this.books.booking(instance.id)
+    const decision = this.books.tryResize(instance.id, change)
+    if (before === undefined || !decision.placed)
+      return { reason: 'room', message: decision.placed ? 'it has no place' : decision.refusal.message }
+    const { reservedCpuMilli, reservedMemoryBytes } = decision.booking
+    const message = this.#quotaProblem(instance.group ?? defaultGroupName, {
+      cpuMilli: Math.max(0, reservedCpuMilli - before.reservedCpuMilli),
+      memoryBytes: Math.max(0, reservedMemoryBytes - before.reservedMemoryBytes),
+    })
+    return message === undefined ? undefined : { reason: 'quota', message }
+  }
+
+  /** Enters new sizes of an instance where it is; undefined: there is no room. `sizes` is what its record says of them from then on. */
+  resize(instance: Instance, change: NewSizes, sizes: Sizes | undefined): Instance | undefined {
+    const before = this.books.booking(instance.id)
+    if (before === undefined || this.resizeRefusal(instance, change) !== undefined) return undefined
+    const decision = this.books.resize(instance.id, change)
+    if (!decision.placed) return undefined
+    // What the books hold may still be more than the record says.
+    const { reservedMemoryBytes = 0 } = change.memoryBytes === undefined ? instance : decision.booking
+    const booking = { ...decision.booking, reservedMemoryBytes }
+    const resized = resizedRecord(instance, booking, sizes, before.reservedMemoryBytes)
+    const status = this.#options.state.statuses.get(instance.id)
+    this.books.claim(instance.id, this.requestFor(instance), bookingOfRecord(resized, before.node, status))
+    this.#note(instance.id, resized)
+    return resized
   }
 
   /** What was entered for these is forgotten: the books hold again what the records say. */
@@ -101,7 +140,9 @@ export class LiveBooks implements Disposable {
     } else if (change.kind === 'instances') this.#putInstance(change.id)
     else if (change.kind === 'statuses') {
       // Whatever else is said of it, it holds the same.
-      if ((change.before?.phase === 'ended') !== (change.after?.phase === 'ended')) this.#putInstance(change.id)
+      const isEnd = (change.before?.phase === 'ended') !== (change.after?.phase === 'ended')
+      const isLowered = change.before?.granted?.memoryBytes !== change.after?.granted?.memoryBytes
+      if (isEnd || isLowered) this.#putInstance(change.id)
     } else if (change.kind === 'fences') this.#lastAddresses.delete(change.id)
     else if (change.kind === 'groups' && change.after !== undefined) this.#putGroup(change.after)
   }
@@ -152,7 +193,10 @@ export class LiveBooks implements Disposable {
     }
     this.#promised.delete(id)
     if (ended) this.books.release(id)
-    else this.books.claim(id, this.requestFor(instance), bookingOfRecord(instance, instance.node))
+    else {
+      const booking = bookingOfRecord(instance, instance.node, state.statuses.get(id))
+      this.books.claim(id, this.requestFor(instance), booking)
+    }
     this.#note(id, instance)
   }
 
@@ -171,14 +215,14 @@ export class LiveBooks implements Disposable {
     return firstFreeAddress(parseBlock(record.block), (address) => this.#given.isUsed(node, address), last)
   }
 
-  #quotaProblem(request: InstanceRequest): string | undefined {
-    const group = this.#options.state.groups.get(request.group ?? defaultGroupName)
+  #quotaProblem(groupName: string, more: Required<Sizes>): string | undefined {
+    const group = this.#options.state.groups.get(groupName)
     if (group?.quota === undefined) return undefined
     const { cpuMilli = Number.POSITIVE_INFINITY, memoryBytes = Number.POSITIVE_INFINITY } = group.quota
     const given = this.#given.inGroup(group.name)
-    if (given.cpuMilli + (request.cpuMilli ?? 0) > cpuMilli)
+    if (more.cpuMilli > 0 && given.cpuMilli + more.cpuMilli > cpuMilli)
       return `the quota of group ${group.name} is ${cpuMilli / 1000} cores, ${given.cpuMilli / 1000} of them are given out`
-    if (given.memoryBytes + (request.memoryBytes ?? 0) > memoryBytes)
+    if (more.memoryBytes > 0 && given.memoryBytes + more.memoryBytes > memoryBytes)
       return `the quota of group ${group.name} is ${gibibytes(memoryBytes)} of memory, ${gibibytes(given.memoryBytes)} of it are given out`
     return undefined
   }

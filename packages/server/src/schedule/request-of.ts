@@ -3,10 +3,13 @@ import {
   type EntrypointSpec,
   type Instance,
   type InstanceRequest,
+  type InstanceStatus,
   nodeGroupOf,
   type Pool,
   placementOf,
   type Rollout,
+  type Sizes,
+  sizesOf,
 } from '@berth/core'
 
 /** The label that every node has in the books: its name. */
@@ -16,16 +19,22 @@ export const entrypointKey = (instance: Pick<Instance, 'app' | 'pool' | 'entrypo
   `${instance.app}/${instance.pool}/${instance.entrypoint}`
 
 type Subject = Pick<Instance, 'app' | 'pool' | 'entrypoint' | 'type' | 'pinnedTo'>
+type SizedPool = Pick<Pool, 'group' | 'sizes'>
+
+/** Of a pool whose spec has its sizes in it already. */
+export const groupOf = (pool: Pool | undefined): Pick<Pool, 'group'> =>
+  pool?.group === undefined ? {} : { group: pool.group }
 
 /** A job serves nobody, so it asks for no port of its node: it may run beside the service whose entrypoint it borrows. */
 export function requestOf(
   subject: Subject,
   spec: EntrypointSpec,
-  pool: Pick<Pool, 'group'>,
-  rollout?: Pick<Rollout, 'state' | 'groupBefore'>,
+  pool: SizedPool,
+  rollout?: Pick<Rollout, 'state' | 'groupBefore' | 'sizesBefore'>,
 ): InstanceRequest {
   const placement = placementOf(spec)
-  const { cpuMilli, memoryBytes, diskBytes, extra } = spec.resources
+  const { diskBytes, extra } = spec.resources
+  const { cpuMilli, memoryBytes } = sizesOf(subject.entrypoint, spec, pool, rollout)
   const isPinned = subject.pinnedTo !== undefined
   const pinned = isPinned ? [`${nameLabel} = ${subject.pinnedTo}`] : []
   return defined({
@@ -67,14 +76,17 @@ export function requestOfRecord(instance: Instance): InstanceRequest {
   })
 }
 
-export function bookingOfRecord(instance: Instance, node: string): Booking {
+/** Memory that was given back stays reserved until the agent has lowered the limit. */
+export function bookingOfRecord(instance: Instance, node: string, status?: InstanceStatus): Booking {
   const named = Object.entries(instance.resources ?? {}).filter(([, each]) => typeof each !== 'number')
+  const { memoryBytes = 0, reservedMemoryBytes = 0, heldMemoryBytes = 0 } = instance
+  const isLowered = status?.granted === undefined || status.granted.memoryBytes <= memoryBytes
   return {
     node,
     cpuMilli: instance.cpuMilli ?? 0,
-    memoryBytes: instance.memoryBytes ?? 0,
+    memoryBytes,
     reservedCpuMilli: instance.reservedCpuMilli ?? 0,
-    reservedMemoryBytes: instance.reservedMemoryBytes ?? 0,
+    reservedMemoryBytes: isLowered ? reservedMemoryBytes : Math.max(reservedMemoryBytes, heldMemoryBytes),
     ...(instance.cores === undefined ? {} : { cores: instance.cores }),
     ...(named.length === 0 ? {} : { named: Object.fromEntries(named) as Record<string, readonly string[]> }),
   }
@@ -93,6 +105,21 @@ export function recordOfBooking(booking: Booking, request: InstanceRequest): Par
     hostPorts: request.hostPorts?.length === 0 ? undefined : request.hostPorts,
     resources: Object.keys(resources).length === 0 ? undefined : resources,
   })
+}
+
+/** The record after a resize. `held`: memory that is still reserved beside that. */
+export function resizedRecord(instance: Instance, booking: Booking, sizes: Sizes | undefined, held: number): Instance {
+  const { reservedCpuMilli: _, reservedMemoryBytes: _m, heldMemoryBytes: _h, cores: _c, sizes: _s, ...rest } = instance
+  const { cpuMilli, memoryBytes, cores, reservedCpuMilli, reservedMemoryBytes } = booking
+  return {
+    ...rest,
+    ...defined({
+      ...{ cpuMilli, memoryBytes, cores, sizes },
+      reservedCpuMilli: reservedCpuMilli === 0 ? undefined : reservedCpuMilli,
+      reservedMemoryBytes: reservedMemoryBytes === 0 ? undefined : reservedMemoryBytes,
+      heldMemoryBytes: held > reservedMemoryBytes ? held : undefined,
+    }),
+  }
 }
 
 type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }

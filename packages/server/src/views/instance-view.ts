@@ -19,12 +19,24 @@ export function instanceView({ state, traffic, isOnline }: ViewContext, instance
 function wanted(instance: Instance) {
   const { id, app, pool, entrypoint, ordinal, release, generation, type, desired } = instance
   const { rollout, node, address, cpuMilli, memoryBytes, stopReason, command, createdAt, createdBy } = instance
-  const { group, cores, resources, priority, dueAt } = instance
+  const { group, cores, resources, priority, dueAt, sizedAlone } = instance
   return {
     ...{ id, name: `${entrypoint}-${ordinal}`, app, pool, entrypoint, release, generation, type, desired },
     ...{ createdAt, createdBy },
     ...(command === undefined ? {} : { command: [...command] }),
-    ...defined({ rollout, node, address, cpuMilli, memoryBytes, stopReason, group, cores, priority, dueAt }),
+    ...defined({
+      rollout,
+      node,
+      address,
+      cpuMilli,
+      memoryBytes,
+      stopReason,
+      group,
+      cores,
+      priority,
+      dueAt,
+      sizedAlone,
+    }),
     ...(resources === undefined ? {} : { resources: nodeResources(resources) }),
   }
 }
@@ -36,9 +48,18 @@ function observed(instance: Instance, status: InstanceStatus | undefined) {
     phase: status?.phase ?? before,
     restarts: status?.restarts ?? 0,
     ...defined({ readyAt, containerId, startedAt, endedAt }),
+    ...grantedOtherwise(instance, status),
     ...(lastExit === undefined ? {} : { lastExit: { ...lastExit } }),
     ...(logTail === undefined ? {} : { logTail: [...logTail] }),
   }
+}
+
+/** What the container has, where that is not what the instance is to have. */
+function grantedOtherwise(instance: Instance, status: InstanceStatus | undefined): Pick<InstanceView, 'granted'> {
+  if (status?.granted === undefined) return {}
+  const { cpuMilli = instance.cpuMilli, cores = instance.cores, memoryBytes } = status.granted
+  const isSame = cpuMilli === instance.cpuMilli && cores === instance.cores && memoryBytes === instance.memoryBytes
+  return isSame ? {} : { granted: defined({ cpuMilli, cores, memoryBytes }) }
 }
 
 function messageFor(instance: Instance, status: InstanceStatus | undefined, offline: boolean): string | undefined {

@@ -1,6 +1,7 @@
 import type { PoolView } from '@berth/api'
 import {
   type AppSpec,
+  askedSizes,
   type EntrypointSpec,
   type Instance,
   isSystem,
@@ -8,7 +9,9 @@ import {
   type Pool,
   resolveRoutes,
   resolveSpec,
+  sizesOf,
   systemPlaces,
+  valuesOf,
 } from '@berth/core'
 import { clusterNodes } from '../controllers/pool-view.ts'
 import { certifiedNames, routeUrl } from './route-url.ts'
@@ -67,7 +70,17 @@ function entrypointView(
       : { wanted: replicas?.count ?? 0, setBy: replicas?.setBy ?? 'spec' }),
     running: count((each) => state.statuses.get(each.id)?.phase === 'running'),
     ready: count((each) => state.statuses.get(each.id)?.ready === true),
-    ...defined({ cpuMilli: spec?.resources.cpuMilli, memoryBytes: spec?.resources.memoryBytes }),
+    ...(spec === undefined ? {} : sizesFields(pool, name, spec)),
+  }
+}
+
+function sizesFields({ sizes, awaitedSizes }: Pool, name: string, spec: EntrypointSpec) {
+  const pool = sizes === undefined ? {} : { sizes }
+  const awaited = awaitedSizes?.[name]
+  return {
+    ...sizesOf(name, spec, pool),
+    ...(sizes?.[name] === undefined ? {} : { written: askedSizes({}, spec) }),
+    ...(awaited === undefined ? {} : { awaited: valuesOf(awaited) }),
   }
 }
 

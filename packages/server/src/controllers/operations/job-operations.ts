@@ -1,4 +1,4 @@
-import { BerthError, enterRun, type Instance, type Pool, type Release, resolveSpec } from '@berth/core'
+import { BerthError, enterRun, type Instance, type Pool, type Release, resolveSpec, sizedSpec } from '@berth/core'
 import { awaitedApprovals, groupProblems, wishText } from '../../groups/group-checks.ts'
 import type { RecordTransaction, State } from '../../records/index.ts'
 import type { CallContext, CronArguments, JobArguments } from '../operations.ts'
@@ -49,7 +49,7 @@ export async function runCron(context: OperationsContext, cron: CronArguments, c
 
 /** The node group is not for this caller, or the memory has not been approved. */
 function refuseHere(state: State, pool: Pool, release: Release, entrypoint: string, actor: string): void {
-  const spec = resolveSpec(release.spec, pool.environment)
+  const spec = sizedSpec(resolveSpec(release.spec, pool.environment), pool.sizes)
   const own = spec.entrypoints[entrypoint]
   const only = { ...spec, entrypoints: own === undefined ? {} : { [entrypoint]: own } }
   const [problem] = groupProblems(state, pool, only, actor)

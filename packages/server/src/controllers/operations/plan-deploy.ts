@@ -9,6 +9,8 @@ import {
   resolveSpec,
   rolloutLimits,
   serviceNames,
+  sizedSpec,
+  sizesForSpec,
 } from '@berth/core'
 import { awaitedApprovals, groupProblems, quotaProblems, wishText } from '../../groups/group-checks.ts'
 import { imagine, isHypothetical } from '../../schedule/hypothesis.ts'
@@ -42,7 +44,9 @@ export async function planDeploy(
   checkEnvironment(target.spec, args.pool, context.defaultPool)
   const environment = pool?.environment ?? args.pool
   const before = running === undefined ? undefined : resolveSpec(running.spec, environment)
-  const after = resolveSpec(target.spec, environment)
+  const written = resolveSpec(target.spec, environment)
+  const sizes = sizesForSpec(pool?.sizes, written)
+  const after = sizedSpec(written, sizes)
   const wanted = wantedCounts(pool, after, args.replicas)
   const books = imagine(context.books.books, state, args)
   const { app, pool: poolName } = args
@@ -56,7 +60,7 @@ export async function planDeploy(
   const placement = planPlacements(context, books, {
     ...{ app, pool: poolName, spec: after, wanted, same: target.same },
   })
-  const diff = diffSpecs(before, after)
+  const diff = diffSpecs(before, written)
   const changes = diff.length > 0 || entrypoints.some((each) => each.action !== 'unchanged')
   return {
     app: args.app,

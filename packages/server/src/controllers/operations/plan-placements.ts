@@ -1,6 +1,6 @@
 import type { PlacementView, SavedPlan } from '@berth/api'
 import { type AppSpec, type Books, type Instance, type Pool, planReplacement, rolloutLimits } from '@berth/core'
-import { requestOf } from '../../schedule/request-of.ts'
+import { groupOf, requestOf } from '../../schedule/request-of.ts'
 import { hasEnded } from '../has-ended.ts'
 import type { OperationsContext } from './operations-context.ts'
 
@@ -58,7 +58,7 @@ function replace(
   if (entrypoint === undefined) return undefined
   const subject = { app, pool: poolName, entrypoint: name, type: 'service' } as const
   return planReplacement(books, {
-    request: requestOf(subject, entrypoint, pool ?? {}),
+    request: requestOf(subject, entrypoint, groupOf(pool)),
     wanted,
     kept: kept.map((each) => each.id),
     old: own.filter((each) => !kept.includes(each)).map((each) => each.id),

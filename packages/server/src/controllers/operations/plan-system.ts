@@ -10,7 +10,7 @@ import {
   rolloutLimits,
   systemPlaces,
 } from '@berth/core'
-import { requestOf } from '../../schedule/request-of.ts'
+import { groupOf, requestOf } from '../../schedule/request-of.ts'
 import { clusterNodes } from '../pool-view.ts'
 import type { OperationsContext } from './operations-context.ts'
 
@@ -73,7 +73,7 @@ function planOne(
     for (const each of own) if (!stays(each)) books.release(each.id)
   const subject = { app: planned.app, pool: planned.pool, entrypoint: name, type: 'service' } as const
   const tried = fresh.map((node, index) => {
-    const request = requestOf({ ...subject, pinnedTo: node }, spec, pool ?? {})
+    const request = requestOf({ ...subject, pinnedTo: node }, spec, groupOf(pool))
     return { node, decision: books.place(`planned ${name} ${index}`, request) }
   })
   const placed = tried.filter(({ decision }) => decision.placed)

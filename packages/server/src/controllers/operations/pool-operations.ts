@@ -7,6 +7,7 @@ import {
   type ReplicaCount,
   type Rollout,
   resolveSpec,
+  sizedSpec,
 } from '@berth/core'
 import { groupProblems, quotaProblems } from '../../groups/group-checks.ts'
 import type { RecordTransaction, State } from '../../records/index.ts'
@@ -17,6 +18,8 @@ import { requireInstance, requireLivePool, requireRelease } from './lookup.ts'
 import { movePool } from './move-pool.ts'
 import type { OperationsContext } from './operations-context.ts'
 import { removeApp, removePool } from './removal.ts'
+import { resizeInstance } from './resize-instance.ts'
+import { resizePool } from './resize-pool.ts'
 import { moveRollout, writeMove } from './rollout-moves.ts'
 import { startRollout } from './start-rollout.ts'
 
@@ -26,6 +29,8 @@ type PoolOperations = Omit<Operations, 'deploy' | 'plan' | 'applyPlan' | 'capaci
 export function createPoolOperations(context: OperationsContext): PoolOperations {
   return {
     scale: (scale, call) => scalePool(context, scale, call),
+    resize: (resize, call) => resizePool(context, resize, call),
+    resizeInstance: (resize, call) => resizeInstance(context, resize, call),
     restart: (pool, call) => restartPool(context, pool, call),
     rollback: (pool, call) => rollbackPool(context, pool, call),
     movePool: (move, call) => movePool(context, move, call),
@@ -85,7 +90,7 @@ export function refuseTooMany(state: State, pool: Pool, replicas: Pool['replicas
   const grows = Object.entries(replicas).some(([name, { count }]) => count > (pool.replicas[name]?.count ?? 0))
   const release = pool.release === undefined ? undefined : state.releases.find(pool.app, pool.release)
   if (!grows || release === undefined) return
-  const spec = resolveSpec(release.spec, pool.environment)
+  const spec = sizedSpec(resolveSpec(release.spec, pool.environment), pool.sizes)
   const [problem] = [...groupProblems(state, pool, spec, actor), ...quotaProblems(state, pool, spec, replicas)]
   if (problem !== undefined)
     throw new BerthError('group.not-allowed', `scale ${pool.app}/${pool.name}: ${problem}`, {

@@ -1,5 +1,6 @@
 import type { SavedPlan } from '@berth/api'
 import {
+  type AppSpec,
   BerthError,
   countsForSpec,
   type Pool,
@@ -8,6 +9,8 @@ import {
   type RolloutReason,
   resolveSpec,
   restoreCounts,
+  sizedSpec,
+  sizesForSpec,
 } from '@berth/core'
 import {
   type AwaitedApproval,
@@ -44,7 +47,9 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
   const pool = start.moveTo === undefined ? before : inGroup(before, start.moveTo)
   refuseRemoving(state, release.app, pool.name)
   checkEnvironment(release.spec, pool.name, start.defaultPool)
-  const spec = resolveSpec(release.spec, pool.environment)
+  const written = resolveSpec(release.spec, pool.environment)
+  const sizes = sizesFor(state, pool, written, start)
+  const spec = sizedSpec(written, sizes.now)
   const counts = start.reason === 'restart' ? pool.replicas : countsForSpec(pool.replicas, spec)
   const replicas = withPlanned(counts, start.planned?.replicas ?? {})
   const problems = [
@@ -66,11 +71,17 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
   claim(tx, state, release, pool)
   const awaited = awaitedApprovals(state, pool, spec)
   askForApprovals(tx, pool, awaited, { by: start.createdBy, at: start.now })
-  const rollout = withGroupBefore(waitingFor(newRollout(pool, held, start), awaited), before, held, start)
+  const started = {
+    ...newRollout(pool, held, start),
+    ...(sizes.before === undefined ? {} : { sizesBefore: sizes.before }),
+  }
+  const rollout = withGroupBefore(waitingFor(started, awaited), before, held, start)
   tx.put(
     'pools',
     {
       ...withoutPlan(pool),
+      ...(sizes.now === undefined ? {} : { sizes: sizes.now }),
+      ...(sizes.awaited === undefined ? {} : { awaitedSizes: sizes.awaited }),
       ...{ replicas, rollout: rollout.id, nextGeneration: rollout.toGeneration + 1 },
       ...(start.planned === undefined
         ? {}
@@ -87,7 +98,24 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
   return rollout
 }
 
-const withoutPlan = ({ planned: _, ...pool }: Pool): Pool => pool
+const withoutPlan = ({ planned: _, sizes: _s, awaitedSizes: _a, ...pool }: Pool): Pool => pool
+
+interface SizesOfRollout {
+  readonly now: Pool['sizes']
+  /** Where they change: those to go back to. */
+  readonly before: Pool['sizes']
+  readonly awaited: Pool['sizes']
+}
+
+/** Sizes that were set stay unless the yaml's own have changed. One that takes over from another has those of before that one. */
+function sizesFor(state: State, pool: Pool, spec: AppSpec, { reason }: RolloutStart): SizesOfRollout {
+  const held = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
+  const before = held?.sizesBefore ?? pool.sizes
+  if (reason === 'restart') return { now: pool.sizes, before: held?.sizesBefore, awaited: pool.awaitedSizes }
+  const now = sizesForSpec(before, spec)
+  const isSame = JSON.stringify(now) === JSON.stringify(before)
+  return { now, before: isSame ? held?.sizesBefore : before, awaited: sizesForSpec(pool.awaitedSizes, spec) }
+}
 
 function withPlanned(counts: Pool['replicas'], planned: Readonly<Record<string, number>>): Pool['replicas'] {
   const changed = Object.entries(planned).flatMap(([name, count]) => {

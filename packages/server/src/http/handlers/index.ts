@@ -12,6 +12,7 @@ import { planningHandlers } from './planning-handlers.ts'
 import { poolHandlers } from './pool-handlers.ts'
 import { registryHandlers } from './registry-handlers.ts'
 import { schedulingHandlers } from './scheduling-handlers.ts'
+import { sizingHandlers } from './sizing-handlers.ts'
 
 export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...clusterHandlers(services),
@@ -19,6 +20,7 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...buildHandlers(services),
   ...poolHandlers(services),
   ...planningHandlers(services),
+  ...sizingHandlers(services),
   ...instanceHandlers(services, log),
   ...nodeHandlers(services),
   ...schedulingHandlers(services),

@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import { defineEndpoint } from '../endpoint.ts'
+import * as s from '../sizing-resources.ts'
+import { idParams, none } from './shared.ts'
+
+const resizeBody = z.strictObject({
+  cpuMilli: z.number().int().positive().max(10_000_000).optional(),
+  memoryBytes: z.number().int().positive().optional(),
+  /** Back to what berth.yaml says (an instance: to what its entrypoint has). */
+  asWritten: z.boolean().default(false),
+  /** Answers what would become of each instance, and does nothing. */
+  dryRun: z.boolean().default(false),
+})
+
+/** CPU and memory of what runs. */
+export const sizingEndpoints = {
+  resizeEntrypoint: defineEndpoint({
+    method: 'POST',
+    path: '/v1/apps/:app/pools/:pool/entrypoints/:entrypoint/resize',
+    summary: 'Change CPU and memory of an entrypoint, in place where its nodes have room',
+    role: 'deployer',
+    transport: 'json',
+    params: z.strictObject({ app: z.string(), pool: z.string(), entrypoint: z.string() }),
+    query: none,
+    body: resizeBody,
+    response: s.resizeView,
+  }),
+  resizeInstance: defineEndpoint({
+    method: 'POST',
+    path: '/v1/instances/:id/resize',
+    summary: 'Change CPU and memory of one instance where it runs',
+    role: 'deployer',
+    transport: 'json',
+    params: idParams,
+    query: none,
+    body: resizeBody,
+    response: s.resizeView,
+  }),
+} as const
