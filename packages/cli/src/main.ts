@@ -15,6 +15,7 @@ import { registerMisc } from './commands/misc.ts'
 import { registerPlanning } from './commands/planning.ts'
 import { registerPs } from './commands/ps.ts'
 import { registerRegistries } from './commands/registry.ts'
+import { registerResize } from './commands/resize.ts'
 import { registerRollout } from './commands/rollout.ts'
 import { registerRun } from './commands/run.ts'
 import { registerPlacing } from './commands/scheduling.ts'
@@ -56,6 +57,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     each(program)
   for (const each of [
     registerLifecycle,
+    registerResize,
     registerTop,
     registerMisc,
     registerContexts,

@@ -67,16 +67,27 @@ export const instanceListing = (style: Style, now: number): ListingView<Instance
     String(each.restarts),
     formatAge(now - (each.startedAt ?? each.createdAt)),
   ],
-  wideHeaders: ['cpu', 'memory', 'container', 'message'],
+  wideHeaders: ['cpu', 'memory', 'cores', 'container', 'message'],
   wideRow: (each) => [
-    each.cpuMilli === undefined ? '-' : formatCores(each.cpuMilli),
-    each.memoryBytes === undefined ? '-' : formatBytes(each.memoryBytes),
+    grantText(each.cpuMilli, each.granted?.cpuMilli, formatCores),
+    grantText(each.memoryBytes, each.granted?.memoryBytes, formatBytes),
+    each.cores ?? '-',
     each.containerId?.slice(0, 12) ?? '-',
     each.message ?? '',
   ],
   name: (each) => each.id,
   empty: 'no instances; deploy an app with `berth deploy`',
 })
+
+/** `1.5 (still 1)`: the container does not have yet what it is to have. */
+const grantText = (
+  granted: number | undefined,
+  has: number | undefined,
+  format: (amount: number) => string,
+): string => {
+  if (granted === undefined) return '-'
+  return has === undefined || has === granted ? format(granted) : `${format(granted)} (still ${format(has)})`
+}
 
 /** What a table has no room for: why an instance is not there yet. */
 const whyNotReady = (instances: readonly InstanceView[]): string[] =>
