@@ -22,6 +22,7 @@ import { ServerLinks } from './link/server-links.ts'
 import { SyncService } from './link/sync-service.ts'
 import { createCollector, type KernelCollector } from './metrics/collector.ts'
 import { registerUsageMetrics } from './metrics/prometheus.ts'
+import { recentUse, useWindowMs } from './metrics/recent-use.ts'
 import { createNodeNetwork, type NodeNetwork, networkName } from './network/node-network.ts'
 import { DesiredState } from './node/desired-state.ts'
 import { DisposalStack } from './node/disposal-stack.ts'
@@ -260,6 +261,7 @@ class Agent {
       settled: (timeoutMs) => this.#reconciler.settled(timeoutMs),
       nodeStatus: () => this.#reporter.status(),
       instanceStatuses: () => this.#reconciler.statuses(),
+      nodeUse: () => recentUse(this.#collector.nodeSince(Date.now() - useWindowMs)),
       gatewayReport: () => this.#gateway.report && { type: 'gateway', ...this.#reported(this.#gateway.report) },
       onHello: () => {
         this.#reconciler.retry()

@@ -83,7 +83,14 @@ export type FromAgent =
   /** Sent when a route table is in force in every worker, and while members drain. In-flight requests by `address:port`. */
   | { readonly type: 'gateway'; readonly version: number; readonly inflight: Readonly<Record<string, number>> }
   | { readonly type: 'image-missing'; readonly image: string }
-  | { readonly type: 'pong'; readonly at: number }
+  /** With what the node uses, as soon as it has been measured. */
+  | { readonly type: 'pong'; readonly at: number; readonly use?: NodeUse }
+
+/** Of the node itself, whoever uses it, over the last 15 seconds: thousandths of its cores, and bytes of its memory. */
+export interface NodeUse {
+  readonly cpuMilli: number
+  readonly memoryBytes: number
+}
 
 /** `missing`: pulled when it is not there. `always`: also when it is. `never`: not at all. */
 export interface ResolveImageRequest {

@@ -8,7 +8,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import type { FromAgent, SyncMode, ToAgent } from '@berth/api'
+import type { FromAgent, NodeUse, SyncMode, ToAgent } from '@berth/api'
 import type { InstanceStatus, NodeStatus } from '@berth/core'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -21,18 +21,21 @@ let agent: Http2Server
 let client: ClientHttp2Session
 let sync: SyncService
 let applied: DesiredLine[]
+let use: NodeUse | undefined
 
 const instance: InstanceStatus = { id: 'web-1', node: 'a', phase: 'running', ready: true, restarts: 0 }
 const nodeStatus = { name: 'a', online: true } as NodeStatus
 
 beforeEach(async () => {
   applied = []
+  use = undefined
   sync = new SyncService({
     log: pino({ level: 'silent' }),
     apply: async (line) => void applied.push(line),
     settled: async () => undefined,
     nodeStatus: () => nodeStatus,
     instanceStatuses: () => [instance],
+    nodeUse: () => use,
     onHello: () => undefined,
     gatewayReport: () => ({ type: 'gateway', version: 7, inflight: {} }),
   })
@@ -174,4 +177,18 @@ it('takes what servers of the form before say: no mode, no term, and the newest 
   old.say(forget('from the old one'))
   await waitUntil('the line', () => applied.length === 3, 20_000)
   expect(applied.at(-1)).toMatchObject({ instance: 'from the old one' })
+})
+
+it('tells with its heartbeats what the node uses, once it has been measured', async () => {
+  const listener = new Server('listen')
+  listener.say({ type: 'ping', at: 1 })
+  await heard(listener, 'pong')
+  use = { cpuMilli: 1500, memoryBytes: 1024 }
+  listener.say({ type: 'ping', at: 2 })
+  const pongs = () => listener.received.filter(({ type }) => type === 'pong')
+  await waitUntil('the second', () => pongs().length === 2, 20_000)
+  expect(pongs()).toEqual([
+    { type: 'pong', at: 1 },
+    { type: 'pong', at: 2, use },
+  ])
 })

@@ -1,4 +1,4 @@
-import type { FromAgent, SyncMode, ToAgent } from '@berth/api'
+import type { FromAgent, NodeUse, SyncMode, ToAgent } from '@berth/api'
 import { type InstanceStatus, messageOf, type NodeStatus } from '@berth/core'
 import type { Logger } from 'pino'
 import type { DesiredLine } from '../node/desired-state.ts'
@@ -19,6 +19,8 @@ export interface SyncServiceOptions {
   instanceStatuses(): readonly InstanceStatus[]
   /** The server knows everything now and can act upon what is missing. */
   onHello(): void
+  /** Undefined: not measured yet. */
+  nodeUse(): NodeUse | undefined
   gatewayReport(): Extract<FromAgent, { type: 'gateway' }> | undefined
 }
 
@@ -76,13 +78,18 @@ export class SyncService {
       for await (const line of readLines(stream, maxLineBytes)) {
         const message = JSON.parse(line) as ToAgent
         // Answered at once: a long step must not look like a dead agent.
-        if (message.type === 'ping') reports.push({ type: 'pong', at: message.at })
+        if (message.type === 'ping') reports.push(this.#pong(message.at))
         else if (mode === 'lead' && !this.#hear(message, reports)) return
       }
     } finally {
       this.#forget(reports)
       stream.end()
     }
+  }
+
+  #pong(at: number): FromAgent {
+    const use = this.#options.nodeUse()
+    return use === undefined ? { type: 'pong', at } : { type: 'pong', at, use }
   }
 
   #beginListening(reports: ReportStream): void {

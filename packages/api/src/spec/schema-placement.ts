@@ -37,7 +37,7 @@ const peer = z.union([
 ])
 
 const strategy = z.union([
-  z.enum(['spread', 'pack', 'balance', 'fill', 'each']),
+  z.enum(['spread', 'pack', 'drain-first', 'balance', 'fill', 'each']),
   object({
     fill: key(count(1, 10_000), 'Up to so many on a node, then the next.'),
     each: key(count(1, 10_000), 'So many on every node that matches.'),
@@ -60,7 +60,7 @@ const placement = object({
   group: key(name, 'Node group. Default: that of the pool (`berth pool move`), else default.'),
   strategy: key(
     strategy,
-    'Which of the nodes that will do: spread, pack, balance, {fill: N}, or each for one on every node. Default: spread.',
+    'Which of the nodes that will do: spread, pack, drain-first, balance, {fill: N}, or each for one on every node. Default: spread.',
     ['pack', { fill: 3 }, 'each'],
   ),
   where: key(

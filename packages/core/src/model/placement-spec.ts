@@ -28,6 +28,8 @@ export type PlacementStrategy =
   | { readonly type: 'spread' }
   /** The fullest node that has room. */
   | { readonly type: 'pack' }
+  /** The node with room for the fewest more of these, until it is used up: large gaps stay whole. */
+  | { readonly type: 'drain-first' }
   /** The node that is used least, as measured. */
   | { readonly type: 'balance' }
   /** Up to `count` on a node, then the next. */

@@ -43,6 +43,7 @@ export class Books extends BooksReader {
       nodes.specs[row] = node
       if (old.measuredCpuMilli !== node.measuredCpuMilli) {
         nodes.placedMilli[row] = 0
+        nodes.placedEarlierMilli[row] = 0
         nodes.reindex(row)
       }
       this.#usePorts(row, old, -1)
@@ -50,6 +51,12 @@ export class Books extends BooksReader {
     }
     if (!sameLabels(old?.labels, node.labels)) labels.touch()
     for (const eligibility of this.tables.terms.eligibilities()) eligibility.update(row, nodes)
+  }
+
+  /** How much of a node's CPU is in use, whoever uses it; nothing of a node that the books do not have. */
+  measure(name: string, cpuMilli: number): void {
+    const row = this.tables.nodes.rowOf.get(name)
+    if (row !== undefined) this.tables.nodes.measure(row, cpuMilli)
   }
 
   /** Nothing more is placed there. Its instances stay in the books until they are released. */

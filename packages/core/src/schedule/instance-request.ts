@@ -7,10 +7,7 @@ import type {
 } from '../model/placement-spec.ts'
 
 /** How the next node is chosen among those that will do; see `docs/design/scheduler.md`. */
-export type Strategy =
-  | PlacementStrategy
-  /** The node that has room for the fewest more of these, until it is used up: large gaps stay whole. */
-  | { readonly type: 'drain-first' }
+export type Strategy = PlacementStrategy
 
 /** A rule about other instances, or with a weight a wish. */
 export interface Peer extends PlacementPeer {

@@ -53,6 +53,8 @@ export class NodeTable {
   floatingMilli = new Int32Array(0)
   /** Since the last measurement, for `balance`. */
   placedMilli = new Int32Array(0)
+  /** Of that, what was placed before the measurement of now. */
+  placedEarlierMilli = new Int32Array(0)
   #scoreCpu = new Int32Array(0)
   #scoreMemory = new Float64Array(0)
 
@@ -75,6 +77,7 @@ export class NodeTable {
     this.unbound[row] = 0
     this.floatingMilli[row] = 0
     this.placedMilli[row] = 0
+    this.placedEarlierMilli[row] = 0
     this.#scoreCpu[row] = 0
     this.#scoreMemory[row] = 0
     this.ring.touch()
@@ -99,6 +102,7 @@ export class NodeTable {
     this.diskFree[row] = spec === undefined ? 0 : (spec.diskBytes ?? Number.POSITIVE_INFINITY)
     this.slots[row] = spec?.addresses ?? unlimited
     this.placedMilli[row] = 0
+    this.placedEarlierMilli[row] = 0
     this.cores.setNode(row, spec === undefined || rule.cpu === 'shared' ? noLayout : layoutOf(spec), rule)
     this.resources.layOut(row, spec)
   }
@@ -117,6 +121,19 @@ export class NodeTable {
     this.#scoreMemory[row] = this.#scoreMemory[row]! + sign * scoreOf(memoryBytes, phantomMemoryBytes)
     this.placedMilli[row] = Math.max(0, this.placedMilli[row]! + sign * cpuMilli)
     if (!owns) this.#reserveUnbound(row, sign, cpuMilli)
+  }
+
+  /**
+   * A measurement has come. What was placed shortly before has hardly begun to work: it is counted besides until the next one.
+   */
+  measure(row: number, cpuMilli: number): void {
+    const spec = this.specs[row]
+    if (spec === undefined) return
+    this.specs[row] = { ...spec, measuredCpuMilli: cpuMilli }
+    const since = Math.max(0, this.placedMilli[row]! - this.placedEarlierMilli[row]!)
+    this.placedMilli[row] = since
+    this.placedEarlierMilli[row] = since
+    this.reindex(row)
   }
 
   /** The free share of what it has least of, 0 … 1. */
@@ -234,6 +251,7 @@ const intColumns = [
   'unbound',
   'floatingMilli',
   'placedMilli',
+  'placedEarlierMilli',
 ] as const
 const floatColumns = ['memoryFree', 'diskFree'] as const
 

@@ -39,7 +39,9 @@ const peerName = (each: string | { to: string }): string => (typeof each === 'st
 
 const placement = partly<PlacementDocument>({
   group: name,
-  strategy: fc.constantFrom<NonNullable<PlacementDocument['strategy']>>('spread', 'pack', 'balance', { fill: 3 }),
+  strategy: fc.constantFrom<NonNullable<PlacementDocument['strategy']>>('spread', 'pack', 'drain-first', 'balance', {
+    fill: 3,
+  }),
   where: fc.oneof(requirement, fc.array(requirement, { maxLength: 3 })),
   prefer: unique(
     fc.oneof(requirement, fc.record({ where: requirement, weight: fc.integer({ min: 1, max: 100 }) })),

@@ -91,7 +91,7 @@ export interface ScheduleDocument {
 
 export interface PlacementDocument {
   readonly group?: string | undefined
-  readonly strategy?: 'spread' | 'pack' | 'balance' | 'fill' | 'each' | StrategyDocument | undefined
+  readonly strategy?: 'spread' | 'pack' | 'drain-first' | 'balance' | 'fill' | 'each' | StrategyDocument | undefined
   readonly where?: string | Texts | undefined
   readonly prefer?: readonly (string | PreferenceDocument | undefined)[] | undefined
   readonly apart?: readonly (string | PeerDocument | undefined)[] | undefined

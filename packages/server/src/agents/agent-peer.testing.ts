@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
-import { agentAlpn, type FromAgent, type ToAgent } from '@berth/api'
+import { agentAlpn, type FromAgent, type NodeUse, type ToAgent } from '@berth/api'
 import type { NodeStatus } from '@berth/core'
 import { serverName } from '../authority/authority.ts'
 import { readBoundedLines } from './bounded-lines.ts'
@@ -21,6 +21,8 @@ export class AgentPeer implements AsyncDisposable {
   readonly handlers = new Map<string, Handler>()
   readonly goaways: string[] = []
   answerPings = true
+  /** Told with its heartbeats. */
+  use: NodeUse | undefined
   readonly #socket: TLSSocket
   readonly #session: ServerHttp2Session
   readonly #sync = Promise.withResolvers<ServerHttp2Stream>()
@@ -89,7 +91,8 @@ export class AgentPeer implements AsyncDisposable {
       for await (const text of readBoundedLines(stream, 10_000_000)) {
         const line = JSON.parse(text) as ToAgent
         this.received.push(line)
-        if (line.type === 'ping' && this.answerPings) await this.send({ type: 'pong', at: line.at })
+        const use = this.use === undefined ? {} : { use: this.use }
+        if (line.type === 'ping' && this.answerPings) await this.send({ type: 'pong', at: line.at, ...use })
       }
     } catch {
       // The server closed the link; tests look at `closed`.

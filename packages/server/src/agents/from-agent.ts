@@ -63,7 +63,11 @@ const fromAgent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('node'), node: nodeStatus }),
   z.object({ type: z.literal('gateway'), version: z.number().int(), inflight: z.record(z.string(), z.number()) }),
   z.object({ type: z.literal('image-missing'), image: text }),
-  z.object({ type: z.literal('pong'), at: z.number() }),
+  z.object({
+    type: z.literal('pong'),
+    at: z.number(),
+    use: z.object({ cpuMilli: size, memoryBytes: size }).optional(),
+  }),
 ])
 
 const known = new Set(fromAgent.options.map((option) => option.shape.type.value as string))
