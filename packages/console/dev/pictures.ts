@@ -3,8 +3,8 @@ import { chromium, type Page } from 'playwright-core'
 import { chromiumArguments } from './chromium.ts'
 import { MockServer, mockToken } from './mock-server.ts'
 
-/** `node packages/console/dev/pictures.ts [FOLDER]`: the pictures of the guide, of the built console with mock data. */
-const [folder = join(import.meta.dirname, '../../../docs/images')] = process.argv.slice(2)
+/** `node packages/console/dev/pictures.ts [FOLDER [NAME…]]`: the pictures of the guide, of the built console with mock data. */
+const [folder = join(import.meta.dirname, '../../../docs/images'), ...only] = process.argv.slice(2)
 
 interface Picture {
   readonly path: string
@@ -40,6 +40,20 @@ const pictures: Readonly<Record<string, Picture>> = {
       await page.locator('.diff').waitFor()
     },
   },
+  'console-what-if': {
+    path: '/apps/search/production/plan?replicas=query=90&with=2xc64m256@fast&without=mast-2',
+    shows: '.placement .chip',
+    height: 1000,
+  },
+  'console-cores': {
+    path: '/nodes/mast-1',
+    shows: '.core .part',
+    height: 660,
+    act: async (page) => {
+      await page.locator('.section:has(.cores)').evaluate((each) => scrollBy(0, each.getBoundingClientRect().top - 70))
+      await page.locator('.core').nth(34).locator('.part').first().hover()
+    },
+  },
   'console-phone': { path: '/apps', shows: '.row-detail', height: 844, phone: true },
   'console-rollout': { path: '/apps/shop/production/history', shows: '.table .button', height: 760, act: rollBack },
 }
@@ -48,6 +62,7 @@ const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', arg
 try {
   await using mock = await MockServer.start({ dist: join(import.meta.dirname, '../dist'), stepMs: 1_500 })
   for (const [name, { path, shows, height, phone, act }] of Object.entries(pictures)) {
+    if (only.length > 0 && !only.includes(name)) continue
     const context = await browser.newContext({
       viewport: { width: phone ? 390 : 1280, height },
       locale: phone ? 'zh-CN' : 'en-US',

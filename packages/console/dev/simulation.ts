@@ -14,7 +14,7 @@ export class Simulation {
   readonly #store: MockStore
   readonly #stepMs: number
   readonly #signal: AbortSignal
-  /** While true no rollout goes on: for tests that look at one half-way. */
+  /** While true no rollout goes on and nothing is taken apart: for tests that look half-way. */
   held = false
   #ids = 0
 
@@ -158,6 +158,7 @@ export class Simulation {
 
   async #takeApart(app: string, pool: string | undefined): Promise<void> {
     await sleep(this.#stepMs * 4, this.#signal)
+    while (this.held && !this.#signal.aborted) await sleep(this.#stepMs, this.#signal)
     const found = this.#store.get('listApps', app)
     if (this.#signal.aborted || found === undefined) return
     for (const each of this.#store.all('listInstances'))

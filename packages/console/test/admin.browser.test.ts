@@ -181,9 +181,11 @@ describe('removing', () => {
     await dialog.getByText('2 running instances').waitFor()
     await dialog.getByText(/3 releases, all builds and rollouts, 0 secrets/).waitFor()
     await dialog.getByLabel('Type ledger to confirm').fill('ledger')
+    console_.mock.simulation.held = true
     await page.keyboard.press('Enter')
     await page.waitForURL('**/apps')
     await page.getByText('being removed', { exact: true }).waitFor()
+    console_.mock.simulation.held = false
     await expect.poll(() => page.getByRole('link', { name: 'ledger', exact: true }).count(), text).toBe(0)
   })
 

@@ -24,7 +24,7 @@ it('reaches everything by Tab, with a visible focus, the skip link first', async
   const page = await console_.enter('/apps')
   await page.locator('.app-line').first().waitFor()
   const names: string[] = []
-  for (let i = 0; i < 36; i += 1) {
+  for (let i = 0; i < 52; i += 1) {
     await page.keyboard.press('Tab')
     const { name, ring } = await focusOf(page)
     expect(ring, name).toBeGreaterThanOrEqual(1)
@@ -35,7 +35,9 @@ it('reaches everything by Tab, with a visible focus, the skip link first', async
     expect.arrayContaining([
       'Apps',
       'Activity',
+      'Schedules',
       'Nodes',
+      'Node groups',
       'Routes',
       'Certificates',
       'ledger/production',

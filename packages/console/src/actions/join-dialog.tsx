@@ -6,6 +6,7 @@ import { Dialog } from '../components/dialog.tsx'
 import { Problem } from '../components/layout.tsx'
 import { Code, Field } from '../components/small.tsx'
 import { useText } from '../i18n/language.tsx'
+import { useGlance } from '../live/use-glance.ts'
 import { useSubmit } from '../live/use-submit.ts'
 import { useClient } from '../store/context.tsx'
 
@@ -13,13 +14,21 @@ const hourMs = 3_600_000
 const lifetimes = [1, 24, 168] as const
 
 export function JoinDialog({ onClose }: { readonly onClose: () => void }) {
-  const { join: text, common } = useText()
+  const { join: text, common, placing } = useText()
   const client = useClient()
   const { busy, problem, submit } = useSubmit()
   const [hours, setHours] = useState('1')
+  const [group, setGroup] = useState('')
+  const groups = useGlance('listGroups', {})
   const [made, setMade] = useState<Answer<'createJoinToken'>>()
   const make = () =>
-    submit({ run: () => client.call('createJoinToken', { body: { ttlMs: Number(hours) * hourMs } }), after: setMade })
+    submit({
+      run: () =>
+        client.call('createJoinToken', {
+          body: { ttlMs: Number(hours) * hourMs, ...(group === '' ? {} : { group }) },
+        }),
+      after: setMade,
+    })
   return (
     <Dialog
       wide
@@ -37,6 +46,18 @@ export function JoinDialog({ onClose }: { readonly onClose: () => void }) {
     >
       <Problem text={problem} />
       <p>{text.intro}</p>
+      {made === undefined && groups.length > 1 && (
+        <Field label={placing.group}>
+          <select value={group} onChange={(event) => setGroup(event.target.value)}>
+            <option value="">default</option>
+            {groups
+              .filter(({ name }) => name !== 'default')
+              .map(({ name }) => (
+                <option key={name}>{name}</option>
+              ))}
+          </select>
+        </Field>
+      )}
       {made === undefined ? (
         <Field label={text.lifetime}>
           <select value={hours} onChange={(event) => setHours(event.target.value)}>

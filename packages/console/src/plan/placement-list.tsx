@@ -83,7 +83,7 @@ function PlacementLine({ node, count, nodes }: LineProps) {
       <span className="placement-node">
         {real ? <Link to={path('nodes', node)}>{node}</Link> : node}
         {known !== undefined && <span className="muted small"> {known.group ?? 'default'}</span>}
-        {!real && <span className="chip">{text.imagined}</span>}
+        {!real && <span className="chip chip-after">{text.imagined}</span>}
       </span>
       <span className="number">{count}</span>
       <Squares count={count} />
