@@ -88,6 +88,8 @@ export interface Pool {
   readonly nextOrdinal: Readonly<Record<string, number>>
   /** Where a plan that was applied puts instances of this generation; those beyond it are placed freely. */
   readonly planned?: PlannedSlots
+  /** Gangs up to this number, by entrypoint, may start. */
+  readonly openGangs?: Readonly<Record<string, number>>
   /** Id of the one rollout that holds the pool. */
   readonly rollout?: string
   readonly createdAt: number
@@ -201,6 +203,12 @@ export interface Instance {
   /** A run of the job's schedule: when it was due. */
   readonly dueAt?: number
   readonly unplaced?: string
+  /** Instances that it displaces: its place is kept, and its agent learns of it once they have ended. */
+  readonly waitsFor?: readonly string[]
+  /** It takes the place of one that was displaced by this entrypoint (`shop/web`). */
+  readonly displacedBy?: string
+  /** Its agent learns of it once the pool has opened this gang of its entrypoint: all of them have a place then. */
+  readonly gang?: number
   /** `run`; `drain`: leaves traffic, goes on running; `stop`: the tombstone that lets the agent stop and remove it. */
   readonly desired: 'run' | 'drain' | 'stop'
   readonly drainSince?: number

@@ -11,7 +11,7 @@ import { defaultPatience, type Patience, retire } from './retire.ts'
 export function decidePool(snapshot: PoolSnapshot, now: number, patience: Patience = defaultPatience): PoolPlan {
   const main = decideMain(snapshot, now)
   const leaving = retire(snapshot, now, patience)
-  const lost = giveUp(snapshot)
+  const lost = new Map([...giveUp(snapshot), ...displacedJobs(snapshot)])
   const others = [...main.steps, ...leaving.steps].filter((step) => !('instance' in step && lost.has(step.instance)))
   return withTime([...others, ...lost.values()], earliest(main.nextAt, leaving.nextAt))
 }
@@ -41,6 +41,15 @@ function giveUp({ instances }: PoolSnapshot): Map<string, PoolStep> {
   for (const { instance, lost } of instances)
     if (lost !== undefined && instance.desired !== 'stop' && instance.type === 'service')
       steps.set(instance.id, { type: 'stop', instance: instance.id, reason: lost })
+  return steps
+}
+
+/** A job has no successor that could be waited for. */
+function displacedJobs({ instances }: PoolSnapshot): Map<string, PoolStep> {
+  const steps = new Map<string, PoolStep>()
+  for (const { instance, moves } of instances)
+    if (moves !== undefined && instance.desired !== 'stop' && instance.type === 'job')
+      steps.set(instance.id, { type: 'stop', instance: instance.id, reason: moves })
   return steps
 }
 

@@ -31,7 +31,7 @@ export interface ObservedInstance {
   readonly routed: boolean
   /** Requests that gateways have under way with it. */
   readonly inflight: number
-  /** Why it has to leave its node (`node-3 is drained`): it is replaced like one of an old release. */
+  /** Why it has to leave its node (`node-3 is drained`): it is replaced like one of an old release. A job is ended. */
   readonly moves?: string
   /** CPU and memory that it is to have instead of what it has. */
   readonly resize?: DueResize

@@ -1,69 +1,87 @@
-import {
-  askedSizes,
-  type EntrypointSpec,
-  type Instance,
-  type InstanceRequest,
-  ownSizes,
-  type Pool,
-  type PoolSnapshot,
-  type PoolStep,
-  type Rollout,
-  sizeChange,
-} from '@berth/core'
+import type { Instance, Pool, PoolSnapshot, PoolStep, Rollout } from '@berth/core'
 import type { RecordTransaction, State } from '../records/index.ts'
 import { poolId } from '../records/index.ts'
 import { grantChange } from '../schedule/grant-change.ts'
-import type { LiveBooks } from '../schedule/live-books.ts'
-import { nameLabel, requestOf } from '../schedule/request-of.ts'
 import { maxOperations } from '../store/store.ts'
+import type { Ordinals } from './ordinals.ts'
+import type { InstancePlacer } from './place-instances.ts'
+import { displacedPrefix } from './pool-view.ts'
 
 /** Operations and compares: of the pool's record and its rollout's, of a node's fence, and the most that a step takes without them. */
 const recordCost = 3
 const fenceCost = 2
 const stepCost = 3
 
-type Step<T extends PoolStep['type']> = Extract<PoolStep, { readonly type: T }>
-type Executors = { readonly [T in PoolStep['type']]: (step: Step<T>) => void }
+/** A step of the pool's plan; the search of a place for one that waits; the start of one whose place has become free. */
+export type PoolWork = PoolStep | { readonly type: 'place' | 'begin'; readonly instance: Instance }
+type Work<T extends PoolWork['type']> = PoolWork & { readonly type: T }
+type Executors = { readonly [T in PoolWork['type']]: (step: Work<T>) => void }
+
+export interface PoolPlanContext {
+  readonly state: State
+  readonly snapshot: PoolSnapshot
+  readonly placer: InstancePlacer
+  readonly ordinals: Ordinals
+  readonly now: number
+}
+
+/** Pool and rollout as a part of a plan leaves them. */
+export interface Outcome {
+  readonly pool: Pool
+  readonly rollout: Rollout | undefined
+}
 
 /**
  * Writes a plan's steps into a transaction that fails when the pool, its rollout or the books of a node used have changed since the
- * snapshot. What does not fit is left for the next look.
+ * snapshot. What does not fit is left for the next one.
  */
 export class PoolPlanWriter {
   readonly #tx: RecordTransaction
   readonly #state: State
   readonly #snapshot: PoolSnapshot
-  readonly #books: LiveBooks
+  readonly #placer: InstancePlacer
+  readonly #ordinals: Ordinals
   readonly #now: number
   /** With the address that was given out last. */
   readonly #fenced = new Map<string, string | undefined>()
-  /** Why there is no room for another one of that kind. */
-  readonly #refused = new Map<string, string>()
-  /** What the books were told; to be restored when the commit fails. */
-  readonly entered: string[] = []
-  /** Placed by this plan. */
-  readonly #taken: Pick<Instance, 'entrypoint' | 'generation' | 'node'>[] = []
+  readonly #before: Pool
   #pool: Pool
+  #rollout: Rollout | undefined
   #removed = false
 
-  constructor(tx: RecordTransaction, state: State, snapshot: PoolSnapshot, books: LiveBooks, now: number) {
+  /** `before`: as the part of the plan that is committed has left it. */
+  constructor(tx: RecordTransaction, { state, snapshot, placer, ordinals, now }: PoolPlanContext, before: Outcome) {
     this.#tx = tx
     this.#state = state
     this.#snapshot = snapshot
-    this.#books = books
+    this.#placer = placer
+    this.#ordinals = ordinals
     this.#now = now
-    this.#pool = snapshot.pool
+    this.#before = before.pool
+    const { pool } = before
+    this.#pool = pool.nextOrdinal === ordinals.next ? pool : { ...pool, nextOrdinal: ordinals.next }
+    this.#rollout = before.rollout
   }
 
-  write(steps: readonly PoolStep[], waiting: readonly Instance[]): void {
-    const touched = new Set<string>()
-    for (const step of steps) {
-      if (!this.#fits()) break
-      ;(this.#executors[step.type] as (step: PoolStep) => void)(step)
-      if ('instance' in step) touched.add(step.instance)
+  get outcome(): Outcome {
+    return { pool: this.#pool, rollout: this.#rollout }
+  }
+
+  /** Returns how many of them, from the first on, are written. */
+  write(work: readonly PoolWork[]): number {
+    let written = 0
+    for (; written < work.length && this.#fits(); written++) {
+      const next = work[written] as PoolWork
+      // Whoever displaces others takes up room for all of them.
+      if (next.type === 'place' && this.#tx.size > 0 && this.#placer.mayDisplace(next.instance)) break
+      this.#do(next)
     }
-    for (const instance of waiting) if (this.#fits() && !touched.has(instance.id)) this.#placeAgain(instance)
     if (!this.#tx.isEmpty && !this.#removed) this.#fence()
+    return written
+  }
+
+  #do(work: PoolWork): void {
+    ;(this.#executors[work.type] as (step: PoolWork) => void)(work)
   }
 
   #fits(): boolean {
@@ -74,7 +92,7 @@ export class PoolPlanWriter {
   #fence(): void {
     const { rollout } = this.#snapshot
     if (rollout !== undefined) this.#tx.require('rollouts', rollout.id)
-    if (this.#pool === this.#snapshot.pool) this.#tx.require('pools', poolId(this.#pool.app, this.#pool.name))
+    if (this.#pool === this.#before) this.#tx.require('pools', poolId(this.#pool.app, this.#pool.name))
     else this.#tx.put('pools', this.#pool, { ifUnchanged: true })
     for (const [node, lastAddress] of this.#fenced) {
       const last = lastAddress === undefined ? {} : { lastAddress }
@@ -101,12 +119,13 @@ export class PoolPlanWriter {
       this.#tx.delete('pools', poolId(app, name), { ifUnchanged: true })
       this.#tx.event({ type: 'pool.removed', subject: { app, pool: name }, message: `${app}/${name} is removed` })
     },
+    place: (step) => this.#placeAgain(step.instance),
+    begin: (step) => this.#begin(step.instance),
   }
 
-  #create(step: Step<'create'>): void {
+  #create(step: Work<'create'>): void {
     const { app, name: pool } = this.#pool
-    const ordinal = this.#pool.nextOrdinal[step.entrypoint] ?? 1
-    this.#pool = { ...this.#pool, nextOrdinal: { ...this.#pool.nextOrdinal, [step.entrypoint]: ordinal + 1 } }
+    const ordinal = this.#ordinals.take(step.entrypoint)
     const instance: Instance = {
       id: `${app}.${pool}.${step.entrypoint}-${ordinal}`,
       app,
@@ -118,6 +137,7 @@ export class PoolPlanWriter {
       type: step.kind,
       ...(step.rollout === undefined ? {} : { rollout: step.rollout }),
       ...(step.node === undefined ? {} : { pinnedTo: step.node }),
+      ...this.#displacedBy(step.entrypoint),
       desired: 'run',
       restartNonce: 0,
       createdAt: this.#now,
@@ -131,71 +151,53 @@ export class PoolPlanWriter {
   }
 
   /** Without room after all (another of this plan has taken it) the next look decides anew. */
-  #resize({ instance: id, sizes }: Step<'resize'>): void {
+  #resize({ instance: id, sizes }: Work<'resize'>): void {
     const instance = this.#state.instances.get(id)
-    const spec = instance === undefined ? undefined : this.#specOf(instance)
-    if (instance === undefined || spec === undefined) return
-    const own = ownSizes(instance.entrypoint, this.#pool, this.#snapshot.rollout)
-    const resized = this.#books.resize(instance, sizeChange(askedSizes(instance, spec), sizes), own)
-    if (resized?.node === undefined) return
-    this.entered.push(id)
+    const resized = instance === undefined ? undefined : this.#placer.resize(instance, sizes)
+    if (instance === undefined || resized?.node === undefined) return
     this.#fenced.set(resized.node, this.#fenced.get(resized.node) ?? this.#state.fences.get(resized.node)?.lastAddress)
     this.#tx.put('instances', resized, { ifUnchanged: true })
     this.#instanceEvent('instance.resized', resized, `${id} on ${resized.node}: ${grantChange(instance, resized)}`)
   }
 
+  #displacedBy(entrypoint: string): Pick<Instance, 'displacedBy'> {
+    const gone = this.#snapshot.instances.find(
+      (each) => each.instance.entrypoint === entrypoint && each.moves?.startsWith(displacedPrefix),
+    )
+    return gone?.moves === undefined ? {} : { displacedBy: gone.moves.slice(displacedPrefix.length) }
+  }
+
   #placeAgain(instance: Instance): void {
-    const placed = this.#place(instance)
+    const placed = this.#place(instance, { displacing: true })
     if (placed.node === undefined && placed.unplaced === instance.unplaced) return
     this.#tx.put('instances', placed, { ifUnchanged: true })
-    if (placed.node !== undefined)
-      this.#instanceEvent('instance.placed', placed, `${placed.id} on ${placed.node} at ${placed.address}`)
+    if (placed.node === undefined) return
+    const { waitsFor = [] } = placed
+    for (const victim of waitsFor) this.#displace(victim, placed)
+    const after =
+      waitsFor.length === 0 ? '' : `, once ${waitsFor.join(', ')} ${waitsFor.length > 1 ? 'have' : 'has'} left`
+    this.#instanceEvent('instance.placed', placed, `${placed.id} on ${placed.node} at ${placed.address}${after}`)
   }
 
-  #place(instance: Instance): Instance {
-    const request = this.#requestOf(instance)
-    if (request === undefined)
-      return { ...instance, unplaced: `release ${instance.release} has no entrypoint ${instance.entrypoint}` }
-    const kind = `${instance.release}/${instance.entrypoint}/${instance.type}/${instance.pinnedTo ?? ''}`
-    const refused = this.#refused.get(kind)
-    if (refused !== undefined) return { ...instance, unplaced: refused }
-    const planned = this.#plannedNode(instance)
-    const where = planned === undefined ? request.where : [...(request.where ?? []), `${nameLabel} = ${planned}`]
-    const result = this.#books.place(instance.id, where === undefined ? request : { ...request, where })
-    if (!result.placed) {
-      if (planned === undefined) this.#refused.set(kind, result.message)
-      const why = planned === undefined ? result.message : `planned for ${planned}: ${result.message}`
-      return { ...instance, unplaced: why }
-    }
-    this.entered.push(instance.id)
-    this.#taken.push({ entrypoint: instance.entrypoint, generation: instance.generation, node: result.record.node })
-    this.#fenced.set(result.record.node, result.record.address)
-    const { unplaced: _, ...rest } = instance
-    const sizes = ownSizes(instance.entrypoint, this.#pool, this.#snapshot.rollout)
-    return { ...rest, ...(sizes === undefined ? {} : { sizes }), ...result.record }
+  /** It leaves because the record of the one that waits says so; nothing is written to its own. */
+  #displace(victim: string, { id, priority = 0 }: Instance): void {
+    const instance = this.#state.instances.get(victim)
+    if (instance === undefined) return
+    this.#tx.require('instances', victim)
+    const why = `${victim} (priority ${instance.priority ?? 0}) makes room for ${id} (priority ${priority})`
+    this.#instanceEvent('instance.displaced', instance, `${why} on ${instance.node}`)
   }
 
-  /** The first slot of an applied plan that nobody has taken. */
-  #plannedNode({ type, entrypoint, generation }: Instance): string | undefined {
-    const { app, name, planned } = this.#pool
-    if (planned?.generation !== generation || type === 'job') return undefined
-    const left = [...(planned.slots[entrypoint] ?? [])]
-    const running = this.#state.instances.byPool(app, name).filter((each) => each.desired === 'run')
-    for (const each of [...running, ...this.#taken]) {
-      if (each.entrypoint !== entrypoint || each.generation !== generation || each.node === undefined) continue
-      const at = left.indexOf(each.node)
-      if (at >= 0) left.splice(at, 1)
-    }
-    return left[0]
+  #begin(instance: Instance): void {
+    const { waitsFor, ...rest } = instance
+    this.#tx.put('instances', rest, { ifUnchanged: true })
+    this.#instanceEvent('instance.begins', rest, `${rest.id} begins on ${rest.node}: ${waitsFor?.join(', ')} left it`)
   }
 
-  #requestOf(instance: Instance): InstanceRequest | undefined {
-    const spec = this.#specOf(instance)
-    return spec === undefined ? undefined : requestOf(instance, spec, this.#pool, this.#snapshot.rollout)
-  }
-
-  #specOf({ release, entrypoint }: Instance): EntrypointSpec | undefined {
-    return this.#snapshot.specs.get(release)?.entrypoints[entrypoint]
+  #place(instance: Instance, how: { readonly displacing?: boolean } = {}): Instance {
+    const placed = this.#placer.place(instance, how)
+    if (placed.node !== undefined) this.#fenced.set(placed.node, placed.address ?? '')
+    return placed
   }
 
   #desire(id: string, change: Pick<Instance, 'desired' | 'stopReason'> & Partial<Pick<Instance, 'drainSince'>>): void {
@@ -207,7 +209,8 @@ export class PoolPlanWriter {
   }
 
   #updateRollout(rollout: Rollout): void {
-    const before = this.#snapshot.rollout
+    const before = this.#rollout
+    this.#rollout = rollout
     this.#tx.put('rollouts', rollout, { ifUnchanged: true })
     if (before?.state === rollout.state) return
     const { app, pool, id } = rollout

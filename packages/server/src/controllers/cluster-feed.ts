@@ -3,6 +3,7 @@ import {
   type Assignment,
   compileNames,
   type Instance,
+  isHeld,
   type NamedApp,
   type NameTable,
   type NetworkConfig,
@@ -145,7 +146,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const { state, domain, secretsFor } = this.#options
     const release = state.releases.find(instance.app, instance.release)
     const pool = state.pools.find(instance.app, instance.pool)
-    if (release === undefined || pool === undefined) return undefined
+    if (release === undefined || pool === undefined || isHeld(instance, pool)) return undefined
     const references = release.spec.entrypoints[instance.entrypoint]?.secrets ?? []
     return resolveAssignment({
       instance,

@@ -9,10 +9,14 @@ import {
   ServiceTimes,
 } from '@berth/core'
 import type { Logger } from 'pino'
-import { poolId, type Records, type StateChange } from '../records/index.ts'
+import { poolId, type Records, type RecordTransaction, type State, type StateChange } from '../records/index.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
-import { PoolPlanWriter } from './apply-pool-plan.ts'
+import { type Outcome, PoolPlanWriter, type PoolWork } from './apply-pool-plan.ts'
+import { hasEnded } from './has-ended.ts'
 import { KeyLoop } from './key-loop.ts'
+import { Ordinals } from './ordinals.ts'
+import { InstancePlacer } from './place-instances.ts'
+import { PlacingTurns } from './placing-turns.ts'
 import { poolSnapshot, runsOnEveryNode, type Surroundings } from './pool-view.ts'
 
 export interface PoolControllerOptions extends Surroundings {
@@ -25,12 +29,19 @@ export interface PoolControllerOptions extends Surroundings {
 
 /** More lost commits in a row than this are no coincidence. */
 const maxConflicts = 8
+const highestPriority = 1000
+/** So often in a row others are let in before: where things happen all the time, everybody's turn comes all the same. */
+const maxGivenWay = 3
 
 interface Decision {
+  /** Of the state that it was made on. */
+  readonly revision: number
   readonly snapshot: PoolSnapshot
   readonly plan: PoolPlan
   /** Instances that wait for a node. */
   readonly waiting: readonly Instance[]
+  /** Those whose place has become free. */
+  readonly ready: readonly Instance[]
   readonly now: number
 }
 
@@ -44,8 +55,7 @@ export class PoolController implements AsyncDisposable {
   readonly #conflicts = new Map<string, number>()
   /** Pools with instances that are to have more than their nodes have left. */
   readonly #tight = new Set<string>()
-  /** Decisions that place go one after the other: beside each other all but one would lose to it at the nodes' fences. */
-  #placing: Promise<unknown> = Promise.resolve()
+  readonly #turns = new PlacingTurns()
 
   constructor(options: PoolControllerOptions) {
     this.#options = options
@@ -85,12 +95,18 @@ export class PoolController implements AsyncDisposable {
     else if (change.kind === 'rollouts' || change.kind === 'instances') {
       const record = change.after ?? change.before
       if (record !== undefined) this.#loop.mark(poolId(record.app, record.pool))
-      if (change.kind === 'instances') this.#markDrained((change.after ?? change.before)?.node)
-      if (change.kind === 'instances' && change.after === undefined) this.#gone(change.id)
+      if (change.kind === 'instances') {
+        this.#markDrained((change.after ?? change.before)?.node)
+        this.#markDisplacing(change.id, [change.before, change.after])
+        if (change.after === undefined) this.#gone(change.id)
+      } else if (change.after?.endedAt !== undefined) this.#markWaiting()
     } else if (change.kind === 'statuses') {
       const instance = state.instances.get(change.id)
       if (instance !== undefined) this.#loop.mark(poolId(instance.app, instance.pool))
-      if (change.after?.phase === 'ended') this.#markWaiting()
+      if (change.after?.phase === 'ended') {
+        this.#markDisplacing(change.id, [])
+        this.#markWaiting()
+      }
     } else if (change.kind === 'nodes' || change.kind === 'nodeStatuses') {
       this.markNode(change.id)
       this.#markSystem()
@@ -115,21 +131,46 @@ export class PoolController implements AsyncDisposable {
   }
 
   #markWaiting(): void {
-    for (const instance of this.#options.state.instances.unplaced())
-      this.#loop.mark(poolId(instance.app, instance.pool))
+    this.mark(this.#options.state.instances.waitingPools())
     this.mark(this.#tight)
   }
 
+  /** Whose end somebody waits for, and who learns that they have to leave. */
+  #markDisplacing(instance: string, lists: readonly (Instance | undefined)[]): void {
+    const { state, books } = this.#options
+    for (const each of books.displacements.waitingFor(instance)) this.#loop.mark(poolId(each.app, each.pool))
+    for (const victim of lists.flatMap((each) => each?.waitsFor ?? [])) {
+      const found = state.instances.get(victim)
+      if (found !== undefined) this.#loop.mark(poolId(found.app, found.pool))
+    }
+  }
+
   async #process(id: string, signal: AbortSignal): Promise<number | undefined> {
-    const decision = this.#decide(id)
-    if (decision === undefined) return undefined
-    const { plan, waiting } = decision
-    if (waiting.length === 0 && !plan.steps.some((step) => step.type === 'create' || step.type === 'resize'))
-      return this.#commit(id, decision, signal)
-    return this.#inTurn(async () => {
-      const again = this.#decide(id)
-      return again === undefined ? undefined : this.#commit(id, again, signal)
-    })
+    let decision = this.#decide(id)
+    let level = nextLevel(decision)
+    if (decision !== undefined && level === undefined) await this.#carryOut(id, decision, signal)
+    for (; level !== undefined; level = nextLevel(decision, level)) {
+      const priority = level
+      await this.#inTurn(priority, async () => {
+        if (decision?.revision !== this.#options.state.revision) decision = this.#decide(id)
+        if (decision !== undefined) await this.#carryOut(id, decision, signal, priority)
+      })
+    }
+    return decision?.plan.nextAt
+  }
+
+  /** Whom something has woken that happened while this one stood in line gets in line as well, before it is its turn. */
+  async #inTurn(priority: number, act: () => Promise<void>): Promise<void> {
+    const { state } = this.#options
+    for (let left = maxGivenWay; ; left--) {
+      const { revision } = state
+      const done = await this.#turns.take(priority, async () => {
+        if (left > 0 && state.revision !== revision) return false
+        await act()
+        return true
+      })
+      if (done) return
+    }
   }
 
   #decide(id: string): Decision | undefined {
@@ -140,31 +181,58 @@ export class PoolController implements AsyncDisposable {
       return undefined
     }
     const now = this.#now()
+    const { revision } = state
     const snapshot = poolSnapshot(this.#options, pool, this.#times, now)
     if (snapshot.instances.some((each) => each.resize?.refused !== undefined)) this.#tight.add(id)
     else this.#tight.delete(id)
     const plan = decidePool(snapshot, now, this.#options.patience ?? defaultPatience)
-    const waiting = state.instances
-      .byPool(pool.app, pool.name)
-      .filter((each) => each.node === undefined && each.desired === 'run')
-    return { snapshot, plan, waiting, now }
+    const touched = new Set(plan.steps.flatMap((step) => ('instance' in step ? [step.instance] : [])))
+    const up = snapshot.instances.flatMap(({ instance }) =>
+      instance.desired === 'run' && !touched.has(instance.id) ? [instance] : [],
+    )
+    const waiting = up.filter((each) => each.node === undefined)
+    const ready = up.filter((each) => each.waitsFor?.every((victim) => hasLeft(state, victim)) === true)
+    return { revision, snapshot, plan, waiting, ready, now }
   }
 
-  async #commit(id: string, { snapshot, plan, waiting, now }: Decision, signal: AbortSignal) {
-    const { state, records, books } = this.#options
-    if (plan.steps.length === 0 && waiting.length === 0) return plan.nextAt
-    const tx = records.begin('system:pools')
-    const writer = new PoolPlanWriter(tx, state, snapshot, books, now)
-    writer.write(plan.steps, waiting)
+  /** All that places nothing, and of the rest what is at least as important. */
+  async #carryOut(id: string, decision: Decision, signal: AbortSignal, level = Number.POSITIVE_INFINITY) {
+    const { state, books } = this.#options
+    const { snapshot } = decision
+    const isDue = (each: Placeable): boolean => priorityOf(snapshot, each) >= level
+    let work: readonly PoolWork[] = [
+      ...decision.plan.steps.filter((step) => step.type !== 'create' || isDue(step)),
+      ...decision.ready.map((instance): PoolWork => ({ type: 'begin', instance })),
+      ...decision.waiting.filter(isDue).map((instance): PoolWork => ({ type: 'place', instance })),
+    ]
+    const ordinals = new Ordinals(snapshot.pool.nextOrdinal, work)
+    const context = { ...decision, state, ordinals, placer: new InstancePlacer(state, snapshot, books) }
+    let left: Outcome = { pool: snapshot.pool, rollout: snapshot.rollout }
+    while (work.length > 0) {
+      const tx = this.#options.records.begin('system:pools')
+      const writer = new PoolPlanWriter(tx, context, left)
+      work = work.slice(writer.write(work))
+      if (!(await this.#commit(id, tx, context.placer, signal))) return
+      if (work.length === 0) return
+      left = writer.outcome
+      if (work.every((each) => isLasting(each, left)) && isAsLeft(state, id, left) && !this.#turns.isWanted(level))
+        continue
+      this.#loop.mark(id)
+      return
+    }
+  }
+
+  async #commit(id: string, tx: RecordTransaction, placer: InstancePlacer, signal: AbortSignal): Promise<boolean> {
+    const entered = placer.takeEntered()
     let committed = false
     try {
-      committed = await records.tryCommit(tx, { signal })
+      committed = await this.#options.records.tryCommit(tx, { signal })
     } finally {
-      if (!committed) books.restore(writer.entered)
+      if (!committed) this.#options.books.restore(entered)
     }
     this.#countConflicts(id, committed)
-    if (!committed || plan.steps.length > 0) this.#loop.mark(id)
-    return plan.nextAt
+    if (!committed) this.#loop.mark(id)
+    return committed
   }
 
   /** Losing once in a while is how it should be; losing again and again must not become a busy loop. */
@@ -177,10 +245,48 @@ export class PoolController implements AsyncDisposable {
       retryable: true,
     })
   }
+}
 
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const result = this.#placing.then(act)
-    this.#placing = result.catch(() => undefined)
-    return result
-  }
+const hasLeft = (state: State, id: string): boolean => {
+  const instance = state.instances.get(id)
+  return instance === undefined || hasEnded(state, instance)
+}
+
+type Placeable = Pick<Instance, 'release' | 'entrypoint'>
+
+const priorityOf = ({ specs }: PoolSnapshot, { release, entrypoint }: Placeable): number =>
+  specs.get(release)?.entrypoints[entrypoint]?.priority ?? 0
+
+/** The highest priority below the last among those that a decision has to find places for. */
+function nextLevel(decision: Decision | undefined, below = Number.POSITIVE_INFINITY): number | undefined {
+  if (decision === undefined) return undefined
+  const { plan, waiting, snapshot } = decision
+  const creations = plan.steps.filter((step) => step.type === 'create')
+  // What grows where it is comes before what has no place yet.
+  const resizes = plan.steps.flatMap((step) => (step.type === 'resize' ? [highestPriority] : []))
+  const placing = [...creations, ...waiting].map((each) => priorityOf(snapshot, each))
+  const levels = [...resizes, ...placing].filter((each) => each < below)
+  return levels.length === 0 ? undefined : levels.reduce((most, each) => Math.max(most, each))
+}
+
+/**
+ * Still right when more has happened meanwhile, as long as pool and rollout are what they were: what is created is within the pool's
+ * bounds, and what leaves for good does not come back. Who leaves traffic has to be asked again: it depends on who serves.
+ */
+function isLasting(work: PoolWork, { rollout }: Outcome): boolean {
+  // No more than how far it has come.
+  if (work.type === 'update-rollout') return work.rollout.state === rollout?.state
+  return (
+    work.type === 'create' ||
+    work.type === 'place' ||
+    work.type === 'begin' ||
+    work.type === 'stop' ||
+    work.type === 'forget'
+  )
+}
+
+/** Nobody else has changed the pool or its rollout since this part of the plan was committed. */
+function isAsLeft(state: State, id: string, { pool, rollout }: Outcome): boolean {
+  const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
+  return isSame(state.pools.get(id), pool) && isSame(rollout && state.rollouts.get(rollout.id), rollout)
 }

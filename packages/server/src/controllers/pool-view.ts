@@ -18,6 +18,7 @@ import {
   sizeChange,
 } from '@berth/core'
 import type { State } from '../records/index.ts'
+import { displacedBy } from '../schedule/displacements.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
 import { specOfInstance } from '../schedule/spec-of-instance.ts'
 import { hasEnded } from './has-ended.ts'
@@ -27,7 +28,7 @@ import type { TrafficView } from './traffic-controller.ts'
 export interface Surroundings {
   readonly state: State
   readonly isOnline: (node: string) => boolean
-  readonly books: Pick<LiveBooks, 'resizeRefusal'>
+  readonly books: Pick<LiveBooks, 'resizeRefusal' | 'displacements'>
   readonly traffic: { view(instance: ObservedInstance['instance']): TrafficView }
   readonly nodes: {
     /** `afterMs`: how long the app waits for it; undefined: for ever. */
@@ -118,13 +119,18 @@ function due(
   return refusal.reason === 'quota' ? {} : { resize: { to, refused: refusal.message } }
 }
 
+/** What begins the reason of one that leaves for somebody more important. */
+export const displacedPrefix = 'displaced by '
+
 type Leaving = Pick<ObservedInstance, 'moves' | 'lost'>
 
 /** Why a service cannot stay where it is. */
-function leaving({ state, nodes }: Surroundings, instance: ObservedInstance['instance']): Leaving {
+function leaving({ state, nodes, books }: Surroundings, instance: ObservedInstance['instance']): Leaving {
+  const displacer = books.displacements.displacerOf(instance.id)
+  const displaced = displacer === undefined ? {} : { moves: `${displacedPrefix}${displacedBy(displacer)}` }
   const node = state.nodes.get(instance.node ?? '')
   const spec = specOfInstance(state, instance)
-  if (node === undefined || spec === undefined || instance.type === 'job') return {}
+  if (node === undefined || spec === undefined || instance.type === 'job') return displaced
   // It belongs to this node: its places say whether it stays.
   if (instance.pinnedTo !== undefined) return {}
   const { reschedule } = placementOf(spec)
@@ -132,7 +138,7 @@ function leaving({ state, nodes }: Surroundings, instance: ObservedInstance['ins
   if (fate === 'lost') return { lost: `${node.name} is lost` }
   if (node.drain !== undefined && isNextToLeave(state, node.name, node.drain.limit, instance.id))
     return { moves: `${node.name} is drained` }
-  return {}
+  return displaced
 }
 
 /** Of a drained node's services so many may be on their way at a time, those that have begun first. */

@@ -68,6 +68,10 @@ export class SecondaryIndex<T> {
     return group === undefined ? [] : [...group.values()]
   }
 
+  keys(): IterableIterator<string> {
+    return this.#groups.keys()
+  }
+
   update(id: string, before: T | undefined, after: T | undefined): void {
     const oldKey = before === undefined ? undefined : this.#keyOf(before)
     const newKey = after === undefined ? undefined : this.#keyOf(after)

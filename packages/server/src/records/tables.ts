@@ -115,6 +115,7 @@ export class InstanceTable extends RecordTable<Instance> {
   readonly #byPool = this.index((instance) => poolId(instance.app, instance.pool))
   readonly #byNode = this.index((instance) => instance.node)
   readonly #unplaced = this.index((instance) => (instance.node === undefined ? 'unplaced' : undefined))
+  readonly #waiting = this.index(({ node, app, pool }) => (node === undefined ? poolId(app, pool) : undefined))
   byApp(app: string): Instance[] {
     return this.#byApp.get(app)
   }
@@ -127,6 +128,10 @@ export class InstanceTable extends RecordTable<Instance> {
   /** Those that no node has been found for yet. */
   unplaced(): Instance[] {
     return this.#unplaced.get('unplaced')
+  }
+  /** Ids of the pools that have such. */
+  waitingPools(): string[] {
+    return [...this.#waiting.keys()]
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  type Booking,
   Books,
   type BooksNode,
   defaultGroup,
@@ -13,11 +14,15 @@ import {
   usableCount,
 } from '@berth/core'
 import type { State, StateChange } from '../records/index.ts'
+import { displace } from './displace.ts'
+import { Displacements } from './displacements.ts'
 import { GivenOut } from './given-out.ts'
 import { bookingOfRecord, nameLabel, recordOfBooking, requestOf, requestOfRecord, resizedRecord } from './request-of.ts'
 import { specOfInstance } from './spec-of-instance.ts'
+import { VictimRules } from './victim-rules.ts'
 
 export interface LiveBooksOptions {
+  readonly now?: () => number
   readonly state: State
   readonly isOnline: (node: string) => boolean
 }
@@ -32,23 +37,29 @@ export interface ResizeRefusal {
   readonly message: string
 }
 
+/** What an agent says is an average of so long, and what was placed within it is counted besides. */
+const measureMs = 15_000
+
 /**
  * The scheduler's books, kept true by the state's changes. A decision enters what it places at once, so that the next one sees it; when
  * its commit fails it has to `restore` what it entered.
  */
 export class LiveBooks implements Disposable {
   readonly books = new Books()
+  readonly displacements: Displacements
   readonly #options: LiveBooksOptions
   readonly #unsubscribe: () => void
   /** What decisions under way have entered. */
   readonly #promised = new Set<string>()
   readonly #given = new GivenOut()
+  readonly #measures = new Map<string, { readonly cpuMilli: number; readonly at: number }>()
   /** The address given out last on a node, where that is more than its fence says. */
   readonly #lastAddresses = new Map<string, string>()
 
   constructor(options: LiveBooksOptions) {
     this.#options = options
     const { state } = options
+    this.displacements = new Displacements(state)
     this.books.putGroup(defaultGroupName, defaultGroup)
     for (const group of state.groups.values()) this.#putGroup(group)
     for (const name of state.nodes.ids()) this.#putNode(name)
@@ -58,6 +69,7 @@ export class LiveBooks implements Disposable {
 
   [Symbol.dispose](): void {
     this.#unsubscribe()
+    this.displacements[Symbol.dispose]()
   }
 
   /** Its agent has come or gone. */
@@ -65,16 +77,52 @@ export class LiveBooks implements Disposable {
     if (this.#options.state.nodes.has(name)) this.#putNode(name)
   }
 
+  /** How much CPU a node uses, as its agent says it now and then; kept in memory only. */
+  measured(name: string, cpuMilli: number): void {
+    const now = (this.#options.now ?? Date.now)()
+    const last = this.#measures.get(name)
+    if (last !== undefined && now - last.at < measureMs) return
+    this.#measures.set(name, { cpuMilli, at: now })
+    this.books.measure(name, cpuMilli)
+  }
+
   /** Finds a node and an address and enters the instance. */
   place(id: string, request: InstanceRequest): Placed {
-    const { group, cpuMilli = 0, memoryBytes = 0 } = request
-    const quota = this.#quotaProblem(group ?? defaultGroupName, { cpuMilli, memoryBytes })
+    const quota = this.#quotaOf(request)
     if (quota !== undefined) return { placed: false, message: quota }
     if (this.books.nodeCount === 0)
       return { placed: false, message: 'the cluster has no node yet: run `berth up` or `berth node join`' }
     const decision = this.books.place(id, request)
     if (!decision.placed) return { placed: false, message: decision.refusal.message }
-    const { node } = decision.booking
+    return this.#promise(id, request, decision.booking)
+  }
+
+  /**
+   * Enters one for which others have to leave; `waitsFor` names them. Undefined: nobody may be displaced, or it would not be enough.
+   */
+  displace(id: string, request: InstanceRequest): Placed | undefined {
+    if (request.preempt !== true || this.#quotaOf(request) !== undefined) return undefined
+    const { state } = this.#options
+    const found = displace(this.books, id, request, {
+      rules: this.victimRules(),
+      leaving: this.displacements.victims(),
+      requestOf: (each) => {
+        const instance = state.instances.get(each)
+        return instance === undefined ? undefined : this.requestFor(instance)
+      },
+      restore: (each) => this.#putInstance(each),
+    })
+    if (found === undefined) return undefined
+    const placed = this.#promise(id, request, found.booking)
+    return placed.placed ? { ...placed, record: { ...placed.record, waitsFor: found.waitsFor } } : undefined
+  }
+
+  victimRules(): VictimRules {
+    return new VictimRules({ ...this.#options, displacements: this.displacements })
+  }
+
+  #promise(id: string, request: InstanceRequest, booking: Booking): Placed {
+    const { node } = booking
     const address = this.#nextAddress(node)
     if (address === undefined) {
       this.books.release(id)
@@ -83,7 +131,7 @@ export class LiveBooks implements Disposable {
     this.#promised.add(id)
     this.#lastAddresses.set(node, address)
     this.#note(id, { node, address, group: request.group ?? defaultGroupName })
-    return { placed: true, record: { ...recordOfBooking(decision.booking, request), node, address } }
+    return { placed: true, record: { ...recordOfBooking(booking, request), node, address } }
   }
 
   /** Why its node cannot give an instance that; undefined: it can. Changes nothing. */
@@ -149,6 +197,7 @@ export class LiveBooks implements Disposable {
 
   #removeNode(name: string): void {
     this.books.removeNode(name)
+    this.#measures.delete(name)
     this.#lastAddresses.delete(name)
   }
 
@@ -161,6 +210,7 @@ export class LiveBooks implements Disposable {
     const node = state.nodes.get(name)
     if (node === undefined) return
     const status = state.nodeStatuses.get(name)
+    const measured = this.#measures.get(name)
     const spec: BooksNode = {
       name,
       group: node.group ?? defaultGroupName,
@@ -176,6 +226,7 @@ export class LiveBooks implements Disposable {
       speedMilli: node.speedMilli ?? 1000,
       resources: node.resources ?? {},
       addresses: usableCount(parseBlock(node.block)),
+      ...(measured === undefined ? {} : { measuredCpuMilli: measured.cpuMilli }),
     }
     this.books.putNode(spec)
   }
@@ -213,6 +264,10 @@ export class LiveBooks implements Disposable {
     if (record === undefined) return undefined
     const last = this.#lastAddresses.get(node) ?? state.fences.get(node)?.lastAddress
     return firstFreeAddress(parseBlock(record.block), (address) => this.#given.isUsed(node, address), last)
+  }
+
+  #quotaOf({ group, cpuMilli = 0, memoryBytes = 0 }: InstanceRequest): string | undefined {
+    return this.#quotaProblem(group ?? defaultGroupName, { cpuMilli, memoryBytes })
   }
 
   #quotaProblem(groupName: string, more: Required<Sizes>): string | undefined {

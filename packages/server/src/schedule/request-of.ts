@@ -100,6 +100,7 @@ export function recordOfBooking(booking: Booking, request: InstanceRequest): Par
   return defined({
     ...{ node, cpuMilli, memoryBytes, cores },
     group: request.group,
+    priority: request.priority === 0 ? undefined : request.priority,
     reservedCpuMilli: booking.reservedCpuMilli === 0 ? undefined : booking.reservedCpuMilli,
     reservedMemoryBytes: booking.reservedMemoryBytes === 0 ? undefined : booking.reservedMemoryBytes,
     hostPorts: request.hostPorts?.length === 0 ? undefined : request.hostPorts,

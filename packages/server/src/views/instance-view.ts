@@ -64,6 +64,8 @@ function grantedOtherwise(instance: Instance, status: InstanceStatus | undefined
 
 function messageFor(instance: Instance, status: InstanceStatus | undefined, offline: boolean): string | undefined {
   if (instance.node === undefined) return instance.unplaced
+  if (instance.waitsFor !== undefined)
+    return `its place is kept until ${instance.waitsFor.join(', ')} left ${instance.node}`
   if (offline) return `node ${instance.node} is offline; what it said last may not hold any more`
   return status?.message
 }

@@ -1,0 +1,122 @@
+import {
+  askedSizes,
+  type EntrypointSpec,
+  type Instance,
+  type InstanceRequest,
+  ownSizes,
+  type PoolSnapshot,
+  type Sizes,
+  sizeChange,
+} from '@berth/core'
+import type { State } from '../records/index.ts'
+import type { LiveBooks } from '../schedule/live-books.ts'
+import { nameLabel, requestOf } from '../schedule/request-of.ts'
+
+/** Finds places for one pool's instances, as its release and an applied plan say. What it finds is entered into the books at once. */
+export class InstancePlacer {
+  readonly #snapshot: PoolSnapshot
+  readonly #books: LiveBooks
+  /** Why there is no room for another one of that kind. */
+  readonly #refused = new Map<string, string>()
+  /** Slots of an applied plan that nobody has taken, by entrypoint. */
+  readonly #slots: Map<string, string[]>
+  #entered: string[] = []
+
+  constructor(state: State, snapshot: PoolSnapshot, books: LiveBooks) {
+    this.#snapshot = snapshot
+    this.#books = books
+    this.#slots = freeSlots(state, snapshot)
+  }
+
+  /** What the books were told since the last call; to be restored when its commit fails. */
+  takeEntered(): string[] {
+    const entered = this.#entered
+    this.#entered = []
+    return entered
+  }
+
+  /** What it says may displace others. */
+  mayDisplace(instance: Instance): boolean {
+    return this.#requestOf(instance)?.preempt === true
+  }
+
+  /** Either with a place, or with why it has none. `displacing`: others may have to leave for it. */
+  place(instance: Instance, { displacing = false }: { readonly displacing?: boolean } = {}): Instance {
+    const request = this.#requestOf(instance)
+    if (request === undefined)
+      return { ...instance, unplaced: `release ${instance.release} has no entrypoint ${instance.entrypoint}` }
+    const kind = `${instance.release}/${instance.entrypoint}/${instance.type}/${instance.pinnedTo ?? ''}`
+    const refused = this.#refused.get(kind)
+    if (refused !== undefined) return { ...instance, unplaced: refused }
+    const planned = this.#slotsFor(instance)
+    const wish = onNode(request, planned?.[0])
+    const found = this.#books.place(instance.id, wish)
+    const result = found.placed || !displacing ? found : (this.#books.displace(instance.id, wish) ?? found)
+    if (!result.placed) {
+      // One that is being created has not asked yet for others to leave.
+      if (planned === undefined && (displacing || request.preempt !== true)) this.#refused.set(kind, result.message)
+      const why = planned === undefined ? result.message : `planned for ${planned[0]}: ${result.message}`
+      const { displacedBy } = instance
+      return { ...instance, unplaced: displacedBy === undefined ? why : `displaced by ${displacedBy}: ${why}` }
+    }
+    planned?.shift()
+    this.#entered.push(instance.id)
+    const { unplaced: _, displacedBy: __, ...rest } = instance
+    const sizes = this.#ownSizes(instance)
+    return { ...rest, ...(sizes === undefined ? {} : { sizes }), ...result.record }
+  }
+
+  /** Undefined: its node has no room for that. */
+  resize(instance: Instance, sizes: Sizes): Instance | undefined {
+    const spec = this.#specOf(instance)
+    if (spec === undefined) return undefined
+    const change = sizeChange(askedSizes(instance, spec), sizes)
+    const resized = this.#books.resize(instance, change, this.#ownSizes(instance))
+    if (resized !== undefined) this.#entered.push(instance.id)
+    return resized
+  }
+
+  #ownSizes({ entrypoint }: Instance): Sizes | undefined {
+    return ownSizes(entrypoint, this.#snapshot.pool, this.#snapshot.rollout)
+  }
+
+  #slotsFor({ type, entrypoint, generation }: Instance): string[] | undefined {
+    if (this.#snapshot.pool.planned?.generation !== generation || type === 'job') return undefined
+    const slots = this.#slots.get(entrypoint)
+    return slots === undefined || slots.length === 0 ? undefined : slots
+  }
+
+  #specOf({ release, entrypoint }: Instance): EntrypointSpec | undefined {
+    return this.#snapshot.specs.get(release)?.entrypoints[entrypoint]
+  }
+
+  #requestOf(instance: Instance): InstanceRequest | undefined {
+    const { pool, rollout } = this.#snapshot
+    const spec = this.#specOf(instance)
+    return spec === undefined ? undefined : requestOf(instance, spec, pool, rollout)
+  }
+}
+
+const onNode = (request: InstanceRequest, node: string | undefined): InstanceRequest =>
+  node === undefined ? request : { ...request, where: [...(request.where ?? []), `${nameLabel} = ${node}`] }
+
+function freeSlots(state: State, { pool }: PoolSnapshot): Map<string, string[]> {
+  const { planned } = pool
+  if (planned === undefined) return new Map()
+  const taken = new Map<string, number>()
+  for (const { desired, entrypoint, generation, node } of state.instances.byPool(pool.app, pool.name)) {
+    if (desired !== 'run' || generation !== planned.generation || node === undefined) continue
+    taken.set(`${entrypoint} ${node}`, (taken.get(`${entrypoint} ${node}`) ?? 0) + 1)
+  }
+  const isFree = (entrypoint: string, node: string): boolean => {
+    const count = taken.get(`${entrypoint} ${node}`) ?? 0
+    taken.set(`${entrypoint} ${node}`, count - 1)
+    return count <= 0
+  }
+  return new Map(
+    Object.entries(planned.slots).map(([entrypoint, nodes]) => [
+      entrypoint,
+      nodes.filter((node) => isFree(entrypoint, node)),
+    ]),
+  )
+}
