@@ -15,6 +15,7 @@ import { planHandlers } from './plan-handlers.ts'
 import { schedulingHandlers } from './scheduling-handlers.ts'
 import { seed } from './seed.ts'
 import { Simulation } from './simulation.ts'
+import { sizingHandlers } from './sizing-handlers.ts'
 import { followLines, sendList, watchList } from './stream-answers.ts'
 
 export interface MockOptions {
@@ -64,6 +65,7 @@ export class MockServer implements AsyncDisposable {
       ...accessHandlers(this.store),
       ...schedulingHandlers(this.store, this.simulation),
       ...planHandlers(this.store, this.simulation),
+      ...sizingHandlers(this.store),
     }
     this.#server = createServer((request, response) => void this.#answer(request, response))
     this.#server.on('connection', (socket) => {

@@ -146,6 +146,13 @@ const actions: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.goto(new URL('/apps/shop/production', page.url()).href)
     await page.locator('.scale button').first().click()
   },
+  resize: async (page) => {
+    await at(page, '/apps/search/production')
+    await page.locator('.scale .button').nth(1).click()
+    await page.locator('dialog input').first().fill('60')
+    await page.locator('dialog button[type=submit]').click()
+    await page.locator('.resize-effects').waitFor()
+  },
   search: async (page) => {
     await page.keyboard.press('/')
     await page.keyboard.type('web')

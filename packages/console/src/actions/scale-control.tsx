@@ -1,5 +1,5 @@
 import type { PoolView } from '@berth/api/resources'
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { Button, RoleButton } from '../components/button.tsx'
 import { Dialog } from '../components/dialog.tsx'
 import { Problem } from '../components/layout.tsx'
@@ -16,6 +16,8 @@ interface ScaleControlProps {
   readonly entrypoint: PoolView['entrypoints'][number]
   /** What `berth.yaml` says. */
   readonly inSpec: number | undefined
+  /** What else can be done with it. */
+  readonly children?: ReactNode
 }
 
 const mostReplicas = 10_000
@@ -37,6 +39,7 @@ export function ScaleControl(props: ScaleControlProps) {
       <RoleButton needs="deployer" small onClick={() => setOpen(true)} aria-label={`${text.action.scale} ${name}`}>
         {text.action.scale}
       </RoleButton>
+      {props.children}
       {open && <ScaleDialog {...props} onClose={() => setOpen(false)} />}
     </span>
   )

@@ -14,6 +14,20 @@ export function formatBytes(bytes: number): string {
 /** `1.25` cores. */
 export const formatCores = (milli: number): string => String(Number((milli / 1000).toFixed(milli < 100 ? 3 : 2)))
 
+/** `0.5 · 512 MiB`: what an instance asks for. */
+export function sizeText({ cpuMilli, memoryBytes }: Sizes): string {
+  const parts = [
+    cpuMilli === undefined ? undefined : formatCores(cpuMilli),
+    memoryBytes === undefined ? undefined : formatBytes(memoryBytes),
+  ]
+  return parts.filter((part) => part !== undefined).join(' · ') || '–'
+}
+
+interface Sizes {
+  readonly cpuMilli?: number | undefined
+  readonly memoryBytes?: number | undefined
+}
+
 /** `1.2 s`, `3 min 20 s`, `2 h 5 min`, `4 d`. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, ms) / 1000

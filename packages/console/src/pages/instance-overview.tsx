@@ -4,7 +4,7 @@ import { Age, Took } from '../components/age.tsx'
 import { Facts, Section } from '../components/layout.tsx'
 import { By, Code, LogTail, NodeLink, ReleaseLink } from '../components/small.tsx'
 import { Mark, Meter } from '../components/status.tsx'
-import { formatBytes, formatCores } from '../format/quantities.ts'
+import { formatBytes, formatCores, sizeText } from '../format/quantities.ts'
 import { formatTime } from '../format/times.ts'
 import { joinWords } from '../format/words.ts'
 import { useLanguage, useText } from '../i18n/language.tsx'
@@ -47,7 +47,7 @@ export function InstanceOverview({ instance }: { readonly instance: InstanceView
 }
 
 function InstanceFacts({ instance }: { readonly instance: InstanceView }) {
-  const { instance: text, pool, jobs } = useText()
+  const { instance: text, pool, jobs, resize } = useText()
   const { containerId, command, stopReason } = instance
   return (
     <Facts
@@ -66,6 +66,7 @@ function InstanceFacts({ instance }: { readonly instance: InstanceView }) {
           ),
         ],
         [text.cores, instance.cores === undefined ? undefined : <code key="cs">{instance.cores}</code>],
+        [resize.granted, instance.granted !== undefined && sizeText(instance.granted)],
         ['ID', copyable(instance.id)],
         [text.container, copyable(containerId, 12)],
         [text.stopReason, stopReason],

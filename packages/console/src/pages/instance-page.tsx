@@ -1,6 +1,7 @@
 import type { InstanceView } from '@berth/api/resources'
 import { lazy, Suspense } from 'react'
 import { RestartInstanceButton, StopInstanceButton } from '../actions/instance-buttons.tsx'
+import { ResizeButton } from '../actions/resize-button.tsx'
 import { Empty, Page } from '../components/layout.tsx'
 import { Skeleton } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
@@ -47,6 +48,7 @@ export function InstancePage({ id, tab = '' }: { readonly id: string; readonly t
         instance.phase !== 'ended' && (
           <>
             <StopInstanceButton instance={instance} />
+            {type === 'service' && <ResizeButton target={{ instance: id, name: instance.name }} sizes={instance} />}
             {type === 'service' && <RestartInstanceButton instance={instance} />}
           </>
         )

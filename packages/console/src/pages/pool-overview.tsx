@@ -1,13 +1,14 @@
 import type { CapacityView } from '@berth/api/planning-resources'
 import type { AppView, BuildView, InstanceView, PoolView, ReleaseView } from '@berth/api/resources'
 import { useState } from 'react'
+import { ResizeButton } from '../actions/resize-button.tsx'
 import { ScaleControl } from '../actions/scale-control.tsx'
 import { Took } from '../components/age.tsx'
 import { Banner, Empty, Section } from '../components/layout.tsx'
 import { Code } from '../components/small.tsx'
 import { Status } from '../components/status.tsx'
 import { Skeleton } from '../components/table.tsx'
-import { formatBytes, formatCores } from '../format/quantities.ts'
+import { formatBytes, formatCores, sizeText } from '../format/quantities.ts'
 import { useText } from '../i18n/language.tsx'
 import { waitsForPlace } from '../live/diagnosis.ts'
 import { poolDrift, replicasInSpec } from '../live/drift.ts'
@@ -135,7 +136,17 @@ function EntrypointSection(props: EntrypointSectionProps) {
         </h2>
         <span className="chip">{type === 'job' ? text.pool.job : text.pool.service}</span>
         <span className="muted">{grantText(text.units.core, entrypoint)}</span>
-        {type === 'service' && <ScaleControl app={app.name} pool={pool.name} entrypoint={entrypoint} inSpec={inSpec} />}
+        <Sizes entrypoint={entrypoint} />
+        {type === 'service' && (
+          <ScaleControl app={app.name} pool={pool.name} entrypoint={entrypoint} inSpec={inSpec}>
+            <ResizeButton
+              small
+              target={{ app: app.name, pool: pool.name, entrypoint: name }}
+              sizes={entrypoint}
+              written={entrypoint.written}
+            />
+          </ScaleControl>
+        )}
         {type === 'job' && (
           <Link to={path('apps', app.name, pool.name, 'jobs')} className="button button-plain button-small push-right">
             {text.jobs.title}
@@ -154,6 +165,17 @@ function EntrypointSection(props: EntrypointSectionProps) {
         {instances.length > 0 && <InstanceTable instances={instances} usage={usage} />}
       </div>
     </section>
+  )
+}
+
+/** Where they are others than its berth.yaml says, or wait for somebody. */
+function Sizes({ entrypoint: { written, awaited } }: { readonly entrypoint: Entrypoint }) {
+  const { resize: text } = useText()
+  return (
+    <>
+      {written !== undefined && <span className="chip chip-warn">{text.yaml(sizeText(written))}</span>}
+      {awaited !== undefined && <span className="chip chip-warn">{text.awaited(sizeText(awaited))}</span>}
+    </>
   )
 }
 
