@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The `berth` program in source form: the CLI, and the roles of this machine's processes. The executable has `executable.ts` instead. */
-import { isRole, type Role, runBerth } from './run-berth.ts'
+import { type Role, roleOf, runBerth } from './run-berth.ts'
 
 const roles: { readonly [R in Role]: () => Promise<{ run: (args: readonly string[]) => Promise<number> }> } = {
   server: () => import('./roles/server.ts'),
@@ -10,5 +10,5 @@ const roles: { readonly [R in Role]: () => Promise<{ run: (args: readonly string
 }
 
 const args = process.argv.slice(2)
-const role = args[0] ?? ''
-process.exitCode = isRole(role) ? await (await roles[role]()).run(args.slice(1)) : await runBerth(args)
+const role = roleOf(args)
+process.exitCode = role === undefined ? await runBerth(args) : await (await roles[role]()).run(args.slice(1))

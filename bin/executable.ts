@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { getAsset } from 'node:sea'
 import { compileFunction } from 'node:vm'
-import { isRole, type Role, runBerth } from './run-berth.ts'
+import { type Role, roleOf, runBerth } from './run-berth.ts'
 
 interface RoleModule {
   readonly run: (args: readonly string[]) => Promise<number>
@@ -18,8 +18,8 @@ function loadRole(role: Role): RoleModule {
 }
 
 const args = process.argv.slice(2)
-const role = args[0] ?? ''
-const running = isRole(role) ? loadRole(role).run(args.slice(1)) : runBerth(args)
+const role = roleOf(args)
+const running = role === undefined ? runBerth(args) : loadRole(role).run(args.slice(1))
 running.then(
   (code) => {
     process.exitCode = code

@@ -5,8 +5,14 @@ import { version } from './version.ts'
 
 export type Role = 'server' | 'agent' | 'netd' | 'supervise'
 
-export const isRole = (word: string): word is Role =>
-  word === 'server' || word === 'agent' || word === 'netd' || word === 'supervise'
+/** What `berth server` is told from the command line's words about servers. */
+const serverWords = new Set(['ls', 'token', 'help', '--help', '-h'])
+
+/** The role that these arguments ask this process to be; undefined: the command line. */
+export function roleOf([word = '', next = '']: readonly string[]): Role | undefined {
+  if (word === 'server' && serverWords.has(next)) return undefined
+  return word === 'server' || word === 'agent' || word === 'netd' || word === 'supervise' ? word : undefined
+}
 
 /** The CLI, with the commands that work on this machine itself. */
 export const runBerth = (args: readonly string[]): Promise<number> =>

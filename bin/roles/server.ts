@@ -8,11 +8,13 @@ import { readRoleArguments } from '../role-arguments.ts'
 import { storeOptions, storeSettings } from '../store-settings.ts'
 import { untilSignal } from '../until-signal.ts'
 import { version } from '../version.ts'
+import { joinServers } from './server-join.ts'
 
-/** `berth server`: the control plane. */
+/** `berth server`: the control plane; `join`: gets the key of a cluster whose store this machine is to serve (the token comes on standard input). */
 export async function run(args: readonly string[]): Promise<number> {
+  if (args[0] === 'join') return joinServers(args.slice(1))
   const { paths, config, log, values } = readRoleArguments(args, [
-    ...['listen', 'agent-listen', 'gateway-url'],
+    ...['listen', 'agent-listen', 'gateway-url', 'server-name', 'advertise'],
     ...storeOptions,
   ])
   const store = storeSettings(values, config)
@@ -29,7 +31,9 @@ export async function run(args: readonly string[]): Promise<number> {
       ...(listen === undefined ? {} : { listen }),
       ...(agentListen === undefined ? {} : { agentListen }),
       ...(gatewayUrl === undefined ? {} : { gatewayUrl }),
-      ...(own === undefined ? {} : { names: own.names, addressPool: own.addressPool }),
+      ...(own === undefined ? {} : { addressPool: own.addressPool }),
+      ...namesOf(values.advertise, own?.names),
+      ...(values['server-name'] === undefined ? {} : { serverName: values['server-name'] }),
       ...(config === undefined ? {} : { gatewayHttpsPort: config.gateway.httpsPort }),
       ...(store === undefined ? {} : { store }),
       levelDirs: [join(paths.stateDir, 'server/levels'), shippedLevels(paths.stateDir)],
@@ -39,6 +43,12 @@ export async function run(args: readonly string[]): Promise<number> {
     { signal: untilSignal() },
   )
   return 0
+}
+
+/** What others dial comes first. */
+function namesOf(advertise: string | undefined, own: readonly string[] = []): { readonly names?: readonly string[] } {
+  const names = [...(advertise === undefined ? [] : [advertise]), ...own]
+  return names.length === 0 ? {} : { names }
 }
 
 /** An executable has no files beside it: the thread's program is in it as text. */

@@ -10,6 +10,7 @@ import { planningEndpoints } from './endpoints/planning.ts'
 import { poolsEndpoints } from './endpoints/pools.ts'
 import { registriesEndpoints } from './endpoints/registries.ts'
 import { schedulingEndpoints } from './endpoints/scheduling.ts'
+import { serversEndpoints } from './endpoints/servers.ts'
 import { sizingEndpoints } from './endpoints/sizing.ts'
 import { trafficEndpoints } from './endpoints/traffic.ts'
 
@@ -18,6 +19,7 @@ export { type LogLine, logLine } from './endpoints/shared.ts'
 /** Every operation, by name. The names are the client's method names. */
 export const endpoints = {
   ...clusterEndpoints,
+  ...serversEndpoints,
   ...appsEndpoints,
   ...deploysEndpoints,
   ...planningEndpoints,

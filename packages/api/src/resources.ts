@@ -349,6 +349,22 @@ export const storeView = z.object({
     .optional(),
 })
 
+/** One of the servers on the store. */
+export const serverView = z.object({
+  name: z.string(),
+  version: z.string(),
+  startedAt: time,
+  /** `host:port` of its API, unless it is reached by its socket only. */
+  apiAddress: z.string().optional(),
+  agentAddress: z.string().optional(),
+  /** Nodes whose agents it hears. */
+  hears: z.number().int().optional(),
+  /** What it leads: `cluster`, `builds`, `clock`, `upkeep`. */
+  leads: z.array(z.string()),
+  /** The one that answers. */
+  answers: z.boolean(),
+})
+
 export const statusView = z.object({
   version: z.string(),
   epoch: z.string(),
@@ -370,6 +386,9 @@ export const statusView = z.object({
   problems: z.array(z.string()).optional(),
   gatewayUrl: z.string().optional(),
   consoleUrl: z.string().optional(),
+  /** The server that answers, and all that there are. Absent from servers of the form before. */
+  server: z.string().optional(),
+  servers: z.array(serverView).optional(),
 })
 
 export type PoolView = z.infer<typeof poolView>
@@ -389,4 +408,5 @@ export type CertificateView = z.infer<typeof certificateView>
 export type PlanView = z.infer<typeof planView>
 export type SampleView = z.infer<typeof sampleView>
 export type MetricsView = z.infer<typeof metricsView>
+export type ServerView = z.infer<typeof serverView>
 export type StatusView = z.infer<typeof statusView>

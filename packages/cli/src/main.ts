@@ -19,6 +19,7 @@ import { registerResize } from './commands/resize.ts'
 import { registerRollout } from './commands/rollout.ts'
 import { registerRun } from './commands/run.ts'
 import { registerPlacing } from './commands/scheduling.ts'
+import { registerServers } from './commands/servers.ts'
 import { registerSpec } from './commands/spec.ts'
 import { registerTop } from './commands/top.ts'
 import { Exit, exitCode } from './exit-code.ts'
@@ -66,6 +67,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerRegistries,
     registerGroups,
     registerPlacing,
+    registerServers,
     registerCompletion,
   ])
     each(program)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { tmpdir } from 'node:os'
@@ -12,6 +12,7 @@ import { serverName } from './authority/authority.ts'
 import { createRequest } from './authority/certificate-request.testing.ts'
 import type { Edge } from './compose/start-edge.ts'
 import type { ServerConfig } from './config.ts'
+import { writePrivateFile } from './files/private-files.ts'
 import { runServer } from './main.ts'
 
 export interface Answer {
@@ -64,6 +65,13 @@ export class ServerUnderTest implements AsyncDisposable {
     }
   }
 
+  /** A file of the server's own, before it starts. */
+  async write(name: string, content: string): Promise<void> {
+    const directory = join(this.config.stateDir, 'server')
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await writePrivateFile(join(directory, name), content)
+  }
+
   /** Starts it, or starts it again after {@link stop}. */
   async run(): Promise<void> {
     this.#stop = new AbortController()
@@ -80,7 +88,7 @@ export class ServerUnderTest implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const peer of this.#peers) await peer[Symbol.asyncDispose]()
-    await this.stop()
+    await this.stop().catch(() => undefined)
     await rm(this.directory, { recursive: true, force: true })
   }
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import type { StatusView } from '@berth/api'
+import type { ServerView, StatusView } from '@berth/api'
 import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
@@ -35,6 +35,7 @@ function statusText(status: StatusView, contextName: string, style: Style): stri
   return [
     `context    ${contextName} (you are ${status.actor}, ${status.role})`,
     `server     ${status.version}, up since ${new Date(status.startedAt).toISOString()}`,
+    ...serverLines(status.servers ?? []),
     `nodes      ${status.nodesOnline} of ${status.nodes} online`,
     `apps       ${status.apps}`,
     `instances  ${status.instancesReady} of ${status.instances} ready`,
@@ -62,6 +63,14 @@ function storeText({
       ? location
       : `${location}, ${well} of ${members.length} members healthy${leader === undefined ? '' : `, ${leader.address} leads`}`
   return `${kind} at revision ${revision}${size}: ${who}${healthy ? '' : ' (takes no commits)'}`
+}
+
+/** Nothing to tell where there is one. */
+function serverLines(servers: readonly ServerView[]): string[] {
+  if (servers.length < 2) return []
+  const leaders = servers.flatMap(({ name, leads }) => leads.map((role) => `${role}: ${name}`)).sort()
+  const names = servers.map(({ name, answers }) => (answers ? `${name} (answers)` : name))
+  return [`servers    ${names.join(', ')}`, `leaders    ${leaders.join(', ') || 'none at this moment'}`]
 }
 
 function registerOpen(program: Command): void {

@@ -8,6 +8,7 @@ import { BerthError, messageOf } from '@berth/core'
 /** How the CLI reaches a server: by the local socket, or by TLS with a token and the authority that it trusts. */
 export type Endpoint =
   | { readonly type: 'socket'; readonly path: string }
+  /** An empty token: a call that needs none. */
   | { readonly type: 'tls'; readonly url: string; readonly token: string; readonly authorityPem?: string }
 
 export function createTransport(endpoint: Endpoint): Transport {
@@ -52,7 +53,8 @@ function open(endpoint: Endpoint, request: TransportRequest): ClientRequest {
   }
   if (request.signal !== undefined) options.signal = request.signal
   if (endpoint.type === 'socket') return httpRequest({ ...options, socketPath: endpoint.path })
-  const headers = { ...request.headers, ...length, authorization: `Bearer ${endpoint.token}` }
+  const who = endpoint.token === '' ? {} : { authorization: `Bearer ${endpoint.token}` }
+  const headers = { ...request.headers, ...length, ...who }
   const trust = endpoint.authorityPem === undefined ? {} : { ca: endpoint.authorityPem }
   return httpsRequest(new URL(request.path, endpoint.url), { ...options, ...trust, headers })
 }

@@ -25,7 +25,9 @@ export class AgentPeer implements AsyncDisposable {
   use: NodeUse | undefined
   readonly #socket: TLSSocket
   readonly #session: ServerHttp2Session
-  readonly #sync = Promise.withResolvers<ServerHttp2Stream>()
+  /** The last one that a server has opened. */
+  #sync = Promise.withResolvers<ServerHttp2Stream>()
+  #isSynced = false
 
   private constructor(socket: TLSSocket) {
     this.#socket = socket
@@ -86,6 +88,8 @@ export class AgentPeer implements AsyncDisposable {
 
   async #serveSync(stream: ServerHttp2Stream): Promise<void> {
     stream.respond({ ':status': 200 })
+    if (this.#isSynced) this.#sync = Promise.withResolvers()
+    this.#isSynced = true
     this.#sync.resolve(stream)
     try {
       for await (const text of readBoundedLines(stream, 10_000_000)) {

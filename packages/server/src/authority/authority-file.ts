@@ -11,18 +11,18 @@ export interface AuthorityRoot extends KeyPairPem {
 }
 
 /** Everything in one file, so that no crash comes between: key, certificate, and after a rotation “new with old” and the old root. */
+export const textOfAuthority = ({ keyPem, certificatePem, previous }: AuthorityRoot): string =>
+  keyPem + certificatePem + (previous?.crossPem ?? '') + (previous?.certificatePem ?? '')
+
 export const writeAuthorityFile = async (path: string, root: AuthorityRoot): Promise<void> =>
-  await writePrivateFile(
-    path,
-    root.keyPem + root.certificatePem + (root.previous?.crossPem ?? '') + (root.previous?.certificatePem ?? ''),
-  )
+  await writePrivateFile(path, textOfAuthority(root))
 
 /** Throws `authority.corrupt`. */
 export async function readAuthorityFile(path: string): Promise<AuthorityRoot | undefined> {
   const text = await readPrivateFile(path)
   if (text === undefined) return undefined
   try {
-    return parse(text)
+    return parseAuthority(text)
   } catch (cause) {
     throw new BerthError(
       'authority.corrupt',
@@ -32,7 +32,8 @@ export async function readAuthorityFile(path: string): Promise<AuthorityRoot | u
   }
 }
 
-function parse(text: string): AuthorityRoot {
+/** Throws when a part is missing or does not belong to the others. */
+export function parseAuthority(text: string): AuthorityRoot {
   const [certificatePem = '', crossPem, previousPem] = certificatesIn(text)
   const keyPem = keyIn(text)
   const certificate = new X509Certificate(certificatePem)

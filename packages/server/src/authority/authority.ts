@@ -2,7 +2,8 @@ import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { BerthError } from '@berth/core'
 import { makePrivateDirectory } from '../files/private-files.ts'
-import { type AuthorityRoot, readAuthorityFile, writeAuthorityFile } from './authority-file.ts'
+import type { AuthorityRoot } from './authority-file.ts'
+import { type AuthorityRoots, rootsInFile } from './authority-roots.ts'
 import { coversHosts, fingerprintOf, isSignedBy, needsRenewal } from './certificate-checks.ts'
 import type { KeyPairPem, Validity } from './certificate-factory.ts'
 import { readPairFile, writePairFile } from './pair-file.ts'
@@ -46,33 +47,37 @@ export interface Authority {
   hasSigned(certificate: X509Certificate): boolean
   /** Takes a new key in the last third of the authority's life; true when it did. */
   rotateIfDue(): Promise<boolean>
+  /** Reads it again: another server may have given it a new key. */
+  refresh(): Promise<void>
 }
 
 export interface AuthorityOptions {
   readonly now?: () => number
   readonly lifetimes?: CertificateLifetimes
+  /** Where the authority itself is. Default: a file in the directory. */
+  readonly roots?: AuthorityRoots
 }
 
 /** Opens the authority in `directory`, or founds it. Throws `authority.corrupt` and `authority.expired`. */
 export async function openAuthority(directory: string, options: AuthorityOptions = {}): Promise<Authority> {
-  const { now = Date.now, lifetimes = defaultLifetimes } = options
+  const { now = Date.now, lifetimes = defaultLifetimes, roots = rootsInFile(directory) } = options
   await makePrivateDirectory(directory)
-  const root = await readAuthorityFile(fileIn(directory))
-  if (root !== undefined)
-    return new DirectoryAuthority(directory, requireUnexpired(directory, root, now()), now, lifetimes)
+  const known = await roots.read()
+  if (known !== undefined) {
+    const root = requireUnexpired(roots.place, known, now())
+    return new DirectoryAuthority(directory, roots, root, now, lifetimes)
+  }
   const factory = await import('./certificate-factory.ts')
   const founded = await factory.createAuthority(validity(lifetimes.authorityMs, now()))
-  await writeAuthorityFile(fileIn(directory), founded)
-  return new DirectoryAuthority(directory, founded, now, lifetimes)
+  await roots.write(founded)
+  return new DirectoryAuthority(directory, roots, founded, now, lifetimes)
 }
 
-const fileIn = (directory: string): string => join(directory, 'authority.pem')
-
-function requireUnexpired(directory: string, root: AuthorityRoot, now: number): AuthorityRoot {
+function requireUnexpired(place: string, root: AuthorityRoot, now: number): AuthorityRoot {
   if (endOf(root.certificatePem) > now) return root
   throw new BerthError(
     'authority.expired',
-    `the authority in ${directory} expired on ${new Date(endOf(root.certificatePem)).toISOString()}; move its files away to found a new one, then join every node again`,
+    `the authority in ${place} expired on ${new Date(endOf(root.certificatePem)).toISOString()}; move it away to found a new one, then join every node again`,
   )
 }
 
@@ -83,12 +88,20 @@ function requireUnexpired(directory: string, root: AuthorityRoot, now: number): 
  */
 class DirectoryAuthority implements Authority {
   readonly #directory: string
+  readonly #roots: AuthorityRoots
   readonly #now: () => number
   readonly #lifetimes: CertificateLifetimes
   #root: AuthorityRoot
 
-  constructor(directory: string, root: AuthorityRoot, now: () => number, lifetimes: CertificateLifetimes) {
+  constructor(
+    directory: string,
+    roots: AuthorityRoots,
+    root: AuthorityRoot,
+    now: () => number,
+    lifetimes: CertificateLifetimes,
+  ) {
     this.#directory = directory
+    this.#roots = roots
     this.#root = root
     this.#now = now
     this.#lifetimes = lifetimes
@@ -149,9 +162,13 @@ class DirectoryAuthority implements Authority {
     const next = await factory.createAuthority(validity(this.#lifetimes.authorityMs, this.#now()))
     const crossPem = await factory.signAuthority(current, next.certificatePem)
     const root = { ...next, previous: { certificatePem: current.certificatePem, crossPem } }
-    await writeAuthorityFile(fileIn(this.#directory), root)
+    await this.#roots.write(root)
     this.#root = root
     return true
+  }
+
+  async refresh(): Promise<void> {
+    this.#root = (await this.#roots.read()) ?? this.#root
   }
 
   /** What follows a server's certificate, up to the root that everybody knows. */

@@ -80,7 +80,9 @@ describe('the server', () => {
     await eventually(() => expect(given.rotations).toBe(1))
     await eventually(() => expect(given.server).toHaveLength(2))
     expect(authority.previous).toBeDefined()
-    expect(events().filter((each) => each.startsWith('server.certificate-renewed'))).toHaveLength(2)
+    await eventually(() =>
+      expect(events().filter((each) => each.startsWith('server.certificate-renewed'))).toHaveLength(2),
+    )
     expect(events().filter((each) => each.startsWith('authority.rotated'))).toHaveLength(1)
     expect(keeper.problems()).toEqual([])
   })

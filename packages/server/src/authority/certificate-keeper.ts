@@ -103,6 +103,7 @@ export class CertificateKeeper implements AsyncDisposable {
 
   async #rotate(): Promise<void> {
     const { authority, mayRotate } = this.#options
+    await authority.refresh()
     if (!mayRotate() || !(await authority.rotateIfDue())) return
     const until = isoDate(authority.previous?.expiresAt ?? this.#now())
     await this.#tell(

@@ -203,7 +203,8 @@ export class Enrolment {
 
   #usableToken(hash: string): JoinToken {
     const token = this.#find(hash)
-    if (token === undefined) {
+    // One for a server is of no use to a node.
+    if (token === undefined || token.purpose === 'server') {
       throw new BerthError('join.invalid-token', 'the join token is not known; make a new one with: berth node token')
     }
     if (token.usedBy !== undefined) {

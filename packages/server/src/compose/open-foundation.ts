@@ -6,13 +6,14 @@ import type { Logger } from 'pino'
 import { Sessions } from '../auth/sessions.ts'
 import { Tokens } from '../auth/tokens.ts'
 import { type Authority, openAuthority } from '../authority/authority.ts'
+import { type AuthorityRoots, rootsInFile, rootsInStore } from '../authority/authority-roots.ts'
 import { Certificates } from '../certificates/certificates.ts'
 import { defaults, type ServerConfig } from '../config.ts'
 import { makePrivateDirectory } from '../files/private-files.ts'
 import { Leadership } from '../leadership/index.ts'
 import { openState, Records, type State } from '../records/index.ts'
 import { Registries } from '../registries/registries.ts'
-import { openSecretKey } from '../secrets/secret-key.ts'
+import { openSecretKey, type SecretKey } from '../secrets/secret-key.ts'
 import { Secrets } from '../secrets/secrets.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
@@ -27,6 +28,8 @@ export interface Foundation {
   readonly state: State
   readonly records: Records
   readonly authority: Authority
+  /** For a server that joins. */
+  readonly secretKey: string
   readonly secrets: Secrets
   readonly certificates: Certificates
   readonly registries: Registries
@@ -50,7 +53,8 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   const state = stack.use(await openState(store, { log: log.child({ part: 'state' }) }))
   const leadership = stack.use(await joinServers(options, store, state))
   const records = new Records(store, state)
-  const sealedValuesExist = state.secrets.size + state.certificates.size + state.registries.size > 0
+  const { secrets: values, certificates: pairs, registries: logins, authorities } = state
+  const sealedValuesExist = values.size + pairs.size + logins.size + authorities.size > 0
   const key = await openSecretKey(join(directory, 'secret.key'), { sealedValuesExist })
   const secrets = new Secrets({ records, key, log: log.child({ part: 'secrets' }) })
   secrets.verifyKey()
@@ -59,10 +63,8 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   const tokens = new Tokens(records)
   return {
     ...{ directory, leadership, store, state, records, secrets, tokens },
-    authority: await openAuthority(
-      join(directory, 'authority'),
-      config.certificates === undefined ? {} : { lifetimes: config.certificates.lifetimes },
-    ),
+    authority: await openTheAuthority(config, join(directory, 'authority'), records, key),
+    secretKey: key.text,
     certificates: new Certificates({ records, key, log: log.child({ part: 'certificates' }) }),
     registries,
     sessions: new Sessions(key, tokens),
@@ -94,4 +96,26 @@ async function joinServers({ config, log }: FoundationOptions, store: Store, sta
     member: { name, run: randomUUID(), version: config.version, startedAt: Date.now() },
     ...(config.leaseTimes === undefined ? {} : { times: config.leaseTimes }),
   })
+}
+
+/** In a file where this server is alone, else in the store. */
+async function openTheAuthority(
+  config: ServerConfig,
+  directory: string,
+  records: Records,
+  key: SecretKey,
+): Promise<Authority> {
+  const lifetimes = config.certificates === undefined ? {} : { lifetimes: config.certificates.lifetimes }
+  if (isAlone(config)) return await openAuthority(directory, lifetimes)
+  await makePrivateDirectory(directory)
+  const roots = rootsInStore(records, key, rootsInFile(directory))
+  const authority = await openAuthority(directory, { ...lifetimes, roots })
+  if (records.state.authorities.size === 0) await adoptAuthority(roots)
+  return authority
+}
+
+/** One that was founded in a file goes into the store. */
+async function adoptAuthority(roots: AuthorityRoots): Promise<void> {
+  const root = await roots.read()
+  if (root !== undefined) await roots.write(root)
 }

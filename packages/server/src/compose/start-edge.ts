@@ -7,6 +7,7 @@ import { Apps } from '../apps/apps.ts'
 import { FailureLimit } from '../auth/failure-limit.ts'
 import { CertificateKeeper } from '../authority/certificate-keeper.ts'
 import { Enrolment } from '../authority/enrolment.ts'
+import { ServerAdmission } from '../authority/server-admission.ts'
 import { defaults, type ServerConfig } from '../config.ts'
 import { Groups } from '../groups/groups.ts'
 import { Authenticator } from '../http/authenticate.ts'
@@ -149,6 +150,12 @@ function createServices(
     trafficChanges: new TrafficChanges(views),
     apps: new Apps(records),
     nodes,
+    servers: {
+      name: foundation.leadership.name,
+      isAlone: foundation.leadership.isAlone,
+      secretKey: foundation.secretKey,
+    },
+    serverAdmission: new ServerAdmission({ records, authority }),
     nodeSpeed: new NodeSpeed(state, nodes, agents),
     groups: new Groups(records),
     approvals: new Approvals(records),

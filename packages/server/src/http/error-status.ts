@@ -28,6 +28,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'request.unsupported-media-type': 415,
   'secret.too-large': 413,
   'secret.too-many': 409,
+  'server.alone': 409,
   'server.failed': 500,
   'source.bundle-too-large': 413,
   'node.in-use': 409,

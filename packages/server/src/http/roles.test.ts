@@ -18,6 +18,9 @@ afterAll(async () => await server[Symbol.asyncDispose]())
 const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   getStatus: 'viewer',
   getVersion: 'none',
+  listServers: 'viewer',
+  createServerToken: 'admin',
+  joinServer: 'none',
   listApps: 'viewer',
   getApp: 'viewer',
   createApp: 'deployer',
@@ -115,7 +118,7 @@ describe('who may call what', () => {
       expect(answer).toMatchObject({ status: 401, text: expect.stringContaining('auth.missing') })
     else if (callers.indexOf(caller) < callers.indexOf(least))
       expect(answer).toMatchObject({ status: 403, text: expect.stringContaining('auth.forbidden') })
-    else expect([200, 400, 404, 415, 426]).toContain(answer.status)
+    else expect([200, 400, 404, 409, 415, 426]).toContain(answer.status)
   })
 
   it.each(['/metrics'])('nobody → %s', async (path) => {

@@ -7,6 +7,7 @@ import type { Sessions } from '../auth/sessions.ts'
 import type { Tokens } from '../auth/tokens.ts'
 import type { Authority } from '../authority/authority.ts'
 import type { Enrolment } from '../authority/enrolment.ts'
+import type { ServerAdmission } from '../authority/server-admission.ts'
 import type { Certificates } from '../certificates/certificates.ts'
 import type { Operations } from '../controllers/operations.ts'
 import type { Groups } from '../groups/groups.ts'
@@ -49,10 +50,19 @@ export interface ServerInfo {
   readonly consoleUrl?: string
 }
 
+/** This server among those on its store. */
+export interface ServersInfo {
+  readonly name: string
+  readonly isAlone: boolean
+  /** What a server that joins gets; nobody else does. */
+  readonly secretKey: string
+}
+
 /** What the API stands on. */
 export interface Services {
   readonly info: ServerInfo
   readonly store: Store
+  readonly servers: ServersInfo
   readonly records: Records
   readonly views: ViewContext
   readonly trafficChanges: TrafficChanges
@@ -73,6 +83,7 @@ export interface Services {
   /** Of the server's own certificates, one sentence each. */
   readonly certificateProblems: () => readonly string[]
   readonly enrolment: Enrolment
+  readonly serverAdmission: ServerAdmission
   readonly agents: Pick<AgentLinks, 'logs' | 'exec' | 'metrics' | 'isConnected'>
   readonly images: Pick<NodeImages, 'list' | 'prune'>
   readonly registries: Registries

@@ -35,6 +35,7 @@ export interface RecordTypes {
   readonly joinTokens: JoinToken
   readonly certificates: CertificateRecord
   readonly registries: RegistryRecord
+  readonly authorities: AuthorityRecord
   readonly members: MemberRecord
   readonly leaders: LeaderRecord
   readonly events: BerthEvent
@@ -76,6 +77,8 @@ export interface JoinToken {
   readonly group?: string
   /** Set by the join that used it up; the record stays until it expires, so that a replay is told apart from a wrong token. */
   readonly usedBy?: string
+  /** Absent: for a node. */
+  readonly purpose?: 'server'
 }
 
 /** A certificate of the gateway; its private key is sealed like a secret. Key `/certificates/<name>`. */
@@ -124,4 +127,11 @@ export interface LeaderRecord {
   /** Of the lease that it is held by: a server that comes again is another holder. */
   readonly session: string
   readonly since: number
+}
+
+/** The cluster's authority, sealed under a key that is never in the store. Key `/authority/root`; where several servers share a store. */
+export interface AuthorityRecord {
+  readonly name: string
+  readonly sealed: string
+  readonly updatedAt: number
 }

@@ -18,6 +18,7 @@ import {
 import { entrypointId, poolId, releaseId, secretId } from './record-kinds.ts'
 import { RecordTable } from './record-table.ts'
 import type {
+  AuthorityRecord,
   CertificateRecord,
   Fence,
   JoinToken,
@@ -62,6 +63,7 @@ export const createTables = (): Tables => ({
   joinTokens: new RecordTable<JoinToken>(),
   certificates: new RecordTable<CertificateRecord>(),
   registries: new RecordTable<RegistryRecord>(),
+  authorities: new RecordTable<AuthorityRecord>(),
   members: new RecordTable<MemberRecord>(),
   leaders: new RecordTable<LeaderRecord>(),
   events: new RecordTable<BerthEvent>(),

@@ -9,6 +9,11 @@ export interface SecretKey {
   derive(purpose: string): Buffer
 }
 
+export interface SecretKeyFile extends SecretKey {
+  /** The file's content, for a server that joins. */
+  readonly text: string
+}
+
 /**
  * Reads the key file, or makes it at the first start. Throws `secrets.key-missing` when sealed values exist and the file does not
  * (a new key could never open them), `secrets.key-corrupt` when it is no key.
@@ -16,7 +21,7 @@ export interface SecretKey {
 export async function openSecretKey(
   path: string,
   options: { readonly sealedValuesExist: boolean },
-): Promise<SecretKey> {
+): Promise<SecretKeyFile> {
   const text = await readPrivateFile(path)
   if (text !== undefined) return asKey(parseKey(path, text))
   if (options.sealedValuesExist) {
@@ -41,6 +46,7 @@ function parseKey(path: string, text: string): Buffer {
   )
 }
 
-const asKey = (key: Buffer): SecretKey => ({
+const asKey = (key: Buffer): SecretKeyFile => ({
+  text: key.toString('base64'),
   derive: (purpose) => Buffer.from(hkdfSync('sha256', key, 'berth', purpose, keyBytes)),
 })

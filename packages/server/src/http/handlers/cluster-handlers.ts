@@ -1,4 +1,5 @@
 import type { StoreHealth } from '../../store/store.ts'
+import { serverViews } from '../../views/server-view.ts'
 import type { Handlers } from '../handler.ts'
 import type { Services } from '../services.ts'
 
@@ -6,7 +7,14 @@ export const apiVersion = 'v1'
 
 type ClusterHandlers = Pick<Handlers, 'getStatus' | 'getVersion'>
 
-export const clusterHandlers = ({ info, store, views, authority, certificateProblems }: Services): ClusterHandlers => ({
+export const clusterHandlers = ({
+  info,
+  store,
+  views,
+  servers,
+  authority,
+  certificateProblems,
+}: Services): ClusterHandlers => ({
   getVersion: () => ({ version: info.version, api: apiVersion, now: Date.now() }),
   getStatus: async ({ identity, signal }) => {
     const { state, isOnline } = views
@@ -28,6 +36,7 @@ export const clusterHandlers = ({ info, store, views, authority, certificateProb
       joining: { server: info.advertised, agentPort: info.agentPort },
       store: storeView,
       problems: [...certificateProblems(), ...storeProblems],
+      ...{ server: servers.name, servers: serverViews(state, servers.name) },
       ...(info.gatewayUrl === undefined ? {} : { gatewayUrl: info.gatewayUrl }),
       ...(info.consoleUrl === undefined ? {} : { consoleUrl: info.consoleUrl }),
     }

@@ -12,10 +12,12 @@ import { planningHandlers } from './planning-handlers.ts'
 import { poolHandlers } from './pool-handlers.ts'
 import { registryHandlers } from './registry-handlers.ts'
 import { schedulingHandlers } from './scheduling-handlers.ts'
+import { serverHandlers } from './server-handlers.ts'
 import { sizingHandlers } from './sizing-handlers.ts'
 
 export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...clusterHandlers(services),
+  ...serverHandlers(services),
   ...appHandlers(services),
   ...buildHandlers(services),
   ...poolHandlers(services),

@@ -1,0 +1,52 @@
+import type { ServerView } from '@berth/api'
+import type { Command } from 'commander'
+import { formatAge } from '../output/format.ts'
+import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { action } from './command.ts'
+import { parseDuration } from './logs.ts'
+
+export function registerServers(program: Command): void {
+  const server = program.command('server').summary('servers that share the cluster’s store')
+  server.description(
+    'Several servers may stand on one etcd. Without a word after it, `berth server` is the server itself; see docs/guides/servers.md.',
+  )
+  server
+    .command('ls')
+    .summary('servers that are up, and what each leads')
+    .action(
+      action(async ({ client, out, form, signal }) => {
+        const { items } = await client.list('listServers', {}, { signal })
+        await printListing(items, serverListing(Date.now()), form, out)
+      }),
+    )
+  server
+    .command('token')
+    .summary('a one-time token with which another machine becomes a server')
+    .description('Whoever has it gets the key of all secrets: hand it to nobody but the machine that joins.')
+    .option('--ttl <duration>', 'how long it is good', '15m')
+    .action(
+      action<{ ttl: string }>(async ({ client, out, form, signal }, _, { ttl }) => {
+        const token = await client.call('createServerToken', { body: { ttlMs: parseDuration(ttl) } }, { signal })
+        await printItem(token, form, out, ({ command, expiresAt }) =>
+          [`until ${new Date(expiresAt).toISOString()}, on the machine that is to be a server:`, command].join('\n'),
+        )
+      }),
+    )
+}
+
+const serverListing = (now: number): ListingView<ServerView> => ({
+  headers: ['', 'server', 'leads', 'hears', 'version', 'address', 'up'],
+  row: (each) => [
+    each.answers ? '*' : '',
+    each.name,
+    each.leads.join(',') || '-',
+    each.hears === undefined ? '-' : String(each.hears),
+    each.version,
+    each.apiAddress ?? '-',
+    formatAge(now - each.startedAt),
+  ],
+  wideHeaders: ['agents'],
+  wideRow: (each) => [each.agentAddress ?? '-'],
+  name: (each) => each.name,
+  empty: 'no servers',
+})
