@@ -19,10 +19,11 @@ export function registerSpec(program: Command): void {
         const file = isFolder(path) ? join(path, 'berth.yaml') : path
         const text = readText(file, 'write one with `berth init`')
         const { spec, problems } = parseSpec(text)
-        if (form !== 'table') return printItem({ file, problems, spec }, form, out, () => '')
-        if (problems.length === 0) return out.note(`${out.style.green('✔')} ${file} is valid`)
-        out.note(formatProblems(problems, file, text))
-        throw new Exit(exitCode.failed)
+        const forPeople = form === 'table' || form === 'wide' || form === 'name'
+        if (!forPeople) await printItem({ file, problems, spec }, form, out, () => '')
+        else if (problems.length > 0) out.note(formatProblems(problems, file, text))
+        else out.note(`${out.style.green('✔')} ${file} is valid`)
+        if (problems.length > 0) throw new Exit(exitCode.failed)
       }),
     )
   program
