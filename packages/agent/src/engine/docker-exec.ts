@@ -84,14 +84,16 @@ class DockerExecSession implements ExecSession {
     this.#socket.end()
   }
 
+  /** Never throws: the command may have ended already, and a wrong size is no reason to take its output and exit code away. */
   async resize(size: { readonly columns: number; readonly rows: number }): Promise<void> {
-    await this.#client.json({
+    const call = {
       action: `resize the terminal of: ${this.#action}`,
-      method: 'POST',
+      method: 'POST' as const,
       path: `/exec/${this.#id}/resize`,
       query: { w: size.columns, h: size.rows },
       timeoutMs,
-    })
+    }
+    await this.#client.json(call).catch(() => undefined)
   }
 
   async exitCode(): Promise<number> {
