@@ -84,12 +84,15 @@ const rules: readonly Rule[] = [
   { code: 'engine.not-found', status: 404, when: /./ },
 ]
 
+/** Docker's own ids are other ones at each attempt: the same failure would look like a new one every time. */
+const withoutIds = (text: string): string => text.replace(/ \([0-9a-f]{64}\)/g, '')
+
 /** An answer with a status of 400 and above, as an error that says what was attempted. */
 export function engineError(action: string, status: number, text: string): BerthError {
   const rule = rules.find((each) => (each.status === undefined || each.status === status) && each.when.test(text))
   const code = rule?.code ?? (status < 500 ? 'engine.rejected' : 'engine.failed')
   const next = rule?.next === undefined ? '' : `; ${rule.next}`
-  return new BerthError(code, `${action}: ${text.trim()}${next}`, {
+  return new BerthError(code, `${action}: ${withoutIds(text.trim())}${next}`, {
     retryable: status >= 500 || code === 'engine.port-taken' || code === 'engine.disk-full',
     details: { status },
   })
