@@ -91,11 +91,18 @@ function execPath(id: string, command: readonly string[], tty: boolean): string 
   const query = new URLSearchParams(command.map((word) => ['command', word]))
   if (tty) {
     query.set('tty', 'true')
-    query.set('columns', String(process.stdout.columns ?? 80))
-    query.set('rows', String(process.stdout.rows ?? 24))
+    const { columns, rows } = terminalSize(process.stdout)
+    query.set('columns', String(columns))
+    query.set('rows', String(rows))
   }
   return `/v1/instances/${encodeURIComponent(id)}/exec?${query}`
 }
+
+/** A terminal that nobody sized (under `script`, `ssh -tt` or a build) has 0 columns and rows. */
+export const terminalSize = ({ columns, rows }: { readonly columns?: number; readonly rows?: number }) => ({
+  columns: columns || 80,
+  rows: rows || 24,
+})
 
 async function connect({ endpoint }: CommandContext, path: string): Promise<WebSocket> {
   const { WebSocket: Client } = await import('ws')
@@ -131,8 +138,7 @@ function pipeInput(socket: WebSocket, tty: boolean): () => void {
   const onData = (chunk: Buffer) => socket.send(frame(execChannel.stdin, chunk))
   const onEnd = () => socket.send(frame(execChannel.stdinEnd))
   const onResize = () => {
-    const size = { columns: process.stdout.columns, rows: process.stdout.rows }
-    socket.send(frame(execChannel.resize, Buffer.from(JSON.stringify(size))))
+    socket.send(frame(execChannel.resize, Buffer.from(JSON.stringify(terminalSize(process.stdout)))))
   }
   if (tty) {
     process.stdin.setRawMode(true)
