@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readInstanceLogs } from '../logs/read-instance-logs.ts'
 import { TestCluster, testSpec, webRoute } from './cluster.testing.ts'
 
 const call = { actor: 'test' }
@@ -113,5 +114,29 @@ describe('a plan', () => {
     cluster.commits.set('c5', testSpec({ web: { resources: { cpuMilli: 5000 } } }))
     const plan = await cluster.operations.plan({ ...production, ref: 'c5' }, call)
     expect(plan.problems.join()).toContain('5 cores are more than any node has')
+  })
+})
+
+describe('an entrypoint that is misspelt', () => {
+  it('has no logs, not even ones to wait for; one that rests has', async () => {
+    await cluster.deploy('c1')
+    const logs = (entrypoint: string) => () =>
+      readInstanceLogs({
+        state: cluster.state,
+        agents: { logs: () => (async function* () {})() },
+        query: { ...production, entrypoint, follow: true },
+        signal: AbortSignal.timeout(1),
+      })
+    expect(logs('wbe')).toThrow('no entrypoint wbe of shop; there are: web')
+    await cluster.operations.scale({ ...production, replicas: { web: 0 }, dryRun: false }, call)
+    await cluster.until('rest', () => cluster.state.instances.size === 0)
+    expect(logs('web')).not.toThrow()
+  })
+
+  it('that is a service is told how it is run beside', async () => {
+    await cluster.deploy('c1')
+    await expect(cluster.operations.runJob({ ...production, entrypoint: 'web' }, call)).rejects.toThrow(
+      'berth run shop/web -- COMMAND',
+    )
   })
 })

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { LogLine } from '@berth/api'
 import { BerthError, type Instance, messageOf } from '@berth/core'
 import type { AgentLinks } from '../agents/agent-links.ts'
-import { requireApp, requirePool } from '../controllers/operations/lookup.ts'
+import { requireApp, requireEntrypoint, requirePool } from '../controllers/operations/lookup.ts'
 import type { State } from '../records/index.ts'
 import { TimeMerge } from './merge-by-time.ts'
 
@@ -149,8 +149,10 @@ function requireSomething(state: State, query: LogQuery): void {
   if (query.instance !== undefined) {
     throw new BerthError('instance.not-found', `no instance ${query.instance}; \`berth ps\` lists them`)
   }
-  if (query.app !== undefined && query.pool !== undefined) requirePool(state, query.app, query.pool)
-  else if (query.app !== undefined) requireApp(state, query.app)
+  if (query.app !== undefined && query.pool !== undefined) {
+    const pool = requirePool(state, query.app, query.pool)
+    if (query.entrypoint !== undefined) requireEntrypoint(state, pool, query.entrypoint)
+  } else if (query.app !== undefined) requireApp(state, query.app)
   if (query.follow === true) return
   throw new BerthError('instance.not-found', 'no instance matches; `berth ps` lists them, --follow waits for the first')
 }

@@ -81,7 +81,7 @@ function jobEntrypoint(release: Release, pool: Pool, job: JobArguments): string 
     if (spec.type === 'job' || job.command !== undefined) return job.entrypoint
     throw new BerthError(
       'entrypoint.not-a-job',
-      `run ${job.entrypoint}: it is a service; give a command to run beside it: berth run ${release.app} ${job.entrypoint} -- COMMAND`,
+      `run ${job.entrypoint}: it is a service; give a command to run beside it: berth run ${release.app}/${job.entrypoint} -- COMMAND`,
     )
   }
   const jobs = names.filter((name) => entrypoints[name]?.type === 'job')

@@ -18,6 +18,19 @@ export function requirePool(state: State, app: string, name: string): Pool {
   throw new BerthError('pool.not-found', `no pool ${app}/${name}; ${known}`, { details: { app, pool: name } })
 }
 
+/** That the release which serves, or the one on its way, has such an entrypoint. Nothing is said of a pool without either. */
+export function requireEntrypoint(state: State, pool: Pool, name: string): void {
+  const coming = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)?.to
+  const releases = [pool.release, coming].map((id) =>
+    id === undefined ? undefined : state.releases.find(pool.app, id),
+  )
+  const names = [...new Set(releases.flatMap((each) => Object.keys(each?.spec.entrypoints ?? {})))]
+  if (names.length === 0 || names.includes(name)) return
+  throw new BerthError('entrypoint.not-found', `no entrypoint ${name} of ${pool.app}; there are: ${names.join(', ')}`, {
+    details: { app: pool.app, entrypoint: name },
+  })
+}
+
 /** As {@link requirePool}; throws `pool.removing` where every change would only be undone. */
 export function requireLivePool(state: State, app: string, name: string): Pool {
   const pool = requirePool(state, app, name)
