@@ -78,6 +78,8 @@ describe('words on the command line', () => {
       'of which entrypoint? write berth scale shop/web 5',
     )
     expect(() => parseCounts({ app: 'shop', pool: 'production' }, ['web=-1'])).toThrow('web=-1 is no count')
+    // How many there may be is the server's to say.
+    expect(parseCounts({ app: 'shop', pool: 'production' }, ['web=1000000'])).toEqual({ web: 1_000_000 })
   })
 
   it('labels are set by = and removed by a dash', () => {

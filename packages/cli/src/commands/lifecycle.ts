@@ -56,7 +56,7 @@ function registerScale(program: Command): void {
 export function parseCounts(target: Target, words: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const word of words) {
-    const match = /^(?:([a-z][a-z0-9-]*)=)?(\d{1,6})$/.exec(word)
+    const match = /^(?:([a-z][a-z0-9-]*)=)?(\d{1,12})$/.exec(word)
     const name = match?.[1] ?? target.entrypoint
     if (match === null)
       throw new BerthError('usage.count', `${word} is no count; write a whole number, or ENTRYPOINT=NUMBER`)

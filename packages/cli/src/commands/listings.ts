@@ -101,6 +101,7 @@ function registerRollouts(program: Command): void {
         const { items } = await client.list('listRollouts', { query: { app, limit } }, { signal })
         if (items.length === 0 && app !== undefined) await requireTarget(context, { app })
         await printListing(items, rolloutListing(out.style, Date.now()), form, out)
+        if (form === 'table') for (const line of whyNotServed(items)) out.note(line)
       }),
     )
 }
@@ -124,6 +125,12 @@ const rolloutListing = (style: Style, now: number): ListingView<RolloutView> => 
   name: (each) => each.id,
   empty: 'no rollouts yet',
 })
+
+/** Why a release does not serve, which has no room in a column. */
+export const whyNotServed = (rollouts: readonly RolloutView[]): string[] =>
+  rollouts
+    .filter(({ state }) => state !== 'succeeded' && state !== 'running')
+    .map(({ id, to, message }) => `${id} (${to}): ${message}`)
 
 function rolloutState({ state }: RolloutView, style: Style): string {
   if (state === 'succeeded') return style.green(state)

@@ -76,9 +76,9 @@ export async function followJob(context: CommandContext, job: InstanceView): Pro
   }
 }
 
-/** Nothing else would be seen of a job that waits for a node, or that cannot be started. */
-const whyNotRunning = ({ name, node, phase, message }: InstanceView): string | undefined =>
-  phase === 'running' || phase === 'ended' || message === undefined
+/** Nothing else would be seen of a job that waits for a node, or that cannot be started. One that has run says so by its output. */
+export const whyNotRunning = ({ name, node, phase, message, lastExit }: InstanceView): string | undefined =>
+  phase === 'running' || phase === 'ended' || message === undefined || lastExit !== undefined
     ? undefined
     : `${name} ${node === undefined ? 'waits' : 'does not run yet'}: ${message}`
 

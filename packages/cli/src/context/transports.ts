@@ -70,7 +70,7 @@ function unreachable(endpoint: Endpoint, error: Error): BerthError {
 function reasonOf(code: string, error: Error): string {
   if (code === 'ENOENT')
     return 'there is no such socket; is the server running here (`berth up`), or did you mean another context (`berth context ls`)?'
-  if (code === 'ECONNREFUSED') return 'nobody answers; start it with `berth up` or `berth server`'
+  if (code === 'ECONNREFUSED') return 'nobody answers; is the server running there (`berth up`, `berth status`)?'
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'its name is not known here; is it mistyped?'
   if (code === 'EACCES') return 'no permission; run as root, or use a token (`berth context add`)'
   if (
