@@ -46,7 +46,7 @@ export const chineseHealth: HealthDictionary = {
       notReady: '正在运行，但未就绪',
     },
     advice: {
-      outOfMemory: '指标会显示增长的过程。可用内存由 berth.yaml 中的 resources.memory 决定。',
+      outOfMemory: '指标会显示增长的过程。可用内存由 berth.yaml 中的 memory 决定。',
       crashLoop: '日志的最后几行通常会说明原因。如果是最近一次部署引起的，请回滚。',
       failed: '日志的最后几行通常会说明原因。',
       neverRan: '所在节点无法启动它。',

@@ -45,7 +45,7 @@ export const englishHealth = {
       notReady: 'Runs, but is not ready',
     },
     advice: {
-      outOfMemory: 'The metrics show what grew. What it may have is resources.memory in berth.yaml.',
+      outOfMemory: 'The metrics show what grew. What it may have is its memory in berth.yaml.',
       crashLoop: 'Its last lines most often say why. Roll back if it came with the last deploy.',
       failed: 'Its last lines most often say why.',
       neverRan: 'Its node could not start it.',

@@ -27,7 +27,7 @@ describe('exitRecorded', () => {
       { exitCode: 137, outOfMemory: true },
       'exit',
       'out-of-memory',
-      '… was killed after 1.0 s: out of memory (limit 64 MiB); raise resources.memory or use less',
+      '… was killed after 1.0 s: out of memory (limit 64 MiB); raise memory in berth.yaml or use less',
     ],
     [
       'a job over its time',

@@ -172,7 +172,7 @@ function explainExit(
   if (exit.outOfMemory) {
     return {
       messageCode: 'out-of-memory',
-      message: `${instance} was killed after ${seconds(ranMs)}: out of memory (limit ${mebibytes(assignment.memoryBytes)} MiB); raise resources.memory or use less`,
+      message: `${instance} was killed after ${seconds(ranMs)}: out of memory (limit ${mebibytes(assignment.memoryBytes)} MiB); raise memory in berth.yaml or use less`,
     }
   }
   if (exit.code === 0)

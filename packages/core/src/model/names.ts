@@ -15,6 +15,8 @@ export const variableNameSource = variableNamePattern.source
 
 export type NamedKind = 'app' | 'entrypoint' | 'pool' | 'environment' | 'node group'
 
+const articles = { app: 'an', entrypoint: 'an', environment: 'an', pool: 'a', 'node group': 'a' } as const
+
 export const isName = (text: string): boolean => namePattern.test(text)
 
 /** Name of a secret, and of the file below `/run/secrets` that holds it. */
@@ -27,7 +29,10 @@ export function checkName(kind: NamedKind, text: string): string {
   if (isName(text)) return text
   const proposal = proposeName(text)
   const hint = proposal === undefined ? '' : `; "${proposal}" would do`
-  throw new BerthError('name.invalid', `${JSON.stringify(text)} cannot name an ${kind}: use ${nameRule}${hint}`)
+  throw new BerthError(
+    'name.invalid',
+    `${JSON.stringify(text)} cannot name ${articles[kind]} ${kind}: use ${nameRule}${hint}`,
+  )
 }
 
 /** The nearest valid name: `My_Shop` → `my-shop`. undefined when nothing of the text is left. */

@@ -71,7 +71,7 @@ export class Certificates {
       context.actor,
       (tx) => {
         if (!this.#state.certificates.has(name)) {
-          throw new BerthError('certificate.not-found', `there is no certificate ${name}; see: berth certificate ls`)
+          throw new BerthError('certificate.not-found', `there is no certificate ${name}; see: berth cert ls`)
         }
         tx.delete('certificates', name, { ifUnchanged: true })
         tx.event({ type: 'certificate.removed', subject: {}, message: `certificate ${name} removed` })
