@@ -59,7 +59,7 @@ async function start(): Promise<void> {
     say(`     ${image.tag} ${image.loaded ? 'made' : 'was there'}`)
   say(`5/5  ${app}, from a git commit`)
   const repository = makeRepository()
-  if (serves()) say(`     it serves already; what has changed since is deployed by: berth deploy ${app}`)
+  if (isDeployed()) say(`     it is deployed already; what has changed since is deployed by: berth deploy ${app}`)
   else berth(['deploy', app, '--repository', repository, '--environment', 'production'])
   finish(repository)
 }
@@ -136,9 +136,10 @@ function makeRepository(): string {
 const hasIdentity = (): boolean =>
   ['user.name', 'user.email'].every((key) => spawnSync('git', ['config', '--global', key]).status === 0)
 
-const serves = (): boolean =>
-  (JSON.parse(berth(['ps', '-o', 'json'])) as { app: string; inTraffic?: boolean }[]).some(
-    (each) => each.app === app && each.inTraffic === true,
+/** Not whether it serves: after a power cut its instances only come back, and the newest commit may be one that does not work. */
+const isDeployed = (): boolean =>
+  (JSON.parse(berth(['apps', '-o', 'json'])) as { name: string; pools: { name: string; release?: string }[] }[]).some(
+    ({ name, pools }) => name === app && pools.some((pool) => pool.name === 'production' && pool.release !== undefined),
   )
 
 function finish(repository: string): void {
@@ -168,7 +169,7 @@ async function stop(): Promise<void> {
   if (existsSync(join(options.stateDir, 'host.json'))) berth(['down', '--all', '--purge', '--yes'])
   await restoreLiveRestore(options.stateDir, say)
   for (const dir of [options.stateDir, options.runDir]) removeFolder(dir)
-  say('nothing of it is left; Debian packages and node_modules stay')
+  say('nothing of it is left; Debian packages, node_modules and dist stay')
 }
 
 /** A folder that is a mount of its own can only be emptied. */
