@@ -22,6 +22,8 @@ const { values: options } = parseArgs({
   options: { long: { type: 'boolean' }, only: { type: 'string', multiple: true } },
 })
 const results: Outcome[] = []
+/** Of all steps, whether asked for or not. */
+const names: string[] = []
 
 function run(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
   const [command = '', ...rest] = argv
@@ -41,6 +43,7 @@ function run(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<numb
 }
 
 async function step(name: string, action: () => Promise<{ passed: number; failed: number }>): Promise<void> {
+  names.push(name)
   if (options.only !== undefined && !options.only.includes(name)) return
   console.log(`\n== ${name}`)
   const started = performance.now()
@@ -88,3 +91,8 @@ const sum = (pick: (outcome: Outcome) => number): number => results.reduce((tota
 const failed = sum((each) => each.failed)
 console.log(`${sum((each) => each.passed)} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1
+const unknown = options.only?.filter((name) => !names.includes(name)) ?? []
+if (unknown.length > 0) {
+  console.error(`no step "${unknown.join('", "')}"; there are: ${names.join(', ')}`)
+  process.exitCode = 2
+}
