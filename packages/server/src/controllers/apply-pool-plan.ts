@@ -1,19 +1,22 @@
-import type { Instance, Pool, PoolSnapshot, PoolStep, Rollout } from '@berth/core'
+import type { Instance, Pool, PoolSnapshot, Rollout } from '@berth/core'
 import type { RecordTransaction, State } from '../records/index.ts'
 import { poolId } from '../records/index.ts'
 import { grantChange } from '../schedule/grant-change.ts'
 import { maxOperations } from '../store/store.ts'
 import type { Ordinals } from './ordinals.ts'
+import { isGang } from './place-gang.ts'
 import type { InstancePlacer } from './place-instances.ts'
 import { displacedPrefix } from './pool-view.ts'
+import type { Outcome, PoolWork } from './pool-work.ts'
 
 /** Operations and compares: of the pool's record and its rollout's, of a node's fence, and the most that a step takes without them. */
 const recordCost = 3
 const fenceCost = 2
 const stepCost = 3
 
-/** A step of the pool's plan; the search of a place for one that waits; the start of one whose place has become free. */
-export type PoolWork = PoolStep | { readonly type: 'place' | 'begin'; readonly instance: Instance }
+/** Of one of a gang that has just been made. */
+const waitsForAll = 'all or none: the others are being created'
+
 type Work<T extends PoolWork['type']> = PoolWork & { readonly type: T }
 type Executors = { readonly [T in PoolWork['type']]: (step: Work<T>) => void }
 
@@ -23,12 +26,6 @@ export interface PoolPlanContext {
   readonly placer: InstancePlacer
   readonly ordinals: Ordinals
   readonly now: number
-}
-
-/** Pool and rollout as a part of a plan leaves them. */
-export interface Outcome {
-  readonly pool: Pool
-  readonly rollout: Rollout | undefined
 }
 
 /**
@@ -143,7 +140,7 @@ export class PoolPlanWriter {
       createdAt: this.#now,
       createdBy: this.#snapshot.rollout?.createdBy ?? 'system:pools',
     }
-    const placed = this.#place(instance)
+    const placed = isGang(this.#snapshot, instance) ? { ...instance, unplaced: waitsForAll } : this.#place(instance)
     // No compare: the ordinal comes from the pool's record, which this transaction compares.
     this.#tx.put('instances', placed)
     const where = placed.node === undefined ? `waits: ${placed.unplaced}` : `on ${placed.node} at ${placed.address}`

@@ -88,7 +88,8 @@ export class ClusterFeed implements NodeFeed, Disposable {
 
   #onChange(change: StateChange): void {
     if (change.kind === 'instances') this.#onInstance(change.before, change.after, change.revision)
-    else if (change.kind === 'statuses' || change.kind === 'pools' || change.kind === 'apps') this.#scheduleNames()
+    else if (change.kind === 'statuses' || change.kind === 'apps') this.#scheduleNames()
+    else if (change.kind === 'pools') this.#onPool(change.before, change.after, change.revision)
     else if (change.kind === 'nodes') this.#onNodes(change.id, change.revision)
     else if (change.kind === 'members') this.#onMembers(change.revision)
   }
@@ -104,6 +105,14 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const assignment = after.node === undefined ? undefined : this.#assignment(after)
     if (assignment !== undefined && after.node !== undefined)
       this.#send(after.node, { type: 'assign', revision, assignment })
+  }
+
+  /** All of a gang have a place: now their agents hear of them. */
+  #onPool(before: Pool | undefined, after: Pool | undefined, revision: number): void {
+    this.#scheduleNames()
+    if (after?.openGangs === undefined) return
+    for (const instance of this.#options.state.instances.byPool(after.app, after.name))
+      if (isHeld(instance, before) && !isHeld(instance, after)) this.#onInstance(undefined, instance, revision)
   }
 
   /** A node that joined or left changes everybody's routes; a label may have made this one a gateway. */

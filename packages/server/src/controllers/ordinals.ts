@@ -1,5 +1,5 @@
 import type { Pool } from '@berth/core'
-import type { PoolWork } from './apply-pool-plan.ts'
+import type { PoolWork } from './pool-work.ts'
 
 /**
  * The ordinals of all that a plan creates, taken at once: a plan of many commits then writes the pool's record in the first one only,

@@ -1,23 +1,25 @@
-import {
-  BerthError,
-  decidePool,
-  defaultPatience,
-  type Instance,
-  type Patience,
-  type PoolPlan,
-  type PoolSnapshot,
-  ServiceTimes,
-} from '@berth/core'
+import { BerthError, decidePool, defaultPatience, type Instance, type Patience, ServiceTimes } from '@berth/core'
 import type { Logger } from 'pino'
-import { poolId, type Records, type RecordTransaction, type State, type StateChange } from '../records/index.ts'
+import { poolId, type Records, type RecordTransaction, type StateChange } from '../records/index.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
-import { type Outcome, PoolPlanWriter, type PoolWork } from './apply-pool-plan.ts'
-import { hasEnded } from './has-ended.ts'
+import { PoolPlanWriter } from './apply-pool-plan.ts'
 import { KeyLoop } from './key-loop.ts'
 import { Ordinals } from './ordinals.ts'
+import { gangsOf, isGang, placeGang } from './place-gang.ts'
 import { InstancePlacer } from './place-instances.ts'
 import { PlacingTurns } from './placing-turns.ts'
+import {
+  type Decision,
+  gangPriority,
+  hasLeft,
+  isAsLeft,
+  isLasting,
+  nextLevel,
+  type Placeable,
+  priorityOf,
+} from './pool-decision.ts'
 import { poolSnapshot, runsOnEveryNode, type Surroundings } from './pool-view.ts'
+import type { Outcome, PoolWork } from './pool-work.ts'
 
 export interface PoolControllerOptions extends Surroundings {
   readonly records: Records
@@ -29,21 +31,8 @@ export interface PoolControllerOptions extends Surroundings {
 
 /** More lost commits in a row than this are no coincidence. */
 const maxConflicts = 8
-const highestPriority = 1000
 /** So often in a row others are let in before: where things happen all the time, everybody's turn comes all the same. */
 const maxGivenWay = 3
-
-interface Decision {
-  /** Of the state that it was made on. */
-  readonly revision: number
-  readonly snapshot: PoolSnapshot
-  readonly plan: PoolPlan
-  /** Instances that wait for a node. */
-  readonly waiting: readonly Instance[]
-  /** Those whose place has become free. */
-  readonly ready: readonly Instance[]
-  readonly now: number
-}
 
 /** Makes every pool what it should be: asks `decidePool` at every change that concerns it, and commits the answer. */
 export class PoolController implements AsyncDisposable {
@@ -190,9 +179,11 @@ export class PoolController implements AsyncDisposable {
     const up = snapshot.instances.flatMap(({ instance }) =>
       instance.desired === 'run' && !touched.has(instance.id) ? [instance] : [],
     )
-    const waiting = up.filter((each) => each.node === undefined)
+    const creating = new Set(plan.steps.flatMap((step) => (step.type === 'create' ? [step.entrypoint] : [])))
+    const gangs = gangsOf(snapshot, up, creating)
+    const waiting = up.filter((each) => each.node === undefined && !isGang(snapshot, each))
     const ready = up.filter((each) => each.waitsFor?.every((victim) => hasLeft(state, victim)) === true)
-    return { revision, snapshot, plan, waiting, ready, now }
+    return { revision, snapshot, plan, waiting, ready, gangs, now }
   }
 
   /** All that places nothing, and of the rest what is at least as important. */
@@ -213,12 +204,31 @@ export class PoolController implements AsyncDisposable {
       const writer = new PoolPlanWriter(tx, context, left)
       work = work.slice(writer.write(work))
       if (!(await this.#commit(id, tx, context.placer, signal))) return
-      if (work.length === 0) return
       left = writer.outcome
+      if (work.length === 0) break
       if (work.every((each) => isLasting(each, left)) && isAsLeft(state, id, left) && !this.#turns.isWanted(level))
         continue
       this.#loop.mark(id)
       return
+    }
+    await this.#placeGangs(id, decision, left, level, signal)
+  }
+
+  async #placeGangs(id: string, decision: Decision, { pool, rollout }: Outcome, level: number, signal: AbortSignal) {
+    const { state, records, books } = this.#options
+    const { now } = decision
+    const snapshot = { ...decision.snapshot, pool, ...(rollout === undefined ? {} : { rollout }) }
+    for (const gang of decision.gangs) {
+      if (gangPriority(snapshot, gang) !== level) continue
+      const placer = new InstancePlacer(state, snapshot, books)
+      await placeGang(
+        {
+          ...{ snapshot, state, records, placer, now },
+          commit: (tx) => this.#commit(id, tx, placer, signal),
+          restore: (ids) => books.restore(ids),
+        },
+        gang,
+      )
     }
   }
 
@@ -245,48 +255,4 @@ export class PoolController implements AsyncDisposable {
       retryable: true,
     })
   }
-}
-
-const hasLeft = (state: State, id: string): boolean => {
-  const instance = state.instances.get(id)
-  return instance === undefined || hasEnded(state, instance)
-}
-
-type Placeable = Pick<Instance, 'release' | 'entrypoint'>
-
-const priorityOf = ({ specs }: PoolSnapshot, { release, entrypoint }: Placeable): number =>
-  specs.get(release)?.entrypoints[entrypoint]?.priority ?? 0
-
-/** The highest priority below the last among those that a decision has to find places for. */
-function nextLevel(decision: Decision | undefined, below = Number.POSITIVE_INFINITY): number | undefined {
-  if (decision === undefined) return undefined
-  const { plan, waiting, snapshot } = decision
-  const creations = plan.steps.filter((step) => step.type === 'create')
-  // What grows where it is comes before what has no place yet.
-  const resizes = plan.steps.flatMap((step) => (step.type === 'resize' ? [highestPriority] : []))
-  const placing = [...creations, ...waiting].map((each) => priorityOf(snapshot, each))
-  const levels = [...resizes, ...placing].filter((each) => each < below)
-  return levels.length === 0 ? undefined : levels.reduce((most, each) => Math.max(most, each))
-}
-
-/**
- * Still right when more has happened meanwhile, as long as pool and rollout are what they were: what is created is within the pool's
- * bounds, and what leaves for good does not come back. Who leaves traffic has to be asked again: it depends on who serves.
- */
-function isLasting(work: PoolWork, { rollout }: Outcome): boolean {
-  // No more than how far it has come.
-  if (work.type === 'update-rollout') return work.rollout.state === rollout?.state
-  return (
-    work.type === 'create' ||
-    work.type === 'place' ||
-    work.type === 'begin' ||
-    work.type === 'stop' ||
-    work.type === 'forget'
-  )
-}
-
-/** Nobody else has changed the pool or its rollout since this part of the plan was committed. */
-function isAsLeft(state: State, id: string, { pool, rollout }: Outcome): boolean {
-  const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
-  return isSame(state.pools.get(id), pool) && isSame(rollout && state.rollouts.get(rollout.id), rollout)
 }
