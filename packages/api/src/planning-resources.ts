@@ -52,6 +52,8 @@ export const placementView = z.object({
   nodes: z.array(z.object({ node: z.string(), count })),
   /** Those that find no place. */
   missing: count,
+  /** Instances that would have to leave for them. */
+  displaces: z.array(z.object({ instance: z.string(), node: z.string() })).optional(),
 })
 
 export const capacityView = z.object({

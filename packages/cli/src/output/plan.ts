@@ -36,7 +36,11 @@ function placements(plan: PlanView): string[] {
     const text = [...shown, ...more, ...without].join(', ')
     return text === '' ? [] : [`  ${entrypoint}: ${text}`]
   })
-  return lines.length === 0 ? [] : ['', 'new instances on', ...lines]
+  const leaving = plan.placements.flatMap(({ entrypoint, displaces = [] }) =>
+    displaces.map(({ instance, node }) => `  ${instance} leaves ${node} for ${entrypoint}`),
+  )
+  const displaced = leaving.length === 0 ? [] : ['', 'displaced', ...leaving]
+  return lines.length === 0 ? [] : ['', 'new instances on', ...lines, ...displaced]
 }
 
 function problems(plan: PlanView, style: Style): string[] {

@@ -10,6 +10,8 @@ export interface ReplacementGoal {
   readonly old: readonly string[]
   readonly surge: number
   readonly unavailable: number
+  /** Enters one for which there is no room where others leave for it; undefined: nowhere. */
+  readonly displace?: (id: string) => string | undefined
 }
 
 export interface Replacement {
@@ -48,9 +50,11 @@ export function planReplacement(books: Books, goal: ReplacementGoal): Replacemen
 /** Why the first that found no place did not. */
 function placeSome(books: Books, goal: ReplacementGoal, count: number, nodes: string[]): string | undefined {
   for (let placed = 0; placed < count; placed++) {
-    const decision = books.place(`planned ${goal.request.entrypoint} ${nodes.length}`, goal.request)
-    if (!decision.placed) return decision.refusal.message
-    nodes.push(decision.booking.node)
+    const id = `planned ${goal.request.entrypoint} ${nodes.length}`
+    const decision = books.place(id, goal.request)
+    const node = decision.placed ? decision.booking.node : goal.displace?.(id)
+    if (node === undefined) return decision.placed ? undefined : decision.refusal.message
+    nodes.push(node)
   }
   return undefined
 }

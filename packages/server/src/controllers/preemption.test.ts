@@ -50,6 +50,25 @@ describe('one that waits', () => {
     ])
   })
 
+  it('is told by a plan, which changes nothing', async () => {
+    await deploy('batch', 'low', low, oneMissing)
+    await cluster.until('both', () => serving('low').length === 2 && settled('batch'))
+    cluster.commits.set('high', testSpec({ high: { ...high, replicas: 2 } }))
+    const plan = await cluster.operations.plan({ app: 'shop', pool: 'production', ref: 'high' }, call)
+    expect(plan.placements).toEqual([
+      {
+        entrypoint: 'high',
+        nodes: [{ node: 'node-a', count: 1 }],
+        missing: 1,
+        displaces: [{ instance: 'shop.batch.low-1', node: 'node-a' }],
+      },
+    ])
+    expect(plan.problems).toEqual([
+      expect.stringMatching(/^high: 1 of 2 find no place: 1 node: 1 (over-committed|too)/),
+    ])
+    expect(serving('low')).toHaveLength(2)
+  })
+
   it('lets a successor serve elsewhere first', async () => {
     await cluster.addNode('node-b', '10.77.2.0/24')
     await cluster.records.commit('system:test', (tx) => {

@@ -117,8 +117,11 @@ export class LiveBooks implements Disposable {
     return placed.placed ? { ...placed, record: { ...placed.record, waitsFor: found.waitsFor } } : undefined
   }
 
-  victimRules(): VictimRules {
-    return new VictimRules({ ...this.#options, displacements: this.displacements })
+  /** `planned`: others that are imagined to leave. */
+  victimRules(planned?: ReadonlySet<string>): VictimRules {
+    const isLeaving = (id: string): boolean =>
+      planned?.has(id) === true || this.displacements.displacerOf(id) !== undefined
+    return new VictimRules({ ...this.#options, isLeaving })
   }
 
   #promise(id: string, request: InstanceRequest, booking: Booking): Placed {

@@ -9,14 +9,14 @@ import {
   wantedCount,
 } from '@berth/core'
 import type { State } from '../records/index.ts'
-import type { Displacements } from './displacements.ts'
 import { entrypointKey } from './request-of.ts'
 import { specOfInstance } from './spec-of-instance.ts'
 
 export interface VictimContext {
   readonly state: State
   readonly isOnline: (node: string) => boolean
-  readonly displacements: Displacements
+  /** It is on its way already, for somebody else. */
+  readonly isLeaving: (instance: string) => boolean
 }
 
 /** How many of an entrypoint may leave now. */
@@ -66,10 +66,10 @@ export class VictimRules {
   }
 
   #keeps(id: string): boolean {
-    const { state, displacements } = this.#context
+    const { state, isLeaving } = this.#context
     const instance = state.instances.get(id)
     if (instance?.desired !== 'run' || instance.pinnedTo !== undefined) return true
-    if (instance.waitsFor !== undefined || displacements.displacerOf(id) !== undefined) return true
+    if (instance.waitsFor !== undefined || isLeaving(id)) return true
     if (instance.type === 'job') return instance.rollout !== undefined
     const spec = specOfInstance(state, instance)
     return spec === undefined || hasLocalData(spec)
@@ -102,7 +102,7 @@ export class VictimRules {
   }
 
   #staying({ app, name, generation }: Pool, entrypoint: string): Instance[] {
-    const { state, displacements } = this.#context
+    const { state, isLeaving } = this.#context
     return state.instances
       .byPool(app, name)
       .filter(
@@ -111,7 +111,7 @@ export class VictimRules {
           each.type === 'service' &&
           each.desired === 'run' &&
           each.generation === generation &&
-          displacements.displacerOf(each.id) === undefined,
+          !isLeaving(each.id),
       )
   }
 

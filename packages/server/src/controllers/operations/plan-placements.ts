@@ -1,8 +1,17 @@
 import type { PlacementView, SavedPlan } from '@berth/api'
-import { type AppSpec, type Books, type Instance, type Pool, planReplacement, rolloutLimits } from '@berth/core'
+import {
+  type AppSpec,
+  type Books,
+  type Instance,
+  type Pool,
+  planReplacement,
+  type Replacement,
+  rolloutLimits,
+} from '@berth/core'
 import { groupOf, requestOf } from '../../schedule/request-of.ts'
 import { hasEnded } from '../has-ended.ts'
 import type { OperationsContext } from './operations-context.ts'
+import { PlannedVictims } from './planned-victims.ts'
 
 export interface PlacementPlan {
   readonly placements: readonly PlacementView[]
@@ -22,7 +31,8 @@ interface Planned {
 }
 
 /** Goes through the rollout of every service on the books; jobs go on beside it. */
-export function planPlacements({ state }: OperationsContext, books: Books, planned: Planned): PlacementPlan {
+export function planPlacements(context: OperationsContext, books: Books, planned: Planned): PlacementPlan {
+  const { state } = context
   const pool = state.pools.find(planned.app, planned.pool)
   const placements: PlacementView[] = []
   const problems: string[] = []
@@ -35,11 +45,16 @@ export function planPlacements({ state }: OperationsContext, books: Books, plann
   for (const [name, wanted] of Object.entries(planned.wanted)) {
     const own = services.filter((each) => each.entrypoint === name)
     const kept = planned.same ? own.filter((each) => each.generation === pool?.generation) : []
-    const result = replace(books, planned, pool, name, wanted, own, kept)
+    const victims = new PlannedVictims(context, books)
+    const result = replace(books, planned, pool, name, wanted, own, kept, victims)
     if (result === undefined) continue
-    const { nodes, missing, refusal } = result
+    const { nodes, missing, refusal } = allOrNone(planned, name, own, result)
     slots[name] = [...kept.slice(0, wanted).map((each) => each.node ?? ''), ...nodes]
-    placements.push({ entrypoint: name, nodes: countByNode(nodes), missing })
+    const displaces = victims.list()
+    placements.push({
+      ...{ entrypoint: name, nodes: countByNode(nodes), missing },
+      ...(displaces.length === 0 ? {} : { displaces }),
+    })
     if (missing > 0) problems.push(`${name}: ${missing} of ${wanted} find no place: ${refusal ?? 'no node has room'}`)
   }
   return { placements, problems, slots }
@@ -53,17 +68,29 @@ function replace(
   wanted: number,
   own: readonly Instance[],
   kept: readonly Instance[],
+  victims: PlannedVictims,
 ) {
   const entrypoint = spec.entrypoints[name]
   if (entrypoint === undefined) return undefined
   const subject = { app, pool: poolName, entrypoint: name, type: 'service' } as const
+  const request = requestOf(subject, entrypoint, groupOf(pool))
+  const mayDisplace = entrypoint.preempt === true && entrypoint.gang !== true
   return planReplacement(books, {
-    request: requestOf(subject, entrypoint, groupOf(pool)),
+    request,
+    ...(mayDisplace ? { displace: (id) => victims.displace(id, request) } : {}),
     wanted,
     kept: kept.map((each) => each.id),
     old: own.filter((each) => !kept.includes(each)).map((each) => each.id),
     ...rolloutLimits(spec.rollout, wanted),
   })
+}
+
+/** Of a gang that is new nothing has a place while one has none. */
+function allOrNone({ spec }: Planned, name: string, own: readonly Instance[], result: Replacement): Replacement {
+  if (spec.entrypoints[name]?.gang !== true || result.missing === 0 || own.length > 0) return result
+  const all = result.nodes.length + result.missing
+  const refusal = `all ${all} or none: ${result.nodes.length} would find a place, then ${result.refusal ?? 'no more'}`
+  return { nodes: [], missing: all, refusal }
 }
 
 function countByNode(nodes: readonly string[]): PlacementView['nodes'] {
