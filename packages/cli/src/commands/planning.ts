@@ -153,7 +153,8 @@ function readPlan(file: string): SavedPlan {
   try {
     document = JSON.parse(readFileSync(file, 'utf8'))
   } catch (error) {
-    throw new BerthError('plan.unreadable', `read the plan ${file}: ${messageOf(error)}`)
+    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is none' : messageOf(error)
+    throw new BerthError('plan.unreadable', `read the plan ${file}: ${why}; \`berth plan --save FILE\` makes one`)
   }
   const whole = document as Partial<PlanView> | null
   const read = savedPlan.safeParse(whole?.saved ?? document)
