@@ -113,7 +113,10 @@ function plan(store: MockStore, app: string, question: Question): Answer<'planDe
   })
   const placements = entrypoints
     .filter(({ create, replace }) => create + replace > 0)
-    .map(({ entrypoint, create, replace }) => place(room, entrypoint, create + replace))
+    .map(({ entrypoint, create, replace }) => ({
+      ...place(room, entrypoint, create + replace),
+      ...(entrypoint.name === 'rank' && create > 20 ? { displaces: leaving } : {}),
+    }))
   const problems = placements
     .filter(({ missing }) => missing > 0)
     .map((each) => problemOf(each, room, services(pool as PoolView)))
@@ -134,6 +137,11 @@ function plan(store: MockStore, app: string, question: Question): Answer<'planDe
     ...savedOf(store, pool, question, placements, problems),
   }
 }
+
+const leaving = [
+  { instance: 'video.production.upload-5', node: 'mast-2' },
+  { instance: 'video.production.upload-6', node: 'mast-2' },
+]
 
 const changesOfSpec: Answer<'planDeploy'>['diff'] = [
   { op: '~', path: 'entrypoints.web.env.COLOR', before: 'blue', after: 'green' },

@@ -45,6 +45,13 @@ describe('a plan', () => {
     expect(await page.getByRole('button', { name: 'Take mast-2 away' }).count()).toBe(0)
   })
 
+  it('says who would be displaced', async () => {
+    const page = await console_.enter('/apps/search/production/plan?replicas=rank=40')
+    await page.getByText('2 instances of lower priority would leave:').waitFor()
+    await page.getByRole('link', { name: 'video.production.upload-5' }).click()
+    await page.waitForURL('**/instances/video.production.upload-5')
+  })
+
   it('says how many more fit, what runs out first, and why', async () => {
     const page = await console_.enter('/apps/search/production/plan')
     const row = page.getByRole('table', { name: 'How many more fit' }).getByRole('row').filter({ hasText: 'index' })

@@ -33,7 +33,7 @@ interface PlacementProps {
   readonly nodes: readonly NodeView[] | undefined
 }
 
-function Placement({ placement: { entrypoint, nodes: on, missing }, nodes }: PlacementProps) {
+function Placement({ placement: { entrypoint, nodes: on, missing, displaces = [] }, nodes }: PlacementProps) {
   const { plan: text, units } = useText()
   const line = ({ node, count }: PlacementView['nodes'][number]) => (
     <PlacementLine key={node} node={node} count={count} nodes={nodes} />
@@ -58,6 +58,7 @@ function Placement({ placement: { entrypoint, nodes: on, missing }, nodes }: Pla
           </li>
         )}
       </ul>
+      {displaces.length > 0 && <Displaced instances={displaces} />}
       {on.length > shownNodes && (
         <details>
           <summary>{text.otherNodes(on.length - shownNodes)}</summary>
@@ -65,6 +66,26 @@ function Placement({ placement: { entrypoint, nodes: on, missing }, nodes }: Pla
         </details>
       )}
     </div>
+  )
+}
+
+/** Those of lower priority that have to leave for them. */
+function Displaced({ instances }: { readonly instances: NonNullable<PlacementView['displaces']> }) {
+  const { plan: text } = useText()
+  return (
+    <p className="placement-displaced small">
+      <Mark tone="warn" />
+      <span>
+        {text.displaces(instances.length)}{' '}
+        <span className="chips">
+          {instances.map(({ instance, node }) => (
+            <Link key={instance} to={path('instances', instance)} className="chip" title={node}>
+              {instance}
+            </Link>
+          ))}
+        </span>
+      </span>
+    </p>
   )
 }
 
