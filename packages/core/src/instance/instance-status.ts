@@ -26,8 +26,7 @@ export function instanceStatus(
   }
   const running = container?.state === 'running' && memory.run !== undefined
   const ready = running && memory.phase === 'running' && readiness.ready
-  // What has ended has no run any more; how long it took is asked of it all the same.
-  const startedAt = memory.run?.startedAt ?? (memory.phase === 'ended' ? memory.firstStartedAt : undefined)
+  const startedAt = memory.run?.startedAt
   return {
     id: assignment.instance,
     ...(assignment.createdAt === undefined ? {} : { createdAt: assignment.createdAt }),
