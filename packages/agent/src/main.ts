@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { CoreReport } from '@berth/api'
-import { type Assignment, messageOf } from '@berth/core'
+import { type Assignment, type InstanceStatus, messageOf } from '@berth/core'
 import { createImageBuilder, type ImageBuilder } from './build/image-builder.ts'
 import { type AgentConfig, defaults } from './config.ts'
 import { CoreKeeper } from './cores/core-keeper.ts'
@@ -20,9 +20,10 @@ import { NodeCredentials } from './link/node-credentials.ts'
 import { type NodeIdentity, readIdentity } from './link/node-identity.ts'
 import { ServerLinks } from './link/server-links.ts'
 import { SyncService } from './link/sync-service.ts'
-import { createCollector, type KernelCollector } from './metrics/collector.ts'
+import { createCollector, defaultIntervalMs, type KernelCollector } from './metrics/collector.ts'
 import { registerUsageMetrics } from './metrics/prometheus.ts'
 import { recentUse, useWindowMs } from './metrics/recent-use.ts'
+import { UsageHistory } from './metrics/usage-history.ts'
 import { createNodeNetwork, type NodeNetwork, networkName } from './network/node-network.ts'
 import { DesiredState } from './node/desired-state.ts'
 import { DisposalStack } from './node/disposal-stack.ts'
@@ -41,6 +42,7 @@ import { servePrometheus } from './telemetry/prometheus.ts'
 
 const refreshMs = 30_000
 const acceptanceLookMs = 2_000
+const saveUsageMs = 300_000
 
 /**
  * Runs the agent of this node until the signal comes. It takes up what was remembered, adopts what runs, and from then on makes Docker
@@ -68,6 +70,7 @@ interface Disk {
   readonly sealer: Sealer
   readonly instances: InstanceStore
   readonly node: NodeStore
+  readonly usage: UsageHistory
 }
 
 async function openDisk(config: AgentConfig, stack: DisposalStack): Promise<Disk> {
@@ -82,7 +85,9 @@ async function openDisk(config: AgentConfig, stack: DisposalStack): Promise<Disk
   const instances = stack.use(new InstanceStore(join(directory, 'instances'), sealer, log.child({ part: 'state' })))
   const node = await NodeStore.open(join(directory, 'state.json'), log)
   const credentials = new NodeCredentials(stateDir, identity)
-  return { directory, identity, credentials, files, boot, sealer, instances, node }
+  const history = { path: join(directory, 'usage.json'), sampleMs: defaultIntervalMs }
+  const usage = stack.use(await UsageHistory.open({ ...history, log: log.child({ part: 'metrics' }) }))
+  return { directory, identity, credentials, files, boot, sealer, instances, node, usage }
 }
 
 /** The parts and what they tell each other. Each is made after those that it must outlive. */
@@ -117,7 +122,7 @@ class Agent {
     const client = stack.use(new DockerClient(socketPath, log.child({ part: 'engine' })))
     this.#engine = new DockerEngine({ client })
     this.#builder = createImageBuilder({ client, log: log.child({ part: 'build' }) })
-    this.#collector = stack.use(createCollector({ node: disk.identity.name, log: log.child({ part: 'metrics' }) }))
+    this.#collector = stack.use(this.#makeCollector())
     this.#cores = new CoreKeeper({
       log: log.child({ part: 'cores' }),
       online: () => this.#reporter.cores,
@@ -155,8 +160,27 @@ class Agent {
     const { collectEveryMs = defaults.collectEveryMs } = this.#config
     this.#stack.use(repeat(collectEveryMs, (signal) => this.#housekeeping.collectEnded(signal)))
     this.#stack.use(repeat(acceptanceLookMs, () => this.#judgeAgain()))
+    this.#stack.use(repeat(saveUsageMs, () => this.#disk.usage.save()))
     this.#links = this.#stack.use(this.#makeLinks(watch))
     this.#stack.use(await this.#serveMetrics(log))
+  }
+
+  #makeCollector(): KernelCollector {
+    return createCollector({
+      node: this.#disk.identity.name,
+      log: this.#config.log.child({ part: 'metrics' }),
+      onSample: (instance, sample) => {
+        const assignment = this.#reconciler.assignmentOf(instance)
+        if (assignment !== undefined) this.#disk.usage.note(assignment, sample)
+      },
+    })
+  }
+
+  #noteExit({ id, lastExit, phase }: InstanceStatus): void {
+    const assignment = this.#reconciler.assignmentOf(id)
+    if (assignment !== undefined && lastExit !== undefined && assignment.desired === 'run')
+      this.#disk.usage.noteExit(id, assignment, lastExit)
+    if (phase === 'ended') this.#disk.usage.forget(id)
   }
 
   #makeReconciler(): Reconciler {
@@ -182,6 +206,7 @@ class Agent {
       announced: () => this.#announced,
       onStatus: (status) => {
         if (status.phase === 'ended') this.#cores.setGrants(this.#reconciler.holding)
+        this.#noteExit(status)
         this.#bus.publish(status)
       },
       onImageMissing: (image) => this.#sync.imageMissing(image),
@@ -310,6 +335,7 @@ class Agent {
         credentials: this.#disk.credentials,
         coreReport: () => this.#coreReport(),
         metricsSince: (sinceMs) => this.#collector.since(sinceMs),
+        usageReport: () => this.#disk.usage.report(),
         sync: (request) => this.#sync.serve(request),
         onImage: () => this.#reconciler.retry(),
       },

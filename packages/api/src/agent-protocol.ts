@@ -6,6 +6,7 @@ import type {
   NetworkConfig,
   NodeStatus,
   RouteTable,
+  UsageSeries,
 } from '@berth/core'
 
 /**
@@ -20,6 +21,7 @@ import type {
  * | POST /v1/instances/:id/exec?tty&columns&rows&command=… | exec frames (`exec-frames.ts`), each preceded by its length (u32 BE), both ways |
  * | GET /v1/metrics/instances | `{items: MetricsView[]}` since `?sinceMs` |
  * | GET /v1/metrics/cores | {@link CoreReport} |
+ * | GET /v1/metrics/usage | {@link UsageReport} |
  * | POST /v1/builds/:id | body: {@link BuildRequest} as one JSON line, then the context as a tar; answer: NDJSON of {@link BuildEvent} |
  * | DELETE /v1/builds/:id | cancel |
  * | GET /v1/images/:reference/archive | `docker save` stream |
@@ -130,6 +132,13 @@ export interface InstanceCores {
   readonly throttledPeriodsMilli?: number
   /** It wants more than it gets of what was promised; weights are being moved. */
   readonly starving: boolean
+}
+
+/** What entrypoints used on this node in the last week. */
+export interface UsageReport {
+  /** What a sample stands for. */
+  readonly sampleMs: number
+  readonly items: readonly UsageSeries[]
 }
 
 export interface CertificateRequest {

@@ -57,6 +57,10 @@ export class Reconciler implements AsyncDisposable {
   }
 
   /** Whether an instance of this id is here, is about to be, or has left a container whose assignment is lost. */
+  assignmentOf(instance: string): Assignment | undefined {
+    return this.#workers.get(instance)?.assignment
+  }
+
   has(instance: string): boolean {
     return this.#workers.has(instance) || this.#successors.has(instance) || this.#strays.has(instance)
   }

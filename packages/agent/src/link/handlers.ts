@@ -21,6 +21,7 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['POST', '/v1/instances/:/exec', serveExec],
   ['GET', '/v1/metrics/instances', serveMetrics],
   ['GET', '/v1/metrics/cores', serveCores],
+  ['GET', '/v1/metrics/usage', serveUsage],
   ['POST', '/v1/builds/:', serveBuild],
   ['DELETE', '/v1/builds/:', cancelBuild],
   ['GET', '/v1/images/:/archive', serveArchive],
@@ -87,6 +88,10 @@ async function serveMetrics(services: LinkServices, { stream, query }: AgentRequ
 
 async function serveCores(services: LinkServices, { stream }: AgentRequest): Promise<void> {
   respondJson(stream, 200, services.coreReport())
+}
+
+async function serveUsage(services: LinkServices, { stream }: AgentRequest): Promise<void> {
+  respondJson(stream, 200, services.usageReport())
 }
 
 async function serveBuild(services: LinkServices, { stream, signal }: AgentRequest, id: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { CoreReport, MetricsView } from '@berth/api'
+import type { CoreReport, MetricsView, UsageReport } from '@berth/api'
 import type { Engine } from '../engine/engine.ts'
 import type { InstanceLogsDeps } from '../instance/instance-logs.ts'
 import type { AgentRequest } from './agent-request.ts'
@@ -12,6 +12,7 @@ export interface LinkServices {
   readonly builds: BuildRunner
   readonly credentials: Pick<NodeCredentials, 'request' | 'install'>
   coreReport(): CoreReport
+  usageReport(): UsageReport
   metricsSince(sinceMs: number | undefined): readonly MetricsView[]
   /** Serves the long stream of assignments and reports to its end. */
   sync(request: AgentRequest): Promise<void>

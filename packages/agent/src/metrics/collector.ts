@@ -64,6 +64,8 @@ export interface CollectorOptions extends Partial<Roots> {
   readonly intervalMs?: number
   readonly keepMs?: number
   readonly clock?: Clock
+  /** Told every sample of an instance. */
+  readonly onSample?: (instance: string, sample: SampleView) => void
 }
 
 export interface Clock {
@@ -74,6 +76,8 @@ export interface Clock {
 }
 
 const systemClock: Clock = { now: () => Date.now(), monotonicMs: () => performance.now() }
+
+export const defaultIntervalMs = 2000
 
 /** Readings are taken in slices of so many instances, so that requests are served in between. */
 const sliceSize = 16
@@ -96,6 +100,7 @@ class PeriodicCollector implements KernelCollector {
   readonly #intervalMs: number
   readonly #capacity: number
   readonly #clock: Clock
+  readonly #onSample: (instance: string, sample: SampleView) => void
   readonly #watched = new Map<string, Watched>()
   readonly #nodeRing: SampleRing
   readonly #closing = new AbortController()
@@ -104,13 +109,14 @@ class PeriodicCollector implements KernelCollector {
   #cores: readonly CoreLoad[] = []
 
   constructor(options: CollectorOptions) {
-    const { node, log, cgroupRoot = '/sys/fs/cgroup', procRoot = '/proc', intervalMs = 2000 } = options
+    const { node, log, cgroupRoot = '/sys/fs/cgroup', procRoot = '/proc', intervalMs = defaultIntervalMs } = options
     this.#node = node
     this.#log = log
     this.#roots = { cgroupRoot, procRoot }
     this.#intervalMs = intervalMs
     this.#capacity = Math.max(1, Math.ceil((options.keepMs ?? 300_000) / intervalMs))
     this.#clock = options.clock ?? systemClock
+    this.#onSample = options.onSample ?? (() => {})
     this.#nodeRing = new SampleRing(this.#capacity)
     this.#loop = this.#readPeriodically()
   }
@@ -201,7 +207,10 @@ class PeriodicCollector implements KernelCollector {
       watched.source ??= openContainer(this.#roots, watched.target.pid)
       const before = watched.last
       watched.last = this.#reading(watched.source.read())
-      if (before !== undefined) watched.ring.push(sampleBetween(before, watched.last, this.#clock.now()))
+      if (before === undefined) return
+      const sample = sampleBetween(before, watched.last, this.#clock.now())
+      watched.ring.push(sample)
+      this.#onSample(instance, sample)
     } catch (error) {
       // Between the end of a container and the word of it there are rounds that find nothing.
       if (watched.last !== undefined)
