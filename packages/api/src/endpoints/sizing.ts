@@ -3,6 +3,8 @@ import { defineEndpoint } from '../endpoint.ts'
 import * as s from '../sizing-resources.ts'
 import { idParams, none } from './shared.ts'
 
+const maxWindowMs = 8 * 86_400_000
+
 const resizeBody = z.strictObject({
   cpuMilli: z.number().int().positive().max(10_000_000).optional(),
   memoryBytes: z.number().int().positive().optional(),
@@ -24,6 +26,29 @@ export const sizingEndpoints = {
     query: none,
     body: resizeBody,
     response: s.resizeView,
+  }),
+  getAdvice: defineEndpoint({
+    method: 'GET',
+    path: '/v1/advice',
+    summary: 'The right CPU, memory and count of each entrypoint, by what it used in the last week',
+    role: 'viewer',
+    transport: 'json',
+    params: none,
+    query: z.strictObject({
+      app: z.string().optional(),
+      pool: z.string().optional(),
+      entrypoint: z.string().optional(),
+      /** Nothing is advised after a shorter observation; absent: an hour. */
+      leastMs: z.coerce.number().int().min(1000).max(maxWindowMs).optional(),
+      /** Of the last so long; whole days are kept. Absent: a week. */
+      windowMs: z.coerce.number().int().min(1000).max(maxWindowMs).optional(),
+    }),
+    body: none,
+    response: z.object({
+      items: z.array(s.adviceView),
+      /** Nodes that did not say what was used there. */
+      missing: z.array(z.string()),
+    }),
   }),
   resizeInstance: defineEndpoint({
     method: 'POST',

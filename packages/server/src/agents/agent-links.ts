@@ -9,6 +9,7 @@ import type {
   LogLine,
   MetricsView,
   ReachTarget,
+  UsageReport,
 } from '@berth/api'
 import { BerthError, type InstanceStatus, messageOf, type NodeImage } from '@berth/core'
 import type { Logger } from 'pino'
@@ -137,6 +138,10 @@ export class AgentLinks implements AsyncDisposable {
 
   cores(node: string, options: SignalOptions = {}): Promise<CoreReport> {
     return requests.readCores(this.#link(node), options)
+  }
+
+  usage(node: string, options: SignalOptions = {}): Promise<UsageReport> {
+    return requests.readUsage(this.#link(node), options)
   }
 
   /** Leaving the loop early, or aborting, cancels the build. */

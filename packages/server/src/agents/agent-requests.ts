@@ -11,6 +11,7 @@ import type {
   MetricsView,
   ReachTarget,
   ResolveImageRequest,
+  UsageReport,
 } from '@berth/api'
 import { BerthError } from '@berth/core'
 import { type AgentLink, answerOf, failureOf, type RequestOptions } from './agent-link.ts'
@@ -85,6 +86,9 @@ export async function readMetrics(
 
 export const readCores = (link: AgentLink, options: SignalOptions): Promise<CoreReport> =>
   requestDocument<CoreReport>(link, { method: 'GET', path: '/v1/metrics/cores', ...options })
+
+export const readUsage = (link: AgentLink, options: SignalOptions): Promise<UsageReport> =>
+  requestDocument<UsageReport>(link, { method: 'GET', path: '/v1/metrics/usage', ...options })
 
 /** Sends the request and the context's tar, yields what the build says. Leaving the loop early cuts the stream: the build is cancelled. */
 export async function* runBuild(

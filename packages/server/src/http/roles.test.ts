@@ -41,6 +41,7 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   getRelease: 'viewer',
   scalePool: 'deployer',
   resizeEntrypoint: 'deployer',
+  getAdvice: 'viewer',
   resizeInstance: 'deployer',
   restartPool: 'deployer',
   rollbackPool: 'deployer',

@@ -22,7 +22,7 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...buildHandlers(services),
   ...poolHandlers(services),
   ...planningHandlers(services),
-  ...sizingHandlers(services),
+  ...sizingHandlers(services, log),
   ...instanceHandlers(services, log),
   ...nodeHandlers(services),
   ...schedulingHandlers(services),
