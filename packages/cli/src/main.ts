@@ -1,6 +1,7 @@
 import { BerthError, messageOf } from '@berth/core'
 import { Command, CommanderError } from 'commander'
 import { registerAdmin } from './commands/admin.ts'
+import { registerAdvise } from './commands/advise.ts'
 import { interruption } from './commands/command.ts'
 import { registerCompletion } from './commands/completion.ts'
 import { registerContexts } from './commands/context.ts'
@@ -59,6 +60,7 @@ export function createProgram({ version, register }: MainOptions): Command {
   for (const each of [
     registerLifecycle,
     registerResize,
+    registerAdvise,
     registerTop,
     registerMisc,
     registerContexts,
