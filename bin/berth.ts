@@ -7,6 +7,7 @@ const roles: { readonly [R in Role]: () => Promise<{ run: (args: readonly string
   agent: () => import('./roles/agent.ts'),
   netd: () => import('./roles/netd.ts'),
   supervise: () => import('./roles/supervise.ts'),
+  'store-tool': () => import('./roles/store-tool.ts'),
 }
 
 const args = process.argv.slice(2)

@@ -3,7 +3,8 @@ import { main } from '../packages/cli/src/main.ts'
 import { berthProgram } from './berth-program.ts'
 import { version } from './version.ts'
 
-export type Role = 'server' | 'agent' | 'netd' | 'supervise'
+const roles = ['server', 'agent', 'netd', 'supervise', 'store-tool'] as const
+export type Role = (typeof roles)[number]
 
 /** What `berth server` is told from the command line's words about servers. */
 const serverWords = new Set(['ls', 'token', 'help', '--help', '-h'])
@@ -11,7 +12,7 @@ const serverWords = new Set(['ls', 'token', 'help', '--help', '-h'])
 /** The role that these arguments ask this process to be; undefined: the command line. */
 export function roleOf([word = '', next = '']: readonly string[]): Role | undefined {
   if (word === 'server' && serverWords.has(next)) return undefined
-  return word === 'server' || word === 'agent' || word === 'netd' || word === 'supervise' ? word : undefined
+  return roles.find((role) => role === word)
 }
 
 /** The CLI, with the commands that work on this machine itself. */

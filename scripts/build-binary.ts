@@ -58,7 +58,7 @@ function assetsBelow(dir: string, prefix: string): Record<string, string> {
 }
 
 async function bundle(): Promise<Record<string, string>> {
-  const roles = ['server', 'agent', 'netd', 'supervise']
+  const roles = ['server', 'agent', 'netd', 'supervise', 'store-tool']
   await build({ ...shared, entryPoints: [join(root, 'bin/executable.ts')], outfile: join(work, 'berth.cjs') })
   for (const role of roles)
     await build({ ...shared, entryPoints: [join(root, `bin/roles/${role}.ts`)], outfile: join(work, `${role}.cjs`) })

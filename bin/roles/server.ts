@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { getAsset, getAssetKeys, isSea } from 'node:sea'
-import { Worker } from 'node:worker_threads'
 import { type ConsoleFiles, directoryFiles } from '../../packages/server/src/http/console-files.ts'
 import { runServer } from '../../packages/server/src/main.ts'
 import { readRoleArguments } from '../role-arguments.ts'
 import { storeOptions, storeSettings } from '../store-settings.ts'
+import { storeWorker } from '../store-worker.ts'
 import { untilSignal } from '../until-signal.ts'
 import { version } from '../version.ts'
 import { joinServers } from './server-join.ts'
@@ -18,6 +18,7 @@ export async function run(args: readonly string[]): Promise<number> {
     ...storeOptions,
   ])
   const store = storeSettings(values, config)
+  const worker = storeWorker()
   const own = config?.server
   const listen = values.listen ?? own?.listen
   const agentListen = values['agent-listen'] ?? own?.agentListen
@@ -38,7 +39,7 @@ export async function run(args: readonly string[]): Promise<number> {
       ...(store === undefined ? {} : { store }),
       levelDirs: [join(paths.stateDir, 'server/levels'), shippedLevels(paths.stateDir)],
       console: consoleFiles(),
-      ...(isSea() ? { storeWorker } : {}),
+      ...(worker === undefined ? {} : { storeWorker: worker }),
     },
     { signal: untilSignal() },
   )
@@ -50,9 +51,6 @@ function namesOf(advertise: string | undefined, own: readonly string[] = []): { 
   const names = [...(advertise === undefined ? [] : [advertise]), ...own]
   return names.length === 0 ? {} : { names }
 }
-
-/** An executable has no files beside it: the thread's program is in it as text. */
-const storeWorker = (): Worker => new Worker(getAsset('roles/sqlite-worker.cjs', 'utf8'), { eval: true })
 
 const consoleFiles = (): ConsoleFiles =>
   isSea() ? assetFiles : directoryFiles(join(import.meta.dirname, '../../packages/console/dist'))

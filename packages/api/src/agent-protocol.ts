@@ -53,6 +53,8 @@ export type ToAgent =
   | {
       readonly type: 'snapshot'
       readonly epoch: string
+      /** Epochs of stores whose records were moved into this one: a node that belongs to one of them belongs to it. */
+      readonly follows?: readonly string[]
       readonly revision: number
       /**
        * Of the leader that says it; of two in one epoch the higher one is obeyed. Absent from servers of the form before; they are alone.

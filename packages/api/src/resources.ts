@@ -391,6 +391,25 @@ export const statusView = z.object({
   servers: z.array(serverView).optional(),
 })
 
+/** A backup travels as these lines: its head, perhaps keys, every record in the order of keys, its end. */
+export const backupLine = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('backup'),
+    form: z.number().int(),
+    version: z.string(),
+    /** Of the store that it is of, and at which revision. */
+    epoch: z.string(),
+    revision: z.number().int(),
+    at: time,
+  }),
+  /** `secret.key` and the authority, sealed by the passphrase. */
+  z.object({ type: z.literal('keys'), sealed: z.string() }),
+  z.object({ type: z.literal('record'), key: z.string(), value: z.string() }),
+  /** Checksum of all lines before, each as compact JSON and a line feed. */
+  z.object({ type: z.literal('end'), records: z.number().int(), sha256: z.string() }),
+])
+
+export type BackupLine = z.infer<typeof backupLine>
 export type PoolView = z.infer<typeof poolView>
 export type AppView = z.infer<typeof appView>
 export type ReleaseView = z.infer<typeof releaseView>

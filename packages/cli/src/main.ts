@@ -2,6 +2,7 @@ import { BerthError, messageOf } from '@berth/core'
 import { Command, CommanderError } from 'commander'
 import { registerAdmin } from './commands/admin.ts'
 import { registerAdvise } from './commands/advise.ts'
+import { registerBackup } from './commands/backup.ts'
 import { interruption } from './commands/command.ts'
 import { registerCompletion } from './commands/completion.ts'
 import { registerContexts } from './commands/context.ts'
@@ -63,6 +64,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerAdvise,
     registerTop,
     registerMisc,
+    registerBackup,
     registerContexts,
     registerAdmin,
     registerImages,

@@ -3,6 +3,8 @@ import type { NodeState } from './node-store.ts'
 export interface SnapshotOrigin {
   readonly epoch: string
   readonly revision: number
+  /** Epochs of stores whose records were moved into this one. */
+  readonly follows?: readonly string[]
 }
 
 /** What a person has said about stores, and where to say it. */
@@ -24,6 +26,8 @@ export function reasonToFreeze(
   accepted: EpochAcceptance,
 ): string | undefined {
   if (known.epoch === undefined || snapshot.epoch === accepted.epoch) return undefined
+  // Nothing was decided since in the old store: its records were moved while no server stood on it.
+  if (snapshot.follows?.includes(known.epoch) === true) return undefined
   const next = `if that is right, say so on this node: echo ${snapshot.epoch} > ${accepted.path}`
   if (known.epoch !== snapshot.epoch) {
     return `the server speaks for store ${snapshot.epoch}, this node belongs to ${known.epoch}: stops are withheld; ${next}`

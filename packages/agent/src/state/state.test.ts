@@ -128,6 +128,15 @@ describe('reasonToFreeze', () => {
     ['another store that was accepted', { epoch: 'e1' }, { epoch: 'e2', revision: 1 }, 'e2', undefined],
     ['a third store', { epoch: 'e1' }, { epoch: 'e3', revision: 1 }, 'e2', 'e3'],
     [
+      'a store into which the known one was moved',
+      { epoch: 'e1' },
+      { epoch: 'e2', revision: 1, follows: ['e0', 'e1'] },
+      undefined,
+      undefined,
+    ],
+    ['the one that was moved', { epoch: 'e2' }, { epoch: 'e1', revision: 9 }, undefined, 'this node belongs to e2'],
+    ['what a third one was moved to', { epoch: 'e3' }, { epoch: 'e2', revision: 9, follows: ['e1'] }, undefined, 'e3'],
+    [
       'a store that went back',
       { epoch: 'e1' },
       { epoch: 'e1', revision: 4 },

@@ -32,6 +32,18 @@ export const clusterEndpoints = {
       now: z.number().int().optional(),
     }),
   }),
+  createBackup: defineEndpoint({
+    method: 'POST',
+    path: '/v1/backup',
+    summary: 'All records of one revision, with a checksum; sealed values stay sealed',
+    role: 'admin',
+    transport: 'ndjson',
+    params: none,
+    query: none,
+    /** With a passphrase, the key that opens sealed values and the authority are included, sealed by it. */
+    body: z.strictObject({ passphrase: z.string().max(1024).optional() }),
+    response: r.backupLine,
+  }),
   listEvents: defineEndpoint({
     method: 'GET',
     path: '/v1/events',

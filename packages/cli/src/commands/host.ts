@@ -22,6 +22,7 @@ import { registerAdd } from './node-add.ts'
 import { registerJoin } from './node-join.ts'
 import { enrol, folderArguments, type Program, runRole } from './run-role.ts'
 import { hostStore, type StoreOptions, withStoreOptions } from './store-options.ts'
+import { registerStoreTools } from './store-tools.ts'
 
 interface UpOptions extends HostOptions, StoreOptions {}
 
@@ -32,6 +33,7 @@ export const registerHost =
     registerDown(root, program)
     registerJoin(root, program)
     registerAdd(root, program)
+    registerStoreTools(root, program)
   }
 
 function registerUp(root: Command, program: Program): void {

@@ -9,6 +9,7 @@ import { type Authority, openAuthority } from '../authority/authority.ts'
 import { type AuthorityRoots, rootsInFile, rootsInStore } from '../authority/authority-roots.ts'
 import { Certificates } from '../certificates/certificates.ts'
 import { defaults, type ServerConfig } from '../config.ts'
+import { refuseUnfinished } from '../copies/copied-keys.ts'
 import { makePrivateDirectory } from '../files/private-files.ts'
 import { Leadership } from '../leadership/index.ts'
 import { openState, Records, type State } from '../records/index.ts'
@@ -50,6 +51,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   const directory = join(config.stateDir, 'server')
   await makePrivateDirectory(directory)
   const store = stack.use(await openConfiguredStore(options, directory))
+  await refuseUnfinished(store)
   const state = stack.use(await openState(store, { log: log.child({ part: 'state' }) }))
   const leadership = stack.use(await joinServers(options, store, state))
   const records = new Records(store, state)

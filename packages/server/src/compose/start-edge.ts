@@ -9,13 +9,15 @@ import { CertificateKeeper } from '../authority/certificate-keeper.ts'
 import { Enrolment } from '../authority/enrolment.ts'
 import { ServerAdmission } from '../authority/server-admission.ts'
 import { defaults, type ServerConfig } from '../config.ts'
+import { checkPassphrase } from '../copies/key-files.ts'
+import { writeBackup } from '../copies/write-backup.ts'
 import { Groups } from '../groups/groups.ts'
 import { Authenticator } from '../http/authenticate.ts'
 import { createApi } from '../http/create-api.ts'
 import { parseListenAddress } from '../http/listen-address.ts'
 import { Listeners } from '../http/listeners.ts'
 import { TrafficChanges } from '../http/listings/traffic-listings.ts'
-import type { Services } from '../http/services.ts'
+import type { Backups, Services } from '../http/services.ts'
 import { gatherCoreUse } from '../metrics/gather-core-use.ts'
 import { ServerMetrics } from '../metrics/server-metrics.ts'
 import { NodeSpeed } from '../nodes/node-speed.ts'
@@ -110,11 +112,8 @@ function openAgentPort({ config, foundation, control, log, stack }: EdgeOptions,
   )
 }
 
-function createServices(
-  { config, foundation, control }: EdgeOptions,
-  agentPort: number,
-  keeper: CertificateKeeper,
-): Services {
+function createServices(options: EdgeOptions, agentPort: number, keeper: CertificateKeeper): Services {
+  const { config, foundation, control } = options
   const { state, records, authority, secrets, certificates, registries, tokens, sessions } = foundation
   const { agents, traffic, operations, books, images, sources, buildOutputs } = control
   const gateway = gatewayAddress(config.gatewayUrl, config.gatewayHttpsPort ?? defaults.gatewayHttpsPort)
@@ -145,6 +144,7 @@ function createServices(
       sessions,
     },
     store: foundation.store,
+    backups: createBackups(options),
     coreUse: (node, signal) => gatherCoreUse(agents, node, signal),
     certificateProblems: () => keeper.problems(),
     trafficChanges: new TrafficChanges(views),
@@ -163,6 +163,17 @@ function createServices(
     buildOutputs: {
       read: (build, { follow, signal }) =>
         buildOutputs.tail(build, { follow, signal, hasEnded: () => state.builds.get(build)?.endedAt !== undefined }),
+    },
+  }
+}
+
+function createBackups({ config, foundation, log }: EdgeOptions): Backups {
+  const { store, directory } = foundation
+  return {
+    create: (actor, { passphrase, signal }) => {
+      if (passphrase !== undefined) checkPassphrase(passphrase)
+      log.info({ actor, keys: passphrase !== undefined }, 'a backup is taken')
+      return writeBackup({ store, directory, version: config.version, now: Date.now() }, { passphrase, signal })
     },
   }
 }

@@ -61,6 +61,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const line = {
       type: 'snapshot' as const,
       epoch: state.epoch,
+      ...(state.follows.length === 0 ? {} : { follows: state.follows }),
       revision: state.revision,
       assignments,
       network: this.#network(node),

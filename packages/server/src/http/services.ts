@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { LogLine } from '@berth/api'
+import type { BackupLine, LogLine } from '@berth/api'
 import type { AgentLinks } from '../agents/agent-links.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { Apps } from '../apps/apps.ts'
@@ -34,6 +34,14 @@ export interface SourceUploads {
   isOnServerDisk(repository: string, vcs: 'git' | 'svn'): boolean
 }
 
+/** Copies of all records. */
+export interface Backups {
+  create(
+    actor: string,
+    options: { readonly passphrase?: string | undefined; readonly signal: AbortSignal },
+  ): AsyncIterable<BackupLine>
+}
+
 /** Output of builds, kept in files. */
 export interface BuildOutputs {
   /** What there is; with `follow`, what comes until the build ends. Nothing for a build that has none. */
@@ -63,6 +71,7 @@ export interface Services {
   readonly info: ServerInfo
   readonly store: Store
   readonly servers: ServersInfo
+  readonly backups: Backups
   readonly records: Records
   readonly views: ViewContext
   readonly trafficChanges: TrafficChanges

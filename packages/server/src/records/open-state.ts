@@ -1,7 +1,8 @@
 import { BerthError } from '@berth/core'
 import type { Logger } from 'pino'
 import { followStore } from '../store/follow-store.ts'
-import type { Store } from '../store/store.ts'
+import { lineageKey } from '../store/own-keys.ts'
+import type { ListResult, Store } from '../store/store.ts'
 import { ChangeHistory } from './change-history.ts'
 import type { State } from './state.ts'
 import { StateMirror } from './state-mirror.ts'
@@ -34,6 +35,7 @@ export async function openState(
   return {
     ...tables,
     epoch: store.epoch,
+    follows: lineageOf(list),
     get revision() {
       return mirror.revision
     },
@@ -48,6 +50,12 @@ export async function openState(
       await following
     },
   }
+}
+
+/** Written by `berth store migrate`. */
+function lineageOf({ items }: ListResult): readonly string[] {
+  const kv = items.find(({ key }) => key === lineageKey)
+  return kv === undefined ? [] : (JSON.parse(kv.value) as { readonly follows: string[] }).follows
 }
 
 const anySignal = (a: AbortSignal, b: AbortSignal | undefined): AbortSignal =>

@@ -22,6 +22,8 @@ export type StateListener = (change: StateChange) => void
 export interface State extends Tables, AsyncDisposable {
   /** See `Store.epoch`. */
   readonly epoch: string
+  /** Epochs of stores whose records were moved into this one. */
+  readonly follows: readonly string[]
   readonly revision: number
   readonly changes: StateChanges
   /** Resolves once the state has seen `revision`; rejects when the signal aborts or the state is disposed. */

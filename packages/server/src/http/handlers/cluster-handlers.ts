@@ -5,16 +5,18 @@ import type { Services } from '../services.ts'
 
 export const apiVersion = 'v1'
 
-type ClusterHandlers = Pick<Handlers, 'getStatus' | 'getVersion'>
+type ClusterHandlers = Pick<Handlers, 'createBackup' | 'getStatus' | 'getVersion'>
 
 export const clusterHandlers = ({
   info,
   store,
+  backups,
   views,
   servers,
   authority,
   certificateProblems,
 }: Services): ClusterHandlers => ({
+  createBackup: ({ identity, body, signal }) => backups.create(identity.actor, { passphrase: body.passphrase, signal }),
   getVersion: () => ({ version: info.version, api: apiVersion, now: Date.now() }),
   getStatus: async ({ identity, signal }) => {
     const { state, isOnline } = views
