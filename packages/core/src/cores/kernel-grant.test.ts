@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   type Grant,
+  grantInForce,
   grantProblem,
   isGranted,
   kernelGrant,
@@ -114,5 +115,23 @@ describe('a grant', () => {
     ['', ''],
   ])('on the cores %j of two is on %j', (cpuset, expected) => {
     expect(plainCpuset(cpuset, [1, 0])).toBe(expected)
+  })
+})
+
+describe('what is in force of a grant', () => {
+  const before = { cpuMilli: 1000, memoryBytes: 2 ** 30 }
+  const wanted = kernelGrant({ cpuMilli: 2000, memoryBytes: 2 ** 29 }, nobody)
+
+  it('is all of it once the container has it', () => {
+    expect(grantInForce(wanted, wanted, { cpuMilli: 2000, memoryBytes: 2 ** 29 }, before)).toEqual({
+      ...{ cpuMilli: 2000, memoryBytes: 2 ** 29 },
+    })
+  })
+
+  it('is what was known before until then, but memory, which the container tells', () => {
+    const has = { ...wanted, memoryBytes: 2 ** 30 }
+    const grant = { cpuMilli: 2000, memoryBytes: 2 ** 29, cores: '0-1' }
+    expect(grantInForce(has, wanted, grant, before)).toEqual(before)
+    expect(grantInForce(has, wanted, grant, undefined)).toEqual({ memoryBytes: 2 ** 30 })
   })
 })
