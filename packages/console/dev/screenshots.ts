@@ -43,6 +43,7 @@ const pages: Readonly<Record<string, string>> = {
   'node-64': '/nodes/mast-1',
   'node-256': '/nodes/mast-2',
   'node-table': '/nodes/anchor-2?cores=table',
+  advice: '/advice',
   groups: '/groups',
   group: '/groups/fast',
   routes: '/routes',
@@ -163,7 +164,7 @@ const actions: Readonly<Record<string, (page: Page) => Promise<void>>> = {
 }
 
 /** Pages whose point is further down. */
-const whole = /^(plan|group|schedule)/
+const whole = /^(plan|group|schedule|advice)/
 
 async function shoot(
   browser: Browser,

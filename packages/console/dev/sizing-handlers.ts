@@ -1,5 +1,5 @@
 import type { InstanceView } from '@berth/api/resources'
-import type { InstanceResizeView, ResizeView, SizesView } from '@berth/api/sizing-resources'
+import type { AdviceView, InstanceResizeView, ResizeView, SizesView } from '@berth/api/sizing-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import { type JsonHandlers, need } from './handlers.ts'
 import type { MockStore } from './mock-store.ts'
@@ -12,6 +12,7 @@ interface Wanted extends SizesView {
 /** CPU and memory of what runs. */
 export function sizingHandlers(store: MockStore): JsonHandlers {
   return {
+    getAdvice: () => ({ items: advice(store), missing: [] }),
     resizeEntrypoint: ({ params: { app = '', pool = '', entrypoint = '' }, body }) => {
       const found = need(store.get('listApps', app), `app ${app}`)
       const entry = need(
@@ -94,4 +95,55 @@ function effectOf(store: MockStore, instance: InstanceView, after: SizesView): I
   return more > free
     ? { ...base, how: 'replace', to: 'mast-2', reason: `${node?.name} has ${free / 1000} cores left` }
     : { ...base, how: 'in-place', after }
+}
+
+const GiB = 1024 ** 3
+
+interface Sizes {
+  readonly cpuMilli: number
+  readonly memoryBytes: number
+}
+
+function advice(store: MockStore): AdviceView[] {
+  const pools = store.all('listApps').flatMap((app) => app.pools)
+  return pools.flatMap((pool) =>
+    pool.entrypoints
+      .filter(({ type }) => type === 'service')
+      .map((each): AdviceView => {
+        const { cpuMilli = 500, memoryBytes = GiB } = each
+        const advised = advisedOf(pool.app, each.name)
+        const base = {
+          ...{ app: pool.app, pool: pool.name, entrypoint: each.name, type: 'service' as const },
+          ...{ instances: each.wanted, asked: sizesOf(each) },
+        }
+        if (pool.app === 'fraud') return { ...base, kind: 'wait', moreMs: 42 * 60_000, reasons: [] }
+        const same = advised === undefined || JSON.stringify(advised) === JSON.stringify(sizesOf(each))
+        if (same) return { ...base, kind: 'keep', reasons: [] }
+        return {
+          ...base,
+          kind: 'change',
+          advised,
+          used: {
+            ...{ samples: 302_400, firstAt: Date.now() - 7 * 86_400_000, lastAt: Date.now() },
+            ...{ cpuP50Milli: advised.cpuMilli / 3, cpuP95Milli: Math.round(advised.cpuMilli * 0.6) },
+            ...{ cpuP99Milli: Math.round(advised.cpuMilli * 0.7), cpuMaxMilli: Math.round(advised.cpuMilli * 0.83) },
+            ...{ memoryMaxBytes: advised.memoryBytes * 0.8, throttledMilli: 0, restarts: 0, outOfMemory: 0 },
+          },
+          confidence: pool.app === 'search' ? 'high' : 'medium',
+          reasons: [`it was below ${(advised.cpuMilli * 0.6) / 1000} cores 95 % of the last week`],
+          frees: {
+            cpuMilli: (cpuMilli - advised.cpuMilli) * each.wanted,
+            memoryBytes: (memoryBytes - advised.memoryBytes) * each.wanted,
+          },
+          command: `berth resize ${pool.app}/${each.name} --cpu ${advised.cpuMilli / 1000}`,
+          yaml: [`cpu: ${advised.cpuMilli / 1000}`, `memory: ${advised.memoryBytes / 1024 ** 2}Mi`],
+        }
+      }),
+  )
+}
+
+function advisedOf(app: string, entrypoint: string): Sizes | undefined {
+  if (app === 'search' && entrypoint === 'index') return { cpuMilli: 3000, memoryBytes: 2 * GiB }
+  if (app === 'video' && entrypoint === 'transcode') return { cpuMilli: 12_000, memoryBytes: GiB }
+  return app === 'ledger' ? { cpuMilli: 1300, memoryBytes: 4 * GiB } : undefined
 }

@@ -17,6 +17,7 @@ import { usePathname } from './router/location.ts'
 import { matchPath, type PathParams } from './router/match-path.ts'
 import { Shell } from './shell/shell.tsx'
 
+const AdvicePage = lazy(() => import('./advice/advice-page.tsx'))
 const GroupPage = lazy(() => import('./groups/group-page.tsx'))
 const GroupsPage = lazy(() => import('./groups/groups-page.tsx'))
 const ReleasePage = lazy(() => import('./pages/release-page.tsx'))
@@ -49,6 +50,7 @@ const pages: readonly (readonly [pattern: string, render: Render])[] = [
   ],
   ['/nodes', () => <NodesPage />],
   ['/nodes/:name', ({ name = '' }) => <NodePage name={name} />],
+  ['/advice', () => <AdvicePage />],
   ['/groups', () => <GroupsPage />],
   ['/groups/:name', ({ name = '' }) => <GroupPage name={name} />],
   ['/routes', () => <RoutesPage />],

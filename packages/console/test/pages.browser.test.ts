@@ -51,6 +51,7 @@ const pages: readonly (readonly [path: string, selector: string])[] = [
   ['/nodes/anchor-2', '.core-conflict'],
   ['/nodes/mast-2', '.core .part'],
   ['/nodes/mast-1?cores=table', '.table[aria-label] .lead'],
+  ['/advice', '.use-bar'],
   ['/groups', '.group-owners'],
   ['/groups/fast', '.node-grid .card'],
   ['/groups/nobody', '.empty'],

@@ -69,3 +69,25 @@ describe('resizing', () => {
     expect(await page.getByRole('button', { name: /Resize/ }).count()).toBe(0)
   })
 })
+
+describe('right sizes', () => {
+  it('are what is used beside what is asked for, what frees most first, and applied after a look', async () => {
+    const page = await console_.enter('/advice')
+    const first = page.locator('.advice').first()
+    await first.getByRole('link', { name: 'index' }).waitFor()
+    await first.getByText('mostly below 1.8 · at most 2.49 · asks 8').waitFor()
+    await first.getByText('6 instances · frees 30 CPU · sure').waitFor()
+    await page.getByRole('row').filter({ hasText: 'score' }).getByText('42 min more').waitFor()
+    await page.getByRole('button', { name: 'Resize so index' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Resize search/production/index' })
+    await dialog.getByText('runs on: 8 CPU → 3 CPU').first().waitFor()
+    await dialog.getByRole('button', { name: 'Resize', exact: true }).click()
+    await expect.poll(() => console_.mock.store.get('listInstances', 'search.production.index-1')?.cpuMilli).toBe(3000)
+  })
+
+  it('are seen, not applied, by viewers', async () => {
+    const page = await console_.enter('/advice', { token: 'berth_viewer_token' })
+    await page.locator('.advice').first().waitFor()
+    expect(await page.getByRole('main').getByRole('button').count()).toBe(0)
+  })
+})

@@ -10,12 +10,17 @@ interface ResizeButtonProps {
   readonly target: ResizeTarget
   readonly sizes: SizesView
   readonly written?: SizesView | undefined
+  /** What is advised: the dialog begins with what that does. */
+  readonly proposed?: SizesView | undefined
+  readonly label?: string
   readonly small?: boolean
 }
 
 /** Changes CPU and memory of what runs, in place where its node has room. */
-export function ResizeButton({ target, sizes, written, small = false }: ResizeButtonProps) {
+export function ResizeButton(props: ResizeButtonProps) {
+  const { target, sizes, written, proposed, label, small = false } = props
   const { resize: text } = useText()
+  const word = label ?? text.button
   const [open, setOpen] = useState(false)
   return (
     <>
@@ -23,13 +28,19 @@ export function ResizeButton({ target, sizes, written, small = false }: ResizeBu
         needs="deployer"
         small={small}
         onClick={() => setOpen(true)}
-        aria-label={'name' in target ? text.button : `${text.button} ${target.entrypoint}`}
+        aria-label={'name' in target ? word : `${word} ${target.entrypoint}`}
       >
-        {text.button}
+        {word}
       </RoleButton>
       {open && (
         <Suspense fallback={null}>
-          <ResizeDialog target={target} sizes={sizes} written={written} onClose={() => setOpen(false)} />
+          <ResizeDialog
+            target={target}
+            sizes={sizes}
+            written={written}
+            proposed={proposed}
+            onClose={() => setOpen(false)}
+          />
         </Suspense>
       )}
     </>

@@ -2,7 +2,7 @@ import type { ResizeView, SizesView } from '@berth/api/sizing-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import { formatBytes, formatCpu, parseBytes, parseCpu } from '@berth/core/spec/quantities'
 import type { Parsed } from '@berth/core/spec/spec-issue'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { Button } from '../components/button.tsx'
 import { Dialog } from '../components/dialog.tsx'
 import { Problem } from '../components/layout.tsx'
@@ -23,7 +23,7 @@ interface ResizeDialogProps {
   readonly sizes: SizesView
   /** What its berth.yaml says, where that is something else. */
   readonly written?: SizesView | undefined
-  /** What to propose instead of what is. */
+  /** What is advised: it begins with what that does. */
   readonly proposed?: SizesView | undefined
   readonly onClose: () => void
 }
@@ -35,12 +35,12 @@ interface Wanted {
 }
 
 /** First how much, then what becomes of each instance, then the confirmation. */
-export default function ResizeDialog({ target, sizes, written, proposed = sizes, onClose }: ResizeDialogProps) {
+export default function ResizeDialog({ target, sizes, written, proposed, onClose }: ResizeDialogProps) {
   const { resize: text, common } = useText()
   const resize = useResize(target)
   const { busy, problem, submit } = useSubmit()
-  const [cpu, setCpu] = useState(proposed.cpuMilli === undefined ? '' : formatCpu(proposed.cpuMilli))
-  const [memory, setMemory] = useState(proposed.memoryBytes === undefined ? '' : formatBytes(proposed.memoryBytes))
+  const [cpu, setCpu] = useState(() => cpuText(proposed ?? sizes))
+  const [memory, setMemory] = useState(() => memoryText(proposed ?? sizes))
   const [asWritten, setAsWritten] = useState(false)
   const [effect, setEffect] = useState<ResizeView>()
   const name = 'name' in target ? target.name : `${target.app}/${target.pool}/${target.entrypoint}`
@@ -48,6 +48,10 @@ export default function ResizeDialog({ target, sizes, written, proposed = sizes,
   const look = () => submit({ run: async () => resize({ ...wanted(), dryRun: true }), after: setEffect })
   const apply = () =>
     submit({ run: async () => resize({ ...wanted(), dryRun: false }), done: text.done(name), after: onClose })
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, with what is advised
+  useEffect(() => {
+    if (proposed !== undefined) look()
+  }, [])
   const changes = effect?.changes === true && effect.problems.length === 0
   return (
     <Dialog
@@ -120,6 +124,9 @@ function useResize(target: ResizeTarget): (body: Wanted & { readonly dryRun: boo
       ? client.call('resizeInstance', { params: { id: target.instance }, body })
       : client.call('resizeEntrypoint', { params: { ...target }, body })
 }
+
+const cpuText = ({ cpuMilli }: SizesView): string => (cpuMilli === undefined ? '' : formatCpu(cpuMilli))
+const memoryText = ({ memoryBytes }: SizesView): string => (memoryBytes === undefined ? '' : formatBytes(memoryBytes))
 
 /** Only what differs is said: what is not asked for stays so. */
 function changeOf(cpu: string, memory: string, sizes: SizesView): Omit<Wanted, 'asWritten'> {

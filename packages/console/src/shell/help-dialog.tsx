@@ -12,6 +12,7 @@ export function HelpDialog({ onClose }: { readonly onClose: () => void }) {
     [['g', 's'], help.goSchedules],
     [['g', 'n'], help.goNodes],
     [['g', 'g'], help.goGroups],
+    [['g', 'i'], help.goAdvice],
     [['g', 'r'], help.goRoutes],
     [['g', 'c'], help.goCertificates],
     [['g', 'e'], help.goEvents],

@@ -6,7 +6,17 @@ import type { Session } from '../live/session.tsx'
 import { NavLink } from '../router/link.tsx'
 import { usePathname } from '../router/location.ts'
 
-type PageName = 'apps' | 'activity' | 'schedules' | 'nodes' | 'groups' | 'routes' | 'certificates' | 'events' | 'tokens'
+type PageName =
+  | 'apps'
+  | 'activity'
+  | 'schedules'
+  | 'nodes'
+  | 'groups'
+  | 'advice'
+  | 'routes'
+  | 'certificates'
+  | 'events'
+  | 'tokens'
 
 interface Place {
   readonly page: PageName
@@ -37,6 +47,7 @@ export const groups: readonly Group[] = [
     places: [
       { page: 'nodes', icon: 'nodes', first: true },
       { page: 'groups', icon: 'groups' },
+      { page: 'advice', icon: 'settings' },
     ],
   },
   {

@@ -9,6 +9,7 @@ export const places: Readonly<Record<string, string>> = {
   s: '/schedules',
   n: '/nodes',
   g: '/groups',
+  i: '/advice',
   r: '/routes',
   c: '/certificates',
   e: '/events',
