@@ -8,6 +8,7 @@ import { instancesEndpoints } from './endpoints/instances.ts'
 import { nodesEndpoints } from './endpoints/nodes.ts'
 import { planningEndpoints } from './endpoints/planning.ts'
 import { poolsEndpoints } from './endpoints/pools.ts'
+import { rebalanceEndpoints } from './endpoints/rebalance.ts'
 import { registriesEndpoints } from './endpoints/registries.ts'
 import { schedulingEndpoints } from './endpoints/scheduling.ts'
 import { serversEndpoints } from './endpoints/servers.ts'
@@ -30,6 +31,7 @@ export const endpoints = {
   ...imagesEndpoints,
   ...registriesEndpoints,
   ...groupsEndpoints,
+  ...rebalanceEndpoints,
   ...schedulingEndpoints,
   ...accessEndpoints,
   ...trafficEndpoints,

@@ -96,6 +96,32 @@ export const coreMapView = z.object({
   starving: z.array(z.string()).optional(),
 })
 
+export const moveView = z.object({
+  instance: z.string(),
+  from: z.string(),
+  to: z.string(),
+  /** How full the fuller of its two nodes is before and after it, in thousandths. */
+  beforeMilli: milli,
+  afterMilli: milli,
+})
+
+/** Of a node group; the last one that there was. */
+export const rebalanceView = z.object({
+  group: z.string(),
+  state: z.enum(['running', 'ended']),
+  message: z.string(),
+  done: count,
+  movesLeft: count,
+  disruption: count,
+  /** Under way. */
+  moves: z.array(z.object({ instance: z.string(), from: z.string(), to: z.string(), since: z.number().int() })),
+  startedAt: z.number().int(),
+  endedAt: z.number().int().optional(),
+  createdBy: z.string(),
+})
+
+export type MoveView = z.infer<typeof moveView>
+export type RebalanceView = z.infer<typeof rebalanceView>
 export type ImaginedNodes = z.infer<typeof imaginedNodes>
 export type SavedPlan = z.infer<typeof savedPlan>
 export type PlacementView = z.infer<typeof placementView>

@@ -23,6 +23,8 @@ export const groupView = z.object({
   quota: groupQuota.optional(),
   allowedOwners: z.array(z.string()).optional(),
   memoryApproval: memoryApproval.optional(),
+  /** When a node joins, instances of others move to it, so many at a time. */
+  rebalanceOnJoin: z.object({ disruption: amount }).optional(),
   nodes: z.number().int(),
   /** What its nodes have, and what of it is given out. */
   cpuMilli: amount,

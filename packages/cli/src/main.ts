@@ -16,6 +16,7 @@ import { registerLogs } from './commands/logs.ts'
 import { registerMisc } from './commands/misc.ts'
 import { registerPlanning } from './commands/planning.ts'
 import { registerPs } from './commands/ps.ts'
+import { registerRebalance } from './commands/rebalance.ts'
 import { registerRegistries } from './commands/registry.ts'
 import { registerResize } from './commands/resize.ts'
 import { registerRollout } from './commands/rollout.ts'
@@ -60,6 +61,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     each(program)
   for (const each of [
     registerLifecycle,
+    registerRebalance,
     registerResize,
     registerAdvise,
     registerTop,

@@ -12,6 +12,7 @@ const rules = {
   quota: z.strictObject({ cpuMilli: amount.optional(), memoryBytes: amount.optional() }),
   allowedOwners: z.array(z.string()),
   memoryApproval: z.strictObject({ aboveBytes: amount, approvers: z.array(z.string()).default([]) }),
+  rebalanceOnJoin: z.strictObject({ disruption: z.number().int().min(1).max(100) }),
 }
 
 /** Node groups: how CPU is given out, how much, and to whom. */
@@ -65,6 +66,7 @@ export const groupsEndpoints = {
       quota: rules.quota.nullable().optional(),
       allowedOwners: rules.allowedOwners.nullable().optional(),
       memoryApproval: rules.memoryApproval.nullable().optional(),
+      rebalanceOnJoin: rules.rebalanceOnJoin.nullable().optional(),
     }),
     response: s.groupView,
   }),

@@ -15,6 +15,7 @@ interface GroupOptions {
   readonly allow?: string
   readonly approveAbove?: string
   readonly approvers?: string
+  readonly rebalanceOnJoin?: string
 }
 
 export function registerGroups(program: Command): void {
@@ -83,6 +84,10 @@ const withRules = (command: Command): Command =>
     .option('--allow <owners>', 'owners of tokens who may use it, with commas between them (default: everybody)')
     .option('--approve-above <size>', 'more memory for an instance waits for a person')
     .option('--approvers <owners>', 'owners of tokens who may approve; admins always may')
+    .option(
+      '--rebalance-on-join <count>',
+      'when a node joins, instances move to it, so many at a time; none: they stay',
+    )
 
 interface Rules {
   cpu?: 'bound' | 'shared'
@@ -92,6 +97,7 @@ interface Rules {
   quota?: { cpuMilli?: number | undefined; memoryBytes?: number | undefined } | null
   allowedOwners?: string[] | null
   memoryApproval?: { aboveBytes: number; approvers: string[] } | null
+  rebalanceOnJoin?: { disruption: number } | null
 }
 
 /** `before`: what the rules were, since a quota and an approval are each changed as a whole. */
@@ -105,8 +111,13 @@ export function parseRules(options: GroupOptions, before: GroupView | undefined)
     ...(allow === undefined ? {} : { allowedOwners: orNone(allow, owners) }),
     ...quotaOf(options, before),
     ...approvalOf(options, before),
+    ...(options.rebalanceOnJoin === undefined
+      ? {}
+      : { rebalanceOnJoin: orNone(options.rebalanceOnJoin, disruptionOf) }),
   }
 }
+
+const disruptionOf = (text: string): { disruption: number } => ({ disruption: wholeNumber(text) })
 
 function quotaOf({ quotaCpu, quotaMemory }: GroupOptions, before: GroupView | undefined): Pick<Rules, 'quota'> {
   if (quotaCpu === undefined && quotaMemory === undefined) return {}

@@ -19,6 +19,8 @@ export interface NodeGroup {
   readonly allowedOwners?: readonly string[]
   /** An instance that asks for more memory than this waits for a person. */
   readonly memoryApproval?: MemoryApproval
+  /** When a node joins, instances of others move to it, so many at a time. */
+  readonly rebalanceOnJoin?: { readonly disruption: number }
   readonly createdAt: number
   readonly createdBy: string
 }

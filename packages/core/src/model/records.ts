@@ -205,6 +205,8 @@ export interface Instance {
   readonly unplaced?: string
   /** Instances that it displaces: its place is kept, and its agent learns of it once they have ended. */
   readonly waitsFor?: readonly string[]
+  /** It takes the place of this one, which is being moved by a rebalancing. */
+  readonly movedFrom?: string
   /** It takes the place of one that was displaced by this entrypoint (`shop/web`). */
   readonly displacedBy?: string
   /** Its agent learns of it once the pool has opened this gang of its entrypoint: all of them have a place then. */

@@ -2,6 +2,7 @@ import { defaults } from '../config.ts'
 import { ClusterFeed } from '../controllers/cluster-feed.ts'
 import { NodeWatch } from '../controllers/node-watch.ts'
 import { PoolController } from '../controllers/pool-controller.ts'
+import { RebalanceController } from '../controllers/rebalance-controller.ts'
 import type { Term } from '../leadership/index.ts'
 import type { ControlOptions, SharedControl } from './control.ts'
 
@@ -45,6 +46,7 @@ export function leadCluster(
     log: log.child({ part: 'pools' }),
   })
   stack.use(pools)
+  stack.use(new RebalanceController({ ...{ state, records, isOnline, books }, log: log.child({ part: 'rebalance' }) }))
   stack.use(lead)
   return { feed, pools }
 }

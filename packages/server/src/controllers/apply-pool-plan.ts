@@ -6,7 +6,7 @@ import { maxOperations } from '../store/store.ts'
 import type { Ordinals } from './ordinals.ts'
 import { isGang } from './place-gang.ts'
 import type { InstancePlacer } from './place-instances.ts'
-import { displacedPrefix } from './pool-view.ts'
+import { displacedPrefix, moveOf } from './pool-view.ts'
 import type { Outcome, PoolWork } from './pool-work.ts'
 
 /** Operations and compares: of the pool's record and its rollout's, of a node's fence, and the most that a step takes without them. */
@@ -42,6 +42,7 @@ export class PoolPlanWriter {
   /** With the address that was given out last. */
   readonly #fenced = new Map<string, string | undefined>()
   readonly #before: Pool
+  readonly #moved = new Set<string>()
   #pool: Pool
   #rollout: Rollout | undefined
   #removed = false
@@ -135,6 +136,7 @@ export class PoolPlanWriter {
       ...(step.rollout === undefined ? {} : { rollout: step.rollout }),
       ...(step.node === undefined ? {} : { pinnedTo: step.node }),
       ...this.#displacedBy(step.entrypoint),
+      ...this.#movedFrom(step.entrypoint),
       desired: 'run',
       restartNonce: 0,
       createdAt: this.#now,
@@ -155,6 +157,18 @@ export class PoolPlanWriter {
     this.#fenced.set(resized.node, this.#fenced.get(resized.node) ?? this.#state.fences.get(resized.node)?.lastAddress)
     this.#tx.put('instances', resized, { ifUnchanged: true })
     this.#instanceEvent('instance.resized', resized, `${id} on ${resized.node}: ${grantChange(instance, resized)}`)
+  }
+
+  /** The first that is to move and has no successor. */
+  #movedFrom(entrypoint: string): Pick<Instance, 'movedFrom'> {
+    const taken = new Set(this.#snapshot.instances.map(({ instance }) => instance.movedFrom))
+    const next = this.#snapshot.instances.find(
+      ({ instance: { id, entrypoint: own } }) =>
+        own === entrypoint && !taken.has(id) && !this.#moved.has(id) && moveOf(this.#state, id) !== undefined,
+    )?.instance.id
+    if (next === undefined) return {}
+    this.#moved.add(next)
+    return { movedFrom: next }
   }
 
   #displacedBy(entrypoint: string): Pick<Instance, 'displacedBy'> {

@@ -13,6 +13,7 @@ import { createOperations } from './operations/create-operations.ts'
 import type { Operations } from './operations.ts'
 import { PoolController } from './pool-controller.ts'
 import { PretendedNode, plainStatus } from './pretended-node.testing.ts'
+import { RebalanceController } from './rebalance-controller.ts'
 import { TrafficController } from './traffic-controller.ts'
 
 export { testSpec, webRoute } from './specs.testing.ts'
@@ -110,6 +111,7 @@ export class TestCluster implements AsyncDisposable {
     pools = this.pools = this.#server.use(
       new PoolController({ ...control, traffic: this.traffic, nodes, books, patience }),
     )
+    this.#server.use(new RebalanceController({ ...control, books }))
     const builds = this.#server.use(
       new BuildController({ ...control, runner: this.#runner(), defaultPool, concurrency: 1 }),
     )

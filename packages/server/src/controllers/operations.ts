@@ -1,5 +1,5 @@
 import type { CapacityView, ImaginedNodes, PlanView, ResizeView, SavedPlan } from '@berth/api'
-import type { Build, Instance, Pool, Rollout } from '@berth/core'
+import type { Build, Instance, Move, Pool, Rebalance, Rollout } from '@berth/core'
 
 /** On whose behalf. Every record and event written carries the actor. */
 export interface CallContext {
@@ -75,6 +75,13 @@ export interface MoveArguments extends PoolArguments {
   readonly group: string | null
 }
 
+export interface RebalanceArguments {
+  readonly group: string
+  readonly moves: number
+  /** So many at a time. */
+  readonly disruption: number
+}
+
 export interface PoolMove {
   readonly pool: Pool
   /** Absent: nothing runs there, or nothing had to change. */
@@ -101,6 +108,9 @@ export interface Operations {
   plan(plan: PlanArguments, context: CallContext): Promise<PlanView>
   /** Throws `plan.stale` when something that the plan stands on has changed. */
   applyPlan(plan: SavedPlan, context: CallContext): Promise<{ readonly pool: Pool; readonly rollout?: Rollout }>
+  planRebalance(rebalance: Omit<RebalanceArguments, 'disruption'>): readonly Move[]
+  startRebalance(rebalance: RebalanceArguments, context: CallContext): Promise<Rebalance>
+  stopRebalance(group: string, context: CallContext): Promise<Rebalance>
   capacity(pool: PoolArguments & Pick<PlanArguments, 'without' | 'with'>): readonly CapacityView[]
   startBuild(build: BuildArguments, context: CallContext): Promise<Build>
   cancelBuild(id: string, context: CallContext): Promise<Build>

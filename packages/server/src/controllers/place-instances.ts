@@ -11,9 +11,11 @@ import {
 import type { State } from '../records/index.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
 import { nameLabel, requestOf } from '../schedule/request-of.ts'
+import { moveOf } from './pool-view.ts'
 
 /** Finds places for one pool's instances, as its release and an applied plan say. What it finds is entered into the books at once. */
 export class InstancePlacer {
+  readonly #state: State
   readonly #snapshot: PoolSnapshot
   readonly #books: LiveBooks
   /** Why there is no room for another one of that kind. */
@@ -23,6 +25,7 @@ export class InstancePlacer {
   #entered: string[] = []
 
   constructor(state: State, snapshot: PoolSnapshot, books: LiveBooks) {
+    this.#state = state
     this.#snapshot = snapshot
     this.#books = books
     this.#slots = freeSlots(state, snapshot)
@@ -45,11 +48,12 @@ export class InstancePlacer {
     const request = this.#requestOf(instance)
     if (request === undefined)
       return { ...instance, unplaced: `release ${instance.release} has no entrypoint ${instance.entrypoint}` }
-    const kind = `${instance.release}/${instance.entrypoint}/${instance.type}/${instance.pinnedTo ?? ''}`
+    const kind = `${instance.release}/${instance.entrypoint}/${instance.type}/${instance.pinnedTo ?? instance.movedFrom ?? ''}`
     const refused = this.#refused.get(kind)
     if (refused !== undefined) return { ...instance, unplaced: refused }
     const planned = this.#slotsFor(instance)
-    const wish = onNode(request, planned?.[0])
+    const target = this.#targetOf(instance)
+    const wish = onNode(request, target ?? planned?.[0])
     const found = this.#books.place(instance.id, wish)
     const result = found.placed || !displacing ? found : (this.#books.displace(instance.id, wish) ?? found)
     if (!result.placed) {
@@ -64,6 +68,11 @@ export class InstancePlacer {
     const { unplaced: _, displacedBy: __, ...rest } = instance
     const sizes = this.#ownSizes(instance)
     return { ...rest, ...(sizes === undefined ? {} : { sizes }), ...result.record }
+  }
+
+  /** The node that a rebalancing has chosen for it, while that lasts. */
+  #targetOf({ movedFrom }: Instance): string | undefined {
+    return movedFrom === undefined ? undefined : moveOf(this.#state, movedFrom)?.to
   }
 
   /** Undefined: its node has no room for that. */

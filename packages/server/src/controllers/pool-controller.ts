@@ -96,6 +96,11 @@ export class PoolController implements AsyncDisposable {
         this.#markDisplacing(change.id, [])
         this.#markWaiting()
       }
+    } else if (change.kind === 'rebalances') {
+      for (const { instance } of [...(change.before?.moves ?? []), ...(change.after?.moves ?? [])]) {
+        const found = state.instances.get(instance)
+        if (found !== undefined) this.#loop.mark(poolId(found.app, found.pool))
+      }
     } else if (change.kind === 'nodes' || change.kind === 'nodeStatuses') {
       this.markNode(change.id)
       this.#markSystem()

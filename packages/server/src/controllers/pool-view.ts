@@ -12,6 +12,7 @@ import {
   type Pool,
   type PoolSnapshot,
   placementOf,
+  type RebalanceMove,
   type Rollout,
   resolveSpec,
   type ServiceTimes,
@@ -124,10 +125,25 @@ export const displacedPrefix = 'displaced by '
 
 type Leaving = Pick<ObservedInstance, 'moves' | 'lost'>
 
+/** The move of a rebalancing that is under way for an instance. */
+export function moveOf(state: State, instance: string): RebalanceMove | undefined {
+  for (const { moves } of state.rebalances.values()) {
+    const found = moves.find((each) => each.instance === instance)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function moving(state: State, instance: string): Leaving {
+  const move = moveOf(state, instance)
+  return move === undefined ? {} : { moves: `moved to ${move.to}, which is less full` }
+}
+
 /** Why a service cannot stay where it is. */
 function leaving({ state, nodes, books }: Surroundings, instance: ObservedInstance['instance']): Leaving {
   const displacer = books.displacements.displacerOf(instance.id)
-  const displaced = displacer === undefined ? {} : { moves: `${displacedPrefix}${displacedBy(displacer)}` }
+  const displaced =
+    displacer === undefined ? moving(state, instance.id) : { moves: `${displacedPrefix}${displacedBy(displacer)}` }
   const node = state.nodes.get(instance.node ?? '')
   const spec = specOfInstance(state, instance)
   if (node === undefined || spec === undefined || instance.type === 'job') return displaced

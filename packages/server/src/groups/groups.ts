@@ -15,7 +15,10 @@ import { groupOfInstance, groupOfNode, isHeld } from './group-use.ts'
 export type GroupChange = {
   readonly [K in 'cpu' | 'shareBase' | 'oversellMilli']?: NodeGroup[K] | undefined
 } & {
-  readonly [K in 'maxSharedCores' | 'allowedOwners' | 'memoryApproval']?: NodeGroup[K] | null | undefined
+  readonly [K in 'maxSharedCores' | 'allowedOwners' | 'memoryApproval' | 'rebalanceOnJoin']?:
+    | NodeGroup[K]
+    | null
+    | undefined
 } & {
   readonly quota?: { readonly [K in keyof GroupQuota]?: GroupQuota[K] | undefined } | null | undefined
 }
@@ -161,6 +164,7 @@ function rulesOf({
   quota,
   allowedOwners,
   memoryApproval,
+  rebalanceOnJoin,
 }: NodeGroup): string {
   return [
     cpu === 'bound' ? `bound cores in ${shareBase} pieces` : 'shared cores',
@@ -172,5 +176,6 @@ function rulesOf({
     ...(memoryApproval === undefined
       ? []
       : [`above ${Math.floor(memoryApproval.aboveBytes / 1024 ** 2)} MiB with approval`]),
+    ...(rebalanceOnJoin === undefined ? [] : [`rebalanced when a node joins, ${rebalanceOnJoin.disruption} at a time`]),
   ].join(', ')
 }

@@ -96,6 +96,10 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   listCertificates: 'viewer',
   setCertificate: 'deployer',
   removeCertificate: 'deployer',
+  getRebalance: 'viewer',
+  planRebalance: 'viewer',
+  startRebalance: 'admin',
+  stopRebalance: 'admin',
   listEvents: 'viewer',
 }
 

@@ -40,6 +40,7 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
   nodes: { prefix: '/nodes/', idOf: byName, version: 1 },
   nodeStatuses: { prefix: '/node-status/', idOf: byName, version: 1 },
   groups: { prefix: '/groups/', idOf: byName, version: 1 },
+  rebalances: { prefix: '/rebalances/', idOf: (rebalance) => rebalance.group, version: 1 },
   approvals: { prefix: '/approvals/', idOf: byEntrypoint, version: 1 },
   crons: { prefix: '/crons/', idOf: byEntrypoint, version: 1 },
   fences: { prefix: '/fence/', idOf: (fence) => fence.node, version: 1 },

@@ -10,6 +10,7 @@ import type {
   NodeGroup,
   NodeStatus,
   Pool,
+  Rebalance,
   Release,
   Rollout,
   Token,
@@ -27,6 +28,7 @@ export interface RecordTypes {
   readonly nodes: Node
   readonly nodeStatuses: NodeStatus
   readonly groups: NodeGroup
+  readonly rebalances: Rebalance
   readonly approvals: Approval
   readonly crons: CronRecord
   readonly fences: Fence

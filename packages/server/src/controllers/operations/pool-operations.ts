@@ -23,7 +23,8 @@ import { resizePool } from './resize-pool.ts'
 import { moveRollout, writeMove } from './rollout-moves.ts'
 import { startRollout } from './start-rollout.ts'
 
-type PoolOperations = Omit<Operations, 'deploy' | 'plan' | 'applyPlan' | 'capacity' | 'startBuild' | 'cancelBuild'>
+type Others = 'planRebalance' | 'startRebalance' | 'stopRebalance' | 'startBuild' | 'cancelBuild'
+type PoolOperations = Omit<Operations, 'deploy' | 'plan' | 'applyPlan' | 'capacity' | Others>
 
 /** Everything that people may have done to pools, rollouts and instances that exist. */
 export function createPoolOperations(context: OperationsContext): PoolOperations {

@@ -10,6 +10,7 @@ import { instanceHandlers } from './instance-handlers.ts'
 import { nodeHandlers } from './node-handlers.ts'
 import { planningHandlers } from './planning-handlers.ts'
 import { poolHandlers } from './pool-handlers.ts'
+import { rebalanceHandlers } from './rebalance-handlers.ts'
 import { registryHandlers } from './registry-handlers.ts'
 import { schedulingHandlers } from './scheduling-handlers.ts'
 import { serverHandlers } from './server-handlers.ts'
@@ -26,6 +27,7 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...instanceHandlers(services, log),
   ...nodeHandlers(services),
   ...schedulingHandlers(services),
+  ...rebalanceHandlers(services),
   ...imageHandlers(services),
   ...registryHandlers(services),
   ...accessHandlers(services),
