@@ -108,7 +108,7 @@ export class ConsoleUnderTest implements AsyncDisposable {
     const page = await this.open(options)
     const start = `${this.mock.url}/login?next=${encodeURIComponent(path)}#token=${options?.token ?? mockToken}`
     // Chromium drops what it is loading when an interface of the machine comes or goes, as it does for tests beside this one.
-    for (let again = 2; again > 0; again -= 1) {
+    for (let again = 4; again > 0; again -= 1) {
       await page.goto(start).catch(() => undefined)
       const there = page.locator('.page').waitFor({ timeout: startsWithinMs })
       if (
