@@ -72,7 +72,9 @@ it('a server on etcd is backed up while it runs, the backup is tried out and res
   await using again = new ServerUnderTest(server.directory, { store: { url: `sqlite:${join(directory, 'moved.db')}` } })
   await again.run()
   expect((await again.local.list('listTokens')).items.map(({ name }) => name)).toEqual(['ana'])
-  expect((await again.local.call('getStatus')).store).toMatchObject({ kind: 'sqlite' })
+  const after = await again.local.call('getStatus')
+  expect(after.store).toMatchObject({ kind: 'sqlite' })
+  expect(after.authority?.fingerprint).toBe(status.authority?.fingerprint)
 }, 300_000)
 
 it('a server that goes away in the middle leaves no file', async () => {

@@ -100,7 +100,7 @@ async function joinServers({ config, log }: FoundationOptions, store: Store, sta
   })
 }
 
-/** In a file where this server is alone, else in the store. */
+/** In a file where this server is alone, else in the store; also if the records came from a store that has it. */
 async function openTheAuthority(
   config: ServerConfig,
   directory: string,
@@ -108,7 +108,7 @@ async function openTheAuthority(
   key: SecretKey,
 ): Promise<Authority> {
   const lifetimes = config.certificates === undefined ? {} : { lifetimes: config.certificates.lifetimes }
-  if (isAlone(config)) return await openAuthority(directory, lifetimes)
+  if (isAlone(config) && records.state.authorities.size === 0) return await openAuthority(directory, lifetimes)
   await makePrivateDirectory(directory)
   const roots = rootsInStore(records, key, rootsInFile(directory))
   const authority = await openAuthority(directory, { ...lifetimes, roots })
