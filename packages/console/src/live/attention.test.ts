@@ -116,7 +116,7 @@ describe('what needs attention', () => {
     ['a build that failed', { builds: [build({})] }, ['warn shop the build of main failed']],
     [
       'no build that has succeeded since',
-      { builds: [build({}), build({ id: 'b-2', state: 'succeeded', createdAt: now })] },
+      { builds: [build({}), build({ id: 'b-2', ref: 'fixed', state: 'succeeded', createdAt: now })] },
       [],
     ],
     [

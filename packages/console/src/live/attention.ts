@@ -125,10 +125,16 @@ function rolloutProblems(text: Dictionary['attention'], rollouts: readonly Rollo
   })
 }
 
+/** The newest of each ref. Once anything of the app has been built, what failed before it is no news: it was mended, or mistyped. */
 function buildProblems(text: Dictionary['attention'], builds: readonly BuildView[], now: number): Attention[] {
   const newest = newestOf(builds, ({ app, ref }) => `${app} ${ref}`)
+  const succeeded = newestOf(
+    builds.filter(({ state }) => state === 'succeeded'),
+    ({ app }) => app,
+  )
   return [...newest.values()]
     .filter((build) => build.state === 'failed' && now - build.createdAt <= newsMs)
+    .filter(({ app, createdAt }) => createdAt > (succeeded.get(app)?.createdAt ?? 0))
     .map((build) => ({
       key: `build ${build.id}`,
       tone: 'warn',
