@@ -35,6 +35,15 @@ describe('instanceStatus', () => {
     })
   })
 
+  it('of an ended job still says when it began', () => {
+    const memory = { ...newInstanceMemory(0), phase: 'ended' as const, firstStartedAt: 1000, endedAt: 4000 }
+    const status = instanceStatus('n1', { ...assignment, type: 'job' }, undefined, memory, notReady, 5000)
+    expect(status).toMatchObject({ phase: 'ended', startedAt: 1000, endedAt: 4000 })
+    expect(
+      instanceStatus('n1', assignment, undefined, { ...memory, phase: 'assigned' }, notReady, 5000),
+    ).not.toHaveProperty('startedAt')
+  })
+
   it('of a ready instance says that a change of its grant was refused', () => {
     const retry = { step: 'update-grant' as const, failures: 1, at: 3000 }
     const memory = { ...running, retry, message: 'it uses more', messageCode: 'memory-in-use' }

@@ -26,7 +26,8 @@ export function instanceStatus(
   }
   const running = container?.state === 'running' && memory.run !== undefined
   const ready = running && memory.phase === 'running' && readiness.ready
-  const startedAt = memory.run?.startedAt
+  // What has ended has no run any more; how long it took is asked of it all the same.
+  const startedAt = memory.run?.startedAt ?? (memory.phase === 'ended' ? memory.firstStartedAt : undefined)
   return {
     id: assignment.instance,
     ...(assignment.createdAt === undefined ? {} : { createdAt: assignment.createdAt }),
