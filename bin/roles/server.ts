@@ -33,8 +33,8 @@ export async function run(args: readonly string[]): Promise<number> {
       ...(agentListen === undefined ? {} : { agentListen }),
       ...(gatewayUrl === undefined ? {} : { gatewayUrl }),
       ...(own === undefined ? {} : { addressPool: own.addressPool }),
-      ...namesOf(values.advertise, own?.names),
-      ...(values['server-name'] === undefined ? {} : { serverName: values['server-name'] }),
+      ...namesOf([values.advertise, ...(own?.names ?? []), own === undefined ? undefined : config?.address]),
+      ...nameOf(values['server-name'] ?? (own === undefined ? undefined : config?.node)),
       ...(config === undefined ? {} : { gatewayHttpsPort: config.gateway.httpsPort }),
       ...(store === undefined ? {} : { store }),
       levelDirs: [join(paths.stateDir, 'server/levels'), shippedLevels(paths.stateDir)],
@@ -47,10 +47,14 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 /** What others dial comes first. */
-function namesOf(advertise: string | undefined, own: readonly string[] = []): { readonly names?: readonly string[] } {
-  const names = [...(advertise === undefined ? [] : [advertise]), ...own]
+function namesOf(wanted: readonly (string | undefined)[]): { readonly names?: readonly string[] } {
+  const names = wanted.filter((each) => each !== undefined)
   return names.length === 0 ? {} : { names }
 }
+
+/** A machine's name among servers is its name among nodes. */
+const nameOf = (serverName: string | undefined): { readonly serverName?: string } =>
+  serverName === undefined ? {} : { serverName }
 
 const consoleFiles = (): ConsoleFiles =>
   isSea() ? assetFiles : directoryFiles(join(import.meta.dirname, '../../packages/console/dist'))

@@ -27,7 +27,13 @@ export class Cluster implements AsyncDisposable {
   }
 
   static async start(
-    options: { readonly hosts?: number; readonly dockerdPath?: string; readonly usrLayer?: string } = {},
+    options: {
+      readonly hosts?: number
+      readonly dockerdPath?: string
+      readonly usrLayer?: string
+      /** Before `berth up`; what it returns is added to its arguments. */
+      readonly beforeUp?: (first: LabHost) => Promise<readonly string[]>
+    } = {},
   ): Promise<Cluster> {
     if (!existsSync(berthBinary)) throw new Error(`${berthBinary} does not exist: npm run build:binary`)
     const { dockerdPath, usrLayer } = options
@@ -41,8 +47,10 @@ export class Cluster implements AsyncDisposable {
     const cluster = new Cluster(lab, dir)
     try {
       await Promise.all(lab.hosts.map((each) => makeBaseImages(each.dockerHost)))
+      const more = (await options.beforeUp?.(cluster.first)) ?? []
       await cluster.mustBerth([
         'up',
+        ...more,
         '--node',
         'h1',
         '--address',
@@ -69,7 +77,11 @@ export class Cluster implements AsyncDisposable {
 
   /** The API by the first host's socket, which this machine sees as well. */
   get client(): Client {
-    return createClient(createTransport({ type: 'socket', path: join(this.first.dir, 'run/berth/server.sock') }))
+    return this.clientOf(this.first)
+  }
+
+  clientOf(host: LabHost): Client {
+    return createClient(createTransport({ type: 'socket', path: join(host.dir, 'run/berth/server.sock') }))
   }
 
   get gatewayUrl(): string {

@@ -288,6 +288,7 @@ class Agent {
       instanceStatuses: () => this.#reconciler.statuses(),
       nodeUse: () => recentUse(this.#collector.nodeSince(Date.now() - useWindowMs)),
       gatewayReport: () => this.#gateway.report && { type: 'gateway', ...this.#reported(this.#gateway.report) },
+      onServers: (epoch, servers) => void this.#desired.offerServers(epoch, servers),
       onHello: () => {
         this.#reconciler.retry()
         noteLink(this.#disk.directory, this.#config.version, this.#config.log)

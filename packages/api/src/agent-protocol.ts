@@ -38,7 +38,8 @@ export const agentAlpn = 'berth-agent/1'
 
 /**
  * What a sync stream is for, in its query `mode`. `lead` (also when it is absent): the server says what should be, and the agent reports.
- * `listen`: the server is not the leader; the agent says what its node is and what its gateway has in force.
+ * `listen`: the server is not the leader, and says only which servers there are; the agent says what its node is and what its gateway has
+ * in force.
  */
 export type SyncMode = 'lead' | 'listen'
 
@@ -72,8 +73,13 @@ export type ToAgent =
   | { readonly type: 'assign'; readonly revision: number; readonly assignment: Assignment }
   /** The server has seen `ended` and forgot the instance (this incarnation of it); the agent may forget it too. */
   | { readonly type: 'forget'; readonly revision: number; readonly instance: string; readonly createdAt?: number }
-  /** Servers have come or gone. */
-  | { readonly type: 'servers'; readonly revision: number; readonly servers: readonly ServerAddress[] }
+  /** Servers have come or gone. Said by servers that only listen as well, with the epoch of their store. */
+  | {
+      readonly type: 'servers'
+      readonly revision: number
+      readonly servers: readonly ServerAddress[]
+      readonly epoch?: string
+    }
   | { readonly type: 'network'; readonly revision: number; readonly network: NetworkConfig }
   | { readonly type: 'names'; readonly revision: number; readonly names: NameTable }
   | { readonly type: 'routes'; readonly revision: number; readonly routes: RouteTable }

@@ -21,6 +21,7 @@ let agent: Http2Server
 let client: ClientHttp2Session
 let sync: SyncService
 let applied: DesiredLine[]
+let offered: [string, number][]
 let use: NodeUse | undefined
 
 const instance: InstanceStatus = { id: 'web-1', node: 'a', phase: 'running', ready: true, restarts: 0 }
@@ -28,6 +29,7 @@ const nodeStatus = { name: 'a', online: true } as NodeStatus
 
 beforeEach(async () => {
   applied = []
+  offered = []
   use = undefined
   sync = new SyncService({
     log: pino({ level: 'silent' }),
@@ -37,6 +39,7 @@ beforeEach(async () => {
     instanceStatuses: () => [instance],
     nodeUse: () => use,
     onHello: () => undefined,
+    onServers: (epoch, servers) => void offered.push([epoch, servers.length]),
     gatewayReport: () => ({ type: 'gateway', version: 7, inflight: {} }),
   })
   agent = createServer()
@@ -104,6 +107,7 @@ it('tells a server that listens what the node is and what its gateway has in for
   const listener = new Server('listen')
   await heard(listener, 'gateway')
   listener.say(forget('web-1'))
+  listener.say({ type: 'servers', revision: 3, epoch: 'e', servers: [{ host: 'a', port: 1 }] })
   listener.say({ type: 'ping', at: 1 })
   await heard(listener, 'pong')
   sync.status(instance)
@@ -111,6 +115,7 @@ it('tells a server that listens what the node is and what its gateway has in for
   await waitUntil('the node again', () => listener.types().filter((type) => type === 'node').length === 2, 20_000)
   expect(listener.types()).not.toContain('status')
   expect(listener.types()).not.toContain('hello')
+  expect(offered).toEqual([['e', 1]])
   expect(applied).toEqual([])
 })
 

@@ -1,4 +1,4 @@
-import type { FromAgent, NodeUse, SyncMode, ToAgent } from '@berth/api'
+import type { FromAgent, NodeUse, ServerAddress, SyncMode, ToAgent } from '@berth/api'
 import { type InstanceStatus, messageOf, type NodeStatus } from '@berth/core'
 import type { Logger } from 'pino'
 import type { DesiredLine } from '../node/desired-state.ts'
@@ -17,6 +17,8 @@ export interface SyncServiceOptions {
   settled(timeoutMs: number): Promise<void>
   nodeStatus(): NodeStatus
   instanceStatuses(): readonly InstanceStatus[]
+  /** A server that does not lead has said which servers there are, by its store. */
+  onServers(epoch: string, servers: readonly ServerAddress[]): void
   /** The server knows everything now and can act upon what is missing. */
   onHello(): void
   /** Undefined: not measured yet. */
@@ -79,7 +81,8 @@ export class SyncService {
         const message = JSON.parse(line) as ToAgent
         // Answered at once: a long step must not look like a dead agent.
         if (message.type === 'ping') reports.push(this.#pong(message.at))
-        else if (mode === 'lead' && !this.#hear(message, reports)) return
+        else if (mode === 'listen') this.#hearListener(message)
+        else if (!this.#hear(message, reports)) return
       }
     } finally {
       this.#forget(reports)
@@ -90,6 +93,11 @@ export class SyncService {
   #pong(at: number): FromAgent {
     const use = this.#options.nodeUse()
     return use === undefined ? { type: 'pong', at } : { type: 'pong', at, use }
+  }
+
+  /** Nothing else of one that does not lead is taken. */
+  #hearListener(line: DesiredLine): void {
+    if (line.type === 'servers' && line.epoch !== undefined) this.#options.onServers(line.epoch, line.servers)
   }
 
   #beginListening(reports: ReportStream): void {

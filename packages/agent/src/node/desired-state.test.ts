@@ -171,6 +171,15 @@ describe('the servers', () => {
     expect(servers).toEqual([['a']])
   })
 
+  it('are taken from one that does not lead if its store is known, or none is', async () => {
+    await desired.offerServers('e1', at('a'))
+    await desired.apply(snapshot('e1', 500))
+    await desired.offerServers('e2', at('evil'))
+    await desired.offerServers('e1', at('a', 'b'))
+    expect(servers).toEqual([['a'], ['a', 'b']])
+    expect(store.state.revision).toBe(500)
+  })
+
   it('are never none', async () => {
     await desired.apply({ ...snapshot('e1', 500), servers: at('a') } as DesiredLine)
     await desired.apply({ type: 'servers', revision: 501, servers: [] })

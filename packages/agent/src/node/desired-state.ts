@@ -169,6 +169,12 @@ export class DesiredState implements AsyncDisposable {
     await this.#ensureNetwork(network)
   }
 
+  /** Said by a server that does not lead: it counts if its store is this node's, or the node knows none yet. */
+  async offerServers(epoch: string, servers: readonly ServerAddress[]): Promise<void> {
+    const { epoch: known } = this.#options.store.state
+    if (!this.#frozen && (known === undefined || known === epoch)) await this.#applyServers(servers)
+  }
+
   /** Those that are not there any more are kept: a server that comes back may be the only one then. */
   async #applyServers(servers: readonly ServerAddress[]): Promise<void> {
     if (servers.length === 0) return

@@ -9,6 +9,7 @@ import type {
   LogLine,
   MetricsView,
   ReachTarget,
+  ServerAddress,
   UsageReport,
 } from '@berth/api'
 import { BerthError, type InstanceStatus, messageOf, type NodeImage } from '@berth/core'
@@ -26,6 +27,8 @@ export interface AgentLinksOptions {
   readonly state: State
   readonly listener: AgentListener
   readonly log: Logger
+  /** Where agents find servers, for links that this server only listens on; undefined where it is alone. */
+  readonly servers?: () => readonly ServerAddress[] | undefined
   readonly pingMs?: number
   readonly silenceMs?: number
 }
@@ -64,6 +67,7 @@ export class AgentLinks implements AsyncDisposable {
     this.#pings.unref()
     this.#unsubscribe = this.#state.changes.subscribe((change) => {
       if (change.kind === 'nodes' && change.after === undefined) this.#removed(change.id)
+      if (change.kind === 'members' && this.#lead === undefined) this.#tellServers(this.#links.values())
     })
   }
 
@@ -220,6 +224,7 @@ export class AgentLinks implements AsyncDisposable {
       onLine: (line) => this.#onLine(node, sync, line),
     })
     this.#links.set(node, { link, sync })
+    if (this.#lead === undefined) this.#tellServers([{ sync }])
     if (before?.link === link) before.sync.close()
     sync.run().catch((error: unknown) => this.#lost(node, link, sync, error, log))
   }
@@ -248,6 +253,14 @@ export class AgentLinks implements AsyncDisposable {
     this.#links.get(node)?.link.close('the node was removed from the cluster')
     this.#links.delete(node)
     this.#lead?.presence.forget(node)
+  }
+
+  /** A node that has joined here finds the leader by it. */
+  #tellServers(links: Iterable<Pick<Connected, 'sync'>>): void {
+    const servers = this.#options.servers?.()
+    if (servers === undefined) return
+    const { epoch, revision } = this.#state
+    for (const { sync } of links) sync.send({ type: 'servers', revision, servers, epoch })
   }
 
   /** A leader looks at who is silent by itself, and writes it down. */

@@ -1,0 +1,236 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { EventView, InstanceView, RolloutView } from '../packages/api/src/index.ts'
+import type { LabHost } from '../packages/lab/src/index.ts'
+import { webApp } from './support/apps.ts'
+import { Cluster, type Repository } from './support/cluster.ts'
+import { startLoad, until } from './support/load.ts'
+
+/** Three servers on a real etcd, each on a machine that is a node as well. */
+let cluster: Cluster
+let shop: Repository
+let version = 1
+let store: string
+const replicas = 6
+/** A lease of 2 s, etcd's look at it twice a second, and what a busy machine adds. */
+const mostMs = 4_500
+
+beforeAll(async () => {
+  cluster = await Cluster.start({ hosts: 3, beforeUp: startEtcd })
+  for (const host of cluster.lab.hosts.slice(1)) await addServer(host)
+  await until(
+    'three servers that hear three nodes',
+    async () => {
+      const { servers = [], nodesOnline } = await cluster.client.call('getStatus')
+      return servers.length === 3 && nodesOnline === 3
+    },
+    60_000,
+  )
+  shop = await cluster.repository('shop', webApp({ replicas, version: '1' }))
+  await cluster.mustBerth(['deploy'], { cwd: shop.path })
+}, 600_000)
+afterAll(() => cluster?.[Symbol.asyncDispose]())
+
+/** On the first host, where all reach it. */
+async function startEtcd(host: LabHost): Promise<readonly string[]> {
+  const [client, peer] = [`http://${host.address}:2379`, `http://${host.address}:2380`]
+  await host.spawn([
+    ...['etcd', '--name', 'm', '--data-dir', `${host.dir}/etcd`, '--log-level', 'error'],
+    ...['--listen-client-urls', client, '--advertise-client-urls', client],
+    ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `m=${peer}`],
+  ])
+  store = `etcd://${host.address}:2379`
+  return ['--store', store]
+}
+
+async function addServer(host: LabHost): Promise<void> {
+  const { token } = (await cluster.mustBerth(['server', 'token', '-o', 'json'])).json<{ token: string }>()
+  const join = ['server', 'join', '--server', `${cluster.first.address}:7600`, '--server-name', host.name]
+  await cluster.mustBerth(join, { host, env: { BERTH_JOIN_TOKEN: token } })
+  const pool = ['--address-pool', cluster.lab.containerPool]
+  const up = [
+    'up',
+    '--store',
+    store,
+    '--node',
+    host.name,
+    '--address',
+    host.address,
+    '--label',
+    'gateway=false',
+    ...pool,
+  ]
+  await cluster.mustBerth(up, { host })
+}
+
+/** As `host` sees it; undefined while it does not answer. */
+async function leaderSeenBy(host: LabHost): Promise<string | undefined> {
+  const signal = AbortSignal.timeout(1_000)
+  const listed = await cluster
+    .clientOf(host)
+    .list('listServers', {}, { signal })
+    .catch(() => undefined)
+  return listed?.items.find(({ leads }) => leads.includes('cluster'))?.name
+}
+
+const hostOf = (name: string): LabHost => {
+  const host = cluster.lab.hosts.find((each) => each.name === name)
+  if (host === undefined) throw new Error(`no host ${name}`)
+  return host
+}
+
+async function theLeader(): Promise<LabHost> {
+  const name = await until('a leader', async () => {
+    const seen = await Promise.all(cluster.lab.hosts.map(leaderSeenBy))
+    return seen.every((each) => each !== undefined && each === seen[0]) && seen[0]
+  })
+  return hostOf(name as string)
+}
+
+/** Milliseconds until somebody else leads, as a server that goes on sees it. */
+async function timeUntilSucceeded(former: LabHost, since: number): Promise<number> {
+  const witness = cluster.lab.hosts.find((host) => host !== former) as LabHost
+  for (;;) {
+    const seen = await leaderSeenBy(witness)
+    if (seen !== undefined && seen !== former.name) return Math.round(performance.now() - since)
+    if (performance.now() - since > 30_000) throw new Error(`nobody has succeeded ${former.name}`)
+    await delay(20)
+  }
+}
+
+const tell = (what: string, ms: number): void => void process.stderr.write(`[many servers] ${what}: ${ms} ms\n`)
+
+const load = () => startLoad(`${cluster.gatewayUrl}/`, { host: 'shop.test', connections: 8 })
+
+/** Deploys a new version, calls `halfWay` once two are replaced, and waits for the end as any server tells it. */
+async function deployWith(halfWay: () => Promise<void>): Promise<RolloutView> {
+  version += 1
+  await shop.commit(webApp({ replicas, version: String(version) }))
+  const asked = await theLeader()
+  const witness = cluster.lab.hosts.find((host) => host !== asked) as LabHost
+  const client = cluster.clientOf(witness)
+  const { build } = await client.call('deploy', {
+    params: { app: 'shop' },
+    body: { repository: shop.path, pool: 'production' },
+  })
+  let done: Promise<void> | undefined
+  const rollout = await until(
+    'the end of the rollout',
+    async () => {
+      const { rollout: id, error } = await client.call('getBuild', { params: { id: build?.id ?? '' } })
+      if (error !== undefined) throw new Error(error.message)
+      if (id === undefined) return undefined
+      const seen = await client.call('getRollout', { params: { id } })
+      if ((seen.progress.web?.newReady ?? 0) >= 2) done ??= halfWay()
+      return seen.endedAt !== undefined && seen
+    },
+    180_000,
+  )
+  await done
+  return rollout as RolloutView
+}
+
+const instances = async (host: LabHost): Promise<readonly InstanceView[]> =>
+  (await cluster.clientOf(host).list('listInstances', { query: { app: 'shop' } })).items
+
+/** Every instance was made once, and as many serve as are wanted. */
+async function expectNothingTwice(host: LabHost): Promise<void> {
+  await until(
+    'all to serve',
+    async () => {
+      const all = await instances(host)
+      return all.length === replicas && all.every((each) => each.ready)
+    },
+    60_000,
+  )
+  const { items } = await cluster.clientOf(host).list('listEvents', { query: { limit: 1_000 } })
+  const made = items.filter(({ type }: EventView) => type === 'instance.created').map(({ subject }) => subject.instance)
+  expect(new Set(made).size).toBe(made.length)
+}
+
+describe('three servers on one etcd', () => {
+  it('know each other, and every one of them answers', async () => {
+    const leader = await theLeader()
+    for (const host of cluster.lab.hosts) {
+      const status = await cluster.clientOf(host).call('getStatus')
+      expect(status).toMatchObject({ server: host.name, nodes: 3, nodesOnline: 3, instancesReady: replicas })
+      const listed = await cluster.mustBerth(['server', 'ls', '-o', 'json'], { host })
+      const servers = listed.json<{ name: string; leads: string[] }[]>()
+      expect(servers.map(({ name }) => name)).toEqual(['h1', 'h2', 'h3'])
+      expect(servers.find(({ leads }) => leads.includes('cluster'))?.name).toBe(leader.name)
+    }
+    const { stdout } = await cluster.mustBerth(['status'])
+    expect(stdout).toContain(`cluster: ${leader.name}`)
+  })
+
+  it('serve logs and terminals of every node, whoever is asked', async () => {
+    const all = await instances(cluster.first)
+    for (const host of cluster.lab.hosts) {
+      for (const node of ['h1', 'h2', 'h3']) {
+        const there = all.find((each) => each.node === node)
+        if (there === undefined) continue
+        const answer = await cluster.mustBerth(['exec', there.id, 'echo', 'here'], { host })
+        expect(answer.stdout).toContain('here')
+      }
+    }
+  })
+
+  it('go on within seconds when the leader is killed in the middle of a rollout, and no request fails', async () => {
+    const traffic = load()
+    let tookMs = 0
+    const rollout = await deployWith(async () => {
+      const leader = await theLeader()
+      const pid = await cluster.pidOf('server', leader)
+      const at = performance.now()
+      process.kill(pid, 'SIGKILL')
+      tookMs = await timeUntilSucceeded(leader, at)
+    })
+    const { failures, requests } = await traffic.stop()
+    tell('from kill -9 of the leader until another leads', tookMs)
+    expect(rollout.state).toBe('succeeded')
+    expect(failures).toEqual([])
+    expect(requests).toBeGreaterThan(100)
+    expect(tookMs).toBeLessThan(mostMs)
+    await expectNothingTwice(await theLeader())
+  })
+
+  it('do nothing twice when the leader stands still for ten seconds and wakes', async () => {
+    const traffic = load()
+    let tookMs = 0
+    const rollout = await deployWith(async () => {
+      const leader = await theLeader()
+      const pid = await cluster.pidOf('server', leader)
+      const at = performance.now()
+      process.kill(pid, 'SIGSTOP')
+      try {
+        tookMs = await timeUntilSucceeded(leader, at)
+        await delay(Math.max(0, 10_000 - (performance.now() - at)))
+      } finally {
+        process.kill(pid, 'SIGCONT')
+      }
+    })
+    const { failures } = await traffic.stop()
+    tell('from SIGSTOP of the leader until another leads', tookMs)
+    expect(rollout.state).toBe('succeeded')
+    expect(failures).toEqual([])
+    expect(tookMs).toBeLessThan(mostMs)
+    const leader = await theLeader()
+    await expectNothingTwice(leader)
+    await until('three servers again', async () => {
+      const { servers = [] } = await cluster.clientOf(leader).call('getStatus')
+      return servers.length === 3
+    })
+  })
+
+  it('leave no gap when the leader stops orderly', async () => {
+    const leader = await theLeader()
+    const pid = await cluster.pidOf('server', leader)
+    const at = performance.now()
+    process.kill(pid, 'SIGTERM')
+    const tookMs = await timeUntilSucceeded(leader, at)
+    tell('from SIGTERM of the leader until another leads', tookMs)
+    // Less than a lease: it was given back, not waited for.
+    expect(tookMs).toBeLessThan(1_900)
+    await theLeader()
+  })
+})
