@@ -11,9 +11,22 @@ import { countGroups } from './totals.ts'
 /** Cores, groups and what decides where instances run. */
 export function schedulingHandlers(store: MockStore, simulation: Simulation): JsonHandlers {
   const node = (name = ''): NodeView => need(store.get('listNodes', name), `node ${name}`)
+  const running = new Map<string, Answer<'getRebalance'>>()
   const group = (name = ''): GroupView => need(store.get('listGroups', name), `group ${name}`)
   return {
     getCoreMap: ({ params: { name } }) => coreMapOf(store, node(name), Date.now()),
+    planRebalance: ({ params: { name = '' } }) => ({ group: name, moves: name === 'fast' ? moves : [] }),
+    getRebalance: ({ params: { name = '' } }) => need(running.get(name), `rebalance of ${name}`),
+    startRebalance: ({ params: { name = '' } }) => {
+      const made = rebalance(name, 'running', 'one instance is under way')
+      running.set(name, made)
+      return made
+    },
+    stopRebalance: ({ params: { name = '' } }) => {
+      const made = rebalance(name, 'ended', 'stopped by token:dev')
+      running.set(name, made)
+      return made
+    },
     getGroup: ({ params: { name } }) => group(name),
     createGroup: ({ body: { name, ...rules } }) => createGroup(store, name, rules),
     updateGroup: ({ params: { name }, body }) => store.put('listGroups', ruled(group(name), body)),
@@ -46,6 +59,16 @@ export function schedulingHandlers(store: MockStore, simulation: Simulation): Js
     },
   }
 }
+
+const moves = [1, 2, 3].map((n) => ({
+  ...{ instance: `search.production.query-${n}`, from: 'mast-2', to: 'mast-1' },
+  ...{ beforeMilli: 651 - 4 * n, afterMilli: 647 - 4 * n },
+}))
+
+const rebalance = (group: string, state: 'running' | 'ended', message: string): Answer<'getRebalance'> => ({
+  ...{ group, state, message, done: 1, movesLeft: 2, disruption: 1, moves: [] },
+  ...{ startedAt: Date.now(), createdBy: 'token:dev' },
+})
 
 type NodeChange = NonNullable<CallInput<'updateNode'>['body']>
 

@@ -78,6 +78,17 @@ describe('node groups', () => {
   })
 })
 
+it('shows what would move to make a group more even, moves it, and stops', async () => {
+  const page = await console_.enter('/groups/fast')
+  const row = page.getByRole('table', { name: 'More evenly full' }).getByRole('row').nth(1)
+  await row.getByText('65 % → 64 %').waitFor()
+  await page.getByRole('button', { name: 'Rebalance' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Rebalance' }).click()
+  await page.getByText('Under way, 1 moved.').waitFor()
+  await page.getByRole('button', { name: 'Stop rebalancing' }).click()
+  await page.getByText('Ended, 1 moved.').waitFor()
+})
+
 describe('a node', () => {
   it('changes its group only when it is empty', async () => {
     const page = await console_.enter('/nodes/anchor-1')

@@ -17,6 +17,7 @@ import { useClient, useList } from '../store/context.tsx'
 import { ApprovalTable } from './approval-table.tsx'
 import { GroupDialog } from './group-dialog.tsx'
 import { CpuRuleText, GroupMeters, GroupOwners } from './group-rules.tsx'
+import { RebalanceSection } from './rebalance-section.tsx'
 
 export default function GroupPage({ name }: { readonly name: string }) {
   const { groups: text } = useText()
@@ -60,6 +61,7 @@ export default function GroupPage({ name }: { readonly name: string }) {
         </div>
       </Section>
       <GroupNodes group={group} />
+      <RebalanceSection group={name} />
       <GroupPools name={name} />
       <ApprovalTable group={name} />
       <RemoveGroup group={group} />
