@@ -19,6 +19,7 @@ import type {
  * | POST /v1/sync?mode | the long stream ({@link SyncMode}): the server writes {@link ToAgent} lines, the agent answers {@link FromAgent} lines (NDJSON) |
  * | GET /v1/instances/:id/logs?follow&tail&sinceMs | NDJSON of LogLine |
  * | POST /v1/instances/:id/exec?tty&columns&rows&command=… | exec frames (`exec-frames.ts`), each preceded by its length (u32 BE), both ways |
+ * | POST /v1/exec?tty&columns&rows&command=… | the same on the node itself, as root |
  * | GET /v1/metrics/instances | `{items: MetricsView[]}` since `?sinceMs` |
  * | GET /v1/metrics/cores | {@link CoreReport} |
  * | GET /v1/metrics/usage | {@link UsageReport} |

@@ -1,15 +1,25 @@
 import { decodeExecFrame, type ExecChannel, type ExecSize, encodeExecFrame, execChannel } from '@berth/api/exec-frames'
 import { BerthError, messageOf } from '@berth/core'
 import type { ExecRequest, ExecSession } from '../engine/engine.ts'
+import { startHostCommand } from '../node/host-command.ts'
 import { type AgentRequest, numberIn } from './agent-request.ts'
 import type { LinkServices } from './link-services.ts'
 import { readFrames, withLength, write } from './stream-io.ts'
 
 /** A command in an instance's container. When the stream breaks, the command is ended. */
 export async function serveExec(services: LinkServices, request: AgentRequest, instance: string): Promise<void> {
-  const { stream, signal } = request
   const containerId = containerOf(services, instance)
-  await using session = await services.engine.exec(containerId, execRequest(request.query), { signal })
+  await using session = await services.engine.exec(containerId, execRequest(request.query), { signal: request.signal })
+  await relay(session, request)
+}
+
+/** The same on the node itself. */
+export async function serveHostExec(_: LinkServices, request: AgentRequest): Promise<void> {
+  await using session = await startHostCommand(execRequest(request.query))
+  await relay(session, request)
+}
+
+async function relay(session: ExecSession, { stream, signal }: AgentRequest): Promise<void> {
   stream.respond({ ':status': 200, 'content-type': 'application/octet-stream' })
   const input = takeInput(stream, session).catch(() => undefined)
   const send = (channel: ExecChannel, payload: Uint8Array): Promise<void> =>

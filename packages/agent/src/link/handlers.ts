@@ -7,7 +7,7 @@ import type { PullOptions } from '../engine/engine.ts'
 import { instanceLogs } from '../instance/instance-logs.ts'
 import { measureCoreSpeed } from '../metrics/core-speed.ts'
 import { type AgentRequest, numberIn, respondJson } from './agent-request.ts'
-import { serveExec } from './exec-handler.ts'
+import { serveExec, serveHostExec } from './exec-handler.ts'
 import type { LinkServices } from './link-services.ts'
 import { reach } from './reach.ts'
 import { readHead } from './stream-io.ts'
@@ -19,6 +19,7 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['POST', '/v1/sync', (services, request) => services.sync(request)],
   ['GET', '/v1/instances/:/logs', serveLogs],
   ['POST', '/v1/instances/:/exec', serveExec],
+  ['POST', '/v1/exec', serveHostExec],
   ['GET', '/v1/metrics/instances', serveMetrics],
   ['GET', '/v1/metrics/cores', serveCores],
   ['GET', '/v1/metrics/usage', serveUsage],

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
 import * as r from '../resources.ts'
-import { listQuery, nameParams, none, ok } from './shared.ts'
+import { count, flag, listQuery, nameParams, none, ok } from './shared.ts'
 
 /** Nodes, and how machines become nodes. */
 export const nodesEndpoints = {
@@ -48,6 +48,22 @@ export const nodesEndpoints = {
         .optional(),
     }),
     response: r.nodeView,
+  }),
+  execOnNode: defineEndpoint({
+    method: 'GET',
+    path: '/v1/nodes/:name/exec',
+    summary: 'Run a command on the node itself, as root, over a WebSocket',
+    role: 'admin',
+    transport: 'websocket',
+    params: nameParams,
+    query: z.strictObject({
+      command: z.union([z.string(), z.array(z.string())]).optional(),
+      tty: flag,
+      columns: count,
+      rows: count,
+    }),
+    body: none,
+    response: z.unknown(),
   }),
   drainNode: defineEndpoint({
     method: 'POST',

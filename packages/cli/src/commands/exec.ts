@@ -7,9 +7,16 @@ import { Exit, exitCode } from '../exit-code.ts'
 import { findAnyInstance, type PoolOption } from '../target.ts'
 import { action } from './command.ts'
 
-interface ExecOptions extends PoolOption {
+interface InputOptions {
   readonly interactive?: boolean
   readonly tty?: boolean
+}
+type ExecOptions = PoolOption & InputOptions
+
+/** Where a command runs: what people call it, and its address in the API. */
+interface ExecPlace {
+  readonly name: string
+  readonly path: string
 }
 
 export function registerExec(program: Command): void {
@@ -31,13 +38,37 @@ export function registerExec(program: Command): void {
         const shell = shellOptions(own, options)
         const instance = await findAnyInstance(context, text, options)
         if (instance.chosen) context.out.note(`in ${instance.id}`)
-        throw new Exit(await runExec(context, instance.id, own.length === 0 ? ['sh'] : own, { ...options, ...shell }))
+        const place = { name: instance.id, path: `/v1/instances/${encodeURIComponent(instance.id)}/exec` }
+        throw new Exit(await runExec(context, place, own.length === 0 ? ['sh'] : own, { ...options, ...shell }))
+      }),
+    )
+}
+
+/** The same on a node itself, for its admins. */
+export function registerNodeExec(node: Command): void {
+  node
+    .command('exec')
+    .summary('run a command on a node itself, as root; ends with its exit code')
+    .description(
+      'Examples: berth node exec h2 -- uptime · berth node exec -it h2 · echo hello | berth node exec -i h2 -- cat',
+    )
+    .argument('<node>')
+    .argument('[command...]', 'left out at a terminal: a shell, as with -it sh')
+    .option('-i, --interactive', 'pass standard input on')
+    .option('-t, --tty', 'with a terminal')
+    .passThroughOptions()
+    .action(
+      action<InputOptions>(async (context, [name = '', ...command], options) => {
+        const own = command[0] === '--' ? command.slice(1) : command
+        const place = { name: `node ${name}`, path: `/v1/nodes/${encodeURIComponent(name)}/exec` }
+        const shell = shellOptions(own, options)
+        throw new Exit(await runExec(context, place, own.length === 0 ? ['sh'] : own, { ...options, ...shell }))
       }),
     )
 }
 
 /** A shell without input would end at once and say nothing. */
-function shellOptions(command: readonly string[], options: ExecOptions): ExecOptions {
+function shellOptions(command: readonly string[], options: InputOptions): InputOptions {
   if (command.length > 0 || options.interactive === true || options.tty === true) return {}
   if (process.stdin.isTTY === true && process.stdout.isTTY === true) return { interactive: true, tty: true }
   throw new BerthError(
@@ -48,14 +79,14 @@ function shellOptions(command: readonly string[], options: ExecOptions): ExecOpt
 
 async function runExec(
   context: CommandContext,
-  id: string,
+  place: ExecPlace,
   command: readonly string[],
-  options: ExecOptions,
+  options: InputOptions,
 ): Promise<number> {
   const tty = options.tty === true
   if (tty && process.stdin.isTTY !== true)
     throw new BerthError('usage.no-terminal', 'exec -t: standard input is no terminal; leave -t out')
-  const socket = await connect(context, execPath(id, command, tty))
+  const socket = await connect(context, execPath(place.path, command, tty))
   return new Promise((resolve, reject) => {
     const restore =
       options.interactive === true || tty ? pipeInput(socket, tty) : () => socket.send(frame(execChannel.stdinEnd))
@@ -80,14 +111,14 @@ async function runExec(
       reject(
         new BerthError(
           'exec.closed',
-          `the connection to ${id} was closed (${code}${reason.length > 0 ? ` ${reason}` : ''}) before the command ended`,
+          `the connection to ${place.name} was closed (${code}${reason.length > 0 ? ` ${reason}` : ''}) before the command ended`,
         ),
       )
     })
   })
 }
 
-function execPath(id: string, command: readonly string[], tty: boolean): string {
+function execPath(path: string, command: readonly string[], tty: boolean): string {
   const query = new URLSearchParams(command.map((word) => ['command', word]))
   if (tty) {
     query.set('tty', 'true')
@@ -95,7 +126,7 @@ function execPath(id: string, command: readonly string[], tty: boolean): string 
     query.set('columns', String(columns))
     query.set('rows', String(rows))
   }
-  return `/v1/instances/${encodeURIComponent(id)}/exec?${query}`
+  return `${path}?${query}`
 }
 
 /** A terminal that nobody sized (under `script`, `ssh -tt` or a build) has 0 columns and rows. */

@@ -5,6 +5,7 @@ import type { CommandContext } from '../command-context.ts'
 import { formatBytes, formatCores } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
+import { registerNodeExec } from './exec.ts'
 import { parseDuration } from './logs.ts'
 
 interface NodeChange {
@@ -55,6 +56,7 @@ export function registerNodes(program: Command): void {
     .summary('place on it again')
     .action(action(async (context, [name = '']) => updateNode(context, name, { schedulable: true })))
   registerDraining(node)
+  registerNodeExec(node)
   registerScheduling(node)
   node
     .command('rm')

@@ -133,6 +133,10 @@ export class AgentLinks implements AsyncDisposable {
     return requests.openExec(this.#link(node), instance, options)
   }
 
+  execOnNode(node: string, options: requests.ExecOptions): Promise<requests.ExecStream> {
+    return requests.openNodeExec(this.#link(node), options)
+  }
+
   metrics(
     node: string,
     options: SignalOptions & { readonly sinceMs?: number | undefined } = {},

@@ -57,13 +57,20 @@ export async function* readLogs(link: AgentLink, instance: string, options: LogO
   for await (const line of documentsOf<LogLine>(link, stream, options)) yield { ...line, instance }
 }
 
-export async function openExec(link: AgentLink, instance: string, options: ExecOptions): Promise<ExecStream> {
+export const openExec = (link: AgentLink, instance: string, options: ExecOptions): Promise<ExecStream> =>
+  openCommand(link, `/v1/instances/${encodeURIComponent(instance)}/exec`, options)
+
+/** On the node itself. */
+export const openNodeExec = (link: AgentLink, options: ExecOptions): Promise<ExecStream> =>
+  openCommand(link, '/v1/exec', options)
+
+async function openCommand(link: AgentLink, place: string, options: ExecOptions): Promise<ExecStream> {
   const query = new URLSearchParams()
   if (options.tty === true) query.set('tty', 'true')
   if (options.columns !== undefined) query.set('columns', String(options.columns))
   if (options.rows !== undefined) query.set('rows', String(options.rows))
   for (const part of options.command) query.append('command', part)
-  const path = `/v1/instances/${encodeURIComponent(instance)}/exec?${query}`
+  const path = `${place}?${query}`
   const stream = link.open({ method: 'POST', path, endStream: false, signal: options.signal })
   await answerOf(link, stream, options.signal)
   return {

@@ -84,6 +84,7 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   setRegistry: 'admin',
   removeRegistry: 'admin',
   createJoinToken: 'admin',
+  execOnNode: 'admin',
   checkJoin: 'none',
   joinNode: 'none',
   listSecrets: 'deployer',

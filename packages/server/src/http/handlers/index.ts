@@ -7,6 +7,7 @@ import { buildHandlers } from './build-handlers.ts'
 import { clusterHandlers } from './cluster-handlers.ts'
 import { imageHandlers } from './image-handlers.ts'
 import { instanceHandlers } from './instance-handlers.ts'
+import { nodeCommandHandlers } from './node-command-handlers.ts'
 import { nodeHandlers } from './node-handlers.ts'
 import { planningHandlers } from './planning-handlers.ts'
 import { poolHandlers } from './pool-handlers.ts'
@@ -26,6 +27,7 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...sizingHandlers(services, log),
   ...instanceHandlers(services, log),
   ...nodeHandlers(services),
+  ...nodeCommandHandlers(services, log),
   ...schedulingHandlers(services),
   ...rebalanceHandlers(services),
   ...imageHandlers(services),

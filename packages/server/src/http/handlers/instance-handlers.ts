@@ -46,7 +46,7 @@ export const instanceHandlers = (services: Services, log: Logger): InstanceHandl
   }
 }
 
-const commandOf = (command: string | string[] | undefined): string[] => {
+export const commandOf = (command: string | string[] | undefined): string[] => {
   const words = typeof command === 'string' ? [command] : (command ?? [])
   return words.length === 0 ? ['/bin/sh'] : words
 }
