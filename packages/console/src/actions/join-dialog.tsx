@@ -46,6 +46,9 @@ export function JoinDialog({ onClose }: { readonly onClose: () => void }) {
     >
       <Problem text={problem} />
       <p>{text.intro}</p>
+      <p>
+        {text.bySsh} <code>berth node add USER@HOST</code>
+      </p>
       {made === undefined && groups.length > 1 && (
         <Field label={placing.group}>
           <select value={group} onChange={(event) => setGroup(event.target.value)}>

@@ -102,6 +102,7 @@ export const chineseActions: ActionDictionary = {
   join: {
     title: '添加节点',
     intro: '在新机器上以 root 身份运行一条命令即可加入。仅可使用一次。',
+    bySsh: '能通过 SSH 访问的一台或多台机器，可以从您自己的机器上加入：',
     lifetime: '有效期',
     hours: (n) => (n % 24 === 0 && n > 24 ? `${n / 24} 天` : `${n} 小时`),
     ends: '到期：',

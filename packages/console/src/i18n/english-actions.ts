@@ -101,6 +101,7 @@ export const englishActions = {
   join: {
     title: 'Add a node',
     intro: 'One command, run as root on the new machine, brings it in. It works once.',
+    bySsh: 'A machine that you reach by SSH, or many at once, you bring in from your own:',
     lifetime: 'Valid for',
     hours: (n: number) => (n === 1 ? 'one hour' : n % 24 === 0 && n > 24 ? `${n / 24} days` : `${n} hours`),
     ends: 'Expires',
