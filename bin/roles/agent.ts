@@ -4,6 +4,8 @@ import { readIdentity } from '../../packages/agent/src/link/node-identity.ts'
 import { runAgent } from '../../packages/agent/src/main.ts'
 import { purgeNode } from '../../packages/agent/src/purge.ts'
 import { BerthError, messageOf } from '../../packages/core/src/index.ts'
+import { renewSupervisor, restartAgent, upgradeHere } from '../../packages/host/src/index.ts'
+import { berthProgram } from '../berth-program.ts'
 import { type RoleArguments, readRoleArguments } from '../role-arguments.ts'
 import { untilSignal } from '../until-signal.ts'
 import { version } from '../version.ts'
@@ -15,6 +17,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const role = readRoleArguments(args, ['server'])
   if (role.words[0] === 'join') return join(role)
   if (role.words[0] === 'check-join') return checkJoin(role)
+  if (role.words[0] === 'upgrade') return upgrade(role)
   if (role.words[0] === 'purge') return purge(role)
   const { paths, config, log } = role
   const signal = untilSignal()
@@ -25,6 +28,7 @@ export async function run(args: readonly string[]): Promise<number> {
       runDir: paths.runDir,
       version,
       log,
+      program: berthProgram(),
       ...(config === undefined ? {} : { dockerSocket: config.dockerSocket, gateway: config.gateway }),
       ...(config?.keepEndedDays === undefined ? {} : { keepEndedMs: config.keepEndedDays * 86_400_000 }),
     },
@@ -64,6 +68,19 @@ async function standardInput(): Promise<string> {
   let text = ''
   for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk
   return text
+}
+
+/** Started by the agent, which it outlives: puts the executable that has arrived in place, or the old one back. */
+async function upgrade({ paths }: RoleArguments): Promise<number> {
+  const [program = '', ...more] = berthProgram()
+  if (more.length > 0) throw new BerthError('upgrade.no-executable', 'only the executable can be upgraded')
+  const log = (message: string) => void process.stdout.write(`${new Date().toISOString()} ${message}\n`)
+  const { state } = await upgradeHere({
+    ...{ paths, program, log, signal: untilSignal() },
+    restart: () => restartAgent(paths),
+    settle: () => renewSupervisor(paths, [program], log),
+  })
+  return state === 'done' ? 0 : 1
 }
 
 async function join({ paths, config, values }: RoleArguments): Promise<number> {

@@ -27,6 +27,8 @@ export async function run(args: readonly string[]): Promise<number> {
     {
       version,
       log,
+      // The very file that runs, also when another one has got its name since.
+      ...(isSea() ? { executable: '/proc/self/exe' } : {}),
       stateDir: paths.stateDir,
       runDir: paths.runDir,
       ...(listen === undefined ? {} : { listen }),

@@ -11,6 +11,8 @@ export interface AgentConfig {
   /** Default `/var/run/docker.sock`. */
   readonly dockerSocket?: string
   readonly version: string
+  /** How this program is called, to be replaced by another; absent: it cannot be. */
+  readonly program?: readonly string[]
   readonly log: Logger
   /** Where Prometheus may ask: `127.0.0.1:7602` (default), `unix:/path`, or `off`. */
   readonly metricsListen?: string

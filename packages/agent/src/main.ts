@@ -39,10 +39,14 @@ import { NodeStore } from './state/node-store.ts'
 import { openSealer, type Sealer } from './state/sealer.ts'
 import { lockState } from './state/state-lock.ts'
 import { servePrometheus } from './telemetry/prometheus.ts'
+import { createReceiver } from './upgrade/create-receiver.ts'
+import type { ExecutableReceiver } from './upgrade/receive-executable.ts'
+import { UpgradeWatch } from './upgrade/upgrade-watch.ts'
 
 const refreshMs = 30_000
 const acceptanceLookMs = 2_000
 const saveUsageMs = 300_000
+const upgradeLookMs = 1_000
 
 /**
  * Runs the agent of this node until the signal comes. It takes up what was remembered, adopts what runs, and from then on makes Docker
@@ -110,6 +114,8 @@ class Agent {
   readonly #housekeeping: Housekeeping
   readonly #netd
   readonly #records = new RecordProblems()
+  readonly #upgrades: UpgradeWatch
+  readonly #receiver: ExecutableReceiver
   #watch: EngineWatch | undefined
   #links: ServerLinks | undefined
   #announced: Promise<void> = Promise.resolve()
@@ -119,6 +125,8 @@ class Agent {
     this.#config = config
     this.#disk = disk
     this.#stack = stack
+    this.#upgrades = new UpgradeWatch(disk.directory, config.version)
+    this.#receiver = createReceiver(config, disk.directory)
     const client = stack.use(new DockerClient(socketPath, log.child({ part: 'engine' })))
     this.#engine = new DockerEngine({ client })
     this.#builder = createImageBuilder({ client, log: log.child({ part: 'build' }) })
@@ -136,6 +144,7 @@ class Agent {
       endedFiles: { directory: disk.files.ended.directory, keepMs: disk.files.ended.keepMs },
       log,
       isGateway: () => this.#gateway.isRunning,
+      upgrade: () => this.#upgrades.status,
       onChange: (status) => this.#sync.node(status),
     })
     this.#reconciler = stack.use(this.#makeReconciler())
@@ -161,6 +170,7 @@ class Agent {
     this.#stack.use(repeat(collectEveryMs, (signal) => this.#housekeeping.collectEnded(signal)))
     this.#stack.use(repeat(acceptanceLookMs, () => this.#judgeAgain()))
     this.#stack.use(repeat(saveUsageMs, () => this.#disk.usage.save()))
+    this.#stack.use(repeat(upgradeLookMs, () => this.#lookAtUpgrade()))
     this.#links = this.#stack.use(this.#makeLinks(watch))
     this.#stack.use(await this.#serveMetrics(log))
   }
@@ -339,6 +349,7 @@ class Agent {
         usageReport: () => this.#disk.usage.report(),
         sync: (request) => this.#sync.serve(request),
         onImage: () => this.#reconciler.retry(),
+        upgrade: (offered, body, signal) => this.#receiver.receive(offered, body, signal),
       },
     })
   }
@@ -385,6 +396,10 @@ class Agent {
       isEngineUp: () => this.#watch?.isUp ?? false,
       isComplete: () => this.#desired.isComplete,
     })
+  }
+
+  async #lookAtUpgrade(): Promise<void> {
+    if (this.#upgrades.look()) this.#reporter.changed()
   }
 
   /** A person has accepted a store: its next snapshot is obeyed. */

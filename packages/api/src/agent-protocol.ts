@@ -33,6 +33,7 @@ import type {
  * | POST /v1/speed | one core is measured; answer `{unitsPerSecond}`, to be compared with another node's |
  * | POST /v1/certificate/request | a new key is made; answer {@link CertificateRequest} |
  * | PUT /v1/certificate | {@link CertificateDelivery}; the answer comes when it is on disk. The next connection uses it |
+ * | PUT /v1/executable?version&sha256 | an executable; answer `{started}` when it is whole, runs here and is being put in place; false: it runs already |
  * | POST /v1/images/resolve | {@link ResolveImageRequest} → `{image: id}`; 404 `engine.image-missing` |
  */
 export const agentAlpn = 'berth-agent/1'

@@ -190,6 +190,16 @@ export const nodeView = z.object({
   cgroup: z.enum(['v1', 'v2']),
   /** Where what instances left in `/persist` is kept after their end, and how long. */
   endedFiles: z.object({ directory: z.string(), keepMs: z.number().int() }).optional(),
+  /** The last upgrade of its executable. */
+  upgrade: z
+    .object({
+      state: z.enum(['switching', 'done', 'rolled-back']),
+      from: z.string(),
+      to: z.string(),
+      at: time,
+      why: z.string().optional(),
+    })
+    .optional(),
   problems: z.array(z.string()),
   /** Its certificate is renewed by itself in the last third of its life. */
   certificateExpiresAt: time.optional(),

@@ -67,7 +67,7 @@ export function runningSupervisor(paths: HostPaths): ProcessId | undefined {
   }
 }
 
-function startSupervisor(paths: HostPaths, program: readonly string[], log: (message: string) => void): void {
+export function startSupervisor(paths: HostPaths, program: readonly string[], log: (message: string) => void): void {
   mkdirSync(paths.logs, { recursive: true, mode: 0o700 })
   const output = openSync(join(paths.logs, 'supervisor.log'), 'a', 0o600)
   const [command = '', ...args] = program
@@ -96,14 +96,14 @@ function startUnits(
 const mainPid = (unit: string): number =>
   Number(spawnSync('systemctl', ['show', '--property=MainPID', '--value', unit], { encoding: 'utf8' }).stdout)
 
-const systemd = {
-  unitDir: '/etc/systemd/system',
-  systemctl: (args: readonly string[]): void => {
-    const { status, stderr, error } = spawnSync('systemctl', args, { encoding: 'utf8' })
-    if (status !== 0)
-      throw new BerthError('host.systemd-failed', `systemctl ${args.join(' ')}: ${error?.message ?? stderr.trim()}`)
-  },
+/** Throws `host.systemd-failed`. */
+export function systemctl(args: readonly string[]): void {
+  const { status, stderr, error } = spawnSync('systemctl', args, { encoding: 'utf8' })
+  if (status !== 0)
+    throw new BerthError('host.systemd-failed', `systemctl ${args.join(' ')}: ${error?.message ?? stderr.trim()}`)
 }
+
+const systemd = { unitDir: '/etc/systemd/system', systemctl }
 
 /** Ends the processes; containers and nginx are the caller's to stop before, if they shall not go on. */
 export async function takeDown(paths: HostPaths, log: (message: string) => void): Promise<void> {

@@ -9,6 +9,8 @@ import type { StoreSettings } from './store/store-location.ts'
 /** What a server is started with; the command line makes it. */
 export interface ServerConfig {
   readonly version: string
+  /** The file that the server runs from, which nodes are upgraded with; absent: it runs from sources. */
+  readonly executable?: string
   readonly log: Logger
   /** Berth's state directory, e.g. `/var/lib/berth`; the server's own is `server/` in it. */
   readonly stateDir: string

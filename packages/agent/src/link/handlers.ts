@@ -34,6 +34,7 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['POST', '/v1/speed', serveSpeed],
   ['POST', '/v1/certificate/request', requestCertificate],
   ['PUT', '/v1/certificate', installCertificate],
+  ['PUT', '/v1/executable', takeExecutable],
 ]
 
 /** Throws `request.not-found`. */
@@ -172,6 +173,13 @@ async function installCertificate({ credentials }: LinkServices, { stream, signa
   }
   await credentials.install({ certificatePem, authorityPem }, { signal })
   respondJson(stream, 200, {})
+}
+
+async function takeExecutable(services: LinkServices, { stream, query, signal }: AgentRequest): Promise<void> {
+  const [version, sha256] = [query.get('version') ?? '', query.get('sha256') ?? '']
+  if (version === '' || !/^[0-9a-f]{64}$/.test(sha256))
+    throw invalid('version and sha256 of the executable are missing')
+  respondJson(stream, 200, { started: await services.upgrade({ version, sha256 }, stream, signal) })
 }
 
 /** Where the registry cannot be reached, what is here will do. */

@@ -14,6 +14,7 @@ export interface NodeReporterOptions {
   readonly endedFiles: NonNullable<NodeStatus['endedFiles']>
   readonly log: Logger
   readonly isGateway: () => boolean
+  readonly upgrade: () => NodeStatus['upgrade']
   readonly onChange: (status: NodeStatus) => void
 }
 
@@ -43,6 +44,7 @@ export class NodeReporter {
 
   status(): NodeStatus {
     const { name, agentVersion, endedFiles, isGateway } = this.#options
+    const upgrade = this.#options.upgrade()
     return {
       name,
       online: true,
@@ -53,6 +55,7 @@ export class NodeReporter {
       engineVersion: this.#engine?.version ?? '',
       engineApi: this.#engine?.api ?? '',
       gateway: isGateway(),
+      ...(upgrade === undefined ? {} : { upgrade }),
       problems: this.problems.list(),
     }
   }

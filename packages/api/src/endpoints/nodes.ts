@@ -65,6 +65,23 @@ export const nodesEndpoints = {
     body: none,
     response: z.unknown(),
   }),
+  upgradeNode: defineEndpoint({
+    method: 'POST',
+    path: '/v1/nodes/:name/upgrade',
+    summary: 'Send a node the server’s executable, which it puts in place, or takes back when it does not prove good',
+    role: 'admin',
+    transport: 'json',
+    params: nameParams,
+    query: none,
+    body: none,
+    response: z.object({
+      node: r.nodeView,
+      from: z.string(),
+      to: z.string(),
+      /** False: it runs that very executable already. How it ends is in the node's `upgrade`. */
+      started: z.boolean(),
+    }),
+  }),
   drainNode: defineEndpoint({
     method: 'POST',
     path: '/v1/nodes/:name/drain',

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { NodeView } from '@berth/api'
 import { BerthError, formatTaint, parseCpu, parseQuantity, parseTaint } from '@berth/core'
 import type { Command } from 'commander'
@@ -7,6 +8,8 @@ import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
 import { registerNodeExec } from './exec.ts'
 import { parseDuration } from './logs.ts'
+import { nodeText } from './node-text.ts'
+import { registerUpgrade } from './node-upgrade.ts'
 
 interface NodeChange {
   readonly labels?: Record<string, string | null>
@@ -36,7 +39,7 @@ export function registerNodes(program: Command): void {
     .action(
       action(async ({ client, out, form, signal }, [name = '']) => {
         const found = await client.call('getNode', { params: { name } }, { signal })
-        await printItem(found, form, out, (each) => JSON.stringify(each, null, 2))
+        await printItem(found, form, out, nodeText)
       }),
     )
   node
@@ -57,16 +60,19 @@ export function registerNodes(program: Command): void {
     .action(action(async (context, [name = '']) => updateNode(context, name, { schedulable: true })))
   registerDraining(node)
   registerNodeExec(node)
+  registerUpgrade(node)
   registerScheduling(node)
   node
     .command('rm')
-    .argument('<node>')
-    .summary('forget a node that runs nothing')
+    .argument('<nodes...>')
+    .summary('forget nodes that run nothing; a lost one: drain it first, so that its instances come back elsewhere')
     .action(
-      action(async ({ client, out, signal, confirm }, [name = '']) => {
-        await confirm(`Forget node ${name}?`)
-        await client.call('removeNode', { params: { name } }, { signal })
-        out.note(`node ${name} is forgotten`)
+      action(async ({ client, out, signal, confirm }, names) => {
+        await confirm(`Forget ${names.length === 1 ? 'node' : 'nodes'} ${names.join(', ')}?`)
+        for (const name of names) {
+          await client.call('removeNode', { params: { name } }, { signal })
+          out.note(`node ${name} is forgotten`)
+        }
       }),
     )
   node
@@ -89,12 +95,14 @@ function registerDraining(node: Command): void {
     .argument('<node>')
     .summary('replace its instances elsewhere, and place nothing new on it')
     .option('--limit <count>', 'so many instances on their way at a time', '1')
+    .option('-w, --wait', 'until nothing is left there (Ctrl-C stops the waiting, not the draining)')
     .action(
-      action<{ limit: string }>(async (context, [name = ''], options) => {
+      action<{ limit: string; wait?: boolean }>(async (context, [name = ''], options) => {
         const body = { limit: parseCount(options.limit, '--limit') }
         const found = await context.client.call('drainNode', { params: { name }, body }, { signal: context.signal })
         await printNode(context, found)
         context.out.note(`${found.instances} instances leave it; see: berth ps --node ${name}`)
+        if (options.wait === true) await untilEmpty(context, name)
       }),
     )
   node
@@ -106,6 +114,22 @@ function registerDraining(node: Command): void {
         printNode(context, await context.client.call('undrainNode', { params: { name } }, { signal: context.signal })),
       ),
     )
+}
+
+const drainLookMs = 1_000
+
+/** Says how many are left whenever that changes. */
+async function untilEmpty({ client, out, signal }: CommandContext, name: string): Promise<void> {
+  let told = -1
+  for (;;) {
+    const { instances, drain } = await client.call('getNode', { params: { name } }, { signal })
+    if (instances === 0) return out.note(`nothing runs on ${name} any more`)
+    if (drain === undefined)
+      throw new BerthError('node.not-draining', `wait for ${name} to be empty: somebody has ended its draining`)
+    if (instances !== told) out.note(`${instances} left on ${name}`)
+    told = instances
+    await delay(drainLookMs, undefined, { signal })
+  }
 }
 
 function registerScheduling(node: Command): void {
@@ -221,10 +245,11 @@ function stateOf({ online, schedulable, drain, instances }: NodeView, style: Com
 }
 
 const nodeListing = (style: CommandContext['out']['style']): ListingView<NodeView> => ({
-  headers: ['node', 'state', 'group', 'address', 'instances', 'cpu', 'memory', 'disk free', 'labels'],
+  headers: ['node', 'state', 'version', 'group', 'address', 'instances', 'cpu', 'memory', 'disk free', 'labels'],
   row: (each) => [
     each.name,
     stateOf(each, style),
+    each.agentVersion || '-',
     each.group ?? 'default',
     each.address,
     String(each.instances),
@@ -235,7 +260,7 @@ const nodeListing = (style: CommandContext['out']['style']): ListingView<NodeVie
       .map(([key, value]) => `${key}=${value}`)
       .join(',') || '-',
   ],
-  wideHeaders: ['taints', 'resources', 'speed', 'block', 'engine', 'agent', 'cgroup', 'kernel', 'problems'],
+  wideHeaders: ['taints', 'resources', 'speed', 'block', 'engine', 'cgroup', 'kernel', 'problems'],
   wideRow: (each) => [
     each.taints?.map(formatTaint).join(',') || '-',
     Object.entries(each.resources ?? {})
@@ -244,7 +269,6 @@ const nodeListing = (style: CommandContext['out']['style']): ListingView<NodeVie
     String((each.speedMilli ?? 1000) / 1000),
     each.block,
     each.engineVersion,
-    each.agentVersion,
     each.cgroup,
     each.kernel,
     each.problems.join('; '),

@@ -315,7 +315,18 @@ export interface NodeStatus {
   readonly gateway: boolean
   /** Where what instances left in `/persist` is kept after their end, and how long. Absent: from an agent that does not tell. */
   readonly endedFiles?: { readonly directory: string; readonly keepMs: number }
+  /** The last upgrade of its executable. Absent: there was none. */
+  readonly upgrade?: NodeUpgradeStatus
   readonly problems: readonly string[]
+}
+
+export interface NodeUpgradeStatus {
+  readonly state: 'switching' | 'done' | 'rolled-back'
+  readonly from: string
+  readonly to: string
+  readonly at: number
+  /** Why it was rolled back. */
+  readonly why?: string
 }
 
 export interface NodeCores {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type {
   BuildEvent,
@@ -12,7 +13,15 @@ import type {
   ServerAddress,
   UsageReport,
 } from '@berth/api'
-import { BerthError, type InstanceStatus, messageOf, type NodeImage } from '@berth/core'
+import {
+  BerthError,
+  type InstanceStatus,
+  messageOf,
+  type NodeImage,
+  type NodeStatus,
+  tooFarApart,
+  versionDistance,
+} from '@berth/core'
 import type { Logger } from 'pino'
 import type { State } from '../records/index.ts'
 import { AgentLead, type AgentLeadOptions } from './agent-lead.ts'
@@ -29,6 +38,8 @@ export interface AgentLinksOptions {
   readonly log: Logger
   /** Where agents find servers, for links that this server only listens on; undefined where it is alone. */
   readonly servers?: () => readonly ServerAddress[] | undefined
+  /** This server's: agents that are too far from it are not let in. */
+  readonly version?: string
   readonly pingMs?: number
   readonly silenceMs?: number
 }
@@ -131,6 +142,15 @@ export class AgentLinks implements AsyncDisposable {
 
   exec(node: string, instance: string, options: requests.ExecOptions): Promise<requests.ExecStream> {
     return requests.openExec(this.#link(node), instance, options)
+  }
+
+  sendExecutable(
+    node: string,
+    offered: { readonly version: string; readonly sha256: string },
+    body: Readable,
+    options: SignalOptions,
+  ): Promise<boolean> {
+    return requests.sendExecutable(this.#link(node), offered, body, options)
   }
 
   execOnNode(node: string, options: requests.ExecOptions): Promise<requests.ExecStream> {
@@ -240,9 +260,21 @@ export class AgentLinks implements AsyncDisposable {
   #onLine(node: string, sync: SyncStream, line: FromAgent): void {
     // A line that was on its way when a newer link or stream took over.
     if (this.#links.get(node)?.sync !== sync) return
+    if (line.type === 'hello' && this.#isTooFar(node, line.node)) return
     this.#silence.heard(node)
     this.#lead?.take(node, line)
     this.#options.listener.onReport(node, line)
+  }
+
+  /** Its containers go on; its version is written down, so that people see why it is offline. */
+  #isTooFar(node: string, status: NodeStatus): boolean {
+    const { version = '', log } = this.#options
+    if (versionDistance(status.agentVersion, version) !== 'far') return false
+    const why = tooFarApart(status.agentVersion, version)
+    log.warn({ node }, `refused the link of node ${node}: ${why}`)
+    this.#lead?.presence.decline(node, status)
+    this.#links.get(node)?.link.close(why)
+    return true
   }
 
   #lost(node: string, link: AgentLink, sync: SyncStream, error: unknown, log: Logger): void {

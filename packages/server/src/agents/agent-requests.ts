@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type ClientHttp2Stream, constants } from 'node:http2'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type {
   BuildEvent,
@@ -177,6 +178,21 @@ export const reachFrom = async (
 export const measureSpeed = async (link: AgentLink, options: SignalOptions): Promise<number> => {
   const request = { method: 'POST' as const, path: '/v1/speed', body: {}, ...options }
   return (await requestDocument<{ unitsPerSecond: number }>(link, request)).unitsPerSecond
+}
+
+/** False when it runs that very executable already. */
+export async function sendExecutable(
+  link: AgentLink,
+  { version, sha256 }: { readonly version: string; readonly sha256: string },
+  body: Readable,
+  options: SignalOptions,
+): Promise<boolean> {
+  const path = `/v1/executable${queryOf({ version, sha256 })}`
+  const stream = link.open({ method: 'PUT', path, endStream: false, signal: options.signal })
+  const sending = pipeline(body, stream, { end: true })
+  // The agent may answer and stop reading; then the answer counts, not the broken upload.
+  sending.catch(() => undefined)
+  return (await readDocument<{ started: boolean }>(link, stream, options)).started
 }
 
 /** A new key's request, and the certificate that the node has. */

@@ -52,6 +52,15 @@ const nodeStatus = z.object({
   cgroup: z.enum(['v1', 'v2']),
   gateway: z.boolean(),
   endedFiles: z.object({ directory: text, keepMs: size }).optional(),
+  upgrade: z
+    .object({
+      state: z.enum(['switching', 'done', 'rolled-back']),
+      from: text,
+      to: text,
+      at: size,
+      why: text.optional(),
+    })
+    .optional(),
   problems: z.array(text).max(100),
 })
 

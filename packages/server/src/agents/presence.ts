@@ -60,6 +60,13 @@ export class Presence {
     if (!was) this.#options.onChange(node, true)
   }
 
+  /** It may not come in: what it says of itself is written down, and that it is not there. */
+  decline(node: string, reported: NodeStatus): void {
+    const was = this.#lastHeard.delete(node)
+    this.#queue(node, () => this.#write(node, reported, false))
+    if (was) this.#options.onChange(node, false)
+  }
+
   /** The node was removed: nothing more is written of it. */
   forget(node: string): void {
     if (this.#lastHeard.delete(node)) this.#options.onChange(node, false)

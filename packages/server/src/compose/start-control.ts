@@ -76,7 +76,8 @@ function makeShared({ config, foundation, log, stack }: ControlOptions, cluster:
     }),
   )
   const agents: AgentLinks = new AgentLinks({
-    ...{ state, log: log.child({ part: 'agents' }), servers: () => agentServersOf(foundation) },
+    ...{ state, log: log.child({ part: 'agents' }), version: config.version },
+    servers: () => agentServersOf(foundation),
     listener: {
       onReport: (node: string, line: FromAgent) => {
         if (line.type === 'gateway') traffic.report(node, { version: line.version, inflight: line.inflight })

@@ -21,6 +21,7 @@ import type { Backups, Services } from '../http/services.ts'
 import { gatherCoreUse } from '../metrics/gather-core-use.ts'
 import { ServerMetrics } from '../metrics/server-metrics.ts'
 import { NodeSpeed } from '../nodes/node-speed.ts'
+import { NodeUpgrade } from '../nodes/node-upgrade.ts'
 import { Nodes } from '../nodes/nodes.ts'
 import type { Control } from './control.ts'
 import type { Foundation } from './open-foundation.ts'
@@ -118,7 +119,8 @@ function createServices(options: EdgeOptions, agentPort: number, keeper: Certifi
   const { agents, traffic, operations, books, images, sources, buildOutputs } = control
   const gateway = gatewayAddress(config.gatewayUrl, config.gatewayHttpsPort ?? defaults.gatewayHttpsPort)
   const nodes = new Nodes(records)
-  const views = { state, traffic, gateway, isOnline: (node: string) => agents.isOnline(node) }
+  const { version } = config
+  const views = { state, traffic, gateway, version, isOnline: (node: string) => agents.isOnline(node) }
   const listen = config.listen === undefined ? undefined : parseListenAddress(config.listen)
   const advertised = `${advertisedHost(listen?.host ?? '127.0.0.1', config.names)}:${listen?.port ?? 0}`
   const addressPool = config.addressPool ?? defaults.addressPool
@@ -157,6 +159,7 @@ function createServices(options: EdgeOptions, agentPort: number, keeper: Certifi
     },
     serverAdmission: new ServerAdmission({ records, authority }),
     nodeSpeed: new NodeSpeed(state, nodes, agents),
+    nodeUpgrade: new NodeUpgrade({ records, nodes, agents, version, executable: config.executable }),
     groups: new Groups(records),
     approvals: new Approvals(records),
     enrolment: new Enrolment({ records, authority, addressPool }),

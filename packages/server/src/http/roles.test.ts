@@ -85,6 +85,7 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   removeRegistry: 'admin',
   createJoinToken: 'admin',
   execOnNode: 'admin',
+  upgradeNode: 'admin',
   checkJoin: 'none',
   joinNode: 'none',
   listSecrets: 'deployer',

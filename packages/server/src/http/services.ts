@@ -13,6 +13,7 @@ import type { Operations } from '../controllers/operations.ts'
 import type { Groups } from '../groups/groups.ts'
 import type { NodeImages } from '../images/node-images.ts'
 import type { NodeSpeed } from '../nodes/node-speed.ts'
+import type { NodeUpgrade } from '../nodes/node-upgrade.ts'
 import type { Nodes } from '../nodes/nodes.ts'
 import type { Records } from '../records/index.ts'
 import type { Registries } from '../registries/registries.ts'
@@ -82,6 +83,7 @@ export interface Services {
   readonly apps: Apps
   readonly nodes: Nodes
   readonly nodeSpeed: NodeSpeed
+  readonly nodeUpgrade: NodeUpgrade
   readonly groups: Groups
   readonly approvals: Approvals
   readonly secrets: Secrets

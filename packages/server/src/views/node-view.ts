@@ -1,5 +1,5 @@
 import type { NodeView } from '@berth/api'
-import type { Instance, Node } from '@berth/core'
+import { type Instance, type Node, type NodeStatus, versionProblem } from '@berth/core'
 import { defined, type ViewContext } from './view-context.ts'
 
 const unknownStatus = {
@@ -14,10 +14,11 @@ const unknownStatus = {
   os: '',
   cgroup: 'v2',
   endedFiles: undefined,
+  upgrade: undefined,
   problems: ['its agent has not connected yet'],
 } as const
 
-export function nodeView({ state, isOnline }: ViewContext, node: Node): NodeView {
+export function nodeView({ state, isOnline, version = '' }: ViewContext, node: Node): NodeView {
   const status = state.nodeStatuses.get(node.name) ?? unknownStatus
   const { name, labels, block, address, schedulable, joinedAt, group, speedMilli, taints, resources, drain } = node
   const { gateway, cpuMilli, memoryBytes, diskBytes, diskFreeBytes, agentVersion, engineVersion, kernel, os, cgroup } =
@@ -31,13 +32,35 @@ export function nodeView({ state, isOnline }: ViewContext, node: Node): NodeView
     cpuGivenMilli: sum((each) => each.reservedCpuMilli),
     memoryGivenBytes: sum((each) => each.reservedMemoryBytes),
     instances: instances.length,
-    problems: [...status.problems, ...(node.certificateProblem === undefined ? [] : [node.certificateProblem])],
-    ...defined({ certificateExpiresAt: node.certificateExpiresAt, endedFiles: status.endedFiles }),
+    problems: [
+      ...status.problems,
+      ...[node.certificateProblem, ...versionProblems(status, name, version)].filter(isSaid),
+    ],
+    ...defined({
+      certificateExpiresAt: node.certificateExpiresAt,
+      endedFiles: status.endedFiles,
+      upgrade: status.upgrade,
+    }),
     ...defined({ group, speedMilli, drain }),
     ...(taints === undefined ? {} : { taints: [...taints] }),
     ...(resources === undefined ? {} : { resources: nodeResources(resources) }),
   }
 }
+
+interface Versions {
+  readonly agentVersion: string
+  readonly upgrade?: NodeStatus['upgrade'] | undefined
+}
+
+function versionProblems({ agentVersion, upgrade }: Versions, name: string, server: string): (string | undefined)[] {
+  const back = upgrade?.state === 'rolled-back' && upgrade.to === server && agentVersion !== server
+  const problem = back
+    ? `its upgrade to ${upgrade.to} was rolled back: ${upgrade.why ?? 'no reason was noted'}`
+    : undefined
+  return [versionProblem(name, agentVersion, server), problem]
+}
+
+const isSaid = (problem: string | undefined): problem is string => problem !== undefined
 
 /** Lists of their own, which a caller may change. */
 export const nodeResources = (resources: NonNullable<Node['resources']>): Record<string, number | string[]> =>

@@ -7,6 +7,8 @@ export interface ViewContext {
   readonly traffic: Traffic
   readonly isOnline: (node: string) => boolean
   readonly gateway: GatewayAddress
+  /** The server's. */
+  readonly version?: string
 }
 
 /** How people reach the gateway, for URLs. */

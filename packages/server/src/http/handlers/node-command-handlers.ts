@@ -1,14 +1,22 @@
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import { relayExec } from '../../exec/relay-exec.ts'
+import { nodeView } from '../../views/node-view.ts'
 import type { Handlers } from '../handler.ts'
 import type { Services } from '../services.ts'
 import { commandOf } from './instance-handlers.ts'
 
-type NodeCommandHandlers = Pick<Handlers, 'execOnNode'>
+type NodeCommandHandlers = Pick<Handlers, 'execOnNode' | 'upgradeNode'>
 
 /** What is done on a node itself, by its agent. */
-export const nodeCommandHandlers = ({ nodes, agents, records }: Services, log: Logger): NodeCommandHandlers => ({
+export const nodeCommandHandlers = (
+  { nodes, agents, records, views, nodeUpgrade }: Services,
+  log: Logger,
+): NodeCommandHandlers => ({
+  upgradeNode: async ({ params: { name }, context, signal }) => {
+    const { node, ...upgrade } = await nodeUpgrade.start(name, context, signal)
+    return { node: nodeView(views, node), ...upgrade }
+  },
   execOnNode: async ({ params: { name }, query, context, signal }, socket) => {
     nodes.require(name)
     const command = commandOf(query.command)

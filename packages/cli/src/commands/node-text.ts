@@ -1,0 +1,55 @@
+import type { NodeView } from '@berth/api'
+import { formatTaint } from '@berth/core'
+import { formatBytes, formatCores } from '../output/format.ts'
+
+/** Everything about a node, for people; `-o json` has it for programs. */
+export function nodeText(node: NodeView): string {
+  const { problems } = node
+  const lines = facts(node).filter(([, value]) => value !== '')
+  const width = Math.max(...lines.map(([name]) => name.length))
+  return [
+    ...lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
+    ...(problems.length === 0 ? [] : ['problems', ...problems.map((each) => `  ${each}`)]),
+  ].join('\n')
+}
+
+function facts(node: NodeView): (readonly [name: string, value: string])[] {
+  const { upgrade, drain, endedFiles } = node
+  return [
+    ['node', node.name],
+    [
+      'state',
+      `${node.online ? 'online' : 'offline'}${drain !== undefined ? `, draining (by ${drain.by})` : node.schedulable ? '' : ', cordoned'}`,
+    ],
+    ['version', node.agentVersion],
+    ['upgrade', upgrade === undefined ? '' : `${upgrade.state}: ${upgrade.from} → ${upgrade.to}, ${when(upgrade.at)}`],
+    ['address', `${node.address}, instances in ${node.block}`],
+    ['group', node.group ?? 'default'],
+    ['gateway', node.gateway ? 'runs' : ''],
+    ['labels', pairs(node.labels)],
+    ['taints', node.taints?.map(formatTaint).join(', ') ?? ''],
+    ['resources', pairs(node.resources ?? {})],
+    ['speed', String((node.speedMilli ?? 1000) / 1000)],
+    ['instances', String(node.instances)],
+    ['cpu', `${formatCores(node.cpuGivenMilli)} of ${formatCores(node.cpuMilli)} given out`],
+    ['memory', `${formatBytes(node.memoryGivenBytes)} of ${formatBytes(node.memoryBytes)} given out`],
+    ['disk', `${formatBytes(node.diskFreeBytes)} of ${formatBytes(node.diskBytes)} free`],
+    [
+      'system',
+      [node.os, node.kernel === '' ? '' : `Linux ${node.kernel}`, `cgroup ${node.cgroup}`].filter(Boolean).join(', '),
+    ],
+    ['docker', node.engineVersion],
+    [
+      'left files',
+      endedFiles === undefined ? '' : `${endedFiles.directory}, kept ${endedFiles.keepMs / 86_400_000} days`,
+    ],
+    ['certificate', node.certificateExpiresAt === undefined ? '' : `until ${when(node.certificateExpiresAt)}`],
+    ['joined', when(node.joinedAt)],
+  ]
+}
+
+const when = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
+const pairs = (of: Readonly<Record<string, unknown>>): string =>
+  Object.entries(of)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ')
