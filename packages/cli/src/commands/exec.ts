@@ -105,6 +105,7 @@ async function runExec(
       else if (channel === execChannel.exit) resolve((JSON.parse(Buffer.from(payload).toString()) as ExecExit).code)
       else if (channel === execChannel.error) reject(errorOf(payload))
     })
+    socket.resume()
     socket.once('error', reject)
     socket.once('close', (code, reason) => {
       if (options.interactive === true || tty) restore()
@@ -145,7 +146,11 @@ async function connect({ endpoint }: CommandContext, path: string): Promise<WebS
           ...(endpoint.authorityPem === undefined ? {} : { ca: endpoint.authorityPem }),
         })
   return new Promise((resolve, reject) => {
-    socket.once('open', () => resolve(socket))
+    socket.once('open', () => {
+      // What comes before somebody listens would be lost: a command that cannot be started is said at once.
+      socket.pause()
+      resolve(socket)
+    })
     socket.once('error', reject)
     socket.once('unexpected-response', (_, response) => {
       const parts: Buffer[] = []
