@@ -66,6 +66,8 @@ export class BuildController implements AsyncDisposable {
 
   #onChange(change: StateChange): void {
     if (change.kind === 'builds' && change.after?.state === 'queued') this.#loop.mark(change.id)
+    // Asked for at another server.
+    if (change.kind === 'builds' && change.after?.state === 'cancelled') this.cancel(change.after)
     if (change.kind !== 'apps' || change.after?.removing !== true) return
     for (const build of this.#options.state.builds.byApp(change.id))
       this.#running.get(build.id)?.abort(beingRemoved(build))
