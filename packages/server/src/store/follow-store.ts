@@ -33,7 +33,7 @@ export async function followStore(
         follower.replace(list)
         next = list.revision + 1
       }
-      for await (const batch of store.watch(prefix, { fromRevision: next, signal })) {
+      for await (const batch of store.watch(prefix, { fromRevision: next, signal, previous: false })) {
         follower.apply(batch)
         next = batch.revision + 1
         backoffMs = minBackoffMs

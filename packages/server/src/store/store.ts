@@ -103,6 +103,13 @@ export interface StoreHealth {
   readonly members?: readonly StoreMember[]
 }
 
+export interface WatchOptions {
+  readonly fromRevision: number
+  readonly signal: AbortSignal
+  /** False: changes need not tell what they replaced, which spares the store the reading. */
+  readonly previous?: boolean
+}
+
 export interface Store extends AsyncDisposable {
   /** Changes when the data came from elsewhere (restore, new cluster); see "absence never kills". */
   readonly epoch: string
@@ -121,7 +128,7 @@ export interface Store extends AsyncDisposable {
    * replaced by older data. Ends when `signal` aborts. A reader that is too slow gets `store.slow-watcher` and lists again;
    * memory stays bounded.
    */
-  watch(prefix: string, options: { fromRevision: number; signal: AbortSignal }): AsyncIterable<WatchBatch>
+  watch(prefix: string, options: WatchOptions): AsyncIterable<WatchBatch>
   /**
    * Keys put with a lease are deleted in one transaction when it ends. A put without `lease` takes its key off the lease.
    * Leases outlive the server: after its start each has its full time again. The time granted may be longer than asked for.

@@ -24,30 +24,30 @@ export class GroupCommit {
     this.#path = path
   }
 
-  /** Throws only what is fatal for the store. */
-  run(entries: readonly CommitEntry[]): CommitAnswer {
+  /** `previous`: changes tell what they replaced. Throws only what is fatal for the store. */
+  run(entries: readonly CommitEntry[], previous: boolean): CommitAnswer {
     try {
-      return this.#attempt(entries)
+      return this.#attempt(entries, previous)
     } catch (thrown) {
       const error = fromSqlite(thrown, 'commit', this.#path)
       if (isFatal(error)) throw error
       if (entries.length === 1) return this.#answer([{ error: serializeError(error) }], [])
     }
-    const answers = entries.map((entry) => this.run([entry]))
+    const answers = entries.map((entry) => this.run([entry], previous))
     return this.#answer(
       answers.flatMap((answer) => answer.outcomes),
       answers.flatMap((answer) => answer.batches),
     )
   }
 
-  #attempt(entries: readonly CommitEntry[]): CommitAnswer {
+  #attempt(entries: readonly CommitEntry[], previous: boolean): CommitAnswer {
     const mark = this.#writer.mark()
     const outcomes: CommitOutcome[] = []
     const batches: WatchBatch[] = []
     this.#database.exec('BEGIN IMMEDIATE')
     try {
       for (const entry of entries) {
-        const { outcome, changes } = this.#applyOrRefuse(entry)
+        const { outcome, changes } = this.#applyOrRefuse(entry, previous)
         outcomes.push(outcome)
         if (changes.length > 0) batches.push({ revision: this.#history.revision, changes })
       }
@@ -60,9 +60,9 @@ export class GroupCommit {
     return this.#answer(outcomes, batches)
   }
 
-  #applyOrRefuse(entry: CommitEntry): ReturnType<Writer['apply']> {
+  #applyOrRefuse(entry: CommitEntry, previous: boolean): ReturnType<Writer['apply']> {
     try {
-      return this.#writer.apply(entry)
+      return this.#writer.apply(entry, previous)
     } catch (error) {
       if (!isStoreError(error)) throw error
       return { outcome: { error: serializeError(error as StoreError) }, changes: [] }

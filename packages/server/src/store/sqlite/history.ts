@@ -97,8 +97,7 @@ export class History {
   /** The row as watchers see it, with what it replaced as long as that is not compacted. */
   changeOf(row: Row): Change {
     const previous = row.previous === null ? undefined : liveOf(this.#row(row.previous))
-    const kv = liveOf(row)
-    const change: Change = kv ? { type: 'put', kv } : { type: 'delete', key: row.key, modRevision: row.revision }
+    const change = plainChangeOf(row)
     return previous ? { ...change, previous } : change
   }
 
@@ -117,6 +116,12 @@ export class History {
   #row(id: number): Row | undefined {
     return this.#byId.get(id) as unknown as Row | undefined
   }
+}
+
+/** The row as watchers see it who do not ask what it replaced. */
+export function plainChangeOf(row: Row): Change {
+  const kv = liveOf(row)
+  return kv ? { type: 'put', kv } : { type: 'delete', key: row.key, modRevision: row.revision }
 }
 
 export function liveOf(row: Row | undefined): KeyValue | undefined {

@@ -16,7 +16,7 @@ export interface Requests {
   readonly open: { readonly ask: OpenRequest; readonly answer: OpenAnswer }
   readonly get: { readonly ask: { readonly key: string }; readonly answer: GetAnswer }
   readonly list: { readonly ask: ListRequest; readonly answer: ListResult }
-  readonly commit: { readonly ask: { readonly entries: readonly CommitEntry[] }; readonly answer: CommitAnswer }
+  readonly commit: { readonly ask: PackedGroup; readonly answer: PackedAnswer }
   readonly scan: { readonly ask: ScanRequest; readonly answer: ScanAnswer }
   readonly compact: { readonly ask: { readonly revision: number }; readonly answer: null }
   readonly close: { readonly ask: null; readonly answer: null }
@@ -62,6 +62,22 @@ export interface CommitAnswer {
   readonly outcomes: readonly CommitOutcome[]
   /** What the group changed, one batch a revision. */
   readonly batches: readonly WatchBatch[]
+  readonly revision: number
+}
+
+/** See `group-codec.ts`. */
+export interface PackedGroup {
+  readonly texts: readonly string[]
+  readonly numbers: Float64Array
+  readonly others: readonly CommitEntry[]
+  /** Changes are to tell what they replaced. */
+  readonly previous: boolean
+}
+
+export interface PackedAnswer {
+  readonly numbers: Float64Array
+  readonly batches: readonly WatchBatch[]
+  readonly errors: readonly SerializedError[]
   readonly revision: number
 }
 

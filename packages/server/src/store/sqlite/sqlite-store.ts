@@ -16,9 +16,11 @@ import type {
   Transaction,
   TransactionResult,
   WatchBatch,
+  WatchOptions,
 } from '../store.ts'
 import { futureRevisionError, isStoreError, leaseNotFoundError, type StoreError, storeError } from '../store-error.ts'
 import { CommitQueue } from './commit-queue.ts'
+import { packGroup, unpackAnswer } from './group-codec.ts'
 import { LeaseClock } from './lease-clock.ts'
 import type { CommitAnswer, CommitEntry, GetAnswer, OpenAnswer, RequestName, Requests } from './protocol.ts'
 import { StoreThread } from './store-thread.ts'
@@ -76,6 +78,8 @@ class SqliteStore implements Store {
   readonly #background = new AbortController()
   readonly #compaction: Promise<void> | undefined
   #full = false
+  /** Watchers that are told what changes replaced. */
+  #previousWanted = 0
   /** Why no further call is taken: closed, or failed. */
   #end: StoreError | undefined
   #closing: Promise<void> | undefined
@@ -113,12 +117,10 @@ class SqliteStore implements Store {
     return this.#queue.submit({ type: 'transaction', transaction }, signal)
   }
 
-  async *watch(
-    prefix: string,
-    { fromRevision, signal }: { fromRevision: number; signal: AbortSignal },
-  ): AsyncIterable<WatchBatch> {
+  async *watch(prefix: string, { fromRevision, signal, previous = true }: WatchOptions): AsyncIterable<WatchBatch> {
     checkText(prefix, 'prefix')
     checkPositive('fromRevision', fromRevision)
+    using _wish = previous ? await this.#wantPrevious() : undefined
     if (fromRevision > this.#hub.revision + 1)
       throw futureRevisionError(`watch ${prefix}`, fromRevision, this.#hub.revision)
     yield* this.#catchUp(prefix, fromRevision, signal)
@@ -210,10 +212,28 @@ class SqliteStore implements Store {
   }
 
   async #commitGroup(entries: readonly CommitEntry[]): Promise<CommitAnswer> {
-    const answer = await this.#call('commit', { entries })
+    const packed = await this.#call('commit', packGroup(entries, this.#previousWanted > 0))
+    const answer = unpackAnswer(entries, packed)
     this.#noteFull(answer)
     this.#hub.publish(answer.batches, answer.revision)
     return answer
+  }
+
+  /** From its answer on, commits tell what they replaced. Answers come in order: those under way have been handed out by then. */
+  async #wantPrevious(): Promise<Disposable> {
+    this.#previousWanted += 1
+    const wish = {
+      [Symbol.dispose]: () => {
+        this.#previousWanted -= 1
+      },
+    }
+    try {
+      await this.#ask('get', { key: '/' })
+      return wish
+    } catch (error) {
+      wish[Symbol.dispose]()
+      throw error
+    }
   }
 
   async #endLease(id: string): Promise<void> {

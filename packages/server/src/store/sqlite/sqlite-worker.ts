@@ -7,9 +7,19 @@ import { parentPort } from 'node:worker_threads'
 import type { Lease } from '../store.ts'
 import { type StoreError, storeError } from '../store-error.ts'
 import { openDatabase } from './database.ts'
+import { packAnswer, unpackGroup } from './group-codec.ts'
 import { GroupCommit } from './group-commit.ts'
 import { History } from './history.ts'
-import type { AnswerMessage, OpenAnswer, OpenRequest, RequestMessage, RequestName, Requests } from './protocol.ts'
+import type {
+  AnswerMessage,
+  OpenAnswer,
+  OpenRequest,
+  PackedAnswer,
+  PackedGroup,
+  RequestMessage,
+  RequestName,
+  Requests,
+} from './protocol.ts'
 import { Pruning } from './pruning.ts'
 import { fromSqlite, isFatal, serializeError } from './sqlite-error.ts'
 import { Writer } from './writer.ts'
@@ -34,7 +44,7 @@ const handlers: Handlers = {
   open: (ask) => open(ask),
   get: ({ key }) => ({ kv: opened().history.get(key), revision: opened().history.revision }),
   list: (ask) => opened().history.list(ask),
-  commit: ({ entries }) => opened().commits.run(entries),
+  commit: (group) => commit(group),
   scan: (ask) => opened().history.scan(ask),
   compact: async ({ revision }) => {
     await opened().pruning.compact(revision)
@@ -61,6 +71,11 @@ function open(ask: OpenRequest): OpenAnswer {
     compactedRevision: history.compactedRevision,
     leases: leases.map(({ id, ttlMs }): Lease => ({ id: String(id), ttlMs: Number(ttlMs) })),
   }
+}
+
+function commit(group: PackedGroup): PackedAnswer {
+  const entries = unpackGroup(group)
+  return packAnswer(entries, opened().commits.run(entries, group.previous), group.previous)
 }
 
 function close(): void {

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Change, Compare, Lease, Operation, Transaction } from '../store.ts'
 import { leaseNotFoundError } from '../store-error.ts'
-import { type History, numberOf, type Row } from './history.ts'
+import { type History, numberOf, plainChangeOf, type Row } from './history.ts'
 import type { CommitEntry, CommitOutcome } from './protocol.ts'
 
 export interface Written {
@@ -41,14 +41,15 @@ export class Writer {
     this.#keysOfLease = database.prepare('SELECT key FROM keys WHERE lease = ? ORDER BY key')
   }
 
-  apply(entry: CommitEntry): Written {
+  /** `previous`: the changes tell what they replaced. */
+  apply(entry: CommitEntry, previous: boolean): Written {
     switch (entry.type) {
       case 'transaction':
-        return this.#commit(entry.transaction)
+        return this.#commit(entry.transaction, previous)
       case 'grant-lease':
         return this.#grant(entry.lease)
       case 'end-lease':
-        return this.#endLease(entry.leaseId)
+        return this.#endLease(entry.leaseId, previous)
     }
   }
 
@@ -62,7 +63,7 @@ export class Writer {
     this.#nextId = nextId
   }
 
-  #commit({ compare = [], operations }: Transaction): Written {
+  #commit({ compare = [], operations }: Transaction, previous: boolean): Written {
     if (!compare.every((one) => this.#holds(one)))
       return { outcome: { ok: false, revision: this.#history.revision }, changes: [] }
     for (const operation of operations)
@@ -70,7 +71,7 @@ export class Writer {
         this.#requireLease(operation.lease, `put ${operation.key}`)
     const revision = this.#history.revision + 1
     const rows = operations.flatMap((operation) => this.#perform(operation, revision))
-    return this.#done(rows)
+    return this.#done(rows, previous)
   }
 
   #holds(compare: Compare): boolean {
@@ -122,25 +123,25 @@ export class Writer {
 
   #grant({ id, ttlMs }: Lease): Written {
     this.#insertLease.run(id, ttlMs)
-    return this.#done([])
+    return this.#done([], false)
   }
 
-  #endLease(id: string): Written {
+  #endLease(id: string, previous: boolean): Written {
     this.#requireLease(id, 'end the lease')
     const keys = this.#keysOfLease.all(id).map((row) => String(row.key))
     const revision = this.#history.revision + 1
     const rows = keys.flatMap((key) => this.#delete(this.#history.newest(key), revision))
     this.#deleteLease.run(id)
-    return this.#done(rows)
+    return this.#done(rows, previous)
   }
 
   #requireLease(id: string, what: string): void {
     if (!this.#leaseExists.get(id)) throw leaseNotFoundError(id, what)
   }
 
-  #done(rows: readonly Row[]): Written {
+  #done(rows: readonly Row[], previous: boolean): Written {
     if (rows.length > 0) this.#history.revision += 1
-    const changes = rows.map((row) => this.#history.changeOf(row))
+    const changes = rows.map((row) => (previous ? this.#history.changeOf(row) : plainChangeOf(row)))
     return { outcome: { ok: true, revision: this.#history.revision }, changes }
   }
 }
