@@ -72,6 +72,7 @@ export class Enrolment {
   readonly #pool: AddressBlock
   readonly #limit: FailureLimit
   readonly #now: () => number
+  #admitting: Promise<unknown> = Promise.resolve()
 
   constructor(options: EnrolmentOptions) {
     this.#records = options.records
@@ -118,10 +119,8 @@ export class Enrolment {
     checkRequest(request)
     this.#requireNew(request.name)
     const certificatePem = await this.#authority.signNode(request.certificateRequestPem, request.name)
-    const { value: node } = await this.#records.commit(
-      `node:${request.name}`,
-      (tx) => this.#admit(tx, hash, request, certificatePem),
-      options,
+    const { value: node } = await this.#inTurn(() =>
+      this.#records.commit(`node:${request.name}`, (tx) => this.#admit(tx, hash, request, certificatePem), options),
     )
     return { node, certificatePem }
   }
@@ -152,6 +151,13 @@ export class Enrolment {
   #requireGroup(tx: RecordTransaction, group: string): void {
     requireGroup(this.#state, group)
     if (group !== defaultGroupName) tx.require('groups', group)
+  }
+
+  /** All machines of a cluster may join in one minute: beside each other all but one would lose at the fence of the blocks. */
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = this.#admitting.then(act)
+    this.#admitting = result.catch(() => undefined)
+    return result
   }
 
   #admit(tx: RecordTransaction, hash: string, request: JoinRequest, certificatePem: string): Node {
@@ -221,11 +227,10 @@ export class Enrolment {
     )
   }
 
-  /** Compares with every token in full: how long it takes tells nothing about any of them. */
+  /** Looked up by the hash, which nobody can choose: how long it takes tells nothing about any token. */
   #find(hash: string): JoinToken | undefined {
-    let found: JoinToken | undefined
-    for (const token of this.#state.joinTokens.values()) if (sameHash(token.hash, hash)) found = token
-    return found
+    const token = this.#state.joinTokens.get(hash)
+    return token !== undefined && sameHash(token.hash, hash) ? token : undefined
   }
 
   #requireNew(name: string): void {
@@ -238,11 +243,10 @@ export class Enrolment {
   }
 
   #freeBlock(): string {
-    const taken = new Set([...this.#state.nodes.values()].map((node) => node.block))
     const count = nodeBlockCount(this.#pool)
     for (let index = 0; index < count; index += 1) {
       const block = formatBlock(blockForNode(this.#pool, index))
-      if (!taken.has(block)) return block
+      if (!this.#state.nodes.hasBlock(block)) return block
     }
     return formatBlock(blockForNode(this.#pool, count))
   }

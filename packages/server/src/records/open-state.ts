@@ -44,9 +44,14 @@ export async function openState(
       since: (revision, sinceOptions) =>
         history.since(revision, mirror.revision, anySignal(signal, sinceOptions?.signal)),
     },
-    waitFor: (revision, waitOptions) => waitForRevision(mirror, revision, anySignal(signal, waitOptions?.signal)),
+    waitFor: async (revision, waitOptions) => {
+      if (mirror.revision >= revision) return
+      signal.throwIfAborted()
+      await mirror.waiters.wait(revision, waitOptions?.signal)
+    },
     [Symbol.asyncDispose]: async () => {
       closing.abort(new BerthError('state.closed', 'the state is closed: the server is stopping'))
+      mirror.waiters.end(closing.signal.reason)
       await following
     },
   }
@@ -60,20 +65,3 @@ function lineageOf({ items }: ListResult): readonly string[] {
 
 const anySignal = (a: AbortSignal, b: AbortSignal | undefined): AbortSignal =>
   b === undefined ? a : AbortSignal.any([a, b])
-
-async function waitForRevision(mirror: StateMirror, revision: number, signal: AbortSignal): Promise<void> {
-  if (mirror.revision >= revision) return
-  signal.throwIfAborted()
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const stop = mirror.onRevision((current) => {
-    if (current >= revision) resolve()
-  })
-  const onAbort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    await promise
-  } finally {
-    stop()
-    signal.removeEventListener('abort', onAbort)
-  }
-}

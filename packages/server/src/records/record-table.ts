@@ -68,6 +68,10 @@ export class SecondaryIndex<T> {
     return group === undefined ? [] : [...group.values()]
   }
 
+  has(key: string): boolean {
+    return this.#groups.has(key)
+  }
+
   keys(): IterableIterator<string> {
     return this.#groups.keys()
   }

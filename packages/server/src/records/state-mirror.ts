@@ -6,6 +6,7 @@ import { decodeRecord } from './record-codec.ts'
 import { parseKey, recordKindNames } from './record-kinds.ts'
 import type { RecordTable } from './record-table.ts'
 import type { RecordKind, RecordTypes } from './record-types.ts'
+import { RevisionWaiters } from './revision-waiters.ts'
 import type { StateChange, StateListener } from './state.ts'
 import type { Tables } from './tables.ts'
 
@@ -18,8 +19,10 @@ type AnyRecord = RecordTypes[RecordKind]
 export class StateMirror implements StoreFollower {
   readonly #tables: Tables
   readonly #log: Logger
-  readonly #listeners = new Set<StateListener>()
-  readonly #revisionListeners = new Set<(revision: number) => void>()
+  /** Replaced when somebody comes or goes, so that those of one change are the same from first to last. */
+  #listeners: readonly StateListener[] = []
+  /** Who waits for a revision. */
+  readonly waiters = new RevisionWaiters()
   #revision = 0
 
   constructor(tables: Tables, log: Logger) {
@@ -32,13 +35,10 @@ export class StateMirror implements StoreFollower {
   }
 
   subscribe(listener: StateListener): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
-  }
-
-  onRevision(listener: (revision: number) => void): () => void {
-    this.#revisionListeners.add(listener)
-    return () => this.#revisionListeners.delete(listener)
+    this.#listeners = [...this.#listeners, listener]
+    return () => {
+      this.#listeners = this.#listeners.filter((each) => each !== listener)
+    }
   }
 
   /** The first listing: nobody is told, and a record that cannot be read is fatal. */
@@ -103,9 +103,9 @@ export class StateMirror implements StoreFollower {
     this.#revision = revision
     for (const change of changes) {
       if (change === undefined) continue
-      for (const listener of [...this.#listeners]) this.#tell(listener, change)
+      for (const listener of this.#listeners) this.#tell(listener, change)
     }
-    for (const listener of [...this.#revisionListeners]) listener(revision)
+    this.waiters.reached(revision)
   }
 
   #tell(listener: StateListener, change: StateChange): void {

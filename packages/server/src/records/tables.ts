@@ -39,6 +39,7 @@ export type Tables = { readonly [K in RecordKind]: RecordTable<RecordTypes[K]> }
   readonly rollouts: RolloutTable
   readonly instances: InstanceTable
   readonly statuses: StatusTable
+  readonly nodes: NodeTable
   readonly groups: GroupTable
   readonly approvals: EntrypointTable<Approval>
   readonly crons: EntrypointTable<CronRecord>
@@ -53,7 +54,7 @@ export const createTables = (): Tables => ({
   rollouts: new RolloutTable(),
   instances: new InstanceTable(),
   statuses: new StatusTable(),
-  nodes: new RecordTable<Node>(),
+  nodes: new NodeTable(),
   nodeStatuses: new RecordTable<NodeStatus>(),
   groups: new GroupTable(),
   rebalances: new RecordTable<Rebalance>(),
@@ -118,6 +119,7 @@ export class InstanceTable extends RecordTable<Instance> {
   readonly #byApp = this.index((instance) => instance.app)
   readonly #byPool = this.index((instance) => poolId(instance.app, instance.pool))
   readonly #byNode = this.index((instance) => instance.node)
+  readonly #draining = this.index((instance) => (instance.desired === 'drain' ? 'draining' : undefined))
   readonly #unplaced = this.index((instance) => (instance.node === undefined ? 'unplaced' : undefined))
   readonly #waiting = this.index(({ node, app, pool }) => (node === undefined ? poolId(app, pool) : undefined))
   byApp(app: string): Instance[] {
@@ -128,6 +130,10 @@ export class InstanceTable extends RecordTable<Instance> {
   }
   byNode(node: string): Instance[] {
     return this.#byNode.get(node)
+  }
+  /** Those that are leaving traffic. */
+  draining(): Instance[] {
+    return this.#draining.get('draining')
   }
   /** Those that no node has been found for yet. */
   unplaced(): Instance[] {
@@ -143,6 +149,13 @@ export class StatusTable extends RecordTable<InstanceStatus> {
   readonly #byNode = this.index((status) => status.node)
   byNode(node: string): InstanceStatus[] {
     return this.#byNode.get(node)
+  }
+}
+
+export class NodeTable extends RecordTable<Node> {
+  readonly #byBlock = this.index((node) => node.block)
+  hasBlock(block: string): boolean {
+    return this.#byBlock.has(block)
   }
 }
 
