@@ -1,6 +1,7 @@
 import type { FromAgent } from '@berth/api'
 import { BerthError, type InstanceStatus } from '@berth/core'
 import type { Logger } from 'pino'
+import type { InstanceNews } from '../events/instance-news.ts'
 import type { Records } from '../records/index.ts'
 import { ImageCopies } from './image-copies.ts'
 import type { NodeFeed } from './node-feed.ts'
@@ -17,6 +18,7 @@ export interface LeadTerm {
 export interface AgentLeadOptions {
   /** Commits with them fail once the term is over. */
   readonly records: Records
+  readonly news: InstanceNews
   readonly feed: NodeFeed
   readonly term: LeadTerm
 }
@@ -40,7 +42,7 @@ export class AgentLead implements AsyncDisposable {
   readonly #images: ImageCopies
   readonly #closing = new AbortController()
 
-  constructor({ records, feed, term }: AgentLeadOptions, around: LeadSurroundings) {
+  constructor({ records, news, feed, term }: AgentLeadOptions, around: LeadSurroundings) {
     const { log, silenceMs, onPresence, onForgotten, isConnected, copyImage } = around
     const { signal } = this.#closing
     this.feed = feed
@@ -49,7 +51,7 @@ export class AgentLead implements AsyncDisposable {
       ...{ records, log, signal, onChange: onPresence },
       ...(silenceMs === undefined ? {} : { silenceMs }),
     })
-    this.#statuses = new StatusWriter({ records, log, signal, onForgotten })
+    this.#statuses = new StatusWriter({ records, news, log, signal, onForgotten })
     this.#images = new ImageCopies({
       ...{ state: records.state, log, isConnected },
       copy: (image, from, to) => copyImage(image, from, to, signal),

@@ -84,18 +84,18 @@ export class AgentPort implements AsyncDisposable {
       log.debug({ err: error, remote: socket.remoteAddress }, 'a socket of an agent failed'),
     )
     const certificate = socket.getPeerX509Certificate()
-    const refusal = this.#refusal(socket, certificate)
+    const name = nameIn(certificate)
+    const refusal = this.#refusal(socket, name, certificate)
     if (refusal === undefined && certificate !== undefined) {
-      onAgent(nameOf(socket), socket, certificate)
+      onAgent(name, socket, certificate)
       return
     }
-    log.warn({ remote: socket.remoteAddress, node: nameOf(socket) }, `refused an agent: ${refusal}`)
+    log.warn({ remote: socket.remoteAddress, node: name }, `refused an agent: ${refusal}`)
     socket.destroy()
   }
 
-  #refusal(socket: TLSSocket, certificate: X509Certificate | undefined): string | undefined {
+  #refusal(socket: TLSSocket, name: string, certificate: X509Certificate | undefined): string | undefined {
     if (socket.alpnProtocol !== agentAlpn) return `it does not speak ${agentAlpn}`
-    const name = nameOf(socket)
     const node = this.#options.state.nodes.get(name)
     if (node === undefined)
       return `there is no node ${JSON.stringify(name)}; it was removed or belongs to another store`
@@ -106,7 +106,5 @@ export class AgentPort implements AsyncDisposable {
 }
 
 /** The common name; the authority signs no request whose name is not the node's. */
-function nameOf(socket: TLSSocket): string {
-  const subject = socket.getPeerX509Certificate()?.subject ?? ''
-  return /^CN=(.+)$/m.exec(subject)?.[1] ?? ''
-}
+const nameIn = (certificate: X509Certificate | undefined): string =>
+  /^CN=(.+)$/m.exec(certificate?.subject ?? '')?.[1] ?? ''

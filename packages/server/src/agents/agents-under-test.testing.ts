@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { type Authority, type CertificateLifetimes, defaultLifetimes, openAuthority } from '../authority/authority.ts'
 import { createRequest } from '../authority/certificate-request.testing.ts'
 import { Enrolment } from '../authority/enrolment.ts'
+import { InstanceNews } from '../events/instance-news.ts'
 import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
 import { AgentLinks } from './agent-links.ts'
 import { AgentPeer, type PeerCredentials } from './agent-peer.testing.ts'
@@ -68,8 +69,10 @@ export async function openAgents(options: OpenAgentsOptions = {}): Promise<Agent
     onLink: (node: string, up: boolean) => void online.push(`${node} ${up ? 'on' : 'off'}`),
   }
   const silenceMs = options.silenceMs ?? 10_000
+  const { records } = under
+  const news = new InstanceNews({ records, log })
   const links = new AgentLinks({ state: under.state, listener, log, pingMs: silenceMs / 10, silenceMs })
-  const lead = links.lead({ records: under.records, feed, term: { number: 1, isOver: false } })
+  const lead = links.lead({ records, news, feed, term: { number: 1, isOver: false } })
   const retry = { firstMs: 20, maxMs: 20 }
   const certificates = new NodeCertificates({ records: under.records, authority, agents: links, log, now, retry })
   const agentPort = new AgentPort({
@@ -116,6 +119,7 @@ export async function openAgents(options: OpenAgentsOptions = {}): Promise<Agent
       await certificates[Symbol.asyncDispose]()
       await links[Symbol.asyncDispose]()
       await lead[Symbol.asyncDispose]()
+      await news[Symbol.asyncDispose]()
       await under[Symbol.asyncDispose]()
       await rm(directory, { recursive: true, force: true })
     },

@@ -27,3 +27,6 @@ function exitText(status: InstanceStatus): string {
   if (lastExit.outOfMemory) return 'out of memory'
   return lastExit.signal === undefined ? `exit code ${lastExit.code}` : `signal ${lastExit.signal}`
 }
+
+/** What instances go through every day. */
+export const isEveryday = ({ type }: EventDraft): boolean => type === 'instance.started' || type === 'instance.ready'

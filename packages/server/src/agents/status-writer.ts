@@ -2,15 +2,19 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { type InstanceStatus, isSameIncarnation, messageOf, movePhase } from '@berth/core'
 import type { Logger } from 'pino'
+import type { InstanceNews, NewsOfCommit } from '../events/instance-news.ts'
 import type { Records, RecordTransaction, State } from '../records/index.ts'
-import { eventsOfStatus } from './status-events.ts'
+import { maxOperations } from '../store/store.ts'
+import { eventsOfStatus, isEveryday } from './status-events.ts'
 
-/** Each takes up to a put, a compare and four events. */
-const batchSize = 16
+/** Each takes up to a put, a compare and four events, most far less. */
+const statusCost = 6
+const batchSize = 48
 const retryMs = 500
 
 export interface StatusWriterOptions {
   readonly records: Records
+  readonly news: InstanceNews
   readonly signal: AbortSignal
   readonly log: Logger
   /** The agent still has an ended instance that the server has forgotten. */
@@ -59,7 +63,7 @@ export class StatusWriter {
       const batch = [...queue.waiting.values()].slice(0, batchSize)
       for (const status of batch) queue.waiting.delete(status.id)
       try {
-        await this.#write(node, batch)
+        for (let from = 0; from < batch.length; ) from += await this.#write(node, batch.slice(from))
       } catch (error) {
         if (signal.aborted) break
         log.error({ err: error, node }, `write statuses of ${node}: ${messageOf(error)}`)
@@ -74,17 +78,28 @@ export class StatusWriter {
     this.#idle.clear()
   }
 
-  async #write(node: string, batch: readonly InstanceStatus[]): Promise<void> {
-    await this.#options.records.commit(
+  /** Returns how many of them fitted into one commit. */
+  async #write(node: string, batch: readonly InstanceStatus[]): Promise<number> {
+    const { records, news, signal } = this.#options
+    const { value } = await records.commit(
       `node:${node}`,
       (tx) => {
-        for (const status of batch) this.#writeOne(tx, status)
+        const told = news.begin(tx)
+        let written = 0
+        for (const status of batch) {
+          if (tx.size + statusCost > maxOperations) break
+          this.#writeOne(tx, status, told)
+          written += 1
+        }
+        return { written, told }
       },
-      { signal: this.#options.signal },
+      { signal },
     )
+    value.told.committed()
+    return value.written
   }
 
-  #writeOne(tx: RecordTransaction, status: InstanceStatus): void {
+  #writeOne(tx: RecordTransaction, status: InstanceStatus, told: NewsOfCommit): void {
     const { id, node } = status
     const instance = this.#state.instances.get(id)
     if (instance === undefined || instance.node !== node || !isSameIncarnation(instance, status)) {
@@ -92,7 +107,7 @@ export class StatusWriter {
       return
     }
     const before = this.#state.statuses.get(id)
-    if (before !== undefined && isDeepStrictEqual(before, status)) return
+    if (before === undefined ? isNothingNew(status) : isDeepStrictEqual(before, status)) return
     try {
       movePhase('agent', before?.phase ?? 'assigned', status.phase)
     } catch (error) {
@@ -105,7 +120,10 @@ export class StatusWriter {
     // An instance deleted meanwhile must not get its status back.
     tx.require('instances', id)
     tx.put('statuses', status)
-    for (const event of eventsOfStatus(instance, before, status)) tx.event(event)
+    for (const event of eventsOfStatus(instance, before, status)) {
+      if (isEveryday(event)) told.tell(event)
+      else tx.event(event)
+    }
   }
 
   /** Nothing is stopped because the server does not know it; only what has ended by itself may be forgotten. */
@@ -121,3 +139,7 @@ export class StatusWriter {
       )
   }
 }
+
+/** That it has the assignment is no news: there is something to be told once it does something about it. */
+const isNothingNew = ({ phase, message, restarts, containerId }: InstanceStatus): boolean =>
+  phase === 'assigned' && message === undefined && containerId === undefined && restarts === 0

@@ -6,6 +6,7 @@ import type { LeadTerm } from './agent-lead.ts'
 import { type AgentLink, answerOf, failureOf } from './agent-link.ts'
 import { readBoundedLines } from './bounded-lines.ts'
 import { parseFromAgent } from './from-agent.ts'
+import { lineText } from './line-text.ts'
 import type { NodeFeed } from './node-feed.ts'
 import { Outbox } from './outbox.ts'
 
@@ -107,7 +108,7 @@ export class SyncStream {
     while (!this.#blocked && this.#stream.writable) {
       const line = this.#outbox.shift()
       if (line === undefined) return
-      this.#blocked = !this.#stream.write(`${JSON.stringify(line)}\n`)
+      this.#blocked = !this.#stream.write(lineText(line))
     }
   }
 }

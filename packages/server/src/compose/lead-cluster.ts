@@ -3,6 +3,7 @@ import { ClusterFeed } from '../controllers/cluster-feed.ts'
 import { NodeWatch } from '../controllers/node-watch.ts'
 import { PoolController } from '../controllers/pool-controller.ts'
 import { RebalanceController } from '../controllers/rebalance-controller.ts'
+import { InstanceNews } from '../events/instance-news.ts'
 import type { Term } from '../leadership/index.ts'
 import type { ControlOptions, SharedControl } from './control.ts'
 
@@ -21,6 +22,7 @@ export function leadCluster(
 ): ClusterWork {
   const { state, secrets } = foundation
   const records = foundation.records.guardedBy(term)
+  const news = stack.use(new InstanceNews({ records, log: log.child({ part: 'events' }) }))
   // Above all versions that a leader before this one has given out.
   traffic.renumber()
   let pools: PoolController | undefined
@@ -39,10 +41,10 @@ export function leadCluster(
       onChange: (node) => pools?.markNode(node),
     }),
   )
-  const lead = agents.lead({ records, feed, term })
+  const lead = agents.lead({ records, news, feed, term })
   for (const node of state.nodes.ids()) books.touchNode(node)
   pools = new PoolController({
-    ...{ state, records, isOnline, traffic, nodes, books },
+    ...{ state, records, news, isOnline, traffic, nodes, books },
     log: log.child({ part: 'pools' }),
   })
   stack.use(pools)

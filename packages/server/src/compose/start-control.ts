@@ -85,7 +85,9 @@ function makeShared({ config, foundation, log, stack }: ControlOptions, cluster:
       },
       onLink: (node) => {
         books.touchNode(node)
-        cluster()?.pools.mark(state.pools.ids())
+        // Without a gateway's word anything may be held up.
+        if (state.nodes.get(node)?.labels.gateway === 'true') cluster()?.pools.mark(state.pools.ids())
+        else cluster()?.pools.nodeChanged(node)
       },
     },
   })

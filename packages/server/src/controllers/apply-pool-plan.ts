@@ -1,5 +1,6 @@
 import type { Instance, Pool, PoolSnapshot, Rollout } from '@berth/core'
-import type { RecordTransaction, State } from '../records/index.ts'
+import type { NewsOfCommit } from '../events/instance-news.ts'
+import type { EventDraft, RecordTransaction, State } from '../records/index.ts'
 import { poolId } from '../records/index.ts'
 import { grantChange } from '../schedule/grant-change.ts'
 import { maxOperations } from '../store/store.ts'
@@ -34,6 +35,7 @@ export interface PoolPlanContext {
  */
 export class PoolPlanWriter {
   readonly #tx: RecordTransaction
+  readonly #told: NewsOfCommit
   readonly #state: State
   readonly #snapshot: PoolSnapshot
   readonly #placer: InstancePlacer
@@ -48,8 +50,13 @@ export class PoolPlanWriter {
   #removed = false
 
   /** `before`: as the part of the plan that is committed has left it. */
-  constructor(tx: RecordTransaction, { state, snapshot, placer, ordinals, now }: PoolPlanContext, before: Outcome) {
+  constructor(
+    { tx, told }: { readonly tx: RecordTransaction; readonly told: NewsOfCommit },
+    { state, snapshot, placer, ordinals, now }: PoolPlanContext,
+    before: Outcome,
+  ) {
     this.#tx = tx
+    this.#told = told
     this.#state = state
     this.#snapshot = snapshot
     this.#placer = placer
@@ -146,7 +153,9 @@ export class PoolPlanWriter {
     // No compare: the ordinal comes from the pool's record, which this transaction compares.
     this.#tx.put('instances', placed)
     const where = placed.node === undefined ? `waits: ${placed.unplaced}` : `on ${placed.node} at ${placed.address}`
-    this.#instanceEvent('instance.created', placed, `${placed.id} ${where}`)
+    const event = instanceEvent('instance.created', placed, `${placed.id} ${where}`)
+    if (placed.node === undefined) this.#tx.event(event)
+    else this.#told.tell(event)
   }
 
   /** Without room after all (another of this plan has taken it) the next look decides anew. */
@@ -156,7 +165,9 @@ export class PoolPlanWriter {
     if (instance === undefined || resized?.node === undefined) return
     this.#fenced.set(resized.node, this.#fenced.get(resized.node) ?? this.#state.fences.get(resized.node)?.lastAddress)
     this.#tx.put('instances', resized, { ifUnchanged: true })
-    this.#instanceEvent('instance.resized', resized, `${id} on ${resized.node}: ${grantChange(instance, resized)}`)
+    this.#tx.event(
+      instanceEvent('instance.resized', resized, `${id} on ${resized.node}: ${grantChange(instance, resized)}`),
+    )
   }
 
   /** The first that is to move and has no successor. */
@@ -187,7 +198,9 @@ export class PoolPlanWriter {
     for (const victim of waitsFor) this.#displace(victim, placed)
     const after =
       waitsFor.length === 0 ? '' : `, once ${waitsFor.join(', ')} ${waitsFor.length > 1 ? 'have' : 'has'} left`
-    this.#instanceEvent('instance.placed', placed, `${placed.id} on ${placed.node} at ${placed.address}${after}`)
+    this.#told.tell(
+      instanceEvent('instance.placed', placed, `${placed.id} on ${placed.node} at ${placed.address}${after}`),
+    )
   }
 
   /** It leaves because the record of the one that waits says so; nothing is written to its own. */
@@ -196,13 +209,15 @@ export class PoolPlanWriter {
     if (instance === undefined) return
     this.#tx.require('instances', victim)
     const why = `${victim} (priority ${instance.priority ?? 0}) makes room for ${id} (priority ${priority})`
-    this.#instanceEvent('instance.displaced', instance, `${why} on ${instance.node}`)
+    this.#tx.event(instanceEvent('instance.displaced', instance, `${why} on ${instance.node}`))
   }
 
   #begin(instance: Instance): void {
     const { waitsFor, ...rest } = instance
     this.#tx.put('instances', rest, { ifUnchanged: true })
-    this.#instanceEvent('instance.begins', rest, `${rest.id} begins on ${rest.node}: ${waitsFor?.join(', ')} left it`)
+    this.#tx.event(
+      instanceEvent('instance.begins', rest, `${rest.id} begins on ${rest.node}: ${waitsFor?.join(', ')} left it`),
+    )
   }
 
   #place(instance: Instance, how: { readonly displacing?: boolean } = {}): Instance {
@@ -216,7 +231,7 @@ export class PoolPlanWriter {
     if (instance === undefined) return
     this.#tx.put('instances', { ...instance, ...change }, { ifUnchanged: true })
     const verb = change.desired === 'drain' ? 'leaves traffic' : 'is stopped'
-    this.#instanceEvent(`instance.${change.desired}`, instance, `${id} ${verb}: ${change.stopReason ?? ''}`)
+    this.#tx.event(instanceEvent(`instance.${change.desired}`, instance, `${id} ${verb}: ${change.stopReason ?? ''}`))
   }
 
   #updateRollout(rollout: Rollout): void {
@@ -231,9 +246,8 @@ export class PoolPlanWriter {
       message: `${app}/${pool}: ${rollout.message}`,
     })
   }
+}
 
-  #instanceEvent(type: string, instance: Instance, message: string): void {
-    const { app, pool, id, node } = instance
-    this.#tx.event({ type, subject: { app, pool, instance: id, ...(node === undefined ? {} : { node }) }, message })
-  }
+function instanceEvent(type: string, { app, pool, id, node }: Instance, message: string): EventDraft {
+  return { type, subject: { app, pool, instance: id, ...(node === undefined ? {} : { node }) }, message }
 }

@@ -1,21 +1,20 @@
 import type { ServerAddress } from '@berth/api'
 import {
   type Assignment,
-  compileNames,
   type Instance,
   isHeld,
-  type NamedApp,
   type NameTable,
   type NetworkConfig,
-  namedServices,
+  type Node,
   type Pool,
-  type PooledInstance,
   type RouteTable,
   resolveAssignment,
-  sameNames,
 } from '@berth/core'
 import type { FeedLine, NodeFeed, SnapshotLine } from '../agents/node-feed.ts'
 import type { State, StateChange } from '../records/index.ts'
+import { NameScopes } from './name-scopes.ts'
+import { NameTables } from './name-tables.ts'
+import { PacedWork } from './paced-work.ts'
 
 export interface ClusterFeedOptions {
   readonly state: State
@@ -28,36 +27,48 @@ export interface ClusterFeedOptions {
   readonly routes: () => RouteTable
   /** Where agents find servers; undefined where there is one. */
   readonly servers: () => readonly ServerAddress[] | undefined
+  /** See {@link NameTables}. */
+  readonly fullNamesLimit?: number
 }
 
 type Send = (line: FeedLine) => void
+type Peer = NetworkConfig['peers'][number]
 
 /**
- * What each node should know, derived from the state: assignments with every change of their instance, names at most once per turn of the
- * event loop however many instances changed, and only when they differ from those sent last.
+ * What each node should know, derived from the state: assignments with every change of their instance; names and the network when they
+ * differ from those sent last, at most once per turn of the event loop, and where they are much for many nodes, some nodes at a time.
  */
 export class ClusterFeed implements NodeFeed, Disposable {
   readonly #options: ClusterFeedOptions
   readonly #subscribers = new Map<string, Set<Send>>()
   readonly #unsubscribe: () => void
-  #names: NameTable
-  #namesScheduled = false
-  #disposed = false
+  readonly #names: NameTables
+  readonly #scopes: NameScopes
+  readonly #peers = new Map<string, Peer>()
+  /** One line for all nodes that get the full table. */
+  #namesLine: Extract<FeedLine, { readonly type: 'names' }> | undefined
+  readonly #nameChanges = new PacedWork({ act: () => this.#refreshNames() })
+  readonly #nameSends = new PacedWork({ act: (node) => this.#sendNames(node) })
+  readonly #networkSends = new PacedWork({ act: (node) => this.#sendNetwork(node) })
 
   constructor(options: ClusterFeedOptions) {
     this.#options = options
-    this.#names = this.#compileNames()
+    const { state, defaultPool, fullNamesLimit: fullLimit } = options
+    this.#names = new NameTables({ state, defaultPool, ...(fullLimit === undefined ? {} : { fullLimit }) })
+    this.#scopes = new NameScopes(state, this.#names, defaultPool)
+    for (const node of state.nodes.values()) this.#peers.set(node.name, peerOf(node))
     this.#unsubscribe = options.state.changes.subscribe((change) => this.#onChange(change))
   }
 
   [Symbol.dispose](): void {
-    this.#disposed = true
     this.#unsubscribe()
+    for (const work of [this.#nameChanges, this.#nameSends, this.#networkSends]) work[Symbol.dispose]()
   }
 
   snapshot(node: string): SnapshotLine {
     const { state } = this.#options
     const assignments = state.instances.byNode(node).flatMap((instance) => this.#assignment(instance) ?? [])
+    // What has been noted and not looked at yet would be sent again to everybody who has it.
     const line = {
       type: 'snapshot' as const,
       epoch: state.epoch,
@@ -65,7 +76,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
       revision: state.revision,
       assignments,
       network: this.#network(node),
-      names: this.#names,
+      names: this.#namesFor(node),
       servers: this.#options.servers(),
     }
     return this.#isGateway(node) ? { ...line, routes: this.#options.routes() } : line
@@ -82,45 +93,48 @@ export class ClusterFeed implements NodeFeed, Disposable {
 
   /** Called by the traffic controller's owner for every new table. */
   sendRoutes(routes: RouteTable): void {
-    for (const node of this.#subscribers.keys()) {
-      if (this.#isGateway(node)) this.#send(node, { type: 'routes', revision: routes.version, routes })
-    }
+    const line = { type: 'routes' as const, revision: routes.version, routes }
+    for (const node of this.#subscribers.keys()) if (this.#isGateway(node)) this.#send(node, line)
   }
 
   #onChange(change: StateChange): void {
+    if (this.#names.note(change)) this.#nameChanges.mark('names')
     if (change.kind === 'instances') this.#onInstance(change.before, change.after, change.revision)
-    else if (change.kind === 'statuses' || change.kind === 'apps') this.#scheduleNames()
     else if (change.kind === 'pools') this.#onPool(change.before, change.after, change.revision)
-    else if (change.kind === 'nodes') this.#onNodes(change.id, change.revision)
+    else if (change.kind === 'nodes') this.#onNode(change.id, change.before, change.after, change.revision)
     else if (change.kind === 'members') this.#onMembers(change.revision)
   }
 
   #onInstance(before: Instance | undefined, after: Instance | undefined, revision: number): void {
-    this.#scheduleNames()
     if (after === undefined) {
       if (before?.node === undefined) return
       const { node, id, createdAt } = before
       this.#send(node, { type: 'forget', revision, instance: id, createdAt })
       return
     }
-    const assignment = after.node === undefined ? undefined : this.#assignment(after)
-    if (assignment !== undefined && after.node !== undefined)
-      this.#send(after.node, { type: 'assign', revision, assignment })
+    if (after.node === undefined || !this.#subscribers.has(after.node)) return
+    // What runs there now may look for names that the node has not known.
+    if (this.#names.isScoped && before?.node !== after.node && this.#scopes.matters(after))
+      this.#nameSends.mark(after.node)
+    const assignment = this.#assignment(after)
+    if (assignment !== undefined) this.#send(after.node, { type: 'assign', revision, assignment })
   }
 
   /** All of a gang have a place: now their agents hear of them. */
   #onPool(before: Pool | undefined, after: Pool | undefined, revision: number): void {
-    this.#scheduleNames()
     if (after?.openGangs === undefined) return
     for (const instance of this.#options.state.instances.byPool(after.app, after.name))
       if (isHeld(instance, before) && !isHeld(instance, after)) this.#onInstance(undefined, instance, revision)
   }
 
   /** A node that joined or left changes everybody's routes; a label may have made this one a gateway. */
-  #onNodes(changed: string, revision: number): void {
-    for (const node of this.#subscribers.keys())
-      this.#send(node, { type: 'network', revision, network: this.#network(node) })
-    if (this.#isGateway(changed)) this.#send(changed, { type: 'routes', revision, routes: this.#options.routes() })
+  #onNode(name: string, before: Node | undefined, after: Node | undefined, revision: number): void {
+    if (after === undefined) this.#peers.delete(name)
+    else if (before?.block !== after.block || before.address !== after.address) this.#peers.set(name, peerOf(after))
+    if (before?.block !== after?.block || before?.address !== after?.address)
+      for (const node of this.#subscribers.keys()) this.#networkSends.mark(node)
+    const line = { type: 'routes' as const, revision, routes: this.#options.routes() }
+    if (this.#isGateway(name)) this.#send(name, line)
   }
 
   #onMembers(revision: number): void {
@@ -133,24 +147,27 @@ export class ClusterFeed implements NodeFeed, Disposable {
     for (const send of this.#subscribers.get(node) ?? []) send(line)
   }
 
-  #scheduleNames(): void {
-    if (this.#namesScheduled) return
-    this.#namesScheduled = true
-    setImmediate(() => {
-      this.#namesScheduled = false
-      if (this.#disposed) return
-      const names = this.#compileNames()
-      if (sameNames(names, this.#names)) return
-      this.#names = names
-      for (const node of this.#subscribers.keys()) this.#send(node, { type: 'names', revision: names.version, names })
-    })
+  #sendNetwork(node: string): void {
+    const { revision } = this.#options.state
+    this.#send(node, { type: 'network', revision, network: this.#network(node) })
   }
 
-  #compileNames(): NameTable {
-    const { state, defaultPool } = this.#options
-    const specOf = (app: string, release: string) => state.releases.find(app, release)?.spec
-    return compileNames(pooled(state), specOf, namedApps(state, defaultPool), state.revision)
+  #refreshNames(): void {
+    const apps = this.#names.refresh(this.#subscribers.size)
+    if (apps === undefined) return
+    const listening = apps === 'all' ? undefined : this.#scopes.listening(apps)
+    for (const node of this.#subscribers.keys())
+      if (listening === undefined || this.#scopes.concerns(node, listening)) this.#nameSends.mark(node)
   }
+
+  #sendNames(node: string): void {
+    if (!this.#subscribers.has(node)) return
+    const names = this.#namesFor(node)
+    if (this.#namesLine?.names !== names) this.#namesLine = { type: 'names', revision: names.version, names }
+    this.#send(node, this.#namesLine)
+  }
+
+  #namesFor = (node: string): NameTable => (this.#names.isScoped ? this.#scopes.tableFor(node) : this.#names.full())
 
   #assignment(instance: Instance): Assignment | undefined {
     const { state, domain, secretsFor } = this.#options
@@ -177,39 +194,11 @@ export class ClusterFeed implements NodeFeed, Disposable {
 
   #network(node: string): NetworkConfig {
     const { state, addressPool, domain, defaultPool } = this.#options
-    const peers = [...state.nodes.values()]
-      .filter((each) => each.name !== node)
-      .map((each) => ({ node: each.name, block: each.block, via: each.address }))
+    const peers = [...this.#peers.values()].filter((each) => each.node !== node)
     return { pool: addressPool, block: state.nodes.get(node)?.block ?? '', peers, domain, defaultPool }
   }
 
   #isGateway = (node: string): boolean => this.#options.state.nodes.get(node)?.labels.gateway === 'true'
 }
 
-function* pooled(state: State): Generator<PooledInstance> {
-  for (const instance of state.instances.values()) {
-    const status = state.statuses.get(instance.id)
-    yield status === undefined ? { instance } : { instance, status }
-  }
-}
-
-/** Where pools run releases of other entrypoints, the default pool's come first: they tell what the app's own name means. */
-function namedApps(state: State, defaultPool: string): NamedApp[] {
-  return [...state.apps.values()].map((app) => {
-    const byName = state.pools.byApp(app.name).sort((a, b) => (a.name < b.name ? -1 : 1))
-    const pools = [
-      ...byName.filter(({ name }) => name === defaultPool),
-      ...byName.filter(({ name }) => name !== defaultPool),
-    ]
-    const releases = new Set(pools.flatMap((pool) => releaseOf(state, pool) ?? []))
-    const specs = [...releases].flatMap((id) => state.releases.find(app.name, id)?.spec ?? [])
-    const entrypoints = [...new Set(specs.flatMap((spec) => namedServices(spec.entrypoints)))]
-    return { app: app.name, pools: pools.map((pool) => pool.name), entrypoints }
-  })
-}
-
-/** During a first deploy the names exist already: entrypoints that need each other wait for an answer, not for a name. */
-function releaseOf(state: State, pool: Pool): string | undefined {
-  if (pool.release !== undefined || pool.rollout === undefined) return pool.release
-  return state.rollouts.get(pool.rollout)?.to
-}
+const peerOf = ({ name, block, address }: Node): Peer => ({ node: name, block, via: address })

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AppSpec, BerthError, defaultPatience, type InstanceStatus, type NodeStatus } from '@berth/core'
+import { InstanceNews } from '../events/instance-news.ts'
 import { openState, Records, type State } from '../records/index.ts'
 import { LiveBooks } from '../schedule/live-books.ts'
 import type { StoreUnderTest } from '../store/contract/store-under-test.ts'
@@ -84,7 +85,8 @@ export class TestCluster implements AsyncDisposable {
     const now = () => Date.now() + this.aheadMs
     const isOnline = (node: string) => this.state.nodeStatuses.get(node)?.online === true
     const { state, records } = this
-    const control = { state, records, isOnline, now, log: silent }
+    const news = this.#server.use(new InstanceNews({ records, log: silent }))
+    const control = { state, records, news, isOnline, now, log: silent }
     let pools: PoolController | undefined
     let feed: ClusterFeed | undefined
     this.traffic = this.#server.use(

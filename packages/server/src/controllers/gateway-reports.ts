@@ -31,6 +31,10 @@ export class GatewayReports {
     return this.#gateways.length > 0
   }
 
+  isGateway(node: string): boolean {
+    return this.#gateways.includes(node)
+  }
+
   versionOf(node: string): number | undefined {
     return this.#reports.get(node)?.version
   }

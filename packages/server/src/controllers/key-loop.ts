@@ -1,5 +1,6 @@
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
+import type { Pace } from './pace.ts'
 
 export interface KeyLoopOptions {
   /** For logs: `pools`. */
@@ -8,6 +9,8 @@ export interface KeyLoopOptions {
   readonly process: (key: string, signal: AbortSignal) => Promise<number | undefined>
   readonly log: Logger
   readonly now?: () => number
+  /** Every look at a key waits for its turn. Absent: for the next turn of the event loop. */
+  readonly pace?: Pace
 }
 
 const firstBackoffMs = 50
@@ -60,11 +63,17 @@ export class KeyLoop implements AsyncDisposable {
 
   async #drain(key: string): Promise<void> {
     // One turn later, so that all marks of one revision are seen together.
-    await new Promise((resolve) => setImmediate(resolve))
+    await this.#turn()
     while (this.#dirty.delete(key) && !this.#closing.signal.aborted) {
       this.#clearTimer(key)
       await this.#processOnce(key)
+      if (this.#dirty.has(key)) await this.#options.pace?.turn()
     }
+  }
+
+  #turn(): Promise<void> {
+    const { pace } = this.#options
+    return pace === undefined ? new Promise((resolve) => setImmediate(resolve)) : pace.turn()
   }
 
   async #processOnce(key: string): Promise<void> {

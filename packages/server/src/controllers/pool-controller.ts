@@ -1,10 +1,12 @@
 import { BerthError, decidePool, defaultPatience, type Instance, type Patience, ServiceTimes } from '@berth/core'
 import type { Logger } from 'pino'
+import type { InstanceNews, NewsOfCommit } from '../events/instance-news.ts'
 import { poolId, type Records, type RecordTransaction, type StateChange } from '../records/index.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
 import { PoolPlanWriter } from './apply-pool-plan.ts'
 import { KeyLoop } from './key-loop.ts'
 import { Ordinals } from './ordinals.ts'
+import { Pace } from './pace.ts'
 import { gangsOf, isGang, placeGang } from './place-gang.ts'
 import { InstancePlacer } from './place-instances.ts'
 import { PlacingTurns } from './placing-turns.ts'
@@ -27,8 +29,11 @@ export interface PoolControllerOptions extends Surroundings {
   readonly now?: () => number
   readonly patience?: Patience
   readonly books: LiveBooks
+  readonly news: InstanceNews
 }
 
+/** Decisions on large pools take milliseconds, and under load there is always one to be made: others must get their turn too. */
+const decisionShare = 0.4
 /** More lost commits in a row than this are no coincidence. */
 const maxConflicts = 8
 /** So often in a row others are let in before: where things happen all the time, everybody's turn comes all the same. */
@@ -40,6 +45,7 @@ export class PoolController implements AsyncDisposable {
   readonly #now: () => number
   readonly #loop: KeyLoop
   readonly #times: ServiceTimes
+  readonly #pace = new Pace(decisionShare)
   readonly #unsubscribe: () => void
   readonly #conflicts = new Map<string, number>()
   /** Pools with instances that are to have more than their nodes have left. */
@@ -55,6 +61,7 @@ export class PoolController implements AsyncDisposable {
       process: (key, signal) => this.#process(key, signal),
       log: options.log,
       now: this.#now,
+      pace: this.#pace,
     })
     this.#unsubscribe = options.state.changes.subscribe((change) => this.#onChange(change))
     for (const id of options.state.pools.ids()) this.#loop.mark(id)
@@ -71,10 +78,17 @@ export class PoolController implements AsyncDisposable {
     this.#markWaiting()
   }
 
+  /** It has come or gone, or is another now. */
+  nodeChanged(node: string): void {
+    this.markNode(node)
+    this.#markSystem()
+  }
+
   idle = (): Promise<void> => this.#loop.idle()
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unsubscribe()
+    this.#pace[Symbol.dispose]()
     await this.#loop[Symbol.asyncDispose]()
   }
 
@@ -102,8 +116,7 @@ export class PoolController implements AsyncDisposable {
         if (found !== undefined) this.#loop.mark(poolId(found.app, found.pool))
       }
     } else if (change.kind === 'nodes' || change.kind === 'nodeStatuses') {
-      this.markNode(change.id)
-      this.#markSystem()
+      this.nodeChanged(change.id)
     }
   }
 
@@ -176,6 +189,7 @@ export class PoolController implements AsyncDisposable {
     }
     const now = this.#now()
     const { revision } = state
+    const startedAt = performance.now()
     const snapshot = poolSnapshot(this.#options, pool, this.#times, now)
     if (snapshot.instances.some((each) => each.resize?.refused !== undefined)) this.#tight.add(id)
     else this.#tight.delete(id)
@@ -188,6 +202,7 @@ export class PoolController implements AsyncDisposable {
     const gangs = gangsOf(snapshot, up, creating)
     const waiting = up.filter((each) => each.node === undefined && !isGang(snapshot, each))
     const ready = up.filter((each) => each.waitsFor?.every((victim) => hasLeft(state, victim)) === true)
+    this.#pace.spent(performance.now() - startedAt)
     return { revision, snapshot, plan, waiting, ready, gangs, now }
   }
 
@@ -206,9 +221,10 @@ export class PoolController implements AsyncDisposable {
     let left: Outcome = { pool: snapshot.pool, rollout: snapshot.rollout }
     while (work.length > 0) {
       const tx = this.#options.records.begin('system:pools')
-      const writer = new PoolPlanWriter(tx, context, left)
+      const told = this.#options.news.begin(tx)
+      const writer = new PoolPlanWriter({ tx, told }, context, left)
       work = work.slice(writer.write(work))
-      if (!(await this.#commit(id, tx, context.placer, signal))) return
+      if (!(await this.#commit(id, { tx, told }, context.placer, signal))) return
       left = writer.outcome
       if (work.length === 0) break
       if (work.every((each) => isLasting(each, left)) && isAsLeft(state, id, left) && !this.#turns.isWanted(level))
@@ -229,7 +245,7 @@ export class PoolController implements AsyncDisposable {
       await placeGang(
         {
           ...{ snapshot, state, records, placer, now },
-          commit: (tx) => this.#commit(id, tx, placer, signal),
+          commit: (tx) => this.#commit(id, { tx }, placer, signal),
           restore: (ids) => books.restore(ids),
         },
         gang,
@@ -237,13 +253,14 @@ export class PoolController implements AsyncDisposable {
     }
   }
 
-  async #commit(id: string, tx: RecordTransaction, placer: InstancePlacer, signal: AbortSignal): Promise<boolean> {
+  async #commit(id: string, { tx, told }: Draft, placer: InstancePlacer, signal: AbortSignal): Promise<boolean> {
     const entered = placer.takeEntered()
     let committed = false
     try {
       committed = await this.#options.records.tryCommit(tx, { signal })
     } finally {
-      if (!committed) this.#options.books.restore(entered)
+      if (committed) told?.committed()
+      else this.#options.books.restore(entered)
     }
     this.#countConflicts(id, committed)
     if (!committed) this.#loop.mark(id)
@@ -260,4 +277,10 @@ export class PoolController implements AsyncDisposable {
       retryable: true,
     })
   }
+}
+
+interface Draft {
+  readonly tx: RecordTransaction
+  /** Absent: it tells no everyday news. */
+  readonly told?: NewsOfCommit
 }

@@ -1,17 +1,9 @@
-import {
-  type Certificate,
-  compileRoutes,
-  type Instance,
-  memberKey,
-  type Pool,
-  type RoutedPool,
-  type RouteTable,
-  sameRoutes,
-} from '@berth/core'
+import { type Certificate, compileRoutes, type Instance, memberKey, type RouteTable, sameRoutes } from '@berth/core'
 import { poolId, type State, type StateChange } from '../records/index.ts'
 import { type GatewayReport, GatewayReports } from './gateway-reports.ts'
 import { MemberVersions } from './member-versions.ts'
-import { specsOf } from './pool-specs.ts'
+import { PacedWork } from './paced-work.ts'
+import { RoutedPools } from './routed-pools.ts'
 import type { Traffic, TrafficRoute } from './traffic.ts'
 
 /** What the gateways do with one instance. */
@@ -32,8 +24,6 @@ export interface TrafficOptions {
   readonly onChange: (pools: Iterable<string>) => void
 }
 
-const relevant = new Set(['pools', 'instances', 'statuses', 'releases', 'certificates', 'rollouts'])
-
 /**
  * Keeps the gateways' table and knows, per instance, whether they all have taken it in or let it go. Nothing of this is stored: the
  * table is derived, its version is the store's revision, and the gateways report what is in force. Which tables a server before this
@@ -47,12 +37,13 @@ export class TrafficController implements Traffic, Disposable {
   #routedEntrypoints = new Set<string>()
   #table: RouteTable
   readonly #listeners = new Set<(instances: readonly string[]) => void>()
-  #scheduled = false
-  #disposed = false
+  readonly #pools: RoutedPools
+  readonly #compiling = new PacedWork({ act: () => this.#recompile() })
 
   constructor(options: TrafficOptions) {
     this.#options = options
     this.#reports = new GatewayReports(options.state, options.isOnline)
+    this.#pools = new RoutedPools(options.state)
     this.#table = { version: 0, routes: [], certificates: [] }
     this.#recompile()
     this.#unsubscribe = options.state.changes.subscribe((change) => this.#onChange(change))
@@ -64,7 +55,7 @@ export class TrafficController implements Traffic, Disposable {
 
   /** Gives the table the version of the state as it is: what a leader before this server has given out had lower ones. */
   renumber(): void {
-    if (this.#scheduled) this.#recompile()
+    this.#recompile()
     this.#table = { ...this.#table, version: this.#options.state.revision }
   }
 
@@ -89,7 +80,7 @@ export class TrafficController implements Traffic, Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#disposed = true
+    this.#compiling[Symbol.dispose]()
     this.#unsubscribe()
   }
 
@@ -116,10 +107,18 @@ export class TrafficController implements Traffic, Disposable {
 
   #onChange(change: StateChange): void {
     if (change.kind === 'nodes') this.#reports.nodesChanged()
-    const { before, after } = change.kind === 'nodeStatuses' ? change : {}
-    const gatewayChanged = before?.online !== after?.online || before?.gateway !== after?.gateway
-    if (change.kind === 'nodes' || gatewayChanged) this.#options.onChange(this.#poolsInTransition())
-    if (relevant.has(change.kind)) this.#schedule()
+    if (this.#isAboutGateways(change)) this.#options.onChange(this.#poolsInTransition())
+    if (this.#pools.note(change) || change.kind === 'certificates') this.#compiling.mark('table')
+  }
+
+  #isAboutGateways(change: StateChange): boolean {
+    if (change.kind === 'nodes')
+      return change.before?.labels.gateway !== change.after?.labels.gateway || change.after?.labels.gateway === 'true'
+    if (change.kind !== 'nodeStatuses') return false
+    const { before, after } = change
+    return (
+      before?.gateway !== after?.gateway || (before?.online !== after?.online && this.#reports.isGateway(change.id))
+    )
   }
 
   #isRouted = (instance: Instance): boolean =>
@@ -127,7 +126,7 @@ export class TrafficController implements Traffic, Disposable {
 
   #inflight(instance: Instance): number {
     const { address } = instance
-    if (address === undefined) return 0
+    if (address === undefined || !this.#reports.exist) return 0
     let sum = 0
     const spec = this.#options.state.releases.find(instance.app, instance.release)?.spec.entrypoints[
       instance.entrypoint
@@ -138,19 +137,9 @@ export class TrafficController implements Traffic, Disposable {
     return sum
   }
 
-  #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      if (!this.#disposed) this.#recompile()
-    })
-  }
-
   #recompile(): void {
     const { state } = this.#options
-    const pools = [...state.pools.values()].map((pool) => routedPool(state, pool))
-    const table = compileRoutes(pools, this.#options.certificates(), state.revision)
+    const table = compileRoutes(this.#pools.refresh(), this.#options.certificates(), state.revision)
     if (sameRoutes(table, this.#table) && this.#table.version > 0) return
     this.#table = table
     this.#routedEntrypoints = new Set(table.routes.flatMap((route) => route.targets.map((target) => target.pool)))
@@ -175,19 +164,14 @@ export class TrafficController implements Traffic, Disposable {
     const { pools, instances } = this.#options.state
     const found = new Set<string>()
     for (const pool of pools.values()) if (pool.rollout !== undefined) found.add(poolId(pool.app, pool.name))
-    for (const { app, pool, desired, generation, type } of instances.values()) {
-      const isOld = type === 'service' && desired === 'run' && generation !== pools.find(app, pool)?.generation
-      if (isOld || desired === 'drain') found.add(poolId(app, pool))
+    for (const { app, pool } of instances.draining()) found.add(poolId(app, pool))
+    for (const id of this.#pools.ids()) {
+      const [app = '', name = ''] = id.split('/')
+      const { generation } = pools.get(id) ?? {}
+      const isOld = (each: Instance): boolean =>
+        each.type === 'service' && each.desired === 'run' && each.generation !== generation
+      if (!found.has(id) && instances.byPool(app, name).some(isOld)) found.add(id)
     }
     return found
   }
-}
-
-function routedPool(state: State, pool: Pool): RoutedPool {
-  const instances = state.instances.byPool(pool.app, pool.name).map((instance) => {
-    const status = state.statuses.get(instance.id)
-    return status === undefined ? { instance } : { instance, status }
-  })
-  const rollout = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
-  return { pool, specs: specsOf(state, pool), routesFrom: pool.release ?? rollout?.to, instances }
 }

@@ -1,0 +1,97 @@
+import type { AppSpec, Instance, NamedApp, NameEntry, NameTable } from '@berth/core'
+import type { State } from '../records/index.ts'
+import { type NameTables, namedApp, specsOf } from './name-tables.ts'
+
+/** Of one entrypoint of a pool: more than an answer of the DNS holds. */
+const entriesPerService = 32
+
+/**
+ * What single nodes know of names in a cluster that is too large for everybody to know everything: those of the apps that run on a node
+ * and of what these bind, as far as they listen on ports, and of a large service some of its instances, other ones than its neighbours know.
+ */
+export class NameScopes {
+  readonly #state: State
+  readonly #tables: NameTables
+  readonly #defaultPool: string
+
+  constructor(state: State, tables: NameTables, defaultPool: string) {
+    this.#state = state
+    this.#tables = tables
+    this.#defaultPool = defaultPool
+  }
+
+  tableFor(node: string): NameTable {
+    const apps = [...this.#appsFor(node)].flatMap((name) => this.#listening(name) ?? [])
+    apps.sort((a, b) => (a.app < b.app ? -1 : 1))
+    const entries = apps.flatMap(({ app, pools }) =>
+      pools.flatMap((pool) => someOf(this.#tables.entriesOf(app, pool), node)),
+    )
+    return { version: this.#tables.version, entries, apps }
+  }
+
+  /** Of these apps, those that anybody could look for. */
+  listening(apps: Iterable<string>): Set<string> {
+    return new Set([...apps].filter((app) => !this.#state.apps.has(app) || this.#listening(app) !== undefined))
+  }
+
+  /** Something there may look for one of them. */
+  concerns(node: string, apps: ReadonlySet<string>): boolean {
+    if (apps.size === 0) return false
+    for (const app of this.#appsFor(node)) if (apps.has(app)) return true
+    return false
+  }
+
+  /** Its node has to know names for its sake. */
+  matters(instance: Instance): boolean {
+    return this.#bindsOf(instance).length > 0 || this.#listening(instance.app) !== undefined
+  }
+
+  /** Those that run there, and what they bind. */
+  #appsFor(node: string): Set<string> {
+    const seen = new Set<string>()
+    const apps = new Set<string>()
+    for (const instance of this.#state.instances.byNode(node)) {
+      const key = `${instance.app}/${instance.release}/${instance.entrypoint}`
+      if (seen.has(key)) continue
+      seen.add(key)
+      apps.add(instance.app)
+      for (const each of this.#bindsOf(instance)) apps.add(each.app)
+    }
+    return apps
+  }
+
+  #bindsOf({ app, release, entrypoint }: Instance): AppSpec['entrypoints'][string]['bind'] {
+    return this.#state.releases.find(app, release)?.spec.entrypoints[entrypoint]?.bind ?? []
+  }
+
+  /** Undefined for an app that listens nowhere. */
+  #listening(name: string): NamedApp | undefined {
+    if (!this.#state.apps.has(name)) return undefined
+    const app = namedApp(this.#state, name, this.#defaultPool)
+    const specs = specsOf(this.#state, name, app.pools)
+    const hasPort = (entrypoint: string): boolean =>
+      specs.some((spec) => (spec.entrypoints[entrypoint]?.ports.length ?? 0) > 0)
+    const entrypoints = app.entrypoints.filter(hasPort)
+    return entrypoints.length === 0 ? undefined : { ...app, entrypoints }
+  }
+}
+
+/** Of each service as many as a node needs, beginning at a place that differs from node to node. */
+function someOf(entries: readonly NameEntry[], node: string): NameEntry[] {
+  const services = Map.groupBy(
+    entries.filter((each) => each.ports.length > 0),
+    (each) => each.entrypoint,
+  )
+  return [...services.values()].flatMap((all) => {
+    if (all.length <= entriesPerService) return all
+    const from = placeOf(node) % all.length
+    return [...all.slice(from), ...all.slice(0, from)].slice(0, entriesPerService)
+  })
+}
+
+/** FNV-1a: spread over 32 bits. */
+function placeOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  return hash >>> 0
+}

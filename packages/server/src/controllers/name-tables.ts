@@ -1,0 +1,218 @@
+import {
+  type AppSpec,
+  compileNames,
+  type Instance,
+  type NamedApp,
+  type NameEntry,
+  type NameTable,
+  namedServices,
+  type Pool,
+} from '@berth/core'
+import { poolId, type State, type StateChange } from '../records/index.ts'
+
+export interface NameTablesOptions {
+  readonly state: State
+  readonly defaultPool: string
+  /** Entries times nodes up to which every node knows the names of everything. */
+  readonly fullLimit?: number
+}
+
+/** About 30 megabytes, all nodes together: a tenth of a second. */
+const defaultFullLimit = 250_000
+
+interface PoolNames {
+  /** Instances that are ready. */
+  readonly count: number
+  readonly entries: readonly NameEntry[]
+  /** What `entries` are, to be compared with. */
+  readonly text: string
+}
+
+const noNames: PoolNames = { count: 0, entries: [], text: '[]' }
+
+/**
+ * The names that nodes know. In most clusters every node knows those of everything. Where that would be too much to send, each node has
+ * its own (`NameScopes`). What has changed is found pool by pool.
+ */
+export class NameTables {
+  readonly #options: NameTablesOptions
+  readonly #pools = new Map<string, PoolNames>()
+  readonly #dirty = new Set<string>()
+  #apps: { readonly list: readonly NamedApp[]; readonly text: string } | undefined
+  #isAppsDirty = true
+  readonly #dirtyApps = new Set<string>()
+  #count = 0
+  #version = 0
+  #full: NameTable | undefined
+  /** Names of what listens on no port are left out. */
+  #isScoped = false
+
+  constructor(options: NameTablesOptions) {
+    this.#options = options
+    for (const id of options.state.pools.ids()) this.#dirty.add(id)
+    this.refresh(0)
+  }
+
+  /** True when it may have changed names. */
+  note(change: StateChange): boolean {
+    if (change.kind === 'instances') return this.#noteInstance(change.id, change.before, change.after)
+    if (change.kind === 'statuses') {
+      const instance = this.#options.state.instances.get(change.id)
+      if (instance === undefined || change.before?.ready === change.after?.ready) return false
+      this.#dirty.add(poolId(instance.app, instance.pool))
+      return true
+    }
+    if (change.kind === 'pools') {
+      const { before, after } = change
+      if (before !== undefined && after !== undefined && runsSame(before, after)) return false
+      this.#dirty.add(change.id)
+    } else if (change.kind !== 'apps') return false
+    this.#dirtyApps.add(change.kind === 'apps' ? change.id : change.id.slice(0, change.id.indexOf('/')))
+    this.#isAppsDirty = true
+    return true
+  }
+
+  /** One that is not ready has no name yet. */
+  #noteInstance(id: string, before: Instance | undefined, after: Instance | undefined): boolean {
+    const record = after ?? before
+    if (record === undefined || (after !== undefined && this.#options.state.statuses.get(id)?.ready !== true))
+      return false
+    this.#dirty.add(poolId(record.app, record.pool))
+    return true
+  }
+
+  get version(): number {
+    return this.#version
+  }
+
+  /** Each node has a table of its own. */
+  get isScoped(): boolean {
+    return this.#isScoped
+  }
+
+  /**
+   * Looks at what has been noted, for so many nodes. Returns the apps whose names are others now; `all` where every node gets another
+   * table; undefined: nothing has changed.
+   */
+  refresh(nodes: number): ReadonlySet<string> | 'all' | undefined {
+    const changed = this.#refreshPools()
+    const isEntriesChanged = changed.size > 0
+    const isListChanged = !this.#isScoped && this.#isAppsDirty && this.#refreshApps()
+    for (const app of this.#dirtyApps) changed.add(app)
+    this.#dirtyApps.clear()
+    const isScoped = this.#count * nodes > (this.#options.fullLimit ?? defaultFullLimit)
+    const isTurned = isScoped !== this.#isScoped
+    if (isTurned) {
+      this.#isScoped = isScoped
+      if (!isScoped) this.#refreshApps()
+      for (const id of this.#options.state.pools.ids()) this.#dirty.add(id)
+      this.#refreshPools()
+    }
+    if (!isTurned && !isListChanged && !isEntriesChanged && !(isScoped && changed.size > 0)) return undefined
+    this.#version = this.#options.state.revision
+    this.#full = undefined
+    return isTurned || !isScoped ? 'all' : changed
+  }
+
+  #refreshPools(): Set<string> {
+    const changed = new Set<string>()
+    for (const id of this.#dirty) if (this.#refreshPool(id)) changed.add(id.slice(0, id.indexOf('/')))
+    this.#dirty.clear()
+    return changed
+  }
+
+  /** One and the same object until something changes. */
+  full(): NameTable {
+    this.#full ??= {
+      version: this.#version,
+      entries: [...this.#pools.values()]
+        .flatMap((each) => each.entries)
+        .sort((a, b) => (a.instance < b.instance ? -1 : 1)),
+      apps: this.#apps?.list ?? [],
+    }
+    return this.#full
+  }
+
+  /** Of one pool. */
+  entriesOf(app: string, pool: string): readonly NameEntry[] {
+    return this.#pools.get(poolId(app, pool))?.entries ?? []
+  }
+
+  #refreshPool(id: string): boolean {
+    const { state } = this.#options
+    const pool = state.pools.get(id)
+    const before = this.#pools.get(id) ?? noNames
+    const after = pool === undefined ? noNames : this.#compile(pool)
+    if (pool === undefined) this.#pools.delete(id)
+    else this.#pools.set(id, after)
+    this.#count += after.count - before.count
+    return after.text !== before.text
+  }
+
+  #compile(pool: Pool): PoolNames {
+    const { state } = this.#options
+    if (this.#isScoped && !listens(state, pool)) return { ...noNames, count: readyIn(state, pool) }
+    const instances = state.instances.byPool(pool.app, pool.name).map((instance) => {
+      const status = state.statuses.get(instance.id)
+      return status === undefined ? { instance } : { instance, status }
+    })
+    const { entries } = compileNames(instances, (app, release) => this.#specOf(app, release), [], 0)
+    return { count: entries.length, entries, text: JSON.stringify(entries) }
+  }
+
+  #refreshApps(): boolean {
+    const { state, defaultPool } = this.#options
+    this.#isAppsDirty = false
+    const list = [...state.apps.values()].map((app) => namedApp(state, app.name, defaultPool))
+    const text = JSON.stringify(list)
+    const isChanged = text !== this.#apps?.text
+    this.#apps = { list, text }
+    return isChanged
+  }
+
+  #specOf = (app: string, release: string): AppSpec | undefined => this.#options.state.releases.find(app, release)?.spec
+}
+
+/** Something that it runs, or is about to run, has a port. */
+function listens(state: State, { app, name, release }: Pool): boolean {
+  const to = state.pools.find(app, name)?.rollout
+  const releases = new Set([release, to === undefined ? undefined : state.rollouts.get(to)?.to])
+  return [...releases].some((id) =>
+    Object.values((id === undefined ? undefined : state.releases.find(app, id)?.spec.entrypoints) ?? {}).some(
+      (each) => each.ports.length > 0,
+    ),
+  )
+}
+
+const readyIn = (state: State, { app, name }: Pool): number =>
+  state.instances.byPool(app, name).reduce((sum, { id }) => sum + Number(state.statuses.get(id)?.ready === true), 0)
+
+const runsSame = (before: Pool, after: Pool): boolean =>
+  before.release === after.release && before.rollout === after.rollout
+
+/** Where pools run releases of other entrypoints, the default pool's come first: they tell what the app's own name means. */
+export function namedApp(state: State, app: string, defaultPool: string): NamedApp {
+  const names = state.pools
+    .byApp(app)
+    .map((pool) => pool.name)
+    .sort((a, b) => Number(b === defaultPool) - Number(a === defaultPool) || (a < b ? -1 : 1))
+  const entrypoints = specsOf(state, app, names).flatMap((spec) => namedServices(spec.entrypoints))
+  return { app, pools: names, entrypoints: [...new Set(entrypoints)] }
+}
+
+/** Of what the pools run, in their order. */
+export function specsOf(state: State, app: string, pools: readonly string[]): AppSpec[] {
+  const releases = new Set(
+    pools.flatMap((name) => {
+      const pool = state.pools.find(app, name)
+      return pool === undefined ? [] : (releaseOf(state, pool) ?? [])
+    }),
+  )
+  return [...releases].flatMap((id) => state.releases.find(app, id)?.spec ?? [])
+}
+
+/** During a first deploy the names exist already: entrypoints that need each other wait for an answer, not for a name. */
+function releaseOf(state: State, pool: Pool): string | undefined {
+  if (pool.release !== undefined || pool.rollout === undefined) return pool.release
+  return state.rollouts.get(pool.rollout)?.to
+}

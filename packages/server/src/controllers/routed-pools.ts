@@ -1,0 +1,77 @@
+import { type AppSpec, type Pool, type RoutedPool, resolveRoutes } from '@berth/core'
+import { poolId, type State, type StateChange } from '../records/index.ts'
+import { specsOf } from './pool-specs.ts'
+
+/** The pools to which routes lead, as they are; of a change only the pools that it touches are looked at again. */
+export class RoutedPools {
+  readonly #state: State
+  readonly #pools = new Map<string, RoutedPool>()
+  readonly #dirty = new Set<string>()
+
+  constructor(state: State) {
+    this.#state = state
+    for (const id of state.pools.ids()) this.#dirty.add(id)
+  }
+
+  ids(): IterableIterator<string> {
+    return this.#pools.keys()
+  }
+
+  /** True when routes or their members may be others now. */
+  note(change: StateChange): boolean {
+    const touched = this.#touched(change)
+    for (const id of touched) this.#dirty.add(id)
+    return touched.length > 0
+  }
+
+  /** All of them, brought up to date. */
+  refresh(): RoutedPool[] {
+    for (const id of this.#dirty) {
+      const pool = this.#state.pools.get(id)
+      const routed = pool === undefined ? undefined : routedPool(this.#state, pool)
+      if (routed === undefined) this.#pools.delete(id)
+      else this.#pools.set(id, routed)
+    }
+    this.#dirty.clear()
+    return [...this.#pools.values()]
+  }
+
+  #touched(change: StateChange): readonly string[] {
+    if (change.kind === 'pools') return [change.id]
+    if (change.kind === 'releases') {
+      const app = (change.after ?? change.before)?.app
+      return app === undefined ? [] : this.#state.pools.byApp(app).map((pool) => poolId(pool.app, pool.name))
+    }
+    if (change.kind === 'rollouts') {
+      const rollout = change.before === undefined ? change.after : change.before
+      const isProgress = change.before !== undefined && change.after !== undefined
+      return rollout === undefined || isProgress ? [] : [poolId(rollout.app, rollout.pool)]
+    }
+    if (change.kind === 'instances') return this.#ofInstance(change.after ?? change.before)
+    if (change.kind !== 'statuses') return []
+    const { before, after } = change
+    if (before?.ready === after?.ready && before?.phase === after?.phase) return []
+    return this.#ofInstance(this.#state.instances.get(change.id))
+  }
+
+  /** A pool that no route leads to has no members, whatever its instances do. */
+  #ofInstance(instance: { readonly app: string; readonly pool: string } | undefined): readonly string[] {
+    if (instance === undefined) return []
+    const id = poolId(instance.app, instance.pool)
+    return this.#pools.has(id) || this.#dirty.has(id) ? [id] : []
+  }
+}
+
+function routedPool(state: State, pool: Pool): RoutedPool | undefined {
+  const rollout = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
+  const routesFrom = pool.release ?? rollout?.to
+  const spec = routesFrom === undefined ? undefined : state.releases.find(pool.app, routesFrom)?.spec
+  if (spec === undefined || !hasRoutes(spec, pool.environment)) return undefined
+  const instances = state.instances.byPool(pool.app, pool.name).map((instance) => {
+    const status = state.statuses.get(instance.id)
+    return status === undefined ? { instance } : { instance, status }
+  })
+  return { pool, specs: specsOf(state, pool), routesFrom, instances }
+}
+
+const hasRoutes = (spec: AppSpec, environment: string): boolean => resolveRoutes(spec, environment).length > 0
