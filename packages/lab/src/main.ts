@@ -6,6 +6,7 @@ import { createLab, openLab } from './create-lab.ts'
 import type { Lab, LabLog } from './lab.ts'
 import { listManifests, type Manifest } from './manifest.ts'
 import { isAlive } from './process-table.ts'
+import { simulate, simulateUsage } from './simulated/simulate-command.ts'
 import { cleanLabs } from './teardown.ts'
 import { trixieDocker } from './trixie-docker.ts'
 
@@ -17,7 +18,7 @@ const USAGE = `Many hosts on one machine: network namespaces, each with its own 
   reboot | dockerd-kill | dockerd-start | cut | mend   [--lab N] HOST
   down [--lab N | --all]                        remove it
   clean                                         remove labs whose owner died
-
+${simulateUsage}
   --hosts N    how many hosts (default 1)      --images   load berth/base:local and berth/node:local into each
   --lab N      which lab; not needed while there is only one
 `
@@ -124,6 +125,7 @@ const interactive = ([file = '', ...args]: string[]): Promise<number> =>
   })
 
 async function main(argv: string[]): Promise<number> {
+  if (argv[0] === 'simulate') return await simulate(argv.slice(1))
   const { values, positionals } = parseArgs({
     args: argv,
     allowPositionals: true,

@@ -1,0 +1,5 @@
+export * from './agent-dialer.ts'
+export * from './enrol-nodes.ts'
+export * from './simulated-fleet.ts'
+export * from './simulated-instances.ts'
+export * from './simulated-node.ts'
