@@ -29,19 +29,6 @@ export async function instances(cluster: Cluster, app: string): Promise<readonly
   return (await cluster.client.list('listInstances', { query: { app } })).items
 }
 
-/** Runs at most `width` at a time. */
-export async function inParallel<T>(
-  items: readonly T[],
-  width: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const queue = items[Symbol.iterator]()
-  const worker = async () => {
-    for (let next = queue.next(); next.done !== true; next = queue.next()) await work(next.value)
-  }
-  await Promise.all(Array.from({ length: width }, worker))
-}
-
 /** What `docker run --health-cmd` can do as well: a command inside, every ten seconds. */
 export const commandProbe = "exec: [wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/'], interval: 10s, timeout: 10s"
 export const httpProbe = 'http: /'

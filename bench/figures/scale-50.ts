@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { performance } from 'node:perf_hooks'
 import { Cluster } from '../../e2e/support/cluster.ts'
-import { until } from '../../e2e/support/load.ts'
+import { inParallel, until } from '../../e2e/support/load.ts'
 import { type Figure, type FigureContext, median } from '../figure.ts'
-import { commandProbe, inParallel, instances, tinyApp, untilAnswers } from '../support.ts'
+import { commandProbe, instances, tinyApp, untilAnswers } from '../support.ts'
 
 const count = 50
 /** What the agent starts at once, and `docker run` as well. */

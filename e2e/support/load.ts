@@ -94,3 +94,16 @@ export async function until<T>(
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
+
+/** Runs at most `width` at a time. */
+export async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items[Symbol.iterator]()
+  const worker = async () => {
+    for (let next = queue.next(); next.done !== true; next = queue.next()) await work(next.value)
+  }
+  await Promise.all(Array.from({ length: width }, worker))
+}
