@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FeedLine } from '../agents/node-feed.ts'
 import { TestCluster, testSpec, webRoute } from './cluster.testing.ts'
+import { ClusterFeed } from './cluster-feed.ts'
 
 const call = { actor: 'test' }
 const production = { app: 'shop', pool: 'production' }
@@ -91,5 +92,48 @@ describe('assignments', () => {
     })
     expect(cluster.feed.snapshot('node-a').routes).toBeUndefined()
     expect(cluster.feed.snapshot('node-b').routes?.routes).toHaveLength(1)
+  })
+})
+
+describe('names in a cluster that is too large for everybody to know everything', () => {
+  let feed: ClusterFeed
+
+  beforeEach(async () => {
+    cluster.commits.set(
+      'large',
+      testSpec({
+        web: { replicas: 40 },
+        worker: { ports: [] },
+        db: { ports: [{ name: 'sql', port: 5432, protocol: 'tcp' }] },
+      }),
+    )
+    await cluster.deploy('large')
+    feed = new ClusterFeed({
+      ...{ state: cluster.state, addressPool: '10.77.0.0/16', domain: 'berth', defaultPool: 'production' },
+      ...{
+        secretsFor: () => new Map(),
+        routes: () => cluster.traffic.table,
+        servers: () => undefined,
+        fullNamesLimit: 10,
+      },
+    })
+    for (const node of ['node-a', 'node-b']) feed.subscribe(node, (line) => lines.push(line))
+    await cluster.operations.restart(production, call)
+    await cluster.until('a table of its own', () => ofType('names').length > 0)
+  })
+  afterEach(() => feed[Symbol.dispose]())
+
+  it('are those of what runs on the node, as far as it listens, and of a large service some', async () => {
+    await cluster.until('all', () => feed.snapshot('node-a').names.entries.length === 33)
+    const { entries, apps } = feed.snapshot('node-a').names
+    expect(new Set(entries.map((each) => each.entrypoint))).toEqual(new Set(['web', 'db']))
+    expect(apps).toEqual([{ app: 'shop', pools: ['production'], entrypoints: ['web', 'db'] }])
+  })
+
+  it('are none on a node on which nothing runs, until something does', async () => {
+    expect(feed.snapshot('node-b').names).toMatchObject({ entries: [], apps: [] })
+    await cluster.addNode('node-b', '10.77.2.0/24')
+    await cluster.operations.scale({ ...production, replicas: { web: 45 }, dryRun: false }, call)
+    await cluster.until('something', () => feed.snapshot('node-b').names.entries.length > 0)
   })
 })
