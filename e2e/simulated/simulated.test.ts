@@ -14,7 +14,10 @@ const start = async (options: Parameters<typeof SimulatedCluster.start>[0]): Pro
   return cluster
 }
 
-describe('a cluster of simulated nodes', () => {
+/** Some of them take ten seconds on a machine of their own, and minutes on one that others use. */
+const timeout = 600_000
+
+describe('a cluster of simulated nodes', { timeout }, () => {
   it('runs ten thousand instances on a hundred nodes, each of them once', async () => {
     const [apps, replicas] = [10, 1000]
     const own = await start({ nodes: 100, apps, replicas })
@@ -80,7 +83,7 @@ describe('a cluster of simulated nodes', () => {
     const dials = own.fleet.nodes.reduce((sum, node) => sum + node.dials, 0)
     await own.restartServer()
     const again = own.fleet.nodes.reduce((sum, node) => sum + node.dials, 0)
-    await until('all links', async () => own.fleet.linked === nodes, 120_000)
+    await until('all links', async () => own.fleet.linked === nodes, 240_000)
     await own.untilOnline(nodes)
     await own.untilReady(600)
     expect([...own.running()].sort()).toEqual(before)
@@ -91,7 +94,7 @@ describe('a cluster of simulated nodes', () => {
   })
 
   it('leaves nothing twice when a node that was given up comes back', async () => {
-    const own = await start({ nodes: 20, apps: 2, replicas: 40, more: '    reschedule: {after: 1s}\n' })
+    const own = await start({ nodes: 20, apps: 2, replicas: 40, more: '      reschedule: {after: 1s}\n' })
     await own.deploy()
     await own.untilReady(80)
     const lost = own.fleet.node('sim-5')
@@ -106,7 +109,7 @@ describe('a cluster of simulated nodes', () => {
       const running = own.running()
       return running.size === 80 && [...running.values()].every((nodes) => nodes.length === 1)
     }
-    await until('each runs once', once, 120_000)
+    await until('each runs once', once, 240_000)
     await own.untilReady(80)
     await delay(500)
     expect(await once()).toBe(true)

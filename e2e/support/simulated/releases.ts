@@ -30,7 +30,7 @@ export async function makeReleases(
     readonly directory: string
     readonly apps: number
     readonly replicas: number
-    /** Added to the entrypoint's part of each. */
+    /** Lines of YAML, added to the placement of each. */
     readonly more?: string
     readonly signal: AbortSignal
   },

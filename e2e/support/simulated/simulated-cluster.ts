@@ -11,7 +11,7 @@ export interface SimulatedClusterOptions {
   readonly nodes: number
   readonly apps: number
   readonly replicas: number
-  /** Lines of YAML, added to the one entrypoint of each app. */
+  /** Lines of YAML, added to the placement of each app's one entrypoint. */
   readonly more?: string
   /** TLS handshakes under way at a time. */
   readonly handshakes?: number
@@ -67,7 +67,7 @@ export class SimulatedCluster implements AsyncDisposable {
     })
   }
 
-  async untilOnline(count: number, timeoutMs = 120_000): Promise<void> {
+  async untilOnline(count: number, timeoutMs = 240_000): Promise<void> {
     const online = async () => {
       const { items } = await this.client.list('listNodes', {})
       return items.filter((node) => node.online).length === count
@@ -83,7 +83,7 @@ export class SimulatedCluster implements AsyncDisposable {
       .reduce((sum, entrypoint) => sum + entrypoint.ready, 0)
   }
 
-  async untilReady(count: number, timeoutMs = 150_000): Promise<void> {
+  async untilReady(count: number, timeoutMs = 400_000): Promise<void> {
     await until(`${count} instances ready`, async () => (await this.ready()) === count, timeoutMs)
   }
 
