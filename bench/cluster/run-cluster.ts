@@ -59,14 +59,14 @@ export async function runCluster(
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'berth-cluster-'))
   mkdirSync(directory, { recursive: true })
   try {
-    await prepare(options, directory)
+    const enrolSeconds = await prepare(options, directory)
     await using server = await startServer(options, directory)
     await using fleet = startFleet(options, directory, server)
     await fleet.linked()
     await delay(2000, undefined, { signal: options.signal })
     const run = await deployAll(options, server, fleet)
     await then({ server, fleet })
-    return run
+    return { ...run, enrolSeconds }
   } finally {
     if (options.directory === undefined) rmSync(directory, { recursive: true, force: true })
   }
@@ -87,13 +87,14 @@ const startFleet = ({ nodes, log, fleetOptions }: ClusterOptions, directory: str
   })
 
 /** Enrols the nodes and makes the releases; what was made before is only copied. */
-async function prepare(options: ClusterOptions, directory: string): Promise<void> {
+async function prepare(options: ClusterOptions, directory: string): Promise<number | undefined> {
   const { preparedIn, nodes, apps, replicas, log, signal } = options
   const kept = preparedIn === undefined ? undefined : join(preparedIn, `${nodes}-${apps}-${replicas}`)
   if (kept !== undefined && existsSync(kept)) {
     cpSync(kept, directory, { recursive: true })
-    return
+    return undefined
   }
+  let enrolSeconds: number | undefined
   {
     await using server = await startServer({ ...options, serverOptions: [] }, directory)
     await using fleet = startFleet({ ...options, fleetOptions: [] }, directory, server)
@@ -101,12 +102,18 @@ async function prepare(options: ClusterOptions, directory: string): Promise<void
     const startedAt = performance.now()
     const repositories = join(directory, 'repositories')
     await makeReleases(server.client, { directory: repositories, apps, replicas, signal })
+    enrolSeconds = fleet.seconds.enrol
     log(`${apps} releases made in ${Math.round((performance.now() - startedAt) / 1000)} s`)
   }
   if (kept !== undefined) cpSync(directory, kept, { recursive: true })
+  return enrolSeconds
 }
 
-async function deployAll(options: ClusterOptions, server: ServerProcess, fleet: FleetProcess): Promise<ClusterRun> {
+async function deployAll(
+  options: ClusterOptions,
+  server: ServerProcess,
+  fleet: FleetProcess,
+): Promise<Omit<ClusterRun, 'enrolSeconds'>> {
   const { apps, signal, log } = options
   const before = server.memory
   const cpuBefore = server.cpuSeconds
@@ -124,7 +131,6 @@ async function deployAll(options: ClusterOptions, server: ServerProcess, fleet: 
     ...{ seconds, callSeconds, before, after: server.memory, storeBytes: server.storeBytes },
     serverCpuSeconds: server.cpuSeconds - cpuBefore,
     fleetBytes: fleet.state.rssBytes ?? 0,
-    enrolSeconds: fleet.seconds.enrol,
     linkSeconds: fleet.seconds.link,
     load: loadavg()[0] ?? 0,
   }

@@ -153,7 +153,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
   }
 
   #refreshNames(): void {
-    const apps = this.#names.refresh(this.#subscribers.size)
+    const apps = this.#names.refresh()
     if (apps === undefined) return
     const listening = apps === 'all' ? undefined : this.#scopes.listening(apps)
     for (const node of this.#subscribers.keys())

@@ -50,7 +50,7 @@ export class NameTables {
   constructor(options: NameTablesOptions) {
     this.#options = options
     for (const id of options.state.pools.ids()) this.#dirty.add(id)
-    this.refresh(0)
+    this.refresh()
   }
 
   /** True when it may have changed names. */
@@ -91,16 +91,16 @@ export class NameTables {
   }
 
   /**
-   * Looks at what has been noted, for so many nodes. Returns the apps whose names are others now; `all` where every node gets another
+   * Looks at what has been noted. Returns the apps whose names are others now; `all` where every node gets another
    * table; undefined: nothing has changed.
    */
-  refresh(nodes: number): ReadonlySet<string> | 'all' | undefined {
+  refresh(): ReadonlySet<string> | 'all' | undefined {
     const changed = this.#refreshPools()
     const isEntriesChanged = changed.size > 0
     const isListChanged = !this.#isScoped && this.#isAppsDirty && this.#refreshApps()
     for (const app of this.#dirtyApps) changed.add(app)
     this.#dirtyApps.clear()
-    const isScoped = this.#count * nodes > (this.#options.fullLimit ?? defaultFullLimit)
+    const isScoped = this.#count * this.#options.state.nodes.size > (this.#options.fullLimit ?? defaultFullLimit)
     const isTurned = isScoped !== this.#isScoped
     if (isTurned) {
       this.#isScoped = isScoped
