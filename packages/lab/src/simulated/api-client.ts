@@ -41,7 +41,7 @@ function send(
     })
     call.on('error', (error: NodeJS.ErrnoException) => {
       // The server has closed a connection that was kept, at the very moment at which it was used again.
-      const isStale = call.reusedSocket && error.code === 'ECONNRESET'
+      const isStale = call.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
       if (isStale && !isAnswered)
         send(open, { method, path, headers, ...(body === undefined ? {} : { body }), ...abort }).then(resolve, reject)
       else reject(error)
