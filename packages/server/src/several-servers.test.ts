@@ -130,6 +130,10 @@ describe('two servers on one store', { timeout }, () => {
     })
     await eventually(() => expect(listening?.received.some(({ type }) => type === 'ping')).toBe(true))
     expect(listening?.received.some(({ type }) => type === 'snapshot')).toBe(false)
+    await eventually(async () => {
+      const { items } = await both[1].local.list('listServers')
+      expect(items.map(({ hears }) => hears)).toEqual([1, 1])
+    })
     expect(leading?.received[0]).toMatchObject({ servers: [{ port: both[0].edge.agentPort }, {}] })
   })
 

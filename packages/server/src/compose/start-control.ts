@@ -22,6 +22,7 @@ import type { Control, ControlOptions } from './control.ts'
 import { type ClusterWork, leadCluster } from './lead-cluster.ts'
 import { NodeRenewals } from './node-renewals.ts'
 import type { Foundation } from './open-foundation.ts'
+import { tellHearing } from './tell-hearing.ts'
 
 /**
  * Makes what every server has (the agents' links, traffic, books, operations), and has controllers started for as long as this server
@@ -39,6 +40,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   const renewals = new NodeRenewals(agents)
   let builds: BuildController | undefined
   stack.use(leadership)
+  if (!leadership.isAlone) stack.use(tellHearing(leadership, agents, log.child({ part: 'leadership' })))
   await leadership.hold('cluster', (term, work) => {
     cluster = leadCluster(options, shared, term, work)
     work.defer(() => {
