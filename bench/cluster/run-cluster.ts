@@ -75,6 +75,8 @@ export async function runCluster(
 const startServer = ({ config, serverOptions }: ClusterOptions, directory: string): Promise<ServerProcess> =>
   ServerProcess.start({
     directory,
+    // The nodes come back to it after their enrolment.
+    agentPort: 7801,
     ...(config === undefined ? {} : { config }),
     ...(serverOptions === undefined ? {} : { nodeOptions: serverOptions }),
   })
