@@ -35,6 +35,8 @@ export class TestCluster implements AsyncDisposable {
   /** Builds end only after it. */
   buildGate: Promise<void> = Promise.resolve()
   onBuildEnd = (): void => {}
+  /** Why commits cannot be read before they are built. */
+  refuse: Error | undefined
   /** No agent is connected that could build. */
   noBuilder = false
   /** Addresses that answer nodes that ask. */
@@ -118,7 +120,7 @@ export class TestCluster implements AsyncDisposable {
       new BuildController({ ...control, runner: this.#runner(), defaultPool, concurrency: 1 }),
     )
     this.#server.use(new AppReaper(control))
-    const specs: SpecReader = { readSpec: async ({ ref }) => ({ commit: ref, subject: '', spec: this.#spec(ref) }) }
+    const specs: SpecReader = { readSpec: async ({ ref }) => this.#read(ref) }
     const cancelBuild = builds.cancel.bind(builds)
     this.operations = createOperations({ ...control, books, defaultPool, specs, cancelBuild })
   }
@@ -191,6 +193,11 @@ export class TestCluster implements AsyncDisposable {
       routes: () => this.traffic.table,
       servers: () => undefined,
     })
+
+  #read(ref: string) {
+    if (this.refuse !== undefined) throw this.refuse
+    return { commit: ref, subject: '', spec: this.#spec(ref) }
+  }
 
   #spec(ref: string): AppSpec {
     const spec = this.commits.get(ref)

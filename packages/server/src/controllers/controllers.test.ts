@@ -77,8 +77,9 @@ describe('deploying', () => {
     expect(cluster.state.instances.all().filter((each) => each.desired !== 'run')).toEqual([])
   })
 
-  it('refuses a release with a missing secret and says how to set it', async () => {
+  it('refuses a release with a missing secret that could not be seen before the build, and says how to set it', async () => {
     cluster.commits.set('c3', testSpec({ web: { secrets: [{ name: 'DB_PASSWORD', file: 'DB_PASSWORD' }] } }))
+    cluster.refuse = new Error('the repository does not answer')
     await cluster.deploy('c3')
     const build = cluster.state.builds.all()[0]
     expect(build).toMatchObject({ state: 'succeeded', error: { code: 'release.not-deployable' } })
@@ -92,6 +93,7 @@ describe('deploying', () => {
       testSpec({ web: {} }, { routes: [webRoute], environments: { staging: { env: {}, entrypoints: {} } } }),
     )
     await cluster.deploy('c1')
+    cluster.refuse = new Error('the repository does not answer')
     await cluster.deploy('c3', 'staging')
     expect(cluster.state.builds.all().at(-1)?.error ?? cluster.state.builds.all()[0]?.error).toMatchObject({
       message: expect.stringContaining('route shop.test/ belongs to shop/production'),

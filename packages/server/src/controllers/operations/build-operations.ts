@@ -2,6 +2,7 @@ import { type App, BerthError, type Build, checkName, type Release, type Rollout
 import type { RecordTransaction } from '../../records/index.ts'
 import { newId } from '../../records/new-id.ts'
 import type { BuildArguments, CallContext, DeployArguments, SourceArguments } from '../operations.ts'
+import { checkBeforeBuild } from './check-before-build.ts'
 import { refuseRemoving, requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
 import { startRollout } from './start-rollout.ts'
@@ -13,12 +14,18 @@ export async function deploy(
 ): Promise<{ readonly build?: Build; readonly rollout?: Rollout }> {
   const { release } = args
   if (release !== undefined) return { rollout: await deployRelease(context, { ...args, release }, call) }
+  const refuse = (): void => {
+    checkName('app', args.app)
+    checkName('pool', args.pool)
+    refuseRemoving(context.state, args.app, args.pool)
+    refuseHeldPool(context, args)
+  }
+  refuse()
+  await checkBeforeBuild(context, args, call)
   const { value } = await context.records.commit(
     call.actor,
     (tx) => {
-      checkName('pool', args.pool)
-      refuseRemoving(context.state, args.app, args.pool)
-      refuseHeldPool(context, args)
+      refuse()
       return queueBuild(tx, context, { ...args, noReuse: false }, call, { deployTo: args.pool, force: args.force })
     },
     call,
@@ -27,6 +34,8 @@ export async function deploy(
 }
 
 export async function startBuild(context: OperationsContext, args: BuildArguments, call: CallContext): Promise<Build> {
+  checkName('app', args.app)
+  await checkBeforeBuild(context, args, call)
   return (await context.records.commit(call.actor, (tx) => queueBuild(tx, context, args, call, {}), call)).value
 }
 

@@ -23,6 +23,14 @@ export function problemsOf(state: State, spec: AppSpec, app: string, pool: strin
   return [...missingSecrets(state, spec, app, environment), ...routeConflicts(state, spec, app, pool, environment)]
 }
 
+/** `deployed` is what to where: `shop v7 to production`. */
+export function refuseProblems(deployed: string, problems: readonly string[]): void {
+  if (problems.length === 0) return
+  throw new BerthError('release.not-deployable', `deploy ${deployed}: ${problems.join('; ')}`, {
+    details: { problems },
+  })
+}
+
 function missingSecrets(state: State, spec: AppSpec, app: string, environment: string): string[] {
   const problems: string[] = []
   const seen = new Set<string>()

@@ -22,7 +22,7 @@ import {
 } from '../../groups/group-checks.ts'
 import { type RecordTransaction, releaseId, type State } from '../../records/index.ts'
 import { newId } from '../../records/new-id.ts'
-import { checkEnvironment, problemsOf } from './check-release.ts'
+import { checkEnvironment, problemsOf, refuseProblems } from './check-release.ts'
 import { refuseRemoving } from './lookup.ts'
 
 export interface RolloutStart {
@@ -58,15 +58,7 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
     // A restart asks for no more than there is, and going back is never kept from those who are in need of it.
     ...(start.reason === 'deploy' || start.moveTo !== undefined ? quotaProblems(state, pool, spec, replicas) : []),
   ]
-  if (problems.length > 0) {
-    throw new BerthError(
-      'release.not-deployable',
-      `deploy ${release.app} ${release.id} to ${pool.name}: ${problems.join('; ')}`,
-      {
-        details: { problems },
-      },
-    )
-  }
+  refuseProblems(`${release.app} ${release.id} to ${pool.name}`, problems)
   const held = supersede(tx, state, pool, start)
   claim(tx, state, release, pool)
   const awaited = awaitedApprovals(state, pool, spec)
