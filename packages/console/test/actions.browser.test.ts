@@ -93,6 +93,15 @@ describe('acting', () => {
     await page.getByText('web is scaled to 2 by hand; berth.yaml says 1.').waitFor()
   })
 
+  it('says that there cannot be so many, instead of asking for fewer', async () => {
+    const page = await console_.enter('/apps/shop/staging')
+    await page.getByRole('button', { name: 'Scale web' }).click()
+    await page.getByLabel('Wanted').fill('99999999')
+    await page.getByRole('alert').getByText('at most 10,000 instances').waitFor()
+    expect(await page.getByRole('dialog').getByRole('button', { name: 'Scale' }).isDisabled()).toBe(true)
+    expect(await page.getByLabel('Wanted').inputValue()).toBe('99999999')
+  })
+
   it('sets and removes a secret; nothing is removed without a confirmation', async () => {
     const page = await console_.enter('/apps/shop/-/secrets')
     await page.getByRole('button', { name: 'Set a secret' }).click()

@@ -20,6 +20,7 @@ interface ScaleControlProps {
   readonly children?: ReactNode
 }
 
+/** As the server takes it. */
 const mostReplicas = 10_000
 
 /** How many there are and shall be; the button opens the stepper. */
@@ -51,7 +52,8 @@ function ScaleDialog({ app, pool, entrypoint, inSpec, onClose }: ScaleControlPro
   const { busy, problem, submit } = useSubmit()
   const { name, wanted } = entrypoint
   const [count, setCount] = useState(wanted)
-  const set = (next: number) => setCount(Math.min(mostReplicas, Math.max(0, Math.round(next) || 0)))
+  const set = (next: number) => setCount(Math.max(0, Math.round(next) || 0))
+  const tooMany = count > mostReplicas ? text.confirm.scaleMost(mostReplicas) : undefined
   const scale = () =>
     submit({
       run: () => client.call('scalePool', { params: { app, pool }, body: { replicas: { [name]: count } } }),
@@ -73,19 +75,18 @@ function ScaleDialog({ app, pool, entrypoint, inSpec, onClose }: ScaleControlPro
             {text.plan.ask}
           </Link>
           <Button onClick={onClose}>{text.common.cancel}</Button>
-          <Button kind="primary" type="submit" disabled={busy || count === wanted}>
+          <Button kind="primary" type="submit" disabled={busy || count === wanted || tooMany !== undefined}>
             {text.action.scale}
           </Button>
         </>
       }
     >
-      <Problem text={problem} />
+      <Problem text={tooMany ?? problem} />
       <div className="stepper">
         <Button icon="minus" aria-label={text.action.less} disabled={count === 0} onClick={() => set(count - 1)} />
         <input
           type="number"
           min={0}
-          max={mostReplicas}
           aria-label={text.pool.wanted}
           value={count}
           onChange={(event) => set(event.target.valueAsNumber)}

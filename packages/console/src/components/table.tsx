@@ -1,4 +1,6 @@
-import type { ReactNode } from 'react'
+import { type ReactNode, useState } from 'react'
+import { useText } from '../i18n/language.tsx'
+import { Button } from './button.tsx'
 
 export interface Column<T> {
   readonly key: string
@@ -20,8 +22,29 @@ interface TableProps<T> {
   readonly tone?: (row: T) => 'bad' | undefined
 }
 
-/** A table; on narrow screens each row is a card (`styles/table.css`). */
-export function Table<T>({ label, columns, rows, rowKey, marked, tone }: TableProps<T>) {
+/** Browsers lay out some hundreds of rows in no time, and stand still over ten thousand. */
+const sliceRows = 200
+
+/** A table, its first rows for a start; on narrow screens each row is a card (`styles/table.css`). */
+export function Table<T>(props: TableProps<T>) {
+  const text = useText()
+  const [shown, setShown] = useState(sliceRows)
+  const { rows } = props
+  if (rows.length <= shown) return <Rows {...props} />
+  return (
+    <>
+      <Rows {...props} rows={rows.slice(0, shown)} />
+      <p className="table-more">
+        <span className="muted">{text.slice.shown(shown, rows.length)}</span>
+        <Button small onClick={() => setShown(shown + sliceRows)}>
+          {text.slice.more}
+        </Button>
+      </p>
+    </>
+  )
+}
+
+function Rows<T>({ label, columns, rows, rowKey, marked, tone }: TableProps<T>) {
   return (
     <table className="table" aria-label={label}>
       <thead>

@@ -39,6 +39,7 @@ export const chineseActions: ActionDictionary = {
     scale: (target) => `伸缩 ${target}？`,
     scaleLine: (entrypoint, before, after) => `${entrypoint}：${before} → ${after}`,
     scaleZero: '数量为 0 时将无法响应请求。',
+    scaleMost: (most) => `每个入口最多 ${most.toLocaleString('en')} 个实例。`,
     removeSecret: (name) => `删除密钥 ${name}？`,
     removeSecretText: '运行中的实例在被替换之前仍保留它。需要它的版本将无法再启动。',
     cancelBuild: (id) => `取消构建 ${id}？`,

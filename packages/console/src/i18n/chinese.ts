@@ -28,6 +28,10 @@ export const chinese: Dictionary = {
     close_dialog: '关闭此对话框',
     chooseFile: '选择文件',
   },
+  slice: {
+    more: '显示更多',
+    shown: (shown, all) => `共 ${all.toLocaleString('en')} 条，显示前 ${shown} 条。`,
+  },
   units: {
     core: (_, text) => `${text} 核`,
     instances: (n) => `${n} 个实例`,

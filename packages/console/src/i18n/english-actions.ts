@@ -38,6 +38,7 @@ export const englishActions = {
     scale: (target: string) => `Scale ${target}?`,
     scaleLine: (entrypoint: string, before: number, after: number) => `${entrypoint}: ${before} → ${after}`,
     scaleZero: 'At 0 nothing answers its requests.',
+    scaleMost: (most: number) => `An entrypoint has at most ${most.toLocaleString('en')} instances.`,
     removeSecret: (name: string) => `Remove the secret ${name}?`,
     removeSecretText: 'Running instances keep it until they are replaced. A release that needs it can no longer start.',
     cancelBuild: (id: string) => `Cancel build ${id}?`,

@@ -30,6 +30,10 @@ export const english = {
     close_dialog: 'Close this dialog',
     chooseFile: 'Choose a file',
   },
+  slice: {
+    more: 'Show more',
+    shown: (shown: number, all: number) => `The first ${shown} of ${all.toLocaleString('en')} are shown.`,
+  },
   units: {
     core: (n: number, text: string) => `${text} ${n === 1 ? 'core' : 'cores'}`,
     instances: (n: number) => count(n, 'instance', 'instances'),
