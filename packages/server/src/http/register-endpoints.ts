@@ -123,7 +123,7 @@ function toCall({ endpoint, request, reply, options }: Exchange): AnyCall {
 /** `left` aborts when the caller has gone, with or without its answer. */
 function parseCall(endpoint: Endpoint, request: FastifyRequest, options: EndpointOptions, left: AbortSignal): AnyCall {
   const params = request.params as Record<string, string>
-  checkPathParameters(params)
+  checkPathParameters(endpoint.path, params)
   const { body } = request
   return {
     params: validate('params', endpoint.params, { ...params }),

@@ -32,17 +32,25 @@ function hintFor(key: string, known: readonly string[]): string {
   return known.length === 0 ? '' : `; known are ${known.join(', ')}`
 }
 
+const identifierRule = 'begins with a letter or digit, and has only letters, digits, dots, hyphens and underscores'
 const identifier = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 
 /**
  * Every parameter of a path is a name or an id. Whatever else comes (slashes, shell characters, control characters) goes no further:
  * ids become keys of the store, parts of paths and container names.
  */
-export function checkPathParameters(params: Readonly<Record<string, string>>): void {
+export function checkPathParameters(path: string, params: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(params)) {
     if (identifier.test(value) && !value.includes('..')) continue
-    throw new BerthError('request.invalid', `params.${name}: ${JSON.stringify(value)} is no name or id`, {
-      details: { problems: [{ path: `params.${name}`, message: 'is no name or id' }] },
+    throw new BerthError('request.invalid', `${calledIn(path, name)} ${JSON.stringify(value)}: ${identifierRule}`, {
+      details: { problems: [{ path: `params.${name}`, message: identifierRule }] },
     })
   }
+}
+
+/** As people call it: `:app` is the app name, `secrets/:name` the secret name, `instances/:id` the instance id. */
+function calledIn(path: string, name: string): string {
+  if (name !== 'name' && name !== 'id') return `${name} name`
+  const listing = new RegExp(`([a-z-]+)/:${name}\\b`).exec(path)?.[1]
+  return listing === undefined ? name : `${listing.replace(/s$/, '')} ${name}`
 }
