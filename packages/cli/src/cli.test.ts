@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { parseLabels } from './commands/admin.ts'
 import { complete } from './commands/completion.ts'
 import { parseCounts } from './commands/lifecycle.ts'
+import { inspectText } from './commands/listings.ts'
 import { parseDuration } from './commands/logs.ts'
 import { createProgram } from './main.ts'
 import { formatAge, formatBytes } from './output/format.ts'
@@ -139,6 +140,20 @@ describe('a plan', () => {
     expect(text).toBe(
       'shop/production: v1 → v2\n  ~ web: 1 create, 2 replace\n\n  ~ entrypoints.web.env.COLOR: "blue" → "green"\n  + routes.0: "x"\n\nsteps\n  1. replace 2 of web\n\nnew instances on\n  web: node-a ×3\n\nin the way\n  ✘ secret A is not set',
     )
+  })
+})
+
+it('shows times of inspected things as people read them, and numbers as they are', () => {
+  const item = {
+    createdAt: 1_795_966_920_285,
+    lastExit: { at: 1_795_966_920_000, code: 1 },
+    memoryBytes: 4e12,
+    readyAt: 5,
+  }
+  expect(JSON.parse(inspectText(item))).toEqual({
+    ...item,
+    createdAt: '2026-11-29T15:42:00.285Z',
+    lastExit: { at: '2026-11-29T15:42:00.000Z', code: 1 },
   })
 })
 

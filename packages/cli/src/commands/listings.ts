@@ -270,7 +270,7 @@ function registerInspect(program: Command): void {
     .action(
       action<PoolOption>(async (context, [text = ''], options) => {
         const { client, out, form, signal } = context
-        const show = (item: unknown) => printItem(item, form, out, (each) => JSON.stringify(each, null, 2))
+        const show = (item: unknown) => printItem(item, form, out, inspectText)
         const release = /^([^/@]+)@(v\d+)$/.exec(text)
         if (release !== null)
           return show(
@@ -289,3 +289,13 @@ function registerInspect(program: Command): void {
       }),
     )
 }
+
+/** Every field, its times as people read them; `-o json` has them as programs do. */
+export const inspectText = (item: unknown): string => JSON.stringify(item, asRead, 2)
+
+const isTime = /^(at|since)$|(At|Since)$/
+
+const asRead = (key: string, value: unknown): unknown =>
+  typeof value === 'number' && isTime.test(key) && value > 1e12 && value < 8.64e15
+    ? new Date(value).toISOString()
+    : value
