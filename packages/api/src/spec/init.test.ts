@@ -278,6 +278,20 @@ it('copies plain values of a compose file, and no secret', () => {
   expect(notes.join()).toContain('API_TOKEN with `berth secret set`')
 })
 
+it('says what it made of a compose file also when nothing of it could be taken over', () => {
+  const images = { 'docker-compose.yml': 'services:\n  db: {image: "postgres:17"}\n' }
+  expect(init(images).notes).toEqual(
+    expect.arrayContaining([
+      'docker-compose.yml was read; none of its services is built here',
+      'db (postgres:17) is not built here: deploy it as an app of its own and reach it with `bind`',
+    ]),
+  )
+  const built = { 'docker-compose.yml': 'services:\n  web: {build: .}\n  worker: {build: .}\n' }
+  expect(init(built).notes).toContain(
+    'docker-compose.yml builds web, worker from Dockerfile, which is not there: nothing of it was taken over',
+  )
+})
+
 it('writes comments, and the schema for editors where it is known', () => {
   const { yaml } = initSpec(repository({}), { folder: 'My Shop', schema: './berth.schema.json' })
   expect(yaml).toMatch(/^# yaml-language-server: \$schema=\.\/berth\.schema\.json\n/)

@@ -1,6 +1,6 @@
 import { proposeName } from '@berth/core'
 import { detectGo, detectMaven, detectRuby, detectStatic } from './init/detect-compiled.ts'
-import { readCompose } from './init/detect-compose.ts'
+import { type ComposeServices, readCompose } from './init/detect-compose.ts'
 import { detectDockerfile } from './init/detect-dockerfile.ts'
 import { detectNode } from './init/detect-node.ts'
 import { readProcfile } from './init/detect-procfile.ts'
@@ -42,7 +42,7 @@ function detect(files: SourceFiles): Draft | undefined {
   const own = detectDockerfile(files, dockerfile)
   if (own === undefined) {
     const draft = firstDraft(files)
-    return draft === undefined || compose === undefined ? draft : withNotes(draft, compose.notes)
+    return compose === undefined ? draft : withNotes(draft ?? unknown, notesWithoutDockerfile(compose))
   }
   if (compose === undefined || compose.entrypoints.length === 0) return withNotes(own, compose?.notes ?? [])
   const [exposed] = own.entrypoints
@@ -50,6 +50,13 @@ function detect(files: SourceFiles): Draft | undefined {
     index === 0 && each.ports === undefined && exposed?.ports !== undefined ? { ...each, ports: exposed.ports } : each,
   )
   return { ...own, found: `${own.found} and ${compose.path}`, entrypoints, notes: compose.notes }
+}
+
+/** What the services of a compose file are built from is not there, so that nothing of them can be taken over. */
+function notesWithoutDockerfile({ path, dockerfile, entrypoints, notes }: ComposeServices): readonly string[] {
+  if (dockerfile === undefined) return [`${path} was read; none of its services is built here`, ...notes]
+  const names = entrypoints.map(({ name }) => name).join(', ')
+  return [`${path} builds ${names} from ${dockerfile}, which is not there: nothing of it was taken over`, ...notes]
 }
 
 function firstDraft(files: SourceFiles): Draft | undefined {
