@@ -77,8 +77,8 @@ export class PoolPlanWriter {
     let written = 0
     for (; written < work.length && this.#fits(); written++) {
       const next = work[written] as PoolWork
-      // Whoever displaces others takes up room for all of them.
-      if (next.type === 'place' && this.#tx.size > 0 && this.#placer.mayDisplace(next.instance)) break
+      // Whoever displaces others takes up room for all of them. (Its size is never 0 where it compares that the server may still decide.)
+      if (next.type === 'place' && !this.#tx.isEmpty && this.#placer.mayDisplace(next.instance)) break
       this.#do(next)
     }
     if (!this.#tx.isEmpty && !this.#removed) this.#fence()
