@@ -4,7 +4,7 @@ import type { VictimRules } from './victim-rules.ts'
 
 export interface DisplaceOptions {
   readonly rules: VictimRules
-  /** Those that others have displaced already: their room is seen as free, and whoever gets some of it waits for them too. */
+  /** Those that others have displaced already (gone through more than once): their room is seen as free, and whoever gets some of it waits for them too. */
   readonly leaving: Iterable<string>
   readonly requestOf: (instance: string) => InstanceRequest | undefined
   /** Enters one again that was taken out to see what is free without it. */

@@ -105,7 +105,7 @@ export class LiveBooks implements Disposable {
     const { state } = this.#options
     const found = displace(this.books, id, request, {
       rules: this.victimRules(),
-      leaving: this.displacements.victims(),
+      leaving: [...this.displacements.victims()],
       requestOf: (each) => {
         const instance = state.instances.get(each)
         return instance === undefined ? undefined : this.requestFor(instance)
