@@ -9,6 +9,7 @@ import { findLocalApp } from '../target.ts'
 import { action } from './command.ts'
 import { parseDuration } from './logs.ts'
 import { registerNodes } from './nodes.ts'
+import { secretUses } from './secret-use.ts'
 
 export { parseLabels } from './nodes.ts'
 
@@ -60,6 +61,11 @@ function registerSecrets(program: Command): void {
     .action(
       action<{ environment?: string }>(
         async ({ client, out, signal, confirm }, [app = '', name = ''], { environment }) => {
+          const releases = await client.list('listReleases', { params: { app } }, { signal })
+          const secrets = await client.list('listSecrets', { params: { app } }, { signal })
+          const removed = { name, ...(environment === undefined ? {} : { environment }) }
+          for (const use of secretUses(releases.items, removed, secrets.items))
+            out.note(`${out.style.red('!')} ${use}: its deploys and restarts are refused without it`)
           await confirm(`Remove secret ${name} of ${app}?`)
           await client.call('removeSecret', { params: { app, name }, query: { environment } }, { signal })
           out.note(`secret ${name} of ${app} is removed`)
