@@ -22,6 +22,8 @@ export { testSpec, webRoute } from './specs.testing.ts'
 /** Names are forgotten sooner than in earnest, so that tests do not wait for it. */
 const patience = { ...defaultPatience, nameTtlMs: 20 }
 const defaultPool = 'production'
+/** As in earnest every commit compares something; here it holds always. */
+const leads = { compare: { key: '/leaders/cluster', modRevision: 0 }, check: () => {} }
 
 /** The controllers on a real store, with pretended nodes (`node-a` from the start) that outlive them. */
 export class TestCluster implements AsyncDisposable {
@@ -83,7 +85,7 @@ export class TestCluster implements AsyncDisposable {
     this.#server = new AsyncDisposableStack()
     const { store } = this.#store
     this.state = this.#server.use(await openState(store, { log: silent }))
-    this.records = new Records(store, this.state)
+    this.records = new Records(store, this.state).guardedBy(leads)
     const now = () => Date.now() + this.aheadMs
     const isOnline = (node: string) => this.state.nodeStatuses.get(node)?.online === true
     const { state, records } = this
