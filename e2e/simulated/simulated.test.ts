@@ -76,7 +76,13 @@ describe('a cluster of simulated nodes', { timeout }, () => {
   it('gets all its agents back after the server was killed, without a stampede', async () => {
     const nodes = 300
     // Each dials when it wants to, as machines do.
-    const own = await start({ nodes, apps: 2, replicas: 300, handshakes: nodes, more: '      reschedule: never\n' })
+    const own = await start({
+      nodes,
+      apps: 2,
+      replicas: 300,
+      handshakes: nodes,
+      more: '      reschedule: {after: never}\n',
+    })
     await own.deploy()
     await own.untilReady(600)
     const before = [...own.running()].sort()

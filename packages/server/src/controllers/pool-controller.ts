@@ -189,7 +189,7 @@ export class PoolController implements AsyncDisposable {
     }
     const now = this.#now()
     const { revision } = state
-    const startedAt = performance.now()
+    const startedMs = processorMs()
     const snapshot = poolSnapshot(this.#options, pool, this.#times, now)
     if (snapshot.instances.some((each) => each.resize?.refused !== undefined)) this.#tight.add(id)
     else this.#tight.delete(id)
@@ -202,7 +202,7 @@ export class PoolController implements AsyncDisposable {
     const gangs = gangsOf(snapshot, up, creating)
     const waiting = up.filter((each) => each.node === undefined && !isGang(snapshot, each))
     const ready = up.filter((each) => each.waitsFor?.every((victim) => hasLeft(state, victim)) === true)
-    this.#pace.spent(performance.now() - startedAt)
+    this.#pace.spent(processorMs() - startedMs)
     return { revision, snapshot, plan, waiting, ready, gangs, now }
   }
 
@@ -277,6 +277,12 @@ export class PoolController implements AsyncDisposable {
       retryable: true,
     })
   }
+}
+
+/** That this thread has had. */
+function processorMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
 }
 
 interface Draft {

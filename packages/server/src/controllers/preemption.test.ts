@@ -172,6 +172,8 @@ it('of several that wait the most important is placed first, whatever their pool
   await deploy('other', 'second', { ...sizes, priority: 5 })
   await deploy('production', 'third', sizes)
   await cluster.until('all wait', () => cluster.state.instances.unplaced().length === 3)
+  // A pool in the middle of a commit is not in line yet.
+  await cluster.pools.idle()
   await cluster.setOnline('node-a', true)
   await cluster.until('one has a place', () => cluster.state.instances.unplaced().length === 2)
   expect(cluster.state.instances.all().filter((each) => each.node !== undefined)).toMatchObject([
