@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { until } from '../support/load.ts'
+import { isLongForm } from '../support/long-form.ts'
 import { SimulatedCluster } from '../support/simulated/simulated-cluster.ts'
 
 let cluster: SimulatedCluster | undefined
@@ -18,9 +19,9 @@ const start = async (options: Parameters<typeof SimulatedCluster.start>[0]): Pro
 const timeout = 600_000
 
 describe('a cluster of simulated nodes', { timeout }, () => {
-  it('runs ten thousand instances on a hundred nodes, each of them once', async () => {
-    const [apps, replicas] = [10, 1000]
-    const own = await start({ nodes: 100, apps, replicas })
+  it('runs thousands of instances (long form: ten), each of them once', async () => {
+    const [nodes, apps, replicas] = isLongForm ? [100, 10, 1000] : [40, 4, 500]
+    const own = await start({ nodes, apps, replicas })
     await own.deploy()
     await own.untilReady(apps * replicas)
     const running = own.running()
