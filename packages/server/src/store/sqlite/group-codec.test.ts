@@ -20,7 +20,11 @@ const operation = fc.oneof(
 )
 const transaction: fc.Arbitrary<Transaction> = fc.record({
   compare: fc.array(compare, { maxLength: 3 }),
-  operations: fc.array(operation, { maxLength: 4 }),
+  // A transaction writes a key at most once: others are refused before they come here.
+  operations: fc.uniqueArray(operation, {
+    maxLength: 4,
+    selector: (each) => (each.type === 'delete-prefix' ? each.prefix : each.key),
+  }),
 })
 const entry: fc.Arbitrary<CommitEntry> = fc.oneof(
   transaction.map((each): CommitEntry => ({ type: 'transaction', transaction: each })),
