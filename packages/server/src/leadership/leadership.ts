@@ -42,7 +42,8 @@ export class Leadership implements AsyncDisposable {
   /** Becomes a member. Throws `server.version-apart`, `server.name-taken`. */
   static async join(options: LeadershipOptions, signal?: AbortSignal): Promise<Leadership> {
     const { store, state, member, times = defaultLeaseTimes } = options
-    const graceMs = times.ttlMs * 2 + 1_000
+    // A store may grant more than was asked for (etcd never less than two seconds), and ends leases late when it is busy.
+    const graceMs = times.ttlMs * 2 + 4_000
     const membership = new Membership({ store, state, member, graceMs })
     if (options.alone) return Leadership.#joinAlone(options, membership)
     membership.checkVersions()

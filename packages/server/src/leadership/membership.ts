@@ -59,17 +59,18 @@ export class Membership {
   }
 
   async #tryRegister({ lease }: Session, signal: AbortSignal): Promise<boolean> {
-    const { store } = this.#options
+    const { store, state } = this.#options
     const key = keyOf('members', this.name)
     const { kv } = await store.get(key, { signal })
     const isAnothers = kv !== undefined && (JSON.parse(kv.value) as MemberRecord).run !== this.#member.run
     if (isAnothers && lease !== undefined) return false
     const value = encodeRecord('members', this.#member)
     const put = { type: 'put' as const, key, value, ...(lease === undefined ? {} : { lease }) }
-    const { ok } = await store.commit(
+    const { ok, revision } = await store.commit(
       { compare: [{ key, modRevision: kv?.modRevision ?? 0 }], operations: [put] },
       { signal },
     )
+    if (ok) await state.waitFor(revision, { signal })
     return ok
   }
 
