@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -215,6 +215,8 @@ describe('two hosts', () => {
     const container = identify((await h2.outerPid(await containerPid(h2)))!)!
     const bootId = async () => (await h2.exec(['cat', '/proc/sys/kernel/random/boot_id'])).stdout
     const before = { bootId: await bootId(), netns: readlinkSync(h2.netnsPath) }
+    // As long as it is open, no other namespace gets its number.
+    const held = openSync(h2.netnsPath, 'r')
     await h2.exec([
       'sh',
       '-c',
@@ -227,6 +229,7 @@ describe('two hosts', () => {
     expect(isAlive(container)).toBe(false)
     expect(await bootId()).not.toBe(before.bootId)
     expect(readlinkSync(h2.netnsPath)).not.toBe(before.netns)
+    closeSync(held)
     expect((await h2.exec(['cat', '/etc/kept', '/var/lib/berth/kept'])).stdout).toBe('kept\nkept\n')
     expect(existsSync(join(h2.dir, 'run', 'berth'))).toBe(false)
     expect(await docker(h2, 'inspect', '--format', '{{.State.Status}}', 'sleeper')).toBe('exited')
