@@ -17,6 +17,7 @@ import {
 } from 'node:fs'
 import { join, relative } from 'node:path'
 import { type BuildOptions, build } from 'esbuild'
+import { leanCli } from './lean-cli.ts'
 
 const root = join(import.meta.dirname, '..')
 const argument = (name: string): string | undefined => {
@@ -59,7 +60,10 @@ function assetsBelow(dir: string, prefix: string): Record<string, string> {
 
 async function bundle(): Promise<Record<string, string>> {
   const roles = ['server', 'agent', 'netd', 'supervise', 'store-tool']
-  await build({ ...shared, entryPoints: [join(root, 'bin/executable.ts')], outfile: join(work, 'berth.cjs') })
+  await build({
+    ...{ ...shared, entryPoints: [join(root, 'bin/executable.ts')], outfile: join(work, 'berth.cjs') },
+    plugins: leanCli,
+  })
   for (const role of roles)
     await build({ ...shared, entryPoints: [join(root, `bin/roles/${role}.ts`)], outfile: join(work, `${role}.cjs`) })
   await build({

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { type CapacityView, type ImaginedNodes, type PlanView, type SavedPlan, savedPlan } from '@berth/api'
+import type { CapacityView, ImaginedNodes, PlanView, SavedPlan } from '@berth/api'
 import { BerthError, messageOf } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
@@ -136,7 +136,7 @@ function save(made: PlanView, file: string): void {
 }
 
 async function apply(context: CommandContext, file: string, { detach }: { readonly detach?: boolean }): Promise<void> {
-  const saved = readPlan(file)
+  const saved = await readPlan(file)
   const { rollout } = await context.client.call(
     'applyPlan',
     { params: { app: saved.app }, body: { plan: saved } },
@@ -148,7 +148,7 @@ async function apply(context: CommandContext, file: string, { detach }: { readon
   await followRollout(context, rollout.id)
 }
 
-function readPlan(file: string): SavedPlan {
+async function readPlan(file: string): Promise<SavedPlan> {
   let document: unknown
   try {
     document = JSON.parse(readFileSync(file, 'utf8'))
@@ -156,6 +156,8 @@ function readPlan(file: string): SavedPlan {
     const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is none' : messageOf(error)
     throw new BerthError('plan.unreadable', `read the plan ${file}: ${why}; \`berth plan --save FILE\` makes one`)
   }
+  // Schemas take a while to load, and most commands need none.
+  const { savedPlan } = await import('@berth/api/planning-resources')
   const whole = document as Partial<PlanView> | null
   const read = savedPlan.safeParse(whole?.saved ?? document)
   if (read.success) return read.data
