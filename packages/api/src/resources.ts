@@ -294,6 +294,8 @@ export const planView = z.object({
       replace: z.number().int(),
       destroy: z.number().int(),
       unchanged: z.number().int(),
+      /** Instances that serve now, the fewest that do while the change is made, and the most that exist at a time. */
+      serving: z.object({ now: z.number().int(), lowest: z.number().int(), highest: z.number().int() }),
     }),
   ),
   /** `~ entrypoints.web.env.COLOR: "blue" → "green"` as data. */

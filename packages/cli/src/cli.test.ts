@@ -126,7 +126,17 @@ describe('a plan', () => {
         from: 'v1',
         to: 'v2',
         changes: true,
-        entrypoints: [{ name: 'web', action: 'update', create: 1, replace: 2, destroy: 0, unchanged: 0 }],
+        entrypoints: [
+          {
+            name: 'web',
+            action: 'update',
+            create: 1,
+            replace: 2,
+            destroy: 0,
+            unchanged: 0,
+            serving: { now: 2, lowest: 1, highest: 3 },
+          },
+        ],
         diff: [
           { op: '~', path: 'entrypoints.web.env.COLOR', before: 'blue', after: 'green' },
           { op: '+', path: 'routes.0', after: 'x' },
@@ -138,7 +148,7 @@ describe('a plan', () => {
       plain,
     )
     expect(text).toBe(
-      'shop/production: v1 → v2\n  ~ web: 1 create, 2 replace\n\n  ~ entrypoints.web.env.COLOR: "blue" → "green"\n  + routes.0: "x"\n\nsteps\n  1. replace 2 of web\n\nnew instances on\n  web: node-a ×3\n\nin the way\n  ✘ secret A is not set',
+      'shop/production: v1 → v2\n  ~ web: 1 create, 2 replace (1 of 2 serve at the least, 3 at the most)\n\n  ~ entrypoints.web.env.COLOR: "blue" → "green"\n  + routes.0: "x"\n\nsteps\n  1. replace 2 of web\n\nnew instances on\n  web: node-a ×3\n\nin the way\n  ✘ secret A is not set',
     )
   })
 })

@@ -124,6 +124,11 @@ function plan(store: MockStore, app: string, question: Question): Answer<'planDe
     name: entrypoint.name,
     action: create + destroy + replace > 0 ? ('update' as const) : ('unchanged' as const),
     ...{ create, destroy, replace, unchanged: kept - replace },
+    serving: {
+      now: entrypoint.wanted,
+      lowest: replace > 0 ? kept - 1 : kept,
+      highest: entrypoint.wanted + create + (replace > 0 ? 1 : 0),
+    },
   }))
   return {
     ...{ app, pool: name, to: release ?? (ref === undefined ? (pool?.release ?? '') : `build of ${ref}`) },

@@ -17,13 +17,19 @@ export function formatPlan(plan: PlanView, style: Style): string {
       each.action
     ]
     lines.push(
-      `  ${mark} ${each.name}: ${counts.map(([count, verb]) => `${count} ${verb}`).join(', ') || 'nothing runs'}`,
+      `  ${mark} ${each.name}: ${counts.map(([count, verb]) => `${count} ${verb}`).join(', ') || 'nothing runs'}${serving(each)}`,
     )
   }
   if (plan.diff.length > 0) lines.push('', ...plan.diff.map((each) => `  ${diffLine(each, style)}`))
   if (plan.steps.length > 0) lines.push('', 'steps', ...plan.steps.map((step, index) => `  ${index + 1}. ${step}`))
   return [...lines, ...placements(plan), ...problems(plan, style)].join('\n')
 }
+
+/** What is left of the capacity meanwhile, where something is replaced. */
+const serving = ({ replace, serving: { now, lowest, highest } }: PlanView['entrypoints'][number]): string =>
+  replace === 0
+    ? ''
+    : ` (${lowest < now ? `${lowest} of ${now} serve at the least` : `all ${now} serve`}, ${highest} at the most)`
 
 const shownNodes = 12
 

@@ -57,5 +57,7 @@ function effectText(text: ReturnType<typeof useText>['deploy'], each: PlanView['
   const parts = (['create', 'replace', 'destroy', 'unchanged'] as const)
     .filter((key) => each[key] > 0)
     .map((key) => text[key](each[key]))
-  return parts.length === 0 ? text.unchanged(0) : parts.join(', ')
+  const { now, lowest, highest } = each.serving
+  const dip = each.replace > 0 ? ` (${text.serving(lowest, now, highest)})` : ''
+  return `${parts.length === 0 ? text.unchanged(0) : parts.join(', ')}${dip}`
 }

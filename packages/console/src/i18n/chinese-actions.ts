@@ -87,6 +87,10 @@ export const chineseActions: ActionDictionary = {
     replace: (n) => `替换 ${n} 个`,
     destroy: (n) => `停止 ${n} 个`,
     unchanged: (n) => `不变 ${n} 个`,
+    serving: (lowest, now, highest) =>
+      lowest < now
+        ? `${now} 个中至少 ${lowest} 个在服务，最多 ${highest} 个`
+        : `${now} 个全部在服务，最多 ${highest} 个`,
     added: '新增',
     removed: '移除',
     changed: '修改',

@@ -86,6 +86,10 @@ export const englishActions = {
     replace: (n: number) => `${n} to replace`,
     destroy: (n: number) => `${n} to stop`,
     unchanged: (n: number) => `${n} unchanged`,
+    serving: (lowest: number, now: number, highest: number) =>
+      lowest < now
+        ? `${lowest} of ${now} serve at the least, ${highest} at the most`
+        : `all ${now} serve, ${highest} at the most`,
     added: 'added',
     removed: 'removed',
     changed: 'changed',

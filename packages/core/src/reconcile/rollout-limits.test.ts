@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { rolloutLimits } from './rollout-limits.ts'
+import { rolloutLimits, servingRange } from './rollout-limits.ts'
 
 const percent = (percent: number) => ({ percent })
 
@@ -16,4 +16,16 @@ it.each([
   ['of none wanted, none more', percent(25), 1, 0, [0, 1]],
 ] as const)('%s', (_, surge, unavailable, wanted, [more, fewer]) => {
   expect(rolloutLimits({ surge, unavailable }, wanted)).toEqual({ surge: more, unavailable: fewer })
+})
+
+it.each([
+  ['more: none is missing meanwhile', 2, 5, 0, 1, 0, [2, 5]],
+  ['fewer: those that stay serve on', 5, 2, 0, 1, 0, [2, 5]],
+  ['new for old, one more at a time', 4, 4, 4, 1, 0, [4, 5]],
+  ['new for old where one may be missing', 4, 4, 4, 0, 1, [3, 4]],
+  ['the only one, which has no room beside it, is missing meanwhile', 1, 1, 1, 0, 1, [0, 1]],
+  ['some may be missing that were never there', 2, 6, 2, 1, 1, [2, 7]],
+  ['fewer and new: those beyond may leave', 8, 4, 4, 0, 1, [3, 8]],
+] as const)('%s', (_, now, wanted, replaced, surge, unavailable, [lowest, highest]) => {
+  expect(servingRange(now, wanted, replaced, { surge, unavailable })).toEqual({ now, lowest, highest })
 })

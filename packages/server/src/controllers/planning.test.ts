@@ -14,6 +14,7 @@ beforeEach(async () => {
 })
 afterEach(() => cluster[Symbol.asyncDispose]())
 
+const serving = (now: number, lowest: number, highest: number) => ({ now, lowest, highest })
 const webs = () => cluster.state.instances.all().filter((each) => each.desired === 'run')
 
 describe('a plan', () => {
@@ -48,6 +49,19 @@ describe('a plan', () => {
     expect(larger.unsaved).toBe('some of its nodes are imagined')
     const unknown = cluster.operations.plan({ ...production, without: ['node-x'] }, call)
     await expect(unknown).rejects.toMatchObject({ code: 'node.not-found' })
+  })
+
+  it('says what is left of the capacity meanwhile, and how many there are at a time', async () => {
+    const of = async (spec: Parameters<typeof testSpec>[0], rollout: object) => {
+      cluster.commits.set('c2', { ...testSpec(spec), rollout: { ...testSpec(spec).rollout, ...rollout } })
+      return (await cluster.operations.plan({ ...production, ref: 'c2' }, call)).entrypoints[0]?.serving
+    }
+    const web = { resources: { cpuMilli: 1000 } }
+    expect(await of({ web: { ...web, replicas: 2 } }, { surge: 1, unavailable: 0 })).toEqual(serving(2, 2, 3))
+    expect(await of({ web: { ...web, replicas: 2 } }, { surge: 0, unavailable: 1 })).toEqual(serving(2, 1, 2))
+    expect(await of({ web: { ...web, replicas: 5 } }, { surge: 1, unavailable: 1 })).toEqual(serving(2, 2, 6))
+    const fewer = await cluster.operations.plan({ ...production, replicas: { web: 1 } }, call)
+    expect(fewer.entrypoints[0]?.serving).toEqual(serving(2, 1, 2))
   })
 
   it('of a commit that is not built cannot be saved', async () => {

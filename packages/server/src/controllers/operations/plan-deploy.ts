@@ -9,6 +9,7 @@ import {
   resolveSpec,
   rolloutLimits,
   serviceNames,
+  servingRange,
   sizedSpec,
   sizesForSpec,
 } from '@berth/core'
@@ -156,7 +157,8 @@ function entrypointChanges(
       replace: same ? 0 : kept,
       unchanged: same ? kept : 0,
     }
-    return { name, action: actionOf(counts, now, next), ...counts }
+    const serving = servingRange(now, next, counts.replace, after.rollout)
+    return { name, action: actionOf(counts, now, next), ...counts, serving }
   })
 }
 

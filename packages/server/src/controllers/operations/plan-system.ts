@@ -8,6 +8,7 @@ import {
   nodeGroupOf,
   type Pool,
   rolloutLimits,
+  servingRange,
   systemPlaces,
 } from '@berth/core'
 import { groupOf, requestOf } from '../../schedule/request-of.ts'
@@ -78,7 +79,7 @@ function planOne(
   })
   const placed = tried.filter(({ decision }) => decision.placed)
   return {
-    change: changeOf(name, places.length, own.length, fresh.length),
+    change: changeOf(name, places.length, own.length, fresh.length, planned.spec.rollout),
     placement: {
       entrypoint: name,
       nodes: placed.map(({ node }) => ({ node, count: 1 })),
@@ -112,11 +113,18 @@ function without(all: readonly string[], some: readonly string[]): string[] {
   return left
 }
 
-function changeOf(name: string, next: number, now: number, fresh: number): EntrypointChange {
+function changeOf(
+  name: string,
+  next: number,
+  now: number,
+  fresh: number,
+  rollout: AppSpec['rollout'],
+): EntrypointChange {
   const unchanged = next - fresh
   const create = Math.max(0, next - now)
   const counts = { create, replace: fresh - create, destroy: Math.max(0, now - next), unchanged }
-  return { name, action: actionOf(counts, now, next), ...counts }
+  const serving = servingRange(now, next, counts.replace, rollout)
+  return { name, action: actionOf(counts, now, next), ...counts, serving }
 }
 
 export function actionOf(
