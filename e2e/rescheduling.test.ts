@@ -6,9 +6,12 @@ import { webApp, webSource } from './support/apps.ts'
 import { Cluster } from './support/cluster.ts'
 import { startLoad, until } from './support/load.ts'
 
-/** What already runs gives way: to even nodes out, and for a gang. */
+/** What already runs gives way: to even nodes out, for a gang, for somebody more important. Read back from Docker. */
 let cluster: Cluster
 let second: LabHost
+
+/** Takes its time to end, so that the server can be killed meanwhile. */
+const slow = `process.on('SIGTERM', () => setTimeout(() => process.exit(0), 2500)); setInterval(() => {}, 1000)`
 
 const yaml = (app: string, entrypoint: string, extra = ''): string => `app: ${app}
 build: {base: berth/node:local}
@@ -16,6 +19,8 @@ entrypoints:
   ${entrypoint}
 ${extra}`
 
+const low = `low: {command: node slow.js, cpu: 1, memory: 64Mi, replicas: 2, preemptible: true, placement: {group: fast}}`
+const high = `high: {command: node slow.js, cpu: 1, memory: 64Mi, priority: 100, preempt: true, placement: {group: fast}}`
 const ring = `ring: {command: node server.js, cpu: 1, memory: 64Mi, replicas: 3, gang: true, ports: [8080]}`
 
 beforeAll(async () => {
@@ -47,6 +52,11 @@ async function containers(app: string): Promise<string[]> {
     cluster.lab.hosts.map((host) => host.exec(['docker', 'ps', '-a', '--format', '{{.Names}}'])),
   )
   return lists.flatMap(({ stdout }) => stdout.split('\n').filter((name) => name.includes(`${app}.production.`)))
+}
+
+async function cpusetOf({ id }: InstanceView): Promise<string> {
+  const { stdout } = await second.exec(['docker', 'inspect', '-f', '{{.HostConfig.CpusetCpus}}', id])
+  return stdout.trim()
 }
 
 /** Looks until it is told to stop, and gives all that was seen. */
@@ -146,5 +156,86 @@ describe('a gang', () => {
     expect((await containers('mesh')).sort()).toEqual((await of('mesh')).map((each) => each.id))
     expect(rollout.code).toBe(0)
     await cluster.mustBerth(['scale', 'mesh/ring', '0'])
+  })
+})
+
+describe('who may displace others', () => {
+  const displaced = async (): Promise<string[]> => (await events('instance.displaced')).map((each) => each.message)
+  const settled = async (): Promise<{ low: string[]; waiting: string[]; high: string[] }> => ({
+    low: (await serving('batch')).map((each) => each.node ?? ''),
+    waiting: (await of('batch')).flatMap((each) => (each.node === undefined ? (each.message ?? '') : [])),
+    high: (await serving('urgent')).map((each) => each.node ?? ''),
+  })
+  const end = {
+    low: ['h2'],
+    waiting: [expect.stringMatching(/^displaced by urgent\/high: /)],
+    high: ['h2'],
+  }
+  const displacedOnce = async () => {
+    const { low: still, waiting, high: there } = await settled()
+    return still.length === 1 && there.length === 1 && waiting[0]?.startsWith('displaced by') === true
+  }
+
+  beforeAll(async () => {
+    await cluster.mustBerth(['group', 'create', 'fast', '--cpu', 'bound'])
+    await cluster.mustBerth(['node', 'drain', 'h2'])
+    await until('it is empty', async () => (await cluster.berth(['node', 'group', 'h2', 'fast'])).code === 0)
+    await cluster.mustBerth(['node', 'undrain', 'h2'])
+    const bounds = 'rollout: {surge: 1, unavailable: 1}\n'
+    const batch = { 'slow.js': slow, 'berth.yaml': yaml('batch', low, bounds) }
+    const { path } = await cluster.repository('batch', batch)
+    await cluster.mustBerth(['deploy', 'batch', '--repository', path])
+  })
+
+  it('is shown by a plan, runs on the cores that were given up, and that is the end of it', async () => {
+    const before = await serving('batch')
+    const cores = new Map(await Promise.all(before.map(async (each) => [each.id, await cpusetOf(each)] as const)))
+    expect([...cores.values()].sort()).toEqual(['0', '1'])
+    const { path } = await cluster.repository('urgent', { 'slow.js': slow, 'berth.yaml': yaml('urgent', high) })
+    const plan = await cluster.berth(['plan', 'urgent', '--repository', path])
+    const [, victim = ''] = /^ {2}(batch\.production\.low-\d) leaves h2 for high$/m.exec(plan.stdout) ?? []
+    expect([...cores.keys()]).toContain(victim)
+    expect(await settled()).toMatchObject({ low: ['h2', 'h2'], waiting: [] })
+
+    await cluster.mustBerth(['deploy', 'urgent', '--repository', path])
+    const [first] = await serving('urgent')
+    if (first === undefined) throw new Error('what was deployed serves')
+    expect(await cpusetOf(first)).toBe(cores.get(victim))
+    const [still] = await serving('batch')
+    expect(still === undefined ? undefined : await cpusetOf(still)).toBe(cores.get(still?.id ?? ''))
+    expect(await displaced()).toEqual([
+      `${victim} (priority 0) makes room for urgent.production.high-1 (priority 100) on h2`,
+    ])
+    await until('it is told', displacedOnce)
+    expect(await settled()).toEqual(end)
+    const states = watch(async () =>
+      JSON.stringify([await of('batch'), await of('urgent')].flat().map((each) => [each.id, each.node, each.ready])),
+    )
+    await delay(4000)
+    expect(new Set(await states.stop()).size).toBe(1)
+    expect(await displaced()).toHaveLength(1)
+  })
+
+  it('leaves as many as their bounds say', async () => {
+    await cluster.mustBerth(['scale', 'urgent/high', '2'])
+    const waits = await until('the second waits', async () =>
+      (await of('urgent')).find((each) => each.node === undefined && each.message !== undefined),
+    )
+    expect(waits.message).toMatch(/^2 nodes: 1 not in group fast, 1 too little CPU/)
+    expect(await settled()).toEqual(end)
+    expect(await displaced()).toHaveLength(1)
+  })
+
+  it('ends in the same when the server is killed in between', async () => {
+    await cluster.mustBerth(['scale', 'urgent/high', '0'])
+    await until('both are back', async () => (await serving('batch')).length === 2)
+    await cluster.mustBerth(['scale', 'urgent/high', '1'])
+    await until('one has to leave', async () => (await displaced()).length === 2)
+    process.kill(await cluster.pidOf('server'), 'SIGKILL')
+    await until('the same end', displacedOnce, 60_000)
+    expect(await settled()).toEqual(end)
+    expect(await displaced()).toHaveLength(2)
+    const cores = await Promise.all([...(await serving('batch')), ...(await serving('urgent'))].map(cpusetOf))
+    expect(cores.sort()).toEqual(['0', '1'])
   })
 })
