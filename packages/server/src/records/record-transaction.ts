@@ -11,7 +11,8 @@ export interface WriteOptions {
   readonly ifUnchanged?: boolean | number
 }
 
-export type EventDraft = Pick<BerthEvent, 'type' | 'subject' | 'message'>
+/** `actor`: who has reported it, where that is somebody else than who writes it. */
+export type EventDraft = Pick<BerthEvent, 'type' | 'subject' | 'message'> & Partial<Pick<BerthEvent, 'actor'>>
 
 /** What every commit of somebody depends on besides what it writes: a term of this server. */
 export interface CommitGuard {
@@ -39,6 +40,7 @@ export class RecordTransaction {
   readonly #compares = new Map<string, Compare>()
   readonly #operations = new Map<string, Operation>()
   #events = 0
+  #characters = 0
 
   constructor(actor: string, context: TransactionContext) {
     this.actor = actor
@@ -85,6 +87,11 @@ export class RecordTransaction {
     return this.#operations.size + this.#compares.size
   }
 
+  /** Of all that is written; at most as many as its bytes. */
+  get characters(): number {
+    return this.#characters
+  }
+
   /** Throws `record.too-many` or `record.no-event`, both mistakes of the program, and what the guard throws. */
   build(): Transaction {
     this.#context.guard?.check()
@@ -113,6 +120,7 @@ export class RecordTransaction {
   /** A key is written at most once in a transaction: the last word counts. */
   #add(operation: Exclude<Operation, { type: 'delete-prefix' }>): void {
     this.#operations.delete(operation.key)
+    if (operation.type === 'put') this.#characters += operation.value.length
     this.#operations.set(operation.key, operation)
   }
 }
