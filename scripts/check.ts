@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 
 const root = join(import.meta.dirname, '..')
@@ -16,6 +16,13 @@ interface Outcome {
   readonly passed: number
   readonly failed: number
   readonly seconds: number
+}
+
+/** What is read of vitest's own report; times in ms since the epoch. */
+interface Report {
+  readonly numPassedTests: number
+  readonly numFailedTests: number
+  readonly testResults: readonly { readonly name: string; readonly startTime: number; readonly endTime: number }[]
 }
 
 const { values: options } = parseArgs({
@@ -64,12 +71,20 @@ function vitest(name: string, argv: readonly string[], env: NodeJS.ProcessEnv = 
       [bin('node'), join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...argv, ...reporters],
       env,
     )
-    const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
+    const report = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report) : undefined
     rmSync(dir, { recursive: true })
-    const passed: number = report?.numPassedTests ?? 0
-    const failed: number = report?.numFailedTests ?? 0
+    const passed = report?.numPassedTests ?? 0
+    const failed = report?.numFailedTests ?? 0
+    printSlowest(report?.testResults ?? [])
     return { passed, failed: code !== 0 && failed === 0 ? 1 : failed }
   })
+}
+
+/** The files that took longest: there is little time in all, and it is spent in few of them. */
+function printSlowest(files: Report['testResults']): void {
+  const timed = files.map(({ name, startTime, endTime }) => ({ name, seconds: (endTime - startTime) / 1000 }))
+  const slowest = timed.sort((a, b) => b.seconds - a.seconds).slice(0, 15)
+  for (const { name, seconds } of slowest) console.log(`${seconds.toFixed(0).padStart(6)} s  ${relative(root, name)}`)
 }
 
 const packages = ['core', 'api', 'host', 'server', 'agent', 'cli', 'console', 'lab']
