@@ -48,6 +48,12 @@ export class PretendedNode {
     if (routes !== undefined) this.#send(routes)
   }
 
+  /** CPU of what really runs here, in thousandths. */
+  get busyMilli(): number {
+    const running = [...this.#statuses.values()].filter((each) => each.phase === 'running')
+    return running.reduce((sum, { id }) => sum + (this.assignments.get(id)?.cpuMilli ?? 0), 0)
+  }
+
   disconnect(): void {
     this.#unsubscribe?.()
     this.#reports = undefined

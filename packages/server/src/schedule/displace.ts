@@ -4,7 +4,7 @@ import type { VictimRules } from './victim-rules.ts'
 
 export interface DisplaceOptions {
   readonly rules: VictimRules
-  /** Those that others have displaced already (gone through more than once): their room is seen as free, and whoever gets some of it waits for them too. */
+  /** Those that others have displaced already: their room is seen as free by what is more important, and whoever gets some of it waits for them too. */
   readonly leaving: Iterable<string>
   readonly requestOf: (instance: string) => InstanceRequest | undefined
   /** Enters one again that was taken out to see what is free without it. */
@@ -28,8 +28,11 @@ export function displace(
   request: InstanceRequest,
   options: DisplaceOptions,
 ): Displacement | undefined {
+  const { requestOf } = options
+  // What equals make room for is not for their own successors: these find it free later, or they would have left in vain.
+  const leaving = [...options.leaving].filter((each) => (requestOf(each)?.priority ?? 0) < (request.priority ?? 0))
   for (const moving of [true, false]) {
-    const found = tryDisplace(books, id, request, options, moving)
+    const found = tryDisplace(books, id, request, { ...options, leaving }, moving)
     if (found !== undefined) return found
   }
   return undefined
