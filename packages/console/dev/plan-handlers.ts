@@ -126,7 +126,7 @@ function plan(store: MockStore, app: string, question: Question): Answer<'planDe
     ...{ create, destroy, replace, unchanged: kept - replace },
     serving: {
       now: entrypoint.wanted,
-      lowest: replace > 0 ? kept - 1 : kept,
+      lowest: kept,
       highest: entrypoint.wanted + create + (replace > 0 ? 1 : 0),
     },
   }))

@@ -63,6 +63,7 @@ export function GroupDialog({ group, onClose }: GroupDialogProps) {
       <CpuRule form={form} onChange={change} />
       <Limits form={form} onChange={change} />
       <Owners form={form} onChange={change} />
+      <Joining form={form} onChange={change} />
     </Dialog>
   )
 }
@@ -164,6 +165,22 @@ function Owners({ form, onChange }: PartProps) {
         )}
       </div>
     </>
+  )
+}
+
+function Joining({ form, onChange }: PartProps) {
+  const { groups: text } = useText()
+  return (
+    <Field label={text.onJoin} hint={text.onJoinHint}>
+      <input
+        type="number"
+        min={1}
+        max={100}
+        placeholder={text.onJoinNone}
+        value={form.rebalanceOnJoin}
+        onChange={(event) => onChange({ rebalanceOnJoin: event.target.value })}
+      />
+    </Field>
   )
 }
 

@@ -11,6 +11,7 @@ const group: GroupView = {
   quota: { cpuMilli: 12_300, memoryBytes: 512 * 1024 ** 3 },
   allowedOwners: ['Ana', 'Build pipeline'],
   memoryApproval: { aboveBytes: 64 * 1024 ** 3, approvers: ['Ana'] },
+  rebalanceOnJoin: { disruption: 2 },
   nodes: 1,
   cpuMilli: 1,
   cpuGivenMilli: 1,
@@ -33,6 +34,7 @@ describe('the rules of a group', () => {
       quota: group.quota,
       allowedOwners: group.allowedOwners,
       memoryApproval: group.memoryApproval,
+      rebalanceOnJoin: { disruption: 2 },
     })
     expect(changesOf(form, form)).toEqual({})
   })
@@ -43,6 +45,7 @@ describe('the rules of a group', () => {
     ['everybody', { limited: false }, { allowedOwners: null }],
     ['admins only', { owners: ' , ' }, { allowedOwners: [] }],
     ['no approval', { approveAbove: '' }, { memoryApproval: null }],
+    ['nothing that moves by itself', { rebalanceOnJoin: '' }, { rebalanceOnJoin: null }],
     ['no cores owned', { cpu: 'shared' }, { cpu: 'shared', maxSharedCores: null }],
     ['no oversell', { oversell: '' }, { oversellMilli: 1000 }],
   ])('say only what differs: %s', (_, change, said) =>

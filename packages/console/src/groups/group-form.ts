@@ -19,6 +19,8 @@ export interface GroupForm {
   readonly limited: boolean
   readonly approveAbove: string
   readonly approvers: string
+  /** How many move at a time when a node joins; empty: none. */
+  readonly rebalanceOnJoin: string
 }
 
 export const emptyForm: GroupForm = {
@@ -33,10 +35,12 @@ export const emptyForm: GroupForm = {
   limited: false,
   approveAbove: '',
   approvers: '',
+  rebalanceOnJoin: '',
 }
 
 export function formOf(group: GroupView): GroupForm {
-  const { name, cpu, shareBase, maxSharedCores, oversellMilli, quota, allowedOwners, memoryApproval } = group
+  const { name, cpu, shareBase, maxSharedCores, oversellMilli, quota } = group
+  const { allowedOwners, memoryApproval, rebalanceOnJoin } = group
   return {
     name,
     cpu,
@@ -49,6 +53,7 @@ export function formOf(group: GroupView): GroupForm {
     limited: allowedOwners !== undefined,
     approveAbove: memoryApproval === undefined ? '' : formatBytes(memoryApproval.aboveBytes),
     approvers: memoryApproval?.approvers.join(', ') ?? '',
+    rebalanceOnJoin: rebalanceOnJoin === undefined ? '' : String(rebalanceOnJoin.disruption),
   }
 }
 
@@ -71,6 +76,7 @@ export function rulesOf(form: GroupForm): Rules {
     quota: Object.keys(quota).length === 0 ? null : quota,
     allowedOwners: form.limited ? wordsOf(form.owners) : null,
     memoryApproval: aboveBytes === undefined ? null : { aboveBytes, approvers: wordsOf(form.approvers) },
+    rebalanceOnJoin: form.rebalanceOnJoin === '' ? null : { disruption: Number(form.rebalanceOnJoin) },
   }
 }
 

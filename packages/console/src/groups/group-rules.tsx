@@ -57,7 +57,11 @@ export function GroupMeters({ group }: { readonly group: GroupView }) {
 }
 
 /** To whom, and what waits for a person. */
-export function GroupOwners({ group: { allowedOwners, memoryApproval } }: { readonly group: GroupView }) {
+export function GroupOwners({
+  group: { allowedOwners, memoryApproval, rebalanceOnJoin },
+}: {
+  readonly group: GroupView
+}) {
   const { groups: text } = useText()
   return (
     <ul className="group-owners">
@@ -77,6 +81,7 @@ export function GroupOwners({ group: { allowedOwners, memoryApproval } }: { read
           {memoryApproval.approvers.length === 0 ? text.adminsOnly : <Names of={memoryApproval.approvers} />}
         </li>
       )}
+      {rebalanceOnJoin !== undefined && <li className="muted">{text.movesOnJoin(rebalanceOnJoin.disruption)}</li>}
     </ul>
   )
 }

@@ -22,6 +22,7 @@ export function RebalanceSection({ group }: { readonly group: string }) {
   const client = useClient()
   const { busy, act } = useAction()
   const [asked, setAsked] = useState(0)
+  const [atATime, setAtATime] = useState(1)
   const params = { name: group }
   const plan = useOne('planRebalance', { params, body: {} }, asked)
   const now = usePolled('getRebalance', { params }, everyMs, asked)
@@ -31,8 +32,8 @@ export function RebalanceSection({ group }: { readonly group: string }) {
   const start = async () =>
     again(
       await act({
-        ask: { title: text.ask(group), body: <p>{text.askText(moves.length)}</p>, verb: text.start },
-        run: () => client.call('startRebalance', { params, body: {} }),
+        ask: { title: text.ask(group), body: <p>{text.askText(moves.length, atATime)}</p>, verb: text.start },
+        run: () => client.call('startRebalance', { params, body: { disruption: atATime } }),
         done: text.started(group),
       }),
     )
@@ -50,9 +51,23 @@ export function RebalanceSection({ group }: { readonly group: string }) {
           </RoleButton>
         ) : (
           moves.length > 0 && (
-            <RoleButton needs="admin" small disabled={busy} onClick={() => void start()}>
-              {text.start}
-            </RoleButton>
+            <span className="rebalance-start">
+              <label className="muted small">
+                {text.atATime}{' '}
+                <input
+                  type="number"
+                  min={1}
+                  max={100}
+                  value={atATime}
+                  onChange={(event) =>
+                    setAtATime(Math.min(100, Math.max(1, Math.round(Number(event.target.value)) || 1)))
+                  }
+                />
+              </label>
+              <RoleButton needs="admin" small disabled={busy} onClick={() => void start()}>
+                {text.start}
+              </RoleButton>
+            </span>
           )
         )
       }

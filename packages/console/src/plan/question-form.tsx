@@ -98,13 +98,16 @@ function What({ pool, question, onChange }: PartProps) {
   )
 }
 
+/** As the server takes it; the browser says so before it asks. */
+const mostReplicas = 10_000
+
 /** Of services that are counted; what runs on every node has no number. */
 function Counts({ pool, question, onChange }: PartProps) {
   const { plan: text } = useText()
   const counted = pool.entrypoints.filter(({ type, setBy }) => type === 'service' && setBy !== 'nodes')
   const set = (name: string, wanted: number, value: string) => {
     const { [name]: _, ...rest } = question.replicas
-    const count = Math.min(10_000, Math.max(0, Math.round(Number(value))))
+    const count = Math.max(0, Math.round(Number(value)) || 0)
     onChange({ replicas: value === '' || count === wanted ? rest : { ...rest, [name]: count } })
   }
   return (
@@ -114,7 +117,7 @@ function Counts({ pool, question, onChange }: PartProps) {
           <input
             type="number"
             min={0}
-            max={10_000}
+            max={mostReplicas}
             value={question.replicas[name] ?? wanted}
             onChange={(event) => set(name, wanted, event.target.value)}
           />
