@@ -144,6 +144,7 @@ class Agent {
       endedFiles: { directory: disk.files.ended.directory, keepMs: disk.files.ended.keepMs },
       log,
       isGateway: () => this.#gateway.isRunning,
+      gatewayRestartedAt: () => this.#gateway.restartedAt,
       upgrade: () => this.#upgrades.status,
       onChange: (status) => this.#sync.node(status),
     })

@@ -161,6 +161,7 @@ describe('GatewayLoop', () => {
     const { loop, seen } = start(gateway)
     loop.apply(table(1))
     await waitUntil('the first', () => seen.reports.at(-1)?.version === 1)
+    expect(loop.restartedAt).toBeUndefined()
     const diedAt = performance.now()
     gateway.die()
     await waitUntil('another start', () => gateway.starts === 2)
@@ -170,6 +171,7 @@ describe('GatewayLoop', () => {
     // It may have been started from an older table than the one that was in force.
     await waitUntil('the table again', () => gateway.applied.length === 2)
     expect(gateway.applied.map(({ version }) => version)).toEqual([1, 1])
+    expect(Math.abs((loop.restartedAt ?? 0) - Date.now())).toBeLessThan(10_000)
   })
 
   it('starts nginx again that died as a table came', async () => {

@@ -44,6 +44,7 @@ export class GatewayLoop implements AsyncDisposable {
   #applied: Wanted | undefined
   #isStarted = false
   #startedAt = 0
+  #restartedAt: number | undefined
   /** Starts and other calls that failed since nginx last ran for a good time. */
   #failures = 0
   #notBefore = 0
@@ -61,6 +62,11 @@ export class GatewayLoop implements AsyncDisposable {
 
   get isRunning(): boolean {
     return this.#isStarted
+  }
+
+  /** When nginx came back last after it had ended unasked. */
+  get restartedAt(): number | undefined {
+    return this.#restartedAt
   }
 
   /** The last report, for a server that has just come. */
@@ -127,6 +133,7 @@ export class GatewayLoop implements AsyncDisposable {
       // What it was started from may be older: the table that was in force could not be kept, on a full disk for one.
       this.#applied = undefined
       this.#isStarted = true
+      if (this.#startedAt > 0) this.#restartedAt = Date.now()
       this.#startedAt = Date.now()
     }
     const wanted = this.#wanted

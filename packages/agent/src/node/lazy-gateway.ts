@@ -29,6 +29,10 @@ export class LazyGateway implements AsyncDisposable {
     return this.#loop?.isRunning ?? false
   }
 
+  get restartedAt(): number | undefined {
+    return this.#loop?.restartedAt
+  }
+
   get report(): GatewayReport | undefined {
     return this.#loop?.report
   }

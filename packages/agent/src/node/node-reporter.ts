@@ -14,6 +14,7 @@ export interface NodeReporterOptions {
   readonly endedFiles: NonNullable<NodeStatus['endedFiles']>
   readonly log: Logger
   readonly isGateway: () => boolean
+  readonly gatewayRestartedAt: () => number | undefined
   readonly upgrade: () => NodeStatus['upgrade']
   readonly onChange: (status: NodeStatus) => void
 }
@@ -44,6 +45,7 @@ export class NodeReporter {
 
   status(): NodeStatus {
     const { name, agentVersion, endedFiles, isGateway } = this.#options
+    const gatewayRestartedAt = this.#options.gatewayRestartedAt()
     const upgrade = this.#options.upgrade()
     return {
       name,
@@ -55,6 +57,7 @@ export class NodeReporter {
       engineVersion: this.#engine?.version ?? '',
       engineApi: this.#engine?.api ?? '',
       gateway: isGateway(),
+      ...(gatewayRestartedAt === undefined ? {} : { gatewayRestartedAt }),
       ...(upgrade === undefined ? {} : { upgrade }),
       problems: this.problems.list(),
     }

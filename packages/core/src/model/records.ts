@@ -315,6 +315,8 @@ export interface NodeStatus {
   readonly gateway: boolean
   /** Where what instances left in `/persist` is kept after their end, and how long. Absent: from an agent that does not tell. */
   readonly endedFiles?: { readonly directory: string; readonly keepMs: number }
+  /** When its gateway served again after nginx had ended unasked. Absent: not since the agent runs. */
+  readonly gatewayRestartedAt?: number
   /** The last upgrade of its executable. Absent: there was none. */
   readonly upgrade?: NodeUpgradeStatus
   readonly problems: readonly string[]

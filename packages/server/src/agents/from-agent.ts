@@ -51,6 +51,7 @@ const nodeStatus = z.object({
   os: text,
   cgroup: z.enum(['v1', 'v2']),
   gateway: z.boolean(),
+  gatewayRestartedAt: time.optional(),
   endedFiles: z.object({ directory: text, keepMs: size }).optional(),
   upgrade: z
     .object({

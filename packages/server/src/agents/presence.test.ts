@@ -36,6 +36,20 @@ describe('presence', () => {
     ).toEqual(['node.online', 'node.offline'])
   })
 
+  it('tells once that the gateway of a node ended and came back', async () => {
+    const peer = await agents.dial('a')
+    await peer.send(hello)
+    await eventually(() => expect(stored()?.online).toBe(true))
+    const told = () => agents.under.state.events.all().filter(({ type }) => type === 'node.gateway-restarted')
+    const node = nodeStatus('a', { gatewayRestartedAt: 7 })
+    await peer.send({ type: 'node', node })
+    await eventually(() => expect(told()).toHaveLength(1))
+    expect(told()[0]).toMatchObject({ subject: { node: 'a' }, message: expect.stringContaining('serves again') })
+    await peer.send({ ...hello, node: { ...node, agentVersion: '0.2.0' } })
+    await eventually(() => expect(stored()?.agentVersion).toBe('0.2.0'))
+    expect(told()).toHaveLength(1)
+  })
+
   it('does not end with an agent that comes back at once', async () => {
     const first = await agents.dial('a')
     await first.send(hello)

@@ -123,6 +123,7 @@ export class Presence {
         if (before !== undefined && !isNews(before, after)) return
         tx.require('nodes', node)
         tx.put('nodeStatuses', after, { ifUnchanged: true })
+        if (hasRestarted(before, after)) tx.event(gatewayRestarted(node))
         if (before?.online === online) return
         const message = online
           ? `${node} is online`
@@ -133,6 +134,16 @@ export class Presence {
     )
   }
 }
+
+/** What is said again, by an agent that came back, is not told again. */
+const hasRestarted = (before: NodeStatus | undefined, { gatewayRestartedAt: at }: NodeStatus): boolean =>
+  at !== undefined && before !== undefined && before.gatewayRestartedAt !== at
+
+const gatewayRestarted = (node: string) => ({
+  type: 'node.gateway-restarted',
+  subject: { node },
+  message: `the gateway of ${node} serves again: its nginx had ended unasked`,
+})
 
 function isNews(before: NodeStatus, after: NodeStatus): boolean {
   const change = Math.abs(before.diskFreeBytes - after.diskFreeBytes)
