@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { placementView, savedPlan } from './planning-resources.ts'
-import { nodeDrain, nodeResources, taint } from './scheduling-resources.ts'
+import { imageLimits, nodeDrain, nodeResources, taint } from './scheduling-resources.ts'
 import { grantView, sizesView } from './sizing-resources.ts'
 
 /**
@@ -97,7 +97,27 @@ export const rolloutView = z.object({
   to: z.string(),
   state: z.enum(['running', 'paused', 'rolling-back', 'succeeded', 'rolled-back', 'failed', 'aborted']),
   message: z.string(),
-  failure: z.object({ instance: z.string(), reason: z.string(), logTail: z.array(z.string()) }).optional(),
+  /** Of an instance, or of a node before there was one on it. */
+  failure: z
+    .object({
+      instance: z.string().optional(),
+      node: z.string().optional(),
+      reason: z.string(),
+      logTail: z.array(z.string()),
+    })
+    .optional(),
+  /** How far the image has come to the nodes that will need it, before anything is replaced; absent: they had it. */
+  images: z
+    .object({
+      wanted: z.number().int(),
+      there: z.number().int(),
+      /** The first of those that do not have it yet. */
+      missing: z.array(z.string()),
+      since: time,
+      changedAt: time,
+      doneAt: time.optional(),
+    })
+    .optional(),
   progress: z.record(
     z.string(),
     z.object({
@@ -173,6 +193,10 @@ export const nodeView = z.object({
   speedMilli: z.number().int().optional(),
   taints: z.array(taint).optional(),
   resources: nodeResources.optional(),
+  /** Where it differs from its group. */
+  images: imageLimits.optional(),
+  /** What holds for it, all told. */
+  imageRules: imageLimits.optional(),
   drain: nodeDrain.optional(),
   online: z.boolean(),
   gateway: z.boolean(),

@@ -11,6 +11,13 @@ export const nodeResources = z.record(z.string(), z.union([z.number().int().posi
 
 export const nodeDrain = z.object({ since: time, by: z.string(), limit: z.number().int() })
 
+/** How many images a node takes and gives at once, and how fast, both ways together. */
+export const imageLimits = z.object({
+  takes: amount.optional(),
+  gives: amount.optional(),
+  bytesPerSecond: amount.optional(),
+})
+
 export const groupQuota = z.object({ cpuMilli: amount.optional(), memoryBytes: amount.optional() })
 export const memoryApproval = z.object({ aboveBytes: amount, approvers: z.array(z.string()) })
 
@@ -25,6 +32,7 @@ export const groupView = z.object({
   memoryApproval: memoryApproval.optional(),
   /** When a node joins, instances of others move to it, so many at a time. */
   rebalanceOnJoin: z.object({ disruption: amount }).optional(),
+  images: imageLimits.optional(),
   nodes: z.number().int(),
   /** What its nodes have, and what of it is given out. */
   cpuMilli: amount,

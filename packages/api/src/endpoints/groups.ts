@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
 import * as s from '../scheduling-resources.ts'
-import { listQuery, nameParams, none, ok } from './shared.ts'
+import { imageLimitsChange, listQuery, nameParams, none, ok } from './shared.ts'
 
 const amount = z.number().int().positive()
 const rules = {
@@ -13,6 +13,8 @@ const rules = {
   allowedOwners: z.array(z.string()),
   memoryApproval: z.strictObject({ aboveBytes: amount, approvers: z.array(z.string()).default([]) }),
   rebalanceOnJoin: z.strictObject({ disruption: z.number().int().min(1).max(100) }),
+  /** Of each of its nodes; null takes one back. */
+  images: imageLimitsChange,
 }
 
 /** Node groups: how CPU is given out, how much, and to whom. */
@@ -67,6 +69,7 @@ export const groupsEndpoints = {
       allowedOwners: rules.allowedOwners.nullable().optional(),
       memoryApproval: rules.memoryApproval.nullable().optional(),
       rebalanceOnJoin: rules.rebalanceOnJoin.nullable().optional(),
+      images: rules.images.optional(),
     }),
     response: s.groupView,
   }),

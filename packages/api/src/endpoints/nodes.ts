@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
 import * as r from '../resources.ts'
-import { count, flag, listQuery, nameParams, none, ok } from './shared.ts'
+import { count, flag, imageLimitsChange, listQuery, nameParams, none, ok } from './shared.ts'
 
 /** Nodes, and how machines become nodes. */
 export const nodesEndpoints = {
@@ -30,7 +30,8 @@ export const nodesEndpoints = {
   updateNode: defineEndpoint({
     method: 'PATCH',
     path: '/v1/nodes/:name',
-    summary: 'Set labels, taints, further resources (null removes), the group or the speed, or cordon',
+    summary:
+      'Set labels, taints, further resources (null removes), the group, the speed or how many images it takes and gives, or cordon',
     role: 'admin',
     transport: 'json',
     params: nameParams,
@@ -46,6 +47,7 @@ export const nodesEndpoints = {
       resources: z
         .record(z.string(), z.union([z.number().int().positive(), z.array(z.string()).min(1)]).nullable())
         .optional(),
+      images: imageLimitsChange.optional(),
     }),
     response: r.nodeView,
   }),

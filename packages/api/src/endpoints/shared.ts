@@ -12,6 +12,12 @@ export const replicas = z.record(z.string(), z.number().int().min(0).max(10_000)
 export const count = z.coerce.number().int().positive().optional()
 export const watch = { watch: flag, revision: z.coerce.number().int().nonnegative().optional() }
 export const listQuery = z.strictObject(watch)
+/** null takes one back: the group's, or the default, holds again. */
+export const imageLimitsChange = z.strictObject({
+  takes: z.number().int().min(1).max(100).nullable().optional(),
+  gives: z.number().int().min(1).max(100).nullable().optional(),
+  bytesPerSecond: z.number().int().min(65_536).nullable().optional(),
+})
 export const ok = z.object({ ok: z.literal(true) })
 
 /** One line of a followed log or build output. */

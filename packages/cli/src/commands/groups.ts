@@ -1,9 +1,10 @@
 import type { GroupView } from '@berth/api'
-import { BerthError, parseBytes, parseCpu } from '@berth/core'
+import { BerthError, imageLimitsText, imageRules, parseBytes, parseCpu } from '@berth/core'
 import type { Command } from 'commander'
 import { formatBytes, formatCores } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
+import { type ImageLimitsChange, imagesOf } from './image-limits.ts'
 
 interface GroupOptions {
   readonly cpu?: string
@@ -16,6 +17,9 @@ interface GroupOptions {
   readonly approveAbove?: string
   readonly approvers?: string
   readonly rebalanceOnJoin?: string
+  readonly imageTakes?: string
+  readonly imageGives?: string
+  readonly imageRate?: string
 }
 
 export function registerGroups(program: Command): void {
@@ -88,6 +92,9 @@ const withRules = (command: Command): Command =>
       '--rebalance-on-join <count>',
       'when a node joins, instances move to it, so many at a time; none: they stay',
     )
+    .option('--image-takes <count>', 'so many images may be on their way to each of its nodes at once')
+    .option('--image-gives <count>', 'and so many from each to others')
+    .option('--image-rate <size>', 'no faster than that a second, both ways together: 50Mi')
 
 interface Rules {
   cpu?: 'bound' | 'shared'
@@ -98,6 +105,7 @@ interface Rules {
   allowedOwners?: string[] | null
   memoryApproval?: { aboveBytes: number; approvers: string[] } | null
   rebalanceOnJoin?: { disruption: number } | null
+  images?: ImageLimitsChange
 }
 
 /** `before`: what the rules were, since a quota and an approval are each changed as a whole. */
@@ -111,6 +119,7 @@ export function parseRules(options: GroupOptions, before: GroupView | undefined)
     ...(allow === undefined ? {} : { allowedOwners: orNone(allow, owners) }),
     ...quotaOf(options, before),
     ...approvalOf(options, before),
+    ...imagesOf({ takes: options.imageTakes, gives: options.imageGives, rate: options.imageRate }, 'image-'),
     ...(options.rebalanceOnJoin === undefined
       ? {}
       : { rebalanceOnJoin: orNone(options.rebalanceOnJoin, disruptionOf) }),
@@ -194,12 +203,13 @@ const groupListing: ListingView<GroupView> = {
     quotaText(each),
     each.allowedOwners === undefined ? 'everybody' : each.allowedOwners.join(',') || 'admins',
   ],
-  wideHeaders: ['oversell', 'shared cores', 'approval above', 'by'],
+  wideHeaders: ['oversell', 'shared cores', 'approval above', 'by', 'images'],
   wideRow: (each) => [
     String(each.oversellMilli / 1000),
     each.maxSharedCores === undefined ? 'all' : String(each.maxSharedCores),
     each.memoryApproval === undefined ? '-' : formatBytes(each.memoryApproval.aboveBytes),
     each.memoryApproval?.approvers.join(',') || '-',
+    imageLimitsText(imageRules(undefined, each.images)),
   ],
   name: (each) => each.name,
   empty: 'no node groups',

@@ -1,5 +1,5 @@
 import type { NodeView } from '@berth/api'
-import { formatTaint } from '@berth/core'
+import { formatTaint, imageLimitsText } from '@berth/core'
 import { formatBytes, formatCores } from '../output/format.ts'
 
 /** Everything about a node, for people; `-o json` has it for programs. */
@@ -30,6 +30,7 @@ function facts(node: NodeView): (readonly [name: string, value: string])[] {
     ['taints', node.taints?.map(formatTaint).join(', ') ?? ''],
     ['resources', pairs(node.resources ?? {})],
     ['speed', String((node.speedMilli ?? 1000) / 1000)],
+    ['images', node.imageRules === undefined ? '' : imageLimitsText(node.imageRules)],
     ['instances', String(node.instances)],
     ['cpu', `${formatCores(node.cpuGivenMilli)} of ${formatCores(node.cpuMilli)} given out`],
     ['memory', `${formatBytes(node.memoryGivenBytes)} of ${formatBytes(node.memoryBytes)} given out`],

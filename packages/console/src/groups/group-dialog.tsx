@@ -1,4 +1,5 @@
 import type { GroupView } from '@berth/api/scheduling-resources'
+import { defaultImageLimits } from '@berth/core/model/image-limits'
 import { useState } from 'react'
 import { Button } from '../components/button.tsx'
 import { Dialog } from '../components/dialog.tsx'
@@ -8,6 +9,7 @@ import { useText } from '../i18n/language.tsx'
 import { useSubmit } from '../live/use-submit.ts'
 import { useClient } from '../store/context.tsx'
 import { changesOf, emptyForm, formOf, type GroupForm, newRulesOf } from './group-form.ts'
+import { ImageFields } from './image-fields.tsx'
 
 interface GroupDialogProps {
   /** The one to change; absent: a new one. */
@@ -62,6 +64,11 @@ export function GroupDialog({ group, onClose }: GroupDialogProps) {
       )}
       <CpuRule form={form} onChange={change} />
       <Limits form={form} onChange={change} />
+      <ImageFields
+        form={form.images}
+        otherwise={{ ...defaultImageLimits, rate: text.noLimit }}
+        onChange={(images) => change({ images })}
+      />
       <Owners form={form} onChange={change} />
       <Joining form={form} onChange={change} />
     </Dialog>

@@ -12,6 +12,7 @@ const group: GroupView = {
   allowedOwners: ['Ana', 'Build pipeline'],
   memoryApproval: { aboveBytes: 64 * 1024 ** 3, approvers: ['Ana'] },
   rebalanceOnJoin: { disruption: 2 },
+  images: { takes: 4, bytesPerSecond: 50 * 1024 ** 2 },
   nodes: 1,
   cpuMilli: 1,
   cpuGivenMilli: 1,
@@ -35,6 +36,7 @@ describe('the rules of a group', () => {
       allowedOwners: group.allowedOwners,
       memoryApproval: group.memoryApproval,
       rebalanceOnJoin: { disruption: 2 },
+      images: { takes: 4, gives: null, bytesPerSecond: 50 * 1024 ** 2 },
     })
     expect(changesOf(form, form)).toEqual({})
   })
@@ -47,6 +49,11 @@ describe('the rules of a group', () => {
     ['no approval', { approveAbove: '' }, { memoryApproval: null }],
     ['nothing that moves by itself', { rebalanceOnJoin: '' }, { rebalanceOnJoin: null }],
     ['no cores owned', { cpu: 'shared' }, { cpu: 'shared', maxSharedCores: null }],
+    [
+      'images as usual',
+      { images: { takes: '', gives: '', rate: '' } },
+      { images: { takes: null, gives: null, bytesPerSecond: null } },
+    ],
     ['no oversell', { oversell: '' }, { oversellMilli: 1000 }],
   ])('say only what differs: %s', (_, change, said) =>
     expect(changesOf(formOf(group), { ...formOf(group), ...change })).toEqual(said),
@@ -59,6 +66,7 @@ describe('the rules of a group', () => {
     [{ quotaCpu: '1,5' }, /decimals come after a point; write 1.5/],
     [{ quotaMemory: '64' }, /needs a unit/],
     [{ approveAbove: 'lots' }, /is not a size/],
+    [{ images: { takes: '', gives: '', rate: 'fast' } }, /is not a size/],
   ])('refuse %j with what to write', (part, message) =>
     expect(() => rulesOf({ ...emptyForm, ...part })).toThrow(message),
   )

@@ -4,6 +4,8 @@ import { BerthError } from '@berth/core/model/berth-error'
 import { formatBytes, formatCpu, parseBytes, parseCpu } from '@berth/core/spec/quantities'
 import type { Parsed } from '@berth/core/spec/spec-issue'
 
+import { emptyImages, type ImageForm, imageChangeOf, imageFormOf } from './image-form.ts'
+
 /** The rules of a group as somebody writes them; what is empty is not said. */
 export interface GroupForm {
   readonly name: string
@@ -21,6 +23,7 @@ export interface GroupForm {
   readonly approvers: string
   /** How many move at a time when a node joins; empty: none. */
   readonly rebalanceOnJoin: string
+  readonly images: ImageForm
 }
 
 export const emptyForm: GroupForm = {
@@ -36,11 +39,12 @@ export const emptyForm: GroupForm = {
   approveAbove: '',
   approvers: '',
   rebalanceOnJoin: '',
+  images: emptyImages,
 }
 
 export function formOf(group: GroupView): GroupForm {
   const { name, cpu, shareBase, maxSharedCores, oversellMilli, quota } = group
-  const { allowedOwners, memoryApproval, rebalanceOnJoin } = group
+  const { allowedOwners, memoryApproval, rebalanceOnJoin, images } = group
   return {
     name,
     cpu,
@@ -54,6 +58,7 @@ export function formOf(group: GroupView): GroupForm {
     approveAbove: memoryApproval === undefined ? '' : formatBytes(memoryApproval.aboveBytes),
     approvers: memoryApproval?.approvers.join(', ') ?? '',
     rebalanceOnJoin: rebalanceOnJoin === undefined ? '' : String(rebalanceOnJoin.disruption),
+    images: imageFormOf(images),
   }
 }
 
@@ -77,6 +82,7 @@ export function rulesOf(form: GroupForm): Rules {
     allowedOwners: form.limited ? wordsOf(form.owners) : null,
     memoryApproval: aboveBytes === undefined ? null : { aboveBytes, approvers: wordsOf(form.approvers) },
     rebalanceOnJoin: form.rebalanceOnJoin === '' ? null : { disruption: Number(form.rebalanceOnJoin) },
+    images: imageChangeOf(form.images),
   }
 }
 
@@ -91,7 +97,9 @@ export function changesOf(before: GroupForm, after: GroupForm): Rules {
 
 /** For a group that is made: what is not said is left out. */
 export function newRulesOf(form: GroupForm): Omit<NonNullable<CallInput<'createGroup'>['body']>, 'name'> {
-  return Object.fromEntries(Object.entries(rulesOf(form)).filter(([, value]) => value !== null))
+  const { images, ...rules } = rulesOf(form)
+  const said = Object.entries(images ?? {}).some(([, value]) => value !== null) ? { images } : {}
+  return { ...Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== null)), ...said }
 }
 
 function amountOf(text: string, parse: (text: string) => Parsed<number>): number | undefined {

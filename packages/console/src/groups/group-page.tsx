@@ -1,4 +1,5 @@
 import type { GroupView } from '@berth/api/scheduling-resources'
+import { imageRules } from '@berth/core/model/image-limits'
 import { useState } from 'react'
 import { RemoveDialog } from '../actions/remove-dialog.tsx'
 import { Age } from '../components/age.tsx'
@@ -17,10 +18,11 @@ import { useClient, useList } from '../store/context.tsx'
 import { ApprovalTable } from './approval-table.tsx'
 import { GroupDialog } from './group-dialog.tsx'
 import { CpuRuleText, GroupMeters, GroupOwners } from './group-rules.tsx'
+import { imagesTextOf } from './images-text.ts'
 import { RebalanceSection } from './rebalance-section.tsx'
 
 export default function GroupPage({ name }: { readonly name: string }) {
-  const { groups: text } = useText()
+  const { groups: text, placing } = useText()
   const groups = useList('listGroups', {})
   const [changing, setChanging] = useState(false)
   const group = groups.items.find((each) => each.name === name)
@@ -47,6 +49,7 @@ export default function GroupPage({ name }: { readonly name: string }) {
             <GroupOwners group={group} />
             <Facts
               facts={[
+                [text.images, imagesTextOf(placing, imageRules(undefined, group.images))],
                 [
                   text.made,
                   group.createdAt > 0 && (

@@ -2,14 +2,16 @@ import type { NodeView } from '@berth/api/resources'
 import { type ReactNode, useState } from 'react'
 import { LabelsDialog, ResourcesDialog, resourceText, TaintsDialog } from '../actions/labels-dialog.tsx'
 import { NodeGroupDialog } from '../actions/node-group-dialog.tsx'
+import { NodeImagesDialog } from '../actions/node-images-dialog.tsx'
 import { SpeedDialog } from '../actions/speed-dialog.tsx'
 import { RoleButton } from '../components/button.tsx'
 import { Section } from '../components/layout.tsx'
+import { imagesTextOf } from '../groups/images-text.ts'
 import { useText } from '../i18n/language.tsx'
 import { Link } from '../router/link.tsx'
 import { path } from '../router/match-path.ts'
 
-type Subject = 'group' | 'speed' | 'labels' | 'taints' | 'resources'
+type Subject = 'group' | 'speed' | 'images' | 'labels' | 'taints' | 'resources'
 
 /** What decides what is placed on a node, each with the way to change it. */
 export function NodeScheduling({ node }: { readonly node: NodeView }) {
@@ -28,6 +30,7 @@ export function NodeScheduling({ node }: { readonly node: NodeView }) {
       text.changeGroup,
     ],
     ['speed', text.speed, speed === 1 ? text.asOthers : text.times(String(speed)), text.changeSpeed],
+    ['images', text.images, imagesTextOf(text, node.imageRules), text.changeImages],
     [
       'labels',
       text.labels,
@@ -71,6 +74,7 @@ export function NodeScheduling({ node }: { readonly node: NodeView }) {
       </ul>
       {open === 'group' && <NodeGroupDialog node={node} onClose={close} />}
       {open === 'speed' && <SpeedDialog node={node} onClose={close} />}
+      {open === 'images' && <NodeImagesDialog node={node} onClose={close} />}
       {open === 'labels' && <LabelsDialog node={node} onClose={close} />}
       {open === 'taints' && <TaintsDialog node={node} onClose={close} />}
       {open === 'resources' && <ResourcesDialog node={node} onClose={close} />}

@@ -1,3 +1,5 @@
+import type { ImageLimits } from './image-limits.ts'
+
 /** How a group's CPU is given out: whole and shared cores that instances own, or limits that only add up. */
 export type CpuMode = 'bound' | 'shared'
 
@@ -21,6 +23,8 @@ export interface NodeGroup {
   readonly memoryApproval?: MemoryApproval
   /** When a node joins, instances of others move to it, so many at a time. */
   readonly rebalanceOnJoin?: { readonly disruption: number }
+  /** Of each of its nodes. */
+  readonly images?: ImageLimits
   readonly createdAt: number
   readonly createdBy: string
 }

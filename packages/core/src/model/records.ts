@@ -1,4 +1,5 @@
 import type { AppSpec, EntrypointSpec } from './app-spec.ts'
+import type { ImageLimits } from './image-limits.ts'
 import type { BurstMode, Taint } from './placement-spec.ts'
 import type { PoolSizes, Sizes } from './sizes.ts'
 
@@ -126,6 +127,8 @@ export interface Rollout {
   readonly message: string
   readonly failure?: RolloutFailure
   readonly progress: Readonly<Record<string, RolloutProgress>>
+  /** How far the image has come to the nodes that will need it; absent: they had it. */
+  readonly images?: RolloutImages
   /** The pool's counts before this rollout: they come back with the release when it does not succeed. */
   readonly replicasBefore: Readonly<Record<string, ReplicaCount>>
   /** The sizes of before, where this rollout changed them. */
@@ -150,8 +153,22 @@ export interface RolloutProgress {
   readonly oldDraining: number
 }
 
+export interface RolloutImages {
+  /** Nodes that will need it, and how many of them have it. */
+  readonly wanted: number
+  readonly there: number
+  /** The first of those that do not have it yet. */
+  readonly missing: readonly string[]
+  readonly since: number
+  /** When a node got it last. */
+  readonly changedAt: number
+  readonly doneAt?: number
+}
+
+/** Of an instance, or of a node before there was one on it. */
 export interface RolloutFailure {
-  readonly instance: string
+  readonly instance?: string
+  readonly node?: string
   readonly reason: string
   readonly logTail: readonly string[]
 }
@@ -275,6 +292,8 @@ export interface Node {
   /** What it has beyond CPU, memory and disk: a count, or names of what there is one of each (`{gpu: ['gpu0', 'gpu1']}`). */
   readonly resources?: Readonly<Record<string, number | readonly string[]>>
   readonly taints?: readonly Taint[]
+  /** Where it differs from its group. */
+  readonly images?: ImageLimits
   /** Its instances are to be replaced elsewhere, and nothing new is placed on it. */
   readonly drain?: NodeDrain
   readonly schedulable: boolean

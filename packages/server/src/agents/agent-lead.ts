@@ -3,7 +3,7 @@ import { BerthError, type InstanceStatus } from '@berth/core'
 import type { Logger } from 'pino'
 import type { InstanceNews } from '../events/instance-news.ts'
 import type { Records } from '../records/index.ts'
-import { ImageCopies } from './image-copies.ts'
+import { type CopyImage, ImageCopies } from './image-copies.ts'
 import type { NodeFeed } from './node-feed.ts'
 import { Presence } from './presence.ts'
 import { StatusWriter } from './status-writer.ts'
@@ -30,7 +30,7 @@ export interface LeadSurroundings {
   /** The agent still has an ended instance that the server has forgotten. */
   readonly onForgotten: (status: InstanceStatus) => void
   readonly isConnected: (node: string) => boolean
-  readonly copyImage: (image: string, from: string, to: string, signal: AbortSignal) => Promise<void>
+  readonly copyImage: CopyImage
 }
 
 /** What only the leader does with what agents say: who is there and how instances are goes to the store, images are brought. */
@@ -38,8 +38,8 @@ export class AgentLead implements AsyncDisposable {
   readonly feed: NodeFeed
   readonly term: LeadTerm
   readonly presence: Presence
+  readonly images: ImageCopies
   readonly #statuses: StatusWriter
-  readonly #images: ImageCopies
   readonly #closing = new AbortController()
 
   constructor({ records, news, feed, term }: AgentLeadOptions, around: LeadSurroundings) {
@@ -52,21 +52,14 @@ export class AgentLead implements AsyncDisposable {
       ...(silenceMs === undefined ? {} : { silenceMs }),
     })
     this.#statuses = new StatusWriter({ records, news, log, signal, onForgotten })
-    this.#images = new ImageCopies({
-      ...{ state: records.state, log, isConnected },
-      copy: (image, from, to) => copyImage(image, from, to, signal),
-    })
+    this.images = new ImageCopies({ ...{ state: records.state, log, isConnected, signal }, copy: copyImage })
   }
 
   take(node: string, line: FromAgent): void {
     this.presence.heard(node)
     if (line.type === 'hello' || line.type === 'node') this.presence.describe(node, line.node)
     if (line.type === 'hello' || line.type === 'status') this.#statuses.report(node, line.instances)
-    if (line.type === 'image-missing') void this.bringImage(line.image, node)
-  }
-
-  bringImage(image: string, to: string): Promise<boolean> {
-    return this.#images.bring(image, to)
+    if (line.type === 'image-missing') void this.images.bringAsked(line.image, node)
   }
 
   /** Everything reported so far is in the store. */
@@ -76,6 +69,7 @@ export class AgentLead implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new BerthError('server.stopping', 'the server is stopping', { retryable: true }))
+    this.images[Symbol.dispose]()
     await this.presence.close()
     await this.#statuses.settled()
   }

@@ -106,7 +106,7 @@ export class AgentLinks implements AsyncDisposable {
       },
       onForgotten: (status) => this.#forget(status),
       isConnected: (node) => this.isConnected(node),
-      copyImage: async (image, from, to, signal) => void (await this.copyImage(image, from, to, { signal })),
+      copyImage: async (image, from, to, how) => void (await this.copyImage(image, from, to, how)),
     })
     this.#lead = lead
     this.#reopenSyncs()
@@ -191,12 +191,24 @@ export class AgentLinks implements AsyncDisposable {
     return requests.resolveImage(this.#link(node), image, options)
   }
 
+  async hasImage(node: string, image: string, { signal }: SignalOptions = {}): Promise<boolean> {
+    try {
+      await this.resolveImage(node, image, { signal, pull: 'never' })
+      this.#lead?.images.holders.has(image, node)
+      return true
+    } catch (error) {
+      if (!(error instanceof BerthError) || error.code !== 'engine.image-missing') throw error
+      this.#lead?.images.holders.lacks(image, node)
+      return false
+    }
+  }
+
   /** Those of them that answer that node. */
   reach(node: string, targets: readonly ReachTarget[], options: SignalOptions = {}): Promise<readonly ReachTarget[]> {
     return requests.reachFrom(this.#link(node), targets, options)
   }
 
-  copyImage(image: string, from: string, to: string, options: SignalOptions = {}): Promise<string> {
+  copyImage(image: string, from: string, to: string, options: requests.CopyOptions = {}): Promise<string> {
     return requests.copyImage(this.#link(from), this.#link(to), image, options)
   }
 
@@ -220,9 +232,15 @@ export class AgentLinks implements AsyncDisposable {
     return requests.deliverCertificate(this.#link(node), delivery, options)
   }
 
-  /** Copies from whichever connected node has it; false when none could, or this server does not lead. */
-  async bringImage(image: string, to: string): Promise<boolean> {
-    return (await this.#lead?.bringImage(image, to)) ?? false
+  /** Copies from whichever connected node has it. Resolves to why that could not be; undefined: it is there. */
+  async bringImage(image: string, to: string): Promise<string | undefined> {
+    if (this.#lead === undefined) return 'this server does not lead'
+    return await this.#lead.images.bring(image, to)
+  }
+
+  /** Nodes that have it for all that is known, without asking. */
+  holdersOf(image: string): ReadonlySet<string> {
+    return this.#lead?.images.holders.of(image) ?? new Set()
   }
 
   /** Everything reported so far is in the store. */

@@ -142,18 +142,19 @@ export async function resolveImage(link: AgentLink, image: string, options: Reso
   return (await requestDocument<{ image: string }>(link, request)).image
 }
 
+export interface CopyOptions extends SignalOptions {
+  /** What every piece of it goes through. */
+  readonly pass?: (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
+}
+
 /** `docker save` of one node into `docker load` of another, without a copy in between. */
-export async function copyImage(
-  from: AgentLink,
-  to: AgentLink,
-  image: string,
-  options: SignalOptions,
-): Promise<string> {
+export async function copyImage(from: AgentLink, to: AgentLink, image: string, options: CopyOptions): Promise<string> {
   const path = `/v1/images/${encodeURIComponent(image)}/archive`
   const source = from.open({ method: 'GET', path, endStream: true, signal: options.signal })
   await answerOf(from, source, options.signal)
   const target = to.open({ method: 'PUT', path: '/v1/images', endStream: false, signal: options.signal })
-  const sending = pipeline(guarded(from, source, source, options.signal), target, { end: true })
+  const { pass = (chunks: AsyncIterable<Uint8Array>) => chunks } = options
+  const sending = pipeline(pass(guarded(from, source, source, options.signal)), target, { end: true })
   const receiving = readDocument<{ image: string }>(to, target, options)
   const [sent, received] = await Promise.allSettled([sending, receiving])
   cancel(source)

@@ -21,13 +21,7 @@ export const createBuildAgents = (
   },
   imageExists: async (node, image, { signal }) => {
     await removals.settled(node)
-    try {
-      await links.resolveImage(node, image, { signal, pull: 'never' })
-      return true
-    } catch (error) {
-      if (error instanceof BerthError && error.code === 'engine.image-missing') return false
-      throw error
-    }
+    return await links.hasImage(node, image, { signal })
   },
 })
 

@@ -1,39 +1,79 @@
-import { messageOf } from '@berth/core'
+import { BerthError, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
+import { imageRulesOf } from '../images/image-rules.ts'
 import type { State } from '../records/index.ts'
+import { NodePaces, watchCopy } from './copy-pace.ts'
+import { CopySlots } from './copy-slots.ts'
+import { ImageHolders } from './image-holders.ts'
 
 export interface ImageCopiesOptions {
   readonly state: State
   readonly isConnected: (node: string) => boolean
-  readonly copy: (image: string, from: string, to: string) => Promise<void>
+  readonly copy: CopyImage
   readonly log: Logger
+  readonly signal: AbortSignal
+  /** After so long without a byte a copy has failed. */
+  readonly stallMs?: number
 }
 
+/** What is said where no node that is connected has the image: one that has it may come back. */
+export const noSource = 'no connected node has it'
+
+export type CopyImage = (
+  image: string,
+  from: string,
+  to: string,
+  options: { readonly signal: AbortSignal; readonly pass: PassBytes },
+) => Promise<void>
+
+export type PassBytes = (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
+
 /**
- * Brings an image to a node that misses it, from a node that has it. One copy at a time per node and image; an agent that still misses
- * it says so again.
+ * Brings an image to a node that misses it, from a node that has it, within what both take and give at once; who has got it gives it to
+ * others. One copy at a time per node and image; an agent that still misses it says so again.
  */
-export class ImageCopies {
+export class ImageCopies implements Disposable {
+  readonly holders: ImageHolders
   readonly #options: ImageCopiesOptions
-  readonly #running = new Map<string, Promise<boolean>>()
+  readonly #running = new Map<string, Promise<string | undefined>>()
+  readonly #slots: CopySlots
+  readonly #paces: NodePaces
+  readonly #unsubscribe: () => void
 
   constructor(options: ImageCopiesOptions) {
     this.#options = options
+    const { state } = options
+    this.holders = new ImageHolders(state)
+    this.#slots = new CopySlots((node) => imageRulesOf(state, node))
+    this.#paces = new NodePaces((node) => imageRulesOf(state, node).bytesPerSecond)
+    // A node that has gone is no source any more, and rules may have changed.
+    this.#unsubscribe = state.changes.subscribe(({ kind }) => {
+      if (kind === 'nodes' || kind === 'nodeStatuses' || kind === 'groups') this.#slots.look()
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe()
   }
 
   /**
-   * True when the node has it now; false when no connected node could give it, or the node is not to run it: an image holds an app's
-   * source, and a node gets none but those of its own instances. Never rejects.
+   * What an agent asks for. True when the node has it now; false when no connected node could give it, or the node is not to run it: an
+   * image holds an app's source, and a node gets none but those of its own instances. Never rejects.
    */
-  bring(image: string, to: string): Promise<boolean> {
-    if (!this.#isForInstanceOf(image, to)) {
-      this.#options.log.warn({ image, node: to }, `${to} asks for image ${image}, which no instance of it is made of`)
-      return Promise.resolve(false)
-    }
+  async bringAsked(image: string, to: string): Promise<boolean> {
+    if (this.#isForInstanceOf(image, to)) return (await this.bring(image, to)) === undefined
+    this.#options.log.warn({ image, node: to }, `${to} asks for image ${image}, which no instance of it is made of`)
+    return false
+  }
+
+  /** Resolves to why the node could not get it; undefined: it has it now. Never rejects. */
+  bring(image: string, to: string): Promise<string | undefined> {
     const key = `${to} ${image}`
     const running = this.#running.get(key)
     if (running !== undefined) return running
-    const copy = this.#copyFromAny(image, to).finally(() => this.#running.delete(key))
+    const copy = this.#copyFromAny(image, to)
+      .catch((error: unknown) => messageOf(error))
+      .finally(() => this.#running.delete(key))
     this.#running.set(key, copy)
     return copy
   }
@@ -43,35 +83,50 @@ export class ImageCopies {
     return state.instances.byNode(node).some(({ app, release }) => state.releases.find(app, release)?.image === image)
   }
 
-  async #copyFromAny(image: string, to: string): Promise<boolean> {
-    const { copy, log } = this.#options
-    for (const from of this.#sources(image, to)) {
+  async #copyFromAny(image: string, to: string): Promise<string | undefined> {
+    const { log, signal } = this.#options
+    const tried = new Set([to])
+    let why = noSource
+    for (;;) {
+      using slot = await this.#slots.acquire(to, () => this.#sources(image, tried), signal)
+      if (slot === undefined) break
+      const { from } = slot
+      tried.add(from)
       try {
-        await copy(image, from, to)
+        await this.#copy(image, from, to)
         log.info({ image, from, to }, `copied image ${image} from ${from} to ${to}`)
-        return true
+        return undefined
       } catch (error) {
+        signal.throwIfAborted()
         log.warn({ err: error, image, from, to }, `copy image ${image} from ${from} to ${to}: ${messageOf(error)}`)
+        if (error instanceof BerthError && error.code === 'engine.image-missing') this.holders.lacks(image, from)
+        else why = messageOf(error)
+        // No other source would change that.
+        if (error instanceof BerthError && error.details.node === to) break
       }
     }
     log.error({ image, to }, `no connected node could give ${to} the image ${image}`)
-    return false
+    return why
   }
 
-  /** The node that built it, then those that run it, then the rest, which may have it from another release. */
-  #sources(image: string, to: string): string[] {
-    const { state, isConnected } = this.#options
-    const releases = state.releases.all().filter((release) => release.image === image)
-    const names = new Set<string>()
-    for (const { build } of releases) {
-      const node = build === undefined ? undefined : state.builds.get(build)?.node
-      if (node !== undefined) names.add(node)
+  async #copy(image: string, from: string, to: string): Promise<void> {
+    const { copy, signal, stallMs } = this.#options
+    const what = `copy image ${image} from ${from} to ${to}`
+    using watched = watchCopy(what, [from, to], { paces: this.#paces, signal, limitMs: stallMs })
+    try {
+      await copy(image, from, to, { signal: watched.signal, pass: (chunks) => watched.pass(chunks) })
+    } catch (error) {
+      throw watched.signal.aborted ? watched.signal.reason : error
     }
-    const running = new Set(releases.map((release) => `${release.app}/${release.id}`))
-    for (const instance of state.instances.values())
-      if (instance.node !== undefined && running.has(`${instance.app}/${instance.release}`)) names.add(instance.node)
-    for (const node of state.nodes.ids()) names.add(node)
-    names.delete(to)
-    return [...names].filter(isConnected)
+    this.holders.has(image, to)
+    this.#slots.look()
+  }
+
+  /** Those that have it for all that is known; only when none of them is left the others, which may have it from another release. */
+  #sources(image: string, tried: ReadonlySet<string>): readonly string[] | undefined {
+    const { state, isConnected } = this.#options
+    const isOpen = (node: string): boolean => !tried.has(node) && isConnected(node)
+    const holders = [...this.holders.of(image)].filter(isOpen)
+    return holders.length > 0 ? holders : [...state.nodes.ids()].filter(isOpen)
   }
 }

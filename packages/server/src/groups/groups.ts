@@ -1,9 +1,12 @@
 import {
   BerthError,
+  changedImageLimits,
   checkName,
   defaultGroup,
   defaultGroupName,
   type GroupQuota,
+  type ImageLimitsChange,
+  imageLimitsText,
   type NodeGroup,
   nodeGroupOf,
 } from '@berth/core'
@@ -20,6 +23,7 @@ export type GroupChange = {
     | null
     | undefined
 } & {
+  readonly images?: ImageLimitsChange | undefined
   readonly quota?: { readonly [K in keyof GroupQuota]?: GroupQuota[K] | undefined } | null | undefined
 }
 
@@ -135,7 +139,8 @@ const list = (names: readonly string[]): string =>
 
 function changed(before: NodeGroup, change: GroupChange): NodeGroup {
   const quota = change.quota === null || change.quota === undefined ? {} : { quota: withoutAbsent(change.quota) }
-  const merged = { ...before, ...withoutAbsent(change), ...quota }
+  const images = change.images === undefined ? {} : { images: changedImageLimits(before.images, change.images) ?? null }
+  const merged = { ...before, ...withoutAbsent(change), ...quota, ...images }
   const group = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)) as unknown as NodeGroup
   for (const owners of [group.allowedOwners, group.memoryApproval?.approvers]) checkOwners(owners ?? [])
   if (group.cpu === 'shared' && (change.maxSharedCores ?? null) !== null)
@@ -165,6 +170,7 @@ function rulesOf({
   allowedOwners,
   memoryApproval,
   rebalanceOnJoin,
+  images,
 }: NodeGroup): string {
   return [
     cpu === 'bound' ? `bound cores in ${shareBase} pieces` : 'shared cores',
@@ -177,5 +183,6 @@ function rulesOf({
       ? []
       : [`above ${Math.floor(memoryApproval.aboveBytes / 1024 ** 2)} MiB with approval`]),
     ...(rebalanceOnJoin === undefined ? [] : [`rebalanced when a node joins, ${rebalanceOnJoin.disruption} at a time`]),
+    ...(images === undefined ? [] : [`images: ${imageLimitsText(images)}`]),
   ].join(', ')
 }

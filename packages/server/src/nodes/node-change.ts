@@ -1,7 +1,10 @@
 import {
   BerthError,
+  changedImageLimits,
   defaultGroupName,
   formatTaint,
+  type ImageLimitsChange,
+  imageLimitsText,
   isName,
   type Node,
   nameRule,
@@ -21,6 +24,7 @@ export interface NodeChange {
   readonly taints?: Readonly<Record<string, string | null>> | undefined
   /** null removes a resource. */
   readonly resources?: Readonly<Record<string, number | readonly string[] | null>> | undefined
+  readonly images?: ImageLimitsChange | undefined
 }
 
 const fullSpeedMilli = 1000
@@ -30,13 +34,14 @@ const maxNames = 1024
 
 /** Throws `node.invalid-label`, `node.invalid-taint`, `node.invalid-resource`. */
 export function changedNode(before: Node, change: NodeChange): Node {
-  const { group: _group, speedMilli: _speed, taints: _taints, resources: _resources, ...rest } = before
+  const { group: _group, speedMilli: _speed, taints: _taints, resources: _resources, images: _images, ...rest } = before
   const labels = withoutNull({ ...before.labels, ...change.labels })
   checkLabels(labels)
   const group = change.group ?? before.group ?? defaultGroupName
   const speedMilli = change.speedMilli ?? before.speedMilli ?? fullSpeedMilli
   const taints = changedTaints(before.taints ?? [], change.taints ?? {})
   const resources = changedResources(before.resources ?? {}, change.resources ?? {})
+  const images = changedImageLimits(before.images, change.images ?? {})
   return {
     ...rest,
     labels,
@@ -45,6 +50,7 @@ export function changedNode(before: Node, change: NodeChange): Node {
     ...(speedMilli === fullSpeedMilli ? {} : { speedMilli }),
     ...(taints.length === 0 ? {} : { taints }),
     ...(Object.keys(resources).length === 0 ? {} : { resources }),
+    ...(images === undefined ? {} : { images }),
   }
 }
 
@@ -99,6 +105,8 @@ export function describeChange(before: Node, after: Node): string {
     parts.push(after.schedulable ? 'takes new instances again' : 'takes no new instances')
   if (before.group !== after.group) parts.push(`is in group ${after.group ?? defaultGroupName}`)
   if (before.speedMilli !== after.speedMilli) parts.push(`speed ${(after.speedMilli ?? fullSpeedMilli) / 1000}`)
+  const [was, is] = [before, after].map(({ images }) => imageLimitsText(images ?? {}))
+  if (was !== is) parts.push(`images: ${is}`)
   parts.push(...changes('label', before.labels, after.labels))
   parts.push(...changes('taint', taintTexts(before), taintTexts(after)))
   parts.push(...changes('resource', amountTexts(before), amountTexts(after)))

@@ -1,5 +1,6 @@
 import type { NodeView } from '@berth/api'
 import { type Instance, type Node, type NodeStatus, versionProblem } from '@berth/core'
+import { imageRulesOf } from '../images/image-rules.ts'
 import { defined, type ViewContext } from './view-context.ts'
 
 const unknownStatus = {
@@ -20,7 +21,8 @@ const unknownStatus = {
 
 export function nodeView({ state, isOnline, version = '' }: ViewContext, node: Node): NodeView {
   const status = state.nodeStatuses.get(node.name) ?? unknownStatus
-  const { name, labels, block, address, schedulable, joinedAt, group, speedMilli, taints, resources, drain } = node
+  const { name, labels, block, address, schedulable, joinedAt, group, speedMilli, taints, resources, drain, images } =
+    node
   const { gateway, cpuMilli, memoryBytes, diskBytes, diskFreeBytes, agentVersion, engineVersion, kernel, os, cgroup } =
     status
   const instances = state.instances.byNode(name).filter((each) => state.statuses.get(each.id)?.phase !== 'ended')
@@ -42,6 +44,8 @@ export function nodeView({ state, isOnline, version = '' }: ViewContext, node: N
       upgrade: status.upgrade,
     }),
     ...defined({ group, speedMilli, drain }),
+    ...(images === undefined ? {} : { images: { ...images } }),
+    imageRules: imageRulesOf(state, name),
     ...(taints === undefined ? {} : { taints: [...taints] }),
     ...(resources === undefined ? {} : { resources: nodeResources(resources) }),
   }

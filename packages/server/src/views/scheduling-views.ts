@@ -10,7 +10,7 @@ export const groupView = ({ state }: ViewContext, group: NodeGroup): GroupView =
 
 export function groupViewOf(group: NodeGroup, { nodes, instances, has, given }: GroupUse): GroupView {
   const { name, cpu, shareBase, maxSharedCores, oversellMilli, quota, allowedOwners, memoryApproval } = group
-  const { createdAt, createdBy, rebalanceOnJoin } = group
+  const { createdAt, createdBy, rebalanceOnJoin, images } = group
   return {
     ...{ name, cpu, shareBase, oversellMilli, nodes, instances, createdAt, createdBy },
     ...{ cpuMilli: has.cpuMilli, memoryBytes: has.memoryBytes },
@@ -19,6 +19,7 @@ export function groupViewOf(group: NodeGroup, { nodes, instances, has, given }: 
     ...(quota === undefined ? {} : { quota: defined({ ...quota }) }),
     ...(allowedOwners === undefined ? {} : { allowedOwners: [...allowedOwners] }),
     ...(rebalanceOnJoin === undefined ? {} : { rebalanceOnJoin: { ...rebalanceOnJoin } }),
+    ...(images === undefined ? {} : { images: { ...images } }),
     ...(memoryApproval === undefined
       ? {}
       : { memoryApproval: { ...memoryApproval, approvers: [...memoryApproval.approvers] } }),
