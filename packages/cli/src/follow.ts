@@ -121,6 +121,7 @@ async function untilRolloutEnds(
   const { items, revision } = await client.list('listRollouts', {}, { signal })
   const now = items.find((each) => each.id === id)
   if (now?.endedAt !== undefined) return now
+  if (now !== undefined) lines.say(now)
   for await (const event of client.watch('listRollouts', { revision }, { signal })) {
     if (event.type !== 'put' || event.item.id !== id) continue
     lines.say(event.item)
@@ -153,7 +154,7 @@ function reportEnd({ out }: CommandContext, rollout: RolloutView): void {
   )
   if (rollout.failure === undefined) return
   if (rollout.failure.logTail.length > 0) {
-    out.note(`  the last lines of ${rollout.failure.instance}:`)
+    out.note(`  the last lines of ${rollout.failure.instance ?? rollout.failure.node}:`)
     for (const line of rollout.failure.logTail) out.note(`    ${line}`)
   }
   out.note(`  look further: berth events ${rollout.app}`)

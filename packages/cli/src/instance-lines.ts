@@ -9,6 +9,7 @@ export class InstanceLines {
   readonly #shown = new Map<string, string>()
   readonly #restarts = new Map<string, number>()
   #state: string
+  #imagesTold: string | undefined
 
   constructor(out: CommandContext['out'], rollout: RolloutView) {
     this.#out = out
@@ -38,9 +39,20 @@ export class InstanceLines {
   }
 
   say(rollout: RolloutView): void {
+    this.#tellImages(rollout)
     if (rollout.state === this.#state) return
     this.#state = rollout.state
     if (rollout.endedAt === undefined) this.#out.note(`${this.#out.style.yellow('!')} ${rollout.message}`)
+  }
+
+  /** Nothing is replaced yet: which nodes it waits for. */
+  #tellImages({ images, message, endedAt }: RolloutView): void {
+    if (images === undefined || endedAt !== undefined || this.#imagesTold === message) return
+    if (images.doneAt !== undefined && this.#imagesTold === undefined) return
+    const { style } = this.#out
+    if (images.doneAt === undefined) this.#out.note(`${style.dim('·')} ${message}`)
+    else this.#out.note(`${style.green('✔')} the image is on all ${images.wanted} nodes that need it`)
+    this.#imagesTold = images.doneAt === undefined ? message : undefined
   }
 
   #tell(instance: InstanceView, restarted: boolean): void {

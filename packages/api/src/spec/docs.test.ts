@@ -131,6 +131,7 @@ describe('the guides', () => {
     ['grace', '60m'],
     ['unavailable', String(rollout.unavailable)],
     ['settle', formatDuration(rollout.settleMs)],
+    ['imageTimeout', formatDuration(rollout.imageTimeoutMs)],
   ]
   it.each(defaults)('berth-yaml.md says that %s is %s by default', (key, value) => {
     const rows = guide.split('\n').filter((line) => line.startsWith(`| \`${key}${key.includes('`') ? '' : '`'} `))

@@ -87,6 +87,10 @@ const rollout = object({
   ),
   settle: key(duration, 'How long a new instance must stay ready before the next one is replaced. Default: 0s.'),
   before: key(textOrTexts, 'Jobs run to their end before the first instance is replaced, in order.', [['migrate']]),
+  imageTimeout: key(
+    duration,
+    'How long the image may make no progress on its way to the nodes, before anything is replaced. Default: 10m.',
+  ),
 })
 
 const environment = object({

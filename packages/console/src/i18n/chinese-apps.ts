@@ -123,6 +123,8 @@ export const chineseApps: AppDictionary = {
     failure: '失败原因',
     missing: '找不到此发布',
     replaced: (n, wanted) => `已替换 ${n} / ${wanted} 个实例`,
+    image: '镜像',
+    imageOn: (there, wanted) => `${wanted} 个节点中 ${there} 个已有`,
     underWay: '正在发布',
     changes: '变更内容',
     sameSpec: '规格相同，仅镜像不同。',

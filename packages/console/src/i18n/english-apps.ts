@@ -123,6 +123,8 @@ export const englishApps = {
     failure: 'Why it failed',
     missing: 'This rollout is not known',
     replaced: (n: number, wanted: number) => `${n} of ${wanted} instances replaced`,
+    image: 'Image',
+    imageOn: (there: number, wanted: number) => `on ${there} of ${wanted} nodes`,
     underWay: 'Rolling out now',
     changes: 'What it changes',
     sameSpec: 'The specification is the same; only the image differs.',

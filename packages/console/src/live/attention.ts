@@ -120,7 +120,8 @@ function rolloutProblems(text: Dictionary['attention'], rollouts: readonly Rollo
     if (!failed || !isOver(rollout) || now - rollout.updatedAt > newsMs) return []
     const what = rollout.state === 'failed' ? text.rolloutFailed(rollout.to) : text.rolledBack(rollout.to)
     const { failure } = rollout
-    const detail = failure === undefined ? rollout.message : `${failure.instance.split('.').at(-1)} ${failure.reason}`
+    const who = failure?.instance?.split('.').at(-1) ?? failure?.node ?? ''
+    const detail = failure === undefined ? rollout.message : `${who} ${failure.reason}`
     return [{ ...common, tone: rollout.state === 'failed' ? 'bad' : 'warn', what, detail, action: 'why' }]
   })
 }

@@ -64,7 +64,7 @@ export function FailedRollout({ rollout }: { readonly rollout: RolloutView }) {
           rollout.message
         ) : (
           <>
-            <Link to={path('instances', failure.instance)}>{failure.instance.split('.').at(-1)}</Link> {failure.reason}
+            <FailedPart failure={failure} /> {failure.reason}
           </>
         )}
       </p>
@@ -78,6 +78,12 @@ export function FailedRollout({ rollout }: { readonly rollout: RolloutView }) {
   )
 }
 
+/** The instance, or the node before there was one on it. */
+function FailedPart({ failure: { instance, node } }: { readonly failure: NonNullable<RolloutView['failure']> }) {
+  if (instance !== undefined) return <Link to={path('instances', instance)}>{instance.split('.').at(-1)}</Link>
+  return node === undefined ? null : <Link to={path('nodes', node)}>{node}</Link>
+}
+
 export const releaseText = ({ from, to }: RolloutView): string =>
   from === undefined || from === to ? to : `${from} → ${to}`
 
@@ -88,18 +94,51 @@ export function RolloutFailure({ rollout: { failure } }: { readonly rollout: Rol
     <div className="failure">
       <p>
         <strong>{text.rollout.failure}: </strong>
-        <Link to={path('instances', failure.instance)}>{failure.instance.split('.').at(-1)}</Link> {failure.reason}
+        <FailedPart failure={failure} /> {failure.reason}
       </p>
       {failure.logTail.length > 0 && <LogTail lines={failure.logTail} />}
-      {failure.logTail.length === 0 && <p className="muted small">{text.rollout.noOutput}</p>}
+      {failure.logTail.length === 0 && failure.instance !== undefined && (
+        <p className="muted small">{text.rollout.noOutput}</p>
+      )}
     </div>
+  )
+}
+
+/** Before anything is replaced: how many of the nodes that need the image have it. */
+function ImageProgress({
+  images: { wanted, there, missing },
+}: {
+  readonly images: NonNullable<RolloutView['images']>
+}) {
+  const { rollout: text } = useText()
+  const parts = [
+    { tone: 'ok', count: there },
+    { tone: 'busy', count: wanted - there },
+  ] as const
+  const more = wanted - there - missing.length
+  return (
+    <li>
+      <span className="progress-name">{text.image}</span>
+      <Segments label={`${text.image}: ${text.imageOn(there, wanted)}`} parts={parts} />
+      <ul className="progress-words muted">
+        <li>{text.imageOn(there, wanted)}</li>
+        {missing.map((node) => (
+          <li key={node}>
+            <Link to={path('nodes', node)}>{node}</Link>
+          </li>
+        ))}
+        {more > 0 && <li>+{more}</li>}
+      </ul>
+    </li>
   )
 }
 
 export function RolloutProgress({ rollout }: { readonly rollout: RolloutView }) {
   const { rollout: text } = useText()
+  const { images } = rollout
   return (
     <ul className="progress">
+      {images !== undefined && images.doneAt === undefined && <ImageProgress images={images} />}
       {Object.entries(rollout.progress).map(([name, each]) => {
         const parts = [
           { tone: 'ok', count: each.newReady, word: text.ready },

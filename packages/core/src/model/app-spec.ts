@@ -203,6 +203,8 @@ export interface RolloutSpec {
   readonly settleMs: number
   /** Jobs (entrypoints) run to their end before the first instance is replaced, in order: `migrate`. */
   readonly before: readonly string[]
+  /** How long no node may get the image although one waits for it, before anything is replaced. Absent: the default. */
+  readonly imageTimeoutMs?: number
 }
 
 export interface EnvironmentSpec {

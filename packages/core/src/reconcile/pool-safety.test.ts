@@ -50,6 +50,14 @@ const happenings: readonly [weight: number, fc.Arbitrary<Happening>][] = [
     ),
   ],
   [1, fc.constant((world) => world.restartDecider())],
+  [
+    1,
+    fc.tuple(anyNode, fc.constantFrom('there', 'coming', 'failed')).map(
+      ([node, state]) =>
+        (world) =>
+          world.bringImage(node, state),
+    ),
+  ],
 ]
 const happening = fc.oneof(...happenings.map(([weight, arbitrary]) => ({ weight, arbitrary })))
 

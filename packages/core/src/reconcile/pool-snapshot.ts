@@ -15,6 +15,15 @@ export interface PoolSnapshot {
   readonly listeningSince: number
   /** All nodes; needed where a service runs on each of them. */
   readonly nodes?: readonly ClusterNode[]
+  /** Nodes that will need the rollout's image, as long as it matters which of them have it. */
+  readonly images?: readonly ImageArrival[]
+}
+
+/** `failed`: it was tried often enough. `message`: what went wrong last. */
+export interface ImageArrival {
+  readonly node: string
+  readonly state: 'there' | 'coming' | 'failed'
+  readonly message?: string
 }
 
 export interface ObservedInstance {

@@ -3,7 +3,14 @@ import { dueSizes, ownSizes, withSizes } from '../spec/sizes-of.ts'
 import { decidePool } from './decide-pool.ts'
 import { instanceRecord, statusRecord } from './pool-fixtures.testing.ts'
 import { PoolRecords, type SimulatedInstance } from './pool-records.testing.ts'
-import { isAtWork, type ObservedInstance, type PoolPlan, type PoolSnapshot, type PoolStep } from './pool-snapshot.ts'
+import {
+  type ImageArrival,
+  isAtWork,
+  type ObservedInstance,
+  type PoolPlan,
+  type PoolSnapshot,
+  type PoolStep,
+} from './pool-snapshot.ts'
 import { ServiceTimes } from './service-times.ts'
 
 /** A pool with pretended nodes and gateways: applies plans, and lets instances start, become ready, fail, drain and end. */
@@ -24,6 +31,8 @@ export class PoolWorld extends PoolRecords {
   full = false
   /** Nodes on which nothing that runs can be given more. */
   tight = new Set<string>()
+  /** Where a rollout's image is, of the nodes that will need it. */
+  images = new Map<string, ImageArrival>()
   /** Called with every step before it is applied. */
   onStep: (step: PoolStep) => void = () => {}
   nextOrdinal = 1
@@ -92,6 +101,11 @@ export class PoolWorld extends PoolRecords {
     this.gatewaysStuck = false
     this.full = false
     this.tight.clear()
+    this.images.clear()
+  }
+
+  bringImage(node: string, state: ImageArrival['state']): void {
+    this.images.set(node, { node, state })
   }
 
   /** The decider starts anew: what it kept in memory is gone. */
@@ -106,7 +120,7 @@ export class PoolWorld extends PoolRecords {
       ...{ drained: this.drained.has(name), online: !this.silent.has(name) },
     }))
     const base = { pool: this.pool, specs: this.specs, instances, listeningSince: this.times.startedAt, nodes }
-    return this.rollout === undefined ? base : { ...base, rollout: this.rollout }
+    return this.rollout === undefined ? base : { ...base, rollout: this.rollout, images: [...this.images.values()] }
   }
 
   plan(): PoolPlan {

@@ -3,6 +3,8 @@ import { failsAt, failureOf } from '../reconcile/failure.ts'
 import { earliest, type PoolGoal, planEntrypoints, progressOf } from '../reconcile/plan-entrypoints.ts'
 import type { ObservedInstance, PoolPlan, PoolSnapshot, PoolStep } from '../reconcile/pool-snapshot.ts'
 import type { EntrypointPlan } from '../reconcile/replace-entrypoint.ts'
+import { awaitImages } from './await-images.ts'
+import { failedText } from './failed-text.ts'
 import { runJobsBefore } from './jobs-before.ts'
 import { settle, settleFailed } from './settle.ts'
 
@@ -17,6 +19,9 @@ export function advanceRollout(snapshot: PoolSnapshot, rollout: Rollout, now: nu
   if (goal === undefined) return { steps: [] }
   const trial = judge(snapshot, rollout, goal, now)
   if (trial.failure !== undefined) return fail(snapshot, rollout, goal, trial.failure, now)
+  const images = awaitImages(snapshot, rollout, goal, now)
+  if (images !== undefined)
+    return images.failure === undefined ? images.plan : fail(snapshot, rollout, goal, images.failure, now)
   const jobs = runJobsBefore(snapshot, rollout, goal, now)
   if (jobs !== undefined)
     return jobs.failure === undefined ? jobs.plan : fail(snapshot, rollout, goal, jobs.failure, now)
@@ -73,7 +78,7 @@ function fail(
   if (rollout.state === 'rolling-back') return { steps: settleFailed(snapshot.pool, rollout, goal, failure, now) }
   const back =
     rollout.from === undefined ? 'there is no release to go back to, removing it' : `going back to ${rollout.from}`
-  const message = `${failure.instance} ${failure.reason}; ${back}`
+  const message = `${failedText(failure)}; ${back}`
   return {
     steps: [
       { type: 'update-rollout', rollout: { ...rollout, state: 'rolling-back', failure, message, updatedAt: now } },

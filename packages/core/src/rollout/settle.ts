@@ -2,6 +2,7 @@ import type { Pool, Rollout, RolloutFailure, RolloutState } from '../model/index
 import type { PoolGoal } from '../reconcile/plan-entrypoints.ts'
 import type { PoolStep } from '../reconcile/pool-snapshot.ts'
 import { restoreCounts } from '../reconcile/replica-counts.ts'
+import { failedText } from './failed-text.ts'
 
 interface RolloutEnd {
   readonly state: RolloutState
@@ -21,14 +22,14 @@ export function settleFailed(
   failure: RolloutFailure,
   now: number,
 ): PoolStep[] {
-  const message = `going back to ${goal.release} failed too: ${failure.instance} ${failure.reason}`
+  const message = `going back to ${goal.release} failed too: ${failedText(failure)}`
   return end(pool, rollout, goal, { state: 'failed', message, failure: rollout.failure ?? failure }, now)
 }
 
 function endOf(rollout: Rollout): RolloutEnd {
   const { failure, from, to } = rollout
   if (rollout.state === 'running') return { state: 'succeeded', message: `${to} serves` }
-  const why = failure === undefined ? 'aborted' : `${failure.instance} ${failure.reason}`
+  const why = failure === undefined ? 'aborted' : failedText(failure)
   if (from === undefined)
     return { state: failure === undefined ? 'aborted' : 'failed', message: `${why}; ${to} was removed` }
   return { state: failure === undefined ? 'aborted' : 'rolled-back', message: `${why}; ${from} serves` }

@@ -32,7 +32,18 @@ export function canonicalRollout(
     unavailable,
     settleMs: readDuration(issues, [...path, 'settle'], document?.settle, defaults.settleMs, { max: 86_400_000 }),
     before: canonicalBefore(issues, [...path, 'before'], document?.before, entrypoints),
+    ...imageTimeout(issues, document),
   }
+}
+
+/** Left out where it is the default, as specs of before have it: what is the same stays the same. */
+function imageTimeout(issues: IssueList, document: RolloutDocument | undefined): Pick<RolloutSpec, 'imageTimeoutMs'> {
+  if (document?.imageTimeout === undefined) return {}
+  const at = [...path, 'imageTimeout']
+  const fallback = specDefaults.rollout.imageTimeoutMs
+  const bounds = { min: 1000, max: 86_400_000 }
+  const imageTimeoutMs: number = readDuration(issues, at, document.imageTimeout, fallback, bounds)
+  return imageTimeoutMs === fallback ? {} : { imageTimeoutMs }
 }
 
 /** On every node there is one, and it has the node's port: a new one finds room only where the old one has left before. */

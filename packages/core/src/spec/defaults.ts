@@ -41,7 +41,13 @@ export const specDefaults = {
   weight: 10,
   priority: 0,
   schedule: { zone: 'UTC', overlap: 'skip', history: 10, graceMs: 60 * minuteMs },
-  rollout: { surge: { percent: 25 }, unavailable: 0, settleMs: 0, before: [] } satisfies RolloutSpec,
+  rollout: {
+    surge: { percent: 25 },
+    unavailable: 0,
+    settleMs: 0,
+    before: [],
+    imageTimeoutMs: 10 * minuteMs,
+  } satisfies RolloutSpec,
   buildLimits: {
     cpuMilli: 2000,
     memoryBytes: 4 * gibibyte,

@@ -215,6 +215,7 @@ export interface RolloutDocument {
   readonly unavailable?: Amount | undefined
   readonly settle?: Amount | undefined
   readonly before?: string | Texts | undefined
+  readonly imageTimeout?: Amount | undefined
 }
 
 export interface EnvironmentDocument {

@@ -47,6 +47,7 @@ export function specToDocument(spec: AppSpec): SpecDocument {
       unavailable: formatShare(spec.rollout.unavailable),
       settle: formatDuration(spec.rollout.settleMs),
       before: spec.rollout.before,
+      imageTimeout: formatDuration(spec.rollout.imageTimeoutMs ?? specDefaults.rollout.imageTimeoutMs),
     },
     environments: mapValues(spec.environments, environmentToDocument),
   }

@@ -4,6 +4,7 @@ import { NodeWatch } from '../controllers/node-watch.ts'
 import { PoolController } from '../controllers/pool-controller.ts'
 import { RebalanceController } from '../controllers/rebalance-controller.ts'
 import { InstanceNews } from '../events/instance-news.ts'
+import { ImageArrivals } from '../images/image-arrivals.ts'
 import type { Term } from '../leadership/index.ts'
 import type { ControlOptions, SharedControl } from './control.ts'
 
@@ -41,10 +42,21 @@ export function leadCluster(
       onChange: (node) => pools?.markNode(node),
     }),
   )
+  const images = stack.use(
+    new ImageArrivals({
+      ...{ state, isOnline, books, log: log.child({ part: 'images' }) },
+      agents: {
+        holdersOf: (image) => agents.holdersOf(image),
+        hasImage: (image, node, call) => agents.hasImage(node, image, call),
+        bringImage: (image, node) => agents.bringImage(image, node),
+      },
+      onChange: (pool) => pools?.mark([pool]),
+    }),
+  )
   const lead = agents.lead({ records, news, feed, term })
   for (const node of state.nodes.ids()) books.touchNode(node)
   pools = new PoolController({
-    ...{ state, records, news, isOnline, traffic, nodes, books },
+    ...{ state, records, news, isOnline, traffic, nodes, books, images },
     log: log.child({ part: 'pools' }),
   })
   stack.use(pools)

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AppSpec, BerthError, defaultPatience, type InstanceStatus, type NodeStatus } from '@berth/core'
 import { InstanceNews } from '../events/instance-news.ts'
+import { type ArrivalAgents, ImageArrivals } from '../images/image-arrivals.ts'
 import { openState, Records, type State } from '../records/index.ts'
 import { LiveBooks } from '../schedule/live-books.ts'
 import type { StoreUnderTest } from '../store/contract/store-under-test.ts'
@@ -39,6 +40,8 @@ export class TestCluster implements AsyncDisposable {
   onBuildEnd = (): void => {}
   /** Why commits cannot be read before they are built. */
   refuse: Error | undefined
+  /** Who has which image, and how it comes to others; undefined: all have all. */
+  imageAgents: ArrivalAgents | undefined
   /** No agent is connected that could build. */
   noBuilder = false
   /** Addresses that answer nodes that ask. */
@@ -114,8 +117,17 @@ export class TestCluster implements AsyncDisposable {
       }),
     )
     const books = this.#server.use(new LiveBooks(control))
+    const images = this.#server.use(
+      new ImageArrivals({
+        ...control,
+        books,
+        agents: this.#images,
+        onChange: (pool) => pools?.mark([pool]),
+        retryMs: 5,
+      }),
+    )
     pools = this.pools = this.#server.use(
-      new PoolController({ ...control, traffic: this.traffic, nodes, books, patience }),
+      new PoolController({ ...control, traffic: this.traffic, nodes, books, images, patience }),
     )
     this.#server.use(new RebalanceController({ ...control, books }))
     const builds = this.#server.use(
@@ -183,6 +195,12 @@ export class TestCluster implements AsyncDisposable {
     const node = this.nodes.get(name)
     if (node === undefined) throw new Error(`no node ${name}`)
     return node
+  }
+
+  readonly #images: ArrivalAgents = {
+    holdersOf: (image) => this.imageAgents?.holdersOf(image) ?? new Set(this.nodes.keys()),
+    hasImage: (image, node, call) => this.imageAgents?.hasImage(image, node, call) ?? Promise.resolve(true),
+    bringImage: (image, node) => this.imageAgents?.bringImage(image, node) ?? Promise.resolve(undefined),
   }
 
   #makeFeed = (): ClusterFeed =>

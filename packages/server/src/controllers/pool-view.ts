@@ -4,6 +4,7 @@ import {
   type ClusterNode,
   defaultGroupName,
   dueSizes,
+  type ImageArrival,
   type Instance,
   isAtWork,
   isSystem,
@@ -31,6 +32,10 @@ export interface Surroundings {
   readonly isOnline: (node: string) => boolean
   readonly books: Pick<LiveBooks, 'resizeRefusal' | 'displacements'>
   readonly traffic: { view(instance: ObservedInstance['instance']): TrafficView }
+  /** Absent: nobody brings images before instances are placed. */
+  readonly images?: {
+    look(pool: Pool, rollout: Rollout, spec: AppSpec | undefined): readonly ImageArrival[]
+  }
   readonly nodes: {
     /** `afterMs`: how long the app waits for it; undefined: for ever. */
     fate(node: string, afterMs: number | undefined): NodeFate
@@ -51,7 +56,8 @@ export function poolSnapshot(from: Surroundings, pool: Pool, times: ServiceTimes
   )
   const nodes = hasSystem(specs.values()) ? { nodes: clusterNodes(from) } : {}
   const snapshot = { pool, specs, instances, listeningSince: times.startedAt, ...nodes }
-  return rollout === undefined ? snapshot : { ...snapshot, rollout }
+  if (rollout === undefined) return snapshot
+  return { ...snapshot, rollout, images: from.images?.look(pool, rollout, specs.get(rollout.to)) ?? [] }
 }
 
 /** Something in it runs on every node that matches. */

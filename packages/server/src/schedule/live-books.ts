@@ -97,6 +97,21 @@ export class LiveBooks implements Disposable {
     return this.#promise(id, request, decision.booking)
   }
 
+  /** Nodes on which so many of them would find a place now, beside all that is there. Changes nothing. */
+  placesFor(request: InstanceRequest, count: number): Set<string> {
+    const nodes = new Set<string>()
+    const imagined: string[] = []
+    while (imagined.length < count) {
+      const id = `imagined ${imagined.length}`
+      const decision = this.books.place(id, request)
+      if (!decision.placed) break
+      imagined.push(id)
+      nodes.add(decision.booking.node)
+    }
+    for (const id of imagined) this.books.release(id)
+    return nodes
+  }
+
   /**
    * Enters one for which others have to leave; `waitsFor` names them. Undefined: nobody may be displaced, or it would not be enough.
    */

@@ -31,11 +31,12 @@ const errorView = ({ code, message, logTail }: NonNullable<Build['error']>): Non
 })
 
 export function rolloutView(rollout: Rollout): RolloutView {
-  const { id, app, pool, reason, from, to, state, message, failure, progress } = rollout
+  const { id, app, pool, reason, from, to, state, message, failure, progress, images } = rollout
   const { createdAt, updatedAt, endedAt, createdBy } = rollout
   return {
     ...defined({ id, app, pool, reason, from, to, state, message, endedAt }),
     ...(failure === undefined ? {} : { failure: { ...failure, logTail: [...failure.logTail] } }),
+    ...(images === undefined ? {} : { images: { ...images, missing: [...images.missing] } }),
     ...{ progress: { ...progress }, createdAt, updatedAt, createdBy },
   }
 }
