@@ -128,6 +128,11 @@ export class AgentLinks implements AsyncDisposable {
    * Marked online: heard of within the last 10 seconds, by this server if it leads, else by the leader. Its link may be down for a
    * moment; then calls reject.
    */
+  /** When a node that fell silent was last heard of by this server, where it leads. */
+  silentSince(node: string): number | undefined {
+    return this.#lead?.presence.silentSince(node)
+  }
+
   isOnline(node: string): boolean {
     return this.#lead?.presence.isOnline(node) ?? this.#state.nodeStatuses.get(node)?.online === true
   }

@@ -26,6 +26,8 @@ export class Presence {
   readonly #silenceMs: number
   readonly #now: () => number
   readonly #lastHeard = new Map<string, number>()
+  /** Of those that fell silent while this server heard them. */
+  readonly #silentSince = new Map<string, number>()
   readonly #timer: NodeJS.Timeout
   #lastLook: number
   /** Writes of one node happen one after another, in the order of its reports. */
@@ -47,6 +49,11 @@ export class Presence {
     return this.#lastHeard.has(node)
   }
 
+  /** When a node that fell silent was last heard of; undefined: not by this server, or it is there. */
+  silentSince(node: string): number | undefined {
+    return this.#silentSince.get(node)
+  }
+
   /** Anything came from it. */
   heard(node: string): void {
     if (this.#lastHeard.has(node)) this.#lastHeard.set(node, this.#now())
@@ -56,6 +63,7 @@ export class Presence {
   describe(node: string, reported: NodeStatus): void {
     const was = this.#lastHeard.has(node)
     this.#lastHeard.set(node, this.#now())
+    this.#silentSince.delete(node)
     this.#queue(node, () => this.#write(node, reported, true))
     if (!was) this.#options.onChange(node, true)
   }
@@ -69,6 +77,7 @@ export class Presence {
 
   /** The node was removed: nothing more is written of it. */
   forget(node: string): void {
+    this.#silentSince.delete(node)
     if (this.#lastHeard.delete(node)) this.#options.onChange(node, false)
   }
 
@@ -87,6 +96,7 @@ export class Presence {
     for (const [node, at] of this.#lastHeard) {
       if (at > before) continue
       this.#lastHeard.delete(node)
+      this.#silentSince.set(node, at)
       this.#options.log.warn({ node }, `node ${node} was not heard of for ${this.#silenceMs} ms: it is offline`)
       const last = this.#state.nodeStatuses.get(node)
       if (last !== undefined) this.#queue(node, () => this.#write(node, last, false))

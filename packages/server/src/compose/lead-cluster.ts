@@ -39,6 +39,7 @@ export function leadCluster(
     new NodeWatch({
       ...{ state, records, isOnline, log: log.child({ part: 'nodes' }) },
       reach: (from, targets, call) => agents.reach(from, targets, call),
+      silentSince: (node) => agents.silentSince(node),
       onChange: (node) => pools?.markNode(node),
     }),
   )

@@ -16,6 +16,8 @@ export interface NodeWatchOptions {
   readonly state: State
   readonly isOnline: (node: string) => boolean
   readonly reach: Reach
+  /** When a silent node was last heard of, where that is known. */
+  readonly silentSince?: (node: string) => number | undefined
   /** What is known of the node has changed, or time has passed since it fell silent. */
   readonly onChange: (node: string) => void
   readonly log: Logger
@@ -30,9 +32,12 @@ interface Silence {
   asked?: boolean
   /** What was told last. */
   told?: NodeFate
+  /** When something may next change by itself. */
+  wake?: { readonly at: number; readonly timer: NodeJS.Timeout }
 }
 
 const lookMs = 3_000
+const maxTimerMs = 3_600_000
 const askedNodes = 3
 const askedInstances = 6
 /** Nothing needs to listen there: a machine that is up refuses. */
@@ -49,24 +54,27 @@ export class NodeWatch implements AsyncDisposable {
   readonly #silences = new Map<string, Silence>()
   readonly #closing = new AbortController()
   readonly #timer: NodeJS.Timeout
+  readonly #unsubscribe: () => void
   #looking: Promise<void> | undefined
 
   constructor(options: NodeWatchOptions) {
     this.#options = options
     this.#now = options.now ?? Date.now
     for (const node of options.state.nodes.ids()) this.#note(node)
-    this.#timer = setInterval(() => {
-      this.#looking ??= this.look().finally(() => {
-        this.#looking = undefined
-      })
-    }, options.lookMs ?? lookMs)
+    this.#timer = setInterval(() => this.#lookSoon(), options.lookMs ?? lookMs)
     this.#timer.unref()
+    this.#unsubscribe = options.state.changes.subscribe((change) => {
+      if (change.kind === 'nodeStatuses' && change.before?.online === true && change.after?.online === false)
+        this.#lookSoon()
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
+    this.#unsubscribe()
     this.#closing.abort()
     await this.#looking
+    for (const node of this.#silences.keys()) this.#forget(node)
   }
 
   /** `afterMs`: how long the app waits; undefined: for ever. */
@@ -74,7 +82,9 @@ export class NodeWatch implements AsyncDisposable {
     const silence = this.#silences.get(node)
     const online = this.#options.isOnline(node)
     if (online || silence === undefined) return 'here'
-    const { fate } = nodeFate({ online, silentSince: silence.since, ...aliveOf(silence) }, afterMs, this.#now())
+    const evidence = { online, silentSince: silence.since, ...aliveOf(silence) }
+    const { fate, nextAt } = nodeFate(evidence, afterMs, this.#now())
+    if (nextAt !== undefined) this.#wakeAt(node, silence, nextAt)
     const sure = silence.asked === true && !this.#isCutOff()
     return fate === 'lost' && !sure ? 'silent' : fate
   }
@@ -86,10 +96,33 @@ export class NodeWatch implements AsyncDisposable {
     for (const node of this.#silences.keys()) this.#options.onChange(node)
   }
 
+  #lookSoon(): void {
+    this.#looking ??= this.look().finally(() => {
+      this.#looking = undefined
+    })
+  }
+
+  /** So that nobody waits for the next look once an app's patience has ended. */
+  #wakeAt(node: string, silence: Silence, at: number): void {
+    const now = this.#now()
+    if (this.#closing.signal.aborted || (silence.wake !== undefined && silence.wake.at <= at)) return
+    clearTimeout(silence.wake?.timer)
+    const wake = () => {
+      delete silence.wake
+      this.#options.onChange(node)
+    }
+    silence.wake = { at, timer: setTimeout(wake, Math.min(at - now, maxTimerMs)).unref() }
+  }
+
   #note(node: string): void {
-    const { isOnline, state } = this.#options
-    if (isOnline(node) || !state.nodes.has(node)) this.#silences.delete(node)
-    else if (!this.#silences.has(node)) this.#silences.set(node, { since: this.#now() })
+    const { isOnline, state, silentSince } = this.#options
+    if (isOnline(node) || !state.nodes.has(node)) this.#forget(node)
+    else if (!this.#silences.has(node)) this.#silences.set(node, { since: silentSince?.(node) ?? this.#now() })
+  }
+
+  #forget(node: string): void {
+    clearTimeout(this.#silences.get(node)?.wake?.timer)
+    this.#silences.delete(node)
   }
 
   #isCutOff(): boolean {

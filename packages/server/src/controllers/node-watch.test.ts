@@ -1,0 +1,40 @@
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { silent } from '../store/sqlite/open-temporary.testing.ts'
+import { TestCluster, testSpec } from './cluster.testing.ts'
+import { NodeWatch } from './node-watch.ts'
+
+let cluster: TestCluster
+
+beforeEach(async () => {
+  cluster = await TestCluster.start()
+  await cluster.addNode('node-b', '10.77.2.0/24')
+  cluster.commits.set('c1', testSpec({ web: { replicas: 2, resources: { cpuMilli: 3000 } } }))
+  await cluster.deploy('c1')
+})
+afterEach(() => cluster[Symbol.asyncDispose]())
+
+it('counts from when a node was last heard of, asks others as soon as it is silent, and waits for no look when the time is over', async () => {
+  const lastHeardAt = Date.now() - 200
+  const seen: number[] = []
+  const { records, state } = cluster
+  await using watch = new NodeWatch({
+    ...{ records, state, log: silent, lookMs: 3_600_000 },
+    isOnline: (node) => state.nodeStatuses.get(node)?.online === true,
+    silentSince: (node) => (node === 'node-b' ? lastHeardAt : undefined),
+    reach: async () => [],
+    onChange: () => seen.push(Date.now()),
+  })
+  expect(watch.fate('node-b', 1000)).toBe('here')
+  cluster.nodes.get('node-b')?.disconnect()
+  await cluster.setOnline('node-b', false)
+  await cluster.until('the look', () => seen.length === 1)
+  expect(watch.fate('node-b', 1000)).toBe('silent')
+  // The patience of others that is longer puts nothing off.
+  expect(watch.fate('node-b', 60_000)).toBe('silent')
+  await cluster.until('the end of its patience', () => seen.length > 1)
+  expect(watch.fate('node-b', 1000)).toBe('lost')
+  expect(watch.fate('node-b', 60_000)).toBe('silent')
+  expect(seen.at(-1)).toBeGreaterThanOrEqual(lastHeardAt + 999)
+  await cluster.setOnline('node-b', true)
+  expect(watch.fate('node-b', 1000)).toBe('here')
+})
