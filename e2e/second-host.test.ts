@@ -84,4 +84,23 @@ describe('a second host', () => {
         ).length === 4,
     )
   })
+
+  it('comes back after a power cut by berth up, as the node that it was', async () => {
+    const second = cluster.lab.host('h2')
+    const before = (await cluster.containers(second)).map(({ name }) => name)
+    expect(before).not.toEqual([])
+    await second.reboot()
+    const up = await cluster.mustBerth(['up'], { host: second })
+    expect(up.stderr).toMatch(/h2 goes on as a node of the cluster that it has joined/)
+    expect(up.stdout).toBe('')
+    await until('its containers', async () => {
+      const now = (await cluster.containers(second)).map(({ name }) => name)
+      return before.every((name) => now.includes(name))
+    })
+    await until(
+      'it to be online',
+      async () => (await cluster.client.call('getNode', { params: { name: 'h2' } })).online,
+    )
+    expect((await cluster.mustBerth(['server', 'ls'])).stdout).not.toMatch(/h2/)
+  })
 })

@@ -40,7 +40,7 @@ function registerUp(root: Command, program: Program): void {
   const command = machine(root.command('up'))
     .summary('make this machine a cluster of one: server, agent and gateway')
     .description(
-      'Starts server, agent, names and gateway on this machine, under systemd or a small supervisor. Doing it again is harmless.',
+      'Starts server, agent, names and gateway on this machine, under systemd or a small supervisor. Doing it again is harmless.\nOn a machine that has joined a cluster it starts what was there: it stays the node that it was.',
     )
     .option('--listen <address:port>', 'API and console, by TLS', '0.0.0.0:7600')
     .option('--agent-listen <address:port>', 'where agents dial in, by mutual TLS', '0.0.0.0:7601')
@@ -52,7 +52,9 @@ function registerUp(root: Command, program: Program): void {
 async function up(context: CommandContext, options: UpOptions, program: readonly string[]): Promise<void> {
   const { out, signal } = context
   const paths = hostPaths(options.stateDir, options.runDir)
-  const config = withStore(await configOf(options, paths, true), hostStore(options, readHostConfig(paths.config)))
+  const former = readHostConfig(paths.config)
+  if (former !== undefined && former.server === undefined) return goOn(context, paths, former, program)
+  const config = withStore(await configOf(options, paths, true), hostStore(options, former))
   const log = (message: string) => out.note(`${out.style.green('✔')} ${message}`)
   await bringUp({ paths, config, program, log, signal })
   if (config.superviseDocker) await waitForDocker(config.dockerSocket, paths, signal)
@@ -81,6 +83,19 @@ async function up(context: CommandContext, options: UpOptions, program: readonly
   const status = await client.call('getStatus', {}, { signal })
   out.line(`Console: ${status.consoleUrl ?? `https://${config.address}:${portOf(options.listen)}`}`)
   out.note('a token to log in with: berth token create NAME --role admin')
+}
+
+/** A node of a cluster does not become a cluster of its own. */
+async function goOn(
+  { out, signal }: CommandContext,
+  paths: HostPaths,
+  config: HostConfig,
+  program: readonly string[],
+): Promise<void> {
+  const log = (message: string) => out.note(`${out.style.green('✔')} ${message}`)
+  await bringUp({ paths, config, program, log, signal })
+  if (config.superviseDocker) await waitForDocker(config.dockerSocket, paths, signal)
+  log(`${config.node} goes on as a node of the cluster that it has joined; berth node ls shows it there`)
 }
 
 const withStore = (config: HostConfig, store: HostStore | undefined): HostConfig =>
