@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createClient, type TransportRequest } from './client.ts'
+import { parseRevision } from './cluster-headers.ts'
 
 function clientAnswering(status: number, text: string) {
   const requests: TransportRequest[] = []
@@ -66,3 +67,32 @@ describe('the client', () => {
     expect(requests[0]?.path).toBe('/v1/apps?watch=true&revision=7')
   })
 })
+
+describe('what a client has seen', () => {
+  it('goes with every call: the highest revision of an answer, a mark or before', async () => {
+    const sent: (string | undefined)[] = []
+    const answers = ['5; epoch=e', '9; epoch=e', '7; epoch=e', undefined, '2; epoch=new']
+    const client = createClient(
+      async ({ headers, path }) => {
+        sent.push(headers['berth-revision'])
+        const revision = answers.shift()
+        const text = path.includes('watch') ? 'data: {"type":"mark","revision":12}\n\n' : '{}'
+        return { status: 200, header: () => revision, body: bytesOf(text) }
+      },
+      { seen: { revision: 3, epoch: 'e' } },
+    )
+    for (let call = 0; call < 3; call += 1) await client.call('getStatus')
+    for await (const _ of client.watch('listApps', { revision: 9 })) break
+    await client.call('getStatus')
+    await client.call('getStatus')
+    expect(sent).toEqual(['3', '5', '9', '9', '12', '2'].map((each, at) => `${each}; epoch=${at === 5 ? 'new' : 'e'}`))
+  })
+
+  it.each(['', 'x', '-1', '1.5', '1; epoch=', `${'9'.repeat(16)}`])('no revision: "%s"', (text) =>
+    expect(parseRevision(text)).toBeUndefined(),
+  )
+})
+
+async function* bytesOf(text: string) {
+  yield new TextEncoder().encode(text)
+}

@@ -1,5 +1,6 @@
 import { BerthError } from '@berth/core'
 import type { z } from 'zod'
+import { clusterHeaders, formatRevision, laterRevision, parseRevision, type SeenRevision } from './cluster-headers.ts'
 import type { Endpoint, ErrorBody, WatchEvent } from './endpoint.ts'
 import { type EndpointName, type Endpoints, endpoints } from './endpoints.ts'
 import { readLines, readServerSentEvents } from './stream-lines.ts'
@@ -19,6 +20,13 @@ export interface TransportRequest {
 export interface TransportResponse {
   readonly status: number
   readonly body: AsyncIterable<Uint8Array>
+  /** By its name in lower case. Absent where a transport cannot tell. */
+  header?(name: string): string | undefined
+}
+
+export interface ClientOptions {
+  /** What this caller has seen before: no server answers with what is older. */
+  readonly seen?: SeenRevision | undefined
 }
 
 type In<T extends z.ZodType> = z.input<T>
@@ -62,11 +70,18 @@ export interface Client {
   ): Promise<Answer<N>>
 }
 
-/** The typed client of the HTTP API. Failures are {@link BerthError}s with the server's code, message and details. */
-export function createClient(transport: Transport): Client {
+/**
+ * The typed client of the HTTP API. Failures are {@link BerthError}s with the server's code, message and details. Whichever server of a
+ * cluster answers a call, it answers with what this client has written and seen before.
+ */
+export function createClient(transport: Transport, { seen: before }: ClientOptions = {}): Client {
+  let seen = before
   const send = async (name: EndpointName, input: LooseInput, options: CallOptions = {}): Promise<TransportResponse> => {
     const endpoint: Endpoint = endpoints[name]
-    const response = await transport(toRequest(endpoint, input, options.signal))
+    const request = toRequest(endpoint, input, options.signal)
+    const response = await transport(seen === undefined ? request : after(seen, request))
+    const heard = parseRevision(response.header?.(clusterHeaders.revision))
+    if (heard !== undefined) seen = laterRevision(seen, heard)
     if (response.status >= 400) throw await toError(response, endpoint)
     return response
   }
@@ -86,11 +101,17 @@ export function createClient(transport: Transport): Client {
       for await (const event of readServerSentEvents(response.body)) {
         const document = JSON.parse(event.data)
         if (event.type === 'error') throw fromBody(document)
+        if (seen !== undefined) seen = laterRevision(seen, { ...seen, revision: document.revision })
         yield document
       }
     },
   }
 }
+
+const after = (seen: SeenRevision, request: TransportRequest): TransportRequest => ({
+  ...request,
+  headers: { ...request.headers, [clusterHeaders.revision]: formatRevision(seen) },
+})
 
 interface LooseInput {
   readonly params?: Readonly<Record<string, string>>

@@ -11,7 +11,11 @@ export function fetchTransport(options: { baseUrl?: string; token?: string; fetc
     if (signal !== undefined) init.signal = signal
     if (body !== undefined) init.body = typeof body === 'string' ? body : await collect(body)
     const response = await send(`${options.baseUrl ?? ''}${path}`, init)
-    return { status: response.status, body: chunksOf(response.body) }
+    return {
+      status: response.status,
+      body: chunksOf(response.body),
+      header: (name) => response.headers.get(name) ?? undefined,
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 export * from './agent-protocol.ts'
 export * from './client.ts'
+export * from './cluster-headers.ts'
 export * from './endpoint.ts'
 export * from './endpoints.ts'
 export * from './exec-frames.ts'

@@ -168,6 +168,7 @@ export class ServerUnderTest implements AsyncDisposable {
       call.end()
     }
     const [response] = (await once(call, 'response')) as [IncomingMessage]
-    return { status: response.statusCode ?? 0, body: response }
+    const header = (name: string): string | undefined => response.headers[name]?.toString()
+    return { status: response.statusCode ?? 0, body: response, header }
   }
 }

@@ -1,11 +1,16 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BerthError } from '@berth/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AgentPeer, nodeStatus } from './agents/agent-peer.testing.ts'
 import { eventually } from './eventually.testing.ts'
 import type { LeaseTimes } from './leadership/index.ts'
+import { RelayPass } from './relay/relay-pass.ts'
 import { ServerUnderTest } from './server-under-test.testing.ts'
+import { type Files, GitRepository, Workspace } from './source/repositories.testing.ts'
 import type { StoreUnderTest } from './store/contract/store-under-test.ts'
 import { openTemporary } from './store/sqlite/open-temporary.testing.ts'
 import type { Store } from './store/store.ts'
@@ -30,19 +35,39 @@ afterEach(async () => {
   await store[Symbol.asyncDispose]()
 })
 
+/** What can go wrong on the way to the store. */
+interface Way {
+  /** Changes are not heard of. */
+  isHeld: boolean
+  /** Nothing gets through. */
+  isCut: boolean
+}
+
 /** What one server sees of the store that all of them share. */
-const shared = (): Store =>
+const shared = (way: Way = { isHeld: false, isCut: false }): Store =>
   new Proxy(store.store, {
     get: (target, name) => {
       if (name === Symbol.asyncDispose) return async () => undefined
+      if (name === 'watch') return (...args: Parameters<Store['watch']>) => heldBack(target.watch(...args), way)
+      if (way.isCut && typeof name === 'string' && /^(get|list|commit|.*Lease.*)$/.test(name))
+        return async () => {
+          throw new BerthError('store.unavailable', `no way to the store for ${name}`, { retryable: true })
+        }
       const value = Reflect.get(target, name, target) as unknown
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
 
-async function startServer(serverName: string, secretKey?: string): Promise<ServerUnderTest> {
+async function* heldBack<T>(batches: AsyncIterable<T>, way: Way): AsyncGenerator<T> {
+  for await (const batch of batches) {
+    while (way.isHeld || way.isCut) await delay(10)
+    yield batch
+  }
+}
+
+async function startServer(serverName: string, secretKey?: string, way?: Way): Promise<ServerUnderTest> {
   const directory = await mkdtemp(join(tmpdir(), `berth-${serverName}-`))
-  const change = { serverName, leaseTimes, openSharedStore: async () => shared(), names: ['127.0.0.1'] }
+  const change = { serverName, leaseTimes, openSharedStore: async () => shared(way), names: ['127.0.0.1'] }
   const server = new ServerUnderTest(directory, change)
   if (secretKey !== undefined) await server.write('secret.key', secretKey)
   servers.push(server)
@@ -51,11 +76,11 @@ async function startServer(serverName: string, secretKey?: string): Promise<Serv
 }
 
 /** The second gets its key as `berth server join` does. */
-async function startTwo(): Promise<readonly [ServerUnderTest, ServerUnderTest]> {
+async function startTwo(way?: Way): Promise<readonly [ServerUnderTest, ServerUnderTest]> {
   const a = await startServer('a')
   const { token } = await a.local.call('createServerToken', { body: {} })
   const { secretKey } = await a.local.call('joinServer', { body: { token, name: 'b' } })
-  return [a, await startServer('b', secretKey)]
+  return [a, await startServer('b', secretKey, way)]
 }
 
 /** One node with an agent that has dialled both. */
@@ -134,7 +159,8 @@ describe('two servers on one store', { timeout }, () => {
       const { items } = await both[1].local.list('listServers')
       expect(items.map(({ hears }) => hears)).toEqual([1, 1])
     })
-    expect(leading?.received[0]).toMatchObject({ servers: [{ port: both[0].edge.agentPort }, {}] })
+    const ports = (leading?.last('snapshot')?.servers ?? []).map(({ port }) => port)
+    expect(ports).toContain(both[0].edge.agentPort)
   })
 
   it('pass everything on when the leader stops, at once and with a higher term', async () => {
@@ -161,6 +187,110 @@ describe('two servers on one store', { timeout }, () => {
     await far.write('secret.key', secretKey)
     await expect(far.run()).rejects.toMatchObject({ code: 'server.version-apart' })
     await far[Symbol.asyncDispose]()
+  })
+})
+
+/** A commit of a work tree, as the command line sends it. */
+function bundleOf(files: Files): { readonly bundle: Buffer; readonly commit: string } {
+  using work = new Workspace()
+  const repository = new GitRepository(work.path('shop'), files)
+  repository.git('bundle', 'create', work.path('shop.bundle'), 'HEAD', '--all')
+  return { bundle: readFileSync(work.path('shop.bundle')), commit: repository.git('rev-parse', 'HEAD') }
+}
+
+describe('callers of two servers on one store', { timeout }, () => {
+  it('read at either what they wrote at the other, and are told when one is behind', async () => {
+    const way = { isHeld: false, isCut: false }
+    const [a, b] = await startTwo(way)
+    const token = await a.token('ann', 'admin')
+    await eventually(async () => expect((await b.ask({ path: '/v1/status', token })).status).toBe(200))
+    way.isHeld = true
+    const body = JSON.stringify({ name: 'shop', repository: 'https://git.test/shop' })
+    const headers = { 'content-type': 'application/json' }
+    const written = await a.ask({ method: 'POST', path: '/v1/apps', token, headers, body })
+    expect(written).toMatchObject({ status: 200, headers: { 'berth-revision': expect.stringMatching(/^\d+; epoch=/) } })
+    const seen = { 'berth-revision': written.headers['berth-revision'] as string }
+    expect((await b.ask({ path: '/v1/apps/shop', token })).status).toBe(404)
+    const behind = await b.ask({ path: '/v1/apps/shop', token, headers: seen })
+    expect(behind.status).toBe(503)
+    expect(JSON.parse(behind.text).error).toMatchObject({ code: 'state.behind', retryable: true })
+    const waiting = b.ask({ path: '/v1/apps/shop', token, headers: seen })
+    await delay(100)
+    way.isHeld = false
+    expect((await waiting).status).toBe(200)
+    const ofAnotherStore = { 'berth-revision': '999999; epoch=before-the-restore' }
+    expect((await b.ask({ path: '/v1/apps/shop', token, headers: ofAnotherStore })).status).toBe(200)
+    const nonsense = await b.ask({ path: '/v1/apps/shop', token, headers: { 'berth-revision': 'latest' } })
+    expect(nonsense.status).toBe(400)
+  })
+
+  it('learn where both are, and how old is what one shows that is cut off from the store', async () => {
+    const way = { isHeld: false, isCut: false }
+    const [a, b] = await startTwo(way)
+    const token = await a.token('ann', 'admin')
+    const both = [a, b].map((server) => `127.0.0.1:${server.edge.apiPort}`).sort()
+    await eventually(async () => {
+      const { headers } = await b.ask({ path: '/v1/apps', token })
+      expect(headers['berth-servers']?.toString().split(' ')).toEqual(both)
+      expect(headers['berth-state-age']).toBeUndefined()
+    })
+    way.isCut = true
+    await eventually(async () => {
+      const { status, headers } = await b.ask({ path: '/v1/apps', token })
+      expect(status).toBe(200)
+      expect(Number(headers['berth-state-age'])).toBeGreaterThanOrEqual(2)
+    })
+    const body = JSON.stringify({ name: 'shop', repository: 'https://git.test/shop' })
+    const headers = { 'content-type': 'application/json' }
+    const refused = await b.ask({ method: 'POST', path: '/v1/apps', token, headers, body })
+    expect(JSON.parse(refused.text).error.code).toBe('store.unavailable')
+    way.isCut = false
+    await eventually(async () => {
+      expect((await b.ask({ path: '/v1/apps', token })).headers['berth-state-age']).toBeUndefined()
+    })
+  })
+
+  it('deploy from a work tree at either: what reads sources is done where they are', async () => {
+    const [a, b] = await startTwo()
+    await eventually(async () => expect(await leaderOf(b, 'builds')).toBe('a'))
+    const token = await a.token('ann', 'deployer')
+    const good = bundleOf({ 'berth.yaml': 'app: shop\nbuild:\n  dockerfile: Dockerfile\nentrypoints:\n  web: {}\n' })
+    const headers = { 'content-type': 'application/octet-stream' }
+    const path = '/v1/apps/shop/source'
+    const sent = await b.ask({ method: 'PUT', path, token, headers, body: good.bundle })
+    expect(sent).toMatchObject({ status: 200 })
+    const { repository } = JSON.parse(sent.text)
+    const source = { repository, ref: good.commit }
+    // It was read: an environment that it does not have is refused.
+    const wrong = b.local.call('deploy', { params: { app: 'shop' }, body: { ...source, pool: 'nowhere' } })
+    await expect(wrong).rejects.toMatchObject({ code: expect.stringMatching(/^environment\./) })
+    const { build } = await b.local.call('deploy', { params: { app: 'shop' }, body: { ...source, pool: 'production' } })
+    expect(build).toMatchObject({ app: 'shop', createdBy: 'local:0' })
+    const id = build?.id ?? ''
+    // Its output comes from the server that runs it, until it ends.
+    const lines: string[] = []
+    for await (const { line } of b.local.lines('getBuildOutput', { params: { id }, query: { follow: 'true' } })) {
+      lines.push(line)
+      if (line.startsWith('not yet')) await b.local.call('cancelBuild', { params: { id } })
+    }
+    expect(lines.join('\n')).toContain(`commit ${good.commit} by Ada`)
+    await eventually(async () =>
+      expect(await b.local.call('getBuild', { params: { id } })).toMatchObject({ state: 'cancelled' }),
+    )
+    // When that server is gone, that much is said.
+    await a.stop()
+    const left: string[] = []
+    for await (const { line } of b.local.lines('getBuildOutput', { params: { id } })) left.push(line)
+    expect(left[0]).toMatch(/^the output is on server a, which cannot be asked/)
+  })
+
+  it('cannot pretend that a server passes on their calls', async () => {
+    const a = await startServer('a')
+    const forged = new RelayPass({ derive: () => Buffer.alloc(32, 1) })
+    const pass = forged.issue({ actor: 'me', role: 'admin' }, 'b', { method: 'GET', path: '/v1/status' })
+    const answer = await a.ask({ path: '/v1/status', headers: { 'berth-relay': pass } })
+    expect(answer.status).toBe(401)
+    expect(JSON.parse(answer.text).error.code).toBe('auth.invalid-relay')
   })
 })
 

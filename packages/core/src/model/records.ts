@@ -47,6 +47,8 @@ export interface Build {
   readonly inputs?: string
   readonly reused?: boolean
   readonly node?: string
+  /** Server that runs it, or ran it last: the output is there. */
+  readonly server?: string
   readonly image?: string
   /** Names of the levels that the image stands on: they stay on nodes as long as it is needed. */
   readonly levels?: readonly string[]

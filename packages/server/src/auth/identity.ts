@@ -4,6 +4,8 @@ import { BerthError, type Role } from '@berth/core'
 export interface Identity {
   readonly actor: string
   readonly role: Role
+  /** Another server of this cluster, which passes on what its caller asked. */
+  readonly relayedBy?: string
 }
 
 const rank: Readonly<Record<Role, number>> = { viewer: 1, deployer: 2, admin: 3 }

@@ -14,6 +14,7 @@ import { makePrivateDirectory } from '../files/private-files.ts'
 import { Leadership } from '../leadership/index.ts'
 import { openState, Records, type State } from '../records/index.ts'
 import { Registries } from '../registries/registries.ts'
+import { RelayPass } from '../relay/relay-pass.ts'
 import { openSecretKey, type SecretKey } from '../secrets/secret-key.ts'
 import { Secrets } from '../secrets/secrets.ts'
 import { openStore } from '../store/open-store.ts'
@@ -31,6 +32,7 @@ export interface Foundation {
   readonly authority: Authority
   /** For a server that joins. */
   readonly secretKey: string
+  readonly relayPass: RelayPass
   readonly secrets: Secrets
   readonly certificates: Certificates
   readonly registries: Registries
@@ -67,6 +69,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     ...{ directory, leadership, store, state, records, secrets, tokens },
     authority: await openTheAuthority(config, join(directory, 'authority'), records, key),
     secretKey: key.text,
+    relayPass: new RelayPass(key),
     certificates: new Certificates({ records, key, log: log.child({ part: 'certificates' }) }),
     registries,
     sessions: new Sessions(key, tokens),

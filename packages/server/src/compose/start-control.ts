@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { FromAgent, ServerAddress } from '@berth/api'
+import type { Logger } from 'pino'
 import { AgentLinks } from '../agents/agent-links.ts'
 import { createBuildAgents } from '../agents/build-agents.ts'
 import { BuildOutputs } from '../build/build-outputs.ts'
@@ -102,12 +103,15 @@ function makeShared({ config, foundation, log, stack }: ControlOptions, cluster:
 type Building = Awaited<ReturnType<typeof prepareBuilding>>
 
 async function prepareBuilding(
-  { config, foundation, log }: ControlOptions,
+  { config, foundation, log, stack }: ControlOptions,
   agents: AgentLinks,
   removals: ImageRemovals,
 ) {
   const { directory, state } = foundation
   const outputs = await BuildOutputs.open({ dir: join(directory, 'builds') })
+  const { leadership } = foundation
+  // Whoever leads `upkeep` removes the record; each server what it has of it.
+  if (!leadership.isAlone) stack.defer(removeOutputsOfGone(state, outputs, log))
   const sources = await createSourceStore({
     ...{ dir: join(directory, 'sources'), log: log.child({ part: 'sources' }) },
     ...(config.repositoryRoots === undefined ? {} : { localRoots: config.repositoryRoots }),
@@ -126,6 +130,12 @@ async function prepareBuilding(
   return { outputs, sources, builder }
 }
 
+const removeOutputsOfGone = (state: State, outputs: BuildOutputs, log: Logger): (() => void) =>
+  state.changes.subscribe(({ kind, id, after }) => {
+    if (kind !== 'builds' || after !== undefined) return
+    outputs.remove(id).catch((error: unknown) => log.warn({ err: error }, `remove output of build ${id}`))
+  })
+
 /** Images of builds with these inputs, the newest first. */
 const madeOf = (state: State, inputs: string) =>
   state.builds
@@ -143,6 +153,7 @@ function leadBuilds(
 ): BuildController {
   const controller = new BuildController({
     ...{ records: foundation.records.guardedBy(term), state: foundation.state, runner: builder },
+    server: foundation.leadership.name,
     defaultPool: config.defaultPool ?? defaults.defaultPool,
     log: log.child({ part: 'builds' }),
     concurrency: config.buildConcurrency ?? defaults.buildConcurrency,

@@ -23,6 +23,8 @@ import { ServerMetrics } from '../metrics/server-metrics.ts'
 import { NodeSpeed } from '../nodes/node-speed.ts'
 import { NodeUpgrade } from '../nodes/node-upgrade.ts'
 import { Nodes } from '../nodes/nodes.ts'
+import { BuildOutputReader } from '../relay/build-output-reader.ts'
+import { Relay } from '../relay/relay.ts'
 import type { Control } from './control.ts'
 import type { Foundation } from './open-foundation.ts'
 import { advertisedHost, gatewayAddress, ownNames } from './server-addresses.ts'
@@ -120,6 +122,10 @@ function createServices(options: EdgeOptions, agentPort: number, keeper: Certifi
   const gateway = gatewayAddress(config.gatewayUrl, config.gatewayHttpsPort ?? defaults.gatewayHttpsPort)
   const nodes = new Nodes(records)
   const { version } = config
+  const { name, isAlone } = foundation.leadership
+  const relay = new Relay({
+    ...{ state, name, isAlone, pass: foundation.relayPass, authorityPem: () => authority.trustPem },
+  })
   const views = { state, traffic, gateway, version, isOnline: (node: string) => agents.isOnline(node) }
   const listen = config.listen === undefined ? undefined : parseListenAddress(config.listen)
   const advertised = `${advertisedHost(listen?.host ?? '127.0.0.1', config.names)}:${listen?.port ?? 0}`
@@ -153,8 +159,8 @@ function createServices(options: EdgeOptions, agentPort: number, keeper: Certifi
     apps: new Apps(records),
     nodes,
     servers: {
-      name: foundation.leadership.name,
-      isAlone: foundation.leadership.isAlone,
+      ...{ name, isAlone },
+      silentMs: () => foundation.leadership.silentMs,
       secretKey: foundation.secretKey,
     },
     serverAdmission: new ServerAdmission({ records, authority }),
@@ -163,10 +169,8 @@ function createServices(options: EdgeOptions, agentPort: number, keeper: Certifi
     groups: new Groups(records),
     approvals: new Approvals(records),
     enrolment: new Enrolment({ records, authority, addressPool }),
-    buildOutputs: {
-      read: (build, { follow, signal }) =>
-        buildOutputs.tail(build, { follow, signal, hasEnded: () => state.builds.get(build)?.endedAt !== undefined }),
-    },
+    relay,
+    buildOutputs: new BuildOutputReader({ state, relay, outputs: buildOutputs }),
   }
 }
 
@@ -181,9 +185,9 @@ function createBackups({ config, foundation, log }: EdgeOptions): Backups {
   }
 }
 
-const createAuthenticator = ({ tokens, sessions }: Foundation, local: WeakSet<Socket>): Authenticator =>
+const createAuthenticator = ({ tokens, sessions, relayPass }: Foundation, local: WeakSet<Socket>): Authenticator =>
   new Authenticator({
-    ...{ tokens, sessions, limit: new FailureLimit() },
+    ...{ tokens, sessions, relayPass, limit: new FailureLimit() },
     isLocal: (socket) => local.has(socket),
     localIdentity: { actor: `local:${process.getuid?.() ?? 0}`, role: 'admin' },
   })

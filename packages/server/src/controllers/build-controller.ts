@@ -9,6 +9,8 @@ export interface BuildControllerOptions {
   readonly records: Records
   readonly state: State
   readonly runner: BuildRunner
+  /** This server's name: it has the output. */
+  readonly server: string
   readonly defaultPool: string
   /** Builds at once; each of them may burn a node's build share. */
   readonly concurrency: number
@@ -105,13 +107,13 @@ export class BuildController implements AsyncDisposable {
   #waitsUntil = (build: Build): number => Math.max(build.startedAt ?? this.#now(), this.#listeningSince) + nodeWaitMs
 
   async #build(build: Build, signal: AbortSignal): Promise<void> {
-    const { state, runner } = this.#options
+    const { state, runner, server } = this.#options
     const app = state.apps.get(build.app)
     const { repository, vcs } = build.source ?? app ?? {}
     if (app === undefined || repository === undefined || vcs === undefined)
       throw new BerthError('app.not-found', `build ${build.id}: app ${build.app} is gone, or has no repository`)
     if (app.removing === true) throw beingRemoved(build)
-    await this.#outcomes.patch(build.id, { state: 'running', startedAt: build.startedAt ?? this.#now() })
+    await this.#outcomes.patch(build.id, { state: 'running', startedAt: build.startedAt ?? this.#now(), server })
     const source = { id: build.id, app: app.name, repository, vcs, ref: build.ref, noReuse: build.noReuse === true }
     const onProgress = (progress: Partial<Build>) => void this.#progress(build.id, progress)
     const outcome = await runner.run(source, { signal, onProgress })

@@ -131,7 +131,7 @@ export class TestCluster implements AsyncDisposable {
     )
     this.#server.use(new RebalanceController({ ...control, books }))
     const builds = this.#server.use(
-      new BuildController({ ...control, runner: this.#runner(), defaultPool, concurrency: 1 }),
+      new BuildController({ ...control, runner: this.#runner(), server: 'a', defaultPool, concurrency: 1 }),
     )
     this.#server.use(new AppReaper(control))
     const specs: SpecReader = { readSpec: async ({ ref }) => this.#read(ref) }

@@ -6,12 +6,14 @@ import type { Identity } from '../auth/identity.ts'
 import { type Sessions, sessionCookie } from '../auth/sessions.ts'
 import { nameInToken } from '../auth/token-text.ts'
 import { identityOf, type Tokens } from '../auth/tokens.ts'
+import { type RelayPass, relayHeader } from '../relay/relay-pass.ts'
 import { readCookie } from './cookies.ts'
 
 export interface AuthenticatorOptions {
   readonly tokens: Tokens
   readonly sessions: Sessions
   readonly limit: FailureLimit
+  readonly relayPass: RelayPass
   /** Connections that came by the unix socket, whose file only its owner may open. */
   readonly isLocal: (socket: Socket) => boolean
   readonly localIdentity: Identity
@@ -29,8 +31,13 @@ export class Authenticator {
 
   /** Throws `auth.missing` and whatever is wrong with what was given. */
   identify(request: FastifyRequest): Identity {
-    const { isLocal, localIdentity, tokens, sessions } = this.#options
+    const { isLocal, localIdentity, tokens, sessions, relayPass } = this.#options
     if (isLocal(request.raw.socket)) return localIdentity
+    const pass = request.headers[relayHeader]
+    if (typeof pass === 'string')
+      return this.limited(request, relayHeader, () =>
+        relayPass.check(pass, { method: request.method, path: request.url }),
+      )
     const token = bearerToken(request)
     if (token !== undefined)
       return this.limited(request, nameInToken(token) ?? '', () => identityOf(tokens.authenticate(token)))

@@ -10,6 +10,7 @@ import type { Authenticator } from './authenticate.ts'
 import { type ConsoleFiles, serveConsole } from './console-files.ts'
 import { errorBody, toErrorAnswer } from './error-status.ts'
 import { createHandlers } from './handlers/index.ts'
+import { keepInStep } from './in-step.ts'
 import { openApiDocument } from './openapi.ts'
 import { registerEndpoints } from './register-endpoints.ts'
 import type { Services } from './services.ts'
@@ -50,6 +51,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   answerErrors(app, options)
   await app.register(websocket, { options: { maxPayload: maxFrameBytes } })
   await app.register(async (scope) => {
+    keepInStep(scope, { state: services.views.state, servers: services.servers })
     const handlers = createHandlers(services, log)
     registerEndpoints(scope, {
       handlers,

@@ -4,6 +4,7 @@ import { BerthError, type ErrorDetails } from '@berth/core'
 /** Codes whose status their name does not tell. */
 const statusByCode: Readonly<Record<string, number>> = {
   'auth.missing': 401,
+  'auth.invalid-relay': 401,
   'auth.invalid-token': 401,
   'auth.token-expired': 401,
   'auth.invalid-session': 401,

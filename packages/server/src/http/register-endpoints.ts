@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Endpoint, type EndpointName, endpoints } from '@berth/api'
@@ -149,7 +150,7 @@ async function answerWatch(
   const from = Number.isInteger(resumed) ? resumed : (revision ?? options.state.revision)
   const watch = await openWatch(listing, { state: options.state, revision: from, signal })
   reply.hijack()
-  reply.raw.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', ...streamHeaders })
+  reply.raw.writeHead(200, headOfStream(reply, 'text/event-stream'))
   await watch.run(reply.raw)
   reply.raw.end()
 }
@@ -157,11 +158,17 @@ async function answerWatch(
 /** No proxy in between may keep a live stream to itself. */
 const streamHeaders = { 'cache-control': 'no-store', 'x-accel-buffering': 'no', 'x-content-type-options': 'nosniff' }
 
+const headOfStream = (reply: FastifyReply, type: string): OutgoingHttpHeaders => ({
+  ...(reply.getHeaders() as OutgoingHttpHeaders),
+  'content-type': `${type}; charset=utf-8`,
+  ...streamHeaders,
+})
+
 /** The first line decides the status; what fails later is said in a line, since the status is gone. */
 async function answerLines({ options, request, reply }: Exchange, lines: AsyncIterable<unknown>): Promise<void> {
   const iterator = lines[Symbol.asyncIterator]()
   reply.hijack()
-  reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8', ...streamHeaders })
+  reply.raw.writeHead(200, headOfStream(reply, 'application/x-ndjson'))
   reply.raw.flushHeaders()
   try {
     await pipeline(documentsOf(iterator, options.log), reply.raw)

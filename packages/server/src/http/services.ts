@@ -3,6 +3,7 @@ import type { BackupLine, LogLine } from '@berth/api'
 import type { AgentLinks } from '../agents/agent-links.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { Apps } from '../apps/apps.ts'
+import type { Identity } from '../auth/identity.ts'
 import type { Sessions } from '../auth/sessions.ts'
 import type { Tokens } from '../auth/tokens.ts'
 import type { Authority } from '../authority/authority.ts'
@@ -17,6 +18,7 @@ import type { NodeUpgrade } from '../nodes/node-upgrade.ts'
 import type { Nodes } from '../nodes/nodes.ts'
 import type { Records } from '../records/index.ts'
 import type { Registries } from '../registries/registries.ts'
+import type { Relay } from '../relay/relay.ts'
 import type { CoreUse } from '../schedule/core-map.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
 import type { Secrets } from '../secrets/secrets.ts'
@@ -43,10 +45,13 @@ export interface Backups {
   ): AsyncIterable<BackupLine>
 }
 
-/** Output of builds, kept in files. */
+/** Output of builds, kept in files of the server that ran them. */
 export interface BuildOutputs {
   /** What there is; with `follow`, what comes until the build ends. Nothing for a build that has none. */
-  read(build: string, options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncIterable<LogLine>
+  read(
+    build: string,
+    options: { readonly follow: boolean; readonly signal: AbortSignal; readonly identity: Identity },
+  ): AsyncIterable<LogLine>
 }
 
 export interface ServerInfo {
@@ -63,6 +68,8 @@ export interface ServerInfo {
 export interface ServersInfo {
   readonly name: string
   readonly isAlone: boolean
+  /** How long it has not heard of the store; 0 where the store is its own. */
+  readonly silentMs: () => number
   /** What a server that joins gets; nobody else does. */
   readonly secretKey: string
 }
@@ -99,5 +106,6 @@ export interface Services {
   readonly images: Pick<NodeImages, 'list' | 'prune'>
   readonly registries: Registries
   readonly sources: SourceUploads
+  readonly relay: Relay
   readonly buildOutputs: BuildOutputs
 }

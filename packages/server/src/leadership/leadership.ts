@@ -85,6 +85,12 @@ export class Leadership implements AsyncDisposable {
     return this.#membership.name
   }
 
+  /** How long ago the store was last heard of. */
+  get silentMs(): number {
+    const { heardAt } = this.#session
+    return heardAt === undefined ? 0 : (this.#options.clock ?? monotonicClock).now() - heardAt
+  }
+
   /**
    * From now on `work` is done whenever this server holds the role, one term after the other. Where it is alone, this resolves when the
    * work has begun, or rejects as it does.

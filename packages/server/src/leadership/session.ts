@@ -22,6 +22,8 @@ export interface Session {
   /** undefined: this server is alone on its store, and nothing ends. */
   readonly lease: string | undefined
   readonly ended: AbortSignal
+  /** When the store answered last: the time at which it was asked. undefined as `lease` is. */
+  readonly heardAt: number | undefined
   isPast(): boolean
 }
 
@@ -29,6 +31,7 @@ export interface Session {
 export const soleSession = (ended: AbortSignal): Session => ({
   id: randomUUID(),
   lease: undefined,
+  heardAt: undefined,
   ended,
   isPast: () => false,
 })
@@ -50,9 +53,11 @@ export class LeasedSession implements Session, AsyncDisposable {
   readonly #keeping: NodeJS.Timeout
   #ending: NodeJS.Timeout | undefined
   #hasComplained = false
+  #heardAt: number
 
-  private constructor(lease: string, deadline: LeaseDeadline, options: LeasedSessionOptions) {
+  private constructor(lease: string, sentAt: number, deadline: LeaseDeadline, options: LeasedSessionOptions) {
     this.lease = lease
+    this.#heardAt = sentAt
     this.#options = options
     this.#deadline = deadline
     this.#keeping = setInterval(() => void this.#keepAlive(), options.times.keepAliveMs)
@@ -65,11 +70,15 @@ export class LeasedSession implements Session, AsyncDisposable {
     const sentAt = clock.now()
     const { id, ttlMs } = await store.grantLease(times.ttlMs, { signal })
     deadline.renewed(sentAt, ttlMs)
-    return new LeasedSession(id, deadline, options)
+    return new LeasedSession(id, sentAt, deadline, options)
   }
 
   get ended(): AbortSignal {
     return this.#ended.signal
+  }
+
+  get heardAt(): number {
+    return this.#heardAt
   }
 
   isPast(): boolean {
@@ -94,6 +103,7 @@ export class LeasedSession implements Session, AsyncDisposable {
     try {
       const { ttlMs } = await store.keepLeaseAlive(this.lease, { signal: AbortSignal.timeout(times.ttlMs) })
       this.#hasComplained = false
+      this.#heardAt = Math.max(this.#heardAt, sentAt)
       this.#deadline.renewed(sentAt, ttlMs)
       this.#arm()
     } catch (error) {

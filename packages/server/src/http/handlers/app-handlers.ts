@@ -14,7 +14,7 @@ type AppHandlers = Pick<
 
 const ok = { ok: true } as const
 
-export const appHandlers = ({ views, apps, operations, sources }: Services): AppHandlers => ({
+export const appHandlers = ({ views, apps, operations, sources, relay }: Services): AppHandlers => ({
   listApps: () => appListing(views),
   getApp: ({ params }) => appView(views, requireApp(views.state, params.app)),
   createApp: async ({ body, context, identity }) => {
@@ -25,10 +25,12 @@ export const appHandlers = ({ views, apps, operations, sources }: Services): App
     await operations.removeApp(params.app, context)
     return ok
   },
-  uploadSource: async ({ params, upload, signal }) => {
+  uploadSource: async ({ params, upload, signal, identity }) => {
     if (upload === undefined) {
       throw new BerthError('request.unsupported-media-type', 'send the git bundle as application/octet-stream')
     }
+    const leader = await relay.toLeader('builds', identity, signal)
+    if (leader !== undefined) return await leader.upload('uploadSource', { params, content: upload }, { signal })
     return await sources.acceptBundle(checkName('app', params.app), upload, { signal })
   },
   validateSpec: ({ body }) => {

@@ -12,24 +12,29 @@ type BuildHandlers = Pick<
   'deploy' | 'startBuild' | 'listBuilds' | 'getBuild' | 'getBuildOutput' | 'cancelBuild'
 >
 
-export const buildHandlers = ({ views, operations, buildOutputs, sources }: Services): BuildHandlers => ({
-  deploy: async ({ params, body, context, identity }) => {
+/** Sources lie on one server's disk: what reads them is done by the leader of `builds`, whichever server is asked. */
+export const buildHandlers = ({ views, operations, buildOutputs, sources, relay }: Services): BuildHandlers => ({
+  deploy: async ({ params, body, context, identity, signal }) => {
     checkRepository({ views, sources }, identity, params.app, body)
+    const leader = await relay.toLeader('builds', identity, signal)
+    if (leader !== undefined) return await leader.call('deploy', { params, body }, context)
     const { build, rollout } = await operations.deploy({ app: params.app, ...defined(body) }, context)
     return {
       ...(build === undefined ? {} : { build: buildView(build) }),
       ...(rollout === undefined ? {} : { rollout: rolloutView(rollout) }),
     }
   },
-  startBuild: async ({ params, body, context, identity }) => {
+  startBuild: async ({ params, body, context, identity, signal }) => {
     checkRepository({ views, sources }, identity, params.app, body)
+    const leader = await relay.toLeader('builds', identity, signal)
+    if (leader !== undefined) return await leader.call('startBuild', { params, body }, context)
     return buildView(await operations.startBuild({ app: params.app, ...defined(body) }, context))
   },
   listBuilds: ({ query }) => buildListing(views, query),
   getBuild: ({ params }) => buildView(requireBuild(views.state, params.id)),
-  getBuildOutput: ({ params, query, signal }) => {
+  getBuildOutput: ({ params, query, signal, identity }) => {
     requireBuild(views.state, params.id)
-    return buildOutputs.read(params.id, { follow: query.follow === true, signal })
+    return buildOutputs.read(params.id, { follow: query.follow === true, signal, identity })
   },
   cancelBuild: async ({ params, context }) => buildView(await operations.cancelBuild(params.id, context)),
 })

@@ -15,9 +15,12 @@ export const planningHandlers = ({
   books,
   coreUse,
   sources,
+  relay,
 }: Services): PlanningHandlers => ({
   planDeploy: async ({ params, body, context, signal, identity }) => {
     checkRepository({ views, sources }, identity, params.app, body)
+    const leader = await relay.toLeader('builds', identity, signal)
+    if (leader !== undefined) return await leader.call('planDeploy', { params, body }, { signal })
     return await operations.plan({ app: params.app, ...defined(body) }, { ...context, signal })
   },
   applyPlan: async ({ params, body, context }) => {
