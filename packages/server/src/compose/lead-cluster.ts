@@ -35,6 +35,16 @@ export function leadCluster(
       secretsFor: (app, environment, names) => secrets.valuesFor(app, environment, names),
     }),
   )
+  // One that has just started knows what is active, not since when: with a table of now it does.
+  const tellNewcomers = (): void => {
+    traffic.renumber()
+    feed.sendRoutes(traffic.table)
+  }
+  stack.defer(
+    state.changes.subscribe(({ kind, before, after }) => {
+      if (kind === 'members' && before === undefined && after?.name !== foundation.leadership.name) tellNewcomers()
+    }),
+  )
   const nodes = stack.use(
     new NodeWatch({
       ...{ state, records, isOnline, log: log.child({ part: 'nodes' }) },

@@ -1,5 +1,6 @@
 import { type Certificate, compileRoutes, type Instance, memberKey, type RouteTable, sameRoutes } from '@berth/core'
 import { poolId, type State, type StateChange } from '../records/index.ts'
+import { ActivityFlips } from './activity-flips.ts'
 import { type GatewayReport, GatewayReports } from './gateway-reports.ts'
 import { MemberVersions } from './member-versions.ts'
 import { PacedWork } from './paced-work.ts'
@@ -34,6 +35,7 @@ export class TrafficController implements Traffic, Disposable {
   readonly #unsubscribe: () => void
   readonly #reports: GatewayReports
   readonly #members = new MemberVersions()
+  readonly #flips: ActivityFlips
   #routedEntrypoints = new Set<string>()
   #table: RouteTable
   readonly #listeners = new Set<(instances: readonly string[]) => void>()
@@ -44,6 +46,7 @@ export class TrafficController implements Traffic, Disposable {
     this.#options = options
     this.#reports = new GatewayReports(options.state, options.isOnline)
     this.#pools = new RoutedPools(options.state)
+    this.#flips = new ActivityFlips(options.state)
     this.#table = { version: 0, routes: [], certificates: [] }
     this.#recompile()
     this.#unsubscribe = options.state.changes.subscribe((change) => this.#onChange(change))
@@ -59,9 +62,10 @@ export class TrafficController implements Traffic, Disposable {
     this.#table = { ...this.#table, version: this.#options.state.revision }
   }
 
+  /** As every server tells it; what is decided goes by {@link view}. */
   isInTraffic(instance: string): boolean {
-    const active = this.#members.activeSince(instance)
-    return active !== undefined && this.#reports.inForceOnline(active)
+    const madeAt = this.#members.madeAt(instance)
+    return madeAt !== undefined && this.#reports.inForceOnline(madeAt)
   }
 
   routes(): readonly TrafficRoute[] {
@@ -107,6 +111,7 @@ export class TrafficController implements Traffic, Disposable {
 
   #onChange(change: StateChange): void {
     if (change.kind === 'nodes') this.#reports.nodesChanged()
+    this.#flips.note(change)
     if (this.#isAboutGateways(change)) this.#options.onChange(this.#poolsInTransition())
     if (this.#pools.note(change) || change.kind === 'certificates') this.#compiling.mark('table')
   }
@@ -140,10 +145,14 @@ export class TrafficController implements Traffic, Disposable {
   #recompile(): void {
     const { state } = this.#options
     const table = compileRoutes(this.#pools.refresh(), this.#options.certificates(), state.revision)
-    if (sameRoutes(table, this.#table) && this.#table.version > 0) return
+    if (sameRoutes(table, this.#table) && this.#table.version > 0) {
+      this.#flips.clear()
+      return
+    }
     this.#table = table
     this.#routedEntrypoints = new Set(table.routes.flatMap((route) => route.targets.map((target) => target.pool)))
-    const { entered, left } = this.#members.enter(table)
+    const { entered, left } = this.#members.enter(table, (instance) => this.#flips.of(instance))
+    this.#flips.clear()
     this.#members.keepOnly((instance) => state.instances.has(instance))
     this.#tell(left)
     this.#options.onTable(table)
