@@ -14,7 +14,7 @@ import { TrafficController } from '../controllers/traffic-controller.ts'
 import { parseListenAddress } from '../http/listen-address.ts'
 import { ImageRemovals } from '../images/image-removals.ts'
 import { NodeImages } from '../images/node-images.ts'
-import type { Term } from '../leadership/index.ts'
+import { hearsTooFew, type Term } from '../leadership/index.ts'
 import type { State } from '../records/index.ts'
 import { Retention } from '../retention/retention.ts'
 import { LiveBooks } from '../schedule/live-books.ts'
@@ -23,7 +23,7 @@ import type { Control, ControlOptions } from './control.ts'
 import { type ClusterWork, leadCluster } from './lead-cluster.ts'
 import { NodeRenewals } from './node-renewals.ts'
 import type { Foundation } from './open-foundation.ts'
-import { tellHearing } from './tell-hearing.ts'
+import { heardByOthers, tellHearing } from './tell-hearing.ts'
 
 /**
  * Makes what every server has (the agents' links, traffic, books, operations), and has controllers started for as long as this server
@@ -41,13 +41,18 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   const renewals = new NodeRenewals(agents)
   let builds: BuildController | undefined
   stack.use(leadership)
-  if (!leadership.isAlone) stack.use(tellHearing(leadership, agents, log.child({ part: 'leadership' })))
-  await leadership.hold('cluster', (term, work) => {
-    cluster = leadCluster(options, shared, term, work)
-    work.defer(() => {
-      cluster = undefined
-    })
-  })
+  if (!leadership.isAlone) stack.use(tellHearing(leadership, state, agents, log.child({ part: 'leadership' })))
+  const isFit = (): boolean => !hearsTooFew(agents.connected.length, heardByOthers(state, leadership.name))
+  await leadership.hold(
+    'cluster',
+    (term, work) => {
+      cluster = leadCluster(options, shared, term, work)
+      work.defer(() => {
+        cluster = undefined
+      })
+    },
+    { isFit },
+  )
   await leadership.hold('builds', (term, work) => {
     builds = leadBuilds(options, building, term, work)
     work.use(images.sweep())

@@ -22,12 +22,15 @@ export interface CampaignOptions {
   /** The session that is live, or the next one. */
   readonly session: (signal: AbortSignal) => Promise<Session>
   readonly random?: () => number
+  /** False: others would do it better, and are let try first. */
+  readonly isFit?: () => boolean
 }
 
 /** So that those who wait do not all ask at the same moment. */
 const contestMs = 100
 /** Who gave the role up lets others try first. */
 const restMs = 1_500
+const unfitMs = 2_000
 const retryMs = 200
 
 /** Wants one role, for as long as it is not disposed: waits for it, acts in it, and waits again. */
@@ -109,8 +112,8 @@ export class Campaign implements AsyncDisposable {
   }
 
   async #claim(session: Session, signal: AbortSignal): Promise<void> {
-    const { role, server, store, state } = this.#options
-    const restMs = Math.max(0, this.#restUntil - performance.now())
+    const { role, server, store, state, isFit } = this.#options
+    const restMs = Math.max(0, this.#restUntil - performance.now(), isFit?.() === false ? unfitMs : 0)
     const waitMs = restMs + (this.#isContested ? this.#random() * contestMs : 0)
     if (waitMs > 0) await until(Promise.race([this.#change.promise, pause(waitMs, signal)]), signal)
     if (signal.aborted || state.leaders.has(role)) return

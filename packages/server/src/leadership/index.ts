@@ -1,4 +1,5 @@
 export type { RoleWork } from './campaign.ts'
+export { hearsTooFew } from './hearing.ts'
 export { Leadership } from './leadership.ts'
 export type { Role } from './role.ts'
 export type { LeaseTimes } from './session.ts'

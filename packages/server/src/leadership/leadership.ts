@@ -95,11 +95,12 @@ export class Leadership implements AsyncDisposable {
    * From now on `work` is done whenever this server holds the role, one term after the other. Where it is alone, this resolves when the
    * work has begun, or rejects as it does.
    */
-  async hold(role: Role, work: RoleWork): Promise<void> {
+  async hold(role: Role, work: RoleWork, { isFit }: { readonly isFit?: () => boolean } = {}): Promise<void> {
     const { store, state, log, random } = this.#options
     const campaign = new Campaign({
       ...{ role, server: this.name, store, state, work, log: log.child({ role }) },
       ...(random === undefined ? {} : { random }),
+      ...(isFit === undefined ? {} : { isFit }),
       session: (signal) => this.#liveSession(signal),
     })
     this.#campaigns.set(role, campaign)
