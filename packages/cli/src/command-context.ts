@@ -1,16 +1,18 @@
 import { createInterface } from 'node:readline/promises'
-import { type Client, createClient } from '@berth/api'
+import type { Client } from '@berth/api'
 import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
-import { type Context, Contexts, endpointOf } from './context/contexts.ts'
-import { createTransport, type Endpoint } from './context/transports.ts'
+import { openClient } from './context/cluster-client.ts'
+import { type Context, Contexts } from './context/contexts.ts'
+import type { Failover } from './context/failover.ts'
 import { createOutput, type Output, type OutputForm, parseOutputForm } from './output/print.ts'
 import { createStyle, wantsColor } from './output/style.ts'
 
 /** What every command gets. */
 export interface CommandContext {
   readonly client: Client
-  readonly endpoint: Endpoint
+  /** The servers that the client asks. */
+  readonly servers: Pick<Failover, 'endpoints' | 'answered'>
   readonly contextName: string
   readonly context: Context
   readonly out: Output
@@ -29,15 +31,16 @@ export interface GlobalOptions {
 
 export function createContext(command: Command, signal: AbortSignal): CommandContext {
   const options = command.optsWithGlobals<GlobalOptions>()
-  const { name, context } = new Contexts().active(options.context)
-  const endpoint = endpointOf(context)
+  const contexts = new Contexts()
+  const active = contexts.active(options.context)
+  const { name, context } = active
   const style = createStyle(options.color !== false && wantsColor(process.stdout, process.env))
+  const out = createOutput(style)
   return {
-    client: createClient(createTransport(endpoint)),
-    endpoint,
+    ...openClient(contexts, active, (text) => out.note(`${style.yellow('!')} ${text}`)),
     contextName: name,
     context,
-    out: createOutput(style),
+    out,
     form: parseOutputForm(options.output),
     signal,
     confirm: (question) => confirm(`${question} (context ${name})`, options.yes === true, signal),

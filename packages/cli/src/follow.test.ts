@@ -12,6 +12,7 @@ function contextWith(client: Partial<Record<keyof Client, unknown>>) {
   const context = {
     client,
     signal: new AbortController().signal,
+    servers: { endpoints: [{ type: 'socket', path: '/run/berth/server.sock' }] },
     out: { style: createStyle(false), note: (text: string) => void notes.push(text) },
   } as unknown as CommandContext
   return { context, notes }

@@ -6,40 +6,82 @@ import type { CommandContext } from './command-context.ts'
 const patienceMs = 60_000
 const pauseMs = 500
 
+type Follower = Pick<CommandContext, 'out' | 'signal' | 'servers'>
+
 /**
  * Follows something to its end, over restarts of the server: what is followed goes on without it. `attempt` begins anew from what the
- * server then says; it fails as it does when the server is away for good, or says something else.
+ * server then says, or the next one of its cluster; it fails as it does when none is there for long, or says something else.
  */
-export async function overRestarts<T>(
-  { out, signal }: Pick<CommandContext, 'out' | 'signal'>,
-  what: string,
-  attempt: () => Promise<T>,
-): Promise<T> {
-  let lostAt: number | undefined
+export async function overRestarts<T>(follower: Follower, what: string, attempt: () => Promise<T>): Promise<T> {
+  const patience = new Patience(follower, what)
   for (;;) {
-    const triedAt = performance.now()
     try {
       return await attempt()
     } catch (error) {
-      if (signal.aborted || !isLost(error)) throw error
-      if (error instanceof BerthError && error.code === 'store.compacted') continue
-      // An attempt that had reached the server ends the old patience.
-      if (lostAt === undefined || reached(error)) {
-        out.note(`${out.style.yellow('!')} the server went away; ${what} goes on, waiting for the server`)
-        lostAt = performance.now()
-      }
-      if (triedAt - lostAt > patienceMs) throw error
-      await delay(pauseMs, undefined, { signal })
+      // What changed meanwhile is not known any more: the attempt lists anew.
+      const isCompacted = error instanceof BerthError && error.code === 'store.compacted'
+      if (!isCompacted || follower.signal.aborted) await patience.wait(error)
     }
   }
 }
 
-/** The server is not there, or ended, or has no longer the changes that were asked for (then it is asked anew at once). */
-const isLost = (error: unknown): boolean =>
-  error instanceof BerthError &&
-  (error.code === 'server.gone' ||
-    error.code === 'server.unreachable' ||
-    error.code === 'server.stopping' ||
-    error.code === 'store.compacted')
+/** The same for a stream: `open` goes on where the last one ended. */
+export async function* streamOverRestarts<T>(
+  follower: Follower,
+  what: string,
+  open: () => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  const patience = new Patience(follower, what)
+  for (;;) {
+    try {
+      return yield* open()
+    } catch (error) {
+      await patience.wait(error)
+    }
+  }
+}
 
-const reached = (error: unknown): boolean => error instanceof BerthError && error.code !== 'server.unreachable'
+/** How long a follower goes on without a server. */
+class Patience {
+  readonly #follower: Follower
+  readonly #what: string
+  #lostAt: number | undefined
+  #triedAt = performance.now()
+
+  constructor(follower: Follower, what: string) {
+    this.#follower = follower
+    this.#what = what
+  }
+
+  /** Resolves when it is time for the next attempt; rejects with the error when there is none. */
+  async wait(error: unknown): Promise<void> {
+    const { signal, servers } = this.#follower
+    if (signal.aborted || !isLost(error)) throw error
+    // An attempt that had reached the server ends the old patience.
+    const isNews = this.#lostAt === undefined || reached(error)
+    if (isNews) this.#say()
+    if (this.#lostAt !== undefined && this.#triedAt - this.#lostAt > patienceMs) throw error
+    // Another server can be asked at once.
+    if (!(isNews && servers.endpoints.length > 1)) await delay(pauseMs, undefined, { signal })
+    this.#triedAt = performance.now()
+  }
+
+  #say(): void {
+    const { out, servers } = this.#follower
+    const next = servers.endpoints.length > 1 ? 'asking the next server' : 'waiting for the server'
+    out.note(`${out.style.yellow('!')} the server went away; ${this.#what} goes on, ${next}`)
+    this.#lostAt = performance.now()
+  }
+}
+
+/** The server is not there, or ended, or can do nothing just now. */
+const isLost = (error: unknown): boolean => error instanceof BerthError && lostCodes.has(error.code)
+
+const lostCodes: ReadonlySet<string> = new Set([
+  ...['server.gone', 'server.unreachable', 'server.stopping', 'server.relay-failed'],
+  ...['store.unavailable', 'state.behind', 'leadership.over'],
+])
+
+/** `server.gone` is a connection that there was. */
+const reached = (error: unknown): boolean =>
+  error instanceof BerthError && (error.code === 'server.gone' || error.code === 'server.stopping')

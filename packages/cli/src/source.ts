@@ -39,8 +39,15 @@ export async function sourceOf(context: CommandContext, app: string, options: So
   }
   const ref = options.ref ?? (await headOf(top, context))
   await warnOfChanges(top, context)
-  if (context.endpoint.type === 'socket') return { ...base, repository: top, ref }
+  if (await isReadByServer(context)) return { ...base, repository: top, ref }
   return { ...base, repository: await upload(context, app, top), ref }
+}
+
+/** A server on this machine reads the work tree, unless another one of its cluster may have to. */
+async function isReadByServer({ client, servers, signal }: CommandContext): Promise<boolean> {
+  if (servers.endpoints[0]?.type !== 'socket') return false
+  const { items } = await client.list('listServers', {}, { signal })
+  return items.length < 2
 }
 
 async function headOf(top: string, context: CommandContext): Promise<string> {

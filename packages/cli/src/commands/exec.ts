@@ -3,6 +3,7 @@ import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import type { WebSocket } from 'ws'
 import type { CommandContext } from '../command-context.ts'
+import type { Endpoint } from '../context/transports.ts'
 import { Exit, exitCode } from '../exit-code.ts'
 import { findAnyInstance, type PoolOption } from '../target.ts'
 import { action } from './command.ts'
@@ -136,15 +137,36 @@ export const terminalSize = ({ columns, rows }: { readonly columns?: number; rea
   rows: rows || 24,
 })
 
-async function connect({ endpoint }: CommandContext, path: string): Promise<WebSocket> {
+/** The first server that answers is the one to ask: no terminal has begun anywhere before it says so. */
+async function connect({ servers }: CommandContext, path: string): Promise<WebSocket> {
   const { WebSocket: Client } = await import('ws')
-  const socket =
-    endpoint.type === 'socket'
-      ? new Client(`ws+unix:${endpoint.path}:${path}`)
-      : new Client(new URL(path, endpoint.url.replace(/^https/, 'wss')), {
-          headers: { authorization: `Bearer ${endpoint.token}` },
-          ...(endpoint.authorityPem === undefined ? {} : { ca: endpoint.authorityPem }),
-        })
+  let failure: unknown
+  for (const endpoint of servers.endpoints) {
+    try {
+      const socket = await opened(createSocket(Client, endpoint, path, servers.endpoints.length > 1))
+      servers.answered(endpoint)
+      return socket
+    } catch (error) {
+      if (error instanceof BerthError) throw error
+      failure ??= error
+    }
+  }
+  throw failure
+}
+
+const handshakeMs = 3_000
+
+function createSocket(Client: typeof WebSocket, endpoint: Endpoint, path: string, isOneOfMany: boolean): WebSocket {
+  const limit = isOneOfMany ? { handshakeTimeout: handshakeMs } : {}
+  if (endpoint.type === 'socket') return new Client(`ws+unix:${endpoint.path}:${path}`)
+  return new Client(new URL(path, endpoint.url.replace(/^https/, 'wss')), {
+    headers: { authorization: `Bearer ${endpoint.token}` },
+    ...limit,
+    ...(endpoint.authorityPem === undefined ? {} : { ca: endpoint.authorityPem }),
+  })
+}
+
+function opened(socket: WebSocket): Promise<WebSocket> {
   return new Promise((resolve, reject) => {
     socket.once('open', () => {
       // What comes before somebody listens would be lost: a command that cannot be started is said at once.

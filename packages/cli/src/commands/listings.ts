@@ -1,6 +1,7 @@
 import type { AppView, BuildView, EventView, ReleaseView, RolloutView, RouteView } from '@berth/api'
 import type { Command } from 'commander'
 import { followBuild } from '../follow.ts'
+import { followChanges } from '../follow-changes.ts'
 import { formatSeconds } from '../instance-lines.ts'
 import { formatAge, shortImage } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
@@ -215,7 +216,8 @@ function registerEvents(program: Command): void {
         await printListing(items.toReversed(), eventListing, form, out)
         if (options.follow !== true) return
         try {
-          for await (const event of client.watch('listEvents', { query: { app }, revision }, { signal })) {
+          const changes = followChanges(context, 'the listing', 'listEvents', { query: { app }, revision })
+          for await (const event of changes) {
             if (event.type !== 'put') continue
             out.line(form === 'json' ? JSON.stringify(event.item) : eventListing.row(event.item).join('  '))
           }

@@ -1,5 +1,6 @@
 import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
+import { followLogs } from '../follow-logs.ts'
 import type { Style } from '../output/style.ts'
 import { findInstance, type PoolOption, parseTarget } from '../target.ts'
 import { action } from './command.ts'
@@ -38,14 +39,17 @@ export function registerLogs(program: Command): void {
           ...(target === undefined
             ? { instance: named?.id }
             : { app: target.app, pool: target.pool, entrypoint: target.entrypoint }),
-          ...(options.follow === true ? { follow: 'true' } : {}),
           ...(options.tail === 'all' ? {} : { tail: options.tail }),
           ...(options.since === undefined ? {} : { sinceMs: String(Date.now() - parseDuration(options.since)) }),
           grep: options.grep,
         }
         const color = prefixColors(out.style)
         try {
-          for await (const line of client.lines('getLogs', { query }, { signal })) {
+          const lines =
+            options.follow === true
+              ? followLogs(context, query, signal)
+              : client.lines('getLogs', { query }, { signal })
+          for await (const line of lines) {
             if (form === 'json') out.line(JSON.stringify(line))
             else {
               const time = options.timestamps === true ? `${new Date(line.at).toISOString()} ` : ''

@@ -3,6 +3,8 @@ import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { Exit, exitCode } from '../exit-code.ts'
+import { followChanges } from '../follow-changes.ts'
+import { followLogs } from '../follow-logs.ts'
 import { type PoolOption, parseTarget } from '../target.ts'
 import { action } from './command.ts'
 
@@ -82,14 +84,12 @@ export const whyNotRunning = ({ name, node, phase, message, lastExit }: Instance
     ? undefined
     : `${name} ${node === undefined ? 'waits' : 'does not run yet'}: ${message}`
 
-async function untilEnded(
-  { client, out, signal }: CommandContext,
-  job: InstanceView,
-  revision: number,
-): Promise<InstanceView> {
+async function untilEnded(context: CommandContext, job: InstanceView, revision: number): Promise<InstanceView> {
+  const { out } = context
   const query = { app: job.app, pool: job.pool, all: 'true' }
   let said = whyNotRunning(job)
-  for await (const event of client.watch('listInstances', { query, revision }, { signal })) {
+  const changes = followChanges(context, `job ${job.name}`, 'listInstances', { query, revision })
+  for await (const event of changes) {
     if (event.type === 'put' && event.item.id === job.id) {
       if (event.item.phase === 'ended') return event.item
       const why = whyNotRunning(event.item)
@@ -101,10 +101,10 @@ async function untilEnded(
   throw new BerthError('job.gone', `${job.id} was removed before it ended; berth events ${job.app} says by whom`)
 }
 
-async function printLogs({ client, out }: CommandContext, instance: string, signal: AbortSignal): Promise<void> {
+async function printLogs(context: CommandContext, instance: string, signal: AbortSignal): Promise<void> {
+  const { out } = context
   try {
-    const query = { instance, follow: 'true', tail: '10000' }
-    for await (const line of client.lines('getLogs', { query }, { signal })) {
+    for await (const line of followLogs(context, { instance, tail: '10000' }, signal)) {
       if (line.stream === 'stderr') out.note(line.line)
       else if (line.stream === 'stdout') out.line(line.line)
     }

@@ -3,15 +3,25 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { BerthError, closest, messageOf } from '@berth/core'
 import { readText } from '../files.ts'
+import { ContextMemory } from './context-memory.ts'
 import type { Endpoint } from './transports.ts'
 
-/** A server that a user works with, by name. Kept in the user's config folder, readable by nobody else: it holds tokens. */
+/** A cluster that a user works with, by name. Kept in the user's config folder, readable by nobody else: it holds tokens. */
 export interface Context {
   readonly server: string
+  /** Addresses of the cluster's other servers, as they were given. */
+  readonly others?: readonly string[]
+  /** Those that a server told of, the newest word first; also of servers that are away just now. */
+  readonly learned?: readonly string[]
   readonly token?: string
   readonly authorityPem?: string
   /** App's pool when none is said. */
   readonly pool?: string
+}
+
+export interface ActiveContext {
+  readonly name: string
+  readonly context: Context
 }
 
 interface ContextFile {
@@ -20,9 +30,14 @@ interface ContextFile {
 }
 
 export const localContext = 'local'
+/** Of variables: nothing is learned for it, since nothing keeps it. */
+export const environmentContext = 'environment'
 const defaultSocket = '/run/berth/server.sock'
 
+const maxLearned = 16
+
 export class Contexts {
+  readonly memory: ContextMemory
   readonly #path: string
   readonly #env: NodeJS.ProcessEnv
 
@@ -30,6 +45,7 @@ export class Contexts {
     this.#env = env
     const base = env.BERTH_CONFIG_DIR ?? join(env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'berth')
     this.#path = join(base, 'contexts.json')
+    this.memory = new ContextMemory(base)
   }
 
   /** `local` (the socket on this machine) is always there. */
@@ -40,13 +56,14 @@ export class Contexts {
   }
 
   /** `BERTH_SERVER` and `BERTH_TOKEN` win over everything but `--context`, then `BERTH_CONTEXT`, then the chosen one. */
-  active(named?: string): { readonly name: string; readonly context: Context } {
+  active(named?: string): ActiveContext {
     if (named === undefined && this.#env.BERTH_SERVER !== undefined) {
-      const { BERTH_SERVER: server, BERTH_TOKEN: token, BERTH_AUTHORITY: authority } = this.#env
+      const { BERTH_SERVER: text, BERTH_TOKEN: token, BERTH_AUTHORITY: authority } = this.#env
+      const [server = '', ...others] = text.split(/[\s,]+/).filter((each) => each !== '')
       return {
-        name: 'environment',
+        name: environmentContext,
         context: {
-          server,
+          ...{ server, others },
           ...(token === undefined ? {} : { token }),
           ...(authority === undefined ? {} : { authorityPem: readText(authority) }),
         },
@@ -73,6 +90,19 @@ export class Contexts {
     const offered = certificatesIn(trustPem)
     if (!offered.some((each) => known.has(each)) || offered.every((each) => known.has(each))) return false
     this.put(name, { ...context, authorityPem: trustPem })
+    return true
+  }
+
+  /** Addresses (`host:port`) of all servers that are up, as one of them told. True when one of them was news. */
+  learnServers(name: string, told: readonly string[]): boolean {
+    const context = this.#load().contexts[name]
+    if (context === undefined || context.server.startsWith('unix:')) return false
+    const given = new Set([context.server, ...(context.others ?? [])].map(urlOf))
+    const { learned = [] } = context
+    const now = told.map(urlOf).filter((url) => !given.has(url))
+    if (now.every((url) => learned.includes(url))) return false
+    const all = [...new Set([...now, ...learned])].slice(0, maxLearned)
+    this.put(name, { ...context, learned: all })
     return true
   }
 
@@ -133,11 +163,18 @@ function find(file: ContextFile, name: string): Context {
   )
 }
 
-export function endpointOf(context: Context): Endpoint {
-  if (context.server.startsWith('unix:')) return { type: 'socket', path: context.server.slice('unix:'.length) }
-  const url = context.server.includes('://') ? context.server : `https://${context.server}`
-  if (!url.startsWith('https://'))
-    throw new BerthError('context.invalid', `${context.server}: a server is reached by https:// or unix:`)
+/** Of all its servers, in the order in which they are tried when nothing else is known. */
+export function endpointsOf(context: Context): readonly Endpoint[] {
+  const { server, others = [], learned = [] } = context
+  if (server.startsWith('unix:')) return [{ type: 'socket', path: server.slice('unix:'.length) }]
   const trust = context.authorityPem === undefined ? {} : { authorityPem: context.authorityPem }
-  return { type: 'tls', url, token: context.token ?? '', ...trust }
+  const urls = [...new Set([server, ...others, ...learned].map(urlOf))]
+  return urls.map((url) => ({ type: 'tls', url, token: context.token ?? '', ...trust }))
+}
+
+/** `10.0.0.5:7600` is `https://10.0.0.5:7600`. */
+function urlOf(server: string): string {
+  const url = server.includes('://') ? server : `https://${server}`
+  if (url.startsWith('https://')) return url.replace(/\/+$/, '')
+  throw new BerthError('context.invalid', `${server}: a server is reached by https:// or unix:`)
 }

@@ -11,20 +11,60 @@ export type Endpoint =
   /** An empty token: a call that needs none. */
   | { readonly type: 'tls'; readonly url: string; readonly token: string; readonly authorityPem?: string }
 
-export function createTransport(endpoint: Endpoint): Transport {
+export interface TransportOptions {
+  /** Gives up a connection that is not there by then. */
+  readonly connectWithinMs?: number
+}
+
+export function createTransport(endpoint: Endpoint, options: TransportOptions = {}): Transport {
   return (request) =>
     new Promise((resolve, reject) => {
       const outgoing = open(endpoint, request)
+      const isConnected = watchConnecting(outgoing, options)
       outgoing.once('response', (response) =>
-        resolve({ status: response.statusCode ?? 0, body: bodyOf(endpoint, response, request.signal) }),
+        resolve({
+          status: response.statusCode ?? 0,
+          body: bodyOf(endpoint, response, request.signal),
+          header: (name) => response.headers[name]?.toString(),
+        }),
       )
-      outgoing.once('error', (error) =>
-        reject(request.signal?.aborted === true ? request.signal.reason : unreachable(endpoint, error)),
-      )
-      if (request.body === undefined) outgoing.end()
-      else if (typeof request.body === 'string') outgoing.end(request.body)
-      else Readable.from(request.body).pipe(outgoing)
+      outgoing.once('error', (error) => {
+        if (request.signal?.aborted === true) reject(request.signal.reason)
+        else reject(isConnected() ? brokenOff(endpoint, error) : unreachable(endpoint, error))
+      })
+      send(outgoing, request)
     })
+}
+
+/** A stream waits for the connection: what one server did not get is there for the next. */
+function send(outgoing: ClientRequest, { body, path }: TransportRequest): void {
+  if (path.includes('watch=true')) outgoing.setTimeout(silenceMs, () => outgoing.destroy(new Error(silence)))
+  if (body === undefined) outgoing.end()
+  else if (typeof body === 'string') outgoing.end(body)
+  else onceConnected(outgoing, () => Readable.from(body).pipe(outgoing))
+}
+
+/** A watch is told something every fifteen seconds. */
+const silenceMs = 45_000
+const silence = `nothing was heard for ${silenceMs / 1000} s`
+
+function onceConnected(outgoing: ClientRequest, act: () => void): void {
+  outgoing.once('socket', (socket) => {
+    if (!socket.connecting && outgoing.reusedSocket) act()
+    else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', act)
+  })
+}
+
+function watchConnecting(outgoing: ClientRequest, { connectWithinMs }: TransportOptions): () => boolean {
+  let connected = false
+  const giveUp = (): void => void outgoing.destroy(new Error(`no connection within ${(connectWithinMs ?? 0) / 1000} s`))
+  const timer = connectWithinMs === undefined ? undefined : setTimeout(giveUp, connectWithinMs)
+  onceConnected(outgoing, () => {
+    connected = true
+    clearTimeout(timer)
+  })
+  outgoing.once('close', () => clearTimeout(timer))
+  return () => connected
 }
 
 /** A connection that breaks off in the middle of an answer says so, as one that cannot be made does. */
@@ -37,12 +77,20 @@ async function* bodyOf(
     yield* response
   } catch (error) {
     if (signal?.aborted === true) throw signal.reason
-    const message = `the connection to the server at ${placeOf(endpoint)} broke off (${messageOf(error)})`
-    throw new BerthError('server.gone', message, { retryable: true, cause: error })
+    throw brokenOff(endpoint, error)
   }
 }
 
-const placeOf = (endpoint: Endpoint): string => (endpoint.type === 'socket' ? endpoint.path : endpoint.url)
+/** It may have been done or not. */
+function brokenOff(endpoint: Endpoint, error: unknown): BerthError {
+  const message = `the connection to the server at ${placeOf(endpoint)} broke off (${messageOf(error)})`
+  return new BerthError('server.gone', message, { retryable: true, cause: error })
+}
+
+export const placeOf = (endpoint: Endpoint): string => (endpoint.type === 'socket' ? endpoint.path : endpoint.url)
+
+/** The server has nothing of the call. */
+export const isNotSent = (error: unknown): boolean => error instanceof BerthError && error.code === 'server.unreachable'
 
 function open(endpoint: Endpoint, request: TransportRequest): ClientRequest {
   const length = typeof request.body === 'string' ? { 'content-length': String(Buffer.byteLength(request.body)) } : {}
@@ -60,10 +108,11 @@ function open(endpoint: Endpoint, request: TransportRequest): ClientRequest {
 }
 
 function unreachable(endpoint: Endpoint, error: Error): BerthError {
-  const code = (error as NodeJS.ErrnoException).code ?? ''
-  return new BerthError('server.unreachable', `reach the server at ${placeOf(endpoint)}: ${reasonOf(code, error)}`, {
+  const reason = reasonOf((error as NodeJS.ErrnoException).code ?? '', error)
+  return new BerthError('server.unreachable', `reach the server at ${placeOf(endpoint)}: ${reason}`, {
     retryable: true,
     cause: error,
+    details: { reason },
   })
 }
 
