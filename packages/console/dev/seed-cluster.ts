@@ -1,4 +1,4 @@
-import type { AppView, InstanceView, NodeView, PoolView, ReleaseView } from '@berth/api/resources'
+import type { AppView, InstanceView, NodeView, PoolView, ReleaseView, ServerView } from '@berth/api/resources'
 import type { GroupView } from '@berth/api/scheduling-resources'
 import type { MockStore } from './mock-store.ts'
 import { instance } from './seed-instance.ts'
@@ -16,7 +16,15 @@ export function seedCluster(store: MockStore, now: number): void {
   for (const group of groups(now)) store.put('listGroups', group)
   for (const node of store.all('listNodes')) if (node.group === 'fast') store.put('listNodes', countNode(store, node))
   countGroups(store)
+  for (const server of servers(now)) store.put('listServers', server)
 }
+
+const servers = (now: number): ServerView[] =>
+  ['anchor-1', 'anchor-2', 'mast-1'].map((name, at) => ({
+    ...{ name, version: '0.1.0', apiAddress: `192.0.2.${at + 1}:7600`, agentAddress: `192.0.2.${at + 1}:7601` },
+    ...{ leads: at === 0 ? ['builds', 'clock', 'cluster', 'upkeep'] : [], hears: 7 - at, answers: at === 1 },
+    startedAt: now - (at + 2) * 26 * hour,
+  }))
 
 const groups = (now: number): GroupView[] => {
   const counted = { nodes: 0, cpuMilli: 0, cpuGivenMilli: 0, memoryBytes: 0, memoryGivenBytes: 0, instances: 0 }

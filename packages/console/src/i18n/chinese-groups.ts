@@ -1,6 +1,16 @@
 import type { GroupDictionary } from './dictionary.ts'
 
 export const chineseGroups: GroupDictionary = {
+  servers: {
+    title: '服务器',
+    answers: '正在为您应答',
+    version: '版本',
+    leads: '主导',
+    waits: '待命接管',
+    roles: { cluster: '集群', builds: '构建', clock: '定时', upkeep: '维护' },
+    hears: '可达节点数',
+    since: '启动于',
+  },
   groups: {
     title: '节点组',
     about: '每个节点属于一个组。组规定 CPU 如何分配、分配多少、给谁使用。',

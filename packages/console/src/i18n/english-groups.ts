@@ -1,5 +1,15 @@
 /** Node groups, and what decides what is placed on a node. */
 export const englishGroups = {
+  servers: {
+    title: 'Servers',
+    answers: 'answers you',
+    version: 'Version',
+    leads: 'Leads',
+    waits: 'waits to take over',
+    roles: { cluster: 'cluster', builds: 'builds', clock: 'clock', upkeep: 'upkeep' },
+    hears: 'Hears nodes',
+    since: 'Up since',
+  },
   groups: {
     title: 'Node groups',
     about: 'Every node is in one. It says how CPU is given out, how much of it, and to whom.',

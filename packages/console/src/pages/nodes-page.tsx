@@ -13,6 +13,7 @@ import { Link } from '../router/link.tsx'
 import { useQueryValue } from '../router/location.ts'
 import { path } from '../router/match-path.ts'
 import { useList } from '../store/context.tsx'
+import { ServerSection } from './server-table.tsx'
 
 export function NodesPage() {
   const text = useText()
@@ -55,6 +56,7 @@ export function NodesPage() {
           </ul>
         )}
       </Listing>
+      <ServerSection />
       {joining && <JoinDialog onClose={() => setJoining(false)} />}
     </Page>
   )

@@ -13,6 +13,7 @@ const keys = {
   listRollouts: (rollout) => rollout.id,
   listInstances: (instance) => instance.id,
   listNodes: (node) => node.name,
+  listServers: (server) => server.name,
   listGroups: (group) => group.name,
   listApprovals: (approval) => `${approval.app}/${approval.pool}/${approval.entrypoint}`,
   listCrons: (cron) => `${cron.app}/${cron.pool}/${cron.entrypoint}`,
