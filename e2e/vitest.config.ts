@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     root: import.meta.dirname,
     include: ['**/*.test.ts'],
+    setupFiles: ['support/keep-logs.ts'],
     pool: 'forks',
     // One lab at a time: the scenarios share two cores.
     maxWorkers: 1,

@@ -182,6 +182,7 @@ class NamespaceLab implements Lab {
       address: hostAddress(this.#names, ordinal),
       dockerdPath: options.dockerdPath ?? null,
       usrLayer: options.usrLayer ?? null,
+      ownClock: options.ownClock === true,
       init: null,
     }
     const host = new Host(this.#settingOf(name, network), record)

@@ -6,10 +6,13 @@ import type { LabNames } from './addresses.ts'
 import { CgroupTree } from './cgroup-tree.ts'
 import { runCommand } from './command.ts'
 import { Dockerd } from './dockerd.ts'
+import { clockEnvironment, writeClock } from './host-clock.ts'
+import { type HostPart, restartPart, signalPart } from './host-parts.ts'
 import { enterArgv, startInside } from './host-process.ts'
 import type { Cancellable, ExecOptions, ExecResult, LabHost, LabLog, SpawnedProcess, SpawnOptions } from './lab.ts'
 import type { LabSshd, SshdOptions } from './lab-sshd.ts'
 import { type LabSwitch, netnsOf } from './lab-switch.ts'
+import type { LinkFaults } from './link-faults.ts'
 import type { HostRecord } from './manifest.ts'
 import { startFirstProcess } from './namespace-process.ts'
 import { childrenOf, identify, isAlive, namespacedPids, type ProcessIdentity, sendSignal } from './process-table.ts'
@@ -41,6 +44,7 @@ export class Host implements LabHost {
   readonly #cgroup: CgroupTree
   readonly #dockerd: Dockerd
   readonly #usrLayer: string | null
+  readonly #ownClock: boolean
   #init: ProcessIdentity | null
 
   constructor(setting: HostSetting, record: HostRecord) {
@@ -52,6 +56,7 @@ export class Host implements LabHost {
     this.#cgroup = new CgroupTree(`${setting.names.cgroup}/${record.name}`)
     this.#dockerd = new Dockerd(this, record.dockerdPath)
     this.#usrLayer = record.usrLayer
+    this.#ownClock = record.ownClock === true
     this.#init = record.init
     checkSocketPath(`${this.dir}/run/docker.sock`)
   }
@@ -133,16 +138,21 @@ export class Host implements LabHost {
   }
 
   async exec(argv: readonly string[], { cwd, ...options }: ExecOptions = {}): Promise<ExecResult> {
-    return runCommand(enterArgv(this.initPid, this.#cgroup, argv, { cwd }), options)
+    const env = { ...this.#environment(), ...options.env }
+    return runCommand(enterArgv(this.initPid, this.#cgroup, argv, { cwd }), { ...options, env })
   }
 
   async spawn(argv: readonly string[], { cwd, env, logFile }: SpawnOptions = {}): Promise<SpawnedProcess> {
     const [command = ''] = argv
     return startInside({
       enter: enterArgv(this.initPid, this.#cgroup, argv, { cwd }),
-      env,
+      env: { ...this.#environment(), ...env },
       logFile: logFile ?? join(this.dir, 'log', `${basename(command)}.log`),
     })
+  }
+
+  #environment(): Record<string, string> {
+    return this.#ownClock ? clockEnvironment() : {}
   }
 
   async outerPid(pidInHost: number): Promise<number | undefined> {
@@ -170,6 +180,32 @@ export class Host implements LabHost {
       what: `the link of host ${this.name} to be ${state}`,
       deadlineMs: 5000,
     })
+  }
+
+  setLinkFaults(faults: LinkFaults): Promise<void> {
+    return this.#setting.network.setFaults(this.name, faults)
+  }
+
+  async setClock(offsetMs: number): Promise<void> {
+    if (!this.#ownClock)
+      throw new BerthError('lab.clock', `set the clock of host ${this.name}: it was not made with a clock of its own`)
+    await writeClock(this, offsetMs)
+  }
+
+  pause(part: HostPart): Promise<void> {
+    return signalPart(this, part, 'SIGSTOP')
+  }
+
+  resume(part: HostPart): Promise<void> {
+    return signalPart(this, part, 'SIGCONT')
+  }
+
+  kill(part: HostPart, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    return signalPart(this, part, signal)
+  }
+
+  restart(part: 'server' | 'agent' | 'netd', options?: Cancellable): Promise<void> {
+    return restartPart(this, part, options)
   }
 }
 

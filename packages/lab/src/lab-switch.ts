@@ -4,6 +4,7 @@ import { BerthError } from '@berth/core'
 import type { LabNames } from './addresses.ts'
 import type { CgroupTree } from './cgroup-tree.ts'
 import { mustRun, runCommand } from './command.ts'
+import { type LinkFaults, linkFaultRules } from './link-faults.ts'
 import { startFirstProcess } from './namespace-process.ts'
 
 const SWITCH_SCRIPT = join(import.meta.dirname, 'switch-init.sh')
@@ -67,6 +68,10 @@ export class LabSwitch {
 
   async setLink(name: string, state: 'up' | 'down'): Promise<void> {
     await ipBatch(this.pid, [`link set ${name} ${state}`])
+  }
+
+  async setFaults(name: string, faults: LinkFaults): Promise<void> {
+    await mustRun(['nsenter', `--net=${netnsOf(this.pid)}`, 'nft', '-f', '-'], { input: linkFaultRules(name, faults) })
   }
 
   async addRoute(cidr: string, via: string): Promise<void> {

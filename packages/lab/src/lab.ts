@@ -1,4 +1,6 @@
+import type { HostPart } from './host-parts.ts'
 import type { LabSshd, SshdOptions } from './lab-sshd.ts'
+import type { LinkFaults } from './link-faults.ts'
 
 /** What a lab writes its progress to: any pino logger fits. */
 export interface LabLog {
@@ -30,6 +32,8 @@ export interface HostOptions {
   readonly daemonConfig?: Readonly<Record<string, unknown>>
   /** False: no dockerd is started until `startDockerd()`. Default: true. */
   readonly startDockerd?: boolean
+  /** Programs that are started in it see a clock that `setClock` moves (needs libfaketime). Default: the machine's. */
+  readonly ownClock?: boolean
 }
 
 /**
@@ -94,6 +98,17 @@ export interface LabHost {
   startSshd(options?: SshdOptions & Cancellable): Promise<LabSshd>
   /** `down` pulls the host's cable (no carrier on its eth0); `up` plugs it in again. */
   setLink(state: 'up' | 'down'): Promise<void>
+  /** What is wrong with its cable from now on, in place of what was; `{}` mends it. It lasts over a reboot. */
+  setLinkFaults(faults: LinkFaults): Promise<void>
+  /** How far the clock of its programs is ahead of the machine's, within a second; only with `ownClock`. */
+  setClock(offsetMs: number): Promise<void>
+  /** SIGSTOP: neither answers nor hangs up, until `resume`. */
+  pause(part: HostPart): Promise<void>
+  resume(part: HostPart): Promise<void>
+  /** What is supervised comes back by itself. */
+  kill(part: HostPart, signal?: NodeJS.Signals): Promise<void>
+  /** Ends it and waits for its supervisor to start it again. */
+  restart(part: 'server' | 'agent' | 'netd', options?: Cancellable): Promise<void>
 }
 
 export interface Cancellable {

@@ -3,9 +3,11 @@ import { parseArgs } from 'node:util'
 import { BerthError, messageOf } from '@berth/core'
 import { makeBaseImages } from './base-image.ts'
 import { createLab, openLab } from './create-lab.ts'
+import { type FaultOptions, faultCommands, faultOptions, faultUsage, relayCommand } from './fault-commands.ts'
 import type { Lab, LabLog } from './lab.ts'
 import { listManifests, type Manifest } from './manifest.ts'
 import { isAlive } from './process-table.ts'
+import { saveLogs } from './save-logs.ts'
 import { simulate, simulateUsage } from './simulated/simulate-command.ts'
 import { cleanLabs } from './teardown.ts'
 import { trixieDocker } from './trixie-docker.ts'
@@ -16,19 +18,22 @@ const USAGE = `Many hosts on one machine: network namespaces, each with its own 
   ls                                            the labs of this machine
   exec [--lab N] HOST -- COMMAND...             run a command inside a host
   reboot | dockerd-kill | dockerd-start | cut | mend   [--lab N] HOST
+${faultUsage}  logs DIRECTORY [--lab N]                      copy what all hosts logged
   down [--lab N | --all]                        remove it
   clean                                         remove labs whose owner died
 ${simulateUsage}
   --hosts N    how many hosts (default 1)      --images   load berth/base:local and berth/node:local into each
+  --own-clock  hosts whose programs have a clock of their own (libfaketime)
   --lab N      which lab; not needed while there is only one
 `
 
-interface Options {
+interface Options extends FaultOptions {
   readonly hosts: string
   readonly lab?: string | undefined
   readonly images: boolean
   readonly docker?: string | undefined
   readonly all: boolean
+  readonly 'own-clock': boolean
 }
 
 type Command = (options: Options, rest: readonly string[]) => Promise<number>
@@ -46,6 +51,14 @@ const onHost =
     return 0
   }
 
+const hostFaults = Object.entries(faultCommands).map(([name, act]): [string, Command] => [
+  name,
+  async (options, [host, ...rest]) => {
+    await act(pick(options.lab).host(required(host, 'HOST')), rest, options)
+    return 0
+  },
+])
+
 const commands: Readonly<Record<string, Command>> = {
   up,
   ls: async () => {
@@ -58,6 +71,11 @@ const commands: Readonly<Record<string, Command>> = {
   'dockerd-start': onHost((host) => host.startDockerd()),
   cut: onHost((host) => host.setLink('down')),
   mend: onHost((host) => host.setLink('up')),
+  ...Object.fromEntries(hostFaults),
+  logs: async (options, [directory]) => {
+    console.log(await saveLogs(pick(options.lab), required(directory, 'DIRECTORY')))
+    return 0
+  },
   down: async (options) => {
     const labs = options.all
       ? listManifests()
@@ -80,7 +98,8 @@ async function up(options: Options): Promise<number> {
   if (!Number.isInteger(hosts) || hosts < 1)
     throw new BerthError('lab.usage', `--hosts ${options.hosts}: give a count from 1 on`)
   const engine = options.docker === 'trixie' ? await trixieDocker({ log }) : {}
-  const lab = await createLab({ hosts: Array.from({ length: hosts }, () => engine), keep: true, log })
+  const host = { ...engine, ownClock: options['own-clock'] }
+  const lab = await createLab({ hosts: Array.from({ length: hosts }, () => host), keep: true, log })
   if (options.images) await Promise.all(lab.hosts.map((host) => makeBaseImages(host.dockerHost)))
   console.log(`lab ${lab.index}: this machine is ${lab.serverAddress}, containers may use ${lab.containerPool}`)
   for (const host of lab.hosts) console.log(`  ${host.name}  ${host.address}  DOCKER_HOST=${host.dockerHost}`)
@@ -126,6 +145,7 @@ const interactive = ([file = '', ...args]: string[]): Promise<number> =>
 
 async function main(argv: string[]): Promise<number> {
   if (argv[0] === 'simulate') return await simulate(argv.slice(1))
+  if (argv[0] === 'relay') return await relayCommand(argv.slice(1))
   const { values, positionals } = parseArgs({
     args: argv,
     allowPositionals: true,
@@ -135,6 +155,8 @@ async function main(argv: string[]): Promise<number> {
       docker: { type: 'string' },
       images: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
+      'own-clock': { type: 'boolean', default: false },
+      ...faultOptions,
       help: { type: 'boolean', short: 'h', default: false },
     },
   })

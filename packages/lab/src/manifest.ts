@@ -26,6 +26,7 @@ export interface HostRecord {
   readonly address: string
   readonly dockerdPath: string | null
   readonly usrLayer: string | null
+  readonly ownClock?: boolean
   readonly init: ProcessIdentity | null
 }
 
