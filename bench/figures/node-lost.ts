@@ -55,6 +55,6 @@ async function bringBack(cluster: Cluster, name: string): Promise<void> {
   await cluster.mustBerth(['up'], { host: cluster.lab.host(name) })
   const isOnline = async () => (await cluster.client.call('getNode', { params: { name } })).online
   await until(`${name} to be online`, isOnline, 120_000)
-  await cluster.mustBerth(['rebalance'])
+  await cluster.mustBerth(['restart', 'shop'])
   await until('rest', async () => (await wanted(cluster)).length === replicas && (await on(cluster, name)) > 0, 120_000)
 }
