@@ -164,7 +164,7 @@ const actions: Readonly<Record<string, (page: Page) => Promise<void>>> = {
 }
 
 /** Pages whose point is further down. */
-const whole = /^(plan|group|schedule|advice)/
+const whole = /^(plan|group|schedule|advice|nodes)/
 
 async function shoot(
   browser: Browser,

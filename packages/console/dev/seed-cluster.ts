@@ -22,7 +22,7 @@ export function seedCluster(store: MockStore, now: number): void {
 const servers = (now: number): ServerView[] =>
   ['anchor-1', 'anchor-2', 'mast-1'].map((name, at) => ({
     ...{ name, version: '0.1.0', apiAddress: `192.0.2.${at + 1}:7600`, agentAddress: `192.0.2.${at + 1}:7601` },
-    ...{ leads: at === 0 ? ['builds', 'clock', 'cluster', 'upkeep'] : [], hears: 7 - at, answers: at === 1 },
+    ...{ leads: at === 0 ? ['builds', 'clock', 'cluster', 'upkeep'] : [], hears: at === 2 ? 4 : 5, answers: at === 1 },
     startedAt: now - (at + 2) * 26 * hour,
   }))
 

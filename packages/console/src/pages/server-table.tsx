@@ -26,8 +26,7 @@ function ServerTable({ servers }: { readonly servers: readonly ServerView[] }) {
       lead: true,
       cell: (server) => (
         <>
-          <strong>{server.name}</strong>
-          {server.answers && <span className="muted"> · {text.servers.answers}</span>}
+          <strong>{server.name}</strong> {server.answers && <span className="chip">{text.servers.answers}</span>}
         </>
       ),
     },
