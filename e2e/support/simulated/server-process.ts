@@ -55,6 +55,10 @@ export class ServerProcess implements AsyncDisposable {
     const argv = [...nodeOptions, program, JSON.stringify(config)]
     const child = spawn(process.execPath, argv, { cwd: directory, stdio: ['ignore', 'pipe', log] }) as Child
     closeSync(log)
+    // A test that is killed takes it along.
+    const killToo = (): void => void child.kill('SIGKILL')
+    process.once('exit', killToo)
+    child.once('exit', () => process.off('exit', killToo))
     const ended = once(child, 'exit').then(([code]) => {
       throw new Error(
         `the server ended with code ${code}: ${readFileSync(join(directory, 'server.log'), 'utf8').slice(-2000)}`,
@@ -77,6 +81,7 @@ export class ServerProcess implements AsyncDisposable {
 
   /** As by a power cut. */
   async kill(): Promise<void> {
+    if (this.hasEnded) return
     const ended = once(this.#child, 'exit')
     this.#child.kill('SIGKILL')
     await ended
@@ -84,6 +89,20 @@ export class ServerProcess implements AsyncDisposable {
 
   get pid(): number {
     return this.#child.pid ?? 0
+  }
+
+  /** It ended, by whatever. */
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
+  /** Stands still, with all connections open. */
+  pause(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT')
   }
 
   get memory(): Memory {
@@ -107,8 +126,9 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    if (this.hasEnded) return
     const ended = once(this.#child, 'exit')
+    this.#child.kill('SIGCONT')
     this.#child.kill('SIGTERM')
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), 60_000)
     await ended

@@ -122,7 +122,7 @@ export class SimulatedCluster implements AsyncDisposable {
 
 const startFleet = (server: ServerProcess, nodes: readonly NodeCredentials[], handshakes: number | undefined) =>
   new SimulatedFleet({
-    server: { host: '127.0.0.1', port: server.agentPort },
+    servers: [{ host: '127.0.0.1', port: server.agentPort }],
     nodes,
     ...(handshakes === undefined ? {} : { handshakes }),
   })

@@ -38,7 +38,7 @@ export async function simulate(args: readonly string[]): Promise<number> {
   const say = (what: object): void => console.log(values.json ? JSON.stringify(what) : describe(what))
   const { nodes, agentPort } = await credentialsFor(count, values, say)
   const pace = { startMs: positive('--start', values.start), readyMs: positive('--ready', values.ready) }
-  await using fleet = new SimulatedFleet({ server: { host: values.host, port: agentPort }, nodes, pace })
+  await using fleet = new SimulatedFleet({ servers: [{ host: values.host, port: agentPort }], nodes, pace })
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const startedAt = performance.now()

@@ -8,10 +8,11 @@ const stepMs = 10
 const defaultHandshakes = 32
 
 export interface FleetOptions {
-  readonly server: AgentPortAddress
+  /** Each node keeps a link to every one of them. */
+  readonly servers: readonly AgentPortAddress[]
   readonly nodes: readonly NodeCredentials[]
   readonly pace?: Partial<Pace>
-  /** TLS handshakes under way at a time, over all nodes. */
+  /** TLS handshakes under way at a time, over all nodes, to each server. */
   readonly handshakes?: number
   readonly cpuMilli?: number
   readonly memoryBytes?: number
@@ -34,12 +35,12 @@ export class SimulatedFleet implements AsyncDisposable {
       ({ node, instance }) => node.instances.advance(instance),
       () => this.#flush(),
     )
-    const dialer = new AgentDialer(options.server, options.handshakes ?? defaultHandshakes)
+    const dialers = options.servers.map((server) => new AgentDialer(server, options.handshakes ?? defaultHandshakes))
     const status = nodeStatus(options)
     this.nodes = options.nodes.map(
       (credentials) =>
         new SimulatedNode({
-          ...{ credentials, dialer, status, pace: { ...defaultPace, ...options.pace } },
+          ...{ credentials, dialers, status, pace: { ...defaultPace, ...options.pace } },
           later: (node, instance, delayMs) => this.#queue.add({ node, instance }, delayMs),
           hasNews: (node) => this.#news.add(node),
         }),
