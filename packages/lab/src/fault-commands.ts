@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { BerthError } from '@berth/core'
 import { parseOffset } from './host-clock.ts'
-import { type HostPart, hostParts } from './host-parts.ts'
+import { type HostPart, hostParts } from './host-part.ts'
 import type { LabHost } from './lab.ts'
 import { parseCut } from './link-faults.ts'
 import { startRelay } from './relay.ts'

@@ -1,13 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BerthError } from '@berth/core'
+import type { HostPart } from './host-part.ts'
 import type { Cancellable, LabHost } from './lab.ts'
 import { identify, isAlive, sendSignal } from './process-table.ts'
 import { waitFor } from './wait-for.ts'
-
-/** A process of a host that `berth up` keeps running, or Docker's. */
-export const hostParts = ['server', 'agent', 'netd', 'supervisor', 'dockerd'] as const
-export type HostPart = (typeof hostParts)[number]
 
 /** Undefined while it does not run. */
 export async function findPart(host: LabHost, part: HostPart): Promise<number | undefined> {

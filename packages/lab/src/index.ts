@@ -1,6 +1,6 @@
 export * from './base-image.ts'
 export { createLab, openLab } from './create-lab.ts'
-export { type HostPart, hostParts } from './host-parts.ts'
+export { type HostPart, hostParts } from './host-part.ts'
 export * from './lab.ts'
 export type { LabSshd, SshdOptions } from './lab-sshd.ts'
 export type { LinkCut, LinkFaults } from './link-faults.ts'

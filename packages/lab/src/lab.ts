@@ -1,4 +1,4 @@
-import type { HostPart } from './host-parts.ts'
+import type { HostPart } from './host-part.ts'
 import type { LabSshd, SshdOptions } from './lab-sshd.ts'
 import type { LinkFaults } from './link-faults.ts'
 
