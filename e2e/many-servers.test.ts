@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EventView, InstanceView, RolloutView } from '../packages/api/src/index.ts'
@@ -13,8 +14,8 @@ let shop: Repository
 let version = 1
 let store: string
 const replicas = 6
-/** A lease of 2 s, etcd's look at it twice a second, and what a busy machine adds. */
-const mostMs = 4_500
+/** A lease of 2 s and etcd's look at it twice a second; and what a machine adds that is busy with other things. */
+const mostMs = (): number => ((loadavg()[0] ?? 0) > availableParallelism() * 2 ? 4_500 : 3_000)
 
 beforeAll(async () => {
   cluster = await Cluster.start({ hosts: 3, beforeUp: startEtcd })
@@ -28,7 +29,9 @@ beforeAll(async () => {
     60_000,
   )
   shop = await cluster.repository('shop', webApp({ replicas, version: '1' }))
-  await cluster.mustBerth(['deploy'], { cwd: shop.path })
+  // At a server that does not build: the work tree travels, and the output comes back.
+  const { stderr } = await cluster.mustBerth(['deploy'], { cwd: shop.path, host: cluster.lab.hosts[1] as LabHost })
+  expect(stderr).toMatch(/commit [0-9a-f]{40} by/)
 }, 600_000)
 afterAll(() => cluster?.[Symbol.asyncDispose]())
 
@@ -149,6 +152,17 @@ async function expectNothingTwice(host: LabHost): Promise<void> {
   expect(new Set(made).size).toBe(made.length)
 }
 
+/** Of a caller who was told of one server. */
+async function contextOf(host: LabHost): Promise<Record<string, string>> {
+  const config = { BERTH_CONFIG_DIR: `${host.dir}/ann` }
+  const made = await cluster.mustBerth(['token', 'create', 'ann', '--owner', 'Ann', '--role', 'viewer', '-o', 'json'])
+  const { authority } = await cluster.client.call('getStatus')
+  const add = ['context', 'add', 'prod', `https://${host.address}:7600`, '--fingerprint', authority?.fingerprint ?? '']
+  const env = { ...config, BERTH_TOKEN: made.json<{ token: string }>().token }
+  await cluster.mustBerth(add, { host, env })
+  return { ...config, BERTH_CONTEXT: 'prod' }
+}
+
 describe('three servers on one etcd', () => {
   it('know each other, and every one of them answers', async () => {
     const leader = await theLeader()
@@ -191,7 +205,7 @@ describe('three servers on one etcd', () => {
     expect(rollout.state).toBe('succeeded')
     expect(failures).toEqual([])
     expect(requests).toBeGreaterThan(100)
-    expect(tookMs).toBeLessThan(mostMs)
+    expect(tookMs).toBeLessThan(mostMs())
     await expectNothingTwice(await theLeader())
   })
 
@@ -216,7 +230,7 @@ describe('three servers on one etcd', () => {
       tell('from SIGSTOP of the leader until another leads', tookMs)
       expect(rollout.state).toBe('succeeded')
       expect(failures).toEqual([])
-      expect(tookMs).toBeLessThan(mostMs)
+      expect(tookMs).toBeLessThan(mostMs())
       const leader = await theLeader()
       await expectNothingTwice(leader)
       await until('three servers again', async () => {
@@ -226,11 +240,16 @@ describe('three servers on one etcd', () => {
     },
   )
 
-  it('leave no gap when the leader stops orderly', async () => {
+  it('leave no gap when the leader stops orderly, also for who knew it only', async () => {
     const leader = await theLeader()
+    const witness = cluster.lab.hosts.find((host) => host !== leader) as LabHost
+    const asAnn = { host: witness, env: await contextOf(leader) }
+    await cluster.mustBerth(['ps', 'shop'], asAnn)
     const pid = await cluster.pidOf('server', leader)
     const at = performance.now()
     process.kill(pid, 'SIGTERM')
+    const { stdout } = await cluster.mustBerth(['ps', 'shop', '-o', 'name'], asAnn)
+    expect(stdout).toContain('shop.production.web-')
     const tookMs = await timeUntilSucceeded(leader, at)
     tell('from SIGTERM of the leader until another leads', tookMs)
     // Less than a lease: it was given back, not waited for.
