@@ -70,9 +70,21 @@ describe('the agent port', () => {
       const { requestPem, keyPem } = await createRequest('a')
       const cert = await foreign.signNode(requestPem, 'a')
       expect(await isRefused({ ca: agents.authority.certificatePem, cert, key: keyPem })).toBe(true)
+      await eventually(() => expect(agents.logged.join('')).toContain('signed by another cluster’s authority'))
     } finally {
       await rm(directory, { recursive: true, force: true })
     }
+  })
+
+  it('refuses a certificate that has expired, and says what to do', async () => {
+    await agents[Symbol.asyncDispose]()
+    const dayMs = 86_400_000
+    // Two days ago the node got one for a day.
+    const lifetimes = { authorityMs: 100 * dayMs, serverMs: 100 * dayMs, nodeMs: dayMs }
+    agents = await openAgents({ now: () => Date.now() - 2 * dayMs, lifetimes })
+    const { certificatePem: cert, keyPem: key } = await agents.join('a')
+    expect(await isRefused({ ca: agents.authority.certificatePem, cert, key })).toBe(true)
+    await eventually(() => expect(agents.logged.join('')).toMatch(/certificate of node a ended at .*remove the node/))
   })
 
   it('refuses the server’s own certificate as a client’s', async () => {

@@ -35,7 +35,8 @@ export class AgentPort implements AsyncDisposable {
       key: options.certificate.keyPem,
       ca: options.authorityPem,
       requestCert: true,
-      rejectUnauthorized: true,
+      // Who is not authorized is refused in #refusal, where it can be said why.
+      rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
       ALPNProtocols: [agentAlpn],
       handshakeTimeout: handshakeMs,
@@ -95,6 +96,7 @@ export class AgentPort implements AsyncDisposable {
   }
 
   #refusal(socket: TLSSocket, name: string, certificate: X509Certificate | undefined): string | undefined {
+    if (!socket.authorized) return unauthorized(name, certificate, String(socket.authorizationError))
     if (socket.alpnProtocol !== agentAlpn) return `it does not speak ${agentAlpn}`
     const node = this.#options.state.nodes.get(name)
     if (node === undefined)
@@ -108,3 +110,13 @@ export class AgentPort implements AsyncDisposable {
 /** The common name; the authority signs no request whose name is not the node's. */
 const nameIn = (certificate: X509Certificate | undefined): string =>
   /^CN=(.+)$/m.exec(certificate?.subject ?? '')?.[1] ?? ''
+
+function unauthorized(name: string, certificate: X509Certificate | undefined, code: string): string {
+  if (certificate === undefined) return 'it showed no certificate'
+  if (code === 'CERT_HAS_EXPIRED')
+    return `the certificate of node ${name} ended at ${certificate.validTo}; remove the node and let it join anew`
+  if (code === 'CERT_NOT_YET_VALID')
+    return `the certificate of node ${name} is not good before ${certificate.validFrom}: this server's clock is behind`
+  if (code === 'INVALID_PURPOSE') return 'its certificate is not one for nodes'
+  return `its certificate was signed by another cluster’s authority (${code}); join the machine to this cluster`
+}
