@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { nodeConfigView } from './node-config-resources.ts'
 import { placementView, savedPlan } from './planning-resources.ts'
 import { imageLimits, nodeDrain, nodeResources, taint } from './scheduling-resources.ts'
 import { grantView, sizesView } from './sizing-resources.ts'
@@ -224,6 +225,8 @@ export const nodeView = z.object({
       why: z.string().optional(),
     })
     .optional(),
+  /** What it has of the node configuration; absent while there is none. */
+  config: nodeConfigView.optional(),
   problems: z.array(z.string()),
   /** Its certificate is renewed by itself in the last third of its life. */
   certificateExpiresAt: time.optional(),

@@ -1,19 +1,18 @@
-import { closest, type SpecDocument, type SpecIssue, type SpecPath } from '@berth/core'
+import { closest, type SpecIssue, type SpecPath } from '@berth/core'
 import type { z } from 'zod'
 import { hintForChoice, hintForKey } from './key-hints.ts'
-import { specDocumentSchema } from './schema.ts'
 
-export interface ShapeResult {
+export interface ShapeResult<T> {
   readonly issues: readonly SpecIssue[]
   /** The document with every misshapen value left out. */
-  readonly document: SpecDocument
+  readonly document: T
   /** Where they were. */
   readonly broken: readonly SpecPath[]
 }
 
 /** Checks keys and kinds of values, and leaves out what is wrong so that all the rest can be checked further. */
-export function checkShape(value: unknown): ShapeResult {
-  const result = specDocumentSchema.safeParse(value)
+export function checkShape<T extends object>(value: unknown, schema: z.ZodType<T>): ShapeResult<T> {
+  const result = schema.safeParse(value)
   const found = result.success ? [] : result.error.issues.flatMap((issue) => explain(issue, value, []))
   const document = structuredClone(value)
   for (const { path, unknownKey } of found) leaveOut(document, path, unknownKey === true)
@@ -22,7 +21,7 @@ export function checkShape(value: unknown): ShapeResult {
     issues: found.map(({ unknownKey: _, ...issue }) => issue),
     broken: found.filter(({ unknownKey }) => unknownKey !== true).map(({ path }) => path),
     // What is left has the schema's shape: every value that had not was just taken out.
-    document: whole ? {} : (document as SpecDocument),
+    document: (whole ? {} : document) as T,
   }
 }
 

@@ -1,3 +1,6 @@
+import type { ConfigRolloutState, NodeConfigState } from '../node-config/decide-config-rollout.ts'
+import type { NodeConfigSpec } from '../node-config/node-config.ts'
+import type { ItemChange } from '../node-config/plan-items.ts'
 import type { AppSpec, EntrypointSpec } from './app-spec.ts'
 import type { ImageLimits } from './image-limits.ts'
 import type { BurstMode, Taint } from './placement-spec.ts'
@@ -340,6 +343,8 @@ export interface NodeStatus {
   readonly gatewayRestartedAt?: number
   /** The last upgrade of its executable. Absent: there was none. */
   readonly upgrade?: NodeUpgradeStatus
+  /** What it has of the node configuration. Absent: nothing, or an agent that does not tell. */
+  readonly config?: NodeConfigReport
   readonly problems: readonly string[]
 }
 
@@ -352,10 +357,69 @@ export interface NodeUpgradeStatus {
   readonly why?: string
 }
 
+/** The agent's word on the node configuration. */
+export interface NodeConfigReport {
+  /** In force; 0: none. */
+  readonly version: number
+  /** The last order, and what has become of it. */
+  readonly order?: string
+  readonly state: 'applying' | 'undoing' | 'applied' | 'undone'
+  readonly at: number
+  /** Why it was undone. */
+  readonly why?: string
+  /** Last lines of the command that failed. */
+  readonly output?: readonly string[]
+  /** The first of the items that are not what the version says. */
+  readonly drift?: readonly ItemChange[]
+}
+
 export interface NodeCores {
   readonly count: number
   /** Numbers of the cores that may be used, by NUMA node, each list in rising order; one list where there is no more than one. */
   readonly numa: readonly (readonly number[])[]
+}
+
+/** A version of the node configuration; never changed. Key `/config-versions/<number>`. */
+export interface ConfigVersion {
+  readonly version: number
+  readonly spec: NodeConfigSpec
+  readonly source: ConfigSource
+  readonly createdAt: number
+  readonly createdBy: string
+}
+
+export interface ConfigSource {
+  readonly repository?: string
+  readonly commit?: string
+  readonly subject?: string
+  /** Of the document, in the repository or where it was sent from. */
+  readonly path: string
+  /** It is the content of this version. */
+  readonly rollbackTo?: number
+}
+
+/** How a version comes to the nodes. Key `/config-rollouts/<number>`. */
+export interface ConfigRollout {
+  readonly version: number
+  readonly state: ConfigRolloutState
+  readonly message: string
+  readonly endedAt?: number
+}
+
+/** What a node was told of the node configuration last. Key `/node-configs/<node>`. */
+export interface NodeConfigRecord {
+  readonly node: string
+  /** The rollout that told it. */
+  readonly rollout: number
+  /** Where it is to be; another than `rollout` once it is taken back. */
+  readonly wanted: number
+  /** What it had before. */
+  readonly before: number
+  readonly order: string
+  readonly state: NodeConfigState
+  readonly since: number
+  readonly why?: string
+  readonly output?: readonly string[]
 }
 
 /** Kept for a bounded time; the event stream shows them live. Key `/events/<revision-ordered id>`. */

@@ -1,0 +1,2 @@
+export * from './node-config-json-schema.ts'
+export * from './parse-node-config.ts'
