@@ -30,6 +30,7 @@ export async function run(args: readonly string[]): Promise<number> {
       log,
       program: berthProgram(),
       ...(config === undefined ? {} : { dockerSocket: config.dockerSocket, gateway: config.gateway }),
+      keepsDocker: config?.superviseDocker === true,
       ...(config?.keepEndedDays === undefined ? {} : { keepEndedMs: config.keepEndedDays * 86_400_000 }),
     },
     { signal },

@@ -13,6 +13,8 @@ export interface AgentConfig {
   readonly version: string
   /** How this program is called, to be replaced by another; absent: it cannot be. */
   readonly program?: readonly string[]
+  /** Berth's supervisor runs dockerd, and starts it again when it ends. */
+  readonly keepsDocker?: boolean
   readonly log: Logger
   /** Where Prometheus may ask: `127.0.0.1:7602` (default), `unix:/path`, or `off`. */
   readonly metricsListen?: string
@@ -26,6 +28,8 @@ export interface AgentConfig {
   readonly collectEveryMs?: number
   /** Between two looks at what instances with a grant of disk use of it. */
   readonly diskLookMs?: number
+  /** Between two looks for what has drifted from the node configuration. */
+  readonly driftLookMs?: number
   /** How soon a silent server is given up. */
   readonly ping?: PingTimes
 }
@@ -40,4 +44,5 @@ export const defaults = {
   keepEndedMs: 7 * 86_400_000,
   collectEveryMs: 600_000,
   diskLookMs: 15_000,
+  driftLookMs: 60_000,
 } as const

@@ -33,6 +33,8 @@ import { LazyGateway } from './node/lazy-gateway.ts'
 import { NodeReporter } from './node/node-reporter.ts'
 import { RecordProblems } from './node/record-problems.ts'
 import { repeat } from './node/repeat.ts'
+import type { ConfigKeeper } from './node-config/config-keeper.ts'
+import { createKeeper } from './node-config/create-keeper.ts'
 import { readBootId } from './state/boot-id.ts'
 import { InstanceStore } from './state/instance-store.ts'
 import { NodeStore } from './state/node-store.ts'
@@ -116,6 +118,7 @@ class Agent {
   readonly #records = new RecordProblems()
   readonly #upgrades: UpgradeWatch
   readonly #receiver: ExecutableReceiver
+  #nodeConfig: ConfigKeeper | undefined
   #watch: EngineWatch | undefined
   #links: ServerLinks | undefined
   #announced: Promise<void> = Promise.resolve()
@@ -146,6 +149,7 @@ class Agent {
       isGateway: () => this.#gateway.isRunning,
       gatewayRestartedAt: () => this.#gateway.restartedAt,
       upgrade: () => this.#upgrades.status,
+      config: () => this.#nodeConfig?.report,
       onChange: (status) => this.#sync.node(status),
     })
     this.#reconciler = stack.use(this.#makeReconciler())
@@ -172,7 +176,12 @@ class Agent {
     this.#stack.use(repeat(acceptanceLookMs, () => this.#judgeAgain()))
     this.#stack.use(repeat(saveUsageMs, () => this.#disk.usage.save()))
     this.#stack.use(repeat(upgradeLookMs, () => this.#lookAtUpgrade()))
-    this.#links = this.#stack.use(this.#makeLinks(watch))
+    const nodeConfig = this.#stack.use(await this.#makeNodeConfig())
+    this.#nodeConfig = nodeConfig
+    this.#links = this.#stack.use(this.#makeLinks(watch, nodeConfig))
+    await nodeConfig.start()
+    const { driftLookMs = defaults.driftLookMs } = this.#config
+    this.#stack.use(repeat(driftLookMs, (signal) => nodeConfig.lookForDrift({ signal })))
     this.#stack.use(await this.#serveMetrics(log))
   }
 
@@ -326,7 +335,22 @@ class Agent {
     })
   }
 
-  #makeLinks(watch: EngineWatch): ServerLinks {
+  #makeNodeConfig(): Promise<ConfigKeeper> {
+    return createKeeper(this.#config, {
+      ...{ directory: this.#disk.directory, engine: this.#engine },
+      isEngineUp: () => this.#watch?.isUp ?? false,
+      heardAt: () => this.#sync.heardAt,
+      readiness: () => ({
+        ready: this.#reconciler.statuses().flatMap(({ id, ready }) => (ready ? [id] : [])),
+        wanted: new Set(
+          this.#reconciler.holding.flatMap(({ instance, desired }) => (desired === 'run' ? [instance] : [])),
+        ),
+      }),
+      onChange: () => this.#reporter.changed(),
+    })
+  }
+
+  #makeLinks(watch: EngineWatch, nodeConfig: ConfigKeeper): ServerLinks {
     const { log, ping } = this.#config
     const engine = this.#engine
     const { servers = [], formerServers = [] } = this.#disk.node.state
@@ -350,6 +374,7 @@ class Agent {
         usageReport: () => this.#disk.usage.report(),
         sync: (request) => this.#sync.serve(request),
         onImage: () => this.#reconciler.retry(),
+        nodeConfig,
         upgrade: (offered, body, signal) => this.#receiver.receive(offered, body, signal),
       },
     })

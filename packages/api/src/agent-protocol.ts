@@ -1,9 +1,12 @@
 import type {
   Assignment,
   BurstMode,
+  DockerEffect,
   InstanceStatus,
+  ItemChange,
   NameTable,
   NetworkConfig,
+  NodeConfig,
   NodeStatus,
   RouteTable,
   UsageSeries,
@@ -34,6 +37,8 @@ import type {
  * | POST /v1/certificate/request | a new key is made; answer {@link CertificateRequest} |
  * | PUT /v1/certificate | {@link CertificateDelivery}; the answer comes when it is on disk. The next connection uses it |
  * | PUT /v1/executable?version&sha256 | an executable; answer `{started}` when it is whole, runs here and is being put in place; false: it runs already |
+ * | POST /v1/config/plan | `{config: NodeConfig}` → {@link AgentConfigPlan}: what would change here, with nothing done |
+ * | PUT /v1/config | {@link ConfigOrder}; answer `{}` when it is written down. How it ends is in the node's status |
  * | POST /v1/images/resolve | {@link ResolveImageRequest} → `{image: id}`; 404 `engine.image-missing` |
  */
 export const agentAlpn = 'berth-agent/1'
@@ -102,6 +107,22 @@ export type FromAgent =
 export interface NodeUse {
   readonly cpuMilli: number
   readonly memoryBytes: number
+}
+
+/** What a node is to have of the node configuration from now on. */
+export interface ConfigOrder {
+  /** By which its answer in the node's status is known. */
+  readonly id: string
+  readonly version: number
+  readonly config: NodeConfig
+  readonly withinMs: number
+}
+
+export interface AgentConfigPlan {
+  readonly changes: readonly ItemChange[]
+  readonly docker: DockerEffect
+  readonly problems: readonly string[]
+  readonly leftAsFound: readonly string[]
 }
 
 /** `missing`: pulled when it is not there. `always`: also when it is. `never`: not at all. */

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { BuildRequest, ReachTarget, ResolveImageRequest } from '@berth/api'
-import { BerthError } from '@berth/core'
+import type { BuildRequest, ConfigOrder, ReachTarget, ResolveImageRequest } from '@berth/api'
+import { BerthError, type NodeConfig } from '@berth/core'
 import type { PullOptions } from '../engine/engine.ts'
 import { instanceLogs } from '../instance/instance-logs.ts'
 import { measureCoreSpeed } from '../metrics/core-speed.ts'
@@ -35,6 +35,8 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['POST', '/v1/certificate/request', requestCertificate],
   ['PUT', '/v1/certificate', installCertificate],
   ['PUT', '/v1/executable', takeExecutable],
+  ['POST', '/v1/config/plan', planConfig],
+  ['PUT', '/v1/config', takeConfig],
 ]
 
 /** Throws `request.not-found`. */
@@ -180,6 +182,18 @@ async function takeExecutable(services: LinkServices, { stream, query, signal }:
   if (version === '' || !/^[0-9a-f]{64}$/.test(sha256))
     throw invalid('version and sha256 of the executable are missing')
   respondJson(stream, 200, { started: await services.upgrade({ version, sha256 }, stream, signal) })
+}
+
+async function planConfig({ nodeConfig }: LinkServices, { stream, signal }: AgentRequest): Promise<void> {
+  const { line } = await readHead(stream, maxRequestBytes)
+  const { config } = parseJson(line) as { readonly config: NodeConfig }
+  respondJson(stream, 200, await nodeConfig.plan(config, { signal }))
+}
+
+async function takeConfig({ nodeConfig }: LinkServices, { stream, signal }: AgentRequest): Promise<void> {
+  const { line } = await readHead(stream, maxRequestBytes)
+  await nodeConfig.take(parseJson(line) as ConfigOrder, { signal })
+  respondJson(stream, 200, {})
 }
 
 /** Where the registry cannot be reached, what is here will do. */

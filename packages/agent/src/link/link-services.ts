@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { CoreReport, MetricsView, UsageReport } from '@berth/api'
 import type { Engine } from '../engine/engine.ts'
 import type { InstanceLogsDeps } from '../instance/instance-logs.ts'
+import type { ConfigKeeper } from '../node-config/config-keeper.ts'
 import type { OfferedExecutable } from '../upgrade/receive-executable.ts'
 import type { AgentRequest } from './agent-request.ts'
 import type { BuildRunner } from './build-runner.ts'
@@ -18,6 +19,7 @@ export interface LinkServices {
   metricsSince(sinceMs: number | undefined): readonly MetricsView[]
   /** Serves the long stream of assignments and reports to its end. */
   sync(request: AgentRequest): Promise<void>
+  readonly nodeConfig: Pick<ConfigKeeper, 'plan' | 'take'>
   /** Another executable for this node; false when it runs already. */
   upgrade(offered: OfferedExecutable, body: Readable, signal: AbortSignal): Promise<boolean>
   /** An image has come to this node. */

@@ -48,11 +48,17 @@ export class SyncService {
   #lead: Lead | undefined
   /** Set once the leader has got all that is known. */
   #reports: ReportStream | undefined
+  #heardAt = Number.NEGATIVE_INFINITY
   /** Lines are applied one after the other, over all streams. */
   #tail: Promise<void> = Promise.resolve()
 
   constructor(options: SyncServiceOptions) {
     this.#options = options
+  }
+
+  /** When a server said something last, by the monotonic clock. */
+  get heardAt(): number {
+    return this.#heardAt
   }
 
   status(status: InstanceStatus): void {
@@ -79,6 +85,7 @@ export class SyncService {
       if (mode === 'listen') this.#beginListening(reports)
       for await (const line of readLines(stream, maxLineBytes)) {
         const message = JSON.parse(line) as ToAgent
+        this.#heardAt = performance.now()
         // Answered at once: a long step must not look like a dead agent.
         if (message.type === 'ping') reports.push(this.#pong(message.at))
         else if (mode === 'listen') this.#hearListener(message)

@@ -16,6 +16,7 @@ export interface NodeReporterOptions {
   readonly isGateway: () => boolean
   readonly gatewayRestartedAt: () => number | undefined
   readonly upgrade: () => NodeStatus['upgrade']
+  readonly config: () => NodeStatus['config']
   readonly onChange: (status: NodeStatus) => void
 }
 
@@ -47,6 +48,7 @@ export class NodeReporter {
     const { name, agentVersion, endedFiles, isGateway } = this.#options
     const gatewayRestartedAt = this.#options.gatewayRestartedAt()
     const upgrade = this.#options.upgrade()
+    const config = this.#options.config()
     return {
       name,
       online: true,
@@ -59,6 +61,7 @@ export class NodeReporter {
       gateway: isGateway(),
       ...(gatewayRestartedAt === undefined ? {} : { gatewayRestartedAt }),
       ...(upgrade === undefined ? {} : { upgrade }),
+      ...(config === undefined ? {} : { config }),
       problems: this.problems.list(),
     }
   }
