@@ -5,6 +5,7 @@ import { deploysEndpoints } from './endpoints/deploys.ts'
 import { groupsEndpoints } from './endpoints/groups.ts'
 import { imagesEndpoints } from './endpoints/images.ts'
 import { instancesEndpoints } from './endpoints/instances.ts'
+import { nodeConfigEndpoints } from './endpoints/node-config.ts'
 import { nodesEndpoints } from './endpoints/nodes.ts'
 import { planningEndpoints } from './endpoints/planning.ts'
 import { poolsEndpoints } from './endpoints/pools.ts'
@@ -28,6 +29,7 @@ export const endpoints = {
   ...sizingEndpoints,
   ...instancesEndpoints,
   ...nodesEndpoints,
+  ...nodeConfigEndpoints,
   ...imagesEndpoints,
   ...registriesEndpoints,
   ...groupsEndpoints,

@@ -14,7 +14,7 @@ export function nodeText(node: NodeView): string {
 }
 
 function facts(node: NodeView): (readonly [name: string, value: string])[] {
-  const { upgrade, drain, endedFiles } = node
+  const { upgrade, drain, endedFiles, config } = node
   return [
     ['node', node.name],
     [
@@ -23,6 +23,12 @@ function facts(node: NodeView): (readonly [name: string, value: string])[] {
     ],
     ['version', node.agentVersion],
     ['upgrade', upgrade === undefined ? '' : `${upgrade.state}: ${upgrade.from} → ${upgrade.to}, ${when(upgrade.at)}`],
+    [
+      'configuration',
+      config === undefined
+        ? ''
+        : `version ${config.version}${config.wanted === config.version ? '' : ` of ${config.wanted}`}, ${config.state}${config.drift.length === 0 ? '' : `, ${config.drift.length} drifted`}`,
+    ],
     ['address', `${node.address}, instances in ${node.block}`],
     ['group', node.group ?? 'default'],
     ['gateway', node.gateway ? 'runs' : ''],

@@ -8,6 +8,7 @@ import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
 import { registerNodeExec } from './exec.ts'
 import { parseDuration } from './logs.ts'
+import { registerNodeConfig } from './node-config.ts'
 import { registerNodeImages } from './node-images.ts'
 import { nodeText } from './node-text.ts'
 import { registerUpgrade } from './node-upgrade.ts'
@@ -62,6 +63,7 @@ export function registerNodes(program: Command): void {
   registerDraining(node)
   registerNodeExec(node)
   registerUpgrade(node)
+  registerNodeConfig(node)
   registerScheduling(node)
   registerNodeImages(node)
   node

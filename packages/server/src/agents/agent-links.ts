@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type {
+  AgentConfigPlan,
   BuildEvent,
   BuildRequest,
   CertificateDelivery,
   CertificateRequest,
+  ConfigOrder,
   CoreReport,
   FromAgent,
   LogLine,
@@ -17,6 +19,7 @@ import {
   BerthError,
   type InstanceStatus,
   messageOf,
+  type NodeConfig,
   type NodeImage,
   type NodeStatus,
   tooFarApart,
@@ -156,6 +159,14 @@ export class AgentLinks implements AsyncDisposable {
     options: SignalOptions,
   ): Promise<boolean> {
     return requests.sendExecutable(this.#link(node), offered, body, options)
+  }
+
+  planConfig(node: string, config: NodeConfig, options: SignalOptions = {}): Promise<AgentConfigPlan> {
+    return requests.planConfig(this.#link(node), config, options)
+  }
+
+  orderConfig(node: string, order: ConfigOrder, options: SignalOptions = {}): Promise<void> {
+    return requests.orderConfig(this.#link(node), order, options)
   }
 
   execOnNode(node: string, options: requests.ExecOptions): Promise<requests.ExecStream> {

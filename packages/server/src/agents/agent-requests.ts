@@ -3,10 +3,12 @@ import { type ClientHttp2Stream, constants } from 'node:http2'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type {
+  AgentConfigPlan,
   BuildEvent,
   BuildRequest,
   CertificateDelivery,
   CertificateRequest,
+  ConfigOrder,
   CoreReport,
   LogLine,
   MetricsView,
@@ -14,7 +16,7 @@ import type {
   ResolveImageRequest,
   UsageReport,
 } from '@berth/api'
-import { BerthError } from '@berth/core'
+import { BerthError, type NodeConfig } from '@berth/core'
 import { type AgentLink, answerOf, failureOf, type RequestOptions } from './agent-link.ts'
 import { readBoundedLines } from './bounded-lines.ts'
 import { decodeFrames, encodeFrame } from './length-framing.ts'
@@ -207,6 +209,19 @@ export const deliverCertificate = async (
   options: SignalOptions,
 ): Promise<void> => {
   await requestDocument(link, { method: 'PUT', path: '/v1/certificate', body, ...options })
+}
+
+/** What a node configuration would change there. */
+export const planConfig = async (
+  link: AgentLink,
+  config: NodeConfig,
+  options: SignalOptions,
+): Promise<AgentConfigPlan> =>
+  await requestDocument(link, { method: 'POST', path: '/v1/config/plan', body: { config }, ...options })
+
+/** Resolves when the node has written it down. */
+export const orderConfig = async (link: AgentLink, body: ConfigOrder, options: SignalOptions): Promise<void> => {
+  await requestDocument(link, { method: 'PUT', path: '/v1/config', body, ...options })
 }
 
 /** One document for another. */

@@ -62,6 +62,20 @@ const nodeStatus = z.object({
       why: text.optional(),
     })
     .optional(),
+  config: z
+    .object({
+      version: z.number().int().nonnegative(),
+      order: text.optional(),
+      state: z.enum(['applying', 'undoing', 'applied', 'undone']),
+      at: size,
+      why: text.optional(),
+      output: z.array(text).max(100).optional(),
+      drift: z
+        .array(z.object({ key: z.string().max(500), before: z.unknown(), after: z.unknown() }))
+        .max(20)
+        .optional(),
+    })
+    .optional(),
   problems: z.array(text).max(100),
 })
 

@@ -6,12 +6,14 @@ import { RebalanceController } from '../controllers/rebalance-controller.ts'
 import { InstanceNews } from '../events/instance-news.ts'
 import { ImageArrivals } from '../images/image-arrivals.ts'
 import type { Term } from '../leadership/index.ts'
+import { NodeConfigController } from '../node-config/node-config-controller.ts'
 import type { ControlOptions, SharedControl } from './control.ts'
 
 /** What acts while this server leads `cluster`; changes are told to it by the parts that every server has. */
 export interface ClusterWork {
   readonly feed: ClusterFeed
   readonly pools: PoolController
+  readonly nodeConfigs: NodeConfigController
 }
 
 /** Decides about pools, tells agents, and writes down what they report, as long as the term lasts. */
@@ -72,6 +74,9 @@ export function leadCluster(
   })
   stack.use(pools)
   stack.use(new RebalanceController({ ...{ state, records, isOnline, books }, log: log.child({ part: 'rebalance' }) }))
+  const nodeConfigs = stack.use(
+    new NodeConfigController({ ...{ state, records, agents, isOnline }, log: log.child({ part: 'node-config' }) }),
+  )
   stack.use(lead)
-  return { feed, pools }
+  return { feed, pools, nodeConfigs }
 }

@@ -93,6 +93,7 @@ function makeShared({ config, foundation, log, stack }: ControlOptions, cluster:
       },
       onLink: (node) => {
         books.touchNode(node)
+        cluster()?.nodeConfigs.nodeChanged(node)
         // Without a gateway's word anything may be held up.
         if (state.nodes.get(node)?.labels.gateway === 'true') cluster()?.pools.mark(state.pools.ids())
         else cluster()?.pools.nodeChanged(node)

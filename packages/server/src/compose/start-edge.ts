@@ -20,6 +20,7 @@ import { TrafficChanges } from '../http/listings/traffic-listings.ts'
 import type { Backups, Services } from '../http/services.ts'
 import { gatherCoreUse } from '../metrics/gather-core-use.ts'
 import { ServerMetrics } from '../metrics/server-metrics.ts'
+import { NodeConfigs } from '../node-config/node-configs.ts'
 import { NodeSpeed } from '../nodes/node-speed.ts'
 import { NodeUpgrade } from '../nodes/node-upgrade.ts'
 import { Nodes } from '../nodes/nodes.ts'
@@ -166,6 +167,7 @@ function createServices(options: EdgeOptions, agentPort: number, keeper: Certifi
     serverAdmission: new ServerAdmission({ records, authority }),
     nodeSpeed: new NodeSpeed(state, nodes, agents),
     nodeUpgrade: new NodeUpgrade({ records, nodes, agents, version, executable: config.executable }),
+    nodeConfigs: new NodeConfigs({ records, sources, agents }),
     groups: new Groups(records),
     approvals: new Approvals(records),
     enrolment: new Enrolment({ records, authority, addressPool }),

@@ -13,6 +13,7 @@ import type { Certificates } from '../certificates/certificates.ts'
 import type { Operations } from '../controllers/operations.ts'
 import type { Groups } from '../groups/groups.ts'
 import type { NodeImages } from '../images/node-images.ts'
+import type { NodeConfigs } from '../node-config/node-configs.ts'
 import type { NodeSpeed } from '../nodes/node-speed.ts'
 import type { NodeUpgrade } from '../nodes/node-upgrade.ts'
 import type { Nodes } from '../nodes/nodes.ts'
@@ -91,6 +92,7 @@ export interface Services {
   readonly nodes: Nodes
   readonly nodeSpeed: NodeSpeed
   readonly nodeUpgrade: NodeUpgrade
+  readonly nodeConfigs: NodeConfigs
   readonly groups: Groups
   readonly approvals: Approvals
   readonly secrets: Secrets

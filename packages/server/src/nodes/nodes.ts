@@ -101,6 +101,7 @@ export class Nodes {
         if (this.#state.instances.byNode(name).length > 0) throw this.#inUse(name)
         tx.delete('nodes', name, { ifUnchanged: true })
         tx.delete('nodeStatuses', name)
+        tx.delete('nodeConfigs', name)
         // A placement that is being decided compares this key, and so fails.
         tx.delete('fences', name, { ifUnchanged: true })
         tx.event({ type: 'node.removed', subject: { node: name }, message: `${name} was removed` })

@@ -16,6 +16,7 @@ const releaseDigits = 10
 const byName = (record: { readonly name: string }): string => record.name
 const byEntrypoint = (record: { readonly app: string; readonly pool: string; readonly entrypoint: string }): string =>
   entrypointId(record.app, record.pool, record.entrypoint)
+const byVersion = (record: { readonly version: number }): string => String(record.version)
 const byId = (record: { readonly id: string }): string => record.id
 
 /**
@@ -41,6 +42,9 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
   nodeStatuses: { prefix: '/node-status/', idOf: byName, version: 1 },
   groups: { prefix: '/groups/', idOf: byName, version: 1 },
   rebalances: { prefix: '/rebalances/', idOf: (rebalance) => rebalance.group, version: 1 },
+  configVersions: { prefix: '/config-versions/', idOf: byVersion, version: 1 },
+  configRollouts: { prefix: '/config-rollouts/', idOf: byVersion, version: 1 },
+  nodeConfigs: { prefix: '/node-configs/', idOf: (config) => config.node, version: 1 },
   approvals: { prefix: '/approvals/', idOf: byEntrypoint, version: 1 },
   crons: { prefix: '/crons/', idOf: byEntrypoint, version: 1 },
   fences: { prefix: '/fence/', idOf: (fence) => fence.node, version: 1 },

@@ -3,10 +3,13 @@ import type {
   Approval,
   BerthEvent,
   Build,
+  ConfigRollout,
+  ConfigVersion,
   CronRecord,
   Instance,
   InstanceStatus,
   Node,
+  NodeConfigRecord,
   NodeGroup,
   NodeStatus,
   Pool,
@@ -29,6 +32,9 @@ export interface RecordTypes {
   readonly nodeStatuses: NodeStatus
   readonly groups: NodeGroup
   readonly rebalances: Rebalance
+  readonly configVersions: ConfigVersion
+  readonly configRollouts: ConfigRollout
+  readonly nodeConfigs: NodeConfigRecord
   readonly approvals: Approval
   readonly crons: CronRecord
   readonly fences: Fence

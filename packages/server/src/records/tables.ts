@@ -3,11 +3,14 @@ import {
   type Approval,
   type BerthEvent,
   type Build,
+  type ConfigRollout,
+  type ConfigVersion,
   type CronRecord,
   defaultGroup,
   type Instance,
   type InstanceStatus,
   type Node,
+  type NodeConfigRecord,
   type NodeGroup,
   type NodeStatus,
   type Pool,
@@ -41,6 +44,8 @@ export type Tables = { readonly [K in RecordKind]: RecordTable<RecordTypes[K]> }
   readonly statuses: StatusTable
   readonly nodes: NodeTable
   readonly groups: GroupTable
+  readonly configVersions: VersionTable<ConfigVersion>
+  readonly configRollouts: VersionTable<ConfigRollout>
   readonly approvals: EntrypointTable<Approval>
   readonly crons: EntrypointTable<CronRecord>
   readonly secrets: SecretTable
@@ -58,6 +63,9 @@ export const createTables = (): Tables => ({
   nodeStatuses: new RecordTable<NodeStatus>(),
   groups: new GroupTable(),
   rebalances: new RecordTable<Rebalance>(),
+  configVersions: new VersionTable<ConfigVersion>(),
+  configRollouts: new VersionTable<ConfigRollout>(),
+  nodeConfigs: new RecordTable<NodeConfigRecord>(),
   approvals: new EntrypointTable<Approval>(),
   crons: new EntrypointTable<CronRecord>(),
   fences: new RecordTable<Fence>(),
@@ -169,6 +177,17 @@ export class GroupTable extends RecordTable<NodeGroup> {
     const own = this.all()
     const all = this.has(defaultGroup.name) ? own : [defaultGroup, ...own]
     return all.sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+}
+
+/** What has a number that grows. */
+export class VersionTable<T extends { readonly version: number }> extends RecordTable<T> {
+  /** The newest first. */
+  newest(): T[] {
+    return this.all().sort((a, b) => b.version - a.version)
+  }
+  find(version: number): T | undefined {
+    return this.get(String(version))
   }
 }
 

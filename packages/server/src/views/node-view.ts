@@ -1,6 +1,7 @@
 import type { NodeView } from '@berth/api'
 import { type Instance, type Node, type NodeStatus, versionProblem } from '@berth/core'
 import { imageRulesOf } from '../images/image-rules.ts'
+import { nodeConfigProblems, nodeConfigView } from './node-config-view.ts'
 import { defined, type ViewContext } from './view-context.ts'
 
 const unknownStatus = {
@@ -25,6 +26,7 @@ export function nodeView({ state, isOnline, version = '' }: ViewContext, node: N
     node
   const { gateway, cpuMilli, memoryBytes, diskBytes, diskFreeBytes, agentVersion, engineVersion, kernel, os, cgroup } =
     status
+  const config = nodeConfigView(state, node)
   const instances = state.instances.byNode(name).filter((each) => state.statuses.get(each.id)?.phase !== 'ended')
   const sum = (of: (instance: Instance) => number | undefined): number =>
     instances.reduce((total, each) => total + (of(each) ?? 0), 0)
@@ -37,13 +39,14 @@ export function nodeView({ state, isOnline, version = '' }: ViewContext, node: N
     problems: [
       ...status.problems,
       ...[node.certificateProblem, ...versionProblems(status, name, version)].filter(isSaid),
+      ...nodeConfigProblems(config),
     ],
     ...defined({
       certificateExpiresAt: node.certificateExpiresAt,
       endedFiles: status.endedFiles,
       upgrade: status.upgrade,
     }),
-    ...defined({ group, speedMilli, drain }),
+    ...defined({ group, speedMilli, drain, config }),
     ...(images === undefined ? {} : { images: { ...images } }),
     imageRules: imageRulesOf(state, name),
     ...(taints === undefined ? {} : { taints: [...taints] }),

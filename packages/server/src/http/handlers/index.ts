@@ -8,6 +8,7 @@ import { clusterHandlers } from './cluster-handlers.ts'
 import { imageHandlers } from './image-handlers.ts'
 import { instanceHandlers } from './instance-handlers.ts'
 import { nodeCommandHandlers } from './node-command-handlers.ts'
+import { nodeConfigHandlers } from './node-config-handlers.ts'
 import { nodeHandlers } from './node-handlers.ts'
 import { planningHandlers } from './planning-handlers.ts'
 import { poolHandlers } from './pool-handlers.ts'
@@ -28,6 +29,7 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...instanceHandlers(services, log),
   ...nodeHandlers(services),
   ...nodeCommandHandlers(services, log),
+  ...nodeConfigHandlers(services),
   ...schedulingHandlers(services),
   ...rebalanceHandlers(services),
   ...imageHandlers(services),

@@ -126,7 +126,7 @@ export const nodeListing = (context: ViewContext): Listing<NodeView> => ({
 })
 
 function nodesTouched(state: State, change: SeenChange): Iterable<string> {
-  if (change.kind === 'nodes' || change.kind === 'nodeStatuses') return [change.id]
+  if (change.kind === 'nodes' || change.kind === 'nodeStatuses' || change.kind === 'nodeConfigs') return [change.id]
   if (change.kind !== 'instances' && change.kind !== 'statuses') return none
   if (!('before' in change) && !('after' in change)) return state.nodes.ids()
   return new Set([change.before?.node, change.after?.node].filter((node) => node !== undefined))
