@@ -1,3 +1,4 @@
+import type { ConfigVersionView } from '@berth/api/node-config-resources'
 import type { AppView, InstanceView, NodeView, PoolView, ReleaseView, ServerView } from '@berth/api/resources'
 import type { GroupView } from '@berth/api/scheduling-resources'
 import type { MockStore } from './mock-store.ts'
@@ -10,6 +11,7 @@ const GiB = 1024 ** 3
 /** Large machines, what runs on them, and the groups that all nodes are in. */
 export function seedCluster(store: MockStore, now: number): void {
   for (const node of largeNodes(store, now)) store.put('listNodes', node)
+  for (const version of configVersions(now)) store.put('listNodeConfigVersions', version)
   for (const app of largeApps(now)) store.put('listApps', app)
   for (const release of largeReleases(now)) store.put('listReleases', release)
   for (const each of largeInstances(now)) store.put('listInstances', each)
@@ -51,6 +53,19 @@ const groups = (now: number): GroupView[] => {
   ]
 }
 
+/** One that somebody has set a kernel setting on by hand. */
+const config: NonNullable<NodeView['config']> = {
+  ...{ version: 2, wanted: 2, state: 'applied', since: 1 },
+  drift: [{ key: 'sysctl/net.core.somaxconn', before: '128', after: '4096' }],
+}
+
+const configVersions = (now: number): ConfigVersionView[] =>
+  [1, 2].map((version) => ({
+    ...{ version, state: 'done', message: 'every node that is online has it', createdBy: 'token:dev' },
+    source: { repository: 'https://git.example/nodes.git', commit: `${version}`.repeat(40), path: 'nodes.yaml' },
+    createdAt: now - (3 - version) * 24 * hour,
+  }))
+
 function largeNodes(store: MockStore, now: number): NodeView[] {
   const small = store.get('listNodes', 'anchor-3')
   if (small === undefined) return []
@@ -71,7 +86,7 @@ function largeNodes(store: MockStore, now: number): NodeView[] {
       taints: [{ key: 'dedicated', value: 'search' }],
       resources: { gpu: 2, fpga: ['a', 'b'] },
     }),
-    large('mast-2', 5, 256, { speedMilli: 1250 }),
+    large('mast-2', 5, 256, { speedMilli: 1250, config }),
   ]
 }
 

@@ -14,6 +14,7 @@ const keys = {
   listInstances: (instance) => instance.id,
   listNodes: (node) => node.name,
   listServers: (server) => server.name,
+  listNodeConfigVersions: (config) => String(config.version),
   listGroups: (group) => group.name,
   listApprovals: (approval) => `${approval.app}/${approval.pool}/${approval.entrypoint}`,
   listCrons: (cron) => `${cron.app}/${cron.pool}/${cron.entrypoint}`,
