@@ -151,10 +151,11 @@ export class Dockerd {
   #startAgain(): void {
     if (this.#started?.hasEnded !== true) return
     const { call, tries } = this.#started
-    if (tries < maxStarts) return this.#start(call)
-    throw new BerthError('configuration.dockerd', 'dockerd ends as soon as it is started', {
-      details: { logTail: this.#lastWords() },
-    })
+    if (tries >= maxStarts)
+      throw new BerthError('configuration.dockerd', 'dockerd ends as soon as it is started', {
+        details: { logTail: this.#lastWords() },
+      })
+    this.#start(call)
   }
 
   #lastWords(): readonly string[] {
