@@ -225,6 +225,23 @@ describe('logs', () => {
 })
 
 describe('images', () => {
+  it('of apps arrive with their names, though they are asked for by their ids: what has none is never removed', async () => {
+    const name = 'berth/app-copied:1f0c-b-1'
+    const image = node.host.importImage(name, ['ENV COPIED=app'])
+    const stream = node.server.open('GET', `/v1/images/${encodeURIComponent(image)}/archive`)
+    const chunks: Buffer[] = []
+    for await (const chunk of stream) chunks.push(chunk)
+    node.host.docker('rmi', name)
+    const upload = node.server.open('PUT', '/v1/images', false)
+    await pipeline(chunks, upload)
+    const answer: string[] = []
+    for await (const line of readLines(upload, 1e6)) answer.push(line)
+    expect(JSON.parse(answer.join(''))).toEqual({ image })
+    const { body } = await node.server.request('GET', '/v1/images')
+    expect(body).toMatchObject({ items: expect.arrayContaining([expect.objectContaining({ id: image })]) })
+    node.host.docker('rmi', name)
+  })
+
   it('are copied as archives and named by their ids', async () => {
     const image = node.host.importImage('copied:1', ['ENV COPIED=yes'])
     const stream = node.server.open('GET', `/v1/images/${encodeURIComponent(image)}/archive`)

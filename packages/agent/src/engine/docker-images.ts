@@ -16,6 +16,9 @@ interface Progress {
   readonly error?: string
 }
 
+/** Each with commit and build: the same name is never of another image somewhere else. */
+const ownNames = 'berth/app-'
+
 export class DockerImages {
   readonly #client: DockerClient
   readonly #pulls: Limiter
@@ -58,14 +61,27 @@ export class DockerImages {
     }, signal)
   }
 
-  save(reference: string, { signal }: CallOptions): Promise<Readable> {
+  /** An app's image goes under its name, also when it is asked for by its id: without one nobody would remove the copy. */
+  async save(reference: string, { signal }: CallOptions): Promise<Readable> {
+    const name = await this.#nameOf(reference, signal)
     return this.#client.stream({
       action: `save image ${reference}`,
       method: 'GET',
-      path: `/images/${imagePath(reference)}/get`,
+      path: `/images/${imagePath(name ?? reference)}/get`,
       timeoutMs: stallMs,
       signal,
     })
+  }
+
+  async #nameOf(reference: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+    const image = await this.#client.json<{ RepoTags?: readonly string[] | null }>({
+      action: `inspect image ${reference}`,
+      method: 'GET',
+      path: `/images/${imagePath(reference)}/json`,
+      timeoutMs: quickMs,
+      signal,
+    })
+    return image.RepoTags?.find((name) => name.startsWith(ownNames))
   }
 
   async load(archive: Readable, { signal }: CallOptions): Promise<string> {
