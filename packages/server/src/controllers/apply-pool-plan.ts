@@ -10,13 +10,20 @@ import type { InstancePlacer } from './place-instances.ts'
 import { displacedPrefix, moveOf } from './pool-view.ts'
 import type { Outcome, PoolWork } from './pool-work.ts'
 
-/** Operations and compares: of the pool's record and its rollout's, of a node's fence, and the most that a step takes without them. */
+/** Operations: of the pool's record and its rollout's, of a node's fence, and the most that a step takes without them. Compares are fewer. */
 const recordCost = 3
-const fenceCost = 2
+const fenceCost = 1
 const stepCost = 3
 
 /** Of one of a gang that has just been made. */
 const waitsForAll = 'all or none: the others are being created'
+
+interface FenceUse {
+  /** The address that was given out last. */
+  readonly lastAddress: string | undefined
+  /** At which the books were those of the decision. */
+  readonly revision: number
+}
 
 type Work<T extends PoolWork['type']> = PoolWork & { readonly type: T }
 type Executors = { readonly [T in PoolWork['type']]: (step: Work<T>) => void }
@@ -41,9 +48,8 @@ export class PoolPlanWriter {
   readonly #placer: InstancePlacer
   readonly #ordinals: Ordinals
   readonly #now: number
-  /** With the address that was given out last. */
-  readonly #fenced = new Map<string, string | undefined>()
-  readonly #before: Pool
+  readonly #fenced = new Map<string, FenceUse>()
+  readonly #before: Outcome
   readonly #moved = new Set<string>()
   #pool: Pool
   #rollout: Rollout | undefined
@@ -62,7 +68,7 @@ export class PoolPlanWriter {
     this.#placer = placer
     this.#ordinals = ordinals
     this.#now = now
-    this.#before = before.pool
+    this.#before = before
     const { pool } = before
     this.#pool = pool.nextOrdinal === ordinals.next ? pool : { ...pool, nextOrdinal: ordinals.next }
     this.#rollout = before.rollout
@@ -81,8 +87,31 @@ export class PoolPlanWriter {
       if (next.type === 'place' && !this.#tx.isEmpty && this.#placer.mayDisplace(next.instance)) break
       this.#do(next)
     }
-    if (!this.#tx.isEmpty && !this.#removed) this.#fence()
+    if (!this.#tx.isEmpty && !this.#removed) this.#compareRecords()
     return written
+  }
+
+  /** Nodes whose fences it compares and writes. */
+  get nodes(): ReadonlySet<string> {
+    return new Set(this.#fenced.keys())
+  }
+
+  /** It writes nothing that others of the plan compare: neither the pool nor its rollout. */
+  get isIndependent(): boolean {
+    return !this.#removed && this.#pool === this.#before.pool && this.#rollout === this.#before.rollout
+  }
+
+  /**
+   * Writes the nodes' fences, which has to be done before the commit. `own`: the revisions at which other commits of this plan have
+   * written them; what anybody else has done to a node since the decision refuses the commit.
+   */
+  seal(own: ReadonlyMap<string, number>): void {
+    if (this.#tx.isEmpty || this.#removed) return
+    for (const [node, { lastAddress, revision }] of this.#fenced) {
+      const last = lastAddress === undefined ? {} : { lastAddress }
+      const fence = { node, ...last, updatedAt: this.#now }
+      this.#tx.put('fences', fence, { ifUnchanged: Math.max(revision, own.get(node) ?? 0) })
+    }
   }
 
   #do(work: PoolWork): void {
@@ -94,15 +123,19 @@ export class PoolPlanWriter {
     return used + stepCost + fenceCost + recordCost <= maxOperations
   }
 
-  #fence(): void {
+  #compareRecords(): void {
     const { rollout } = this.#snapshot
     if (rollout !== undefined) this.#tx.require('rollouts', rollout.id)
-    if (this.#pool === this.#before) this.#tx.require('pools', poolId(this.#pool.app, this.#pool.name))
+    if (this.#pool === this.#before.pool) this.#tx.require('pools', poolId(this.#pool.app, this.#pool.name))
     else this.#tx.put('pools', this.#pool, { ifUnchanged: true })
-    for (const [node, lastAddress] of this.#fenced) {
-      const last = lastAddress === undefined ? {} : { lastAddress }
-      this.#tx.put('fences', { node, ...last, updatedAt: this.#now }, { ifUnchanged: true })
-    }
+  }
+
+  /** As of the decision: the revision is that of the first use in this commit. */
+  #use(node: string, address?: string): void {
+    const known = this.#fenced.get(node)
+    const { fences } = this.#state
+    const lastAddress = address ?? known?.lastAddress ?? fences.get(node)?.lastAddress
+    this.#fenced.set(node, { lastAddress, revision: known?.revision ?? fences.modRevision(node) })
   }
 
   readonly #executors: Executors = {
@@ -163,7 +196,7 @@ export class PoolPlanWriter {
     const instance = this.#state.instances.get(id)
     const resized = instance === undefined ? undefined : this.#placer.resize(instance, sizes)
     if (instance === undefined || resized?.node === undefined) return
-    this.#fenced.set(resized.node, this.#fenced.get(resized.node) ?? this.#state.fences.get(resized.node)?.lastAddress)
+    this.#use(resized.node)
     this.#tx.put('instances', resized, { ifUnchanged: true })
     this.#tx.event(
       instanceEvent('instance.resized', resized, `${id} on ${resized.node}: ${grantChange(instance, resized)}`),
@@ -222,7 +255,7 @@ export class PoolPlanWriter {
 
   #place(instance: Instance, how: { readonly displacing?: boolean } = {}): Instance {
     const placed = this.#placer.place(instance, how)
-    if (placed.node !== undefined) this.#fenced.set(placed.node, placed.address ?? '')
+    if (placed.node !== undefined) this.#use(placed.node, placed.address)
     return placed
   }
 

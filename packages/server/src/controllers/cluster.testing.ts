@@ -168,7 +168,7 @@ export class TestCluster implements AsyncDisposable {
   }
 
   /** Waits for a condition on the state; fails with what it saw last. */
-  async until(what: string, condition: () => boolean, timeoutMs = 8000): Promise<void> {
+  async until(what: string, condition: () => boolean, timeoutMs = 25_000): Promise<void> {
     const deadline = Date.now() + timeoutMs
     while (!condition()) {
       if (Date.now() > deadline) {

@@ -31,7 +31,7 @@ const placesSome = (tx: RecordTransaction): boolean =>
 const heard = () => [...cluster.nodes.values()].flatMap((node) => [...node.assignments.keys()])
 
 /** A server that is stuck until it is stopped. */
-const never = (signal: AbortSignal | undefined): Promise<boolean> =>
+const never = (signal: AbortSignal | undefined): Promise<never> =>
   new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
 
 describe('a gang', () => {
@@ -73,12 +73,12 @@ describe('a gang', () => {
     })
     let written = 0
     const { records } = cluster
-    const tryCommit = records.tryCommit.bind(records)
-    records.tryCommit = async (tx, options) => {
+    const attempt = records.attempt.bind(records)
+    records.attempt = async (tx, options) => {
       const isPart = placesSome(tx)
-      if (!isPart) return tryCommit(tx, options)
+      if (!isPart) return attempt(tx, options)
       written += 1
-      return written > parts ? never(options?.signal) : tryCommit(tx, options)
+      return written > parts ? never(options?.signal) : attempt(tx, options)
     }
     await deploy('ring', 50)
     await cluster.until('it is stuck', () => written > parts)
@@ -97,15 +97,15 @@ describe('a gang', () => {
     })
     let written = 0
     const { records } = cluster
-    const tryCommit = records.tryCommit.bind(records)
-    records.tryCommit = async (tx, options) => {
+    const attempt = records.attempt.bind(records)
+    records.attempt = async (tx, options) => {
       const isPart = placesSome(tx)
-      if (!isPart || ++written !== 2) return tryCommit(tx, options)
+      if (!isPart || ++written !== 2) return attempt(tx, options)
       const status = cluster.state.nodeStatuses.get('node-a')
       // The node has become smaller, and this part is lost.
       if (status !== undefined)
         await records.commit('system:test', (change) => change.put('nodeStatuses', { ...status, cpuMilli: 20_000 }))
-      return false
+      return { ok: false, revision: cluster.state.revision }
     }
     await deploy('ring', 50)
     await cluster.until('nothing is held', () => written >= 2 && placed().length === 0)

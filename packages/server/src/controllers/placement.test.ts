@@ -49,11 +49,11 @@ describe('placing', () => {
     await cluster.until('all wait', () => cluster.state.instances.unplaced().length === pools.length)
     let lost = 0
     const { records } = cluster
-    const tryCommit = records.tryCommit.bind(records)
-    records.tryCommit = async (tx, options) => {
-      const committed = await tryCommit(tx, options)
-      if (!committed) lost += 1
-      return committed
+    const attempt = records.attempt.bind(records)
+    records.attempt = async (tx, options) => {
+      const result = await attempt(tx, options)
+      if (!result.ok) lost += 1
+      return result
     }
     await cluster.setOnline('node-a', true)
     await cluster.until('all have a place', () => placed('web').length === pools.length)

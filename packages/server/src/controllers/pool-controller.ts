@@ -1,9 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { BerthError, decidePool, defaultPatience, type Instance, type Patience, ServiceTimes } from '@berth/core'
 import type { Logger } from 'pino'
 import type { InstanceNews, NewsOfCommit } from '../events/instance-news.ts'
 import { poolId, type Records, type RecordTransaction, type StateChange } from '../records/index.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
-import { PoolPlanWriter } from './apply-pool-plan.ts'
+import type { TransactionResult } from '../store/store.ts'
+import { type PoolPlanContext, PoolPlanWriter } from './apply-pool-plan.ts'
+import { CommitsUnderWay, type PlannedCommit } from './commits-under-way.ts'
 import { KeyLoop } from './key-loop.ts'
 import { Ordinals } from './ordinals.ts'
 import { Pace } from './pace.ts'
@@ -36,6 +39,8 @@ export interface PoolControllerOptions extends Surroundings {
 const decisionShare = 0.4
 /** More lost commits in a row than this are no coincidence. */
 const maxConflicts = 8
+/** Commits of one plan under way at a time. */
+const maxUnderWay = 8
 /** So often in a row others are let in before: where things happen all the time, everybody's turn comes all the same. */
 const maxGivenWay = 3
 
@@ -219,20 +224,43 @@ export class PoolController implements AsyncDisposable {
     const ordinals = new Ordinals(snapshot.pool.nextOrdinal, work)
     const context = { ...decision, state, ordinals, placer: new InstancePlacer(state, snapshot, books) }
     let left: Outcome = { pool: snapshot.pool, rollout: snapshot.rollout }
-    while (work.length > 0) {
-      const tx = this.#options.records.begin('system:pools')
-      const told = this.#options.news.begin(tx)
-      const writer = new PoolPlanWriter({ tx, told }, context, left)
-      work = work.slice(writer.write(work))
-      if (!(await this.#commit(id, { tx, told }, context.placer, signal))) return
-      left = writer.outcome
-      if (work.length === 0) break
-      if (work.every((each) => isLasting(each, left)) && isAsLeft(state, id, left) && !this.#turns.isWanted(level))
-        continue
-      this.#loop.mark(id)
-      return
+    const commits = new CommitsUnderWay(maxUnderWay)
+    const mayGoOn = (): boolean =>
+      work.every((each) => isLasting(each, left)) && isAsLeft(state, id, left) && !this.#turns.isWanted(level)
+    try {
+      while (work.length > 0) {
+        const { planned, written, outcome, alone } = this.#draft(context, work, left, signal)
+        work = work.slice(written)
+        left = outcome
+        await commits.begin(planned, { alone })
+        // What others have to do meanwhile comes first.
+        if (work.length > 0) await nextTurn()
+        if (commits.isLost || (work.length > 0 && !mayGoOn())) break
+      }
+    } finally {
+      await commits.settled()
     }
-    await this.#placeGangs(id, decision, left, level, signal)
+    if (commits.hasBegun) this.#countConflicts(id, !commits.isLost)
+    if (work.length > 0 || commits.isLost) this.#loop.mark(id)
+    else await this.#placeGangs(id, decision, left, level, signal)
+  }
+
+  /** The next part of a plan, as far as one commit holds it. */
+  #draft(context: PoolPlanContext, work: readonly PoolWork[], left: Outcome, signal: AbortSignal) {
+    const tx = this.#options.records.begin('system:pools')
+    const told = this.#options.news.begin(tx)
+    const writer = new PoolPlanWriter({ tx, told }, context, left)
+    const written = writer.write(work)
+    const entered = context.placer.takeEntered()
+    const planned: PlannedCommit = {
+      nodes: writer.nodes,
+      commit: (own) => {
+        writer.seal(own)
+        return this.#commit({ tx, told }, entered, signal)
+      },
+      drop: () => this.#options.books.restore(entered),
+    }
+    return { planned, written, outcome: writer.outcome, alone: !writer.isIndependent }
   }
 
   async #placeGangs(id: string, decision: Decision, { pool, rollout }: Outcome, level: number, signal: AbortSignal) {
@@ -245,7 +273,12 @@ export class PoolController implements AsyncDisposable {
       await placeGang(
         {
           ...{ snapshot, state, records, placer, now },
-          commit: (tx) => this.#commit(id, { tx }, placer, signal),
+          commit: async (tx) => {
+            const { ok } = await this.#commit({ tx }, placer.takeEntered(), signal)
+            this.#countConflicts(id, ok)
+            if (!ok) this.#loop.mark(id)
+            return ok
+          },
           restore: (ids) => books.restore(ids),
         },
         gang,
@@ -253,18 +286,15 @@ export class PoolController implements AsyncDisposable {
     }
   }
 
-  async #commit(id: string, { tx, told }: Draft, placer: InstancePlacer, signal: AbortSignal): Promise<boolean> {
-    const entered = placer.takeEntered()
-    let committed = false
+  async #commit({ tx, told }: Draft, entered: readonly string[], signal: AbortSignal): Promise<TransactionResult> {
+    let result: TransactionResult | undefined
     try {
-      committed = await this.#options.records.tryCommit(tx, { signal })
+      result = await this.#options.records.attempt(tx, { signal })
     } finally {
-      if (committed) told?.committed()
+      if (result?.ok === true) told?.committed()
       else this.#options.books.restore(entered)
     }
-    this.#countConflicts(id, committed)
-    if (!committed) this.#loop.mark(id)
-    return committed
+    return result
   }
 
   /** Losing once in a while is how it should be; losing again and again must not become a busy loop. */

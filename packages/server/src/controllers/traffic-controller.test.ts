@@ -107,9 +107,9 @@ it('what no route leads to waits for no gateway to come up', async () => {
 
 it('losing every commit is no busy loop', async () => {
   let tries = 0
-  cluster.records.tryCommit = async () => {
+  cluster.records.attempt = async () => {
     tries += 1
-    return false
+    return { ok: false, revision: cluster.state.revision }
   }
   await cluster.operations.scale({ ...production, replicas: { worker: 2 }, dryRun: false }, call)
   await delay(400)

@@ -16,7 +16,7 @@ export type EventDraft = Pick<BerthEvent, 'type' | 'subject' | 'message'> & Part
 
 /** What every commit of somebody depends on besides what it writes: a term of this server. */
 export interface CommitGuard {
-  /** Costs one of a transaction's operations and compares. */
+  /** Costs one of a transaction's compares. */
   readonly compare: Compare
   /** Throws when nothing may be committed any more. */
   check(): void
@@ -31,7 +31,7 @@ export interface TransactionContext {
 }
 
 /**
- * Gathers writes of records for one commit of at most 100 operations and compares. A person's change carries an event, so that
+ * Gathers writes of records for one commit of at most 100 operations and as many compares. A person's change carries an event, so that
  * nothing is ever written without its actor being known; only the system itself and nodes, which report, may go without.
  */
 export class RecordTransaction {
@@ -82,9 +82,9 @@ export class RecordTransaction {
     return this.#operations.size === 0
   }
 
-  /** Operations and compares so far; a transaction takes at most `maxOperations`. */
+  /** Operations or compares so far, whichever are more; a transaction takes at most `maxOperations` of each. */
   get size(): number {
-    return this.#operations.size + this.#compares.size
+    return Math.max(this.#operations.size, this.#compares.size)
   }
 
   /** Of all that is written; at most as many as its bytes. */
@@ -98,7 +98,7 @@ export class RecordTransaction {
     if (this.size > maxOperations) {
       throw new BerthError(
         'record.too-many',
-        `a transaction of ${this.actor} has ${this.size} operations and compares, at most ${maxOperations} fit; split it`,
+        `a transaction of ${this.actor} has ${this.size} operations or compares, at most ${maxOperations} of each fit; split it`,
       )
     }
     if (this.#events === 0 && !this.isEmpty && isPerson(this.actor)) {

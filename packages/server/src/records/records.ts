@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { BerthError } from '@berth/core'
-import type { Store } from '../store/store.ts'
+import type { Store, TransactionResult } from '../store/store.ts'
 import { createEventIds } from './event-id.ts'
 import { type CommitGuard, RecordTransaction, type TransactionContext } from './record-transaction.ts'
 import type { State } from './state.ts'
@@ -76,10 +76,15 @@ export class Records {
 
   /** Commits once; false when a compare failed. Either way the state has seen the outcome on return. */
   async tryCommit(tx: RecordTransaction, options: CommitOptions = {}): Promise<boolean> {
-    if (tx.isEmpty) return true
+    return (await this.attempt(tx, options)).ok
+  }
+
+  /** {@link tryCommit}, with the revision. */
+  async attempt(tx: RecordTransaction, options: CommitOptions = {}): Promise<TransactionResult> {
+    if (tx.isEmpty) return { ok: true, revision: this.state.revision }
     const result = await this.#store.commit(tx.build(), options)
     await this.state.waitFor(result.revision, options)
-    return result.ok
+    return result
   }
 }
 

@@ -4,11 +4,11 @@ import { storeError } from './store-error.ts'
 /** Refuses what no adapter may accept, with the same error on each. */
 export function checkTransaction(transaction: Transaction): void {
   const compares = transaction.compare ?? []
-  const count = compares.length + transaction.operations.length
+  const count = Math.max(compares.length, transaction.operations.length)
   if (count > maxOperations)
     throw storeError(
       'store.too-large',
-      `commit of ${count} compares and operations: at most ${maxOperations} fit in a transaction; split it`,
+      `commit of ${compares.length} compares and ${transaction.operations.length} operations: at most ${maxOperations} of each fit in a transaction; split it`,
       { details: { count, maxOperations } },
     )
   let bytes = 0

@@ -5,8 +5,7 @@
  * conclude from a number that something was missed, or that a revision had changes at all.
  *
  * Keys are UTF-8 strings such as `/instances/shop.production.web-4`; values are JSON documents as bytes of UTF-8 text. A
- * transaction holds at most {@link maxOperations} operations (compares and operations together) and {@link maxBytes} bytes
- * on every adapter, and writes a key at most once. A new store has no keys; its revision is at least 1.
+ * transaction holds at most {@link maxOperations} operations, as many compares, and {@link maxBytes} bytes on every adapter, and writes a key at most once. A new store has no keys; its revision is at least 1.
  *
  * Failures are `BerthError`s with a {@link StoreErrorCode}; see `store-error.ts`. An aborted call rejects with the signal's
  * reason; an aborted commit that was already on its way may still take effect. Any other failure of a commit says that nothing was

@@ -123,12 +123,15 @@ function limitContract(open: OpenStoreUnderTest): void {
   it('hold as many operations as allowed, and no more', async () => {
     await using test = await open()
     const { store } = test
-    const compare: Compare[] = [{ key: '/limit/0', version: 0 }]
+    const compares = (count: number) =>
+      Array.from({ length: count }, (_, index): Compare => ({ key: `/limit/${index}`, version: 0 }))
+    const tooMany = compares(maxOperations + 1)
     await expectFailure(() => store.commit({ operations: puts(maxOperations + 1) }), 'store.too-large')
-    await expectFailure(() => store.commit({ compare, operations: puts(maxOperations) }), 'store.too-large')
+    await expectFailure(() => store.commit({ compare: tooMany, operations: puts(1) }), 'store.too-large')
     expect((await store.list('/')).items).toEqual([])
-    expect(await store.commit({ compare, operations: puts(maxOperations - 1) })).toMatchObject({ ok: true })
-    expect((await store.list('/')).items).toHaveLength(maxOperations - 1)
+    const most = { compare: compares(maxOperations), operations: puts(maxOperations) }
+    expect(await store.commit(most)).toMatchObject({ ok: true })
+    expect((await store.list('/')).items).toHaveLength(maxOperations)
   })
 
   it('hold as many bytes as allowed, and no more', async () => {
