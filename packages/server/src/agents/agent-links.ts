@@ -57,6 +57,8 @@ interface SignalOptions {
 }
 
 const defaultSilenceMs = 10_000
+/** Nodes are pinged in so many parts, one after the other: thousands at once would hold up everything else. */
+const pingParts = 20
 
 /**
  * The agents that are connected: one link a node (a new one replaces the old), its sync stream, its reports, and whatever else is asked
@@ -71,13 +73,16 @@ export class AgentLinks implements AsyncDisposable {
   readonly #pings: NodeJS.Timeout
   readonly #unsubscribe: () => void
   #lead: AgentLead | undefined
+  #part = 1
+  /** Those of this round of pings. */
+  #toPing: readonly string[] = []
   #isClosing = false
 
   constructor(options: AgentLinksOptions) {
     this.#options = options
     this.#state = options.state
     this.#silence = new SilenceWatch(options.silenceMs ?? defaultSilenceMs)
-    this.#pings = setInterval(() => this.#ping(), options.pingMs ?? 3_000)
+    this.#pings = setInterval(() => this.#ping(), (options.pingMs ?? 3_000) / pingParts)
     this.#pings.unref()
     this.#unsubscribe = this.#state.changes.subscribe((change) => {
       if (change.kind === 'nodes' && change.after === undefined) this.#removed(change.id)
@@ -335,7 +340,15 @@ export class AgentLinks implements AsyncDisposable {
 
   /** A leader looks at who is silent by itself, and writes it down. */
   #ping(): void {
-    for (const { sync } of this.#links.values()) sync.send({ type: 'ping', at: Date.now() })
+    const part = this.#part++ % pingParts
+    if (part === 0) this.#toPing = [...this.#links.keys()]
+    const share = Math.ceil(this.#toPing.length / pingParts)
+    const line = { type: 'ping' as const, at: Date.now() }
+    for (const node of this.#toPing.slice(part * share, (part + 1) * share)) this.#links.get(node)?.sync.send(line)
+    if (part === 0) this.#lookForSilent()
+  }
+
+  #lookForSilent(): void {
     const silent = this.#silence.look(this.#links.keys())
     if (this.#lead !== undefined) return
     for (const node of silent) this.#links.get(node)?.link.close('not heard of for too long')

@@ -1,6 +1,7 @@
 import type { FromAgent } from '@berth/api'
 import { BerthError } from '@berth/core'
 import { z } from 'zod'
+import { isPlainLine } from './plain-line.ts'
 
 const time = z.number().int()
 const text = z.string().max(10_000)
@@ -104,8 +105,14 @@ export function parseFromAgent(line: string): FromAgent | undefined {
   } catch (cause) {
     throw invalid('it is no JSON', cause)
   }
+  if (isPlainLine(document)) return document
   const type = (document as { readonly type?: unknown } | null)?.type
   if (typeof type === 'string' && !known.has(type)) return undefined
+  return readBySchema(document)
+}
+
+/** What it lets pass has no fields that it does not know. Throws `agent.invalid-line`. */
+export function readBySchema(document: unknown): FromAgent {
   const result = fromAgent.safeParse(document)
   if (result.success) return result.data as FromAgent
   const issue = result.error.issues[0]

@@ -4,7 +4,7 @@ import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { LeadTerm } from './agent-lead.ts'
 import { type AgentLink, answerOf, failureOf } from './agent-link.ts'
-import { readBoundedLines } from './bounded-lines.ts'
+import { eachBoundedLine } from './bounded-lines.ts'
 import { parseFromAgent } from './from-agent.ts'
 import { lineText } from './line-text.ts'
 import type { NodeFeed } from './node-feed.ts'
@@ -61,7 +61,7 @@ export class SyncStream {
     const stop = this.#options.lead === undefined ? this.#expectDescription() : this.#feed(this.#options.lead.feed)
     try {
       await answerOf(this.#link, this.#stream)
-      for await (const line of readBoundedLines(this.#stream, maxLineBytes)) this.#read(line)
+      await eachBoundedLine(this.#stream, maxLineBytes, (line) => this.#read(line))
       throw new Error('the agent ended its sync stream')
     } catch (error) {
       throw failureOf(this.#link, error)
