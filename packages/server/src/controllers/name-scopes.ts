@@ -67,13 +67,26 @@ export class NameScopes {
   /** Undefined for an app that listens nowhere. */
   #listening(name: string): NamedApp | undefined {
     if (!this.#state.apps.has(name)) return undefined
+    const pools = this.#state.pools.byApp(name).map((pool) => pool.name)
+    const specs = specsOf(this.#state, name, pools)
+    if (!specs.some(listens)) return undefined
     const app = namedApp(this.#state, name, this.#defaultPool)
-    const specs = specsOf(this.#state, name, app.pools)
     const hasPort = (entrypoint: string): boolean =>
       specs.some((spec) => (spec.entrypoints[entrypoint]?.ports.length ?? 0) > 0)
     const entrypoints = app.entrypoints.filter(hasPort)
     return entrypoints.length === 0 ? undefined : { ...app, entrypoints }
   }
+}
+
+const listening = new WeakMap<AppSpec, boolean>()
+
+/** Something in it has a port; specs do not change. */
+function listens(spec: AppSpec): boolean {
+  const known = listening.get(spec)
+  if (known !== undefined) return known
+  const found = Object.values(spec.entrypoints).some((each) => each.ports.length > 0)
+  listening.set(spec, found)
+  return found
 }
 
 /** Of each service as many as a node needs, beginning at a place that differs from node to node. */

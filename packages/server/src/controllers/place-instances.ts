@@ -22,6 +22,8 @@ export class InstancePlacer {
   readonly #refused = new Map<string, string>()
   /** Slots of an applied plan that nobody has taken, by entrypoint. */
   readonly #slots: Map<string, string[]>
+  /** Of those of a kind all ask for the same. */
+  readonly #requests = new Map<string, InstanceRequest>()
   #entered: string[] = []
 
   constructor(state: State, snapshot: PoolSnapshot, books: LiveBooks) {
@@ -102,7 +104,12 @@ export class InstancePlacer {
   #requestOf(instance: Instance): InstanceRequest | undefined {
     const { pool, rollout } = this.#snapshot
     const spec = this.#specOf(instance)
-    return spec === undefined ? undefined : requestOf(instance, spec, pool, rollout)
+    if (spec === undefined) return undefined
+    const { release, entrypoint, type, pinnedTo } = instance
+    const kind = `${release}/${entrypoint}/${type}/${pinnedTo ?? ''}`
+    const request = this.#requests.get(kind) ?? requestOf(instance, spec, pool, rollout)
+    this.#requests.set(kind, request)
+    return request
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  type AddressBlock,
   type Booking,
   Books,
   type BooksNode,
@@ -8,6 +9,7 @@ import {
   type Instance,
   type InstanceRequest,
   type NewSizes,
+  type Node,
   type NodeGroup,
   parseBlock,
   type Sizes,
@@ -55,6 +57,8 @@ export class LiveBooks implements Disposable {
   readonly #measures = new Map<string, { readonly cpuMilli: number; readonly at: number }>()
   /** The address given out last on a node, where that is more than its fence says. */
   readonly #lastAddresses = new Map<string, string>()
+
+  readonly #blocks = new WeakMap<Node, AddressBlock>()
 
   constructor(options: LiveBooksOptions) {
     this.#options = options
@@ -243,7 +247,7 @@ export class LiveBooks implements Disposable {
       ...(status?.cores === undefined ? {} : { numa: status.cores.numa }),
       speedMilli: node.speedMilli ?? 1000,
       resources: node.resources ?? {},
-      addresses: usableCount(parseBlock(node.block)),
+      addresses: usableCount(this.#blockOf(node)),
       ...(measured === undefined ? {} : { measuredCpuMilli: measured.cpuMilli }),
     }
     this.books.putNode(spec)
@@ -281,7 +285,16 @@ export class LiveBooks implements Disposable {
     const record = state.nodes.get(node)
     if (record === undefined) return undefined
     const last = this.#lastAddresses.get(node) ?? state.fences.get(node)?.lastAddress
-    return firstFreeAddress(parseBlock(record.block), (address) => this.#given.isUsed(node, address), last)
+    return firstFreeAddress(this.#blockOf(record), (address) => this.#given.isUsed(node, address), last)
+  }
+
+  /** Read once: it does not change as long as the record is the same. */
+  #blockOf(record: Node): AddressBlock {
+    const known = this.#blocks.get(record)
+    if (known !== undefined) return known
+    const block = parseBlock(record.block)
+    this.#blocks.set(record, block)
+    return block
   }
 
   #quotaOf({ group, cpuMilli = 0, memoryBytes = 0 }: InstanceRequest): string | undefined {
