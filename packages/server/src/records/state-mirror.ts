@@ -1,4 +1,4 @@
-import { messageOf } from '@berth/core'
+import { type Instance, type InstanceStatus, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { StoreFollower } from '../store/follow-store.ts'
 import type { Change, KeyValue, ListResult, WatchBatch } from '../store/store.ts'
@@ -7,6 +7,7 @@ import { parseKey, recordKindNames } from './record-kinds.ts'
 import type { RecordTable } from './record-table.ts'
 import type { RecordKind, RecordTypes } from './record-types.ts'
 import { RevisionWaiters } from './revision-waiters.ts'
+import { SharedStrings } from './shared-strings.ts'
 import type { StateChange, StateListener } from './state.ts'
 import type { Tables } from './tables.ts'
 
@@ -23,6 +24,7 @@ export class StateMirror implements StoreFollower {
   #listeners: readonly StateListener[] = []
   /** Who waits for a revision. */
   readonly waiters = new RevisionWaiters()
+  readonly #shared = new SharedStrings()
   #revision = 0
 
   constructor(tables: Tables, log: Logger) {
@@ -45,8 +47,7 @@ export class StateMirror implements StoreFollower {
   load(list: ListResult): void {
     for (const kv of list.items) {
       const record = parseKey(kv.key)
-      if (record !== undefined)
-        this.#table(record.kind).set(record.id, decodeRecord(record.kind, kv.key, kv.value), kv.modRevision)
+      if (record !== undefined) this.#set(record.kind, record.id, this.#read(record.kind, kv), kv.modRevision)
     }
     this.#revision = list.revision
   }
@@ -85,13 +86,29 @@ export class StateMirror implements StoreFollower {
     if (record === undefined) return undefined
     const { kind, id } = record
     try {
-      const after = decodeRecord(kind, kv.key, kv.value)
-      return asChange(kind, id, revision, this.#table(kind).set(id, after, kv.modRevision), after)
+      const after = this.#read(kind, kv)
+      return asChange(kind, id, revision, this.#set(kind, id, after, kv.modRevision), after)
     } catch (error) {
       // Only another program can have written it. Going on with the last form known is safer than forgetting the record.
       this.#log.error({ err: error, key: kv.key }, messageOf(error))
       return undefined
     }
+  }
+
+  #read(kind: RecordKind, kv: KeyValue): AnyRecord {
+    const record = decodeRecord(kind, kv.key, kv.value)
+    if (kind === 'instances') this.#shared.instance(record as Instance)
+    else if (kind === 'statuses') {
+      const status = record as InstanceStatus
+      this.#shared.status(status, this.#tables.instances.get(status.id))
+    }
+    return record
+  }
+
+  /** By the id that the record has itself, where it has one: that of its key would be one more text, and hold the whole key. */
+  #set(kind: RecordKind, id: string, record: AnyRecord, modRevision: number): AnyRecord | undefined {
+    const own = 'id' in record && record.id === id ? record.id : id
+    return this.#table(kind).set(own, record, modRevision)
   }
 
   #delete(kind: RecordKind, id: string, revision: number): StateChange | undefined {
