@@ -16,6 +16,7 @@ const { values } = parseArgs({
 })
 const { profile, keep } = values
 const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`, '--cpu-prof-interval=500']
+if (values.heap) profiling.push('--heap-prof', ...(profile === undefined ? [] : [`--heap-prof-dir=${profile}`]))
 if (profile !== undefined) mkdirSync(profile, { recursive: true })
 const abort = new AbortController()
 process.once('SIGINT', () => abort.abort())
