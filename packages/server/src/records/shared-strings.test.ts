@@ -41,7 +41,7 @@ describe('records that share their texts', () => {
           last.set(`${kind} ${named}`, written)
           for (const [key, record] of last) {
             const [kindOf = '', idOf = ''] = key.split(' ')
-            expect(tables[kindOf as typeof kind].get(idOf)).toEqual(record)
+            expect(tables[kindOf as typeof kind].get(idOf)).toStrictEqual(record)
           }
         }
       }),

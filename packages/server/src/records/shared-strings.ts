@@ -38,7 +38,9 @@ export class SharedStrings {
   status(record: InstanceStatus, instance: Instance | undefined): void {
     if (instance === undefined) return
     const fields = record as unknown as Mutable
-    for (const name of statusFields) if (fields[name] === instance[name]) fields[name] = instance[name]
+    // A field that neither has is not to be made: a status with it would differ from the same one without.
+    for (const name of statusFields)
+      if (fields[name] !== undefined && fields[name] === instance[name]) fields[name] = instance[name]
   }
 
   #shared(text: string): string {
