@@ -91,7 +91,11 @@ export class SshSession implements AsyncDisposable {
         ),
     )
     try {
-      return await Promise.race([collect(channel, input, onErrorLine), this.#lost, late.promise])
+      return await Promise.race([
+        collect(channel, { input, onErrorLine, lost: () => this.#failure() }),
+        this.#lost,
+        late.promise,
+      ])
     } finally {
       late.stop()
       channel.close()
@@ -182,18 +186,22 @@ function connectFailure(
   )
 }
 
-async function collect(
-  channel: ClientChannel,
-  input: NonNullable<RunOptions['input']>,
-  onErrorLine: RunOptions['onErrorLine'],
-): Promise<SshRun> {
+interface Collecting {
+  readonly input: NonNullable<RunOptions['input']>
+  readonly onErrorLine: RunOptions['onErrorLine']
+  readonly lost: () => unknown
+}
+
+async function collect(channel: ClientChannel, { input, onErrorLine, lost }: Collecting): Promise<SshRun> {
   const closed = Promise.withResolvers<number>()
   channel.once('exit', (code: number | null, signal?: string) =>
     closed.resolve(code ?? (signal === undefined ? 255 : 143)),
   )
-  channel.once('close', () => closed.resolve(255))
+  // Whoever ends says how: without that it is the connection that has ended, though nobody may have said so yet.
+  channel.once('close', () => closed.reject(lost()))
   const stdout = gather(channel)
   const stderr = gather(channel.stderr, onErrorLine)
+  for (const each of [stdout, stderr]) each.catch(() => undefined)
   const source =
     typeof input === 'string'
       ? Readable.from([Buffer.from(input)])
