@@ -106,6 +106,8 @@ describe('logins at registries', () => {
         asked.push(args.slice(1).map((each) => ({ ...(each as object), signal: undefined })))
         return 'sha256:1'
       },
+      hasImage: async (node: string, image: string, options: object) =>
+        (await links.resolveImage(node, image, { ...options, pull: 'never' })) !== '',
     }
     const agents = createBuildAgents(links as never, under.state, new ImageRemovals(), registries)
     const { signal } = new AbortController()
