@@ -29,7 +29,9 @@ afterAll(() => cluster[Symbol.asyncDispose]())
 const latest = async (): Promise<RolloutView | undefined> =>
   (await cluster.client.list('listRollouts', { query: { app: 'shop', limit: 1 } })).items[0]
 const running = async (): Promise<readonly InstanceView[]> =>
-  (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items
+  (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items.filter(
+    (each) => each.desired === 'run',
+  )
 
 describe('a rollout on two machines, one of which has built its image', () => {
   it('brings it to the other before anything is replaced, shows that, and loses no request', async () => {
