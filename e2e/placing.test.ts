@@ -10,6 +10,7 @@ import type {
 import { webApp } from './support/apps.ts'
 import { Cluster } from './support/cluster.ts'
 import { startLoad, until } from './support/load.ts'
+import { isLongForm } from './support/long-form.ts'
 
 let cluster: Cluster
 
@@ -125,23 +126,26 @@ describe('what a node is worth', () => {
 })
 
 describe('a job by the clock', () => {
-  it('runs once at each due time, also when the server is killed in between', async () => {
-    const due = async (): Promise<number[]> =>
-      (await cron()).runs.filter((run) => run.by === undefined).map((run) => run.dueAt)
-    await until('a run', async () => (await cron()).runs.some((run) => run.state === 'succeeded'), 90_000)
-    const before = await due()
-    process.kill(await cluster.pidOf('server'), 'SIGKILL')
-    await until('the next one', async () => (await due()).some((at) => at > Math.max(...before)), 90_000)
-    const runs = await due()
-    expect(new Set(runs).size).toBe(runs.length)
-    expect(runs.every((at) => at % 60_000 === 0)).toBe(true)
-    const jobs = (
-      await cluster.client.list('listInstances', { query: { app: 'shop', entrypoint: 'report', all: 'true' } })
-    ).items
-    const dues = jobs.flatMap((job: InstanceView) => job.dueAt ?? [])
-    expect(new Set(dues).size).toBe(dues.length)
-    expect(jobs.length).toBeLessThanOrEqual(4)
-  })
+  it.skipIf(!isLongForm)(
+    'runs once at each due time, also when the server is killed in between (long form: it waits for two minutes to begin)',
+    async () => {
+      const due = async (): Promise<number[]> =>
+        (await cron()).runs.filter((run) => run.by === undefined).map((run) => run.dueAt)
+      await until('a run', async () => (await cron()).runs.some((run) => run.state === 'succeeded'), 90_000)
+      const before = await due()
+      process.kill(await cluster.pidOf('server'), 'SIGKILL')
+      await until('the next one', async () => (await due()).some((at) => at > Math.max(...before)), 90_000)
+      const runs = await due()
+      expect(new Set(runs).size).toBe(runs.length)
+      expect(runs.every((at) => at % 60_000 === 0)).toBe(true)
+      const jobs = (
+        await cluster.client.list('listInstances', { query: { app: 'shop', entrypoint: 'report', all: 'true' } })
+      ).items
+      const dues = jobs.flatMap((job: InstanceView) => job.dueAt ?? [])
+      expect(new Set(dues).size).toBe(dues.length)
+      expect(jobs.length).toBeLessThanOrEqual(4)
+    },
+  )
 
   it('runs when it is asked for, shows what it says, and is listed', async () => {
     const run = await cluster.mustBerth(['cron', 'run', 'shop/report'])
