@@ -19,7 +19,7 @@ import { createTransport } from '../context/transports.ts'
 import { action } from './command.ts'
 import { collect, configOf, folders, type HostOptions, machine, portOf } from './host-options.ts'
 import { registerAdd } from './node-add.ts'
-import { registerJoin } from './node-join.ts'
+import { isNode, registerJoin } from './node-join.ts'
 import { enrol, folderArguments, type Program, runRole } from './run-role.ts'
 import { hostStore, type StoreOptions, withStoreOptions } from './store-options.ts'
 import { registerStoreTools } from './store-tools.ts'
@@ -53,7 +53,8 @@ async function up(context: CommandContext, options: UpOptions, program: readonly
   const { out, signal } = context
   const paths = hostPaths(options.stateDir, options.runDir)
   const former = readHostConfig(paths.config)
-  if (former !== undefined && former.server === undefined) return goOn(context, paths, former, program)
+  // Where joining did not come to its end, nothing of it is in the way of a cluster of one.
+  if (former !== undefined && former.server === undefined && isNode(paths)) return goOn(context, paths, former, program)
   const config = withStore(await configOf(options, paths, true), hostStore(options, former))
   const log = (message: string) => out.note(`${out.style.green('✔')} ${message}`)
   await bringUp({ paths, config, program, log, signal })

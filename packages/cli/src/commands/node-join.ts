@@ -167,7 +167,8 @@ class Joining {
   }
 }
 
-const isNode = ({ stateDir }: HostPaths): boolean => existsSync(join(stateDir, 'agent', 'node.json'))
+/** It has been let into a cluster, here or elsewhere. */
+export const isNode = ({ stateDir }: HostPaths): boolean => existsSync(join(stateDir, 'agent', 'node.json'))
 
 /** What joining would do to a machine, in the order in which it is done. */
 export function plannedSteps(findings: readonly Finding[], joined: boolean): string[] {
