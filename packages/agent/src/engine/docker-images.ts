@@ -16,6 +16,14 @@ interface Progress {
   readonly error?: string
 }
 
+/** What is read of Docker's answer. */
+interface ImageDetails {
+  readonly Id: string
+  readonly Size: number
+  readonly RepoTags?: readonly string[] | null
+  readonly Config?: { readonly User?: string } | null
+}
+
 /** Each with commit and build: the same name is never of another image somewhere else. */
 const ownNames = 'berth/app-'
 
@@ -30,13 +38,7 @@ export class DockerImages {
 
   async inspect(reference: string, { signal }: CallOptions): Promise<ImageView | undefined> {
     try {
-      const image = await this.#client.json<{ Id: string; Size: number; Config?: { User?: string } | null }>({
-        action: `inspect image ${reference}`,
-        method: 'GET',
-        path: `/images/${imagePath(reference)}/json`,
-        timeoutMs: quickMs,
-        signal,
-      })
+      const image = await this.#details(reference, signal)
       return { id: image.Id, user: image.Config?.User ?? '', sizeBytes: image.Size }
     } catch (error) {
       if (hasCode(error, 'engine.image-missing') || hasCode(error, 'engine.not-found')) return undefined
@@ -63,7 +65,8 @@ export class DockerImages {
 
   /** An app's image goes under its name, also when it is asked for by its id: without one nobody would remove the copy. */
   async save(reference: string, { signal }: CallOptions): Promise<Readable> {
-    const name = await this.#nameOf(reference, signal)
+    const { RepoTags } = await this.#details(reference, signal)
+    const name = RepoTags?.find((each) => each.startsWith(ownNames))
     return this.#client.stream({
       action: `save image ${reference}`,
       method: 'GET',
@@ -73,15 +76,14 @@ export class DockerImages {
     })
   }
 
-  async #nameOf(reference: string, signal: AbortSignal | undefined): Promise<string | undefined> {
-    const image = await this.#client.json<{ RepoTags?: readonly string[] | null }>({
+  #details(reference: string, signal: AbortSignal | undefined): Promise<ImageDetails> {
+    return this.#client.json<ImageDetails>({
       action: `inspect image ${reference}`,
       method: 'GET',
       path: `/images/${imagePath(reference)}/json`,
       timeoutMs: quickMs,
       signal,
     })
-    return image.RepoTags?.find((name) => name.startsWith(ownNames))
   }
 
   async load(archive: Readable, { signal }: CallOptions): Promise<string> {
