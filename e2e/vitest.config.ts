@@ -6,9 +6,8 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     setupFiles: ['support/keep-logs.ts'],
     pool: 'forks',
-    // One lab at a time: the scenarios share two cores.
-    maxWorkers: 1,
-    fileParallelism: false,
+    // Two labs at a time: most of a scenario is waiting for a clock.
+    maxWorkers: 2,
     testTimeout: 180_000,
     hookTimeout: 300_000,
   },

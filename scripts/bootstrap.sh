@@ -214,10 +214,18 @@ ensure_docker() {
 # Ubuntu has Chromium only as a snap, which sees neither /tmp nor a program's own profile folder.
 ensure_browser() {
   local program
-  for program in "${BERTH_CHROMIUM:-}" /usr/bin/chromium /usr/bin/google-chrome-stable /opt/google/chrome/chrome; do
+  for program in "${BERTH_CHROMIUM:-}" /usr/bin/chromium-headless-shell; do
     if [[ -x $program ]]; then return 0; fi
   done
   package_known chromium || update_package_lists || fail "apt cannot read its package lists: see /etc/apt/sources.list and the network"
+  # Chromium without its windows: a third faster.
+  if package_known chromium-headless-shell; then
+    ensure_packages chromium-headless-shell
+    return 0
+  fi
+  for program in /usr/bin/chromium /usr/bin/google-chrome-stable /opt/google/chrome/chrome; do
+    if [[ -x $program ]]; then return 0; fi
+  done
   package_known chromium ||
     fail "the console is tested in Chromium, which this distribution has as no package: install Google Chrome, or name a browser that is no snap in BERTH_CHROMIUM"
   ensure_packages chromium

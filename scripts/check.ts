@@ -61,14 +61,20 @@ async function step(name: string, action: () => Promise<{ passed: number; failed
 const check = (name: string, argv: readonly string[]): Promise<void> =>
   step(name, async () => ((await run(argv)) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }))
 
+interface VitestOptions {
+  readonly env?: NodeJS.ProcessEnv
+  /** A command that runs the one that follows it. */
+  readonly within?: readonly string[]
+}
+
 /** Vitest's own counts; a run that crashed before it could report counts as one failure. */
-function vitest(name: string, argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<void> {
+function vitest(name: string, argv: readonly string[], { env = {}, within = [] }: VitestOptions = {}): Promise<void> {
   return step(name, async () => {
     const dir = mkdtempSync(join(tmpdir(), 'berth-check-'))
     const file = join(dir, 'report.json')
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
     const code = await run(
-      [bin('node'), join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...argv, ...reporters],
+      [...within, bin('node'), join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...argv, ...reporters],
       env,
     )
     const report = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report) : undefined
@@ -87,14 +93,28 @@ function printSlowest(files: Report['testResults']): void {
   for (const { name, seconds } of slowest) console.log(`${seconds.toFixed(0).padStart(6)} s  ${relative(root, name)}`)
 }
 
+const form = options.long === true ? { BERTH_TEST_LONG: '1' } : {}
+/** Every file of tests loads much the same modules. */
+const compiledOnce = { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/node') }
+/**
+ * Chromium drops what it is loading whenever an interface of its machine comes or goes, as they do for other tests. In a network of
+ * its own none does. It has one interface besides the loopback, for a browser without any says that it is offline.
+ */
+const ownNetwork = [
+  ...['unshare', '--net', 'sh', '-ec'],
+  'ip link set lo up; ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip address add 192.0.2.1/24 dev up0; exec "$@"',
+  'own-network',
+]
+
 const packages = ['core', 'api', 'host', 'server', 'agent', 'cli', 'console', 'lab']
 await check('lint', [bin('biome'), 'ci', ...(process.stdout.isTTY ? [] : ['--colors=off']), '.'])
 for (const name of packages) await check(`types ${name}`, [bin('tsc'), '-p', `packages/${name}`])
 for (const name of ['bin', 'bench', 'e2e', 'scripts']) await check(`types ${name}`, [bin('tsc'), '-p', name])
 await check('dependency rules', [bin('node'), bin('depcruise'), '--config', '.dependency-cruiser.mjs', 'packages'])
-await vitest('unit and contract', [])
+await vitest('unit and contract', ['--project', '!browser'], { env: { ...form, ...compiledOnce } })
+await vitest('browser', ['--project', 'browser'], { env: compiledOnce, within: ownNetwork })
 await check('build binary', [bin('node'), 'scripts/build-binary.ts'])
-await vitest('end to end', ['--config', 'e2e/vitest.config.ts'], options.long === true ? { BERTH_TEST_LONG: '1' } : {})
+await vitest('end to end', ['--config', 'e2e/vitest.config.ts'], { env: form })
 
 console.log('')
 for (const { name, passed, failed, seconds } of results) {

@@ -1,6 +1,11 @@
 import { existsSync } from 'node:fs'
 
-const places = ['/usr/bin/chromium', '/usr/bin/google-chrome-stable', '/opt/google/chrome/chrome']
+const places = [
+  '/usr/bin/chromium-headless-shell',
+  '/usr/bin/chromium',
+  '/usr/bin/google-chrome-stable',
+  '/opt/google/chrome/chrome',
+]
 
 /** The browser of the tests and pictures: the one that BERTH_CHROMIUM names, Debian's Chromium, or a Chrome. */
 export const chromiumPath = (): string =>

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { chromium, type Page } from 'playwright-core'
-import { chromiumArguments } from './chromium.ts'
+import { chromiumArguments, chromiumPath } from './chromium.ts'
 import { MockServer, mockToken } from './mock-server.ts'
 
 /** `node packages/console/dev/pictures.ts [FOLDER [NAME…]]`: the pictures of the guide, of the built console with mock data. */
@@ -58,7 +58,7 @@ const pictures: Readonly<Record<string, Picture>> = {
   'console-rollout': { path: '/apps/shop/production/history', shows: '.table .button', height: 760, act: rollBack },
 }
 
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: chromiumArguments })
+const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArguments })
 try {
   await using mock = await MockServer.start({ dist: join(import.meta.dirname, '../dist'), stepMs: 1_500 })
   for (const [name, { path, shows, height, phone, act }] of Object.entries(pictures)) {

@@ -12,7 +12,6 @@ const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
 /** Everything is there at once on an idle machine; on a busy one a browser starts its processes slowly. */
 const waitsMs = 45_000
-const startsWithinMs = 15_000
 vi.setConfig({ testTimeout: 120_000 })
 /** On the same file system as `dist`, and never committed. */
 const underWay = join(root, '../../node_modules/.cache/console')
@@ -106,20 +105,7 @@ export class ConsoleUnderTest implements AsyncDisposable {
   /** Logged in, at `path`. */
   async enter(path: string, options?: ContextOptions): Promise<Page> {
     const page = await this.open(options)
-    const start = `${this.mock.url}/login?next=${encodeURIComponent(path)}#token=${options?.token ?? mockToken}`
-    // Chromium drops what it is loading when an interface of the machine comes or goes, as it does for tests beside this one.
-    for (let again = 4; again > 0; again -= 1) {
-      await page.goto(start).catch(() => undefined)
-      const there = page.locator('.page').waitFor({ timeout: startsWithinMs })
-      if (
-        await there.then(
-          () => true,
-          () => false,
-        )
-      )
-        return page
-    }
-    await page.goto(start)
+    await page.goto(`${this.mock.url}/login?next=${encodeURIComponent(path)}#token=${options?.token ?? mockToken}`)
     await page.locator('.page').waitFor()
     return page
   }

@@ -71,11 +71,11 @@ describe('building an image', () => {
   test('makes it, live, with labels and arguments of any text', async () => {
     const odd = 'a "b" \'c\' $(id) $HOME \\ \n `d` # é'
     const over = { labels: { 'berth.app': 'shop', odd }, args: { ODD: odd } }
-    const { lines, last } = await build('ARG ODD\nRUN printf "%s|" "$ODD"; echo; echo err >&2\nCOPY f /f', over, {
+    const { lines, last } = await build('ARG ODD\nRUN printf "%s|\\n" "$ODD"; echo err >&2\nCOPY f /f', over, {
       f: 'x',
     })
     expect(last).toEqual({ type: 'done', image: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) })
-    expect(lines).toEqual(expect.arrayContaining(['Step 3/6 : RUN printf "%s|" "$ODD"; echo; echo err >&2', 'err']))
+    expect(lines).toEqual(expect.arrayContaining(['Step 3/6 : RUN printf "%s|\\n" "$ODD"; echo err >&2', 'err']))
     expect(lines.join('\n')).toContain(`${odd}|`)
     const image = dockerd.docker('inspect', '--format', '{{.Id}} {{json .Config.Labels}}', `berth/app-shop:t${count}`)
     expect(image).toContain(last?.type === 'done' ? last.image : 'no image')

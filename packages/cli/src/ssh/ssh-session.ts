@@ -81,7 +81,7 @@ export class SshSession implements AsyncDisposable {
     { input = '', onErrorLine, timeoutMs = 120_000 }: RunOptions = {},
   ): Promise<SshRun> {
     this.#signal.throwIfAborted()
-    const channel = await Promise.race([this.#exec(shellWords(argv)), this.#lost])
+    const { channel, code } = await Promise.race([this.#exec(shellWords(argv)), this.#lost])
     const late = timeout(
       timeoutMs,
       () =>
@@ -91,11 +91,7 @@ export class SshSession implements AsyncDisposable {
         ),
     )
     try {
-      return await Promise.race([
-        collect(channel, { input, onErrorLine, lost: () => this.#failure() }),
-        this.#lost,
-        late.promise,
-      ])
+      return await Promise.race([collect(channel, { input, onErrorLine, code }), this.#lost, late.promise])
     } finally {
       late.stop()
       channel.close()
@@ -110,11 +106,13 @@ export class SshSession implements AsyncDisposable {
 
   readonly #abort = (): void => void this.#client.destroy()
 
-  #exec(command: string): Promise<ClientChannel> {
+  #exec(command: string): Promise<Running> {
     return new Promise((resolve, reject) => {
       try {
         this.#client.exec(command, (error, channel) =>
-          error === undefined ? resolve(channel) : reject(this.#failure(error)),
+          error === undefined
+            ? resolve({ channel, code: exitCode(channel, () => this.#failure()) })
+            : reject(this.#failure(error)),
         )
       } catch (error) {
         reject(this.#failure(error))
@@ -186,19 +184,28 @@ function connectFailure(
   )
 }
 
+interface Running {
+  readonly channel: ClientChannel
+  readonly code: Promise<number>
+}
+
+/** To be called as soon as the channel is there: its whole life may come in one packet, and then is told of within the same turn. */
+function exitCode(channel: ClientChannel, lost: () => unknown): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  promise.catch(() => undefined)
+  channel.once('exit', (code: number | null, signal?: string) => resolve(code ?? (signal === undefined ? 255 : 143)))
+  // Whoever ends says how: without that it is the connection that has ended, though nobody may have said so yet.
+  channel.once('close', () => reject(lost()))
+  return promise
+}
+
 interface Collecting {
   readonly input: NonNullable<RunOptions['input']>
   readonly onErrorLine: RunOptions['onErrorLine']
-  readonly lost: () => unknown
+  readonly code: Promise<number>
 }
 
-async function collect(channel: ClientChannel, { input, onErrorLine, lost }: Collecting): Promise<SshRun> {
-  const closed = Promise.withResolvers<number>()
-  channel.once('exit', (code: number | null, signal?: string) =>
-    closed.resolve(code ?? (signal === undefined ? 255 : 143)),
-  )
-  // Whoever ends says how: without that it is the connection that has ended, though nobody may have said so yet.
-  channel.once('close', () => closed.reject(lost()))
+async function collect(channel: ClientChannel, { input, onErrorLine, code }: Collecting): Promise<SshRun> {
   const stdout = gather(channel)
   const stderr = gather(channel.stderr, onErrorLine)
   for (const each of [stdout, stderr]) each.catch(() => undefined)
@@ -210,10 +217,10 @@ async function collect(channel: ClientChannel, { input, onErrorLine, lost }: Col
         : input
   // A program that stops reading has ended, or is about to: its exit code and its words tell why.
   const sending = pipeline(source, channel as NodeJS.WritableStream, { end: true }).catch(() => undefined)
-  const code = await closed.promise
+  const ended = await code
   const [out, err] = await Promise.all([stdout, stderr])
   void sending
-  return { code, stdout: out, stderr: err }
+  return { code: ended, stdout: out, stderr: err }
 }
 
 async function gather(stream: AsyncIterable<Buffer>, onLine?: (line: string) => void): Promise<string> {

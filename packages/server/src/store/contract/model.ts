@@ -69,7 +69,7 @@ export function modelContract(open: OpenStoreUnderTest): void {
           for (const one of actions) await comparison.perform(one)
           await comparison.compareHistory()
         }),
-        { numRuns: 60, endOnFailure: true },
+        { numRuns: process.env.BERTH_TEST_LONG === '1' ? 60 : 20, endOnFailure: true },
       )
     })
   })
