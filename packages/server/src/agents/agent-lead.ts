@@ -1,8 +1,8 @@
 import type { FromAgent } from '@berth/api'
-import { BerthError, type InstanceStatus } from '@berth/core'
+import { BerthError, type InstanceStatus, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { InstanceNews } from '../events/instance-news.ts'
-import type { Records } from '../records/index.ts'
+import type { EventDraft, Records } from '../records/index.ts'
 import { type CopyImage, ImageCopies } from './image-copies.ts'
 import type { NodeFeed } from './node-feed.ts'
 import { Presence } from './presence.ts'
@@ -41,10 +41,14 @@ export class AgentLead implements AsyncDisposable {
   readonly images: ImageCopies
   readonly #statuses: StatusWriter
   readonly #closing = new AbortController()
+  readonly #records: Records
+  readonly #log: Logger
 
   constructor({ records, news, feed, term }: AgentLeadOptions, around: LeadSurroundings) {
     const { log, silenceMs, onPresence, onForgotten, isConnected, copyImage } = around
     const { signal } = this.#closing
+    this.#records = records
+    this.#log = log
     this.feed = feed
     this.term = term
     this.presence = new Presence({
@@ -60,6 +64,14 @@ export class AgentLead implements AsyncDisposable {
     if (line.type === 'hello' || line.type === 'node') this.presence.describe(node, line.node)
     if (line.type === 'hello' || line.type === 'status') this.#statuses.report(node, line.instances)
     if (line.type === 'image-missing') void this.images.bringAsked(line.image, node)
+  }
+
+  /** For people, among the events. */
+  tell(event: EventDraft): void {
+    const { signal } = this.#closing
+    this.#records
+      .commit('system', (tx) => tx.event(event), { signal })
+      .catch((error: unknown) => this.#log.warn({ err: error }, `write event ${event.type}: ${messageOf(error)}`))
   }
 
   /** Everything reported so far is in the store. */

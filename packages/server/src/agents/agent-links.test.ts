@@ -143,6 +143,16 @@ describe('the sync stream', () => {
     expect(agents.links.isConnected('a')).toBe(true)
   })
 
+  it('says so when two machines have one identity, as by a copied disk', async () => {
+    await agents.dial('a')
+    for (let n = 0; n < 6; n++) {
+      const peer = await agents.dial('a')
+      await eventually(() => expect(peer.received.length).toBeGreaterThan(0))
+    }
+    await eventually(() => expect(eventTypes()).toContain('node.two-machines'))
+    expect(agents.logged.join('')).toContain('two machines seem to be node a')
+  })
+
   it('goes on after lines that it does not understand', async () => {
     const peer = await agents.dial('a')
     await peer.sendText('rubbish\n{"type":"from-the-future"}\n{"type":"status","instances":[{"id":7}]}\n')

@@ -34,6 +34,7 @@ import { listImages, removeImage } from './image-requests.ts'
 import type { AgentListener } from './node-feed.ts'
 import { SilenceWatch } from './silence-watch.ts'
 import { SyncStream } from './sync-stream.ts'
+import { TwinWatch } from './twin-watch.ts'
 
 export interface AgentLinksOptions {
   readonly state: State
@@ -72,6 +73,7 @@ export class AgentLinks implements AsyncDisposable {
   readonly #silence: SilenceWatch
   readonly #pings: NodeJS.Timeout
   readonly #unsubscribe: () => void
+  readonly #twins = new TwinWatch()
   #lead: AgentLead | undefined
   #part = 1
   /** Those of this round of pings. */
@@ -96,8 +98,18 @@ export class AgentLinks implements AsyncDisposable {
     const previous = this.#links.get(node)
     this.#silence.heard(node)
     this.#openSync(node, link)
-    previous?.link.close('replaced by a new connection of the same node')
+    if (previous !== undefined) {
+      previous.link.close('replaced by a new connection of the same node')
+      this.#noteTwin(node, socket.remoteAddress ?? 'an unknown address')
+    }
     this.#options.log.info({ node, remote: socket.remoteAddress }, `node ${node} connected`)
+  }
+
+  #noteTwin(node: string, from: string): void {
+    const problem = this.#twins.note(node, from, performance.now())
+    if (problem === undefined) return
+    this.#options.log.warn({ node }, problem)
+    this.#lead?.tell({ type: 'node.two-machines', subject: { node }, message: problem })
   }
 
   /**

@@ -1,4 +1,5 @@
-import { type BerthError, messageOf, type NodeStatus } from '@berth/core'
+import { setTimeout as delay } from 'node:timers/promises'
+import { messageOf, type NodeStatus } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records, State } from '../records/index.ts'
 
@@ -14,6 +15,12 @@ export interface PresenceOptions {
 
 /** Free disk space changes all the time; less than this part of the disk is no news. */
 const diskStep = 0.01
+const retryMs = 500
+
+interface Told {
+  readonly reported: NodeStatus
+  readonly online: boolean
+}
 
 /**
  * Who is there. Heartbeats stay in memory; the store is written when a node comes, goes, or describes itself anew. An agent that comes
@@ -32,6 +39,8 @@ export class Presence {
   #lastLook: number
   /** Writes of one node happen one after another, in the order of its reports. */
   readonly #writing = new Map<string, Promise<void>>()
+  /** What was to be written last of each of those. */
+  readonly #newest = new Map<string, Told>()
 
   constructor(options: PresenceOptions) {
     this.#options = options
@@ -64,14 +73,14 @@ export class Presence {
     const was = this.#lastHeard.has(node)
     this.#lastHeard.set(node, this.#now())
     this.#silentSince.delete(node)
-    this.#queue(node, () => this.#write(node, reported, true))
+    this.#queue(node, { reported, online: true })
     if (!was) this.#options.onChange(node, true)
   }
 
   /** It may not come in: what it says of itself is written down, and that it is not there. */
   decline(node: string, reported: NodeStatus): void {
     const was = this.#lastHeard.delete(node)
-    this.#queue(node, () => this.#write(node, reported, false))
+    this.#queue(node, { reported, online: false })
     if (was) this.#options.onChange(node, false)
   }
 
@@ -99,24 +108,39 @@ export class Presence {
       this.#silentSince.set(node, at)
       this.#options.log.warn({ node }, `node ${node} was not heard of for ${this.#silenceMs} ms: it is offline`)
       const last = this.#state.nodeStatuses.get(node)
-      if (last !== undefined) this.#queue(node, () => this.#write(node, last, false))
+      if (last !== undefined) this.#queue(node, { reported: last, online: false })
       this.#options.onChange(node, false)
     }
   }
 
-  #queue(node: string, write: () => Promise<void>): void {
+  #queue(node: string, told: Told): void {
     const before = this.#writing.get(node) ?? Promise.resolve()
-    const next = before.then(write).catch((error: BerthError) => {
-      if (this.#options.signal.aborted) return
-      this.#options.log.error({ err: error, node }, `write the state of node ${node}: ${messageOf(error)}`)
-    })
+    const next = before.then(() => this.#writeUntilDone(node, told))
+    this.#newest.set(node, told)
     this.#writing.set(node, next)
     void next.then(() => {
-      if (this.#writing.get(node) === next) this.#writing.delete(node)
+      if (this.#writing.get(node) !== next) return
+      this.#writing.delete(node)
+      this.#newest.delete(node)
     })
   }
 
-  async #write(node: string, reported: NodeStatus, online: boolean): Promise<void> {
+  /** What cannot be written now (the store's disk is full, say) is written later, unless something newer is known by then. */
+  async #writeUntilDone(node: string, told: Told): Promise<void> {
+    const { log, signal } = this.#options
+    for (let tries = 0; !signal.aborted; tries += 1) {
+      try {
+        return await this.#write(node, told)
+      } catch (error) {
+        if (signal.aborted) return
+        if (tries === 0) log.error({ err: error, node }, `write the state of node ${node}: ${messageOf(error)}`)
+      }
+      await delay(retryMs, undefined, { signal }).catch(() => undefined)
+      if (this.#newest.get(node) !== told) return
+    }
+  }
+
+  async #write(node: string, { reported, online }: Told): Promise<void> {
     await this.#options.records.commit(
       `node:${node}`,
       (tx) => {

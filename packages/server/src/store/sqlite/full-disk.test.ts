@@ -1,31 +1,17 @@
-import { execFile } from 'node:child_process'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { eventually, expectFailure, failureOf, put, valueAt } from '../contract/store-under-test.ts'
 import type { Store } from '../store.ts'
 import { makeTemporaryDirectory, silent } from './open-temporary.testing.ts'
+import { mountSmallDisk } from './small-disk.testing.ts'
 import { openSqliteStore } from './sqlite-store.ts'
-
-const run = promisify(execFile)
-
-/** A real file system that gets full. Needs root, as Berth's tests do. */
-async function mountSmall(path: string, kibibytes: number): Promise<AsyncDisposable> {
-  await mkdir(path)
-  await run('mount', ['-t', 'tmpfs', '-o', `size=${kibibytes}k`, 'tmpfs', path])
-  return {
-    async [Symbol.asyncDispose]() {
-      await run('umount', [path])
-    },
-  }
-}
 
 describe('a full disk', () => {
   it('refuses commits, loses none, goes on reading, and is over when there is space', async () => {
     await using directory = await makeTemporaryDirectory()
     const mountPoint = join(directory.path, 'small')
-    await using _mount = await mountSmall(mountPoint, 3_072)
+    await using _mount = await mountSmallDisk(mountPoint, 3_072)
     const filler = join(mountPoint, 'filler')
     await writeFile(filler, Buffer.alloc(1_048_576))
     const path = join(mountPoint, 'store.db')
@@ -58,7 +44,7 @@ describe('a full disk', () => {
   it('is named when not even the file fits', async () => {
     await using directory = await makeTemporaryDirectory()
     const mountPoint = join(directory.path, 'tiny')
-    await using _mount = await mountSmall(mountPoint, 12)
+    await using _mount = await mountSmallDisk(mountPoint, 12)
     await writeFile(join(mountPoint, 'filler'), Buffer.alloc(12_288)).catch(() => undefined)
     await expectFailure(() => openSqliteStore({ path: join(mountPoint, 'store.db'), log: silent }), 'store.full')
   })

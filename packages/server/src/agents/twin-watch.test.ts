@@ -1,0 +1,15 @@
+import { expect, it } from 'vitest'
+import { TwinWatch } from './twin-watch.ts'
+
+it('says that two machines are one node once they have taken the link from each other again and again', () => {
+  const watch = new TwinWatch()
+  const said = Array.from({ length: 10 }, (_, n) => watch.note('a', n % 2 === 0 ? '192.0.2.1' : '192.0.2.2', n * 1_000))
+  expect(said.map((each) => each !== undefined)).toEqual([4, 9].flatMap((n) => [...Array(4).fill(false), n > 0]))
+  expect(said[4]).toContain('from 192.0.2.1 and 192.0.2.2')
+})
+
+it('says nothing of a link that is replaced now and then, nor of several nodes', () => {
+  const watch = new TwinWatch()
+  for (let n = 0; n < 100; n++) expect(watch.note('a', '192.0.2.1', n * 16_000)).toBeUndefined()
+  for (let n = 0; n < 100; n++) expect(watch.note(`n${n}`, '192.0.2.1', 0)).toBeUndefined()
+})

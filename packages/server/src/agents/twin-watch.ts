@@ -1,0 +1,30 @@
+const windowMs = 60_000
+/** A cable that is plugged in again replaces a link now and then; only two who both want it do so again and again. */
+const enough = 5
+
+interface Taken {
+  readonly at: number
+  readonly from: string
+}
+
+/**
+ * Finds out that two machines have one node's identity, as when a disk was copied: each takes the link from the other, which then dials
+ * again.
+ */
+export class TwinWatch {
+  readonly #taken = new Map<string, readonly Taken[]>()
+
+  /** A link that was open has been replaced by one from this address. Gives a sentence, once until it begins again, when two do so in turn. */
+  note(node: string, from: string, now: number): string | undefined {
+    const recent = [...(this.#taken.get(node) ?? []).filter(({ at }) => now - at < windowMs), { at: now, from }]
+    this.#taken.set(node, recent)
+    if (recent.length < enough) return undefined
+    this.#taken.delete(node)
+    const places = [...new Set(recent.map((taken) => taken.from))].sort().join(' and ')
+    return `two machines seem to be node ${node}: its link was taken over ${recent.length} times within a minute, from ${places}. Was its disk copied? Remove agent/ from the state directory of one of them and join that one anew`
+  }
+
+  forget(node: string): void {
+    this.#taken.delete(node)
+  }
+}
