@@ -2,7 +2,7 @@ import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EventView, InstanceView, RolloutView } from '../packages/api/src/index.ts'
-import type { LabHost } from '../packages/lab/src/index.ts'
+import type { LabHost, SpawnedProcess } from '../packages/lab/src/index.ts'
 import { webApp } from './support/apps.ts'
 import { Cluster, type Repository } from './support/cluster.ts'
 import { startLoad, until } from './support/load.ts'
@@ -13,7 +13,11 @@ let cluster: Cluster
 let shop: Repository
 let version = 1
 let store: string
+let etcd: SpawnedProcess
 const replicas = 6
+const outageMs = isLongForm ? 300_000 : 20_000
+/** Machines that let people in. */
+const gateways = ['h1', 'h2']
 /** A lease of 2 s and etcd's look at it twice a second; and what a machine adds that is busy with other things. */
 const mostMs = (): number => ((loadavg()[0] ?? 0) > availableParallelism() * 2 ? 4_500 : 3_000)
 
@@ -32,13 +36,18 @@ beforeAll(async () => {
   // At a server that does not build: the work tree travels, and the output comes back.
   const { stderr } = await cluster.mustBerth(['deploy'], { cwd: shop.path, host: cluster.lab.hosts[1] as LabHost })
   expect(stderr).toMatch(/commit [0-9a-f]{40} by/)
+  for (const name of gateways)
+    await until(`the gateway of ${name} to serve`, async () => {
+      const answer = await hostOf(name).exec(['curl', '-fsS', '-H', 'host: shop.test', 'http://127.0.0.1/'])
+      return answer.code === 0
+    })
 }, 600_000)
 afterAll(() => cluster?.[Symbol.asyncDispose]())
 
 /** On the first host, where all reach it. */
 async function startEtcd(host: LabHost): Promise<readonly string[]> {
   const [client, peer] = [`http://${host.address}:2379`, `http://${host.address}:2380`]
-  await host.spawn([
+  etcd = await host.spawn([
     ...['etcd', '--name', 'm', '--data-dir', `${host.dir}/etcd`, '--log-level', 'error'],
     ...['--listen-client-urls', client, '--advertise-client-urls', client],
     ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `m=${peer}`],
@@ -60,8 +69,7 @@ async function addServer(host: LabHost): Promise<void> {
     host.name,
     '--address',
     host.address,
-    '--label',
-    'gateway=false',
+    ...(gateways.includes(host.name) ? [] : ['--label', 'gateway=false']),
     ...pool,
   ]
   await cluster.mustBerth(up, { host })
@@ -104,7 +112,22 @@ async function timeUntilSucceeded(former: LabHost, since: number): Promise<numbe
 
 const tell = (what: string, ms: number): void => void process.stderr.write(`[many servers] ${what}: ${ms} ms\n`)
 
-const load = () => startLoad(`${cluster.gatewayUrl}/`, { host: 'shop.test', connections: 8 })
+/** Requests at every gateway. */
+function startTraffic(maxMs = 120_000) {
+  const loads = gateways.map((name) =>
+    startLoad(`http://${hostOf(name).address}/`, { host: 'shop.test', connections: 4, maxMs }),
+  )
+  return {
+    async stop() {
+      const reports = await Promise.all(loads.map((each) => each.stop()))
+      return {
+        failures: reports.flatMap((each) => each.failures),
+        /** At the gateway with the fewest. */
+        requests: Math.min(...reports.map((each) => each.requests)),
+      }
+    },
+  }
+}
 
 /** Deploys a new version, calls `halfWay` once two are replaced, and waits for the end as any server tells it. */
 async function deployWith(halfWay: () => Promise<void>): Promise<RolloutView> {
@@ -133,6 +156,13 @@ async function deployWith(halfWay: () => Promise<void>): Promise<RolloutView> {
   await done
   return rollout as RolloutView
 }
+
+/** The very same ones, wherever they are. */
+const allContainers = async (): Promise<string[]> =>
+  (await Promise.all(cluster.lab.hosts.map((host) => cluster.containers(host))))
+    .flat()
+    .map(({ name, pid }) => `${name} ${pid}`)
+    .sort()
 
 const instances = async (host: LabHost): Promise<readonly InstanceView[]> =>
   (await cluster.clientOf(host).list('listInstances', { query: { app: 'shop' } })).items
@@ -191,7 +221,7 @@ describe('three servers on one etcd', () => {
   })
 
   it('go on within seconds when the leader is killed in the middle of a rollout, and no request fails', async () => {
-    const traffic = load()
+    const traffic = startTraffic()
     let tookMs = 0
     const rollout = await deployWith(async () => {
       const leader = await theLeader()
@@ -212,7 +242,7 @@ describe('three servers on one etcd', () => {
   it.skipIf(!isLongForm)(
     'do nothing twice when the leader stands still for ten seconds and wakes (long form: takes a minute)',
     async () => {
-      const traffic = load()
+      const traffic = startTraffic()
       let tookMs = 0
       const rollout = await deployWith(async () => {
         const leader = await theLeader()
@@ -256,4 +286,38 @@ describe('three servers on one etcd', () => {
     expect(tookMs).toBeLessThan(1_900)
     await theLeader()
   })
+
+  it(
+    `are not missed while all of etcd is gone for ${outageMs / 1000} s, and go on when it is back`,
+    async () => {
+      const traffic = startTraffic(outageMs + 120_000)
+      const before = await allContainers()
+      const over = Date.now() + outageMs
+      etcd.kill('SIGKILL')
+      await etcd.exited
+      const refused = await cluster.berth(['scale', 'shop/web', '7'])
+      expect(refused.code).not.toBe(0)
+      expect(refused.stderr).toMatch(/etcd/)
+      const [one, other] = await Promise.all(['h1', 'h2'].map((name) => cluster.containers(hostOf(name))))
+      const url = `http://${other?.[0]?.name.split('.').at(-1)}.production.shop.berth:8080/`
+      do {
+        const asked = await cluster.first.exec(['docker', 'exec', one?.[0]?.name ?? '', 'wget', '-qO-', '-T', '5', url])
+        expect(asked).toMatchObject({ code: 0, stdout: expect.stringContaining(other?.[0]?.name ?? '') })
+        await delay(1_000)
+      } while (Date.now() < over)
+      expect(await allContainers()).toEqual(before)
+      await startEtcd(cluster.first)
+      await until(
+        'a scale to be taken',
+        async () => (await cluster.berth(['scale', 'shop/web', '7'])).code === 0,
+        60_000,
+      )
+      await cluster.mustBerth(['scale', 'shop/web', `${replicas}`])
+      const { failures, requests } = await traffic.stop()
+      expect(failures).toEqual([])
+      expect(requests).toBeGreaterThan(100)
+      await expectNothingTwice(await theLeader())
+    },
+    outageMs + 180_000,
+  )
 })
