@@ -340,6 +340,7 @@ export class AgentLinks implements AsyncDisposable {
     this.#links.get(node)?.link.close('the node was removed from the cluster')
     this.#links.delete(node)
     this.#lead?.presence.forget(node)
+    this.#twins.forget(node)
   }
 
   /** A node that has joined here finds the leader by it. */

@@ -1,6 +1,8 @@
 const windowMs = 60_000
 /** A cable that is plugged in again replaces a link now and then; only two who both want it do so again and again. */
 const enough = 5
+/** They go on until somebody has read it. */
+const againMs = 600_000
 
 interface Taken {
   readonly at: number
@@ -13,18 +15,20 @@ interface Taken {
  */
 export class TwinWatch {
   readonly #taken = new Map<string, readonly Taken[]>()
+  readonly #told = new Map<string, number>()
 
-  /** A link that was open has been replaced by one from this address. Gives a sentence, once until it begins again, when two do so in turn. */
+  /** A link that was open has been replaced by one from this address. Gives a sentence, every ten minutes, when two do so in turn. */
   note(node: string, from: string, now: number): string | undefined {
     const recent = [...(this.#taken.get(node) ?? []).filter(({ at }) => now - at < windowMs), { at: now, from }]
     this.#taken.set(node, recent)
-    if (recent.length < enough) return undefined
-    this.#taken.delete(node)
+    if (recent.length < enough || now - (this.#told.get(node) ?? -againMs) < againMs) return undefined
+    this.#told.set(node, now)
     const places = [...new Set(recent.map((taken) => taken.from))].sort().join(' and ')
     return `two machines seem to be node ${node}: its link was taken over ${recent.length} times within a minute, from ${places}. Was its disk copied? Remove agent/ from the state directory of one of them and join that one anew`
   }
 
   forget(node: string): void {
     this.#taken.delete(node)
+    this.#told.delete(node)
   }
 }
