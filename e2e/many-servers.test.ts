@@ -301,7 +301,8 @@ describe('three servers on one etcd', () => {
       const [one, other] = await Promise.all(['h1', 'h2'].map((name) => cluster.containers(hostOf(name))))
       const url = `http://${other?.[0]?.name.split('.').at(-1)}.production.shop.berth:8080/`
       do {
-        const asked = await cluster.first.exec(['docker', 'exec', one?.[0]?.name ?? '', 'wget', '-qO-', '-T', '5', url])
+        const fetched = `fetch('${url}').then((answer) => answer.text()).then(console.log)`
+        const asked = await cluster.first.exec(['docker', 'exec', one?.[0]?.name ?? '', 'node', '-e', fetched])
         expect(asked).toMatchObject({ code: 0, stdout: expect.stringContaining(other?.[0]?.name ?? '') })
         await delay(1_000)
       } while (Date.now() < over)
