@@ -19,6 +19,9 @@ export interface ServerProcessOptions {
   readonly nodeOptions?: readonly string[]
 }
 
+/** As the executable runs. */
+const asBuilt = ['--max-semi-space-size=2']
+
 type Child = ChildProcessByStdio<null, Readable, null>
 
 export interface Memory {
@@ -52,7 +55,7 @@ export class ServerProcess implements AsyncDisposable {
     }
     const program = join(import.meta.dirname, 'serve.ts')
     const log = openSync(join(directory, 'server.log'), 'a')
-    const argv = [...nodeOptions, program, JSON.stringify(config)]
+    const argv = [...asBuilt, ...nodeOptions, program, JSON.stringify(config)]
     const child = spawn(process.execPath, argv, { cwd: directory, stdio: ['ignore', 'pipe', log] }) as Child
     closeSync(log)
     // A test that is killed takes it along.
