@@ -1,12 +1,10 @@
 import { BerthError } from '@berth/core'
 import type { Logger } from 'pino'
 import { followStore } from '../store/follow-store.ts'
-import { lineageKey } from '../store/own-keys.ts'
 import type { ListResult, Store } from '../store/store.ts'
 import { ChangeHistory } from './change-history.ts'
+import { loadState } from './load-state.ts'
 import type { State } from './state.ts'
-import { StateMirror } from './state-mirror.ts'
-import { createTables } from './tables.ts'
 
 /** Changes kept in memory for watchers that come back. */
 const recentLimit = 2_048
@@ -18,24 +16,21 @@ export async function openState(
 ): Promise<State> {
   const closing = new AbortController()
   const signal = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal])
-  const tables = createTables()
-  const mirror = new StateMirror(tables, options.log)
-  const list = await store.list('/', { signal })
-  mirror.load(list)
-  const history = new ChangeHistory(store, list.revision, recentLimit)
+  const { tables, mirror, follows } = await loadState(store, { log: options.log, signal })
+  const history = new ChangeHistory(store, mirror.revision, recentLimit)
   mirror.subscribe((change) => history.add(change))
   const follower = {
     apply: mirror.apply.bind(mirror),
-    replace: (again: typeof list): void => {
+    replace: (again: ListResult): void => {
       history.reset(again.revision)
       mirror.replace(again)
     },
   }
-  const following = followStore(store, '/', follower, { fromRevision: list.revision + 1, signal, log: options.log })
+  const following = followStore(store, '/', follower, { fromRevision: mirror.revision + 1, signal, log: options.log })
   return {
     ...tables,
     epoch: store.epoch,
-    follows: lineageOf(list),
+    follows,
     get revision() {
       return mirror.revision
     },
@@ -55,12 +50,6 @@ export async function openState(
       await following
     },
   }
-}
-
-/** Written by `berth store migrate`. */
-function lineageOf({ items }: ListResult): readonly string[] {
-  const kv = items.find(({ key }) => key === lineageKey)
-  return kv === undefined ? [] : (JSON.parse(kv.value) as { readonly follows: string[] }).follows
 }
 
 const anySignal = (a: AbortSignal, b: AbortSignal | undefined): AbortSignal =>

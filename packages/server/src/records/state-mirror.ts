@@ -43,13 +43,13 @@ export class StateMirror implements StoreFollower {
     }
   }
 
-  /** The first listing: nobody is told, and a record that cannot be read is fatal. */
-  load(list: ListResult): void {
-    for (const kv of list.items) {
+  /** Of the first listing, the whole or a page: nobody is told, and a record that cannot be read is fatal. */
+  load({ items, revision }: Pick<ListResult, 'items' | 'revision'>): void {
+    for (const kv of items) {
       const record = parseKey(kv.key)
       if (record !== undefined) this.#set(record.kind, record.id, this.#read(record.kind, kv), kv.modRevision)
     }
-    this.#revision = list.revision
+    this.#revision = revision
   }
 
   replace(list: ListResult): void {

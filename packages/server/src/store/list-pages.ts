@@ -1,4 +1,4 @@
-import type { KeyValue, ListResult } from './store.ts'
+import type { CallOptions, KeyValue, ListResult, Store } from './store.ts'
 import { isStoreError } from './store-error.ts'
 
 /** Keys of a page of a list of everything. */
@@ -26,5 +26,25 @@ async function pagesOf(read: ReadPage, after: string | undefined, revision: numb
     if (page.next === undefined) return { items, revision: page.revision }
     start = page.next
     at = page.revision
+  }
+}
+
+/**
+ * All pages of one revision, one after the other, for who need not have them all at once. Throws
+ * `store.compacted` should compaction overtake it.
+ */
+export async function eachPage(
+  store: Store,
+  prefix: string,
+  take: (page: ListResult) => void,
+  { signal }: CallOptions = {},
+): Promise<void> {
+  const call = { limit: pageItems, ...(signal === undefined ? {} : { signal }) }
+  let page = await store.list(prefix, call)
+  const { revision } = page
+  for (;;) {
+    take(page)
+    if (page.next === undefined) return
+    page = await store.list(prefix, { ...call, after: page.next, revision })
   }
 }
