@@ -1,99 +1,107 @@
+import { grown } from '@berth/core'
+import { PlainRows, type RecordRows } from './record-rows.ts'
+import { SecondaryIndex } from './secondary-index.ts'
+
 /** The records of one kind as they were at the state's revision. Only {@link State} writes. */
 export class RecordTable<T> {
-  readonly #records = new Map<string, T>()
-  readonly #modRevisions = new Map<string, number>()
+  readonly #rowOf = new Map<string, number>()
+  readonly #ids: string[] = []
+  readonly #spare: number[] = []
+  readonly #rows: RecordRows<T>
   readonly #indexes: SecondaryIndex<T>[] = []
+  #modRevisions = new Float64Array(0)
+
+  constructor(rows: RecordRows<T> = new PlainRows<T>()) {
+    this.#rows = rows
+  }
 
   get(id: string): T | undefined {
-    return this.#records.get(id)
+    const row = this.#rowOf.get(id)
+    return row === undefined ? undefined : this.#rows.get(row, this.#idAt(row))
   }
 
   has(id: string): boolean {
-    return this.#records.has(id)
+    return this.#rowOf.has(id)
+  }
+
+  /** The text that the table itself has, for others to share. */
+  ownId(id: string): string | undefined {
+    const row = this.#rowOf.get(id)
+    return row === undefined ? undefined : this.#ids[row]
   }
 
   /** Revision at which the record was last written; 0 when there is none. What a transaction compares with. */
   modRevision(id: string): number {
-    return this.#modRevisions.get(id) ?? 0
+    const row = this.#rowOf.get(id)
+    return row === undefined ? 0 : (this.#modRevisions[row] ?? 0)
   }
 
   /** Oldest first, as far as the keys' order tells. */
-  values(): IterableIterator<T> {
-    return this.#records.values()
+  *values(): Generator<T, undefined> {
+    for (const [id, row] of this.#rowOf) yield this.#rows.get(row, id)
   }
 
   ids(): IterableIterator<string> {
-    return this.#records.keys()
+    return this.#rowOf.keys()
   }
 
   all(): T[] {
-    return [...this.#records.values()]
+    return [...this.values()]
   }
 
   get size(): number {
-    return this.#records.size
+    return this.#rowOf.size
   }
 
   /** For {@link State} only. Returns what was there before. */
   set(id: string, record: T | undefined, modRevision: number): T | undefined {
-    const before = this.#records.get(id)
+    const known = this.#rowOf.get(id)
+    const before = known === undefined ? undefined : this.#rows.get(known, this.#idAt(known))
     if (record === undefined) {
-      this.#records.delete(id)
-      this.#modRevisions.delete(id)
-    } else {
-      this.#records.set(id, record)
-      this.#modRevisions.set(id, modRevision)
+      if (known !== undefined) this.#remove(known, before)
+      return before
     }
-    for (const index of this.#indexes) index.update(id, before, record)
+    const row = known ?? this.#add(id)
+    this.#rows.put(row, this.#idAt(row), record)
+    this.#modRevisions[row] = modRevision
+    for (const index of this.#indexes) index.update(row, before, record)
     return before
   }
 
-  protected index(keyOf: (record: T) => string | undefined): SecondaryIndex<T> {
+  protected index(keyOf: (record: T) => string | undefined): TableIndex<T> {
     const index = new SecondaryIndex(keyOf)
     this.#indexes.push(index)
-    return index
+    return {
+      get: (key) => index.rows(key).map((row) => this.#rows.get(row, this.#idAt(row))),
+      has: (key) => index.has(key),
+      keys: () => index.keys(),
+    }
+  }
+
+  #idAt(row: number): string {
+    return this.#ids[row] as string
+  }
+
+  #add(id: string): number {
+    const row = this.#spare.pop() ?? this.#ids.length
+    this.#ids[row] = id
+    this.#rowOf.set(id, row)
+    this.#modRevisions = grown(this.#modRevisions, row + 1)
+    return row
+  }
+
+  #remove(row: number, before: T | undefined): void {
+    for (const index of this.#indexes) index.update(row, before, undefined)
+    this.#rowOf.delete(this.#idAt(row))
+    this.#rows.drop(row)
+    this.#ids[row] = ''
+    this.#spare.push(row)
   }
 }
 
-export class SecondaryIndex<T> {
-  readonly #keyOf: (record: T) => string | undefined
-  readonly #groups = new Map<string, Map<string, T>>()
-
-  constructor(keyOf: (record: T) => string | undefined) {
-    this.#keyOf = keyOf
-  }
-
-  get(key: string): T[] {
-    const group = this.#groups.get(key)
-    return group === undefined ? [] : [...group.values()]
-  }
-
-  has(key: string): boolean {
-    return this.#groups.has(key)
-  }
-
-  keys(): IterableIterator<string> {
-    return this.#groups.keys()
-  }
-
-  update(id: string, before: T | undefined, after: T | undefined): void {
-    const oldKey = before === undefined ? undefined : this.#keyOf(before)
-    const newKey = after === undefined ? undefined : this.#keyOf(after)
-    if (oldKey !== undefined && oldKey !== newKey) this.#remove(oldKey, id)
-    if (newKey !== undefined && after !== undefined) this.#groupOf(newKey).set(id, after)
-  }
-
-  #groupOf(key: string): Map<string, T> {
-    const existing = this.#groups.get(key)
-    if (existing !== undefined) return existing
-    const group = new Map<string, T>()
-    this.#groups.set(key, group)
-    return group
-  }
-
-  #remove(key: string, id: string): void {
-    const group = this.#groups.get(key)
-    group?.delete(id)
-    if (group?.size === 0) this.#groups.delete(key)
-  }
+/** The records of a table by something that they say. */
+export interface TableIndex<T> {
+  get(key: string): T[]
+  has(key: string): boolean
+  keys(): IterableIterator<string>
 }

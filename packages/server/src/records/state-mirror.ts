@@ -1,4 +1,4 @@
-import { type Instance, type InstanceStatus, messageOf } from '@berth/core'
+import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { StoreFollower } from '../store/follow-store.ts'
 import type { Change, KeyValue, ListResult, WatchBatch } from '../store/store.ts'
@@ -7,7 +7,6 @@ import { parseKey, recordKindNames } from './record-kinds.ts'
 import type { RecordTable } from './record-table.ts'
 import type { RecordKind, RecordTypes } from './record-types.ts'
 import { RevisionWaiters } from './revision-waiters.ts'
-import { SharedStrings } from './shared-strings.ts'
 import type { StateChange, StateListener } from './state.ts'
 import type { Tables } from './tables.ts'
 
@@ -24,7 +23,6 @@ export class StateMirror implements StoreFollower {
   #listeners: readonly StateListener[] = []
   /** Who waits for a revision. */
   readonly waiters = new RevisionWaiters()
-  readonly #shared = new SharedStrings()
   #revision = 0
 
   constructor(tables: Tables, log: Logger) {
@@ -96,19 +94,18 @@ export class StateMirror implements StoreFollower {
   }
 
   #read(kind: RecordKind, kv: KeyValue): AnyRecord {
-    const record = decodeRecord(kind, kv.key, kv.value)
-    if (kind === 'instances') this.#shared.instance(record as Instance)
-    else if (kind === 'statuses') {
-      const status = record as InstanceStatus
-      this.#shared.status(status, this.#tables.instances.get(status.id))
-    }
-    return record
+    return decodeRecord(kind, kv.key, kv.value)
   }
 
-  /** By the id that the record has itself, where it has one: that of its key would be one more text, and hold the whole key. */
   #set(kind: RecordKind, id: string, record: AnyRecord, modRevision: number): AnyRecord | undefined {
-    const own = 'id' in record && record.id === id ? record.id : id
-    return this.#table(kind).set(own, record, modRevision)
+    return this.#table(kind).set(this.#textOf(kind, id, record), record, modRevision)
+  }
+
+  /** That of a key would be one more text, and hold the whole key: the record's own, or for a status its instance's. */
+  #textOf(kind: RecordKind, id: string, record: AnyRecord): string {
+    const shared = kind === 'statuses' ? this.#tables.instances.ownId(id) : undefined
+    if (shared !== undefined) return shared
+    return 'id' in record && record.id === id ? record.id : id
   }
 
   #delete(kind: RecordKind, id: string, revision: number): StateChange | undefined {

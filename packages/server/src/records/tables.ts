@@ -19,6 +19,8 @@ import {
   type Rollout,
   type Token,
 } from '@berth/core'
+import { AddressColumn, DigestColumn, NumberColumn, TextColumn } from './columns.ts'
+import { PackedRows } from './packed-rows.ts'
 import { entrypointId, poolId, releaseId, secretId } from './record-kinds.ts'
 import { RecordTable } from './record-table.ts'
 import type {
@@ -123,6 +125,9 @@ export class RolloutTable extends RecordTable<Rollout> {
   }
 }
 
+/** Of one entrypoint of one pool: `shop.production.web-`. */
+const entrypointOfId = (id: string): string => id.slice(0, id.lastIndexOf('-') + 1)
+
 export class InstanceTable extends RecordTable<Instance> {
   readonly #byApp = this.index((instance) => instance.app)
   readonly #byPool = this.index((instance) => poolId(instance.app, instance.pool))
@@ -130,6 +135,15 @@ export class InstanceTable extends RecordTable<Instance> {
   readonly #draining = this.index((instance) => (instance.desired === 'drain' ? 'draining' : undefined))
   readonly #unplaced = this.index((instance) => (instance.node === undefined ? 'unplaced' : undefined))
   readonly #waiting = this.index(({ node, app, pool }) => (node === undefined ? poolId(app, pool) : undefined))
+  constructor() {
+    const columns = {
+      ordinal: new NumberColumn(),
+      node: new TextColumn(),
+      address: new AddressColumn(),
+      createdAt: new NumberColumn(),
+    }
+    super(new PackedRows({ columns, kindOf: entrypointOfId }))
+  }
   byApp(app: string): Instance[] {
     return this.#byApp.get(app)
   }
@@ -155,6 +169,18 @@ export class InstanceTable extends RecordTable<Instance> {
 
 export class StatusTable extends RecordTable<InstanceStatus> {
   readonly #byNode = this.index((status) => status.node)
+  constructor() {
+    const columns = {
+      node: new TextColumn(),
+      address: new AddressColumn(),
+      createdAt: new NumberColumn(),
+      startedAt: new NumberColumn(),
+      readyAt: new NumberColumn(),
+      pid: new NumberColumn(),
+      containerId: new DigestColumn(),
+    }
+    super(new PackedRows({ columns, kindOf: entrypointOfId }))
+  }
   byNode(node: string): InstanceStatus[] {
     return this.#byNode.get(node)
   }
