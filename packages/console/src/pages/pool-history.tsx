@@ -3,6 +3,7 @@ import { RollbackButton } from '../actions/pool-buttons.tsx'
 import { Empty, Section } from '../components/layout.tsx'
 import { Listing } from '../components/listing.tsx'
 import { useText } from '../i18n/language.tsx'
+import { neverServed } from '../live/never-served.ts'
 import { useList } from '../store/context.tsx'
 import { ReleaseTable, releaseNumber } from './release-table.tsx'
 import { RolloutTable } from './rollout-table.tsx'
@@ -12,6 +13,7 @@ export function PoolHistory({ app, pool }: { readonly app: AppView; readonly poo
   const releases = useList('listReleases', { params: { app: app.name } })
   const rollouts = useList('listRollouts', { query: { app: app.name, pool: pool.name, limit: 50 } })
   const running = pool.release
+  const failed = neverServed(rollouts.items)
   return (
     <>
       <Section title={text.app.releases} flush>
@@ -29,7 +31,7 @@ export function PoolHistory({ app, pool }: { readonly app: AppView; readonly poo
                     app={app.name}
                     pool={pool.name}
                     release={id}
-                    newer={running === undefined || releaseNumber(id) > releaseNumber(running)}
+                    newer={running === undefined || failed.has(id) || releaseNumber(id) > releaseNumber(running)}
                   />
                 )
               }
