@@ -8,7 +8,9 @@ import type {
   NetworkConfig,
   NodeConfig,
   NodeStatus,
+  RegistryPlace,
   RouteTable,
+  StoredImage,
   UsageSeries,
 } from '@berth/core'
 
@@ -39,6 +41,11 @@ import type {
  * | PUT /v1/executable?version&sha256 | an executable; answer `{started}` when it is whole, runs here and is being put in place; false: it runs already |
  * | POST /v1/config/plan | `{config: NodeConfig}` → {@link AgentConfigPlan}: what would change here, with nothing done |
  * | PUT /v1/config | {@link ConfigOrder}; answer `{}` when it is written down. How it ends is in the node's status |
+ * | POST /v1/images/push, /v1/images/pull | {@link RegistryTransfer}: an image into the cluster's registry, or out of it; answer `{}` when it is there, or here |
+ * | PUT /v1/registry | {@link RegistryOrder}: this node is to run the cluster's registry; answer {@link RegistryReport} when it serves |
+ * | GET /v1/registry?size | {@link RegistryReport} |
+ * | POST /v1/registry/collect | `{remove: RegistryPlace[]}`; answer {@link RegistryCollection} when what nothing names is off the disk |
+ * | DELETE /v1/registry?purge | the registry ends here; its images go with `purge` only |
  * | POST /v1/images/resolve | {@link ResolveImageRequest} → `{image: id}`; 404 `engine.image-missing` |
  */
 export const agentAlpn = 'berth-agent/1'
@@ -131,6 +138,54 @@ export interface ResolveImageRequest {
   readonly pull: 'missing' | 'always' | 'never'
   /** At the image's registry, for this pull only: it is neither kept nor logged. */
   readonly login?: { readonly host: string; readonly username: string; readonly password: string }
+}
+
+/** The node that is to run the cluster's registry has this of it. */
+export interface RegistryOrder {
+  /** By which a server knows that it is in force. */
+  readonly id: string
+  /** Where it listens: the node's own address. */
+  readonly address: string
+  readonly port: number
+  /** Signed by the cluster's authority. */
+  readonly certificatePem: string
+  readonly keyPem: string
+  /** Tokens signed by this certificate's key are good. */
+  readonly tokenCertificatePem: string
+}
+
+export interface RegistryReport {
+  /** Of the order in force; absent: this node runs none. */
+  readonly order?: string
+  readonly running: boolean
+  /** Why it does not run. */
+  readonly problem?: string
+  /** Its own, without its key. */
+  readonly certificatePem?: string
+  readonly images: readonly StoredImage[]
+  /** On disk, where it was asked for. */
+  readonly sizeBytes?: number
+  /** Free where the images are. */
+  readonly freeBytes?: number
+  readonly collected?: RegistryCollection
+}
+
+export interface RegistryCollection {
+  readonly at: number
+  readonly tookMs: number
+  /** Names of images that went. */
+  readonly removed: number
+  readonly freedBytes: number
+}
+
+/** An image on its way between a node and the registry. */
+export interface RegistryTransfer extends RegistryPlace {
+  /** The image's id. */
+  readonly image: string
+  /** `10.0.0.5:5000` */
+  readonly host: string
+  /** For this image and this way only, and for a short time: it is neither kept nor logged. */
+  readonly token: string
 }
 
 /** How busy each core of a node is, and what the kernel gives to whom. Figures are of the last interval of the agent's readings. */
