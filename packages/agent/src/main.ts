@@ -35,6 +35,8 @@ import { RecordProblems } from './node/record-problems.ts'
 import { repeat } from './node/repeat.ts'
 import type { ConfigKeeper } from './node-config/config-keeper.ts'
 import { createKeeper } from './node-config/create-keeper.ts'
+import { ImageTransfers } from './registry/image-transfers.ts'
+import { RegistryService } from './registry/registry-service.ts'
 import { readBootId } from './state/boot-id.ts'
 import { InstanceStore } from './state/instance-store.ts'
 import { NodeStore } from './state/node-store.ts'
@@ -118,6 +120,8 @@ class Agent {
   readonly #records = new RecordProblems()
   readonly #upgrades: UpgradeWatch
   readonly #receiver: ExecutableReceiver
+  readonly #registry: RegistryService
+  readonly #transfers: ImageTransfers
   #nodeConfig: ConfigKeeper | undefined
   #watch: EngineWatch | undefined
   #links: ServerLinks | undefined
@@ -133,6 +137,8 @@ class Agent {
     const client = stack.use(new DockerClient(socketPath, log.child({ part: 'engine' })))
     this.#engine = new DockerEngine({ client })
     this.#builder = createImageBuilder({ client, log: log.child({ part: 'build' }) })
+    const authorityPem = async (): Promise<string> => (await disk.credentials.settled()).authorityPem
+    this.#transfers = new ImageTransfers({ client, authorityPem })
     this.#collector = stack.use(this.#makeCollector())
     this.#cores = new CoreKeeper({
       log: log.child({ part: 'cores' }),
@@ -156,6 +162,7 @@ class Agent {
     this.#regulator = stack.use(this.#makeRegulator())
     this.#gateway = stack.use(this.#makeGateway())
     this.#desired = stack.use(this.#makeDesiredState())
+    this.#registry = stack.use(this.#makeRegistry())
     this.#sync = this.#makeSync()
     this.#housekeeping = this.#makeHousekeeping()
     this.#bus.subscribe((status) => this.#sync.status(status))
@@ -169,6 +176,7 @@ class Agent {
     this.#watch = watch
     this.#reconciler.start(await this.#disk.instances.load())
     await this.#gateway.resume()
+    await this.#registry.resume()
     this.#stack.use(repeat(refreshMs, (signal) => this.#refresh(signal)))
     this.#stack.use(this.#housekeeping.watchDisk())
     const { collectEveryMs = defaults.collectEveryMs } = this.#config
@@ -278,6 +286,14 @@ class Agent {
     })
   }
 
+  #makeRegistry(): RegistryService {
+    return new RegistryService({
+      directory: join(this.#disk.directory, 'registry'),
+      log: this.#config.log.child({ part: 'registry' }),
+      onProblem: (problem) => this.#reporter.problems.set('registry', problem),
+    })
+  }
+
   #makeDesiredState(): DesiredState {
     return new DesiredState({
       store: this.#disk.node,
@@ -373,6 +389,8 @@ class Agent {
         metricsSince: (sinceMs) => this.#collector.since(sinceMs),
         usageReport: () => this.#disk.usage.report(),
         sync: (request) => this.#sync.serve(request),
+        registry: this.#registry,
+        transfers: this.#transfers,
         onImage: () => this.#reconciler.retry(),
         nodeConfig,
         upgrade: (offered, body, signal) => this.#receiver.receive(offered, body, signal),

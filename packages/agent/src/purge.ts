@@ -12,6 +12,7 @@ import { labels } from './instance/container-spec.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
 import { readIdentity } from './link/node-identity.ts'
 import { createNodeNetwork } from './network/node-network.ts'
+import { removeRegistry } from './registry/remove-registry.ts'
 
 export interface PurgeOptions {
   readonly stateDir: string
@@ -26,7 +27,7 @@ export interface PurgeOptions {
 const stopGraceMs = 10_000
 
 /**
- * Takes what Berth has made outside its folders off this machine: instances that are still there, images, the gateway's nginx, the network
+ * Takes what Berth has made outside its folders off this machine: instances that are still there, images, the gateway's nginx, the registry, the network
  * with its bridge, routes, rules and the names' address, the memory that secrets were in. Volumes stay: they are their owners' data.
  * The agent must have ended, else it would make them again. Returns what could not be removed, a sentence each.
  */
@@ -50,6 +51,7 @@ export async function purgeNode(options: PurgeOptions): Promise<string[]> {
       createNginxGateway({ stateDir: gatewayDir, httpPort: defaults.httpPort, log }).stop(),
     )
   }
+  await attempt('stop the registry', () => removeRegistry(join(stateDir, 'agent', 'registry')))
   await using client = new DockerClient(dockerSocket, log)
   await attempt('remove the instances', () => removeInstances(client, stateDir, signal))
   await attempt('remove the images', () => new BuildImages(client).removeAll(signal))

@@ -1,20 +1,12 @@
 import type { Readable } from 'node:stream'
 import { BerthError } from '@berth/core'
 import type { DockerClient } from './docker-client.ts'
-import { jsonLines } from './docker-stream.ts'
 import type { CallOptions, ImageView, PullOptions, RegistryLogin } from './engine.ts'
-import { engineError, hasCode, timeoutError } from './engine-error.ts'
+import { hasCode } from './engine-error.ts'
 import type { Limiter } from './limiter.ts'
+import { stallMs, watchProgress } from './watch-progress.ts'
 
 const quickMs = 15_000
-/** A pull or load that makes no progress for this long has failed. */
-const stallMs = 120_000
-
-interface Progress {
-  readonly status?: string
-  readonly stream?: string
-  readonly error?: string
-}
 
 /** What is read of Docker's answer. */
 interface ImageDetails {
@@ -59,7 +51,7 @@ export class DockerImages {
         timeoutMs: stallMs,
         signal,
       })
-      await this.#watch(action, response, signal)
+      await watchProgress(action, response, signal)
     }, signal)
   }
 
@@ -93,40 +85,12 @@ export class DockerImages {
       archive,
     )
     let loaded: string | undefined
-    await this.#watch(action, response, signal, (progress) => {
+    await watchProgress(action, response, signal, (progress) => {
       loaded = /Loaded image(?: ID)?: (\S+)/.exec(progress.stream ?? '')?.[1] ?? loaded
     })
     const image = loaded === undefined ? undefined : await this.inspect(loaded, { signal })
     if (image === undefined) throw new BerthError('engine.rejected', `${action}: it holds no image`)
     return image.id
-  }
-
-  /** Reads progress to its end. Docker reports failures inside a good answer. */
-  async #watch(
-    action: string,
-    response: Readable,
-    signal: AbortSignal | undefined,
-    onProgress?: (progress: Progress) => void,
-  ): Promise<void> {
-    let stalled = false
-    const timer = setTimeout(() => {
-      stalled = true
-      response.destroy()
-    }, stallMs)
-    try {
-      for await (const progress of jsonLines<Progress>(response)) {
-        timer.refresh()
-        if (progress.error !== undefined) throw engineError(action, 500, progress.error)
-        onProgress?.(progress)
-      }
-      if (stalled) throw timeoutError(action, stallMs)
-    } catch (error) {
-      if (stalled) throw timeoutError(action, stallMs)
-      throw signal?.aborted === true ? signal.reason : error
-    } finally {
-      clearTimeout(timer)
-      response.destroy()
-    }
   }
 }
 
@@ -136,12 +100,16 @@ export class DockerImages {
  */
 const registryAuth = ({ host, username, password }: RegistryLogin): string => {
   const serveraddress = host === 'docker.io' ? 'https://index.docker.io/v1/' : host
-  const text = Buffer.from(JSON.stringify({ username, password, serveraddress })).toString('base64')
+  return authHeader({ username, password, serveraddress })
+}
+
+export function authHeader(auth: Readonly<Record<string, string>>): string {
+  const text = Buffer.from(JSON.stringify(auth)).toString('base64')
   return text.replaceAll('+', '-').replaceAll('/', '_')
 }
 
 /** Slashes are part of the path; everything else a name may hold is escaped. */
-const imagePath = (reference: string): string => reference.split('/').map(encodeURIComponent).join('/')
+export const imagePath = (reference: string): string => reference.split('/').map(encodeURIComponent).join('/')
 
 /** `host:5000/shop/web:v1` → name and tag; Docker takes a digest as the tag, too. */
 export function splitReference(reference: string): { readonly name: string; readonly tag: string } {

@@ -43,7 +43,7 @@ const rules: readonly Rule[] = [
   { code: 'engine.image-missing', status: 404, when: /no such image|image .*not found/i },
   {
     code: 'engine.image-unavailable',
-    when: /pull access denied|manifest (for .*)?(unknown|not found)|repository .* not found|failed to resolve reference|error response from registry|dial tcp|no such host|tls: |unauthorized|no basic auth credentials|authentication required/i,
+    when: /pull access denied|requested access to the resource is denied|manifest (for .*)?(unknown|not found)|repository .* not found|failed to resolve reference|error response from registry|dial tcp|no such host|tls: |unauthorized|no basic auth credentials|authentication required/i,
     next: 'check the reference, the way to the registry, and the login there (berth registry login)',
   },
   { code: 'engine.name-taken', status: 409, when: /is already in use by container/i },

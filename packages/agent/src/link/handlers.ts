@@ -10,12 +10,12 @@ import { type AgentRequest, numberIn, respondJson } from './agent-request.ts'
 import { serveExec, serveHostExec } from './exec-handler.ts'
 import type { LinkServices } from './link-services.ts'
 import { reach } from './reach.ts'
+import { registryRoutes } from './registry-handlers.ts'
+import { invalid, maxRequestBytes, parseJson, type Route } from './request-body.ts'
 import { readHead } from './stream-io.ts'
 
-type Handler = (services: LinkServices, request: AgentRequest, name: string) => Promise<void>
-
 /** `:` stands for one part of the path, given to the handler. */
-const routes: readonly (readonly [method: string, path: string, handler: Handler])[] = [
+const routes: readonly Route[] = [
   ['POST', '/v1/sync', (services, request) => services.sync(request)],
   ['GET', '/v1/instances/:/logs', serveLogs],
   ['POST', '/v1/instances/:/exec', serveExec],
@@ -30,6 +30,7 @@ const routes: readonly (readonly [method: string, path: string, handler: Handler
   ['GET', '/v1/images', listImages],
   ['DELETE', '/v1/images/:', removeImage],
   ['POST', '/v1/images/resolve', resolveImage],
+  ...registryRoutes,
   ['POST', '/v1/reach', serveReach],
   ['POST', '/v1/speed', serveSpeed],
   ['POST', '/v1/certificate/request', requestCertificate],
@@ -214,8 +215,6 @@ async function pulled(
   return (await engine.inspectImage(image, { signal }))?.id
 }
 
-const maxRequestBytes = 4 * 1024 * 1024
-
 /**
  * One JSON document a line. The head is sent with the first line, so that a failure before it is an answer that says why; what waits
  * for its first line is given a head at once.
@@ -248,18 +247,6 @@ async function* encodeLines(
     await iterator.return?.()
   }
 }
-
-function parseJson(text: string): object {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null) return value
-  } catch {
-    // Answered below, as any other value that is no object.
-  }
-  throw invalid('the body is no JSON object')
-}
-
-const invalid = (why: string): BerthError => new BerthError('request.invalid-request', why)
 
 const imageMissing = (image: string): BerthError =>
   new BerthError('engine.image-missing', `image ${image} is not on this node`)

@@ -3,6 +3,8 @@ import type { CoreReport, MetricsView, UsageReport } from '@berth/api'
 import type { Engine } from '../engine/engine.ts'
 import type { InstanceLogsDeps } from '../instance/instance-logs.ts'
 import type { ConfigKeeper } from '../node-config/config-keeper.ts'
+import type { ImageTransfers } from '../registry/image-transfers.ts'
+import type { RegistryService } from '../registry/registry-service.ts'
 import type { OfferedExecutable } from '../upgrade/receive-executable.ts'
 import type { AgentRequest } from './agent-request.ts'
 import type { BuildRunner } from './build-runner.ts'
@@ -22,6 +24,8 @@ export interface LinkServices {
   readonly nodeConfig: Pick<ConfigKeeper, 'plan' | 'take'>
   /** Another executable for this node; false when it runs already. */
   upgrade(offered: OfferedExecutable, body: Readable, signal: AbortSignal): Promise<boolean>
+  readonly registry: Pick<RegistryService, 'run' | 'report' | 'collect' | 'end'>
+  readonly transfers: Pick<ImageTransfers, 'push' | 'pull'>
   /** An image has come to this node. */
   onImage(): void
 }

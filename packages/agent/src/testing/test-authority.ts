@@ -46,6 +46,12 @@ export class TestAuthority {
     return this.#issue('berth-server', x509.ExtendedKeyUsage.serverAuth, [names])
   }
 
+  /** Of a program that serves others at this address. */
+  service(address: string): Promise<Credentials> {
+    const names = new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: address }])
+    return this.#issue(address, x509.ExtendedKeyUsage.serverAuth, [names])
+  }
+
   node(name: string): Promise<Credentials> {
     return this.#issue(name, x509.ExtendedKeyUsage.clientAuth, [])
   }
