@@ -268,6 +268,32 @@ export const registryView = z.object({
   updatedBy: z.string(),
 })
 
+/** A collection of the registry's garbage. */
+export const registryCollectionView = z.object({
+  at: time,
+  tookMs: z.number().int(),
+  removed: z.number().int(),
+  freedBytes: z.number(),
+})
+
+/** The cluster's own registry; an object without `node` where there is none. */
+export const clusterRegistryView = z.object({
+  node: z.string().optional(),
+  /** `10.0.0.5:5000`, as Docker calls it. */
+  host: z.string().optional(),
+  since: time.optional(),
+  by: z.string().optional(),
+  running: z.boolean(),
+  problem: z.string().optional(),
+  /** Of releases: those that it has, and those that it does not. */
+  images: z.number().int(),
+  missing: z.number().int(),
+  sizeBytes: z.number().optional(),
+  freeBytes: z.number().optional(),
+  certificateExpiresAt: time.optional(),
+  collected: registryCollectionView.optional(),
+})
+
 export const tokenView = z.object({
   name: z.string(),
   owner: z.string(),
@@ -459,6 +485,8 @@ export type NodeView = z.infer<typeof nodeView>
 export type ImageView = z.infer<typeof imageView>
 export type SecretView = z.infer<typeof secretView>
 export type RegistryView = z.infer<typeof registryView>
+export type ClusterRegistryView = z.infer<typeof clusterRegistryView>
+export type RegistryCollectionView = z.infer<typeof registryCollectionView>
 export type TokenView = z.infer<typeof tokenView>
 export type EventView = z.infer<typeof eventView>
 export type RouteView = z.infer<typeof routeView>

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import { registryView } from '../resources.ts'
-import { listQuery, none, ok } from './shared.ts'
+import { clusterRegistryView, registryCollectionView, registryView } from '../resources.ts'
+import { flag, listQuery, none, ok } from './shared.ts'
 
-/** Logins at image registries. */
+/** Logins at image registries, and the cluster's own registry. */
 export const registriesEndpoints = {
   listRegistries: defineEndpoint({
     method: 'GET',
@@ -35,6 +35,53 @@ export const registriesEndpoints = {
     transport: 'json',
     params: none,
     query: z.strictObject({ host: z.string() }),
+    body: none,
+    response: ok,
+  }),
+  getClusterRegistry: defineEndpoint({
+    method: 'GET',
+    path: '/v1/registry',
+    summary: "The cluster's own registry: where it is, how it is, what it has",
+    role: 'viewer',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: none,
+    response: clusterRegistryView,
+  }),
+  runClusterRegistry: defineEndpoint({
+    method: 'PUT',
+    path: '/v1/registry',
+    summary: 'Run a registry on a node, or move it there; answers when it serves',
+    role: 'admin',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: z.strictObject({
+      node: z.string().optional(),
+      port: z.number().int().min(1).max(65_535).optional(),
+    }),
+    response: clusterRegistryView,
+  }),
+  collectClusterRegistry: defineEndpoint({
+    method: 'POST',
+    path: '/v1/registry/collections',
+    summary: 'Remove what no release needs from the registry now instead of within a day; answers what went',
+    role: 'admin',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: none,
+    response: registryCollectionView,
+  }),
+  stopClusterRegistry: defineEndpoint({
+    method: 'DELETE',
+    path: '/v1/registry',
+    summary: 'Stop the registry; its images go with `purge` only',
+    role: 'admin',
+    transport: 'json',
+    params: none,
+    query: z.strictObject({ purge: flag }),
     body: none,
     response: ok,
   }),

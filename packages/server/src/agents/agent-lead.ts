@@ -3,7 +3,7 @@ import { BerthError, type InstanceStatus, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { InstanceNews } from '../events/instance-news.ts'
 import type { EventDraft, Records } from '../records/index.ts'
-import { type CopyImage, ImageCopies } from './image-copies.ts'
+import { type CopyImage, ImageCopies, type ImageOffers } from './image-copies.ts'
 import type { NodeFeed } from './node-feed.ts'
 import { Presence } from './presence.ts'
 import { StatusWriter } from './status-writer.ts'
@@ -21,6 +21,8 @@ export interface AgentLeadOptions {
   readonly news: InstanceNews
   readonly feed: NodeFeed
   readonly term: LeadTerm
+  /** The cluster's registry, which images come from rather than from other nodes. */
+  readonly registry?: ImageOffers
 }
 
 export interface LeadSurroundings {
@@ -44,7 +46,7 @@ export class AgentLead implements AsyncDisposable {
   readonly #records: Records
   readonly #log: Logger
 
-  constructor({ records, news, feed, term }: AgentLeadOptions, around: LeadSurroundings) {
+  constructor({ records, news, feed, term, registry }: AgentLeadOptions, around: LeadSurroundings) {
     const { log, silenceMs, onPresence, onForgotten, isConnected, copyImage } = around
     const { signal } = this.#closing
     this.#records = records
@@ -56,7 +58,10 @@ export class AgentLead implements AsyncDisposable {
       ...(silenceMs === undefined ? {} : { silenceMs }),
     })
     this.#statuses = new StatusWriter({ records, news, log, signal, onForgotten })
-    this.images = new ImageCopies({ ...{ state: records.state, log, isConnected, signal }, copy: copyImage })
+    this.images = new ImageCopies({
+      ...{ state: records.state, log, isConnected, signal, copy: copyImage },
+      ...(registry === undefined ? {} : { registry }),
+    })
   }
 
   take(node: string, line: FromAgent): void {

@@ -253,6 +253,16 @@ export class AgentLinks implements AsyncDisposable {
     return removeImage(this.#link(node), reference, options)
   }
 
+  /** One document for another, for parts that know their own paths. */
+  request<T>(node: string, request: Parameters<typeof requests.requestDocument>[1]): Promise<T> {
+    return requests.requestDocument<T>(this.#link(node), request)
+  }
+
+  /** It should have been there. */
+  lacksImage(image: string, node: string): void {
+    this.#lead?.images.holders.lacks(image, node)
+  }
+
   measureSpeed(node: string, options: SignalOptions): Promise<number> {
     return requests.measureSpeed(this.#link(node), options)
   }

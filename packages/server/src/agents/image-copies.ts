@@ -12,9 +12,22 @@ export interface ImageCopiesOptions {
   readonly copy: CopyImage
   readonly log: Logger
   readonly signal: AbortSignal
+  /** Asked first. */
+  readonly registry?: ImageOffers
   /** After so long without a byte a copy has failed. */
   readonly stallMs?: number
 }
+
+/** A place that images are pulled from, each node by itself. */
+export interface ImageOffers {
+  /** False: it does not have it, or is not to be reached; it may be on its way there, and is waited for. Never rejects. */
+  offers(image: string): Promise<boolean>
+  pull(image: string, to: string, options: { readonly signal: AbortSignal }): Promise<void>
+}
+
+/** A giver that is no node: no node has an empty name. It gives to more than any disk of a node could. */
+const registryGiver = ''
+const registryGives = 32
 
 /** What is said where no node that is connected has the image: one that has it may come back. */
 export const noSource = 'no connected node has it'
@@ -29,8 +42,8 @@ export type CopyImage = (
 export type PassBytes = (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
 
 /**
- * Brings an image to a node that misses it, from a node that has it, within what both take and give at once; who has got it gives it to
- * others. One copy at a time per node and image; an agent that still misses it says so again.
+ * Brings an image to a node that misses it: from the cluster's registry where there is one, else, or if that fails, from a node that has
+ * it, within what both take and give at once; who has got it gives it to others. One copy at a time per node and image; an agent that still misses it says so again.
  */
 export class ImageCopies implements Disposable {
   readonly holders: ImageHolders
@@ -44,7 +57,9 @@ export class ImageCopies implements Disposable {
     this.#options = options
     const { state } = options
     this.holders = new ImageHolders(state)
-    this.#slots = new CopySlots((node) => imageRulesOf(state, node))
+    this.#slots = new CopySlots((node) =>
+      node === registryGiver ? { takes: 0, gives: registryGives } : imageRulesOf(state, node),
+    )
     this.#paces = new NodePaces((node) => imageRulesOf(state, node).bytesPerSecond)
     // A node that has gone is no source any more, and rules may have changed.
     this.#unsubscribe = state.changes.subscribe(({ kind }) => {
@@ -71,7 +86,7 @@ export class ImageCopies implements Disposable {
     const key = `${to} ${image}`
     const running = this.#running.get(key)
     if (running !== undefined) return running
-    const copy = this.#copyFromAny(image, to)
+    const copy = this.#pullOrCopy(image, to)
       .catch((error: unknown) => messageOf(error))
       .finally(() => this.#running.delete(key))
     this.#running.set(key, copy)
@@ -81,6 +96,28 @@ export class ImageCopies implements Disposable {
   #isForInstanceOf(image: string, node: string): boolean {
     const { state } = this.#options
     return state.instances.byNode(node).some(({ app, release }) => state.releases.find(app, release)?.image === image)
+  }
+
+  async #pullOrCopy(image: string, to: string): Promise<string | undefined> {
+    return (await this.#pull(image, to)) ? undefined : await this.#copyFromAny(image, to)
+  }
+
+  /** False: it has to be copied. */
+  async #pull(image: string, to: string): Promise<boolean> {
+    const { registry, log, signal } = this.#options
+    if (registry === undefined || !(await registry.offers(image))) return false
+    using slot = await this.#slots.acquire(to, () => [registryGiver], signal)
+    if (slot === undefined) return false
+    try {
+      await registry.pull(image, to, { signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      log.warn({ err: error, image, to }, `${to} could not pull image ${image} from the registry: ${messageOf(error)}`)
+      return false
+    }
+    log.info({ image, to }, `${to} pulled image ${image} from the registry`)
+    this.holders.has(image, to)
+    return true
   }
 
   async #copyFromAny(image: string, to: string): Promise<string | undefined> {

@@ -41,6 +41,10 @@ export interface Authority {
   readonly fingerprint: string
   /** The server's certificate with its chain; kept on disk, made anew when hosts are missing, it runs out, or the authority is another. */
   serverCertificate(hosts: readonly string[]): Promise<KeyPairPem>
+  /** For a program on a node that serves others; with its chain. */
+  serviceCertificate(host: string): Promise<KeyPairPem>
+  /** False when {@link serviceCertificate} should be asked for another one. */
+  isServiceCertificateGood(certificatePem: string, host: string): boolean
   /** Throws `join.invalid-request`. */
   signNode(requestPem: string, node: string): Promise<string>
   /** False for what was signed before the last rotation. */
@@ -140,6 +144,17 @@ class DirectoryAuthority implements Authority {
     const pair = { ...made, certificatePem: made.certificatePem + this.#chain() }
     await writePairFile(path, pair)
     return pair
+  }
+
+  async serviceCertificate(host: string): Promise<KeyPairPem> {
+    const factory = await import('./certificate-factory.ts')
+    const made = await factory.createServerCertificate(this.#root, [host], this.#within(this.#lifetimes.serverMs))
+    return { ...made, certificatePem: made.certificatePem + this.#chain() }
+  }
+
+  isServiceCertificateGood(certificatePem: string, host: string): boolean {
+    const certificate = new X509Certificate(certificatePem)
+    return this.hasSigned(certificate) && coversHosts(certificate, [host]) && !needsRenewal(certificate, this.#now())
   }
 
   async signNode(requestPem: string, node: string): Promise<string> {

@@ -86,6 +86,25 @@ export async function createServerCertificate(
   return { certificatePem, keyPem: await exportKey(keys.privateKey) }
 }
 
+/** A certificate that says nothing but what the public part of a key is, for programs that take keys in no other form. */
+export async function createKeyCertificate(keyPem: string, name: string): Promise<string> {
+  const spki = createPublicKey(keyPem).export({ format: 'der', type: 'spki' })
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: [{ CN: [name] }],
+    serialNumber: serialNumber(),
+    // The key is as good as the secret that it is made of.
+    notBefore: new Date(0),
+    notAfter: new Date('2200-01-01T00:00:00Z'),
+    signingAlgorithm: algorithm,
+    keys: {
+      privateKey: await importKey(keyPem),
+      publicKey: await webcrypto.subtle.importKey('spki', spki, algorithm, true, ['verify']),
+    },
+    extensions: [new x509.BasicConstraintsExtension(true, 0, true)],
+  })
+  return pemText(certificate)
+}
+
 /** Signs a node's request. The request's own name must be the node's, and it must prove that its sender has the key. */
 export async function signNodeRequest(
   authority: KeyPairPem,

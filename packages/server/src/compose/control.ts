@@ -7,6 +7,9 @@ import type { ServerConfig } from '../config.ts'
 import type { Operations } from '../controllers/operations.ts'
 import type { TrafficController } from '../controllers/traffic-controller.ts'
 import type { NodeImages } from '../images/node-images.ts'
+import type { ClusterRegistry } from '../registry/cluster-registry.ts'
+import type { RegistryAgents } from '../registry/registry-agents.ts'
+import type { RegistryOrders } from '../registry/registry-orders.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
 import type { SourceStore } from '../source/source-store.ts'
 import type { Foundation } from './open-foundation.ts'
@@ -25,6 +28,7 @@ export interface Control {
   readonly operations: Operations
   readonly books: LiveBooks
   readonly images: NodeImages
+  readonly registry: ClusterRegistry
   readonly sources: SourceStore
   readonly buildOutputs: BuildOutputs
   readonly renewals: Renewals
@@ -37,6 +41,8 @@ export interface SharedControl {
   readonly books: LiveBooks
   readonly isOnline: (node: string) => boolean
   readonly defaultPool: string
+  readonly registryAgents: RegistryAgents
+  readonly registryOrders: RegistryOrders
   /** Where agents find servers; undefined where this one is alone. */
   readonly agentServers: () => readonly ServerAddress[] | undefined
 }

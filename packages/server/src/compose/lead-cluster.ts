@@ -7,6 +7,8 @@ import { InstanceNews } from '../events/instance-news.ts'
 import { ImageArrivals } from '../images/image-arrivals.ts'
 import type { Term } from '../leadership/index.ts'
 import { NodeConfigController } from '../node-config/node-config-controller.ts'
+import { ClusterRegistry } from '../registry/cluster-registry.ts'
+import { RegistryKeeper } from '../registry/registry-keeper.ts'
 import type { ControlOptions, SharedControl } from './control.ts'
 
 /** What acts while this server leads `cluster`; changes are told to it by the parts that every server has. */
@@ -14,12 +16,13 @@ export interface ClusterWork {
   readonly feed: ClusterFeed
   readonly pools: PoolController
   readonly nodeConfigs: NodeConfigController
+  readonly registry: RegistryKeeper
 }
 
 /** Decides about pools, tells agents, and writes down what they report, as long as the term lasts. */
 export function leadCluster(
   { config, foundation, log }: ControlOptions,
-  { agents, traffic, books, isOnline, defaultPool, agentServers }: SharedControl,
+  { agents, traffic, books, isOnline, defaultPool, agentServers, registryAgents, registryOrders }: SharedControl,
   term: Term,
   stack: AsyncDisposableStack,
 ): ClusterWork {
@@ -66,7 +69,14 @@ export function leadCluster(
       onChange: (pool) => pools?.mark([pool]),
     }),
   )
-  const lead = agents.lead({ records, news, feed, term })
+  const registryParts = { records, agents: registryAgents, orders: registryOrders }
+  const registry = stack.use(
+    new RegistryKeeper({
+      ...{ ...registryParts, tokens: foundation.registryTokens, log: log.child({ part: 'registry' }) },
+      registry: new ClusterRegistry(registryParts),
+    }),
+  )
+  const lead = agents.lead({ records, news, feed, term, registry: registry.offers })
   for (const node of state.nodes.ids()) books.touchNode(node)
   pools = new PoolController({
     ...{ state, records, news, isOnline, traffic, nodes, books, images },
@@ -78,5 +88,5 @@ export function leadCluster(
     new NodeConfigController({ ...{ state, records, agents, isOnline }, log: log.child({ part: 'node-config' }) }),
   )
   stack.use(lead)
-  return { feed, pools, nodeConfigs }
+  return { feed, pools, nodeConfigs, registry }
 }

@@ -14,6 +14,7 @@ import { makePrivateDirectory } from '../files/private-files.ts'
 import { Leadership } from '../leadership/index.ts'
 import { openState, Records, type State } from '../records/index.ts'
 import { Registries } from '../registries/registries.ts'
+import { RegistryTokens } from '../registry/registry-tokens.ts'
 import { RelayPass } from '../relay/relay-pass.ts'
 import { openSecretKey, type SecretKey } from '../secrets/secret-key.ts'
 import { Secrets } from '../secrets/secrets.ts'
@@ -36,6 +37,7 @@ export interface Foundation {
   readonly secrets: Secrets
   readonly certificates: Certificates
   readonly registries: Registries
+  readonly registryTokens: RegistryTokens
   readonly tokens: Tokens
   readonly sessions: Sessions
 }
@@ -72,6 +74,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     relayPass: new RelayPass(key),
     certificates: new Certificates({ records, key, log: log.child({ part: 'certificates' }) }),
     registries,
+    registryTokens: new RegistryTokens(key),
     sessions: new Sessions(key, tokens),
   }
 }

@@ -16,6 +16,9 @@ import { ImageRemovals } from '../images/image-removals.ts'
 import { NodeImages } from '../images/node-images.ts'
 import { hearsTooFew, type Term } from '../leadership/index.ts'
 import type { State } from '../records/index.ts'
+import { ClusterRegistry } from '../registry/cluster-registry.ts'
+import { createRegistryAgents } from '../registry/registry-agents.ts'
+import { RegistryOrders } from '../registry/registry-orders.ts'
 import { Retention } from '../retention/retention.ts'
 import { LiveBooks } from '../schedule/live-books.ts'
 import { createSourceStore } from '../source/create-source-store.ts'
@@ -38,6 +41,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   const removals = new ImageRemovals()
   const building = await prepareBuilding(options, agents, removals)
   const images = stack.use(new NodeImages({ records, agents, removals, log: log.child({ part: 'images' }) }))
+  const registry = new ClusterRegistry({ records, agents: shared.registryAgents, orders: shared.registryOrders })
   const renewals = new NodeRenewals(agents)
   let builds: BuildController | undefined
   stack.use(leadership)
@@ -70,7 +74,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     cancelBuild: (build) => builds?.cancel(build),
   })
   const { sources, outputs: buildOutputs } = building
-  return { agents, traffic, operations, books, images, sources, buildOutputs, renewals }
+  return { agents, traffic, operations, books, images, registry, sources, buildOutputs, renewals }
 }
 
 function makeShared({ config, foundation, log, stack }: ControlOptions, cluster: () => ClusterWork | undefined) {
@@ -94,6 +98,7 @@ function makeShared({ config, foundation, log, stack }: ControlOptions, cluster:
       onLink: (node) => {
         books.touchNode(node)
         cluster()?.nodeConfigs.nodeChanged(node)
+        cluster()?.registry.nodeChanged(node)
         // Without a gateway's word anything may be held up.
         if (state.nodes.get(node)?.labels.gateway === 'true') cluster()?.pools.mark(state.pools.ids())
         else cluster()?.pools.nodeChanged(node)
@@ -103,7 +108,11 @@ function makeShared({ config, foundation, log, stack }: ControlOptions, cluster:
   const books = stack.use(new LiveBooks({ state, isOnline }))
   stack.use(agents)
   const defaultPool = config.defaultPool ?? defaults.defaultPool
-  return { agents, traffic, books, isOnline, defaultPool, agentServers: () => agentServersOf(foundation) }
+  return {
+    ...{ agents, traffic, books, isOnline, defaultPool, agentServers: () => agentServersOf(foundation) },
+    registryAgents: createRegistryAgents(agents),
+    registryOrders: new RegistryOrders({ state, authority: foundation.authority, tokens: foundation.registryTokens }),
+  }
 }
 
 type Building = Awaited<ReturnType<typeof prepareBuilding>>

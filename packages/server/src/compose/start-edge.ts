@@ -119,7 +119,7 @@ function openAgentPort({ config, foundation, control, log, stack }: EdgeOptions,
 function createServices(options: EdgeOptions, agentPort: number, keeper: CertificateKeeper): Services {
   const { config, foundation, control } = options
   const { state, records, authority, secrets, certificates, registries, tokens, sessions } = foundation
-  const { agents, traffic, operations, books, images, sources, buildOutputs } = control
+  const { agents, traffic, operations, books, images, registry, sources, buildOutputs } = control
   const gateway = gatewayAddress(config.gatewayUrl, config.gatewayHttpsPort ?? defaults.gatewayHttpsPort)
   const nodes = new Nodes(records)
   const { version } = config
@@ -149,6 +149,7 @@ function createServices(options: EdgeOptions, agentPort: number, keeper: Certifi
       secrets,
       certificates,
       registries,
+      registry,
       tokens,
       sessions,
     },

@@ -17,6 +17,10 @@ afterAll(async () => await server[Symbol.asyncDispose]())
 /** What a reader expects of each operation, said again: a slip in the table of endpoints must not go unnoticed. */
 const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   getStatus: 'viewer',
+  getClusterRegistry: 'viewer',
+  runClusterRegistry: 'admin',
+  collectClusterRegistry: 'admin',
+  stopClusterRegistry: 'admin',
   createBackup: 'admin',
   getVersion: 'none',
   listServers: 'viewer',

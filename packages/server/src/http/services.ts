@@ -19,6 +19,7 @@ import type { NodeUpgrade } from '../nodes/node-upgrade.ts'
 import type { Nodes } from '../nodes/nodes.ts'
 import type { Records } from '../records/index.ts'
 import type { Registries } from '../registries/registries.ts'
+import type { ClusterRegistry } from '../registry/cluster-registry.ts'
 import type { Relay } from '../relay/relay.ts'
 import type { CoreUse } from '../schedule/core-map.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
@@ -107,6 +108,7 @@ export interface Services {
   readonly agents: Pick<AgentLinks, 'logs' | 'exec' | 'execOnNode' | 'metrics' | 'usage' | 'isConnected'>
   readonly images: Pick<NodeImages, 'list' | 'prune'>
   readonly registries: Registries
+  readonly registry: Pick<ClusterRegistry, 'run' | 'status' | 'collect' | 'stop'>
   readonly sources: SourceUploads
   readonly relay: Relay
   readonly buildOutputs: BuildOutputs

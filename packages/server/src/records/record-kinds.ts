@@ -57,6 +57,7 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
   joinTokens: { prefix: '/join-tokens/', idOf: (token) => token.hash, version: 1 },
   certificates: { prefix: '/certificates/', idOf: byName, version: 1 },
   registries: { prefix: '/registries/', idOf: (registry) => registry.host, version: 1 },
+  imageRegistries: { prefix: '/image-registry/', idOf: byName, version: 1 },
   authorities: { prefix: '/authority/', idOf: byName, version: 1 },
   members: { prefix: '/servers/', idOf: byName, version: 1 },
   leaders: { prefix: '/leaders/', idOf: (leader) => leader.role, version: 1 },

@@ -43,6 +43,7 @@ export interface RecordTypes {
   readonly joinTokens: JoinToken
   readonly certificates: CertificateRecord
   readonly registries: RegistryRecord
+  readonly imageRegistries: ImageRegistryRecord
   readonly authorities: AuthorityRecord
   readonly members: MemberRecord
   readonly leaders: LeaderRecord
@@ -111,6 +112,22 @@ export interface RegistryRecord {
   readonly version: number
   readonly updatedAt: number
   readonly updatedBy: string
+}
+
+/** Where the cluster's own registry is. There is one: key `/image-registry/cluster`. */
+export interface ImageRegistryRecord {
+  readonly name: 'cluster'
+  /** Absent: it was stopped, and a node is still to be told. */
+  readonly place?: RegistryHome
+  /** Nodes that ran it and have not heard yet that they do not any more. */
+  readonly left: readonly { readonly node: string; readonly purge: boolean }[]
+}
+
+export interface RegistryHome {
+  readonly node: string
+  readonly port: number
+  readonly since: number
+  readonly by: string
 }
 
 /** A server that is up. Key `/servers/<name>`, on the server's lease. */

@@ -1,15 +1,33 @@
+import { clusterRegistryView } from '../../views/cluster-registry-view.ts'
 import { registryView } from '../../views/plain-views.ts'
 import type { Handlers } from '../handler.ts'
 import { registryListing } from '../listings/record-listings.ts'
 import type { Services } from '../services.ts'
 
-type RegistryHandlers = Pick<Handlers, 'listRegistries' | 'setRegistry' | 'removeRegistry'>
+type RegistryHandlers = Pick<
+  Handlers,
+  | 'listRegistries'
+  | 'setRegistry'
+  | 'removeRegistry'
+  | 'getClusterRegistry'
+  | 'runClusterRegistry'
+  | 'collectClusterRegistry'
+  | 'stopClusterRegistry'
+>
 
-export const registryHandlers = ({ views, registries }: Services): RegistryHandlers => ({
+export const registryHandlers = ({ views, registries, registry }: Services): RegistryHandlers => ({
   listRegistries: () => registryListing(views),
   setRegistry: async ({ body, context }) => registryView(await registries.set(body, context)),
   removeRegistry: async ({ query, context }) => {
     await registries.remove(query.host, context)
+    return { ok: true }
+  },
+  getClusterRegistry: async ({ signal }) => clusterRegistryView(await registry.status({ signal })),
+  runClusterRegistry: async ({ body, context }) => clusterRegistryView(await registry.run(body, context)),
+  // Who asks for it wants it now, also of what has just come.
+  collectClusterRegistry: ({ context }) => registry.collect(0, context),
+  stopClusterRegistry: async ({ query, context }) => {
+    await registry.stop({ purge: query.purge === true }, context)
     return { ok: true }
   },
 })
