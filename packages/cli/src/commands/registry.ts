@@ -4,10 +4,12 @@ import { readText } from '../files.ts'
 import { formatAge } from '../output/format.ts'
 import { type ListingView, printListing } from '../output/print.ts'
 import { readSecret } from './admin.ts'
+import { registerClusterRegistry } from './cluster-registry.ts'
 import { action } from './command.ts'
 
 export function registerRegistries(program: Command): void {
-  const registry = program.command('registry').summary('logins at private image registries')
+  const registry = program.command('registry').summary("the cluster's own image registry, and logins at others")
+  registerClusterRegistry(registry)
   registry
     .command('login')
     .summary('log the cluster in; the password comes from standard input or a file, never from the command line')

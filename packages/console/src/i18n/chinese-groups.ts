@@ -124,6 +124,18 @@ export const chineseGroups: GroupDictionary = {
       superseded: '已被取代',
     },
   },
+  registry: {
+    title: '集群的镜像仓库',
+    state: '状态',
+    running: '运行中',
+    notRunning: '未运行：镜像在节点间直接复制',
+    address: '地址',
+    images: '镜像',
+    missing: (images, missing) => `${images} 个，另缺 ${missing} 个版本的镜像`,
+    size: '占用磁盘',
+    free: '剩余空间',
+    collected: '上次清理',
+  },
   placing: {
     title: '此处分配什么',
     group: '节点组',

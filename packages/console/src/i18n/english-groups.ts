@@ -123,6 +123,18 @@ export const englishGroups = {
       superseded: 'Superseded',
     },
   },
+  registry: {
+    title: 'Image registry of the cluster',
+    state: 'State',
+    running: 'Running',
+    notRunning: 'Not running: images go from node to node',
+    address: 'Address',
+    images: 'Images',
+    missing: (images: number, missing: number) => `${images}; ${missing} of releases are missing`,
+    size: 'On disk',
+    free: 'Free',
+    collected: 'Garbage collected',
+  },
   placing: {
     title: 'What is placed here',
     group: 'Node group',

@@ -18,6 +18,7 @@ import { useClient, useList } from '../store/context.tsx'
 import { InstanceTable } from './instance-table.tsx'
 import { MetricsPanel } from './metrics-panel.tsx'
 import { NodeConfiguration } from './node-configuration.tsx'
+import { NodeRegistry } from './node-registry.tsx'
 import { NodeScheduling } from './node-scheduling.tsx'
 import { NodeMeters } from './nodes-page.tsx'
 import { NotFoundPage } from './not-found-page.tsx'
@@ -64,6 +65,7 @@ export function NodePage({ name }: { readonly name: string }) {
       </Suspense>
       <NodeScheduling node={node} />
       {node.config !== undefined && <NodeConfiguration config={node.config} />}
+      <NodeRegistry node={name} />
       <Section title={text.nodes.instances} flush>
         <Listing of={instances} empty={<Empty icon="box" title={text.nodes.noInstances} />}>
           {(items) => <InstanceTable instances={items} usage={usage} withPool withNode={false} />}
