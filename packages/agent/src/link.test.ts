@@ -257,6 +257,18 @@ describe('images', () => {
     expect(resolved).toEqual({ status: 200, body: { image } })
   })
 
+  it('that Docker does not take are refused with what it says, however much is still to come', async () => {
+    const upload = node.server.open('PUT', '/v1/images', false)
+    const status = once(upload, 'response')
+    const rubbish = Array.from({ length: 256 }, () => Buffer.alloc(65_536, 'rubbish'))
+    const sent = pipeline(rubbish, upload).catch(() => undefined)
+    expect((await status)[0][':status']).toBe(500)
+    const answer: string[] = []
+    for await (const line of readLines(upload, 1e6)) answer.push(line)
+    expect(answer.join('')).toMatch(/load an image archive: .*tar/)
+    await sent
+  })
+
   it.each([
     ['GET', '/v1/images/none%3A1/archive', undefined, 404, 'engine.image-missing'],
     ['POST', '/v1/images/resolve', { image: 'registry.invalid/none:1' }, 404, 'engine.image-unavailable'],

@@ -120,7 +120,9 @@ async function serveArchive({ engine }: LinkServices, { stream, signal }: AgentR
 }
 
 async function loadArchive(services: LinkServices, { stream, signal }: AgentRequest): Promise<void> {
-  const image = await services.engine.loadImage(stream, { signal })
+  // Docker may stop reading: the stream is left open, so that what Docker said can be answered.
+  const archive = Readable.from(stream.iterator({ destroyOnReturn: false }), { objectMode: false })
+  const image = await services.engine.loadImage(archive, { signal })
   services.onImage()
   respondJson(stream, 200, { image })
 }

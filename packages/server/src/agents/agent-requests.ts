@@ -157,10 +157,12 @@ export async function copyImage(from: AgentLink, to: AgentLink, image: string, o
   const target = to.open({ method: 'PUT', path: '/v1/images', endStream: false, signal: options.signal })
   const { pass = (chunks: AsyncIterable<Uint8Array>) => chunks } = options
   const sending = pipeline(pass(guarded(from, source, source, options.signal)), target, { end: true })
-  const receiving = readDocument<{ image: string }>(to, target, options)
-  const [sent, received] = await Promise.allSettled([sending, receiving])
+  sending.catch(() => undefined)
+  const [received] = await Promise.allSettled([readDocument<{ image: string }>(to, target, options)])
+  // Who has answered reads no more, and then the rest can never be sent.
   cancel(source)
   cancel(target)
+  const [sent] = await Promise.allSettled([sending])
   // A broken source breaks the target too, and so says more; otherwise the target's answer tells why the upload was cut.
   if (sent.status === 'rejected' && sent.reason instanceof BerthError) throw sent.reason
   if (received.status === 'rejected') throw received.reason
