@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
+import type { RegistryOrder } from '@berth/api'
 import { BerthError } from '@berth/core'
 import { findPortHolder } from '../gateway/port-holder.ts'
 import { runCommand } from '../network/run-command.ts'
@@ -12,8 +15,12 @@ const startMs = 15_000
 const pollMs = 20
 const terminateMs = 5_000
 const collectMs = 3_600_000
+const firstToGo = '500'
 const maxLogBytes = 1024 * 1024
 const environment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' }
+
+/** Where it is reached, and what it shows. */
+type Served = Pick<RegistryOrder, 'address' | 'port' | 'certificatePem'>
 
 /**
  * Debian's `docker-registry` by its pid file and configuration. It is no child that ends with the agent: who starts next finds it, and a
@@ -33,15 +40,17 @@ export class RegistryProcess {
     return (await this.#isOurs(pid, 'serve')) ? pid : undefined
   }
 
-  /** Resolves when it listens. Throws `registry.program-missing`, `registry.port-taken`, `registry.start-failed`. */
-  async start(address: string, port: number, signal: AbortSignal): Promise<void> {
+  /** Resolves when it serves. Throws `registry.program-missing`, `registry.port-taken`, `registry.start-failed`. */
+  async start({ address, port, certificatePem }: Served, signal: AbortSignal): Promise<void> {
     // One of an agent that was killed meanwhile: beside it nothing may be pushed.
     for (const pid of await this.#collectors()) await this.#end(pid)
     if (await listens(address, port)) throw await portTaken(address, port)
     const pid = await this.#spawn()
+    // Where memory is short the registry goes before any instance: it is started again, and copies do meanwhile.
+    await writeFile(`/proc/${pid}/oom_score_adj`, firstToGo).catch(() => undefined)
     await writeFile(this.#files.pidFile, `${pid}\n`, { mode: 0o600 })
     const deadline = Date.now() + startMs
-    while (!(await listens(address, port))) {
+    while (!(await serves({ address, port, certificatePem }))) {
       if ((await this.pid()) === undefined || Date.now() > deadline) throw await this.#notStarted(address, port)
       await delay(pollMs, undefined, { signal })
     }
@@ -118,6 +127,30 @@ function signalIfThere(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** It has this port before it has read its certificate, and ends if it cannot: what counts is that it shows it. */
+const serves = ({ address, port, certificatePem }: Served): Promise<boolean> =>
+  new Promise((resolve) => {
+    // Whose it is is told by the certificate itself, which is compared.
+    const socket = connectTls({ host: address, port, timeout: 1000, rejectUnauthorized: false }, () => {
+      const wanted = fingerprintOf(certificatePem)
+      end(wanted !== undefined && socket.getPeerX509Certificate()?.fingerprint256 === wanted)()
+    })
+    const end = (answer: boolean) => () => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('error', end(false)).once('close', end(false)).once('timeout', end(false))
+  })
+
+/** Undefined: it is none, which the program will say. */
+function fingerprintOf(certificatePem: string): string | undefined {
+  try {
+    return new X509Certificate(certificatePem).fingerprint256
+  } catch {
+    return undefined
   }
 }
 

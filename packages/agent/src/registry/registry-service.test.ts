@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -109,6 +109,31 @@ describe('a registry', () => {
     expect((await service.report({ size: false, signal })).order).toBeUndefined()
   })
 
+  it('on a full disk refuses what is pushed, gives what it has, and takes more when there is room again', async () => {
+    const images = join(directory, 'images')
+    mkdirSync(images, { recursive: true })
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', images])
+    await service.run(ordering.order, { signal })
+    const [kept, old, large] = [placeOf('shop', '1'), placeOf('shop', '2'), placeOf('blog', '3')]
+    expect(await ordering.push(kept, randomBytes(500_000))).toBe(201)
+    expect(await ordering.push(old, randomBytes(900_000))).toBe(201)
+    const layer = randomBytes(1_000_000)
+    const refused = await ordering.push(large, layer).catch(() => 0)
+    expect([0, 500, 503]).toContain(refused)
+    expect((await service.report({ size: false, signal })).freeBytes).toBeLessThan(1_000_000)
+    expect(await imagesOf()).toEqual(namesOf([kept, old]))
+    expect(await ordering.status(kept)).toBe(200)
+    expect(await service.collect([old], { signal })).toMatchObject({ removed: 1 })
+    // What was cut off lies there for a day; a smaller one has room.
+    expect(await ordering.push(large, randomBytes(200_000))).toBe(201)
+    expect(await ordering.status(kept)).toBe(200)
+  })
+
+  it('goes first where memory is short', async () => {
+    await service.run(ordering.order, { signal })
+    expect(readFileSync(`/proc/${await pid()}/oom_score_adj`, 'utf8').trim()).toBe('500')
+  })
+
   it('keeps its images when it ends, and loses them when they are purged', async () => {
     await service.run(ordering.order, { signal })
     await ordering.push(placeOf('shop', 'a'), randomBytes(100))
@@ -177,7 +202,7 @@ describe('a collection of garbage', () => {
     const program = new RegistryProcess(files)
     await program.stop()
     await files.configure(ordering.order, 'read-only')
-    await program.start(ordering.order.address, ordering.order.port, signal)
+    await program.start(ordering.order, signal)
     expect(await ordering.push(placeOf('shop', 'a'), randomBytes(100))).toBe(405)
     // What collects is told by its words; this one would go on for ever.
     const collector = spawn('/bin/sh', ['-c', 'while :; do sleep 1; done', 'x', 'garbage-collect', files.configuration])

@@ -135,7 +135,7 @@ export class RegistryService implements AsyncDisposable {
   async #start(order: RegistryOrder, signal: AbortSignal, mode: 'open' | 'read-only' = 'open'): Promise<void> {
     await this.#process.stop()
     await this.#files.configure(order, mode)
-    await this.#process.start(order.address, order.port, signal)
+    await this.#process.start(order, signal)
   }
 
   #keep(): void {

@@ -8,6 +8,9 @@ interface Registry {
   collected?: RegistryCollection
 }
 
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+
 const gib = 1024 ** 3
 
 /** Agents of a cluster with registries and images in memory. */
@@ -74,8 +77,9 @@ export class PretendedAgents implements RegistryAgents {
     this.registries.delete(node)
   }
 
-  async push(node: string, transfer: RegistryTransfer): Promise<void> {
-    await this.gate
+  async push(node: string, transfer: RegistryTransfer, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    await Promise.race([this.gate, aborted(signal)])
+    signal.throwIfAborted()
     this.#require(node)
     const registry = this.#at(transfer.host)
     if (this.has.get(node)?.has(transfer.image) !== true)

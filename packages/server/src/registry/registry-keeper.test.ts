@@ -127,6 +127,20 @@ describe('a registry of the cluster', () => {
     await eventually(() => expect(under.state.imageRegistries.get('cluster')?.left).toEqual([]))
   })
 
+  it('that is put elsewhere gets at once what was on its way to the old place', async () => {
+    keep()
+    await registry.run({ node: 'a' }, admin)
+    await delay(50)
+    const silent = Promise.withResolvers<void>()
+    agents.gate = silent.promise
+    await release('shop', 'v1', '1', 'b')
+    await delay(50)
+    agents.gate = Promise.resolve()
+    await registry.run({ node: 'c' }, admin)
+    await eventually(() => expect(contents('c')).toEqual([nameOf('shop', '1')]))
+    silent.resolve()
+  })
+
   it('ends when it is stopped, and nothing is left of its record', async () => {
     keep()
     await registry.run({ node: 'a' }, admin)

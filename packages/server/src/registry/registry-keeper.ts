@@ -26,7 +26,8 @@ export interface RegistryKeeperOptions {
 }
 
 const actor = 'system:registry'
-const key = 'registry'
+/** The key of the registry itself; nodes that ran it before have their names. */
+const key = ''
 const answerMs = 60_000
 const collectAgainMs = 3_600_000
 /** What came so lately may be of a release that is on its way. */
@@ -49,6 +50,7 @@ export class RegistryKeeper implements AsyncDisposable {
   /** Nothing is pushed while its disk is full, or garbage is collected. */
   #takesPushes = true
   #collectAgainAt = 0
+  #home: RegistryHome | undefined
 
   constructor(options: RegistryKeeperOptions) {
     const { lookMs, collectEveryMs, pushWaitMs, restMs } = { ...defaults, ...options }
@@ -72,20 +74,20 @@ export class RegistryKeeper implements AsyncDisposable {
     })
     this.#loop = new KeyLoop({
       ...{ name: 'registry', log: options.log, now: this.#now },
-      process: (_, signal) => this.#attend(signal),
+      process: (node, signal) => (node === key ? this.#attend(signal) : this.#tellLeft(node, signal)),
     })
     this.#unsubscribe = this.#state.changes.subscribe(({ kind, id }) => {
       if (kind === 'releases') this.#pushMissing()
-      // It may be somewhere else now.
-      if (kind === 'imageRegistries') this.offers.found(undefined)
-      if (kind === 'imageRegistries' || (kind === 'nodeStatuses' && this.#concerns(id))) this.#loop.mark(key)
+      if (kind === 'imageRegistries') this.#changed()
+      if (kind === 'nodeStatuses') this.nodeChanged(id)
     })
-    this.#loop.mark(key)
+    this.#changed()
   }
 
   /** A node's link has come or gone. */
   nodeChanged(node: string): void {
-    if (this.#concerns(node)) this.#loop.mark(key)
+    if (registryHome(this.#state)?.node === node) this.#loop.mark(key)
+    if (leftNodes(this.#state).some((each) => each.node === node)) this.#loop.mark(node)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -94,16 +96,25 @@ export class RegistryKeeper implements AsyncDisposable {
     await this.#loop[Symbol.asyncDispose]()
   }
 
-  #concerns(node: string): boolean {
-    return registryHome(this.#state)?.node === node || leftNodes(this.#state).some((each) => each.node === node)
+  /** It may be somewhere else now. */
+  #changed(): void {
+    this.offers.found(undefined)
+    const home = registryHome(this.#state)
+    if (home?.node !== this.#home?.node || home?.port !== this.#home?.port) this.#pushes.drop()
+    this.#home = home
+    this.#look()
+  }
+
+  #look(): void {
+    this.#loop.mark(key)
+    for (const { node } of leftNodes(this.#state)) this.#loop.mark(node)
   }
 
   async #attend(signal: AbortSignal): Promise<number | undefined> {
-    for (const { node, purge } of leftNodes(this.#state)) await this.#tellLeft(node, purge, signal)
     const home = registryHome(this.#state)
     if (home === undefined || !this.#options.agents.isConnected(home.node)) {
       this.offers.found(undefined)
-      return home === undefined && leftNodes(this.#state).length === 0 ? undefined : this.#now() + this.#times.lookMs
+      return home === undefined ? undefined : this.#now() + this.#times.lookMs
     }
     const report = await this.#inForce(home, signal).catch((error: unknown) => {
       this.offers.found(undefined)
@@ -118,20 +129,18 @@ export class RegistryKeeper implements AsyncDisposable {
     return this.#now() + this.#times.lookMs
   }
 
-  /** One that does not obey keeps nobody from the registry that there is. */
-  async #tellLeft(node: string, purge: boolean, signal: AbortSignal): Promise<void> {
+  /** Not before the rest: one that is silent, or does not obey, keeps nobody from the registry that there is. */
+  async #tellLeft(node: string, signal: AbortSignal): Promise<number | undefined> {
     const { agents, records, log } = this.#options
-    try {
-      if (this.#state.nodes.has(node)) {
-        if (!agents.isConnected(node)) return
-        await agents.end(node, { purge }, { signal: within(signal, answerMs) })
-        log.info({ node, purge }, `the registry on ${node} has ended`)
-      }
-      await records.commit(actor, (tx) => forgetLeft(tx, this.#state, node))
-    } catch (error) {
-      signal.throwIfAborted()
-      log.warn({ err: error, node }, `the registry on ${node} does not end: ${messageOf(error)}`)
+    const left = leftNodes(this.#state).find((each) => each.node === node)
+    if (left === undefined) return undefined
+    if (this.#state.nodes.has(node)) {
+      if (!agents.isConnected(node)) return this.#now() + this.#times.lookMs
+      await agents.end(node, left, { signal: within(signal, answerMs) })
+      log.info({ node, purge: left.purge }, `the registry on ${node} has ended`)
     }
+    await records.commit(actor, (tx) => forgetLeft(tx, this.#state, node))
+    return undefined
   }
 
   /** Told anew when it is not as it should be: after a change, on a node that was set up anew, before its certificate ends. */

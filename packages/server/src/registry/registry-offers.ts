@@ -86,8 +86,9 @@ export class RegistryOffers implements ImageOffers {
 
   /** Undefined: no release is made of it. */
   #placeOf(image: string): RegistryPlace | undefined {
-    const release = this.#options.state.releases.all().find((each) => each.image === image)
-    return release === undefined ? undefined : registryPlace(release)
+    for (const release of this.#options.state.releases.values())
+      if (release.image === image) return registryPlace(release)
+    return undefined
   }
 }
 

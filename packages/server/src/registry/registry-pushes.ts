@@ -29,6 +29,7 @@ export class RegistryPushes implements AsyncDisposable {
   readonly #running = new Map<string, Promise<void>>()
   readonly #failures = new Map<string, Failure>()
   readonly #closing = new AbortController()
+  #home = new AbortController()
 
   constructor(options: RegistryPushesOptions) {
     this.#options = options
@@ -42,6 +43,13 @@ export class RegistryPushes implements AsyncDisposable {
   /** Resolves when nothing is being pushed. */
   async idle(): Promise<void> {
     await Promise.all(this.#running.values())
+  }
+
+  /** The registry is somewhere else: what is on its way to the old place is given up. */
+  drop(): void {
+    this.#home.abort()
+    this.#home = new AbortController()
+    this.forgive()
   }
 
   /** What has failed is tried at once. */
@@ -78,7 +86,8 @@ export class RegistryPushes implements AsyncDisposable {
   async #push(missing: MissingImage, from: string, home: RegistryHome): Promise<void> {
     const { agents, log, transferFor, onPushed } = this.#options
     const name = placeText(missing)
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(pushMs)])
+    const given = AbortSignal.any([this.#closing.signal, this.#home.signal])
+    const signal = AbortSignal.any([given, AbortSignal.timeout(pushMs)])
     let isDone = false
     try {
       await agents.push(from, transferFor(missing, missing.image, home), { signal })
@@ -86,7 +95,7 @@ export class RegistryPushes implements AsyncDisposable {
       log.info({ image: missing.image, from, name }, `pushed image ${name} from ${from} to the registry`)
       this.#failures.delete(name)
     } catch (error) {
-      if (!this.#closing.signal.aborted) this.#failed(name, from, error)
+      if (!given.aborted) this.#failed(name, from, error)
     } finally {
       this.#running.delete(name)
     }
