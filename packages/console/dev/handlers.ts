@@ -34,6 +34,7 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
   const instance = ({ id = '' }: Record<string, string>) => need(store.get('listInstances', id), `instance ${id}`)
   return {
     getStatus: () => status(store, startedAt),
+    getClusterRegistry: () => registry(startedAt),
     getVersion: () => ({ version: '0.1.0', api: 'v1' }),
     getApp: ({ params: { app = '' } }) => need(store.get('listApps', app), `app ${app}`),
     getBuild: ({ params: { id = '' } }) => need(store.get('listBuilds', id), `build ${id}`),
@@ -183,3 +184,9 @@ function sample(at: number, i: number): SampleView {
     tcpConnections: 8 + 20 * wave(25_000),
   }
 }
+
+const registry = (now: number): Answer<'getClusterRegistry'> => ({
+  ...{ node: 'anchor-1', host: '192.0.2.11:5000', since: now - 9 * 86_400_000, by: 'dev', running: true },
+  ...{ images: 11, missing: 1, sizeBytes: 3.4 * 1024 ** 3, freeBytes: 121 * 1024 ** 3 },
+  collected: { at: now - 7 * 3_600_000, tookMs: 840, removed: 3, freedBytes: 412 * 1024 ** 2 },
+})

@@ -48,6 +48,7 @@ const pages: readonly (readonly [path: string, selector: string])[] = [
   ['/schedules/ledger/production/settle', '.run-row'],
   ['/schedules/shop/production/nothing', '.empty'],
   ['/nodes', '.node-grid .card'],
+  ['/nodes/anchor-1', 'code:text("192.0.2.11:5000")'],
   ['/nodes/anchor-2', '.core-conflict'],
   ['/nodes/mast-2', '.core .part'],
   ['/nodes/mast-1?cores=table', '.table[aria-label] .lead'],
