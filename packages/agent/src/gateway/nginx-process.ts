@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError } from '@berth/core'
 import type { Exec } from '../network/run-command.ts'
+import { signalIfThere } from '../node/signal-if-there.ts'
 import type { GatewayPaths } from './nginx-options.ts'
 import { findPortHolder, holdsSocket } from './port-holder.ts'
 
@@ -105,15 +106,6 @@ export class NginxProcess {
     const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
     const held = await Promise.all(pids.map((pid) => isWorkerWith(pid, inodes)))
     return pids.filter((_, index) => held[index])
-  }
-}
-
-/** It may have ended since it was looked for. */
-function signalIfThere(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 

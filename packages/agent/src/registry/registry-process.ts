@@ -8,6 +8,7 @@ import type { RegistryOrder } from '@berth/api'
 import { BerthError } from '@berth/core'
 import { findPortHolder } from '../gateway/port-holder.ts'
 import { runCommand } from '../network/run-command.ts'
+import { signalIfThere } from '../node/signal-if-there.ts'
 import type { RegistryFiles } from './registry-files.ts'
 
 const program = 'docker-registry'
@@ -118,15 +119,6 @@ export class RegistryProcess {
     return new BerthError('registry.start-failed', `start the registry at ${address}:${port}: ${said}`, {
       retryable: true,
     })
-  }
-}
-
-/** It may have ended since it was looked for. */
-function signalIfThere(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 

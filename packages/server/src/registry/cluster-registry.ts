@@ -162,5 +162,6 @@ export const hasRoom = ({ freeBytes }: RegistryReport): boolean => freeBytes ===
 const fullText = (node: string): string =>
   `less than 1 GiB is free on the disk of ${node}: nothing is pushed until there is more; free some, or berth registry gc`
 
-const within = (signal: AbortSignal | undefined, ms: number): AbortSignal =>
+/** Until it aborts, and no longer than that. */
+export const within = (signal: AbortSignal | undefined, ms: number): AbortSignal =>
   signal === undefined ? AbortSignal.timeout(ms) : AbortSignal.any([signal, AbortSignal.timeout(ms)])

@@ -3,7 +3,7 @@ import { messageOf, type RegistryPlace } from '@berth/core'
 import type { Logger } from 'pino'
 import { KeyLoop } from '../controllers/key-loop.ts'
 import type { Records, RegistryHome, State } from '../records/index.ts'
-import { type ClusterRegistry, forgetLeft, hasRoom, leftNodes, registryHome } from './cluster-registry.ts'
+import { type ClusterRegistry, forgetLeft, hasRoom, leftNodes, registryHome, within } from './cluster-registry.ts'
 import type { RegistryAgents } from './registry-agents.ts'
 import { RegistryOffers } from './registry-offers.ts'
 import type { RegistryOrders } from './registry-orders.ts'
@@ -184,5 +184,3 @@ export class RegistryKeeper implements AsyncDisposable {
     return { ...{ repository, tag, image, token }, host: orders.hostOf(home) }
   }
 }
-
-const within = (signal: AbortSignal, ms: number): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(ms)])
