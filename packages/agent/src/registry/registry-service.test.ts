@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -193,6 +193,18 @@ describe('a collection of garbage', () => {
     expect(await ordering.status(kept)).toBe(200)
     expect(await ordering.push(placeOf('blog', '2'), randomBytes(1000))).toBe(201)
     expect(await ordering.status(placeOf('blog', '2'))).toBe(200)
+  })
+
+  it('takes away what a push left that was cut off before its tag, and keeps the rest', async () => {
+    await service.run(ordering.order, { signal })
+    const [kept, cut] = [placeOf('shop', '1'), placeOf('blog', '2')]
+    await ordering.push(kept, randomBytes(1000))
+    await ordering.push(cut, randomBytes(1_000_000))
+    const repositories = join(new RegistryFiles(directory).images, 'docker/registry/v2/repositories')
+    rmSync(join(repositories, cut.repository, '_manifests/tags'), { recursive: true })
+    expect((await service.collect([], { signal })).freedBytes).toBeGreaterThan(900_000)
+    expect(await ordering.status(kept)).toBe(200)
+    expect(await ordering.push(cut, randomBytes(1000))).toBe(201)
   })
 
   it('that an agent did not live to end is ended by the next one, and pushes are taken again', async () => {

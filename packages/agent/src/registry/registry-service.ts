@@ -93,6 +93,7 @@ export class RegistryService implements AsyncDisposable {
       let removed = 0
       try {
         removed = await this.#storage.unname(places)
+        await this.#storage.mendCutOff()
         if (!(await this.#storage.isEmpty())) await this.#process.collect(signal)
       } finally {
         await this.#start(order, this.#lasting(), 'open')

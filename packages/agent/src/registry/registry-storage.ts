@@ -1,4 +1,4 @@
-import { readdir, rm, stat, statfs } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, type RegistryPlace, type StoredImage } from '@berth/core'
 import { measureDirectories } from '../instance/disk-usage.ts'
@@ -33,6 +33,17 @@ export class RegistryStorage {
       gone += 1
     }
     return gone
+  }
+
+  /**
+   * A push that was cut off before its first tag leaves a repository without tags, at which the program would give up the collection of
+   * everything; with none in it, what was pushed there goes.
+   */
+  async mendCutOff(): Promise<void> {
+    for (const app of await namesIn(join(this.#repositories, 'berth'))) {
+      const manifests = await namesIn(join(this.#repositories, 'berth', app, '_manifests'))
+      if (manifests.length > 0) await mkdir(this.#tags(`berth/${app}`), { recursive: true })
+    }
   }
 
   async isEmpty(): Promise<boolean> {
