@@ -328,8 +328,10 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     })
     if (step.type !== 'wait') return this.#carryOut(step, signal)
     if (this.#health === undefined) this.#settled.resolve()
-    await this.#wakeup.sleep(this.#nextLook(step.until), signal)
+    // In this order: what is not late by then is looked at again, what is late is told.
+    const until = this.#nextLook(step.until)
     this.#report()
+    await this.#wakeup.sleep(until, signal)
   }
 
   /** A run that was known before the agent came back is not adopted anew, but watched again. */

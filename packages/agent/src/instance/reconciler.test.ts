@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Assignment, BerthError, type InstanceStatus } from '@berth/core'
 import { pino } from 'pino'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { CoreKeeper } from '../cores/core-keeper.ts'
+import type { ProbeResult } from '../health/probe.ts'
 import { InstanceStore } from '../state/instance-store.ts'
 import { createSealer } from '../state/sealer.ts'
 import { PretendedEngine } from '../testing/pretended-engine.ts'
@@ -24,6 +25,9 @@ class PretendedAgent implements AsyncDisposable {
   readonly statuses = new Map<string, InstanceStatus>()
   readonly store: InstanceStore
   frozen = false
+  probe: ProbeResult = { type: 'success' }
+  /** Runs before each turn of a worker. */
+  onTurn = (): void => undefined
 
   private constructor(engine: PretendedEngine, files: RuntimeFiles) {
     this.store = new InstanceStore(join(directory, 'state/agent/instances'), sealer, log)
@@ -37,13 +41,13 @@ class PretendedAgent implements AsyncDisposable {
       files,
       store: this.store,
       sealer,
-      probe: async () => ({ type: 'success' }),
+      probe: async () => this.probe,
       collector: { watch: () => undefined, forget: () => undefined },
       cores: new CoreKeeper({ log, online: () => [0, 1], onUnboundMoved: () => undefined }),
       log,
       imageUsers: new Map(),
       frozen: () => this.frozen,
-      engineUp: async () => undefined,
+      engineUp: async () => this.onTurn(),
       announced: async () => undefined,
       onStatus: (status) => this.statuses.set(status.id, status),
       onImageMissing: () => undefined,
@@ -268,5 +272,22 @@ describe('the same instance', () => {
     await agent.ready(second)
     expect(await files.hasSecrets(id)).toBe(true)
     await waitUntil('its record', () => records().length === 1)
+  })
+})
+
+describe('an instance that does not get ready in time', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  it('is told as late when its worker woke a moment too early', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_000 })
+    const agent = await start()
+    agent.probe = { type: 'failure', message: 'TCP 9999 refused the connection' }
+    const check = { type: 'tcp' as const, port: 9_999 }
+    const readiness = { check, delayMs: 0, intervalMs: 60_000, timeoutMs: 1_000, successes: 1, failures: 1 }
+    await agent.reconciler.assign({ ...first, readiness, readyTimeoutMs: 100 })
+    await agent.until('it to be sick', id, (status) => status.messageCode === 'not-ready')
+    agent.onTurn = () => void vi.setSystemTime(5_000)
+    const late = await agent.until('it to be late', id, (status) => status.messageCode === 'ready-timeout')
+    expect(late.message).toBe(`${id} is not ready 0.1 s after its start: TCP 9999 refused the connection`)
   })
 })
