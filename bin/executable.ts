@@ -26,6 +26,7 @@ running.then(
   },
   (error) => {
     process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
-    process.exitCode = 1
+    const code = (error as { readonly code?: unknown } | undefined)?.code
+    process.exitCode = typeof code === 'string' && code.startsWith('usage.') ? 2 : 1
   },
 )

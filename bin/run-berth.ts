@@ -6,12 +6,11 @@ import { version } from './version.ts'
 const roles = ['server', 'agent', 'netd', 'supervise', 'store-tool'] as const
 export type Role = (typeof roles)[number]
 
-/** What `berth server` is told from the command line's words about servers. */
-const serverWords = new Set(['ls', 'token', 'help', '--help', '-h'])
-
-/** The role that these arguments ask this process to be; undefined: the command line. */
-export function roleOf([word = '', next = '']: readonly string[]): Role | undefined {
-  if (word === 'server' && serverWords.has(next)) return undefined
+/** The role that these arguments ask this process to be; undefined: the command line, which knows the words about servers and says what is none. */
+export function roleOf([word = '', ...rest]: readonly string[]): Role | undefined {
+  const [next = '-'] = rest
+  const asksForHelp = rest.includes('--help') || rest.includes('-h')
+  if (word === 'server' && (asksForHelp || !(next === 'join' || next.startsWith('-')))) return undefined
   return roles.find((role) => role === word)
 }
 

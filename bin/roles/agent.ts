@@ -14,11 +14,9 @@ const lookAgainMs = 200
 
 /** `berth agent`: this machine's instances; `join`: makes it a node (the token comes on standard input); `check-join`: what would keep it from that; `purge`: undoes its traces. */
 export async function run(args: readonly string[]): Promise<number> {
-  const role = readRoleArguments(args, ['server'])
-  if (role.words[0] === 'join') return join(role)
-  if (role.words[0] === 'check-join') return checkJoin(role)
-  if (role.words[0] === 'upgrade') return upgrade(role)
-  if (role.words[0] === 'purge') return purge(role)
+  const role = readRoleArguments(args, { command: 'berth agent', options: ['server'], tasks: Object.keys(tasks) })
+  const task = tasks[role.words[0] ?? '']
+  if (task !== undefined) return task(role)
   const { paths, config, log } = role
   const signal = untilSignal()
   if (!(await untilEnrolled(paths.stateDir, signal))) return 0
@@ -109,4 +107,9 @@ async function purge({ paths, config, log }: RoleArguments): Promise<number> {
   })
   for (const problem of problems) process.stderr.write(`${problem}\n`)
   return problems.length === 0 ? 0 : 1
+}
+
+const tasks: Readonly<Record<string, (role: RoleArguments) => Promise<number>>> = {
+  ...{ join, purge, upgrade },
+  'check-join': checkJoin,
 }

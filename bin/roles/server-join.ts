@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createClient } from '../../packages/api/src/client.ts'
 import { fetchAuthority } from '../../packages/cli/src/context/fetch-authority.ts'
 import { createTransport } from '../../packages/cli/src/context/transports.ts'
+import { readSecret } from '../../packages/cli/src/read-secret.ts'
 import { BerthError, messageOf } from '../../packages/core/src/index.ts'
 import { makePrivateDirectory, writePrivateFile } from '../../packages/server/src/files/private-files.ts'
 import { readRoleArguments } from '../role-arguments.ts'
@@ -14,10 +15,11 @@ import { untilSignal } from '../until-signal.ts'
  * that gives it is known by the fingerprint in the token; the token comes by the environment or on standard input, never as an argument.
  */
 export async function joinServers(args: readonly string[]): Promise<number> {
-  const { paths, values } = readRoleArguments(args, ['server', 'server-name'])
   try {
+    const words = { command: 'berth server join', options: ['server', 'server-name'] }
+    const { paths, values } = readRoleArguments(args, words)
     await takeKey(join(paths.stateDir, 'server'), values.server ?? '', values['server-name'] ?? hostname())
-    process.stderr.write('this machine has the key of the cluster; start it with: berth server --store …\n')
+    process.stderr.write('this machine has the key of the cluster; start it with: berth up --store …\n')
     return 0
   } catch (error) {
     process.stderr.write(`error: ${messageOf(error)}\n`)
@@ -33,19 +35,15 @@ async function takeKey(directory: string, server: string, name: string): Promise
       `join: ${file} is there already: this machine is a server; to join another cluster move ${directory} away`,
     )
   const url = parseServer(server)
-  const token = await readToken()
-  const signal = AbortSignal.any([untilSignal(), AbortSignal.timeout(30_000)])
-  const authorityPem = await fetchAuthority(url, fingerprintIn(token), signal)
+  const stop = untilSignal()
+  const token = process.env.BERTH_JOIN_TOKEN ?? (await readSecret('token, of `berth server token`', stop))
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(30_000)])
+  const authorityPem = await fetchAuthority(url, fingerprintIn(token.trim()), signal)
   const client = createClient(createTransport({ type: 'tls', url: url.origin, token: '', authorityPem }))
-  const { secretKey } = await client.call('joinServer', { body: { token, name } }, { signal })
+  // Before the token is used up.
   await makePrivateDirectory(directory)
+  const { secretKey } = await client.call('joinServer', { body: { token: token.trim(), name } }, { signal })
   await writePrivateFile(file, `${secretKey}\n`)
-}
-
-async function readToken(): Promise<string> {
-  let token = process.env.BERTH_JOIN_TOKEN ?? ''
-  if (token === '') for await (const chunk of process.stdin.setEncoding('utf8')) token += chunk
-  return token.trim()
 }
 
 function fingerprintIn(token: string): string {

@@ -13,10 +13,10 @@ import { joinServers } from './server-join.ts'
 /** `berth server`: the control plane; `join`: gets the key of a cluster whose store this machine is to serve (the token comes on standard input). */
 export async function run(args: readonly string[]): Promise<number> {
   if (args[0] === 'join') return joinServers(args.slice(1))
-  const { paths, config, log, values } = readRoleArguments(args, [
-    ...['listen', 'agent-listen', 'gateway-url', 'server-name', 'advertise'],
-    ...storeOptions,
-  ])
+  const { paths, config, log, values } = readRoleArguments(args, {
+    command: 'berth server',
+    options: ['listen', 'agent-listen', 'gateway-url', 'server-name', 'advertise', ...storeOptions],
+  })
   const store = storeSettings(values, config)
   const worker = storeWorker()
   const own = config?.server

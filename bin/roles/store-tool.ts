@@ -15,7 +15,10 @@ import { untilSignal } from '../until-signal.ts'
  * print what it answers: one JSON document on standard output, or an error as the API gives it on standard error.
  */
 export async function run(args: readonly string[]): Promise<number> {
-  const role = readRoleArguments(args, ['from', 'to', 'passphrase-file', ...storeOptions])
+  const role = readRoleArguments(args, {
+    ...{ command: 'berth store-tool', tasks: Object.keys(tasks) },
+    options: ['from', 'to', 'passphrase-file', ...storeOptions],
+  })
   role.log.level = 'silent'
   const [task = '', file = ''] = role.words
   try {

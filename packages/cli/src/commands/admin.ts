@@ -5,6 +5,7 @@ import type { CommandContext } from '../command-context.ts'
 import { readText } from '../files.ts'
 import { formatAge } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { readSecret } from '../read-secret.ts'
 import { findLocalApp } from '../target.ts'
 import { action } from './command.ts'
 import { parseDuration } from './logs.ts'
@@ -101,40 +102,6 @@ const secretListing = (now: number): ListingView<SecretView> => ({
   name: (each) => each.name,
   empty: 'no secrets',
 })
-
-/** From a pipe as it is (without the last newline), from a terminal without showing it. */
-export async function readSecret(what: string, signal: AbortSignal): Promise<string> {
-  const { stdin, stderr } = process
-  const tty = stdin.isTTY === true
-  if (tty) {
-    stderr.write(`${what} (not shown, end with Enter): `)
-    stdin.setRawMode(true)
-  }
-  try {
-    return await readInput(tty, signal)
-  } finally {
-    if (tty) {
-      stdin.setRawMode(false)
-      stderr.write('\n')
-    }
-    stdin.pause()
-  }
-}
-
-async function readInput(tty: boolean, signal: AbortSignal): Promise<string> {
-  let text = ''
-  process.stdin.setEncoding('utf8')
-  for await (const chunk of process.stdin) {
-    signal.throwIfAborted()
-    for (const character of chunk as string) {
-      if (tty && character === '\u0003') throw new BerthError('usage.interrupted', 'nothing was set')
-      if (tty && (character === '\r' || character === '\n')) return text
-      if (tty && character === '\u007f') text = text.slice(0, -1)
-      else text += character
-    }
-  }
-  return text.replace(/\r?\n$/, '')
-}
 
 function registerTokens(program: Command): void {
   const token = program.command('token').summary('access tokens of people and programs')

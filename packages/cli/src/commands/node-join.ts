@@ -16,6 +16,7 @@ import {
 } from '@berth/host'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
+import { readSecret } from '../read-secret.ts'
 import { action } from './command.ts'
 import { configOf, type HostOptions, machine } from './host-options.ts'
 import { printFindings, refuseMachine } from './print-findings.ts'
@@ -70,7 +71,7 @@ class Joining {
     const { out, signal } = this.#context
     const { server, install = false, dryRun = false } = this.#options
     const joined = isNode(this.#paths)
-    const token = (process.env.BERTH_JOIN_TOKEN ?? (joined ? '' : await readAll())).trim()
+    const token = (process.env.BERTH_JOIN_TOKEN ?? (joined ? '' : await readToken(signal))).trim()
     let config = await this.#config()
     const check = token === '' || joined ? undefined : await this.#askServer(config, token)
     const findings = await this.#look(config, token, check)
@@ -191,13 +192,11 @@ function startDocker(): void {
     )
 }
 
-async function readAll(): Promise<string> {
-  let text = ''
-  for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk
-  if (text.trim() === '')
-    throw new BerthError(
-      'usage.no-token',
-      'no join token came on standard input; an admin makes one with `berth node token`',
-    )
-  return text
+async function readToken(signal: AbortSignal): Promise<string> {
+  const text = await readSecret('join token, of `berth node token`', signal)
+  if (text.trim() !== '') return text
+  throw new BerthError(
+    'usage.no-token',
+    'no join token came on standard input; an admin makes one with `berth node token`',
+  )
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { readText } from '../files.ts'
 import { formatAge } from '../output/format.ts'
 import { type ListingView, printListing } from '../output/print.ts'
-import { readSecret } from './admin.ts'
+import { readSecret } from '../read-secret.ts'
 import { registerClusterRegistry } from './cluster-registry.ts'
 import { action } from './command.ts'
 

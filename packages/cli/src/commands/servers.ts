@@ -10,6 +10,16 @@ export function registerServers(program: Command): void {
   server.description(
     'Several servers may stand on one etcd. Without a word after it, `berth server` is the server itself; see docs/guides/servers.md.',
   )
+  server.addHelpText('after', serverHelp)
+  server
+    .command('join')
+    .summary('make this machine a server of a cluster; the token is read from standard input or BERTH_JOIN_TOKEN')
+    .description(
+      'Gets the key of the cluster’s secrets, once. Then start the server: berth up --store … (docs/guides/servers.md).',
+    )
+    .requiredOption('--server <address:port>', 'the API of a server that is up')
+    .option('--server-name <name>', 'how this one is called among servers (default: the machine’s name)')
+    .option('--state-dir <dir>', 'where everything is kept', '/var/lib/berth')
   server
     .command('ls')
     .summary('servers that are up, and what each leads')
@@ -33,6 +43,11 @@ export function registerServers(program: Command): void {
       }),
     )
 }
+
+const serverHelp = `
+Options of berth server itself, which berth up starts with what it was told:
+  --store, --store-ca, --store-cert, --store-key, --store-user, --store-password-file
+  --listen, --agent-listen, --gateway-url, --server-name, --advertise, --state-dir, --run-dir, --log-level`
 
 const serverListing = (now: number): ListingView<ServerView> => ({
   headers: ['', 'server', 'leads', 'hears', 'version', 'address', 'up'],
