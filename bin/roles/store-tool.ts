@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { BerthError } from '../../packages/core/src/index.ts'
 import { migrateStore } from '../../packages/server/src/copies/migrate-store.ts'
+import { lookAtStore } from '../../packages/server/src/copies/offline-store.ts'
 import { restoreBackup } from '../../packages/server/src/copies/restore-backup.ts'
 import { verifyBackup } from '../../packages/server/src/copies/verify-backup.ts'
 import { readPrivateFile } from '../../packages/server/src/files/private-files.ts'
@@ -11,7 +12,7 @@ import { storeWorker } from '../store-worker.ts'
 import { untilSignal } from '../until-signal.ts'
 
 /**
- * What is done with stores while no server stands on them: `migrate`, `restore FILE`, `verify FILE`. Called by the commands of the CLI, which
+ * What is done with stores while no server stands on them: `migrate`, `restore FILE`, `verify FILE`; and `look`, whether one could. Called by the commands of the CLI, which
  * print what it answers: one JSON document on standard output, or an error as the API gives it on standard error.
  */
 export async function run(args: readonly string[]): Promise<number> {
@@ -43,6 +44,7 @@ const tasks: Readonly<Record<string, (role: RoleArguments, file: string) => Prom
     const to = storeSettings(role.values, role.config) ?? { url: 'sqlite' }
     return await restoreBackup(file, to, { ...offline(role), passphrase: await passphraseOf(role) })
   },
+  look: async (role) => await lookAtStore(storeSettings(role.values, role.config) ?? { url: 'sqlite' }, offline(role)),
   verify: async (role, file) => await verifyBackup(file, { ...offline(role), passphrase: await passphraseOf(role) }),
 }
 

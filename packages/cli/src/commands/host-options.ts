@@ -1,5 +1,6 @@
+import { isIP } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
-import { BerthError, proposeName } from '@berth/core'
+import { BerthError, checkName, parseBlock, proposeName } from '@berth/core'
 import {
   defaultRunDir,
   defaultStateDir,
@@ -14,23 +15,28 @@ import {
 import type { Command } from 'commander'
 import { parseLabels } from './admin.ts'
 
-/** What `up` and `node join` are told of this machine. */
+/** What `up` and `node join` are told of this machine. What is left out stays as it was said before. */
 export interface HostOptions {
   readonly stateDir: string
   readonly runDir: string
   readonly node?: string
   readonly address?: string
   readonly label: readonly string[]
-  readonly docker: string
-  readonly listen: string
-  readonly agentListen: string
+  readonly docker?: string
+  readonly listen?: string
+  readonly agentListen?: string
   readonly name: readonly string[]
-  readonly addressPool: string
-  readonly httpPort: string
-  readonly httpsPort: string
-  readonly keepEnded: string
+  readonly addressPool?: string
+  readonly httpPort?: string
+  readonly httpsPort?: string
+  readonly keepEnded?: string
   readonly server?: string
 }
+
+export const hostDefaults = {
+  ...{ docker: '/var/run/docker.sock', httpPort: 80, httpsPort: 443, keepEndedDays: 7 },
+  ...{ listen: '0.0.0.0:7600', agentListen: '0.0.0.0:7601', addressPool: '10.77.0.0/16' },
+} as const
 
 export const collect = (word: string, words: readonly string[]): string[] => [...words, word]
 
@@ -44,39 +50,72 @@ export const machine = (command: Command): Command =>
     .option('--node <name>', "this machine's name in the cluster (default: its host name)")
     .option('--address <ip>', 'address at which other machines reach this one')
     .option('--label <key=value>', 'label of the node; may be repeated', collect, [])
-    .option('--docker <socket>', "Docker's socket", '/var/run/docker.sock')
-    .option('--http-port <port>', "the gateway's port", '80')
-    .option('--https-port <port>', "the gateway's port for TLS; 0: none", '443')
-    .option('--keep-ended <days>', 'how long what instances left in /persist is kept after their end', '7')
+    .option('--docker <socket>', `Docker's socket (default: ${hostDefaults.docker})`)
+    .option('--http-port <port>', `the gateway's port (default: ${hostDefaults.httpPort})`)
+    .option('--https-port <port>', `the gateway's port for TLS; 0: none (default: ${hostDefaults.httpsPort})`)
+    .option(
+      '--keep-ended <days>',
+      `how long what instances left in /persist is kept after their end (default: ${hostDefaults.keepEndedDays})`,
+    )
 
+/** Throws `usage.*` for what no machine could do, before anything is changed. */
 export async function configOf(options: HostOptions, paths: HostPaths, withServer: boolean): Promise<HostConfig> {
-  const address = options.address ?? ownAddress()
-  const node = options.node ?? proposeName(hostname()) ?? 'node'
-  const labels = Object.fromEntries(
-    Object.entries(parseLabels(options.label)).map(([key, value]) => [key, value ?? '']),
-  )
+  const former = readHostConfig(paths.config)
+  const address = options.address === undefined ? (former?.address ?? ownAddress()) : parseIp(options.address)
+  const node = options.node ?? former?.node ?? proposeName(hostname()) ?? 'node'
+  checkName('node', node)
+  const docker = options.docker ?? former?.dockerSocket ?? hostDefaults.docker
   const base = {
-    node,
-    address,
-    labels: { gateway: 'true', ...labels },
-    dockerSocket: options.docker,
-    ...(await ownDocker(options.docker, paths)),
-    gateway: { httpPort: parsePort(options.httpPort), httpsPort: parsePort(options.httpsPort) },
-    keepEndedDays: parseDays(options.keepEnded),
-  }
-  if (!withServer) return base
-  const { listen, agentListen, name: names, addressPool } = options
-  const port = base.gateway.httpPort === 80 ? '' : `:${base.gateway.httpPort}`
-  return {
-    ...base,
-    server: {
-      listen,
-      agentListen,
-      names: [...names, address, node],
-      addressPool,
-      gatewayUrl: `http://${address}${port}`,
+    ...{ node, address, labels: labelsOf(options, former), dockerSocket: docker },
+    ...(await ownDocker(docker, paths)),
+    gateway: {
+      httpPort: parsed(options.httpPort, parsePort) ?? former?.gateway.httpPort ?? hostDefaults.httpPort,
+      httpsPort: parsed(options.httpsPort, parsePort) ?? former?.gateway.httpsPort ?? hostDefaults.httpsPort,
     },
+    keepEndedDays: parsed(options.keepEnded, parseDays) ?? former?.keepEndedDays ?? hostDefaults.keepEndedDays,
   }
+  return withServer ? { ...base, server: serverOf(options, base, former?.server) } : base
+}
+
+const parsed = <T>(text: string | undefined, parse: (text: string) => T): T | undefined =>
+  text === undefined ? undefined : parse(text)
+
+function labelsOf({ label }: HostOptions, former: HostConfig | undefined): Record<string, string> {
+  const told = Object.entries(parseLabels(label)).map(([key, value]) => [key, value ?? ''])
+  return { ...(former?.labels ?? { gateway: 'true' }), ...Object.fromEntries(told) }
+}
+
+/** What this machine's server is told. */
+export function serverOf(
+  options: HostOptions,
+  { node, address, gateway }: Pick<HostConfig, 'node' | 'address' | 'gateway'>,
+  former: HostConfig['server'],
+): NonNullable<HostConfig['server']> {
+  const { listen, agentListen, name, addressPool } = options
+  const port = gateway.httpPort === 80 ? '' : `:${gateway.httpPort}`
+  return {
+    listen: parsed(listen, parseListen) ?? former?.listen ?? hostDefaults.listen,
+    agentListen: parsed(agentListen, parseListen) ?? former?.agentListen ?? hostDefaults.agentListen,
+    names: [...new Set([...(name.length > 0 ? name : (former?.names ?? [])), address, node])],
+    addressPool: parsed(addressPool, parsePool) ?? former?.addressPool ?? hostDefaults.addressPool,
+    gatewayUrl: `http://${address}${port}`,
+  }
+}
+
+function parseIp(text: string): string {
+  if (isIP(text) !== 0) return text
+  throw new BerthError('usage.address', `--address ${text} is no IP address; other machines reach this one by it`)
+}
+
+function parseListen(text: string): string {
+  const port = Number(/^(?:\[[0-9a-fA-F:.]+\]|[^\s:]+):(\d{1,5})$/.exec(text)?.[1] ?? -1)
+  if (port >= 0 && port <= 65_535) return text
+  throw new BerthError('usage.listen', `${text} is no place to listen at; write ADDRESS:PORT, as 0.0.0.0:7600`)
+}
+
+const parsePool = (text: string): string => {
+  parseBlock(text)
+  return text
 }
 
 /** Where nobody else looks after Docker (no systemd, and none answers), its engine is run here; once taken on, it stays so. */
@@ -84,7 +123,7 @@ async function ownDocker(
   socket: string,
   paths: HostPaths,
 ): Promise<Pick<HostConfig, 'superviseDocker' | 'beforeDocker'>> {
-  if (hasSystemd() || findProgram('dockerd') === undefined || socket !== '/var/run/docker.sock')
+  if (hasSystemd() || findProgram('dockerd') === undefined || socket !== hostDefaults.docker)
     return { superviseDocker: false }
   const former = readHostConfig(paths.config)
   const beforeDocker = former?.superviseDocker === true ? former.beforeDocker : lookBeforeDocker()

@@ -17,12 +17,13 @@ import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { createTransport } from '../context/transports.ts'
 import { action } from './command.ts'
-import { collect, configOf, folders, type HostOptions, machine, portOf } from './host-options.ts'
+import { collect, configOf, folders, type HostOptions, hostDefaults, machine, portOf } from './host-options.ts'
 import { registerAdd } from './node-add.ts'
 import { isNode, registerJoin } from './node-join.ts'
 import { enrol, folderArguments, type Program, runRole } from './run-role.ts'
 import { hostStore, type StoreOptions, withStoreOptions } from './store-options.ts'
 import { registerStoreTools } from './store-tools.ts'
+import { checkStore, requireServerKey } from './up-store.ts'
 
 interface UpOptions extends HostOptions, StoreOptions {}
 
@@ -40,12 +41,18 @@ function registerUp(root: Command, program: Program): void {
   const command = machine(root.command('up'))
     .summary('make this machine a cluster of one: server, agent and gateway')
     .description(
-      'Starts server, agent, names and gateway on this machine, under systemd or a small supervisor. Doing it again is harmless.\nOn a machine that has joined a cluster it starts what was there: it stays the node that it was.',
+      'Starts server, agent, names and gateway on this machine, under systemd or a small supervisor. Doing it again is harmless: what is not said stays as it was said before.\nOn a machine that has joined a cluster it starts what was there: it stays the node that it was. With the key of the cluster (berth server join) and --store it becomes a server as well.',
     )
-    .option('--listen <address:port>', 'API and console, by TLS', '0.0.0.0:7600')
-    .option('--agent-listen <address:port>', 'where agents dial in, by mutual TLS', '0.0.0.0:7601')
+    .option('--listen <address:port>', `API and console, by TLS (default: ${hostDefaults.listen})`)
+    .option(
+      '--agent-listen <address:port>',
+      `where agents dial in, by mutual TLS (default: ${hostDefaults.agentListen})`,
+    )
     .option('--name <name>', "name or address in the server's certificate; may be repeated", collect, [])
-    .option('--address-pool <block>', 'addresses of instances; each node gets a /24 of it', '10.77.0.0/16')
+    .option(
+      '--address-pool <block>',
+      `addresses of instances; each node gets a /24 of it (default: ${hostDefaults.addressPool})`,
+    )
   withStoreOptions(command).action(action<UpOptions>((context, _, options) => up(context, options, program())))
 }
 
@@ -54,8 +61,13 @@ async function up(context: CommandContext, options: UpOptions, program: readonly
   const paths = hostPaths(options.stateDir, options.runDir)
   const former = readHostConfig(paths.config)
   // Where joining did not come to its end, nothing of it is in the way of a cluster of one.
-  if (former !== undefined && former.server === undefined && isNode(paths)) return goOn(context, paths, former, program)
-  const config = withStore(await configOf(options, paths, true), hostStore(options, former))
+  const isOnlyNode = former !== undefined && former.server === undefined && isNode(paths)
+  if (isOnlyNode && options.store === undefined) return goOn(context, paths, former, program)
+  if (isOnlyNode) requireServerKey(paths, former)
+  const store = hostStore(options, former)
+  const config = withStore(await configOf(options, paths, true), store)
+  if (options.store !== undefined) await checkStore({ paths, former, store, program, signal })
+  const listen = config.server?.listen ?? hostDefaults.listen
   const log = (message: string) => out.note(`${out.style.green('✔')} ${message}`)
   await bringUp({ paths, config, program, log, signal })
   if (config.superviseDocker) await waitForDocker(config.dockerSocket, paths, signal)
@@ -74,7 +86,7 @@ async function up(context: CommandContext, options: UpOptions, program: readonly
   const nodes = await client.list('listNodes', {}, { signal })
   if (!nodes.items.some((node) => node.name === config.node)) {
     const { token } = await client.call('createJoinToken', { body: { ttlMs: 300_000 } }, { signal })
-    await enrol(paths, config, program, `127.0.0.1:${portOf(options.listen)}`, token, signal)
+    await enrol(paths, config, program, `127.0.0.1:${portOf(listen)}`, token, signal)
     log(`node ${config.node} has joined`)
   }
   const isOnline = async () =>
@@ -82,7 +94,7 @@ async function up(context: CommandContext, options: UpOptions, program: readonly
   await waitFor(`node ${config.node} to come online (its log: ${paths.logs}/agent.log)`, isOnline, 60_000, signal)
   log(`node ${config.node} is online`)
   const status = await client.call('getStatus', {}, { signal })
-  out.line(`Console: ${status.consoleUrl ?? `https://${config.address}:${portOf(options.listen)}`}`)
+  out.line(`Console: ${status.consoleUrl ?? `https://${config.address}:${portOf(listen)}`}`)
   out.note('a token to log in with: berth token create NAME --role admin')
 }
 

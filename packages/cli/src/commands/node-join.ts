@@ -97,7 +97,7 @@ class Joining {
     // Of a node its labels are the server's to keep: other ones here would only restart its agent.
     const former = readHostConfig(this.#paths.config)
     if (isNode(this.#paths) && former !== undefined) return { ...config, labels: former.labels }
-    if (this.#options.gateway) return config
+    if (this.#options.gateway) return { ...config, labels: { gateway: 'true', ...config.labels } }
     const { gateway: _, ...labels } = config.labels
     return { ...config, labels }
   }

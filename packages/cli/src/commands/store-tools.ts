@@ -140,7 +140,7 @@ const passphraseArguments = ({ passphraseFile }: ToolOptions): string[] =>
   passphraseFile === undefined ? [] : ['--passphrase-file', passphraseFile]
 
 /** Runs the role that has the server's code; its answer is one JSON document. */
-async function runTool<T>(
+export async function runTool<T>(
   program: readonly string[],
   task: string,
   args: readonly string[],

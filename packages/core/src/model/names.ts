@@ -13,9 +13,9 @@ export const secretNameSource = secretNamePattern.source
 const variableNamePattern = /^[A-Za-z_][A-Za-z0-9_]*$/
 export const variableNameSource = variableNamePattern.source
 
-export type NamedKind = 'app' | 'entrypoint' | 'pool' | 'environment' | 'node group'
+export type NamedKind = 'app' | 'entrypoint' | 'pool' | 'environment' | 'node' | 'node group'
 
-const articles = { app: 'an', entrypoint: 'an', environment: 'an', pool: 'a', 'node group': 'a' } as const
+const articles = { app: 'an', entrypoint: 'an', environment: 'an', pool: 'a', node: 'a', 'node group': 'a' } as const
 
 export const isName = (text: string): boolean => namePattern.test(text)
 

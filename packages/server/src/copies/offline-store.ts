@@ -7,7 +7,7 @@ import { keyOf } from '../records/record-kinds.ts'
 import { openStore, sqlitePath } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
 import { parseStoreLocation, type StoreSettings } from '../store/store-location.ts'
-import { readFilling } from './copied-keys.ts'
+import { readFilling, refuseUnfinished } from './copied-keys.ts'
 import { itemsOf } from './store-items.ts'
 
 /** What tools that work without a server are started with. */
@@ -86,6 +86,18 @@ async function removeEmpty(path: string, settings: StoreSettings, options: Offli
   const store = await openStore({ ...options, settings })
   const empty = await isEmpty(store).finally(() => store[Symbol.asyncDispose]())
   if (empty) await removeDatabase(path)
+}
+
+/** Whether a server could stand on a store, and would find records. Others may stand on it, where that can be. */
+export async function lookAtStore(
+  settings: StoreSettings,
+  options: OfflineOptions,
+): Promise<{ readonly isEmpty: boolean }> {
+  const location = parseStoreLocation(settings)
+  if (location.kind === 'sqlite' && !existsSync(sqlitePath(options.directory, location))) return { isEmpty: true }
+  await using store = await openStore({ ...options, settings })
+  await refuseUnfinished(store)
+  return { isEmpty: await isEmpty(store) }
 }
 
 async function isEmpty(store: Store): Promise<boolean> {

@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { hostPaths, writeHostConfig } from '@berth/host'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { configOf, type HostOptions } from './host-options.ts'
+
+let stateDir: string
+beforeEach(() => {
+  stateDir = mkdtempSync(join(tmpdir(), 'berth-host-options-'))
+})
+afterEach(() => rmSync(stateDir, { recursive: true }))
+
+/** With a socket that is not the usual one, so that no Docker of this machine is looked at. */
+async function told(options: Partial<HostOptions>, withServer = true) {
+  const paths = hostPaths(stateDir, join(stateDir, 'run'))
+  const all = { stateDir, runDir: paths.runDir, label: [], name: [], docker: join(stateDir, 'docker.sock'), ...options }
+  return await configOf(all, paths, withServer)
+}
+
+it('what is not said is as it was said before, else the default', async () => {
+  const first = await told({
+    ...{ node: 'first', address: '10.0.0.1', label: ['disk=ssd'], httpPort: '8080', keepEnded: '1' },
+    ...{ listen: '10.0.0.1:7700', name: ['berth.example'], addressPool: '10.9.0.0/16' },
+  })
+  expect(first).toMatchObject({
+    ...{ node: 'first', address: '10.0.0.1', labels: { gateway: 'true', disk: 'ssd' }, keepEndedDays: 1 },
+    gateway: { httpPort: 8080, httpsPort: 443 },
+    server: {
+      ...{ listen: '10.0.0.1:7700', agentListen: '0.0.0.0:7601', addressPool: '10.9.0.0/16' },
+      ...{ names: ['berth.example', '10.0.0.1', 'first'], gatewayUrl: 'http://10.0.0.1:8080' },
+    },
+  })
+  writeHostConfig(hostPaths(stateDir, join(stateDir, 'run')).config, first)
+  expect(await told({})).toEqual(first)
+  expect(await told({ httpPort: '80', label: ['disk=nvme'] })).toEqual({
+    ...first,
+    labels: { gateway: 'true', disk: 'nvme' },
+    gateway: { httpPort: 80, httpsPort: 443 },
+    server: { ...first.server, gatewayUrl: 'http://10.0.0.1' },
+  })
+})
+
+describe('what no machine could do is refused before anything is changed', () => {
+  it.each([
+    [{ listen: '7600' }, 'write ADDRESS:PORT'],
+    [{ listen: '0.0.0.0:76000' }, 'write ADDRESS:PORT'],
+    [{ agentListen: 'x y:1' }, 'write ADDRESS:PORT'],
+    [{ addressPool: '10.0.0.0' }, '10.0.0.0'],
+    [{ address: 'h1' }, 'is no IP address'],
+    [{ node: 'My Node' }, '"my-node" would do'],
+    [{ httpPort: 'http' }, 'is no port'],
+    [{ keepEnded: 'long' }, 'is no number of days'],
+  ])('%j', async (options, words) => {
+    await expect(told(options)).rejects.toThrow(words)
+  })
+})
