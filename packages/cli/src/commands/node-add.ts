@@ -1,56 +1,23 @@
-import { userInfo } from 'node:os'
 import { BerthError, messageOf } from '@berth/core'
 import { defaultStateDir } from '@berth/host'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { Exit, exitCode } from '../exit-code.ts'
-import { readText } from '../files.ts'
 import { questions } from '../node-add/ask-once.ts'
 import { BringIn, type BringInOptions, type BroughtIn } from '../node-add/bring-in.ts'
 import { readCluster } from '../node-add/cluster-facts.ts'
 import { readExecutable } from '../node-add/executable.ts'
 import { inParallel } from '../node-add/in-parallel.ts'
-import { type MachineDefaults, parseInventory } from '../node-add/inventory.ts'
 import type { MachineEntry } from '../node-add/machine-entry.ts'
+import { PackedExecutable } from '../node-add/packed-executable.ts'
 import { ProgressBoard } from '../node-add/progress-board.ts'
-import type { SshLogin } from '../ssh/ssh-login.ts'
-import { formatSshTarget, parseSshTarget } from '../ssh/ssh-target.ts'
-import { readSecret } from '../read-secret.ts'
-import { parseLabels } from './admin.ts'
+import { findingLines } from '../node-add/summary.ts'
+import { SshKeys } from '../ssh/ssh-login.ts'
+import { formatSshTarget } from '../ssh/ssh-target.ts'
 import { action } from './command.ts'
-import { collect, parsePort } from './host-options.ts'
-import { findingLine } from './print-findings.ts'
+import { collect } from './host-options.ts'
+import { type AddOptions, entriesOf } from './node-add-machines.ts'
 import type { Program } from './run-role.ts'
-
-interface AddOptions {
-  readonly inventory?: string
-  readonly node?: string
-  readonly address?: string
-  readonly label: readonly string[]
-  readonly group?: string
-  readonly gateway: boolean
-  readonly httpPort: string
-  readonly httpsPort: string
-  readonly user?: string
-  readonly port: string
-  readonly key?: string
-  readonly passphraseFile?: string
-  readonly passwordFile?: string
-  readonly askPassword?: boolean
-  readonly sudoPasswordFile?: string
-  readonly askSudoPassword?: boolean
-  readonly hostKey?: string
-  readonly acceptNewHostKeys?: boolean
-  readonly knownHosts?: string
-  readonly server?: string
-  readonly executable?: string
-  readonly install?: boolean
-  readonly dryRun?: boolean
-  readonly measureSpeed?: boolean
-  readonly parallel: string
-  readonly stateDir: string
-  readonly docker: string
-}
 
 const installedAt = '/usr/local/bin/berth'
 
@@ -115,47 +82,54 @@ async function add(
   const executable = await readExecutable(options.executable ?? program[0] ?? '')
   const cluster = await readCluster(client, options.server, signal)
   const names = entries.map(({ target, node }) => node ?? formatSshTarget(target))
+  const limit = parseParallel(options.parallel)
+  await using packed = new PackedExecutable(executable, signal)
   const board = new ProgressBoard(names, out.style)
   const ask = questions(signal)
   const shared: Omit<BringInOptions, 'say'> = {
     ...{ client, cluster, executable, program: installedAt, signal, stateDir: options.stateDir },
     ...{ dockerSocket: options.docker, install: options.install === true, dryRun: options.dryRun === true },
+    ...{ keys: new SshKeys(), names: new Map() },
+    ...(entries.length > 1 ? { packed } : {}),
     hostKey: {
       acceptNew: options.acceptNewHostKeys === true,
-      ...(ask === undefined ? {} : { ask }),
+      ...(ask === undefined ? {} : { ask: (question) => board.whileAsking(() => ask(question)) }),
       ...(options.knownHosts === undefined ? {} : { knownHosts: options.knownHosts }),
     },
   }
   const indexed = entries.map((entry, index) => ({ entry, name: names[index] ?? '' }))
-  const outcomes = await inParallel(indexed, parseParallel(options.parallel), async ({ entry, name }) => {
-    const say = (step: string, detail?: string) => board.say(name, 'running', step, detail)
-    try {
-      const done = await new BringIn(entry, { ...shared, say }).run()
-      board.say(
-        name,
-        'done',
-        options.dryRun === true ? `would: ${done.steps.join(', ')}` : `node ${done.node} is online`,
-      )
-      return done
-    } catch (error) {
-      board.say(name, 'failed', signal.aborted ? 'was given up' : messageOf(error))
-      throw error
-    }
-  })
+  const outcomes = await inParallel(indexed, limit, ({ entry, name }) => bringIn(entry, name, shared, board))
+  board[Symbol.dispose]()
   signal.throwIfAborted()
-  await summarize(context, names, outcomes, options)
+  await summarize(context, names, outcomes, { ...options, toldWhy: board.toldWhy })
+}
+
+async function bringIn(
+  entry: MachineEntry,
+  name: string,
+  shared: Omit<BringInOptions, 'say'>,
+  board: ProgressBoard,
+): Promise<BroughtIn> {
+  const say = (step: string, detail?: string): void => board.say(name, 'running', step, detail)
+  try {
+    const done = await new BringIn(entry, { ...shared, say }).run()
+    board.say(name, 'done', shared.dryRun ? `would: ${done.steps.join(', ')}` : `node ${done.node} is online`)
+    return done
+  } catch (error) {
+    board.say(name, 'failed', shared.signal.aborted ? 'was given up' : messageOf(error))
+    throw error
+  }
 }
 
 async function summarize(
   context: CommandContext,
   names: readonly string[],
   outcomes: readonly PromiseSettledResult<BroughtIn>[],
-  options: AddOptions,
+  options: AddOptions & { readonly toldWhy: boolean },
 ): Promise<void> {
   const { out } = context
   const done = outcomes.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
-  for (const { node, findings } of done)
-    for (const each of findings) out.note(`${out.style.yellow('!')} ${node}: ${findingLine(each)}`)
+  for (const line of findingLines(done)) out.note(`${out.style.yellow('!')} ${line}`)
   if (options.measureSpeed === true && options.dryRun !== true)
     for (const { node } of done) await measureSpeed(context, node)
   const failed = outcomes.flatMap((each, index) =>
@@ -163,6 +137,8 @@ async function summarize(
   )
   const [only] = failed
   if (only !== undefined && outcomes.length === 1) throw only.error
+  if (!options.toldWhy)
+    for (const { name, error } of failed) out.note(`${out.style.red('✘')} ${name}: ${messageOf(error)}`)
   const what = options.dryRun === true ? 'could become nodes' : 'are nodes'
   out.note(
     `${done.length} of ${outcomes.length} machines ${what}${failed.length === 0 ? '' : `; not: ${failed.map(({ name }) => name).join(', ')}. The command can be repeated`}`,
@@ -178,61 +154,6 @@ async function measureSpeed({ client, out, signal }: CommandContext, name: strin
   } catch (error) {
     signal.throwIfAborted()
     out.note(`the speed of ${name} was not measured: ${messageOf(error)}; later: berth node speed ${name} --measure`)
-  }
-}
-
-async function entriesOf(words: readonly string[], options: AddOptions, signal: AbortSignal): Promise<MachineEntry[]> {
-  const defaults = await defaultsOf(options, signal)
-  const { inventory, node, address, hostKey } = options
-  if (words.length > 0 === (inventory !== undefined))
-    throw new BerthError('usage.no-machine', 'name machines (USER@HOST …), or give --inventory FILE')
-  if (inventory !== undefined) return parseInventory(readText(inventory), inventory, defaults)
-  if (words.length > 1 && (node ?? address ?? hostKey) !== undefined)
-    throw new BerthError(
-      'usage.one-machine',
-      '--node, --address and --host-key are of a single machine; for many write an inventory',
-    )
-  const { user, port, ...rest } = defaults
-  const own = {
-    ...(node === undefined ? {} : { node }),
-    ...(address === undefined ? {} : { address }),
-    ...(hostKey === undefined ? {} : { hostKey }),
-  }
-  return words.map((word) => ({ target: parseSshTarget(word, { user, port }), ...rest, ...own }))
-}
-
-async function defaultsOf(options: AddOptions, signal: AbortSignal): Promise<MachineDefaults> {
-  const secret = async (
-    file: string | undefined,
-    asks: boolean | undefined,
-    what: string,
-  ): Promise<string | undefined> => {
-    if (file !== undefined) return readText(file).replace(/\r?\n$/, '')
-    return asks === true ? await readSecret(what, signal) : undefined
-  }
-  const { key: keyFile, passphraseFile, passwordFile, askPassword, sudoPasswordFile, askSudoPassword, group } = options
-  const passphrase = await secret(passphraseFile, false, 'passphrase')
-  const password = await secret(passwordFile, askPassword, 'password of the machines')
-  const sudoPassword = (await secret(sudoPasswordFile, askSudoPassword, 'password for sudo there')) ?? password
-  const login: SshLogin = {
-    ...(keyFile === undefined ? {} : { keyFile }),
-    ...(passphrase === undefined ? {} : { passphrase }),
-    ...(password === undefined ? {} : { password }),
-  }
-  const labels = Object.fromEntries(
-    Object.entries(parseLabels(options.label)).map(([key, value]) => [key, value ?? '']),
-  )
-  return {
-    ...{
-      user: options.user ?? userInfo().username,
-      port: parsePort(options.port),
-      login,
-      labels,
-      gateway: options.gateway,
-    },
-    ...{ httpPort: parsePort(options.httpPort), httpsPort: parsePort(options.httpsPort) },
-    ...(group === undefined ? {} : { group }),
-    ...(sudoPassword === undefined ? {} : { sudoPassword }),
   }
 }
 

@@ -42,23 +42,26 @@ async function upgrade(context: CommandContext, names: readonly string[], option
     for (const each of nodes) out.note(`${each.name}: ${each.agentVersion || 'unknown'} → ${version}`)
     return
   }
-  const board = new ProgressBoard(
+  using board = new ProgressBoard(
     nodes.map((each) => each.name),
     out.style,
   )
-  const failures: unknown[] = []
+  const failures: { readonly name: string; readonly error: unknown }[] = []
   await inParallel(nodes, limit, async (node) => {
     if (failures.length > 0) return board.say(node.name, 'failed', 'not begun')
     try {
       board.say(node.name, 'done', await upgradeOne(context, node, (step) => board.say(node.name, 'running', step)))
     } catch (error) {
-      failures.push(error)
+      failures.push({ name: node.name, error })
       board.say(node.name, 'failed', messageOf(error))
     }
   })
   signal.throwIfAborted()
+  board[Symbol.dispose]()
   const [first] = failures
-  if (first !== undefined && nodes.length === 1) throw first
+  if (first !== undefined && nodes.length === 1) throw first.error
+  if (!board.toldWhy)
+    for (const { name, error } of failures) out.note(`${out.style.red('✘')} ${name}: ${messageOf(error)}`)
   if (failures.length > 0) throw new Exit(exitCode.failed)
 }
 

@@ -1,19 +1,28 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Client, NodeView } from '@berth/api'
 import { BerthError, type Finding, judgeMachine, type MachineFacts, type MachineWish, proposeName } from '@berth/core'
 import { plannedSteps } from '../commands/node-join.ts'
 import { refuseMachine } from '../commands/print-findings.ts'
 import type { HostKeyPolicy } from '../ssh/host-key.ts'
-import { SshSession } from '../ssh/ssh-session.ts'
+import type { SshKeys } from '../ssh/ssh-login.ts'
+import { formatSshTarget } from '../ssh/ssh-target.ts'
 import type { ClusterFacts } from './cluster-facts.ts'
 import { copyExecutable } from './copy-executable.ts'
 import type { Executable } from './executable.ts'
 import type { MachineEntry } from './machine-entry.ts'
-import { RemoteMachine } from './remote-machine.ts'
+import { MachineLine } from './machine-line.ts'
+import type { PackedExecutable } from './packed-executable.ts'
+import type { RemoteMachine } from './remote-machine.ts'
 
 export interface BringInOptions {
   readonly client: Client
   readonly cluster: ClusterFacts
   readonly executable: Executable
+  /** For more than one machine. */
+  readonly packed?: PackedExecutable
+  readonly keys: SshKeys
+  /** Names that machines of this run have taken, and which of them. */
+  readonly names: Map<string, string>
   /** Where the executable goes on machines. */
   readonly program: string
   readonly stateDir: string
@@ -34,7 +43,7 @@ export interface BroughtIn {
 }
 
 const onlineTimeoutMs = 90_000
-const lookAgainMs = 250
+const lookAgainMs = { first: 100, most: 1_000 }
 const joinTimeoutMs = 30 * 60_000
 const tokenTtlMs = 60 * 60_000
 /** A broken connection is dialled again so often: each time the copy goes on from what is there. */
@@ -45,16 +54,23 @@ const reconnectPauseMs = 1_000
 export class BringIn {
   readonly #entry: MachineEntry
   readonly #options: BringInOptions
+  readonly #line: MachineLine
 
   constructor(entry: MachineEntry, options: BringInOptions) {
     this.#entry = entry
     this.#options = options
+    this.#line = new MachineLine(entry, options)
   }
 
   async run(): Promise<BroughtIn> {
+    await using _ = this.#line
+    return await this.#run()
+  }
+
+  async #run(): Promise<BroughtIn> {
     const { say, dryRun, executable } = this.#options
     say('logs in')
-    const looked = await this.#withMachine((machine) => this.#look(machine))
+    const looked = await this.#line.with((machine) => this.#look(machine))
     const { node, findings, facts } = looked
     const isNode = facts.identity !== undefined
     const isCurrent = facts.programSha256 === executable.sha256
@@ -63,16 +79,8 @@ export class BringIn {
     if (dryRun) return { node, findings, steps }
     if (!isCurrent) await this.#copy(facts)
     await this.#join(node, looked.address, isNode)
-    await this.#untilOnline(node)
-    await this.#settle(node)
+    await this.#settle(await this.#untilOnline(node))
     return { node, findings, steps }
-  }
-
-  async #withMachine<T>(work: (machine: RemoteMachine) => Promise<T>): Promise<T> {
-    const { target, login, hostKey, sudoPassword } = this.#entry
-    const policy = { ...this.#options.hostKey, ...(hostKey === undefined ? {} : { expected: hostKey }) }
-    await using session = await SshSession.open(target, { login, hostKey: policy, signal: this.#options.signal })
-    return await work(await RemoteMachine.find(session, sudoPassword))
   }
 
   async #look(
@@ -84,8 +92,23 @@ export class BringIn {
     const facts = await machine.survey({ program, stateDir, dockerSocket, server: { host, apiPort, agentPort } })
     const node = this.#entry.node ?? facts.identity?.name ?? proposeName(facts.hostname) ?? 'node'
     const address = this.#entry.address ?? machine.session.address ?? this.#entry.target.host
+    this.#claim(node, facts)
     const findings = judgeMachine(facts, this.#wish(machine, facts, node, address))
     return { facts, node, address, findings: facts.systemd ? findings : withoutStarting(findings, facts) }
+  }
+
+  /** Machines that were made of one image have one host name: the second of them is refused before anything is done there. */
+  #claim(node: string, { hostname }: MachineFacts): void {
+    const { names } = this.#options
+    const own = formatSshTarget(this.#entry.target)
+    const other = names.get(node) ?? own
+    names.set(node, other)
+    if (other === own) return
+    const why = this.#entry.node === undefined ? ` (its host name is ${hostname})` : ''
+    throw new BerthError(
+      'node.exists',
+      `${own} would be node ${node}${why}, and so would ${other}; give each a name of its own: \`node\` in the inventory, or --node, or another host name there`,
+    )
   }
 
   #wish(machine: RemoteMachine, facts: MachineFacts, node: string, address: string): MachineWish {
@@ -105,19 +128,22 @@ export class BringIn {
 
   /** Dials again when the line breaks, as long as it goes on. */
   async #copy(facts: MachineFacts): Promise<void> {
-    const { say, executable, program, signal } = this.#options
+    const { say, executable, program, signal, packed: ready } = this.#options
     const packed = facts.programs.has('gzip')
     const onProgress = (bytes: number) =>
       say('gets the executable', `${Math.floor((bytes / executable.bytes) * 100)} %`)
     for (let left = reconnects; ; left -= 1) {
       try {
-        return await this.#withMachine((machine) =>
-          copyExecutable(machine, executable, { to: program, packed, onProgress }),
+        return await this.#line.with((machine) =>
+          copyExecutable(machine, executable, {
+            ...{ to: program, packed, onProgress },
+            ...(ready === undefined ? {} : { packedFile: () => ready.file() }),
+          }),
         )
       } catch (error) {
         signal.throwIfAborted()
         if (left === 0 || !(error instanceof BerthError) || error.code !== 'ssh.lost') throw error
-        await new Promise((resolve) => setTimeout(resolve, reconnectPauseMs))
+        await delay(reconnectPauseMs, undefined, { signal })
       }
     }
   }
@@ -145,7 +171,7 @@ export class BringIn {
       ...(install ? ['--install'] : []),
     ]
     const onErrorLine = (line: string) => say('joins', line.replace(/^\S\s/, ''))
-    const ended = await this.#withMachine((machine) =>
+    const ended = await this.#line.with((machine) =>
       machine.run(argv, { input: token, onErrorLine, timeoutMs: joinTimeoutMs }),
     )
     if (ended.code === 0) return
@@ -167,22 +193,22 @@ export class BringIn {
     return (await client.call('createJoinToken', { body }, { signal })).token
   }
 
-  async #untilOnline(node: string): Promise<void> {
+  async #untilOnline(name: string): Promise<NodeView> {
     const { client, signal, say } = this.#options
     say('comes online')
     const deadline = performance.now() + onlineTimeoutMs
-    while (!(await client.call('getNode', { params: { name: node } }, { signal })).online) {
-      if (performance.now() > deadline) throw await this.#notOnline(node)
-      await new Promise((resolve) => setTimeout(resolve, lookAgainMs))
+    for (let pauseMs = lookAgainMs.first; ; pauseMs = Math.min(pauseMs * 2, lookAgainMs.most)) {
+      const node = await client.call('getNode', { params: { name } }, { signal })
+      if (node.online) return node
+      if (performance.now() > deadline) throw await this.#notOnline(name)
+      await delay(pauseMs, undefined, { signal })
     }
   }
 
   async #notOnline(node: string): Promise<BerthError> {
     const log = `${this.#options.stateDir}/logs/agent.log`
     const script = 'if [ -f "$1" ]; then tail -n 3 "$1"; else journalctl -u berth-agent -n 3 -o cat; fi'
-    const said = await this.#withMachine((machine) => machine.run(['sh', '-c', script, 'sh', log])).catch(
-      () => undefined,
-    )
+    const said = await this.#line.with((machine) => machine.run(['sh', '-c', script, 'sh', log])).catch(() => undefined)
     const tail =
       said === undefined || said.stdout.trim() === ''
         ? ''
@@ -194,10 +220,10 @@ export class BringIn {
   }
 
   /** What holds for a node that was there before as well. */
-  async #settle(name: string): Promise<void> {
+  async #settle(found: NodeView): Promise<void> {
     const { client, signal } = this.#options
     const { group, labels } = this.#entry
-    const found = await client.call('getNode', { params: { name } }, { signal })
+    const { name } = found
     const isOther = group !== undefined && (found.group ?? 'default') !== group
     const fresh = Object.fromEntries(Object.entries(labels).filter(([key, value]) => found.labels[key] !== value))
     const change = { ...(isOther ? { group } : {}), ...(Object.keys(fresh).length === 0 ? {} : { labels: fresh }) }

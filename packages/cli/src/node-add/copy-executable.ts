@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs'
-import { pipeline, Transform } from 'node:stream'
+import { pipeline, type Readable, Transform } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { BerthError } from '@berth/core'
 import type { Executable } from './executable.ts'
+import type { PackedFile } from './packed-executable.ts'
 import type { RemoteMachine } from './remote-machine.ts'
 
 /** Prints how much of the file is there already. What earlier tries of other versions have left goes. */
@@ -31,6 +32,8 @@ export interface CopyOptions {
   readonly to: string
   /** Packed on the way; the other side needs gzip. */
   readonly packed: boolean
+  /** The whole of it, packed before; a part is packed on the way. */
+  readonly packedFile?: () => Promise<PackedFile | undefined>
   readonly onProgress: (bytes: number) => void
 }
 
@@ -68,27 +71,47 @@ async function upload(
   const start = Math.min(there, executable.bytes)
   onProgress(start)
   if (start === executable.bytes) return
-  let sent = start
-  const counted = new Transform({
-    transform(chunk: Buffer, _, done) {
-      sent += chunk.length
-      onProgress(sent)
-      done(null, chunk)
-    },
-  })
-  const file = createReadStream(executable.path, { start, highWaterMark: 256 * 1024 })
-  const ignore = () => undefined
-  const input = packed ? pipeline(file, counted, createGzip({ level: 1 }), ignore) : pipeline(file, counted, ignore)
+  const source = await sourceOf(executable, start, options)
   try {
     const argv = ['sh', '-c', appendScript, 'sh', part, packed ? 'gzip' : 'plain']
     const { code, stderr } = await machine.run(argv, {
-      input: input as unknown as AsyncIterable<Uint8Array>,
+      input: source.input,
       timeoutMs: uploadTimeoutMs,
     })
     if (code !== 0) throw failed(machine, to, stderr)
   } finally {
-    file.destroy()
+    source.file.destroy()
   }
+}
+
+interface Source {
+  readonly file: Readable
+  readonly input: AsyncIterable<Uint8Array>
+}
+
+/** What is sent of it, and packed if it is to be; progress is told in bytes of the executable. */
+async function sourceOf(
+  { path, bytes }: Executable,
+  start: number,
+  { packed, packedFile, onProgress }: CopyOptions,
+): Promise<Source> {
+  const ready = packed && start === 0 ? await packedFile?.() : undefined
+  const rate = ready === undefined ? 1 : bytes / ready.bytes
+  let sent = start
+  const counted = new Transform({
+    transform(chunk: Buffer, _, done) {
+      sent += chunk.length * rate
+      onProgress(sent)
+      done(null, chunk)
+    },
+  })
+  const file = createReadStream(ready?.path ?? path, { start, highWaterMark: 256 * 1024 })
+  const ignore = () => undefined
+  const input =
+    packed && ready === undefined
+      ? pipeline(file, counted, createGzip({ level: 1 }), ignore)
+      : pipeline(file, counted, ignore)
+  return { file, input: input as unknown as AsyncIterable<Uint8Array> }
 }
 
 function failed(machine: RemoteMachine, to: string, said: string): BerthError {

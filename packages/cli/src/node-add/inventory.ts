@@ -48,7 +48,7 @@ class InventoryReader {
     if (!Array.isArray(root.hosts) || root.hosts.length === 0)
       return this.#problems.length > 0 ? [] : this.#wrong('hosts', 'write a list with at least one host')
     const entries = root.hosts.flatMap((each, index) => this.#entry(each, `hosts[${index}]`, shared))
-    this.#refuseTwins(entries)
+    for (const each of twinsIn(entries)) this.#wrong('hosts', each)
     return entries
   }
 
@@ -134,23 +134,30 @@ class InventoryReader {
     }
   }
 
-  #refuseTwins(entries: readonly MachineEntry[]): void {
-    for (const [what, of] of [
-      ['host', ({ target }: MachineEntry) => `${target.host}:${target.port}`],
-      ['node', ({ node }: MachineEntry) => node],
-    ] as const) {
-      const seen = new Set<string>()
-      for (const value of entries.map(of)) {
-        if (value !== undefined && seen.has(value)) this.#wrong('hosts', `${what} ${value} is there twice`)
-        if (value !== undefined) seen.add(value)
-      }
-    }
-  }
-
   #wrong(path: string, what: string): [] {
     this.#problems.push(path === '' ? what : `${path}: ${what}`)
     return []
   }
+}
+
+/** What is there twice: a machine that is brought in by two at once would be spoilt. */
+export function twinsIn(entries: readonly Pick<MachineEntry, 'target' | 'node'>[]): string[] {
+  const twins = (what: string, values: readonly (string | undefined)[]): string[] => {
+    const named = values.filter((value) => value !== undefined)
+    return [...new Set(named.filter((value, at) => named.indexOf(value) !== at))].map(
+      (value) => `${what} ${value} is there twice`,
+    )
+  }
+  return [
+    ...twins(
+      'host',
+      entries.map(({ target }) => `${target.host}:${target.port}`),
+    ),
+    ...twins(
+      'node',
+      entries.map(({ node }) => node),
+    ),
+  ]
 }
 
 const isFields = (value: unknown): value is Fields =>

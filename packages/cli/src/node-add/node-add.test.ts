@@ -1,12 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { createStyle } from '../output/style.ts'
 import { readExecutable } from './executable.ts'
 import { inParallel } from './in-parallel.ts'
-import { type MachineDefaults, parseInventory } from './inventory.ts'
+import { type MachineDefaults, parseInventory, twinsIn } from './inventory.ts'
+import { PackedExecutable } from './packed-executable.ts'
 import { ProgressBoard } from './progress-board.ts'
+import { countLine } from './progress-count.ts'
+import { findingLines } from './summary.ts'
 
 const defaults: MachineDefaults = {
   ...{
@@ -92,6 +96,12 @@ hosts:
   })
 })
 
+it('a machine that is named twice is told, however it is written', () => {
+  const at = (host: string, port = 22) => ({ target: { user: 'me', host, port } })
+  expect(twinsIn([at('a'), at('b'), at('a'), at('a')])).toEqual(['host a:22 is there twice'])
+  expect(twinsIn([at('a'), at('a', 2222), { ...at('c'), node: 'n' }])).toEqual([])
+})
+
 it('so many at a time, each to its end, in order', async () => {
   let running = 0
   let most = 0
@@ -139,19 +149,91 @@ describe('progress', () => {
     ])
   })
 
+  it('of many machines is a line for each that has ended', () => {
+    const { output, said } = write(false)
+    const names = Array.from({ length: 200 }, (_, index) => `host-${index}`)
+    using board = new ProgressBoard(names, createStyle(false), output)
+    for (const name of names) board.say(name, 'running', 'logs in')
+    board.say('host-7', 'failed', 'no')
+    board.say('host-8', 'done', 'is online')
+    expect(said().split('\n')).toEqual(['✘ host-7    no', '✔ host-8    is online', ''])
+    expect(board.toldWhy).toBe(false)
+  })
+
+  it('is counted', () => {
+    const lines = [
+      { mark: 'done', step: 'is online' },
+      { mark: 'running', step: 'joins' },
+      { mark: 'running', step: 'joins' },
+      { mark: 'running', step: 'logs in' },
+    ] as const
+    expect(countLine(9, lines)).toBe('1 of 9 done, 3 under way (2 joins, 1 logs in), 5 wait')
+    expect(countLine(2, [lines[0], { mark: 'failed', step: 'why' }])).toBe('1 of 2 done, 1 failed')
+  })
+
   it('is drawn in place at a terminal, and never wider or higher than it', () => {
     const { output, said } = write(true)
     const names = Array.from({ length: 9 }, (_, index) => `host-${index}`)
     const board = new ProgressBoard(names, createStyle(true), output)
     for (const name of names) board.say(name, 'done', 'x'.repeat(80))
+    board[Symbol.dispose]()
     board.say('host-4', 'failed', 'why')
+    board[Symbol.dispose]()
     const last = said().slice(said().lastIndexOf('\u001b[3A'))
     expect(last).toContain('host-4')
+    expect(last).toContain('8 of 9 done, 1 failed')
     const lines = last.split('\n').slice(0, -1)
     expect(lines).toHaveLength(3)
     // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what is taken away
     for (const line of lines) expect(line.replace(/\u001b\[[0-9;]*[A-Za-z]/g, '').length).toBeLessThan(30)
   })
+
+  it('stands still while somebody is asked, and goes on below the question', async () => {
+    const { output, said } = write(true)
+    const board = new ProgressBoard(['a', 'b'], createStyle(true), output)
+    board.say('a', 'running', 'logs in')
+    await board.whileAsking(async () => {
+      const before = said()
+      board.say('b', 'running', 'logs in')
+      board[Symbol.dispose]()
+      expect(said()).toBe(before)
+    })
+    const before = said().length
+    board[Symbol.dispose]()
+    expect(said().slice(before)).toContain('b')
+    expect(said().slice(before)).not.toContain('\u001b[3A')
+  })
+})
+
+it('what was found at many machines is said once', () => {
+  const finding = { kind: 'warning', what: 'no live-restore', remedy: 'set it' } as const
+  const done = Array.from({ length: 200 }, (_, index) => ({ node: `n${index}`, findings: [finding] }))
+  const other = { node: 'x', findings: [{ ...finding, what: 'its clock is 7 s behind' }] }
+  expect(findingLines([...done, other])).toEqual([
+    'n0, n1, n2 and 197 more: no live-restore: set it',
+    'x: its clock is 7 s behind: set it',
+  ])
+})
+
+it('the executable is packed once for all, when one needs it, and goes afterwards', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'berth-pack-'))
+  try {
+    const path = join(dir, 'berth')
+    writeFileSync(path, 'berth'.repeat(100_000))
+    const executable = { path, bytes: 500_000, sha256: '', architecture: 'x64' }
+    const packed = new PackedExecutable(executable, AbortSignal.timeout(20_000))
+    const [one, two] = await Promise.all([packed.file(), packed.file()])
+    expect(two).toBe(one)
+    expect(gunzipSync(readFileSync(one?.path ?? '')).equals(readFileSync(path))).toBe(true)
+    expect(one?.bytes).toBe(readFileSync(one?.path ?? '').length)
+    await packed[Symbol.asyncDispose]()
+    expect(existsSync(one?.path ?? '')).toBe(false)
+    const none = new PackedExecutable({ ...executable, path: join(dir, 'none') }, AbortSignal.timeout(20_000))
+    expect(await none.file()).toBeUndefined()
+    await none[Symbol.asyncDispose]()
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
 })
 
 it('only an executable of Linux is one, and its architecture is read from it', async () => {

@@ -4,11 +4,13 @@ import { BerthError, messageOf } from '@berth/core'
 import type { AnyAuthMethod, Client, ClientChannel } from 'ssh2'
 import { checkHostKey, type HostKeyPolicy, preferredTypes } from './host-key.ts'
 import { shellWords } from './shell-words.ts'
-import { loginMethods, type SshLogin } from './ssh-login.ts'
+import { loginMethods, type SshKeys, type SshLogin } from './ssh-login.ts'
 import { formatSshTarget, type SshTarget } from './ssh-target.ts'
 
 export interface SshOptions {
   readonly login: SshLogin
+  /** Of other sessions that log in by the same keys. */
+  readonly keys?: SshKeys
   readonly hostKey: HostKeyPolicy
   readonly connectTimeoutMs?: number
   readonly signal: AbortSignal
@@ -61,7 +63,7 @@ export class SshSession implements AsyncDisposable {
   /** Throws `ssh.unreachable`, `ssh.login-failed`, `ssh.key-unreadable` and what {@link checkHostKey} throws. */
   static async open(target: SshTarget, options: SshOptions): Promise<SshSession> {
     options.signal.throwIfAborted()
-    const methods = await loginMethods(target.user, options.login)
+    const methods = await loginMethods(target.user, options.login, options.keys)
     const { default: ssh2 } = await import('ssh2')
     const client = new ssh2.Client()
     try {

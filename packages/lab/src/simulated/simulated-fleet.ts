@@ -25,7 +25,8 @@ interface Due {
 
 /** Many nodes in one process: one timer for all their containers, and reports that are gathered for some milliseconds. */
 export class SimulatedFleet implements AsyncDisposable {
-  readonly nodes: readonly SimulatedNode[]
+  readonly #nodes: SimulatedNode[]
+  readonly #newNode: (credentials: NodeCredentials) => SimulatedNode
   readonly #queue: DueQueue<Due>
   #news = new Set<SimulatedNode>()
 
@@ -37,14 +38,24 @@ export class SimulatedFleet implements AsyncDisposable {
     )
     const dialers = options.servers.map((server) => new AgentDialer(server, options.handshakes ?? defaultHandshakes))
     const status = nodeStatus(options)
-    this.nodes = options.nodes.map(
-      (credentials) =>
-        new SimulatedNode({
-          ...{ credentials, dialers, status, pace: { ...defaultPace, ...options.pace } },
-          later: (node, instance, delayMs) => this.#queue.add({ node, instance }, delayMs),
-          hasNews: (node) => this.#news.add(node),
-        }),
-    )
+    this.#newNode = (credentials) =>
+      new SimulatedNode({
+        ...{ credentials, dialers, status, pace: { ...defaultPace, ...options.pace } },
+        later: (node, instance, delayMs) => this.#queue.add({ node, instance }, delayMs),
+        hasNews: (node) => this.#news.add(node),
+      })
+    this.#nodes = options.nodes.map(this.#newNode)
+  }
+
+  get nodes(): readonly SimulatedNode[] {
+    return this.#nodes
+  }
+
+  /** One more, which is started by itself. */
+  add(credentials: NodeCredentials): SimulatedNode {
+    const node = this.#newNode(credentials)
+    this.#nodes.push(node)
+    return node
   }
 
   /** Resolves when every one of them has been linked once. */
