@@ -57,4 +57,4 @@ it('six at once: those in order are nodes, the others are named; again, only the
   expect(await cluster.pidOf('agent', cluster.lab.host('h2'))).toBe(before)
   const nodes = (await cluster.client.list('listNodes')).items.filter((each) => each.name !== 'h1')
   expect(nodes.map((each) => each.labels.site)).toEqual(Array.from({ length: 6 }, () => 'north'))
-})
+}, 300_000)

@@ -11,7 +11,8 @@ import { type Fault, StubMachines } from '../machines/stub-machines.ts'
 
 const count = 200
 const parallel = 20
-const maxSeconds = 120
+/** Of this command and the server; what the machines themselves do is not Berth's time, though here they share two cores with it. */
+const maxMs = 150
 /** By index; `refuses` is a machine on which joining itself fails. */
 const faults: Readonly<Record<number, Fault | 'refuses'>> = {
   ...{ 3: 'other-host-key', 17: 'no-login', 40: 'full-disk', 77: 'off', 120: 'refuses', 150: 'no-login' },
@@ -21,11 +22,11 @@ const bad = Object.keys(faults).length
 
 export const figure: Figure = {
   name: 'node-add-200',
-  description: `seconds until one berth node add has brought in ${count - bad} of ${count} machines by an inventory, ${parallel} at a time, and has named the ${bad} that are not in order`,
-  unit: 's',
+  description: `processor time of command and server a machine, of ${count} that one berth node add brings in by an inventory, ${parallel} at a time, ${bad} of them bad`,
+  unit: 'ms',
   peer: 'none',
   peerKind: 'none',
-  target: `<= ${maxSeconds}`,
+  target: `<= ${maxMs}`,
   async run({ signal, log }) {
     await using lab = await createLab({ hosts: [{ startDockerd: false }], signal })
     const api = `${lab.serverAddress}:7600`
@@ -75,10 +76,11 @@ async function measure(setting: Setting): Promise<FigureResult> {
   if (copied.size < count - bad || anew.length > 0) throw new Error(`${anew.length} machines got the executable twice`)
   const twice = [...agents.joins.values()].filter((times) => times !== 1).length
   if (twice > 0) throw new Error(`${twice} machines have joined more than once`)
+  const ours = ((first.cpuSeconds + serverCpu) / count) * 1000
   return {
-    ...{ ours: first.seconds, peer: 0, ratio: 0, ok: first.seconds <= maxSeconds, samples: [first.seconds] },
+    ...{ ours, peer: 0, ratio: 0, ok: ours <= maxMs, samples: [ours] },
     notes: [
-      `${((first.seconds / count) * 1000).toFixed(0)} ms a machine; ${bad} bad ones named, exit code 1`,
+      `${first.seconds.toFixed(1)} s in all, ${((first.seconds / count) * 1000).toFixed(0)} ms a machine; ${bad} bad ones named, exit code 1`,
       `berth node add: ${first.cpuSeconds.toFixed(1)} s of processor time, at most ${mib(first.peakRssBytes)} MiB; ${lines(first)} lines said`,
       `server: ${serverCpu.toFixed(1)} s of processor time, RSS ${mib(server.memory.rssBytes)} MiB afterwards`,
       `again, with everything mended: ${second.seconds.toFixed(1)} s, ${second.cpuSeconds.toFixed(1)} s of processor time, ${bad} joined, exit code 0`,

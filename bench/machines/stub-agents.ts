@@ -6,6 +6,8 @@ import { checkEnrolment, enrol } from '../../packages/agent/src/link/enrol.ts'
 import { messageOf } from '../../packages/core/src/index.ts'
 import { SimulatedFleet } from '../../packages/lab/src/simulated/index.ts'
 
+const joinOptions = { server: { type: 'string' }, node: { type: 'string' }, address: { type: 'string' } } as const
+
 /** What a machine says that is to join: as `call-agent.sh` does. */
 interface Call {
   readonly machine: string
@@ -79,7 +81,7 @@ export class StubAgents implements AsyncDisposable {
   async #join({ machine, args, token }: Call): Promise<string> {
     this.calls += 1
     if (this.refusing.has(machine)) throw new Error('nothing goes today')
-    const { values } = parseArgs({ args: [...args], strict: false })
+    const { values } = parseArgs({ args: [...args], strict: false, options: joinOptions })
     const server = String(values.server)
     if (token === '') return `${machine} is a node of this cluster already`
     const wish = { server, token, name: String(values.node), address: String(values.address), labels: {} }

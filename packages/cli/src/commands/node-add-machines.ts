@@ -48,7 +48,7 @@ export async function entriesOf(
   const defaults = await defaultsOf(options, signal)
   const { inventory, node, address, hostKey } = options
   if (words.length > 0 === (inventory !== undefined))
-    throw new BerthError('usage.no-machine', 'name machines (USER@HOST …), or give --inventory FILE')
+    throw new BerthError('usage.no-machine', 'name machines (USER@HOST …) or give --inventory FILE, one of the two')
   if (inventory !== undefined) return parseInventory(readText(inventory), inventory, defaults)
   if (words.length > 1 && (node ?? address ?? hostKey) !== undefined)
     throw new BerthError(

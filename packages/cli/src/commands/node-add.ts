@@ -116,7 +116,8 @@ async function bringIn(
     board.say(name, 'done', shared.dryRun ? `would: ${done.steps.join(', ')}` : `node ${done.node} is online`)
     return done
   } catch (error) {
-    board.say(name, 'failed', shared.signal.aborted ? 'was given up' : messageOf(error))
+    // Of a single one the reason is what the command ends with.
+    board.say(name, 'failed', shared.signal.aborted ? 'was given up' : board.isSingle ? 'is no node' : messageOf(error))
     throw error
   }
 }
@@ -139,9 +140,12 @@ async function summarize(
   if (only !== undefined && outcomes.length === 1) throw only.error
   if (!options.toldWhy)
     for (const { name, error } of failed) out.note(`${out.style.red('✘')} ${name}: ${messageOf(error)}`)
+  const which = options.toldWhy
+    ? `not: ${failed.map(({ name }) => name).join(', ')}`
+    : 'why the others are not stands above'
   const what = options.dryRun === true ? 'could become nodes' : 'are nodes'
   out.note(
-    `${done.length} of ${outcomes.length} machines ${what}${failed.length === 0 ? '' : `; not: ${failed.map(({ name }) => name).join(', ')}. The command can be repeated`}`,
+    `${done.length} of ${outcomes.length} machines ${what}${failed.length === 0 ? '' : `; ${which}. The command can be repeated`}`,
   )
   if (failed.length > 0) throw new Exit(exitCode.failed)
 }

@@ -1,7 +1,15 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { BerthError, type Finding, judgeMachine, type MachineFacts, type MachineWish, packagesOf } from '@berth/core'
+import {
+  BerthError,
+  type Finding,
+  fairServerTime,
+  judgeMachine,
+  type MachineFacts,
+  type MachineWish,
+  packagesOf,
+} from '@berth/core'
 import {
   bringUp,
   type HostConfig,
@@ -59,6 +67,7 @@ class Joining {
   readonly #options: JoinOptions
   readonly #program: readonly string[]
   readonly #paths: HostPaths
+  readonly #startedAt = performance.now()
 
   constructor(context: CommandContext, options: JoinOptions, program: readonly string[]) {
     this.#context = context
@@ -116,7 +125,9 @@ class Joining {
     const wish: MachineWish = {
       ...{ node: config.node, stateDir: this.#paths.stateDir, dockerSocket: config.dockerSocket },
       ...(cluster === undefined ? {} : { clusters: [cluster] }),
-      ...(check?.now === undefined ? {} : { serverNowMs: check.now }),
+      ...(check?.now === undefined
+        ? {}
+        : { serverNowMs: fairServerTime(facts.nowMs, check.now, check.now + performance.now() - this.#startedAt) }),
       ...(check?.agentPort === undefined ? {} : { server: this.#serverPorts(check.agentPort) }),
       ...(config.labels.gateway === 'true' ? { gateway: config.gateway } : {}),
       root: facts.isRoot ? 'yes' : 'no-sudo',

@@ -1,6 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Client, NodeView } from '@berth/api'
-import { BerthError, type Finding, judgeMachine, type MachineFacts, type MachineWish, proposeName } from '@berth/core'
+import {
+  BerthError,
+  type Finding,
+  fairServerTime,
+  judgeMachine,
+  type MachineFacts,
+  type MachineWish,
+  proposeName,
+} from '@berth/core'
 import { plannedSteps } from '../commands/node-join.ts'
 import { refuseMachine } from '../commands/print-findings.ts'
 import type { HostKeyPolicy } from '../ssh/host-key.ts'
@@ -89,11 +97,13 @@ export class BringIn {
     const { say, program, stateDir, dockerSocket, cluster } = this.#options
     say('is looked at')
     const { host, apiPort, agentPort } = cluster
+    const before = cluster.nowMs()
     const facts = await machine.survey({ program, stateDir, dockerSocket, server: { host, apiPort, agentPort } })
     const node = this.#entry.node ?? facts.identity?.name ?? proposeName(facts.hostname) ?? 'node'
     const address = this.#entry.address ?? machine.session.address ?? this.#entry.target.host
     this.#claim(node, facts)
-    const findings = judgeMachine(facts, this.#wish(machine, facts, node, address))
+    const serverNowMs = fairServerTime(facts.nowMs, before, cluster.nowMs())
+    const findings = judgeMachine(facts, { ...this.#wish(machine, facts, node, address), serverNowMs })
     return { facts, node, address, findings: facts.systemd ? findings : withoutStarting(findings, facts) }
   }
 
@@ -116,12 +126,12 @@ export class BringIn {
     const { gateway, httpPort, httpsPort } = this.#entry
     const other = cluster.nodes.get(node)
     return {
-      ...{ node, stateDir, dockerSocket, clusters: cluster.authorities, serverNowMs: cluster.nowMs() },
+      ...{ node, stateDir, dockerSocket, clusters: cluster.authorities },
       server: cluster,
       program: executable,
       ...(gateway ? { gateway: { httpPort, httpsPort } } : {}),
       root: machine.isRoot ? 'yes' : machine.way === 'no-sudo' ? 'no-sudo' : 'sudo-refused',
-      isKnownNode: facts.identity !== undefined && cluster.nodes.has(facts.identity.name),
+      ...(facts.identity === undefined ? {} : { isKnownNode: cluster.nodes.has(facts.identity.name) }),
       nameTaken: other !== undefined && !isHalfJoined(other, address),
     }
   }

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { pipeline, type Readable, Transform } from 'node:stream'
+import { pipeline, Readable, Transform } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { BerthError } from '@berth/core'
 import type { Executable } from './executable.ts'
@@ -26,6 +26,7 @@ sync "$3" 2>/dev/null || true
 `
 const damaged = 3
 const uploadTimeoutMs = 60 * 60_000
+const highWaterMark = 256 * 1024
 
 export interface CopyOptions {
   /** Where it goes: `/usr/local/bin/berth`. */
@@ -105,7 +106,7 @@ async function sourceOf(
       done(null, chunk)
     },
   })
-  const file = createReadStream(ready?.path ?? path, { start, highWaterMark: 256 * 1024 })
+  const file = ready === undefined ? createReadStream(path, { start, highWaterMark }) : Readable.from(ready.read())
   const ignore = () => undefined
   const input =
     packed && ready === undefined

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -215,7 +215,7 @@ it('what was found at many machines is said once', () => {
   ])
 })
 
-it('the executable is packed once for all, when one needs it, and goes afterwards', async () => {
+it('the executable is packed once for all, when one needs it, and read by many at once', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'berth-pack-'))
   try {
     const path = join(dir, 'berth')
@@ -224,10 +224,12 @@ it('the executable is packed once for all, when one needs it, and goes afterward
     const packed = new PackedExecutable(executable, AbortSignal.timeout(20_000))
     const [one, two] = await Promise.all([packed.file(), packed.file()])
     expect(two).toBe(one)
-    expect(gunzipSync(readFileSync(one?.path ?? '')).equals(readFileSync(path))).toBe(true)
-    expect(one?.bytes).toBe(readFileSync(one?.path ?? '').length)
+    const read = async () => Buffer.concat(await Array.fromAsync(one?.read() ?? []))
+    for (const bytes of await Promise.all([read(), read()])) {
+      expect(bytes).toHaveLength(one?.bytes ?? -1)
+      expect(gunzipSync(bytes).equals(readFileSync(path))).toBe(true)
+    }
     await packed[Symbol.asyncDispose]()
-    expect(existsSync(one?.path ?? '')).toBe(false)
     const none = new PackedExecutable({ ...executable, path: join(dir, 'none') }, AbortSignal.timeout(20_000))
     expect(await none.file()).toBeUndefined()
     await none[Symbol.asyncDispose]()

@@ -1,14 +1,31 @@
-import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { Executable } from './executable.ts'
 
-export interface PackedFile {
-  readonly path: string
+const chunkBytes = 256 * 1024
+
+/** It has no name, so that what is killed leaves nothing. Streams of its descriptor would close it for all: it is read by position. */
+export class PackedFile {
   readonly bytes: number
+  readonly #handle: FileHandle
+
+  constructor(handle: FileHandle, bytes: number) {
+    this.#handle = handle
+    this.bytes = bytes
+  }
+
+  async *read(): AsyncGenerator<Buffer> {
+    for (let at = 0; at < this.bytes; ) {
+      const { bytesRead, buffer } = await this.#handle.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, at)
+      if (bytesRead === 0) return
+      at += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
+  }
 }
 
 /**
@@ -19,7 +36,7 @@ export class PackedExecutable implements AsyncDisposable {
   readonly #executable: Executable
   readonly #signal: AbortSignal
   #made: Promise<PackedFile | undefined> | undefined
-  #directory: string | undefined
+  #handle: FileHandle | undefined
 
   constructor(executable: Executable, signal: AbortSignal) {
     this.#executable = executable
@@ -36,15 +53,27 @@ export class PackedExecutable implements AsyncDisposable {
   }
 
   async #make(): Promise<PackedFile> {
-    this.#directory = await mkdtemp(join(tmpdir(), 'berth-packed-'))
-    const path = join(this.#directory, 'berth.gz')
-    const file = createReadStream(this.#executable.path, { highWaterMark: 256 * 1024 })
-    await pipeline(file, createGzip({ level: 1 }), createWriteStream(path, { mode: 0o600 }), { signal: this.#signal })
-    return { path, bytes: (await stat(path)).size }
+    const handle = await openNameless()
+    this.#handle = handle
+    const file = createReadStream(this.#executable.path, { highWaterMark: chunkBytes })
+    const write = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
+      for await (const each of chunks) await handle.appendFile(each)
+    }
+    await pipeline(file, createGzip({ level: 1 }), write, { signal: this.#signal })
+    return new PackedFile(handle, (await handle.stat()).size)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#made?.catch(() => undefined)
-    if (this.#directory !== undefined) await rm(this.#directory, { recursive: true, force: true })
+    await this.#handle?.close()
+  }
+}
+
+async function openNameless(): Promise<FileHandle> {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-packed-'))
+  try {
+    return await open(join(directory, 'berth.gz'), 'wx+', 0o600)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
   }
 }

@@ -44,6 +44,10 @@ export class ProgressBoard implements Disposable {
     this.#timer?.unref()
   }
 
+  get isSingle(): boolean {
+    return this.#names.length === 1
+  }
+
   /** Whether everybody could read to its end why a machine failed. */
   get toldWhy(): boolean {
     return !this.#isTerminal && !this.#isMany

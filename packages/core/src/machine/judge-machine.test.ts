@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { architectureOf, judgeMachine, type MachineWish, mayJoin, packagesOf } from './judge-machine.ts'
+import { architectureOf, fairServerTime, judgeMachine, type MachineWish, mayJoin, packagesOf } from './judge-machine.ts'
 import { goodSurvey, surveyText, wish } from './machine.testing.ts'
 import { parseMachineFacts } from './machine-facts.ts'
 
@@ -114,6 +114,23 @@ it('a node that joined under an authority of before is still the same cluster to
   const changes = { identity: JSON.stringify(joined) }
   expect(judge(changes, { isKnownNode: true })).toEqual([])
   expect(judge(changes)).toHaveLength(1)
+})
+
+it('a node that was removed from this cluster is told how it may join anew', () => {
+  const again = { identity: identity('shed-3', 'a'.repeat(64)) }
+  expect(judge(again, { isKnownNode: true })).toEqual([])
+  const [finding] = judge(again, { isKnownNode: false })
+  expect(finding).toMatchObject({ kind: 'blocked', what: expect.stringContaining('was removed from it') })
+  expect(finding?.remedy).toContain('berth down --all --purge there')
+})
+
+it.each([
+  [50, 100],
+  [150, 150],
+  [300, 200],
+  [undefined, 200],
+])('a machine that said it was %s, between 100 and 200 of the server, is judged by %d', (said, by) => {
+  expect(fairServerTime(said, 100, 200)).toBe(by)
 })
 
 it('everything is said at once, and the packages once', () => {

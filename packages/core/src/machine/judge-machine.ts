@@ -6,7 +6,7 @@ export interface MachineWish {
   readonly node: string
   /** Fingerprints of the authorities by which nodes of the cluster know it; absent where nobody knows them yet. */
   readonly clusters?: readonly string[]
-  /** The server has a node of the machine's present name, which may have joined under an authority that has ended since. */
+  /** Whether the server has a node of the machine's present name, which may have joined under an authority that has ended since; absent: nobody has asked it. */
   readonly isKnownNode?: boolean
   readonly serverNowMs?: number
   readonly server?: { readonly host: string; readonly apiPort: number; readonly agentPort: number }
@@ -62,6 +62,13 @@ export function judgeMachine(facts: MachineFacts, wish: MachineWish): Finding[] 
   if (system !== undefined) return [system]
   return rules.flatMap((rule) => rule(facts, wish) ?? [])
 }
+
+/**
+ * A machine says its time somewhere between two moments of the server's clock, which lie apart by as long as the survey took: the one of
+ * them, or in between, that accuses it least.
+ */
+export const fairServerTime = (machineNowMs: number | undefined, fromMs: number, toMs: number): number =>
+  Math.min(Math.max(machineNowMs ?? toMs, fromMs), toMs)
 
 export const mayJoin = (findings: readonly Finding[]): boolean => findings.every(({ kind }) => kind === 'warning')
 
@@ -281,6 +288,8 @@ const judgeIdentity: Rule = ({ identity, isServer }, wish) => {
       `it is node ${identity.name} of another cluster (authority ${identity.cluster.slice(0, 12)}…)`,
       leave,
     )
+  if (wish.isKnownNode === false)
+    return blocked(`it was node ${identity.name} of this cluster, and was removed from it (berth node rm)`, leave)
   if (identity.name !== node)
     return blocked(
       `it is node ${identity.name} of this cluster already`,

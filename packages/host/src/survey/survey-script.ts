@@ -90,10 +90,10 @@ say listening_udp "$(awk '$4 == "07" { print $2 }' /proc/net/udp /proc/net/udp6 
 reach() {
   if [ -z "$server_host" ] || [ -z "$3" ]; then return; fi
   if has bash && has timeout; then
-    words=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$server_host" "$3" 2>&1)
+    words=$(timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$server_host" "$3" 2>&1)
     code=$?
   elif has nc; then
-    words=$(nc -z -w 5 "$server_host" "$3" 2>&1)
+    words=$(nc -z -w 10 "$server_host" "$3" 2>&1)
     code=$?
   else
     return
