@@ -40,7 +40,8 @@ function notesOf(run: ClusterRun, count: number): string[] {
   return [
     `${Math.round(count / run.seconds)} instances/s from the first call until all were ready; calls answered after ${run.callSeconds.toFixed(1)} s`,
     `server: ${run.serverCpuSeconds.toFixed(0)} s of processor time, ${perInstance.toFixed(0)} µs an instance`,
-    `server: RSS ${mebibytes(run.after.rssBytes)} (anonymous ${mebibytes(run.after.anonymousBytes)}), grown by ${Math.round(grown)} bytes an instance; store ${mebibytes(run.storeBytes)}`,
+    `server: RSS ${mebibytes(run.after.rssBytes)} (anonymous ${mebibytes(run.after.anonymousBytes)}), grown by ${Math.round(grown)} bytes an instance`,
+    `store: ${mebibytes(run.storeBytes)}${run.storeCpuSeconds > 0 ? `, ${run.storeCpuSeconds.toFixed(0)} s of processor time` : ''}`,
     `nodes: enrolled in ${run.enrolSeconds ?? 'an earlier run'} s, linked in ${run.linkSeconds ?? 0} s; RSS of all their agents ${mebibytes(run.fleetBytes)}`,
     `the machine's load at the end: ${run.load.toFixed(1)}`,
   ]

@@ -6,6 +6,7 @@ import { inParallel } from '../../e2e/support/load.ts'
 import { appName, makeReleases, nodeLabels } from '../../e2e/support/simulated/releases.ts'
 import { type Memory, ServerProcess } from '../../e2e/support/simulated/server-process.ts'
 import type { Client } from '../../packages/api/src/index.ts'
+import { type ClusterStore, openClusterStore, type StoreKind } from './cluster-store.ts'
 import { FleetProcess } from './fleet-process.ts'
 
 export interface ClusterSize {
@@ -20,8 +21,8 @@ export interface ClusterOptions extends ClusterSize {
   readonly log: (message: string) => void
   /** Nodes and releases are made once and kept here, for those who try something again and again. */
   readonly preparedIn?: string
-  /** Parts of `ServerConfig`, as another store. */
-  readonly config?: Readonly<Record<string, unknown>>
+  /** Absent: SQLite. */
+  readonly store?: StoreKind
   /** Of Node, for the server: `--cpu-prof`. */
   readonly serverOptions?: readonly string[]
   readonly fleetOptions?: readonly string[]
@@ -40,6 +41,7 @@ export interface ClusterRun {
   readonly before: Memory
   readonly after: Memory
   readonly storeBytes: number
+  readonly storeCpuSeconds: number
   readonly serverCpuSeconds: number
   readonly fleetBytes: number
   readonly load: number
@@ -60,11 +62,12 @@ export async function runCluster(
   mkdirSync(directory, { recursive: true })
   try {
     const enrolSeconds = await prepare(options, directory)
-    await using server = await startServer(options, directory)
+    await using store = await openClusterStore(options.store ?? 'sqlite', directory, options.signal)
+    await using server = await startServer(options, directory, store)
     await using fleet = startFleet(options, directory, server)
     await fleet.linked()
     await delay(2000, undefined, { signal: options.signal })
-    const run = await deployAll(options, server, fleet)
+    const run = await deployAll(options, { server, fleet, store })
     await then({ server, fleet })
     return { ...run, enrolSeconds }
   } finally {
@@ -72,12 +75,16 @@ export async function runCluster(
   }
 }
 
-const startServer = ({ config, serverOptions }: ClusterOptions, directory: string): Promise<ServerProcess> =>
+const startServer = (
+  { serverOptions }: ClusterOptions,
+  directory: string,
+  { config }: ClusterStore,
+): Promise<ServerProcess> =>
   ServerProcess.start({
     directory,
+    config,
     // The nodes come back to it after their enrolment.
     agentPort: 7801,
-    ...(config === undefined ? {} : { config }),
     ...(serverOptions === undefined ? {} : { nodeOptions: serverOptions }),
   })
 
@@ -91,14 +98,16 @@ const startFleet = ({ nodes, log, fleetOptions }: ClusterOptions, directory: str
 /** Enrols the nodes and makes the releases; what was made before is only copied. */
 async function prepare(options: ClusterOptions, directory: string): Promise<number | undefined> {
   const { preparedIn, nodes, apps, replicas, log, signal } = options
-  const kept = preparedIn === undefined ? undefined : join(preparedIn, `${nodes}-${apps}-${replicas}`)
+  const { store: kind = 'sqlite' } = options
+  const kept = preparedIn === undefined ? undefined : join(preparedIn, `${kind}-${nodes}-${apps}-${replicas}`)
   if (kept !== undefined && existsSync(kept)) {
     cpSync(kept, directory, { recursive: true })
     return undefined
   }
   let enrolSeconds: number | undefined
   {
-    await using server = await startServer({ ...options, serverOptions: [] }, directory)
+    await using store = await openClusterStore(kind, directory, signal)
+    await using server = await startServer({ ...options, serverOptions: [] }, directory, store)
     await using fleet = startFleet({ ...options, fleetOptions: [] }, directory, server)
     await fleet.linked()
     const startedAt = performance.now()
@@ -113,12 +122,11 @@ async function prepare(options: ClusterOptions, directory: string): Promise<numb
 
 async function deployAll(
   options: ClusterOptions,
-  server: ServerProcess,
-  fleet: FleetProcess,
+  { server, fleet, store }: PreparedCluster & { readonly store: ClusterStore },
 ): Promise<Omit<ClusterRun, 'enrolSeconds'>> {
   const { apps, signal, log } = options
   const before = server.memory
-  const cpuBefore = server.cpuSeconds
+  const [cpuBefore, storeCpuBefore] = [server.cpuSeconds, store.cpuSeconds]
   const startedAt = performance.now()
   const names = Array.from({ length: apps }, (_, index) => appName(index))
   await inParallel(names, 16, async (app) => {
@@ -130,7 +138,8 @@ async function deployAll(
   const wanted = apps * options.replicas
   log(`${wanted} ready after ${seconds.toFixed(1)} s: ${Math.round(wanted / seconds)}/s`)
   return {
-    ...{ seconds, callSeconds, before, after: server.memory, storeBytes: server.storeBytes },
+    ...{ seconds, callSeconds, before, after: server.memory, storeBytes: store.bytes },
+    storeCpuSeconds: store.cpuSeconds - storeCpuBefore,
     serverCpuSeconds: server.cpuSeconds - cpuBefore,
     fleetBytes: fleet.state.rssBytes ?? 0,
     linkSeconds: fleet.seconds.link,
