@@ -108,11 +108,11 @@ export class TestCluster implements AsyncDisposable {
     const nodes = this.#server.use(
       new NodeWatch({
         ...control,
-        reach: async (_, targets) => targets.filter(({ address }) => this.answering.has(address)),
-        onChange: (node) => {
+        reach: async (_, targets) => {
           this.lastLook = Date.now()
-          pools?.markNode(node)
+          return targets.filter(({ address }) => this.answering.has(address))
         },
+        onChange: (node) => pools?.markNode(node),
         lookMs: 20,
       }),
     )

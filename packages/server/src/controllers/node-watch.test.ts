@@ -38,3 +38,39 @@ it('counts from when a node was last heard of, asks others as soon as it is sile
   await cluster.setOnline('node-b', true)
   expect(watch.fate('node-b', 1000)).toBe('here')
 })
+
+it('tells of a silent node once, again when somebody hears it, and of one that is held back as soon as enough others are there', async () => {
+  const { records, state } = cluster
+  await cluster.addNode('node-c', '10.77.3.0/24')
+  const offline = new Set<string>()
+  const told: string[] = []
+  let isHeard = false
+  await using watch = new NodeWatch({
+    ...{ records, state, log: silent, lookMs: 3_600_000 },
+    isOnline: (node) => !offline.has(node),
+    silentSince: () => Date.now() - 60_000,
+    reach: async (_, targets) => (isHeard ? targets : []),
+    onChange: (node) => told.push(node),
+  })
+  const look = async (): Promise<string[]> => {
+    told.length = 0
+    await watch.look()
+    return [...told]
+  }
+  offline.add('node-b').add('node-c')
+  expect((await look()).sort()).toEqual(['node-b', 'node-c'])
+  expect(await look()).toEqual([])
+  // Two of three are gone: it may be this server that is cut off.
+  expect(watch.fate('node-b', 1000)).toBe('silent')
+  expect(await look()).toEqual([])
+  offline.delete('node-c')
+  const at = performance.now()
+  await cluster.until('another moment', () => performance.now() - at > 10)
+  expect(await look()).toEqual(['node-b'])
+  expect(watch.fate('node-b', 1000)).toBe('lost')
+  expect(await look()).toEqual([])
+  isHeard = true
+  expect(await look()).toEqual(['node-b'])
+  expect(watch.fate('node-b', 1000)).toBe('agent-away')
+  expect(await look()).toEqual([])
+})

@@ -1,5 +1,5 @@
 import type { ReachTarget } from '@berth/api'
-import { type Instance, messageOf, type NodeFate, nodeFate } from '@berth/core'
+import { aliveForMs, type Instance, messageOf, type NodeFate, nodeFate } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records, State } from '../records/index.ts'
 import { hasEnded } from './has-ended.ts'
@@ -27,9 +27,12 @@ export interface NodeWatchOptions {
 
 interface Silence {
   readonly since: number
+  isNew: boolean
   aliveAt?: number
   /** Others have been asked about it. */
   asked?: boolean
+  /** It would be lost, were that sure: as soon as it is, somebody has to look. */
+  heldBack?: boolean
   /** What was told last. */
   told?: NodeFate
   /** When something may next change by itself. */
@@ -43,6 +46,7 @@ const askedInstances = 6
 /** Nothing needs to listen there: a machine that is up refuses. */
 const machinePort = 22
 const reachMs = 5_000
+const sameMomentMs = 5
 
 /**
  * Tells a lost node from one whose agent is silent: other nodes are asked whether anything on it answers them. While no agent is heard of,
@@ -56,6 +60,7 @@ export class NodeWatch implements AsyncDisposable {
   readonly #timer: NodeJS.Timeout
   readonly #unsubscribe: () => void
   #looking: Promise<void> | undefined
+  #cutOff = { at: Number.NEGATIVE_INFINITY, isCutOff: true }
 
   constructor(options: NodeWatchOptions) {
     this.#options = options
@@ -85,15 +90,38 @@ export class NodeWatch implements AsyncDisposable {
     const evidence = { online, silentSince: silence.since, ...aliveOf(silence) }
     const { fate, nextAt } = nodeFate(evidence, afterMs, this.#now())
     if (nextAt !== undefined) this.#wakeAt(node, silence, nextAt)
-    const sure = silence.asked === true && !this.#isCutOff()
-    return fate === 'lost' && !sure ? 'silent' : fate
+    if (fate !== 'lost' || this.#isSure(silence)) return fate
+    silence.heldBack = true
+    return 'silent'
   }
 
-  /** Looks at every silent node once. */
+  /** Looks at every silent node once, and tells of those of which something else is known now: of the others a large cluster has many. */
   async look(): Promise<void> {
-    for (const node of this.#options.state.nodes.ids()) this.#note(node)
-    await Promise.all([...this.#silences].map(([node, silence]) => this.#ask(node, silence)))
-    for (const node of this.#silences.keys()) this.#options.onChange(node)
+    const { state, isOnline, onChange } = this.#options
+    for (const node of state.nodes.ids()) this.#note(node)
+    const online = [...state.nodes.ids()].filter((node) => isOnline(node))
+    const looked = [...this.#silences].map(async ([node, silence]) => {
+      const isChanged = await this.#ask(node, silence, online)
+      return { node, silence, isChanged }
+    })
+    for (const { node, silence, isChanged } of await Promise.all(looked)) {
+      const isFree = silence.heldBack === true && this.#isSure(silence)
+      if (isFree) silence.heldBack = false
+      if (isFree || isChanged || this.#isOverdue(silence)) onChange(node)
+    }
+  }
+
+  /** The clock has jumped, and the timer has not. */
+  #isOverdue(silence: Silence): boolean {
+    const { wake } = silence
+    if (wake === undefined || wake.at > this.#now()) return false
+    clearTimeout(wake.timer)
+    delete silence.wake
+    return true
+  }
+
+  #isSure(silence: Silence): boolean {
+    return silence.asked === true && !this.#isCutOff()
   }
 
   #lookSoon(): void {
@@ -117,7 +145,8 @@ export class NodeWatch implements AsyncDisposable {
   #note(node: string): void {
     const { isOnline, state, silentSince } = this.#options
     if (isOnline(node) || !state.nodes.has(node)) this.#forget(node)
-    else if (!this.#silences.has(node)) this.#silences.set(node, { since: silentSince?.(node) ?? this.#now() })
+    else if (!this.#silences.has(node))
+      this.#silences.set(node, { since: silentSince?.(node) ?? this.#now(), isNew: true })
   }
 
   #forget(node: string): void {
@@ -125,17 +154,41 @@ export class NodeWatch implements AsyncDisposable {
     this.#silences.delete(node)
   }
 
+  /** A decision about a large pool asks many times in one moment. */
   #isCutOff(): boolean {
-    const nodes = [...this.#options.state.nodes.ids()]
-    const online = nodes.filter((node) => this.#options.isOnline(node)).length
-    return online === 0 || (nodes.length > 2 && online * 2 < nodes.length)
+    const now = performance.now()
+    if (now - this.#cutOff.at > sameMomentMs) this.#cutOff = { at: now, isCutOff: this.#lookWhetherCutOff() }
+    return this.#cutOff.isCutOff
   }
 
-  async #ask(node: string, silence: Silence): Promise<void> {
-    const { state, isOnline, reach, log } = this.#options
+  #lookWhetherCutOff(): boolean {
+    const { state, isOnline } = this.#options
+    let online = 0
+    for (const node of state.nodes.ids()) if (isOnline(node)) online += 1
+    return online === 0 || (state.nodes.size > 2 && online * 2 < state.nodes.size)
+  }
+
+  /** True when something else is known of it than before; what ends by itself is told when it does. */
+  async #ask(node: string, silence: Silence, online: readonly string[]): Promise<boolean> {
+    const { isNew, asked } = silence
+    silence.isNew = false
     const targets = this.#targetsOn(node)
-    if (targets.length === 0) return
-    const others = [...state.nodes.ids()].filter((each) => each !== node && isOnline(each)).slice(0, askedNodes)
+    if (targets.length === 0) return isNew
+    const answered = await this.#reach(node, online.filter((each) => each !== node).slice(0, askedNodes), targets)
+    const wasAlive = silence.aliveAt !== undefined && this.#now() - silence.aliveAt < aliveForMs
+    silence.asked = true
+    if (answered !== undefined) silence.aliveAt = this.#now()
+    await this.#tell(node, silence, answered)
+    return isNew || asked !== true || (answered !== undefined && !wasAlive)
+  }
+
+  /** One that answers somebody. */
+  async #reach(
+    node: string,
+    others: readonly string[],
+    targets: readonly ReachTarget[],
+  ): Promise<ReachTarget | undefined> {
+    const { reach, log } = this.#options
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(reachMs)])
     const answers = await Promise.all(
       others.map((from) =>
@@ -145,10 +198,7 @@ export class NodeWatch implements AsyncDisposable {
         }),
       ),
     )
-    const answered = answers.flat()
-    silence.asked = true
-    if (answered.length > 0) silence.aliveAt = this.#now()
-    await this.#tell(node, silence, answered[0])
+    return answers.flat()[0]
   }
 
   #targetsOn(node: string): readonly ReachTarget[] {
