@@ -132,11 +132,12 @@ export function oldLeaving(
 
 /** Good ones above the wanted number: those that serve least go first, then the youngest. */
 function surplus(wanted: number, { good, settled }: Groups): readonly ObservedInstance[] {
+  if (good.length <= wanted) return []
   const worth = (each: ObservedInstance): number =>
     Number(mayServe(each)) + Number(isReady(each)) + Number(settled.has(each))
   return [...good]
     .sort((a, b) => worth(a) - worth(b) || b.instance.ordinal - a.instance.ordinal)
-    .slice(0, Math.max(0, good.length - wanted))
+    .slice(0, good.length - wanted)
 }
 
 const progressOf = (wanted: number, { good, settled, old, draining }: Groups): RolloutProgress => ({
@@ -152,7 +153,7 @@ const byOrdinal = (instances: readonly ObservedInstance[]): ObservedInstance[] =
 
 /** In place: it costs no capacity, so there is no bound to it. */
 export const resizeSteps = (good: readonly ObservedInstance[]): PoolStep[] =>
-  byOrdinal(good).flatMap(({ instance, resize }) =>
+  byOrdinal(good.filter(({ resize }) => resize !== undefined)).flatMap(({ instance, resize }) =>
     resize === undefined || resize.refused !== undefined || instance.node === undefined
       ? []
       : [{ type: 'resize', instance: instance.id, sizes: resize.to }],

@@ -39,6 +39,8 @@ export function dueSizes(
   rollout?: Pick<Rollout, 'state' | 'sizesBefore'>,
 ): Sizes | undefined {
   if (instance.sizedAlone === true) return undefined
+  // As it is with nearly all of them: both are what the release says.
+  if (instance.sizes === undefined && setSizes(pool, rollout)?.[instance.entrypoint] === undefined) return undefined
   const due = sizesOf(instance.entrypoint, spec, pool, rollout)
   return isSameSizes(askedSizes(instance, spec), due) ? undefined : due
 }

@@ -2,4 +2,4 @@ import type { Instance } from '@berth/core'
 import type { State } from '../records/index.ts'
 
 export const hasEnded = (state: State, instance: Instance): boolean =>
-  state.statuses.get(instance.id)?.phase === 'ended'
+  state.statuses.field(instance.id, 'phase') === 'ended'

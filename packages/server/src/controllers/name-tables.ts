@@ -75,7 +75,7 @@ export class NameTables {
   /** One that is not ready has no name yet. */
   #noteInstance(id: string, before: Instance | undefined, after: Instance | undefined): boolean {
     const record = after ?? before
-    if (record === undefined || (after !== undefined && this.#options.state.statuses.get(id)?.ready !== true))
+    if (record === undefined || (after !== undefined && this.#options.state.statuses.field(id, 'ready') !== true))
       return false
     this.#dirty.add(poolId(record.app, record.pool))
     return true
@@ -185,7 +185,7 @@ function listens(state: State, { app, name, release }: Pool): boolean {
 }
 
 const readyIn = (state: State, { app, name }: Pool): number =>
-  state.instances.byPool(app, name).reduce((sum, { id }) => sum + Number(state.statuses.get(id)?.ready === true), 0)
+  state.instances.idsByPool(app, name).reduce((sum, id) => sum + Number(state.statuses.field(id, 'ready') === true), 0)
 
 const runsSame = (before: Pool, after: Pool): boolean =>
   before.release === after.release && before.rollout === after.rollout

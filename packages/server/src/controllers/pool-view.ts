@@ -47,13 +47,16 @@ export function poolSnapshot(from: Surroundings, pool: Pool, times: ServiceTimes
   const { state } = from
   const rollout = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
   const specs = specsOf(state, pool)
-  const instances = state.instances.byPool(pool.app, pool.name).map(
-    (instance): ObservedInstance => ({
-      ...observe(from, instance, times, now),
-      ...leaving(from, instance),
-      ...due(from, instance, pool, rollout, specs),
-    }),
-  )
+  const instances = state.instances
+    .byPool(pool.app, pool.name)
+    .map(
+      (instance): ObservedInstance =>
+        Object.assign(
+          observe(from, instance, times, now),
+          leaving(from, instance),
+          due(from, instance, pool, rollout, specs),
+        ),
+    )
   const nodes = hasSystem(specs.values()) ? { nodes: clusterNodes(from) } : {}
   const snapshot = { pool, specs, instances, listeningSince: times.startedAt, ...nodes }
   if (rollout === undefined) return snapshot
@@ -102,10 +105,13 @@ function observe(
 ): ObservedInstance {
   const status = state.statuses.get(instance.id)
   const nodeOnline = instance.node !== undefined && isOnline(instance.node)
-  const observed = { instance, nodeOnline, ...traffic.view(instance), ...(status === undefined ? {} : { status }) }
-  const works = isAtWork(observed)
+  const { routed, inTraffic, outOfTraffic, inflight } = traffic.view(instance)
+  const observed = { instance, nodeOnline, routed, inTraffic, outOfTraffic, inflight, since: 0 }
+  const known = status === undefined ? observed : Object.assign(observed, { status })
+  const works = isAtWork(known)
   const first = works ? (status?.readyAt ?? status?.startedAt ?? now) : instance.createdAt
-  return { ...observed, since: times.note(instance.id, works, now, first) }
+  known.since = times.note(instance.id, works, now, first)
+  return known
 }
 
 /** What a service is to have instead, and why its node has no room for it. Where its node group's quota is used up it stays as it is. */
@@ -131,6 +137,8 @@ export const displacedPrefix = 'displaced by '
 
 type Leaving = Pick<ObservedInstance, 'moves' | 'lost'>
 
+const staying: Leaving = {}
+
 /** The move of a rebalancing that is under way for an instance. */
 export function moveOf(state: State, instance: string): RebalanceMove | undefined {
   for (const { moves } of state.rebalances.values()) {
@@ -142,19 +150,22 @@ export function moveOf(state: State, instance: string): RebalanceMove | undefine
 
 function moving(state: State, instance: string): Leaving {
   const move = moveOf(state, instance)
-  return move === undefined ? {} : { moves: `moved to ${move.to}, which is less full` }
+  return move === undefined ? staying : { moves: `moved to ${move.to}, which is less full` }
 }
 
 /** Why a service cannot stay where it is. */
-function leaving({ state, nodes, books }: Surroundings, instance: ObservedInstance['instance']): Leaving {
+function leaving({ state, nodes, books, isOnline }: Surroundings, instance: ObservedInstance['instance']): Leaving {
   const displacer = books.displacements.displacerOf(instance.id)
   const displaced =
     displacer === undefined ? moving(state, instance.id) : { moves: `${displacedPrefix}${displacedBy(displacer)}` }
   const node = state.nodes.get(instance.node ?? '')
-  const spec = specOfInstance(state, instance)
-  if (node === undefined || spec === undefined || instance.type === 'job') return displaced
+  if (node === undefined || instance.type === 'job') return displaced
   // It belongs to this node: its places say whether it stays.
-  if (instance.pinnedTo !== undefined) return {}
+  if (instance.pinnedTo !== undefined) return specOfInstance(state, instance) === undefined ? displaced : staying
+  // As it is with nearly all of them.
+  if (node.drain === undefined && isOnline(node.name)) return displaced
+  const spec = specOfInstance(state, instance)
+  if (spec === undefined) return displaced
   const { reschedule } = placementOf(spec)
   const fate = nodes.fate(node.name, reschedule === 'never' ? undefined : reschedule.afterMs)
   if (fate === 'lost') return { lost: `${node.name} is lost` }

@@ -127,6 +127,7 @@ export class TrafficController implements Traffic, Disposable {
   }
 
   #isRouted = (instance: Instance): boolean =>
+    this.#routedEntrypoints.size > 0 &&
     this.#routedEntrypoints.has(`${instance.app}/${instance.pool}/${instance.entrypoint}`)
 
   #inflight(instance: Instance): number {

@@ -56,7 +56,7 @@ export const unused: GroupUse = {
 
 /** What it was given is still kept for it. */
 export const isHeld = (state: State, instance: Instance): boolean =>
-  instance.node !== undefined && state.statuses.get(instance.id)?.phase !== 'ended'
+  instance.node !== undefined && state.statuses.field(instance.id, 'phase') !== 'ended'
 
 export const reservedBy = (instance: Instance): ResourceSum => ({
   cpuMilli: instance.reservedCpuMilli ?? 0,

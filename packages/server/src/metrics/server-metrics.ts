@@ -168,7 +168,7 @@ function addInstanceGauges(registry: Registry, state: State): void {
     collect() {
       this.reset()
       for (const { id, app, pool, entrypoint } of state.instances.values())
-        this.inc({ app, pool, entrypoint }, state.statuses.get(id)?.ready === true ? 1 : 0)
+        this.inc({ app, pool, entrypoint }, state.statuses.field(id, 'ready') === true ? 1 : 0)
     },
   })
 }

@@ -46,6 +46,12 @@ export class PackedRows<T extends { readonly id: string }> implements RecordRows
     return record as unknown as T
   }
 
+  field<K extends keyof T>(row: number, name: K): T[K] {
+    const { fields, own } = this.#commons[row] as Common
+    const key = name as string
+    return (own.includes(key) ? this.#columns[key]?.get(row) : fields[key]) as T[K]
+  }
+
   put(row: number, id: string, record: T): void {
     const fields = record as unknown as Fields
     const common = this.#commonOf(id, fields)

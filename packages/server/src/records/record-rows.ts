@@ -2,6 +2,8 @@
 export interface RecordRows<T> {
   /** Of a row that has one. */
   get(row: number, id: string): T
+  /** One field of it; not its id. */
+  field<K extends keyof T>(row: number, name: K): T[K]
   put(row: number, id: string, record: T): void
   /** The row may be used for another. */
   drop(row: number): void
@@ -13,6 +15,10 @@ export class PlainRows<T> implements RecordRows<T> {
 
   get(row: number): T {
     return this.#records[row] as T
+  }
+
+  field<K extends keyof T>(row: number, name: K): T[K] {
+    return (this.#records[row] as T)[name]
   }
 
   put(row: number, _id: string, record: T): void {

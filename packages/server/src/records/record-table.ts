@@ -24,6 +24,12 @@ export class RecordTable<T> {
     return this.#rowOf.has(id)
   }
 
+  /** What {@link get} would say of one field; for those who ask about many records. */
+  field<K extends Exclude<keyof T, 'id'>>(id: string, name: K): T[K] | undefined {
+    const row = this.#rowOf.get(id)
+    return row === undefined ? undefined : this.#rows.field(row, name)
+  }
+
   /** The text that the table itself has, for others to share. */
   ownId(id: string): string | undefined {
     const row = this.#rowOf.get(id)
@@ -73,6 +79,7 @@ export class RecordTable<T> {
     this.#indexes.push(index)
     return {
       get: (key) => index.rows(key).map((row) => this.#rows.get(row, this.#idAt(row))),
+      ids: (key) => index.rows(key).map((row) => this.#idAt(row)),
       has: (key) => index.has(key),
       keys: () => index.keys(),
     }
@@ -102,6 +109,7 @@ export class RecordTable<T> {
 /** The records of a table by something that they say. */
 export interface TableIndex<T> {
   get(key: string): T[]
+  ids(key: string): string[]
   has(key: string): boolean
   keys(): IterableIterator<string>
 }

@@ -152,6 +152,9 @@ export class InstanceTable extends RecordTable<Instance> {
   byPool(app: string, pool: string): Instance[] {
     return this.#byPool.get(poolId(app, pool))
   }
+  idsByPool(app: string, pool: string): string[] {
+    return this.#byPool.ids(poolId(app, pool))
+  }
   byNode(node: string): Instance[] {
     return this.#byNode.get(node)
   }

@@ -22,7 +22,9 @@ export class Displacements implements Disposable {
 
   /** The one for which an instance has to leave. */
   displacerOf(victim: string): Instance | undefined {
-    for (const id of this.#displacers.get(victim) ?? []) {
+    const displacers = this.#displacers.get(victim)
+    if (displacers === undefined) return undefined
+    for (const id of displacers) {
       const displacer = this.#state.instances.get(id)
       if (displacer !== undefined) return displacer
     }

@@ -257,7 +257,7 @@ export class LiveBooks implements Disposable {
   #putInstance(id: string): void {
     const { state } = this.#options
     const instance = state.instances.get(id)
-    const ended = state.statuses.get(id)?.phase === 'ended'
+    const ended = state.statuses.field(id, 'phase') === 'ended'
     if (instance?.node === undefined) {
       if (this.#promised.has(id)) return
       this.books.release(id)

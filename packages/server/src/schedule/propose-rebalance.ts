@@ -31,7 +31,7 @@ function mayMove({ state, books, isOnline }: RebalanceContext, instance: Instanc
   if (instance.generation !== pool.generation || isHeld(instance, pool)) return false
   if (books.displacements.displacerOf(instance.id) !== undefined || instance.node === undefined) return false
   if (hasLocalData(spec) || placementOf(spec).reschedule === 'never') return false
-  return state.statuses.get(instance.id)?.ready === true && isOnline(instance.node)
+  return state.statuses.field(instance.id, 'ready') === true && isOnline(instance.node)
 }
 
 export const groupOf = (state: State, node: string): string | undefined => {

@@ -117,6 +117,6 @@ export class VictimRules {
 
   #isReady({ id, node }: Instance): boolean {
     const { state, isOnline } = this.#context
-    return state.statuses.get(id)?.ready === true && node !== undefined && isOnline(node)
+    return state.statuses.field(id, 'ready') === true && node !== undefined && isOnline(node)
   }
 }

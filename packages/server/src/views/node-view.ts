@@ -27,7 +27,7 @@ export function nodeView({ state, isOnline, version = '' }: ViewContext, node: N
   const { gateway, cpuMilli, memoryBytes, diskBytes, diskFreeBytes, agentVersion, engineVersion, kernel, os, cgroup } =
     status
   const config = nodeConfigView(state, node)
-  const instances = state.instances.byNode(name).filter((each) => state.statuses.get(each.id)?.phase !== 'ended')
+  const instances = state.instances.byNode(name).filter((each) => state.statuses.field(each.id, 'phase') !== 'ended')
   const sum = (of: (instance: Instance) => number | undefined): number =>
     instances.reduce((total, each) => total + (of(each) ?? 0), 0)
   return {

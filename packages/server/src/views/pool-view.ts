@@ -68,8 +68,8 @@ function entrypointView(
     ...(spec !== undefined && isSystem(spec)
       ? ({ wanted: placesOf(context, pool, spec), setBy: 'nodes' } as const)
       : { wanted: replicas?.count ?? 0, setBy: replicas?.setBy ?? 'spec' }),
-    running: count((each) => state.statuses.get(each.id)?.phase === 'running'),
-    ready: count((each) => state.statuses.get(each.id)?.ready === true),
+    running: count((each) => state.statuses.field(each.id, 'phase') === 'running'),
+    ready: count((each) => state.statuses.field(each.id, 'ready') === true),
     ...(spec === undefined ? {} : sizesFields(pool, name, spec)),
   }
 }

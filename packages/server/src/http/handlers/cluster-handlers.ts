@@ -21,9 +21,9 @@ export const clusterHandlers = ({
   getStatus: async ({ identity, signal }) => {
     const { state, isOnline } = views
     const nodes = [...state.nodes.ids()]
-    const instances = state.instances.all().filter((each) => state.statuses.get(each.id)?.phase !== 'ended')
+    const instances = state.instances.all().filter((each) => state.statuses.field(each.id, 'phase') !== 'ended')
     const ready = instances.filter(
-      (each) => each.node !== undefined && isOnline(each.node) && state.statuses.get(each.id)?.ready === true,
+      (each) => each.node !== undefined && isOnline(each.node) && state.statuses.field(each.id, 'ready') === true,
     )
     const { problems: storeProblems, ...storeView } = viewStore(await store.health({ signal }))
     return {

@@ -76,7 +76,7 @@ export function instanceListing(
 ): Listing<InstanceView> {
   const { state } = context
   const fits = (instance: Instance): boolean =>
-    matches(instance, filter) && (filter.all === true || state.statuses.get(instance.id)?.phase !== 'ended')
+    matches(instance, filter) && (filter.all === true || state.statuses.field(instance.id, 'phase') !== 'ended')
   return {
     all: () =>
       candidates(state, filter)
