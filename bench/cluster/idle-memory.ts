@@ -23,8 +23,8 @@ export interface IdleRun {
   readonly storeBytes: number
 }
 
-/** A server is at rest once its memory has not become less for so long. */
-const restMs = 15_000
+/** A server is at rest once its memory has not become less for so long: the runtime waits half a minute before it tidies up. */
+const restMs = 60_000
 const lookMs = 1_000
 const longestMs = 240_000
 

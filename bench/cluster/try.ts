@@ -10,6 +10,8 @@ const { values } = parseArgs({
     apps: { type: 'string', default: '10' },
     replicas: { type: 'string', default: '1000' },
     profile: { type: 'string' },
+    /** One more option of Node, for the server. */
+    node: { type: 'string', multiple: true, default: [] },
     heap: { type: 'boolean', default: false },
     keep: { type: 'string' },
     store: { type: 'string', default: 'sqlite' },
@@ -34,7 +36,7 @@ const options = {
   replicas: Number(values.replicas),
   timeoutMs: Number(values.timeout) * 1000,
   ...{ signal, log },
-  serverOptions: profiling,
+  serverOptions: [...values.node, ...profiling],
   ...(keep === undefined ? {} : { preparedIn: keep }),
 } as const
 const run = await runCluster(options, async ({ server }) => {

@@ -8,6 +8,7 @@ const answers: Readonly<Record<string, Answer>> = {
   'POST /v1/images/resolve': (body) => ({ image: imageId((JSON.parse(body) as { image: string }).image) }),
   'POST /v1/builds': (_body, path) => ({ type: 'done', image: imageId(path) }),
   'GET /v1/images': () => ({ items: [] }),
+  'PUT /v1/images': () => ({ image: imageId('copied') }),
   'GET /v1/metrics/instances': () => ({ items: [] }),
   'GET /v1/metrics/cores': () => ({ at: Date.now(), cores: [], instances: [] }),
   'POST /v1/reach': () => ({ answered: [] }),
