@@ -95,13 +95,27 @@ export type ToAgent =
       readonly epoch?: string
     }
   | { readonly type: 'network'; readonly revision: number; readonly network: NetworkConfig }
+  /** What has changed of the network's peers since it was sent; only to agents that accept it. The node's own is among them. */
+  | {
+      readonly type: 'peers'
+      readonly revision: number
+      readonly put: NetworkConfig['peers']
+      /** Nodes that have left. */
+      readonly gone: readonly string[]
+    }
   | { readonly type: 'names'; readonly revision: number; readonly names: NameTable }
   | { readonly type: 'routes'; readonly revision: number; readonly routes: RouteTable }
   | { readonly type: 'ping'; readonly at: number }
 
 export type FromAgent =
   /** First line after the snapshot: all that the agent knows; then single changes as they happen. */
-  | { readonly type: 'hello'; readonly node: NodeStatus; readonly instances: readonly InstanceStatus[] }
+  | {
+      readonly type: 'hello'
+      readonly node: NodeStatus
+      readonly instances: readonly InstanceStatus[]
+      /** Lines that agents of the form before do not know. */
+      readonly accepts?: readonly 'peers'[]
+    }
   | { readonly type: 'status'; readonly instances: readonly InstanceStatus[] }
   | { readonly type: 'node'; readonly node: NodeStatus }
   /** Sent when a route table is in force in every worker, and while members drain. In-flight requests by `address:port`. */

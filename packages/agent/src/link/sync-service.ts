@@ -166,7 +166,7 @@ export class SyncService {
     // From here on every change is reported; the statuses are taken in the same turn, so none falls between.
     this.#reports = reports
     const statuses = instanceStatuses()
-    reports.push({ type: 'hello', node: nodeStatus(), instances: statuses.slice(0, maxStatuses) })
+    reports.push({ type: 'hello', node: nodeStatus(), instances: statuses.slice(0, maxStatuses), accepts: ['peers'] })
     for (const status of statuses.slice(maxStatuses)) reports.status(status)
     const gateway = gatewayReport()
     if (gateway !== undefined) reports.replace(gateway)

@@ -186,3 +186,16 @@ describe('the servers', () => {
     expect(store.state.servers).toEqual(at('a'))
   })
 })
+
+it('takes in what has changed of its peers since its snapshot', async () => {
+  const peer = (node: string, block: string) => ({ node, block, via: '192.0.2.1' })
+  await desired.apply({ type: 'peers', revision: 1, put: [peer('early', '10.77.8.0/24')], gone: [] })
+  expect(store.state.network).toBeUndefined()
+  await desired.apply(snapshot('e1', 500))
+  const put = [peer('b', '10.77.2.0/24'), peer('own', network.block)]
+  await desired.apply({ type: 'peers', revision: 501, put, gone: [] })
+  expect(store.state.network?.peers).toEqual([peer('b', '10.77.2.0/24')])
+  await desired.apply({ type: 'peers', revision: 502, put: [peer('c', '10.77.3.0/24')], gone: ['b'] })
+  await restart()
+  expect(store.state.network?.peers).toEqual([peer('c', '10.77.3.0/24')])
+})

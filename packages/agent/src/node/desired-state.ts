@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import type { ServerAddress, ToAgent } from '@berth/api'
-import { messageOf, type NetworkConfig, type RouteTable } from '@berth/core'
+import { changePeers, messageOf, type NetworkConfig, type PeerChanges, type RouteTable } from '@berth/core'
 import type { Logger } from 'pino'
 import type { NetdFiles } from '../dns/netd-files.ts'
 import { resolvConfFor } from '../dns/resolv-conf.ts'
@@ -98,6 +98,8 @@ export class DesiredState implements AsyncDisposable {
         return
       case 'network':
         return this.#applyNetwork(line.network)
+      case 'peers':
+        return this.#applyPeers(line)
       case 'names':
         return this.#frozen ? undefined : netd.writeNames(line.names)
       case 'servers':
@@ -167,6 +169,12 @@ export class DesiredState implements AsyncDisposable {
       await files.writeResolvConf(resolvConfFor(network))
     })
     await this.#ensureNetwork(network)
+  }
+
+  /** They follow a snapshot, which has said what the network is. */
+  async #applyPeers(changes: PeerChanges): Promise<void> {
+    const { network } = this.#options.store.state
+    if (network !== undefined) await this.#applyNetwork(changePeers(network, changes))
   }
 
   /** Said by a server that does not lead: it counts if its store is this node's, or the node knows none yet. */

@@ -174,7 +174,7 @@ export class SimulatedNode {
     this.#news.clear()
     for (const each of all.slice(maxStatuses)) this.#news.add(each)
     const first = all.slice(0, maxStatuses).map((each) => statusOf(each, this.name, this.skewMs))
-    link.send({ type: 'hello', node: this.#describe(), instances: first })
+    link.send({ type: 'hello', node: this.#describe(), instances: first, accepts: ['peers'] })
     this.#isSynced = true
     this.flush()
   }

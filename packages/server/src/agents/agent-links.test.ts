@@ -44,6 +44,18 @@ describe('the agent port', () => {
     expect(agents.links.isConnected('a')).toBe(true)
   })
 
+  it('tells an agent that accepts it what has changed of its peers, and any other the whole network', async () => {
+    const peer = await agents.dial('a')
+    const change = { type: 'peers' as const, revision: 2, put: [{ node: 'b', block: 'b', via: '1' }], gone: [] }
+    await eventually(() => expect(agents.feed.senders.has('a')).toBe(true))
+    agents.feed.senders.get('a')?.(change)
+    await eventually(() => expect(peer.received.map(({ type }) => type)).toEqual(['snapshot', 'network']))
+    await peer.send({ type: 'hello', node: nodeStatus('a'), instances: [], accepts: ['peers'] })
+    await eventually(() => expect(agents.reports.some(([, line]) => line.type === 'hello')).toBe(true))
+    agents.feed.senders.get('a')?.(change)
+    await eventually(() => expect(peer.received.at(-1)).toEqual(change))
+  })
+
   /** The other side's word on a refused client certificate comes after the handshake in TLS 1.3. */
   const isRefused = async (options: ConnectionOptions): Promise<boolean> => {
     const socket = connect({

@@ -24,6 +24,10 @@ export class ScriptedFeed implements NodeFeed {
     return { type: 'snapshot' as const, epoch: 'e', revision: 1, assignments: [], network, names }
   }
 
+  network(node: string): FeedLine {
+    return { type: 'network', revision: 1, network: this.snapshot(node).network }
+  }
+
   subscribe(node: string, send: (line: FeedLine) => void): () => void {
     this.senders.set(node, send)
     return () => {

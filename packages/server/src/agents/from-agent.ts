@@ -83,7 +83,12 @@ const nodeStatus = z.object({
 const instances = z.array(instanceStatus).max(10_000)
 
 const fromAgent = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('hello'), node: nodeStatus, instances }),
+  z.object({
+    type: z.literal('hello'),
+    node: nodeStatus,
+    instances,
+    accepts: z.array(z.string().max(100)).max(100).optional(),
+  }),
   z.object({ type: z.literal('status'), instances }),
   z.object({ type: z.literal('node'), node: nodeStatus }),
   z.object({ type: z.literal('gateway'), version: z.number().int(), inflight: z.record(z.string(), z.number()) }),

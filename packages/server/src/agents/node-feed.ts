@@ -11,6 +11,8 @@ export type FeedLine = Exclude<ToAgent, { readonly type: 'snapshot' | 'ping' }>
  */
 export interface NodeFeed {
   snapshot(node: string): SnapshotLine
+  /** All of a node's network, for an agent that does not accept changes of it. */
+  network(node: string): FeedLine
   /** Calls `send` for every change after now; returns how to stop. `send` neither blocks nor throws. */
   subscribe(node: string, send: (line: FeedLine) => void): () => void
 }

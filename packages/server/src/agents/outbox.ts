@@ -1,4 +1,5 @@
 import type { ToAgent } from '@berth/api'
+import { joinPeerChanges } from '@berth/core'
 
 /**
  * Lines that wait for a link to take them. Of several about one thing only the last waits, so an agent that is slow, or far away, costs
@@ -15,8 +16,9 @@ export class Outbox {
 
   push(line: ToAgent): void {
     const key = keyOf(line)
+    const joined = joinedWith(this.#lines.get(key), line)
     this.#lines.delete(key)
-    this.#lines.set(key, line)
+    this.#lines.set(key, joined)
     this.#onLine()
   }
 
@@ -33,6 +35,10 @@ export class Outbox {
     return this.#lines.size
   }
 }
+
+/** Changes that wait are part of what is said later: the last line alone would not be all. */
+const joinedWith = (waiting: ToAgent | undefined, line: ToAgent): ToAgent =>
+  waiting?.type === 'peers' && line.type === 'peers' ? { ...line, ...joinPeerChanges(waiting, line) } : line
 
 function keyOf(line: ToAgent): string {
   if (line.type === 'assign') return `instance ${line.assignment.instance}`

@@ -33,6 +33,7 @@ export class SyncStream {
   readonly #outbox: Outbox
   #blocked = false
   #isDescribed = false
+  #acceptsPeers = false
 
   constructor(link: AgentLink, options: SyncOptions) {
     this.#link = link
@@ -73,7 +74,9 @@ export class SyncStream {
   /** In one turn, so that no change falls between. */
   #feed(feed: NodeFeed): () => void {
     const { node } = this.#link
-    const unsubscribe = feed.subscribe(node, (line) => this.send(line))
+    const unsubscribe = feed.subscribe(node, (line) =>
+      this.send(line.type === 'peers' && !this.#acceptsPeers ? feed.network(node) : line),
+    )
     this.send({ ...feed.snapshot(node), term: this.#options.lead?.term.number })
     return unsubscribe
   }
@@ -99,6 +102,7 @@ export class SyncStream {
     }
     if (line === undefined) return
     if (line.type === 'node') this.#isDescribed = true
+    if (line.type === 'hello') this.#acceptsPeers = line.accepts?.includes('peers') === true
     this.#options.onLine(line)
   }
 

@@ -95,6 +95,27 @@ describe('assignments', () => {
   })
 })
 
+describe('peers', () => {
+  it('are told as they come, change and leave; a node whose own block is another gets its network', async () => {
+    await cluster.addNode('node-b', '10.77.2.0/24')
+    const onB = { node: 'node-b', block: '10.77.2.0/24', via: '127.0.0.1' }
+    await cluster.until('the word', () => ofType('peers').some(({ put }) => put.some(({ node }) => node === 'node-b')))
+    expect(ofType('peers').flatMap(({ put }) => put)).toContainEqual(onB)
+    const change = (name: string, more: object) =>
+      cluster.records.commit('system:test', (tx) => {
+        const node = cluster.state.nodes.get(name)
+        if (node !== undefined) tx.put('nodes', { ...node, ...more })
+      })
+    await change('node-b', { labels: { site: 'x' } })
+    await change('node-a', { block: '10.77.9.0/24' })
+    await cluster.until('its network', () => ofType('network').length === 1)
+    expect(ofType('network')[0]?.network).toMatchObject({ block: '10.77.9.0/24', peers: [onB] })
+    await cluster.records.commit('system:test', (tx) => tx.delete('nodes', 'node-b'))
+    await cluster.until('the end', () => ofType('peers').at(-1)?.gone.includes('node-b') === true)
+    expect(cluster.feed.snapshot('node-a').network.peers).toEqual([])
+  })
+})
+
 describe('names in a cluster that is too large for everybody to know everything', () => {
   let feed: ClusterFeed
 

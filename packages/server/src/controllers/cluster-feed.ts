@@ -49,7 +49,9 @@ export class ClusterFeed implements NodeFeed, Disposable {
   #namesLine: Extract<FeedLine, { readonly type: 'names' }> | undefined
   readonly #nameChanges = new PacedWork({ act: () => this.#refreshNames() })
   readonly #nameSends = new PacedWork({ act: (node) => this.#sendNames(node) })
-  readonly #networkSends = new PacedWork({ act: (node) => this.#sendNetwork(node) })
+  /** Nodes that have come, changed or left since it was told last. */
+  readonly #changedPeers = new Set<string>()
+  readonly #peerSends = new PacedWork({ act: () => this.#sendPeers() })
 
   constructor(options: ClusterFeedOptions) {
     this.#options = options
@@ -62,7 +64,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
 
   [Symbol.dispose](): void {
     this.#unsubscribe()
-    for (const work of [this.#nameChanges, this.#nameSends, this.#networkSends]) work[Symbol.dispose]()
+    for (const work of [this.#nameChanges, this.#nameSends, this.#peerSends]) work[Symbol.dispose]()
   }
 
   snapshot(node: string): SnapshotLine {
@@ -131,8 +133,10 @@ export class ClusterFeed implements NodeFeed, Disposable {
   #onNode(name: string, before: Node | undefined, after: Node | undefined, revision: number): void {
     if (after === undefined) this.#peers.delete(name)
     else if (before?.block !== after.block || before.address !== after.address) this.#peers.set(name, peerOf(after))
-    if (before?.block !== after?.block || before?.address !== after?.address)
-      for (const node of this.#subscribers.keys()) this.#networkSends.mark(node)
+    if (before?.block !== after?.block || before?.address !== after?.address) this.#changedPeers.add(name)
+    if (this.#changedPeers.size > 0) this.#peerSends.mark('peers')
+    // Its own is not among its peers.
+    if (before !== undefined && before.block !== after?.block) this.#send(name, this.network(name))
     const line = { type: 'routes' as const, revision, routes: this.#options.routes() }
     if (this.#isGateway(name)) this.#send(name, line)
   }
@@ -147,9 +151,18 @@ export class ClusterFeed implements NodeFeed, Disposable {
     for (const send of this.#subscribers.get(node) ?? []) send(line)
   }
 
-  #sendNetwork(node: string): void {
-    const { revision } = this.#options.state
-    this.#send(node, { type: 'network', revision, network: this.#network(node) })
+  network(node: string): FeedLine {
+    return { type: 'network', revision: this.#options.state.revision, network: this.#network(node) }
+  }
+
+  /** One line for all. */
+  #sendPeers(): void {
+    const changed = [...this.#changedPeers]
+    this.#changedPeers.clear()
+    const put = changed.flatMap((node) => this.#peers.get(node) ?? [])
+    const gone = changed.filter((node) => !this.#peers.has(node))
+    const line = { type: 'peers' as const, revision: this.#options.state.revision, put, gone }
+    for (const node of this.#subscribers.keys()) this.#send(node, line)
   }
 
   #refreshNames(): void {
