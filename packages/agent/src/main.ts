@@ -15,7 +15,7 @@ import { labels } from './instance/container-spec.ts'
 import { Reconciler } from './instance/reconciler.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
 import { StatusBus } from './instance/status-bus.ts'
-import { noteLink } from './link/link-note.ts'
+import { forgetLink, noteLink } from './link/link-note.ts'
 import { NodeCredentials } from './link/node-credentials.ts'
 import { type NodeIdentity, readIdentity } from './link/node-identity.ts'
 import { ServerLinks } from './link/server-links.ts'
@@ -375,6 +375,7 @@ class Agent {
       credentials: this.#disk.credentials,
       log: log.child({ part: 'link' }),
       ...(ping === undefined ? {} : { ping }),
+      onLost: () => forgetLink(this.#disk.directory, log),
       services: {
         engine,
         logs: {

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
@@ -5,7 +6,7 @@ import { writeFileAtomic } from '../state/atomic-file.ts'
 
 export const linkNoteName = 'linked.json'
 
-/** What others on this machine may know of the agent: that its present process has been heard by a server. */
+/** What others on this machine may know of the agent: that its present process is heard by a server. */
 export interface LinkNote {
   readonly version: string
   readonly pid: number
@@ -18,4 +19,13 @@ export function noteLink(directory: string, version: string, log: Logger): void 
   writeFileAtomic(join(directory, linkNoteName), JSON.stringify(note)).catch((error: unknown) => {
     log.warn({ reason: messageOf(error) }, 'could not note that a server has heard of this node')
   })
+}
+
+/** Nobody hears this node any more. */
+export function forgetLink(directory: string, log: Logger): void {
+  try {
+    rmSync(join(directory, linkNoteName), { force: true })
+  } catch (error) {
+    log.warn({ reason: messageOf(error) }, 'could not note that no server hears this node')
+  }
 }

@@ -73,12 +73,18 @@ afterEach(async () => {
   for (const port of [a, b]) await port[Symbol.asyncDispose]()
 })
 
+let lost = 0
+
 function open(joinedAt: ServerAddress[], servers: ServerAddress[], formerServers: ServerAddress[] = []): ServerLinks {
+  lost = 0
   links = new ServerLinks({
     ...{ joinedAt, servers, formerServers, searchAfterMs: 300 },
     credentials: { settled: async () => identity },
     services: {} as LinkServices,
     log: pino({ level: 'silent' }),
+    onLost: () => {
+      lost += 1
+    },
   })
   return links
 }
@@ -123,4 +129,16 @@ it('begins all links anew when told to', async () => {
   await waitUntil('both links', () => a.isLinked && b.isLinked, 20_000)
   all.redial()
   await waitUntil('new ones', () => a.links === 2 && b.links === 2, 20_000)
+})
+
+it('tells once when no link is left', async () => {
+  const all = open([], [a.address, b.address])
+  await waitUntil('both links', () => a.isLinked && b.isLinked && all.isUp, 20_000)
+  await a[Symbol.asyncDispose]()
+  await waitUntil('the end of one', () => !a.isLinked, 20_000)
+  expect(lost).toBe(0)
+  await b[Symbol.asyncDispose]()
+  await waitUntil('the word of it', () => lost > 0, 20_000)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(lost).toBe(1)
 })

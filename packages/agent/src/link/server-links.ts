@@ -11,6 +11,8 @@ export interface ServerLinksOptions extends Omit<AgentLinkOptions, 'servers' | '
   readonly servers: readonly ServerAddress[]
   readonly formerServers: readonly ServerAddress[]
   readonly searchAfterMs?: number
+  /** No link is left; noticed within a second. */
+  readonly onLost?: () => void
 }
 
 /**
@@ -25,6 +27,7 @@ export class ServerLinks implements AsyncDisposable {
   #known: readonly ServerAddress[]
   #search: AgentLink | undefined
   #lastUp = performance.now()
+  #wasUp = false
   #isClosed = false
 
   constructor(options: ServerLinksOptions) {
@@ -53,7 +56,10 @@ export class ServerLinks implements AsyncDisposable {
     }
     for (const [key, server] of wanted) {
       if (this.#links.has(key)) continue
-      this.#links.set(key, new AgentLink({ ...this.#options, servers: [server], onUp: () => this.#endSearch() }))
+      this.#links.set(
+        key,
+        this.#link([server], () => this.#endSearch()),
+      )
     }
   }
 
@@ -75,7 +81,12 @@ export class ServerLinks implements AsyncDisposable {
 
   #look(afterMs: number): void {
     const now = performance.now()
-    if (this.isUp) this.#lastUp = now
+    const isUp = this.isUp
+    if (this.#wasUp && !isUp) {
+      this.#wasUp = false
+      this.#options.onLost?.()
+    }
+    if (isUp) this.#lastUp = now
     else if (now - this.#lastUp > afterMs) this.#startSearch()
   }
 
@@ -84,7 +95,15 @@ export class ServerLinks implements AsyncDisposable {
     const { joinedAt, servers, formerServers } = this.#options
     const all = [...joinedAt, ...this.#known, ...servers, ...formerServers]
     const distinct = [...new Map(all.map((each) => [keyOf(each), each])).values()]
-    this.#search = new AgentLink({ ...this.#options, servers: distinct })
+    this.#search = this.#link(distinct)
+  }
+
+  #link(servers: readonly ServerAddress[], onUp?: () => void): AgentLink {
+    const up = (): void => {
+      this.#wasUp = true
+      onUp?.()
+    }
+    return new AgentLink({ ...this.#options, servers, onUp: up })
   }
 
   /** A link of the list is up. One that was found by searching may lead to the same server. */

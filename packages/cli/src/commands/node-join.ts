@@ -95,7 +95,7 @@ class Joining {
     if (config.superviseDocker) await waitForDocker(config.dockerSocket, this.#paths, signal)
     if (joined) this.#log(`${config.node} is a node of this cluster already`)
     else await enrol(this.#paths, config, this.#program, server, token, signal)
-    await this.#untilHeard(server)
+    await this.#untilHeard(server, joined)
     this.#log(`${config.node} has joined the cluster of ${server}; berth node ls shows it there`)
   }
 
@@ -173,10 +173,19 @@ class Joining {
   }
 
   /** The server has heard of it: what is not so after a minute needs a person. */
-  async #untilHeard(server: string): Promise<void> {
-    const what = `the server at ${server} to hear of this node (its log: ${this.#paths.logs}/agent.log, or journalctl -u berth-agent); the command can be repeated`
-    await waitFor(what, () => readLinkNote(this.#paths) !== undefined, linkTimeoutMs, this.#context.signal)
+  async #untilHeard(server: string, joined: boolean): Promise<void> {
+    const { logs, stateDir } = this.#paths
+    const removed = `if it was removed from the cluster, take Berth off with \`berth down --all\`, remove ${join(stateDir, 'agent', 'node.json')} and join anew`
+    const next = joined ? removed : 'the command can be repeated'
+    const what = `the server at ${server} to hear of this node (its log: ${logs}/agent.log, or journalctl -u berth-agent); ${next}`
+    await waitFor(what, () => isHeard(this.#paths), linkTimeoutMs, this.#context.signal)
   }
+}
+
+/** By a server, and by the process that runs now. */
+function isHeard(paths: HostPaths): boolean {
+  const note = readLinkNote(paths)
+  return note !== undefined && existsSync(join('/proc', String(note.pid)))
 }
 
 /** It has been let into a cluster, here or elsewhere. */
