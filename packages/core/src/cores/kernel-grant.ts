@@ -1,5 +1,5 @@
+import type { GrantInForce } from '../model/instance.ts'
 import type { BurstMode } from '../model/placement-spec.ts'
-import type { GrantInForce } from '../model/records.ts'
 import { formatCoreList, parseCores } from '../schedule/core-text.ts'
 
 /** What of a node an instance got. All of it may change while the instance runs. */

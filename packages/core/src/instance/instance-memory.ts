@@ -1,6 +1,6 @@
 import type { Assignment } from '../model/assignment.ts'
+import type { InstanceExit } from '../model/instance.ts'
 import { movePhase } from '../model/instance-phase.ts'
-import type { InstanceExit } from '../model/records.ts'
 import { backoffMs } from './backoff.ts'
 import type {
   ExitCause,

@@ -1,5 +1,6 @@
 import type { KernelGrant } from '../cores/kernel-grant.ts'
-import type { InstanceExit, InstancePhase } from '../model/records.ts'
+import type { InstanceExit } from '../model/instance.ts'
+import type { InstancePhase } from '../model/instance-phase.ts'
 
 /** What the container engine says about an instance's container. Times are milliseconds since the epoch. */
 export interface ObservedContainer extends KernelGrant {

@@ -1,6 +1,7 @@
 import type { Assignment } from '../model/assignment.ts'
 import { isSameIncarnation } from '../model/incarnation.ts'
-import type { GrantInForce, InstancePhase, InstanceStatus } from '../model/records.ts'
+import type { GrantInForce, InstanceStatus } from '../model/instance.ts'
+import type { InstancePhase } from '../model/instance-phase.ts'
 import type { InstanceMemory, ObservedContainer } from './instance-state.ts'
 
 /** What the probes of the current run say. */

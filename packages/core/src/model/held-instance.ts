@@ -1,4 +1,5 @@
-import type { Instance, Pool } from './records.ts'
+import type { Instance } from './instance.ts'
+import type { Pool } from './pool.ts'
 
 /**
  * It has a place that nobody else gets, and must not start yet: those that it displaces have not left, or others of its gang have no

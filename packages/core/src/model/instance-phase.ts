@@ -1,5 +1,7 @@
 import { BerthError } from './berth-error.ts'
-import type { InstancePhase } from './records.ts'
+
+/** The phase only moves forward. */
+export type InstancePhase = 'pending' | 'assigned' | 'running' | 'stopping' | 'ended'
 
 export type PhaseOwner = 'server' | 'agent'
 

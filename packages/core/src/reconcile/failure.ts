@@ -1,5 +1,5 @@
 import type { EntrypointSpec } from '../model/app-spec.ts'
-import type { Rollout, RolloutFailure } from '../model/records.ts'
+import type { Rollout, RolloutFailure } from '../model/rollout.ts'
 import { isServing, isUp, type ObservedInstance } from './pool-snapshot.ts'
 
 /** A new instance that has exited this often before it was ever ready has failed; waiting longer would only hide it. */

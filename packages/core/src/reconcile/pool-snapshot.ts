@@ -1,5 +1,7 @@
 import type { AppSpec } from '../model/app-spec.ts'
-import type { Instance, InstanceStatus, Pool, Rollout } from '../model/records.ts'
+import type { Instance, InstanceStatus } from '../model/instance.ts'
+import type { Pool } from '../model/pool.ts'
+import type { Rollout } from '../model/rollout.ts'
 import type { Sizes } from '../model/sizes.ts'
 import type { ClusterNode } from './system-places.ts'
 

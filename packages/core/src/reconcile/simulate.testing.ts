@@ -1,4 +1,4 @@
-import type { Instance } from '../model/records.ts'
+import type { Instance } from '../model/instance.ts'
 import { dueSizes, ownSizes, withSizes } from '../spec/sizes-of.ts'
 import { decidePool } from './decide-pool.ts'
 import { instanceRecord, statusRecord } from './pool-fixtures.testing.ts'

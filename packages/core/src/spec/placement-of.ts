@@ -1,7 +1,8 @@
 import type { EntrypointSpec } from '../model/app-spec.ts'
 import { defaultGroupName } from '../model/node-group.ts'
 import type { PlacementSpec } from '../model/placement-spec.ts'
-import type { Pool, Rollout } from '../model/records.ts'
+import type { Pool } from '../model/pool.ts'
+import type { Rollout } from '../model/rollout.ts'
 import { specDefaults } from './defaults.ts'
 
 /** A volume that stays on its node: an instance elsewhere would find it empty. */

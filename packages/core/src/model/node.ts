@@ -1,0 +1,100 @@
+import type { ItemChange } from '../node-config/plan-items.ts'
+import type { ImageLimits } from './image-limits.ts'
+import type { Taint } from './placement-spec.ts'
+
+/** Written by the server. Key `/nodes/<name>`. */
+export interface Node {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  /** Block of the cluster's pool that this node's instances get addresses from, e.g. `10.77.3.0/24`. */
+  readonly block: string
+  /** Address at which other nodes reach it (layer 2). */
+  readonly address: string
+  /** Absent: `default`. */
+  readonly group?: string
+  /** What its cores are worth beside others', in thousandths; absent: 1000. */
+  readonly speedMilli?: number
+  /** What it has beyond CPU, memory and disk: a count, or names of what there is one of each (`{gpu: ['gpu0', 'gpu1']}`). */
+  readonly resources?: Readonly<Record<string, number | readonly string[]>>
+  readonly taints?: readonly Taint[]
+  /** Where it differs from its group. */
+  readonly images?: ImageLimits
+  /** Its instances are to be replaced elsewhere, and nothing new is placed on it. */
+  readonly drain?: NodeDrain
+  readonly schedulable: boolean
+  readonly certificateFingerprint: string
+  /** When that certificate ends; unknown of nodes that joined before this was written down. */
+  readonly certificateExpiresAt?: number
+  /** Of a renewed certificate that is on its way to the node: good from the moment it is signed, the only one once the node has it. */
+  readonly nextCertificateFingerprint?: string
+  /** Why the certificate has not been renewed although its time has come. */
+  readonly certificateProblem?: string
+  readonly joinedAt: number
+}
+
+export interface NodeDrain {
+  readonly since: number
+  readonly by: string
+  /** So many instances may be on their way at a time. */
+  readonly limit: number
+}
+
+/** The agent's report. Key `/node-status/<name>`; written when something but the heartbeat changes. */
+export interface NodeStatus {
+  readonly name: string
+  readonly online: boolean
+  readonly onlineSince?: number
+  readonly cpuMilli: number
+  /** Absent: from an agent that does not tell. */
+  readonly cores?: NodeCores
+  readonly memoryBytes: number
+  readonly diskBytes: number
+  readonly diskFreeBytes: number
+  readonly agentVersion: string
+  readonly engineVersion: string
+  readonly engineApi: string
+  readonly kernel: string
+  readonly os: string
+  readonly cgroup: 'v1' | 'v2'
+  readonly gateway: boolean
+  /** Where what instances left in `/persist` is kept after their end, and how long. Absent: from an agent that does not tell. */
+  readonly endedFiles?: { readonly directory: string; readonly keepMs: number }
+  /** When its gateway served again after nginx had ended unasked. Absent: not since the agent runs. */
+  readonly gatewayRestartedAt?: number
+  /** The last upgrade of its executable. Absent: there was none. */
+  readonly upgrade?: NodeUpgradeStatus
+  /** What it has of the node configuration. Absent: nothing, or an agent that does not tell. */
+  readonly config?: NodeConfigReport
+  readonly problems: readonly string[]
+}
+
+export interface NodeUpgradeStatus {
+  readonly state: 'switching' | 'done' | 'rolled-back'
+  readonly from: string
+  readonly to: string
+  readonly at: number
+  /** Why it was rolled back. */
+  readonly why?: string
+}
+
+/** The agent's word on the node configuration. */
+export interface NodeConfigReport {
+  /** In force; 0: none. */
+  readonly version: number
+  /** The last order, and what has become of it. */
+  readonly order?: string
+  readonly state: 'applying' | 'undoing' | 'applied' | 'undone'
+  readonly at: number
+  /** Why it was undone. */
+  readonly why?: string
+  /** Last lines of the command that failed. */
+  readonly output?: readonly string[]
+  /** The first of the items that are not what the version says. */
+  readonly drift?: readonly ItemChange[]
+}
+
+export interface NodeCores {
+  readonly count: number
+  /** Numbers of the cores that may be used, by NUMA node, each list in rising order; one list where there is no more than one. */
+  readonly numa: readonly (readonly number[])[]
+}
