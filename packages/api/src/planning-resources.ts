@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { replicas } from './endpoints/shared.ts'
 
-/** Resources about what would happen; see `resources.ts`. */
+/** Resources about what would happen; see `index.ts`. */
 const count = z.number().int().nonnegative()
 const milli = z.number().int()
 
@@ -54,6 +54,44 @@ export const placementView = z.object({
   missing: count,
   /** Instances that would have to leave for them. */
   displaces: z.array(z.object({ instance: z.string(), node: z.string() })).optional(),
+})
+
+/** One change that a plan would make; see `Plan` of @berth/core. */
+export const planView = z.object({
+  app: z.string(),
+  pool: z.string(),
+  from: z.string().optional(),
+  to: z.string().optional(),
+  changes: z.boolean(),
+  entrypoints: z.array(
+    z.object({
+      name: z.string(),
+      action: z.enum(['create', 'update', 'destroy', 'unchanged']),
+      create: z.number().int(),
+      replace: z.number().int(),
+      destroy: z.number().int(),
+      unchanged: z.number().int(),
+      /** Instances that serve now, the fewest that do while the change is made, and the most that exist at a time. */
+      serving: z.object({ now: z.number().int(), lowest: z.number().int(), highest: z.number().int() }),
+    }),
+  ),
+  /** `~ entrypoints.web.env.COLOR: "blue" → "green"` as data. */
+  diff: z.array(
+    z.object({
+      op: z.enum(['+', '-', '~']),
+      path: z.string(),
+      before: z.unknown().optional(),
+      after: z.unknown().optional(),
+    }),
+  ),
+  problems: z.array(z.string()),
+  steps: z.array(z.string()),
+  /** Where the new instances would run. */
+  placements: z.array(placementView),
+  /** To be handed to `applyPlan`; absent where nothing could be done so: the release is not built yet, or nodes are imagined. */
+  saved: savedPlan.optional(),
+  /** Why there is nothing to hand over. */
+  unsaved: z.string().optional(),
 })
 
 export const capacityView = z.object({
@@ -125,5 +163,6 @@ export type RebalanceView = z.infer<typeof rebalanceView>
 export type ImaginedNodes = z.infer<typeof imaginedNodes>
 export type SavedPlan = z.infer<typeof savedPlan>
 export type PlacementView = z.infer<typeof placementView>
+export type PlanView = z.infer<typeof planView>
 export type CapacityView = z.infer<typeof capacityView>
 export type CoreMapView = z.infer<typeof coreMapView>

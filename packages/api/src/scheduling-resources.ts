@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Resources that say where and when instances run; see `resources.ts`. */
+/** Resources that say where and when instances run; see `index.ts`. */
 const time = z.number().int()
 const amount = z.number().int()
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Resources about CPU and memory of what runs; see `resources.ts`. */
+/** Resources about CPU and memory of what runs; see `index.ts`. */
 const milli = z.number().int()
 const bytes = z.number().int()
 

@@ -1,5 +1,6 @@
+import type { InstanceView } from '@berth/api/instance-resources'
+import type { NodeView } from '@berth/api/node-resources'
 import type { CoreMapView } from '@berth/api/planning-resources'
-import type { InstanceView, NodeView } from '@berth/api/resources'
 import type { MockStore } from './mock-store.ts'
 
 type Core = CoreMapView['cores'][number]

@@ -1,6 +1,6 @@
 import type { Answer, CallInput } from '@berth/api/client'
 import type { EndpointName, Endpoints } from '@berth/api/endpoints'
-import type { MetricsView, SampleView } from '@berth/api/resources'
+import type { MetricsView, SampleView } from '@berth/api/instance-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import type { MockStore } from './mock-store.ts'
 import type { Simulation } from './simulation.ts'

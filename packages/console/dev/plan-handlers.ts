@@ -1,6 +1,7 @@
+import type { PoolView } from '@berth/api/app-resources'
 import type { Answer } from '@berth/api/client'
+import type { NodeView } from '@berth/api/node-resources'
 import type { ImaginedNodes, PlacementView, SavedPlan } from '@berth/api/planning-resources'
-import type { NodeView, PoolView } from '@berth/api/resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import { type JsonHandlers, need } from './handlers.ts'
 import type { MockStore } from './mock-store.ts'

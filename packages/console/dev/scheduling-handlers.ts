@@ -1,5 +1,5 @@
 import type { Answer, CallInput } from '@berth/api/client'
-import type { NodeView } from '@berth/api/resources'
+import type { NodeView } from '@berth/api/node-resources'
 import type { GroupView } from '@berth/api/scheduling-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import { coreMapOf } from './core-maps.ts'

@@ -1,4 +1,4 @@
-import type { InstanceView } from '@berth/api/resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 
 const hour = 3_600_000
 const MiB = 1024 ** 2

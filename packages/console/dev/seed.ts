@@ -1,4 +1,6 @@
-import type { AppView, InstanceView, NodeView, PoolView, ReleaseView } from '@berth/api/resources'
+import type { AppView, PoolView, ReleaseView } from '@berth/api/app-resources'
+import type { InstanceView } from '@berth/api/instance-resources'
+import type { NodeView } from '@berth/api/node-resources'
 import type { MockStore } from './mock-store.ts'
 import { seedAccess, seedRest, seedScheduling } from './seed-access.ts'
 import { seedCluster } from './seed-cluster.ts'

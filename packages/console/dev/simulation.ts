@@ -1,4 +1,6 @@
-import type { BuildView, InstanceView, PoolView, ReleaseView, RolloutView } from '@berth/api/resources'
+import type { PoolView, ReleaseView } from '@berth/api/app-resources'
+import type { BuildView, RolloutView } from '@berth/api/deploy-resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import type { MockStore } from './mock-store.ts'
 import { instance } from './seed-instance.ts'
 

@@ -1,4 +1,4 @@
-import type { InstanceView } from '@berth/api/resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import type { AdviceView, InstanceResizeView, ResizeView, SizesView } from '@berth/api/sizing-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import { type JsonHandlers, need } from './handlers.ts'

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { EndpointName, LogLine } from '@berth/api/endpoints'
-import type { InstanceView } from '@berth/api/resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import type { ListName } from '../src/store/list-keys.ts'
 import type { Call } from './handlers.ts'

@@ -1,5 +1,5 @@
 import type { LogLine } from '@berth/api/endpoints'
-import type { InstanceView } from '@berth/api/resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 
 const paths = ['/', '/products/42', '/basket', '/api/stock?sku=77120', '/checkout', '/healthz']
 

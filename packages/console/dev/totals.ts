@@ -1,4 +1,4 @@
-import type { NodeView } from '@berth/api/resources'
+import type { NodeView } from '@berth/api/node-resources'
 import type { MockStore } from './mock-store.ts'
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)

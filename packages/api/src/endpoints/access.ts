@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { secretView, tokenView } from '../access-resources.ts'
 import { defineEndpoint } from '../endpoint.ts'
-import * as r from '../resources.ts'
 import { appParams, listQuery, nameParams, none, ok } from './shared.ts'
 
 /** Who may do what, and what only some may know. */
@@ -14,7 +14,7 @@ export const accessEndpoints = {
     params: appParams,
     query: listQuery,
     body: none,
-    response: r.secretView,
+    response: secretView,
   }),
   setSecret: defineEndpoint({
     method: 'PUT',
@@ -25,7 +25,7 @@ export const accessEndpoints = {
     params: z.strictObject({ app: z.string(), name: z.string() }),
     query: none,
     body: z.strictObject({ value: z.string(), environment: z.string().optional() }),
-    response: r.secretView,
+    response: secretView,
   }),
   removeSecret: defineEndpoint({
     method: 'DELETE',
@@ -47,7 +47,7 @@ export const accessEndpoints = {
     params: none,
     query: listQuery,
     body: none,
-    response: r.tokenView,
+    response: tokenView,
   }),
   createToken: defineEndpoint({
     method: 'POST',
@@ -63,7 +63,7 @@ export const accessEndpoints = {
       role: z.enum(['admin', 'deployer', 'viewer']),
       ttlMs: z.number().int().positive().optional(),
     }),
-    response: r.tokenView.extend({ token: z.string() }),
+    response: tokenView.extend({ token: z.string() }),
   }),
   removeToken: defineEndpoint({
     method: 'DELETE',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { appView, releaseView } from '../app-resources.ts'
 import { defineEndpoint } from '../endpoint.ts'
-import * as r from '../resources.ts'
 import { appParams, listQuery, none, ok } from './shared.ts'
 
 /** Apps, what they are made of, and their releases. */
@@ -14,7 +14,7 @@ export const appsEndpoints = {
     params: none,
     query: listQuery,
     body: none,
-    response: r.appView,
+    response: appView,
   }),
   getApp: defineEndpoint({
     method: 'GET',
@@ -25,7 +25,7 @@ export const appsEndpoints = {
     params: appParams,
     query: none,
     body: none,
-    response: r.appView,
+    response: appView,
   }),
   createApp: defineEndpoint({
     method: 'POST',
@@ -40,7 +40,7 @@ export const appsEndpoints = {
       repository: z.string().optional(),
       vcs: z.enum(['git', 'svn']).default('git'),
     }),
-    response: r.appView,
+    response: appView,
   }),
   removeApp: defineEndpoint({
     method: 'DELETE',
@@ -95,7 +95,7 @@ export const appsEndpoints = {
     params: appParams,
     query: listQuery,
     body: none,
-    response: r.releaseView,
+    response: releaseView,
   }),
   getRelease: defineEndpoint({
     method: 'GET',
@@ -106,6 +106,6 @@ export const appsEndpoints = {
     params: z.strictObject({ app: z.string(), release: z.string() }),
     query: none,
     body: none,
-    response: r.releaseView,
+    response: releaseView,
   }),
 } as const

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { backupLine, eventView, statusView } from '../cluster-resources.ts'
 import { defineEndpoint } from '../endpoint.ts'
-import * as r from '../resources.ts'
 import { count, none, watch } from './shared.ts'
 
 /** What concerns the cluster as a whole. */
@@ -14,7 +14,7 @@ export const clusterEndpoints = {
     params: none,
     query: none,
     body: none,
-    response: r.statusView,
+    response: statusView,
   }),
   getVersion: defineEndpoint({
     method: 'GET',
@@ -42,7 +42,7 @@ export const clusterEndpoints = {
     query: none,
     /** With a passphrase, the key that opens sealed values and the authority are included, sealed by it. */
     body: z.strictObject({ passphrase: z.string().max(1024).optional() }),
-    response: r.backupLine,
+    response: backupLine,
   }),
   listEvents: defineEndpoint({
     method: 'GET',
@@ -53,6 +53,6 @@ export const clusterEndpoints = {
     params: none,
     query: z.strictObject({ ...watch, app: z.string().optional(), limit: count }),
     body: none,
-    response: r.eventView,
+    response: eventView,
   }),
 } as const

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { buildView, rolloutView } from '../deploy-resources.ts'
 import { defineEndpoint } from '../endpoint.ts'
-import * as r from '../resources.ts'
 import { appParams, count, flag, idParams, logLine, none, watch } from './shared.ts'
 
 /** From a commit to a release and into a pool. */
@@ -23,7 +23,7 @@ export const deploysEndpoints = {
       pool: z.string(),
       force: z.boolean().default(false),
     }),
-    response: z.object({ build: r.buildView.optional(), rollout: r.rolloutView.optional() }),
+    response: z.object({ build: buildView.optional(), rollout: rolloutView.optional() }),
   }),
   startBuild: defineEndpoint({
     method: 'POST',
@@ -39,7 +39,7 @@ export const deploysEndpoints = {
       ref: z.string().default('HEAD'),
       noReuse: z.boolean().default(false),
     }),
-    response: r.buildView,
+    response: buildView,
   }),
   listBuilds: defineEndpoint({
     method: 'GET',
@@ -50,7 +50,7 @@ export const deploysEndpoints = {
     params: none,
     query: z.strictObject({ ...watch, app: z.string().optional(), limit: count }),
     body: none,
-    response: r.buildView,
+    response: buildView,
   }),
   getBuild: defineEndpoint({
     method: 'GET',
@@ -61,7 +61,7 @@ export const deploysEndpoints = {
     params: idParams,
     query: none,
     body: none,
-    response: r.buildView,
+    response: buildView,
   }),
   getBuildOutput: defineEndpoint({
     method: 'GET',
@@ -83,6 +83,6 @@ export const deploysEndpoints = {
     params: idParams,
     query: none,
     body: none,
-    response: r.buildView,
+    response: buildView,
   }),
 } as const

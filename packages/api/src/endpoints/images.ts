@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import { imageView } from '../resources.ts'
+import { imageView } from '../node-resources.ts'
 import { none } from './shared.ts'
 
 const images = z.object({

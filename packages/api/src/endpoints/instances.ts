@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import * as r from '../resources.ts'
+import { instanceView, metricsView } from '../instance-resources.ts'
 import { count, flag, idParams, logLine, none, watch } from './shared.ts'
 
 /** Instances: what they say, what they use, and a way in. */
@@ -21,7 +21,7 @@ export const instancesEndpoints = {
       all: flag,
     }),
     body: none,
-    response: r.instanceView,
+    response: instanceView,
   }),
   getInstance: defineEndpoint({
     method: 'GET',
@@ -32,7 +32,7 @@ export const instancesEndpoints = {
     params: idParams,
     query: none,
     body: none,
-    response: r.instanceView,
+    response: instanceView,
   }),
   restartInstance: defineEndpoint({
     method: 'POST',
@@ -43,7 +43,7 @@ export const instancesEndpoints = {
     params: idParams,
     query: none,
     body: none,
-    response: r.instanceView,
+    response: instanceView,
   }),
   stopInstance: defineEndpoint({
     method: 'DELETE',
@@ -54,7 +54,7 @@ export const instancesEndpoints = {
     params: idParams,
     query: none,
     body: none,
-    response: r.instanceView,
+    response: instanceView,
   }),
   getLogs: defineEndpoint({
     method: 'GET',
@@ -108,6 +108,6 @@ export const instancesEndpoints = {
       sinceMs: z.coerce.number().int().optional(),
     }),
     body: none,
-    response: z.object({ items: z.array(r.metricsView) }),
+    response: z.object({ items: z.array(metricsView) }),
   }),
 } as const

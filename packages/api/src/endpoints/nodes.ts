@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import * as r from '../resources.ts'
+import { nodeView } from '../node-resources.ts'
 import { count, flag, imageLimitsChange, listQuery, nameParams, none, ok } from './shared.ts'
 
 /** Nodes, and how machines become nodes. */
@@ -14,7 +14,7 @@ export const nodesEndpoints = {
     params: none,
     query: listQuery,
     body: none,
-    response: r.nodeView,
+    response: nodeView,
   }),
   getNode: defineEndpoint({
     method: 'GET',
@@ -25,7 +25,7 @@ export const nodesEndpoints = {
     params: nameParams,
     query: none,
     body: none,
-    response: r.nodeView,
+    response: nodeView,
   }),
   updateNode: defineEndpoint({
     method: 'PATCH',
@@ -49,7 +49,7 @@ export const nodesEndpoints = {
         .optional(),
       images: imageLimitsChange.optional(),
     }),
-    response: r.nodeView,
+    response: nodeView,
   }),
   execOnNode: defineEndpoint({
     method: 'GET',
@@ -77,7 +77,7 @@ export const nodesEndpoints = {
     query: none,
     body: none,
     response: z.object({
-      node: r.nodeView,
+      node: nodeView,
       from: z.string(),
       to: z.string(),
       /** False: it runs that very executable already. How it ends is in the node's `upgrade`. */
@@ -93,7 +93,7 @@ export const nodesEndpoints = {
     params: nameParams,
     query: none,
     body: z.strictObject({ limit: z.number().int().positive().default(1) }),
-    response: r.nodeView,
+    response: nodeView,
   }),
   undrainNode: defineEndpoint({
     method: 'DELETE',
@@ -104,7 +104,7 @@ export const nodesEndpoints = {
     params: nameParams,
     query: none,
     body: none,
-    response: r.nodeView,
+    response: nodeView,
   }),
   measureNode: defineEndpoint({
     method: 'POST',
@@ -116,7 +116,7 @@ export const nodesEndpoints = {
     query: none,
     body: z.strictObject({ against: z.string().optional() }),
     response: z.object({
-      node: r.nodeView,
+      node: nodeView,
       against: z.string(),
       /** Units of work a second, of one core each. */
       measured: z.number(),

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { poolView } from '../app-resources.ts'
+import { rolloutView } from '../deploy-resources.ts'
 import { defineEndpoint } from '../endpoint.ts'
 import * as p from '../planning-resources.ts'
-import * as r from '../resources.ts'
 import { appParams, nameParams, none, poolParams, replicas } from './shared.ts'
 
 /** What would be, and doing exactly that. */
@@ -24,7 +25,7 @@ export const planningEndpoints = {
       replicas: replicas.optional(),
       ...p.hypothesis,
     }),
-    response: r.planView,
+    response: p.planView,
   }),
   applyPlan: defineEndpoint({
     method: 'POST',
@@ -35,7 +36,7 @@ export const planningEndpoints = {
     params: appParams,
     query: none,
     body: z.strictObject({ plan: p.savedPlan }),
-    response: z.object({ pool: r.poolView, rollout: r.rolloutView.optional() }),
+    response: z.object({ pool: poolView, rollout: rolloutView.optional() }),
   }),
   getCapacity: defineEndpoint({
     method: 'POST',

@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { poolView } from '../app-resources.ts'
+import { rolloutView } from '../deploy-resources.ts'
 import { defineEndpoint } from '../endpoint.ts'
-import * as r from '../resources.ts'
+import { instanceView } from '../instance-resources.ts'
 import { count, idParams, none, ok, poolParams, replicas, watch } from './shared.ts'
 
 /** Pools and their rollouts. */
@@ -17,7 +19,7 @@ export const poolsEndpoints = {
       replicas,
       dryRun: z.boolean().default(false),
     }),
-    response: r.poolView,
+    response: poolView,
   }),
   restartPool: defineEndpoint({
     method: 'POST',
@@ -28,7 +30,7 @@ export const poolsEndpoints = {
     params: poolParams,
     query: none,
     body: none,
-    response: r.rolloutView,
+    response: rolloutView,
   }),
   rollbackPool: defineEndpoint({
     method: 'POST',
@@ -39,7 +41,7 @@ export const poolsEndpoints = {
     params: poolParams,
     query: none,
     body: z.strictObject({ to: z.string().optional() }),
-    response: r.rolloutView,
+    response: rolloutView,
   }),
   removePool: defineEndpoint({
     method: 'DELETE',
@@ -65,7 +67,7 @@ export const poolsEndpoints = {
       command: z.array(z.string()).optional(),
       release: z.string().optional(),
     }),
-    response: r.instanceView,
+    response: instanceView,
   }),
   listRollouts: defineEndpoint({
     method: 'GET',
@@ -76,7 +78,7 @@ export const poolsEndpoints = {
     params: none,
     query: z.strictObject({ ...watch, app: z.string().optional(), pool: z.string().optional(), limit: count }),
     body: none,
-    response: r.rolloutView,
+    response: rolloutView,
   }),
   getRollout: defineEndpoint({
     method: 'GET',
@@ -87,7 +89,7 @@ export const poolsEndpoints = {
     params: idParams,
     query: none,
     body: none,
-    response: r.rolloutView,
+    response: rolloutView,
   }),
   pauseRollout: defineEndpoint({
     method: 'POST',
@@ -98,7 +100,7 @@ export const poolsEndpoints = {
     params: idParams,
     query: none,
     body: none,
-    response: r.rolloutView,
+    response: rolloutView,
   }),
   resumeRollout: defineEndpoint({
     method: 'POST',
@@ -109,7 +111,7 @@ export const poolsEndpoints = {
     params: idParams,
     query: none,
     body: none,
-    response: r.rolloutView,
+    response: rolloutView,
   }),
   abortRollout: defineEndpoint({
     method: 'POST',
@@ -120,6 +122,6 @@ export const poolsEndpoints = {
     params: idParams,
     query: none,
     body: none,
-    response: r.rolloutView,
+    response: rolloutView,
   }),
 } as const

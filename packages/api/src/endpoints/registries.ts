@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import { clusterRegistryView, registryCollectionView, registryView } from '../resources.ts'
+import { clusterRegistryView, registryCollectionView, registryView } from '../registry-resources.ts'
 import { flag, listQuery, none, ok } from './shared.ts'
 
 /** Logins at image registries, and the cluster's own registry. */

@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { poolView } from '../app-resources.ts'
+import { rolloutView } from '../deploy-resources.ts'
 import { defineEndpoint } from '../endpoint.ts'
-import * as r from '../resources.ts'
+import { instanceView } from '../instance-resources.ts'
 import * as s from '../scheduling-resources.ts'
 import { listQuery, none, poolParams, watch } from './shared.ts'
 
@@ -18,7 +20,7 @@ export const schedulingEndpoints = {
     params: poolParams,
     query: none,
     body: z.strictObject({ group: z.string().nullable() }),
-    response: z.object({ pool: r.poolView, rollout: r.rolloutView.optional() }),
+    response: z.object({ pool: poolView, rollout: rolloutView.optional() }),
   }),
   listApprovals: defineEndpoint({
     method: 'GET',
@@ -73,6 +75,6 @@ export const schedulingEndpoints = {
     params: entrypointParams,
     query: none,
     body: none,
-    response: r.instanceView,
+    response: instanceView,
   }),
 } as const

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { serverView } from '../cluster-resources.ts'
 import { defineEndpoint } from '../endpoint.ts'
-import * as r from '../resources.ts'
 import { none, watch } from './shared.ts'
 
 /** Several servers on one store. */
@@ -14,7 +14,7 @@ export const serversEndpoints = {
     params: none,
     query: z.strictObject(watch),
     body: none,
-    response: r.serverView,
+    response: serverView,
   }),
   createServerToken: defineEndpoint({
     method: 'POST',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import * as r from '../resources.ts'
+import { certificateView, routeView } from '../traffic-resources.ts'
 import { listQuery, nameParams, none, ok } from './shared.ts'
 
 /** What the gateway serves. */
@@ -14,7 +14,7 @@ export const trafficEndpoints = {
     params: none,
     query: listQuery,
     body: none,
-    response: r.routeView,
+    response: routeView,
   }),
   listCertificates: defineEndpoint({
     method: 'GET',
@@ -25,7 +25,7 @@ export const trafficEndpoints = {
     params: none,
     query: listQuery,
     body: none,
-    response: r.certificateView,
+    response: certificateView,
   }),
   setCertificate: defineEndpoint({
     method: 'PUT',
@@ -36,7 +36,7 @@ export const trafficEndpoints = {
     params: nameParams,
     query: none,
     body: z.strictObject({ certificatePem: z.string(), keyPem: z.string() }),
-    response: r.certificateView,
+    response: certificateView,
   }),
   removeCertificate: defineEndpoint({
     method: 'DELETE',

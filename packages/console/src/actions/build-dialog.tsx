@@ -1,4 +1,4 @@
-import type { AppView } from '@berth/api/resources'
+import type { AppView } from '@berth/api/app-resources'
 import { useState } from 'react'
 import { Button } from '../components/button.tsx'
 import { Dialog } from '../components/dialog.tsx'

@@ -1,5 +1,6 @@
+import type { AppView } from '@berth/api/app-resources'
 import type { Answer } from '@berth/api/client'
-import type { AppView, PlanView } from '@berth/api/resources'
+import type { PlanView } from '@berth/api/planning-resources'
 import { messageOf } from '@berth/core/model/berth-error'
 import { useState } from 'react'
 import { Button } from '../components/button.tsx'

@@ -1,4 +1,4 @@
-import type { AppView } from '@berth/api/resources'
+import type { AppView } from '@berth/api/app-resources'
 import { useState } from 'react'
 import { Field } from '../components/small.tsx'
 import { useText } from '../i18n/language.tsx'

@@ -1,4 +1,4 @@
-import type { InstanceView } from '@berth/api/resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import { RoleButton } from '../components/button.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useAction } from '../live/use-action.ts'

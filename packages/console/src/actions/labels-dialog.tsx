@@ -1,4 +1,4 @@
-import type { NodeView } from '@berth/api/resources'
+import type { NodeView } from '@berth/api/node-resources'
 import { useText } from '../i18n/language.tsx'
 import { useClient } from '../store/context.tsx'
 import { PairsDialog } from './pairs-dialog.tsx'

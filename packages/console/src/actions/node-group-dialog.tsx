@@ -1,4 +1,4 @@
-import type { NodeView } from '@berth/api/resources'
+import type { NodeView } from '@berth/api/node-resources'
 import { useState } from 'react'
 import { Button } from '../components/button.tsx'
 import { Dialog } from '../components/dialog.tsx'

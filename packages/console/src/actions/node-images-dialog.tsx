@@ -1,4 +1,4 @@
-import type { NodeView } from '@berth/api/resources'
+import type { NodeView } from '@berth/api/node-resources'
 import { imageRules } from '@berth/core/model/image-limits'
 import { useState } from 'react'
 import { Button } from '../components/button.tsx'

@@ -1,4 +1,5 @@
-import type { NodeView, PlanView } from '@berth/api/resources'
+import type { NodeView } from '@berth/api/node-resources'
+import type { PlanView } from '@berth/api/planning-resources'
 import { Diff } from '../components/diff.tsx'
 import { Banner } from '../components/layout.tsx'
 import { useText } from '../i18n/language.tsx'

@@ -1,4 +1,5 @@
-import type { PoolView, RolloutView } from '@berth/api/resources'
+import type { PoolView } from '@berth/api/app-resources'
+import type { RolloutView } from '@berth/api/deploy-resources'
 import { RoleButton } from '../components/button.tsx'
 import { useText } from '../i18n/language.tsx'
 import { isOver, poolName } from '../live/states.ts'

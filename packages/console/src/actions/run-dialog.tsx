@@ -1,4 +1,4 @@
-import type { PoolView } from '@berth/api/resources'
+import type { PoolView } from '@berth/api/app-resources'
 import { useState } from 'react'
 import { Button } from '../components/button.tsx'
 import { Dialog } from '../components/dialog.tsx'

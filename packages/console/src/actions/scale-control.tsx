@@ -1,4 +1,4 @@
-import type { PoolView } from '@berth/api/resources'
+import type { PoolView } from '@berth/api/app-resources'
 import { type ReactNode, useState } from 'react'
 import { Button, RoleButton } from '../components/button.tsx'
 import { Dialog } from '../components/dialog.tsx'

@@ -1,5 +1,5 @@
 import type { Answer } from '@berth/api/client'
-import type { NodeView } from '@berth/api/resources'
+import type { NodeView } from '@berth/api/node-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import { formatCpu, parseCpu } from '@berth/core/spec/quantities'
 import { useState } from 'react'

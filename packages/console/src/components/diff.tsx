@@ -1,4 +1,4 @@
-import type { PlanView } from '@berth/api/resources'
+import type { PlanView } from '@berth/api/planning-resources'
 import { useText } from '../i18n/language.tsx'
 
 type Change = PlanView['diff'][number]

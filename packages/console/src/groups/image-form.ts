@@ -1,5 +1,5 @@
 import type { CallInput } from '@berth/api/client'
-import type { NodeView } from '@berth/api/resources'
+import type { NodeView } from '@berth/api/node-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import { formatBytes, parseBytes } from '@berth/core/spec/quantities'
 

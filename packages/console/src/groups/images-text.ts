@@ -1,4 +1,4 @@
-import type { NodeView } from '@berth/api/resources'
+import type { NodeView } from '@berth/api/node-resources'
 import { imageRules } from '@berth/core/model/image-limits'
 import { formatBytes } from '../format/quantities.ts'
 import type { GroupDictionary } from '../i18n/dictionary.ts'

@@ -1,4 +1,4 @@
-import type { AppView, PoolView } from '@berth/api/resources'
+import type { AppView, PoolView } from '@berth/api/app-resources'
 import { poolState } from './states.ts'
 
 const order: Readonly<Record<string, number>> = { down: 0, degraded: 1, rollout: 2, removing: 2 }

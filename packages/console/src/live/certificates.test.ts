@@ -1,4 +1,4 @@
-import type { CertificateView, RouteView } from '@berth/api/resources'
+import type { CertificateView, RouteView } from '@berth/api/traffic-resources'
 import { describe, expect, it } from 'vitest'
 import { covers, expiryOf, hostsOnlyBy, uncoveredHosts } from './certificates.ts'
 

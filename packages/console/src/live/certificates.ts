@@ -1,4 +1,4 @@
-import type { CertificateView, RouteView } from '@berth/api/resources'
+import type { CertificateView, RouteView } from '@berth/api/traffic-resources'
 import type { Tone } from './states.ts'
 
 const dayMs = 86_400_000

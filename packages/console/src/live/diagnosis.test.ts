@@ -1,4 +1,4 @@
-import type { InstanceView } from '@berth/api/resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import { describe, expect, it } from 'vitest'
 import { diagnose, worstFirst } from './diagnosis.ts'
 

@@ -1,4 +1,4 @@
-import type { InstanceView } from '@berth/api/resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import type { Dictionary } from '../i18n/dictionary.ts'
 import { instanceState, type Tone } from './states.ts'
 

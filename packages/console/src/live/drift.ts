@@ -1,4 +1,5 @@
-import type { AppView, InstanceView, PoolView, ReleaseView } from '@berth/api/resources'
+import type { AppView, PoolView, ReleaseView } from '@berth/api/app-resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import type { AppSpec } from '@berth/core/model/app-spec'
 import type { Dictionary } from '../i18n/dictionary.ts'
 import { isBehind } from './states.ts'

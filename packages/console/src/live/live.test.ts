@@ -1,4 +1,5 @@
-import type { AppView, InstanceView, PoolView, ReleaseView } from '@berth/api/resources'
+import type { AppView, PoolView, ReleaseView } from '@berth/api/app-resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import { describe, expect, it } from 'vitest'
 import { english } from '../i18n/english.ts'

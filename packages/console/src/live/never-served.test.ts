@@ -1,4 +1,4 @@
-import type { RolloutView } from '@berth/api/resources'
+import type { RolloutView } from '@berth/api/deploy-resources'
 import { expect, it } from 'vitest'
 import { neverServed } from './never-served.ts'
 

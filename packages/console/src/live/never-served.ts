@@ -1,4 +1,4 @@
-import type { RolloutView } from '@berth/api/resources'
+import type { RolloutView } from '@berth/api/deploy-resources'
 
 /** Releases that were tried in a pool and never came into traffic there: nobody goes back to one of them. */
 export function neverServed(rollouts: readonly RolloutView[]): ReadonlySet<string> {

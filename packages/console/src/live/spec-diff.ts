@@ -1,4 +1,4 @@
-import type { PlanView } from '@berth/api/resources'
+import type { PlanView } from '@berth/api/planning-resources'
 
 export type Change = PlanView['diff'][number]
 

@@ -1,4 +1,7 @@
-import type { BuildView, InstanceView, NodeView, PoolView, RolloutView } from '@berth/api/resources'
+import type { PoolView } from '@berth/api/app-resources'
+import type { BuildView, RolloutView } from '@berth/api/deploy-resources'
+import type { InstanceView } from '@berth/api/instance-resources'
+import type { NodeView } from '@berth/api/node-resources'
 import type { Dictionary } from '../i18n/dictionary.ts'
 
 /** Shown by shape and colour: filled circle, turning ring, triangle, square, hollow circle. */

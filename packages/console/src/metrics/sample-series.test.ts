@@ -1,4 +1,4 @@
-import type { MetricsView, SampleView } from '@berth/api/resources'
+import type { MetricsView, SampleView } from '@berth/api/instance-resources'
 import { describe, expect, it } from 'vitest'
 import { alignSeries, busiest, mergeMetrics } from './sample-series.ts'
 

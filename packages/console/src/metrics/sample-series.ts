@@ -1,4 +1,4 @@
-import type { MetricsView, SampleView } from '@berth/api/resources'
+import type { MetricsView, SampleView } from '@berth/api/instance-resources'
 
 export interface Series {
   readonly id: string

@@ -1,4 +1,4 @@
-import type { MetricsView } from '@berth/api/resources'
+import type { MetricsView } from '@berth/api/instance-resources'
 import { useEffect, useState } from 'react'
 import { goToLogin, needsLogin } from '../live/session.tsx'
 import { delay } from '../store/backoff.ts'

@@ -1,4 +1,5 @@
-import type { AppView, PoolView, RolloutView } from '@berth/api/resources'
+import type { AppView, PoolView } from '@berth/api/app-resources'
+import type { RolloutView } from '@berth/api/deploy-resources'
 import { Age } from '../components/age.tsx'
 import { By, UrlLink } from '../components/small.tsx'
 import { Segments, Status } from '../components/status.tsx'

@@ -1,4 +1,4 @@
-import type { AppView } from '@berth/api/resources'
+import type { AppView } from '@berth/api/app-resources'
 import { useState } from 'react'
 import { BuildDialog } from '../actions/build-dialog.tsx'
 import { DeployDialog } from '../actions/deploy-dialog.tsx'

@@ -1,4 +1,4 @@
-import type { AppView, PoolView } from '@berth/api/resources'
+import type { AppView, PoolView } from '@berth/api/app-resources'
 import { useState } from 'react'
 import { MoveDialog } from '../actions/move-dialog.tsx'
 import { RemoveDialog } from '../actions/remove-dialog.tsx'

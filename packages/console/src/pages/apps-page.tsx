@@ -1,4 +1,6 @@
-import type { AppView, NodeView, RolloutView } from '@berth/api/resources'
+import type { AppView } from '@berth/api/app-resources'
+import type { RolloutView } from '@berth/api/deploy-resources'
+import type { NodeView } from '@berth/api/node-resources'
 import { useState } from 'react'
 import { NewAppDialog } from '../actions/new-app-dialog.tsx'
 import { useNow } from '../components/age.tsx'

@@ -1,4 +1,4 @@
-import type { PoolView } from '@berth/api/resources'
+import type { PoolView } from '@berth/api/app-resources'
 import { Age, Until } from '../components/age.tsx'
 import { Icon } from '../components/icons.tsx'
 import { Mark } from '../components/status.tsx'

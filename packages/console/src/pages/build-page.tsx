@@ -1,4 +1,4 @@
-import type { BuildView } from '@berth/api/resources'
+import type { BuildView } from '@berth/api/deploy-resources'
 import { lazy, Suspense } from 'react'
 import { Age, Took } from '../components/age.tsx'
 import { RoleButton } from '../components/button.tsx'

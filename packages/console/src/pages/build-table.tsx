@@ -1,4 +1,4 @@
-import type { BuildView } from '@berth/api/resources'
+import type { BuildView } from '@berth/api/deploy-resources'
 import { Age, Took } from '../components/age.tsx'
 import { Code, ReleaseLink } from '../components/small.tsx'
 import { Status } from '../components/status.tsx'

@@ -1,4 +1,4 @@
-import type { CertificateView, RouteView } from '@berth/api/resources'
+import type { CertificateView, RouteView } from '@berth/api/traffic-resources'
 import { useState } from 'react'
 import { CertificateDialog } from '../actions/certificate-dialog.tsx'
 import { Age, Until, useNow } from '../components/age.tsx'

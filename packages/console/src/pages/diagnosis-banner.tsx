@@ -1,4 +1,4 @@
-import type { InstanceView } from '@berth/api/resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import { Icon, type IconName } from '../components/icons.tsx'
 import { LogTail } from '../components/small.tsx'
 import { Mark } from '../components/status.tsx'

@@ -1,5 +1,5 @@
 import type { CallInput } from '@berth/api/client'
-import type { EventView } from '@berth/api/resources'
+import type { EventView } from '@berth/api/cluster-resources'
 import { Age } from '../components/age.tsx'
 import { Empty, Section } from '../components/layout.tsx'
 import { Listing } from '../components/listing.tsx'

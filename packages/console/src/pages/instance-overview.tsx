@@ -1,4 +1,4 @@
-import type { InstanceView } from '@berth/api/resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import { type ReactNode, useCallback } from 'react'
 import { Age, Took } from '../components/age.tsx'
 import { Facts, Section } from '../components/layout.tsx'

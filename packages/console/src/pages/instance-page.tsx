@@ -1,4 +1,4 @@
-import type { InstanceView } from '@berth/api/resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import { lazy, Suspense } from 'react'
 import { RestartInstanceButton, StopInstanceButton } from '../actions/instance-buttons.tsx'
 import { ResizeButton } from '../actions/resize-button.tsx'

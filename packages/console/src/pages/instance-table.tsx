@@ -1,4 +1,4 @@
-import type { InstanceView } from '@berth/api/resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import { Age } from '../components/age.tsx'
 import { Icon, type IconName } from '../components/icons.tsx'
 import { NodeLink, ReleaseLink } from '../components/small.tsx'

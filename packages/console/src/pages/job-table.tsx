@@ -1,4 +1,4 @@
-import type { InstanceView } from '@berth/api/resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import type { ReactNode } from 'react'
 import { Age, Took } from '../components/age.tsx'
 import { By, ReleaseLink } from '../components/small.tsx'

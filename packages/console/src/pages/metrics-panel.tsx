@@ -1,4 +1,4 @@
-import type { MetricsView, SampleView } from '@berth/api/resources'
+import type { MetricsView, SampleView } from '@berth/api/instance-resources'
 import { lazy, Suspense } from 'react'
 import { Empty } from '../components/layout.tsx'
 import { Skeleton } from '../components/table.tsx'

@@ -1,4 +1,4 @@
-import type { NodeView } from '@berth/api/resources'
+import type { NodeView } from '@berth/api/node-resources'
 import { lazy, Suspense, useState } from 'react'
 import { DrainDialog } from '../actions/drain-dialog.tsx'
 import { RemoveDialog } from '../actions/remove-dialog.tsx'

@@ -1,4 +1,4 @@
-import type { NodeView } from '@berth/api/resources'
+import type { NodeView } from '@berth/api/node-resources'
 import { type ReactNode, useState } from 'react'
 import { LabelsDialog, ResourcesDialog, resourceText, TaintsDialog } from '../actions/labels-dialog.tsx'
 import { NodeGroupDialog } from '../actions/node-group-dialog.tsx'

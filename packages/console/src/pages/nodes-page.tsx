@@ -1,4 +1,4 @@
-import type { NodeView } from '@berth/api/resources'
+import type { NodeView } from '@berth/api/node-resources'
 import { useState } from 'react'
 import { JoinDialog } from '../actions/join-dialog.tsx'
 import { RoleButton } from '../components/button.tsx'

@@ -1,4 +1,4 @@
-import type { AppView, PoolView } from '@berth/api/resources'
+import type { AppView, PoolView } from '@berth/api/app-resources'
 import { RollbackButton } from '../actions/pool-buttons.tsx'
 import { Empty, Section } from '../components/layout.tsx'
 import { Listing } from '../components/listing.tsx'

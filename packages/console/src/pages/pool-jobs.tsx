@@ -1,4 +1,5 @@
-import type { AppView, InstanceView, PoolView } from '@berth/api/resources'
+import type { AppView, PoolView } from '@berth/api/app-resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import type { CronView } from '@berth/api/scheduling-resources'
 import { useState } from 'react'
 import { StopInstanceButton } from '../actions/instance-buttons.tsx'

@@ -1,5 +1,7 @@
+import type { AppView, PoolView, ReleaseView } from '@berth/api/app-resources'
+import type { BuildView } from '@berth/api/deploy-resources'
+import type { InstanceView } from '@berth/api/instance-resources'
 import type { CapacityView } from '@berth/api/planning-resources'
-import type { AppView, BuildView, InstanceView, PoolView, ReleaseView } from '@berth/api/resources'
 import { useState } from 'react'
 import { ResizeButton } from '../actions/resize-button.tsx'
 import { ScaleControl } from '../actions/scale-control.tsx'

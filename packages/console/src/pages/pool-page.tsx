@@ -1,4 +1,4 @@
-import type { AppView, PoolView } from '@berth/api/resources'
+import type { AppView, PoolView } from '@berth/api/app-resources'
 import { lazy, Suspense, useState } from 'react'
 import { DeployDialog } from '../actions/deploy-dialog.tsx'
 import { RestartPoolButton } from '../actions/pool-buttons.tsx'

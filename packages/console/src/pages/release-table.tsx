@@ -1,4 +1,4 @@
-import type { ReleaseView } from '@berth/api/resources'
+import type { ReleaseView } from '@berth/api/app-resources'
 import type { ReactNode } from 'react'
 import { Age } from '../components/age.tsx'
 import { By, Code, ReleaseLink } from '../components/small.tsx'

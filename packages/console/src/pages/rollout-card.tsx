@@ -1,4 +1,4 @@
-import type { RolloutView } from '@berth/api/resources'
+import type { RolloutView } from '@berth/api/deploy-resources'
 import { RolloutButtons } from '../actions/pool-buttons.tsx'
 import { Age, Took } from '../components/age.tsx'
 import { By, Code, LogTail } from '../components/small.tsx'

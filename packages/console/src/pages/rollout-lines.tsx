@@ -1,4 +1,4 @@
-import type { RolloutView } from '@berth/api/resources'
+import type { RolloutView } from '@berth/api/deploy-resources'
 import { Took } from '../components/age.tsx'
 import { Segments, Status } from '../components/status.tsx'
 import { useText } from '../i18n/language.tsx'

@@ -1,4 +1,5 @@
-import type { ReleaseView, RolloutView } from '@berth/api/resources'
+import type { ReleaseView } from '@berth/api/app-resources'
+import type { RolloutView } from '@berth/api/deploy-resources'
 import { RollbackButton, RolloutButtons } from '../actions/pool-buttons.tsx'
 import { Age, Took } from '../components/age.tsx'
 import { Diff } from '../components/diff.tsx'

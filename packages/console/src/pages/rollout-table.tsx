@@ -1,4 +1,4 @@
-import type { RolloutView } from '@berth/api/resources'
+import type { RolloutView } from '@berth/api/deploy-resources'
 import { Age, Took } from '../components/age.tsx'
 import { By, Code } from '../components/small.tsx'
 import { Status } from '../components/status.tsx'

@@ -1,4 +1,4 @@
-import type { RouteView } from '@berth/api/resources'
+import type { RouteView } from '@berth/api/traffic-resources'
 import { Empty, Page, Section } from '../components/layout.tsx'
 import { Listing } from '../components/listing.tsx'
 import { Filter, UrlLink } from '../components/small.tsx'

@@ -1,4 +1,5 @@
-import type { AppView, SecretView } from '@berth/api/resources'
+import type { SecretView } from '@berth/api/access-resources'
+import type { AppView } from '@berth/api/app-resources'
 import { useState } from 'react'
 import { SecretDialog } from '../actions/secret-dialog.tsx'
 import { Age } from '../components/age.tsx'

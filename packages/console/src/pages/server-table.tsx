@@ -1,4 +1,4 @@
-import type { ServerView } from '@berth/api/resources'
+import type { ServerView } from '@berth/api/cluster-resources'
 import { Age } from '../components/age.tsx'
 import { Section } from '../components/layout.tsx'
 import { type Column, Table } from '../components/table.tsx'

@@ -1,4 +1,4 @@
-import type { TokenView } from '@berth/api/resources'
+import type { TokenView } from '@berth/api/access-resources'
 import { useState } from 'react'
 import { TokenDialog } from '../actions/token-dialog.tsx'
 import { Age, Until } from '../components/age.tsx'

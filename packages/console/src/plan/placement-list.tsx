@@ -1,5 +1,5 @@
+import type { NodeView } from '@berth/api/node-resources'
 import type { PlacementView } from '@berth/api/planning-resources'
-import type { NodeView } from '@berth/api/resources'
 import { Mark } from '../components/status.tsx'
 import { useText } from '../i18n/language.tsx'
 import { Link } from '../router/link.tsx'

@@ -1,4 +1,5 @@
-import type { PlanView, PoolView } from '@berth/api/resources'
+import type { PoolView } from '@berth/api/app-resources'
+import type { PlanView } from '@berth/api/planning-resources'
 import { messageOf } from '@berth/core/model/berth-error'
 import { useState } from 'react'
 import { PlanPreview } from '../actions/plan-preview.tsx'

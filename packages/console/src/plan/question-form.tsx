@@ -1,4 +1,5 @@
-import type { NodeView, PoolView } from '@berth/api/resources'
+import type { PoolView } from '@berth/api/app-resources'
+import type { NodeView } from '@berth/api/node-resources'
 import { type FormEvent, useState } from 'react'
 import { Button } from '../components/button.tsx'
 import { Field } from '../components/small.tsx'

@@ -1,4 +1,6 @@
-import type { AppView, InstanceView, NodeView } from '@berth/api/resources'
+import type { AppView } from '@berth/api/app-resources'
+import type { InstanceView } from '@berth/api/instance-resources'
+import type { NodeView } from '@berth/api/node-resources'
 import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { Icon, type IconName } from '../components/icons.tsx'
 import { useText } from '../i18n/language.tsx'

@@ -1,0 +1,79 @@
+import { z } from 'zod'
+import { grantView } from './sizing-resources.ts'
+
+/** Resources of instances and what they use; see `index.ts`. */
+const time = z.number().int()
+
+export const instanceView = z.object({
+  id: z.string(),
+  /** `web-4`: unique in its pool. */
+  name: z.string(),
+  app: z.string(),
+  pool: z.string(),
+  entrypoint: z.string(),
+  release: z.string(),
+  generation: z.number().int(),
+  type: z.enum(['service', 'job']),
+  /** Of a one-off job: what it runs instead of the entrypoint's command. */
+  command: z.array(z.string()).optional(),
+  rollout: z.string().optional(),
+  node: z.string().optional(),
+  address: z.string().optional(),
+  phase: z.enum(['pending', 'assigned', 'running', 'stopping', 'ended']),
+  desired: z.enum(['run', 'drain', 'stop']),
+  ready: z.boolean(),
+  readyAt: time.optional(),
+  inTraffic: z.boolean(),
+  restarts: z.number().int(),
+  cpuMilli: z.number().int().optional(),
+  memoryBytes: z.number().int().optional(),
+  /** What its container has, while that is another than its grant. */
+  granted: grantView.optional(),
+  /** It was resized by itself, so its entrypoint's sizes do not change it. */
+  sizedAlone: z.boolean().optional(),
+  group: z.string().optional(),
+  /** The cores that it owns: `2-3,7:300`. */
+  cores: z.string().optional(),
+  resources: z.record(z.string(), z.union([z.number().int(), z.array(z.string())])).optional(),
+  priority: z.number().int().optional(),
+  /** A run of the job's schedule: when it was due. */
+  dueAt: time.optional(),
+  containerId: z.string().optional(),
+  message: z.string().optional(),
+  stopReason: z.string().optional(),
+  lastExit: z
+    .object({ code: z.number().int(), signal: z.string().optional(), outOfMemory: z.boolean(), at: time })
+    .optional(),
+  logTail: z.array(z.string()).optional(),
+  createdAt: time,
+  createdBy: z.string(),
+  startedAt: time.optional(),
+  endedAt: time.optional(),
+})
+
+/** A sample of one instance (or node). Rates are per second over the last interval. */
+export const sampleView = z.object({
+  at: time,
+  cpuMilli: z.number(),
+  throttledMilli: z.number(),
+  /** Thousandths of the CPU limit's periods in which it was reached. Absent: no limit, or an agent that does not tell. */
+  throttledPeriodsMilli: z.number().optional(),
+  memoryBytes: z.number(),
+  networkInBytes: z.number(),
+  networkOutBytes: z.number(),
+  blockReadBytes: z.number(),
+  blockWriteBytes: z.number(),
+  tcpConnections: z.number(),
+})
+
+export const metricsView = z.object({
+  instance: z.string(),
+  node: z.string(),
+  cpuLimitMilli: z.number(),
+  memoryLimitBytes: z.number(),
+  samples: z.array(sampleView),
+})
+
+export type InstanceView = z.infer<typeof instanceView>
+export type SampleView = z.infer<typeof sampleView>
+export type MetricsView = z.infer<typeof metricsView>

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { nodeConfigView } from './node-config-resources.ts'
+import { imageLimits, nodeDrain, nodeResources, taint } from './scheduling-resources.ts'
+
+/** Resources of nodes and the images on them; see `index.ts`. */
+const time = z.number().int()
+
+export const nodeView = z.object({
+  name: z.string(),
+  labels: z.record(z.string(), z.string()),
+  block: z.string(),
+  address: z.string(),
+  schedulable: z.boolean(),
+  /** Absent: default. */
+  group: z.string().optional(),
+  /** Absent: 1000, as fast as the others. */
+  speedMilli: z.number().int().optional(),
+  taints: z.array(taint).optional(),
+  resources: nodeResources.optional(),
+  /** Where it differs from its group. */
+  images: imageLimits.optional(),
+  /** What holds for it, all told. */
+  imageRules: imageLimits.optional(),
+  drain: nodeDrain.optional(),
+  online: z.boolean(),
+  gateway: z.boolean(),
+  cpuMilli: z.number().int(),
+  cpuGivenMilli: z.number().int(),
+  memoryBytes: z.number().int(),
+  memoryGivenBytes: z.number().int(),
+  diskBytes: z.number().int(),
+  diskFreeBytes: z.number().int(),
+  instances: z.number().int(),
+  agentVersion: z.string(),
+  engineVersion: z.string(),
+  kernel: z.string(),
+  os: z.string(),
+  cgroup: z.enum(['v1', 'v2']),
+  /** Where what instances left in `/persist` is kept after their end, and how long. */
+  endedFiles: z.object({ directory: z.string(), keepMs: z.number().int() }).optional(),
+  /** The last upgrade of its executable. */
+  upgrade: z
+    .object({
+      state: z.enum(['switching', 'done', 'rolled-back']),
+      from: z.string(),
+      to: z.string(),
+      at: time,
+      why: z.string().optional(),
+    })
+    .optional(),
+  /** What it has of the node configuration; absent while there is none. */
+  config: nodeConfigView.optional(),
+  problems: z.array(z.string()),
+  /** Its certificate is renewed by itself in the last third of its life. */
+  certificateExpiresAt: time.optional(),
+  joinedAt: time,
+})
+
+/** An image under one of Berth's names on a node. */
+export const imageView = z.object({
+  node: z.string(),
+  reference: z.string(),
+  id: z.string(),
+  /** Absent: a level. */
+  app: z.string().optional(),
+  /** Releases that are made of it: `shop@v7`. */
+  releases: z.array(z.string()),
+  createdAt: time,
+  /** With the layers that it shares with others. */
+  sizeBytes: z.number().int(),
+  /** `unneeded` ones go by themselves, `new` ones are too young to judge. */
+  state: z.enum(['used', 'release', 'level', 'building', 'new', 'unneeded']),
+})
+
+export type NodeView = z.infer<typeof nodeView>
+export type ImageView = z.infer<typeof imageView>
