@@ -39,8 +39,19 @@ export async function startSshd(host: LabHost, options: SshdOptions & Cancellabl
   }
 }
 
-async function labKey(labDir: string): Promise<string> {
+/** Those under way: hosts that start beside each other share one. */
+const keysInMaking = new Map<string, Promise<string>>()
+
+function labKey(labDir: string): Promise<string> {
   const keyFile = join(labDir, 'ssh', 'id_ed25519')
+  const underWay = keysInMaking.get(keyFile)
+  if (underWay !== undefined) return underWay
+  const making = makeLabKey(keyFile).finally(() => keysInMaking.delete(keyFile))
+  keysInMaking.set(keyFile, making)
+  return making
+}
+
+async function makeLabKey(keyFile: string): Promise<string> {
   await mkdir(dirname(keyFile), { recursive: true, mode: 0o700 })
   if (!existsSync(keyFile)) await mustRun(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'lab', '-f', keyFile])
   return keyFile
