@@ -16,6 +16,8 @@ export interface Swarm extends AsyncDisposable {
   scale(count: number): Promise<void>
   /** Of all tasks that run, on all hosts. */
   addresses(): Promise<string[]>
+  /** How many tasks are running, by Swarm's own word: not before their health check has succeeded. */
+  running(): Promise<number>
 }
 
 const service = 'tiny'
@@ -42,6 +44,7 @@ export async function startSwarm({ hosts, image, source }: SwarmOptions): Promis
   return {
     scale: (count) => docker(first(lab), ['service', 'scale', '--detach', `${service}=${count}`]).then(() => undefined),
     addresses: async () => (await Promise.all(lab.hosts.map(addressesOn))).flat(),
+    running: async () => await runningTasks(first(lab)),
     [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
   }
 }
@@ -111,6 +114,12 @@ async function createService(lab: Lab, image: string): Promise<void> {
     ...['--log-opt', 'max-size=10m', '--log-opt', 'max-file=3'],
     ...[image, 'httpd', '-f', '-p', '8080', '-h', '/app'],
   ])
+}
+
+async function runningTasks(manager: LabHost): Promise<number> {
+  const reply = await callDocker(manager.dockerHost, { method: 'GET', path: '/services?status=true' })
+  const services = JSON.parse(reply.text) as { readonly ServiceStatus?: { readonly RunningTasks: number } }[]
+  return services[0]?.ServiceStatus?.RunningTasks ?? 0
 }
 
 interface Listed {

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { Cluster } from '../../e2e/support/cluster.ts'
 import { until } from '../../e2e/support/load.ts'
 import type { Lab, LabHost } from '../../packages/lab/src/index.ts'
-import { type Figure, type FigureContext, median } from '../figure.ts'
+import { type Figure, type FigureResult, median } from '../figure.ts'
 import { commandProbe, instances, tinyApp, untilAnswers } from '../support.ts'
 import { type Swarm, startSwarm } from '../swarm.ts'
 
@@ -20,25 +20,44 @@ export const figure: Figure = {
     await using cluster = await threeHosts()
     const image = await deployed(cluster)
     await using swarm = await startSwarm({ hosts, image, source: cluster.first })
-    const done: { readonly ours: number; readonly peer: number }[] = []
+    const done: Round[] = []
     for (let round = 0; round < rounds && !context.signal.aborted; round++) {
       const ours = await scaleBerth(cluster)
       const peer = await scaleSwarm(swarm)
       done.push({ ours, peer })
-      context.log(`round ${round + 1}: ours ${ours.toFixed(2)} s, Swarm ${peer.toFixed(2)} s`)
+      context.log(`round ${round + 1}: ours ${inSeconds(ours)}, Swarm ${inSeconds(peer)}`)
     }
-    return report(done, context)
+    return report(done)
   },
 }
 
-function report(done: readonly { readonly ours: number; readonly peer: number }[], _: FigureContext) {
-  const ratio = median(done.map((each) => each.ours / each.peer))
+/** Seconds from the call. */
+interface Times {
+  /** Until the last one has answered. */
+  readonly answered: number
+  /** Until all are in use: ready here, running in Swarm, which is after the first success of the health check. */
+  readonly inUse: number
+}
+
+interface Round {
+  readonly ours: Times
+  readonly peer: Times
+}
+
+const inSeconds = ({ answered, inUse }: Times): string => `${answered.toFixed(2)} s (in use ${inUse.toFixed(2)} s)`
+
+function report(done: readonly Round[]): FigureResult {
+  const ratio = median(done.map(({ ours, peer }) => ours.answered / peer.answered))
+  const inUse = (side: keyof Round): string => `${median(done.map((each) => each[side].inUse)).toFixed(1)} s`
   return {
-    ours: median(done.map((each) => each.ours)),
-    peer: median(done.map((each) => each.peer)),
+    ours: median(done.map(({ ours }) => ours.answered)),
+    peer: median(done.map(({ peer }) => peer.answered)),
     ratio,
     ok: ratio <= 0.9,
-    samples: done.map((each) => each.ours),
+    samples: done.map(({ ours }) => ours.answered),
+    notes: [
+      `until all were in use: ours ${inUse('ours')}, Swarm ${inUse('peer')}, whose health check has an interval of 10 s`,
+    ],
   }
 }
 
@@ -71,7 +90,7 @@ async function scaleTo(cluster: Cluster, web: number): Promise<void> {
   await until(`${web} instances`, async () => (await instances(cluster, 'tiny')).length === web, 180_000)
 }
 
-async function scaleBerth(cluster: Cluster): Promise<number> {
+async function scaleBerth(cluster: Cluster): Promise<Times> {
   const started = performance.now()
   await scaleTo(cluster, count)
   const addresses = await until(`${count} addresses`, async () => {
@@ -79,12 +98,18 @@ async function scaleBerth(cluster: Cluster): Promise<number> {
     return found.length === count && found
   })
   const answered = await Promise.all(addresses.map((address) => untilAnswers(`http://${address}:8080/`)))
-  const seconds = (Math.max(...answered) - started) / 1000
+  await until(`${count} ready`, async () => (await instances(cluster, 'tiny')).every((each) => each.ready), 180_000)
+  const inUse = performance.now()
   await scaleTo(cluster, 1)
-  return seconds
+  return timesSince(started, answered, inUse)
 }
 
-async function scaleSwarm(swarm: Swarm): Promise<number> {
+const timesSince = (started: number, answered: readonly number[], inUse: number): Times => ({
+  answered: (Math.max(...answered) - started) / 1000,
+  inUse: (inUse - started) / 1000,
+})
+
+async function scaleSwarm(swarm: Swarm): Promise<Times> {
   const started = performance.now()
   await swarm.scale(count)
   const addresses = await until(
@@ -96,8 +121,9 @@ async function scaleSwarm(swarm: Swarm): Promise<number> {
     180_000,
   )
   const answered = await Promise.all(addresses.map((address) => untilAnswers(`http://${address}:8080/`)))
-  const seconds = (Math.max(...answered) - started) / 1000
+  await until(`${count} running tasks`, async () => (await swarm.running()) === count, 180_000)
+  const inUse = performance.now()
   await swarm.scale(1)
   await until('one task', async () => (await swarm.addresses()).length === 1, 180_000)
-  return seconds
+  return timesSince(started, answered, inUse)
 }
