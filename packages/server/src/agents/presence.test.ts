@@ -1,5 +1,7 @@
+import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../eventually.testing.ts'
+import type { Records } from '../records/index.ts'
 import { nodeStatus } from './agent-peer.testing.ts'
 import { type AgentsUnderTest, openAgents } from './agents-under-test.testing.ts'
 import { Presence } from './presence.ts'
@@ -72,7 +74,7 @@ describe('presence', () => {
     let now = 1_000_000
     const presence = new Presence({
       records: agents.under.records,
-      log: (await import('pino')).pino({ level: 'silent' }),
+      log: pino({ level: 'silent' }),
       signal: new AbortController().signal,
       onChange: (node, online) => changes.push(`${node} ${online}`),
       silenceMs: 10_000,
@@ -82,6 +84,33 @@ describe('presence', () => {
     now += 9_000
     await eventually(() => expect(presence.isOnline('a')).toBe(true))
     expect(changes).toEqual([])
+    await presence.close()
+  })
+
+  it('goes on trying to write while the store cannot, says so again after a while, and when it works again', async () => {
+    await agents.join('a')
+    const { records } = agents.under
+    let isFull = true
+    const commit: Records['commit'] = (...call) =>
+      isFull ? Promise.reject(new Error('the disk is full')) : records.commit(...call)
+    const failing = new Proxy(records, { get: (on, key) => (key === 'commit' ? commit : Reflect.get(on, key, on)) })
+    const said: string[] = []
+    let now = 1_000_000
+    const presence = new Presence({
+      records: failing,
+      log: pino({}, { write: (line) => void said.push(JSON.parse(line).msg) }),
+      signal: new AbortController().signal,
+      onChange: () => undefined,
+      silenceMs: 3_600_000,
+      now: () => now,
+    })
+    presence.describe('a', nodeStatus('a'))
+    await eventually(() => expect(said).toEqual([expect.stringContaining('write the state of node a: the disk is full')]))
+    now += 60_000
+    await eventually(() => expect(said[1]).toBe('write the state of node a, tried for 60 s: the disk is full'))
+    isFull = false
+    await eventually(() => expect(said[2]).toBe('the state of nodes is written again, after 60 s'))
+    await eventually(() => expect(stored()).toMatchObject({ online: true }))
     await presence.close()
   })
 })

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { messageOf, type NodeStatus } from '@berth/core'
+import type { NodeStatus } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records, State } from '../records/index.ts'
+import { WriteTroubles } from './write-troubles.ts'
 
 export interface PresenceOptions {
   readonly records: Records
@@ -41,6 +42,7 @@ export class Presence {
   readonly #writing = new Map<string, Promise<void>>()
   /** What was to be written last of each of those. */
   readonly #newest = new Map<string, Told>()
+  readonly #troubles: WriteTroubles
 
   constructor(options: PresenceOptions) {
     this.#options = options
@@ -48,6 +50,7 @@ export class Presence {
     this.#silenceMs = options.silenceMs ?? 10_000
     this.#now = options.now ?? Date.now
     this.#lastLook = this.#now()
+    this.#troubles = new WriteTroubles({ log: options.log, now: this.#now })
     for (const status of this.#state.nodeStatuses.values())
       if (status.online) this.#lastHeard.set(status.name, this.#now())
     this.#timer = setInterval(() => this.#expire(), Math.max(10, this.#silenceMs / 20))
@@ -127,13 +130,14 @@ export class Presence {
 
   /** What cannot be written now (the store's disk is full, say) is written later, unless something newer is known by then. */
   async #writeUntilDone(node: string, told: Told): Promise<void> {
-    const { log, signal } = this.#options
-    for (let tries = 0; !signal.aborted; tries += 1) {
+    const { signal } = this.#options
+    while (!signal.aborted) {
       try {
-        return await this.#write(node, told)
+        await this.#write(node, told)
+        return this.#troubles.written(node)
       } catch (error) {
         if (signal.aborted) return
-        if (tries === 0) log.error({ err: error, node }, `write the state of node ${node}: ${messageOf(error)}`)
+        this.#troubles.failed(node, error)
       }
       await delay(retryMs, undefined, { signal }).catch(() => undefined)
       if (this.#newest.get(node) !== told) return
