@@ -32,6 +32,8 @@ export const groupView = z.object({
   memoryApproval: memoryApproval.optional(),
   /** When a node joins, instances of others move to it, so many at a time. */
   rebalanceOnJoin: z.object({ disruption: amount }).optional(),
+  /** Of its last rebalancing; absent: there was none. `getRebalance` tells more. */
+  rebalance: z.enum(['running', 'ended']).optional(),
   images: imageLimits.optional(),
   nodes: z.number().int(),
   /** What its nodes have, and what of it is given out. */

@@ -13,20 +13,18 @@ export function schedulingHandlers(store: MockStore, simulation: Simulation): Js
   const node = (name = ''): NodeView => need(store.get('listNodes', name), `node ${name}`)
   const running = new Map<string, Answer<'getRebalance'>>()
   const group = (name = ''): GroupView => need(store.get('listGroups', name), `group ${name}`)
+  const rebalanced = (name: string, state: 'running' | 'ended', message: string): Answer<'getRebalance'> => {
+    const made = rebalance(name, state, message)
+    running.set(name, made)
+    store.put('listGroups', { ...group(name), rebalance: state })
+    return made
+  }
   return {
     getCoreMap: ({ params: { name } }) => coreMapOf(store, node(name), Date.now()),
     planRebalance: ({ params: { name = '' } }) => ({ group: name, moves: name === 'fast' ? moves : [] }),
     getRebalance: ({ params: { name = '' } }) => need(running.get(name), `rebalance of ${name}`),
-    startRebalance: ({ params: { name = '' } }) => {
-      const made = rebalance(name, 'running', 'one instance is under way')
-      running.set(name, made)
-      return made
-    },
-    stopRebalance: ({ params: { name = '' } }) => {
-      const made = rebalance(name, 'ended', 'stopped by token:dev')
-      running.set(name, made)
-      return made
-    },
+    startRebalance: ({ params: { name = '' } }) => rebalanced(name, 'running', 'one instance is under way'),
+    stopRebalance: ({ params: { name = '' } }) => rebalanced(name, 'ended', 'stopped by token:dev'),
     getGroup: ({ params: { name } }) => group(name),
     createGroup: ({ body: { name, ...rules } }) => createGroup(store, name, rules),
     updateGroup: ({ params: { name }, body }) => store.put('listGroups', ruled(group(name), body)),

@@ -64,7 +64,7 @@ export default function GroupPage({ name }: { readonly name: string }) {
         </div>
       </Section>
       <GroupNodes group={group} />
-      <RebalanceSection group={name} />
+      <RebalanceSection group={group} />
       <GroupPools name={name} />
       <ApprovalTable group={name} />
       <RemoveGroup group={group} />

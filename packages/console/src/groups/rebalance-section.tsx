@@ -1,5 +1,6 @@
 import type { Answer } from '@berth/api/client'
 import type { MoveView } from '@berth/api/planning-resources'
+import type { GroupView } from '@berth/api/scheduling-resources'
 import { useState } from 'react'
 import { RoleButton } from '../components/button.tsx'
 import { Section } from '../components/layout.tsx'
@@ -17,28 +18,29 @@ import { useClient } from '../store/context.tsx'
 const everyMs = 5_000
 
 /** Which instances would move to make a group's nodes more evenly full; moving them, some at a time. */
-export function RebalanceSection({ group }: { readonly group: string }) {
+export function RebalanceSection({ group }: { readonly group: GroupView }) {
   const { rebalance: text } = useText()
   const client = useClient()
   const { busy, act } = useAction()
   const [asked, setAsked] = useState(0)
   const [atATime, setAtATime] = useState(1)
-  const params = { name: group }
+  const { name } = group
+  const params = { name }
   const plan = useOne('planRebalance', { params, body: {} }, asked)
-  const now = usePolled('getRebalance', { params }, everyMs, asked)
+  const now = usePolled('getRebalance', group.rebalance === undefined ? undefined : { params }, everyMs, asked)
   const moves = plan.value?.moves ?? []
   const running = now.value?.state === 'running'
   const again = (answer: unknown) => answer !== undefined && setAsked(asked + 1)
   const start = async () =>
     again(
       await act({
-        ask: { title: text.ask(group), body: <p>{text.askText(moves.length, atATime)}</p>, verb: text.start },
+        ask: { title: text.ask(name), body: <p>{text.askText(moves.length, atATime)}</p>, verb: text.start },
         run: () => client.call('startRebalance', { params, body: { disruption: atATime } }),
-        done: text.started(group),
+        done: text.started(name),
       }),
     )
   const stop = async () =>
-    again(await act({ run: () => client.call('stopRebalance', { params }), done: text.stopped(group) }))
+    again(await act({ run: () => client.call('stopRebalance', { params }), done: text.stopped(name) }))
   if (moves.length === 0 && now.value === undefined) return null
   return (
     <Section

@@ -13,10 +13,13 @@ export interface Polled<T> {
   readonly error: unknown
 }
 
-/** A document that has no listing to follow: asked for again and again while somebody sees it. `since` changes when there is news. */
+/**
+ * A document that has no listing to follow: asked for again and again while somebody sees it. `since` changes when there is news. Without
+ * `input` nothing is asked.
+ */
 export function usePolled<N extends JsonName>(
   name: N,
-  input: CallInput<N>,
+  input: CallInput<N> | undefined,
   everyMs: number,
   since?: string | number,
 ): Polled<Answer<N>> {
@@ -29,6 +32,7 @@ export function usePolled<N extends JsonName>(
   })
   // biome-ignore lint/correctness/useExhaustiveDependencies: `key` stands for name and input
   useEffect(() => {
+    if (input === undefined) return
     const abort = new AbortController()
     const { signal } = abort
     const ask = async () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Approvals } from '../approvals/approvals.ts'
 import { Tokens } from '../auth/tokens.ts'
 import { TestCluster, testSpec } from '../controllers/cluster.testing.ts'
+import { groupListing } from '../http/listings/scheduling-listings.ts'
 import { Nodes } from '../nodes/nodes.ts'
 import { groupView } from '../views/scheduling-views.ts'
 import { Groups } from './groups.ts'
@@ -98,6 +99,22 @@ describe('a node group', () => {
     const context = { state: cluster.state, isOnline: () => true } as never
     const view = groupView(context, groups.require('default'))
     expect(view).toMatchObject({ nodes: 2, instances: 2, cpuGivenMilli: 200, memoryGivenBytes: 128 * 1024 ** 2 })
+  })
+
+  it('shows whether it is being rebalanced, or was, and tells when that changes', async () => {
+    const listing = groupListing({ state: cluster.state, isOnline: () => true } as never)
+    const shown = () => listing.get('default')?.rebalance
+    const touched: string[] = []
+    const unsubscribe = cluster.state.changes.subscribe((change) => {
+      if (change.kind === 'rebalances') touched.push(...listing.touched(change))
+    })
+    expect(shown()).toBeUndefined()
+    await cluster.operations.startRebalance({ group: 'default', moves: 1, disruption: 1 }, admin)
+    expect(touched).toContain('default')
+    expect(['running', 'ended']).toContain(shown())
+    expect(listing.all().map(({ name, rebalance }) => [name, rebalance])).toEqual([['default', shown()]])
+    await cluster.until('it has ended', () => shown() === 'ended')
+    unsubscribe()
   })
 })
 

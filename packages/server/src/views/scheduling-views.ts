@@ -6,16 +6,16 @@ import { poolId, type State } from '../records/index.ts'
 import { defined, type ViewContext } from './view-context.ts'
 
 export const groupView = ({ state }: ViewContext, group: NodeGroup): GroupView =>
-  groupViewOf(group, groupUses(state).get(group.name) ?? unused)
+  groupViewOf(state, group, groupUses(state).get(group.name) ?? unused)
 
-export function groupViewOf(group: NodeGroup, { nodes, instances, has, given }: GroupUse): GroupView {
+export function groupViewOf(state: State, group: NodeGroup, { nodes, instances, has, given }: GroupUse): GroupView {
   const { name, cpu, shareBase, maxSharedCores, oversellMilli, quota, allowedOwners, memoryApproval } = group
   const { createdAt, createdBy, rebalanceOnJoin, images } = group
   return {
     ...{ name, cpu, shareBase, oversellMilli, nodes, instances, createdAt, createdBy },
     ...{ cpuMilli: has.cpuMilli, memoryBytes: has.memoryBytes },
     ...{ cpuGivenMilli: given.cpuMilli, memoryGivenBytes: given.memoryBytes },
-    ...defined({ maxSharedCores }),
+    ...defined({ maxSharedCores, rebalance: state.rebalances.get(name)?.state }),
     ...(quota === undefined ? {} : { quota: defined({ ...quota }) }),
     ...(allowedOwners === undefined ? {} : { allowedOwners: [...allowedOwners] }),
     ...(rebalanceOnJoin === undefined ? {} : { rebalanceOnJoin: { ...rebalanceOnJoin } }),

@@ -13,7 +13,7 @@ export const groupListing = (context: ViewContext): Listing<GroupView> => {
   return {
     all: () => {
       const uses = groupUses(state)
-      return state.groups.each().map((group) => groupViewOf(group, uses.get(group.name) ?? unused))
+      return state.groups.each().map((group) => groupViewOf(state, group, uses.get(group.name) ?? unused))
     },
     get: (id) => {
       const group = state.groups.find(id)
@@ -22,7 +22,7 @@ export const groupListing = (context: ViewContext): Listing<GroupView> => {
     // What is given out is as of the list, or of the group's or a node's next change: counting it with every instance that comes or
     // goes would go through all of them.
     touched: (change) => {
-      if (change.kind === 'groups') return [change.id]
+      if (change.kind === 'groups' || change.kind === 'rebalances') return [change.id]
       const isNode = change.kind === 'nodes' || change.kind === 'nodeStatuses'
       return isNode ? state.groups.each().map((group) => group.name) : none
     },
