@@ -1,4 +1,5 @@
 import type { CertificateView, SecretView, TokenView } from '@berth/api'
+import { secretUses } from '@berth/api/secret-uses'
 import { BerthError } from '@berth/core'
 import { type Command, Option } from 'commander'
 import type { CommandContext } from '../command-context.ts'
@@ -10,7 +11,6 @@ import { findLocalApp } from '../target.ts'
 import { action } from './command.ts'
 import { parseDuration } from './logs.ts'
 import { registerNodes } from './nodes.ts'
-import { secretUses } from './secret-use.ts'
 
 export { parseLabels } from './nodes.ts'
 
@@ -65,8 +65,10 @@ function registerSecrets(program: Command): void {
           const releases = await client.list('listReleases', { params: { app } }, { signal })
           const secrets = await client.list('listSecrets', { params: { app } }, { signal })
           const removed = { name, ...(environment === undefined ? {} : { environment }) }
-          for (const use of secretUses(releases.items, removed, secrets.items))
-            out.note(`${out.style.red('!')} ${use}: its deploys and restarts are refused without it`)
+          for (const { pool, release, entrypoints } of secretUses(releases.items, removed, secrets.items))
+            out.note(
+              `${out.style.red('!')} ${pool} runs ${release}, which names it (${entrypoints.join(', ')}): its deploys and restarts are refused without it`,
+            )
           await confirm(`Remove secret ${name} of ${app}?`)
           await client.call('removeSecret', { params: { app, name }, query: { environment } }, { signal })
           out.note(`secret ${name} of ${app} is removed`)

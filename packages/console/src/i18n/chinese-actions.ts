@@ -42,6 +42,8 @@ export const chineseActions: ActionDictionary = {
     scaleMost: (most) => `每个入口最多 ${most.toLocaleString('en')} 个实例。`,
     removeSecret: (name) => `删除密钥 ${name}？`,
     removeSecretText: '运行中的实例在被替换之前仍保留它。需要它的版本将无法再启动。',
+    secretUse: (pool, release, entrypoints) =>
+      `${pool} 正在运行 ${release}，它需要此密钥（${entrypoints}）：没有它将无法部署或重启。`,
     cancelBuild: (id) => `取消构建 ${id}？`,
     cancelBuildText: '已构建的内容将被丢弃。',
     cordon: (node) => `停止在 ${node} 上调度？`,

@@ -41,6 +41,8 @@ export const englishActions = {
     scaleMost: (most: number) => `An entrypoint has at most ${most.toLocaleString('en')} instances.`,
     removeSecret: (name: string) => `Remove the secret ${name}?`,
     removeSecretText: 'Running instances keep it until they are replaced. A release that needs it can no longer start.',
+    secretUse: (pool: string, release: string, entrypoints: string) =>
+      `${pool} runs ${release}, which needs it (${entrypoints}): it can be neither deployed nor restarted without it.`,
     cancelBuild: (id: string) => `Cancel build ${id}?`,
     cancelBuildText: 'What it has built so far is thrown away.',
     cordon: (node: string) => `Stop scheduling on ${node}?`,

@@ -1,5 +1,6 @@
 import type { SecretView } from '@berth/api/access-resources'
 import type { AppView } from '@berth/api/app-resources'
+import { type SecretUse, secretUses } from '@berth/api/secret-uses'
 import { useState } from 'react'
 import { SecretDialog } from '../actions/secret-dialog.tsx'
 import { Age } from '../components/age.tsx'
@@ -84,7 +85,7 @@ function SecretTable({ app, secrets, onEdit }: SecretTableProps) {
       key: 'action',
       title: '',
       align: 'right',
-      cell: (secret) => <SecretButtons app={app} secret={secret} onEdit={onEdit} />,
+      cell: (secret) => <SecretButtons app={app} secret={secret} secrets={secrets} onEdit={onEdit} />,
     },
   ]
   return (
@@ -99,27 +100,33 @@ function SecretTable({ app, secrets, onEdit }: SecretTableProps) {
   )
 }
 
-interface SecretButtonsProps {
-  readonly app: string
+interface SecretButtonsProps extends SecretTableProps {
   readonly secret: SecretView
-  readonly onEdit: (secret: SecretView) => void
 }
 
-function SecretButtons({ app, secret, onEdit }: SecretButtonsProps) {
+function SecretButtons({ app, secret, secrets, onEdit }: SecretButtonsProps) {
   const text = useText()
   const client = useClient()
   const { busy, act } = useAction()
-  const remove = ({ name, environment }: SecretView) =>
-    act({
+  /** What cannot be told now is not warned of: then the removal fails as well, and says why. */
+  const usesNow = (): Promise<readonly SecretUse[]> =>
+    client.list('listReleases', { params: { app } }).then(
+      ({ items }) => secretUses(items, secret, secrets),
+      () => [],
+    )
+  const remove = async ({ name, environment }: SecretView) => {
+    const uses = await usesNow()
+    await act({
       ask: {
         title: text.confirm.removeSecret(name),
-        body: <p>{text.confirm.removeSecretText}</p>,
+        body: <RemovalText uses={uses} />,
         verb: text.action.remove,
         danger: true,
       },
       run: () => client.call('removeSecret', { params: { app, name }, query: { environment } }),
       done: text.done.secretRemoved(name),
     })
+  }
   return (
     <span className="row-actions">
       <Button small onClick={() => onEdit(secret)} aria-label={`${text.action.replaceSecret} ${secret.name}`}>
@@ -135,5 +142,19 @@ function SecretButtons({ app, secret, onEdit }: SecretButtonsProps) {
         {text.action.remove}
       </Button>
     </span>
+  )
+}
+
+function RemovalText({ uses }: { readonly uses: readonly SecretUse[] }) {
+  const { confirm: text } = useText()
+  return (
+    <>
+      {uses.map(({ pool, release, entrypoints }) => (
+        <p key={pool} className="warn-text">
+          {text.secretUse(pool, release, entrypoints.join(', '))}
+        </p>
+      ))}
+      <p>{text.removeSecretText}</p>
+    </>
   )
 }

@@ -1,6 +1,6 @@
-import type { ReleaseView } from '@berth/api'
 import { expect, it } from 'vitest'
-import { secretUses } from './secret-use.ts'
+import type { ReleaseView } from './app-resources.ts'
+import { secretUses } from './secret-uses.ts'
 
 const secrets = [{ name: 'DB', file: 'DB' }]
 const spec = { entrypoints: { web: { secrets }, worker: { secrets }, cron: {} } }
@@ -12,8 +12,8 @@ const release = (id: string, runningIn: string[]): ReleaseView => ({
 it('tells which running releases name a secret', () => {
   const releases = [release('v1', []), release('v2', ['production', 'staging'])]
   expect(secretUses(releases, { name: 'DB' }, [])).toEqual([
-    'production runs v2, which names it (web, worker)',
-    'staging runs v2, which names it (web, worker)',
+    { pool: 'production', release: 'v2', entrypoints: ['web', 'worker'] },
+    { pool: 'staging', release: 'v2', entrypoints: ['web', 'worker'] },
   ])
   const inStaging = { name: 'DB', environment: 'staging' }
   expect(secretUses(releases, inStaging, [inStaging])).toHaveLength(1)
