@@ -105,7 +105,9 @@ describe('presence', () => {
       now: () => now,
     })
     presence.describe('a', nodeStatus('a'))
-    await eventually(() => expect(said).toEqual([expect.stringContaining('write the state of node a: the disk is full')]))
+    await eventually(() =>
+      expect(said).toEqual([expect.stringContaining('write the state of node a: the disk is full')]),
+    )
     now += 60_000
     await eventually(() => expect(said[1]).toBe('write the state of node a, tried for 60 s: the disk is full'))
     isFull = false

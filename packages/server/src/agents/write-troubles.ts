@@ -33,7 +33,10 @@ export class WriteTroubles {
     }
     if (!this.#nodes.has(node)) {
       this.#nodes.add(node)
-      log.error({ err: error, node }, `write the state of node ${node}: ${messageOf(error)}; it is tried until it works`)
+      log.error(
+        { err: error, node },
+        `write the state of node ${node}: ${messageOf(error)}; it is tried until it works`,
+      )
       return
     }
     if (now - this.#saidAt < this.#repeatMs) return
