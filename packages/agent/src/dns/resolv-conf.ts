@@ -1,7 +1,7 @@
-import type { NetworkConfig } from '@berth/core'
+import { type NetworkConfig, nodeDnsAddress } from '@berth/core'
 
 /** Where netd listens on every node: link-local, so it is the same everywhere and no network of a user's collides with it. */
-export const dnsAddress = '169.254.77.53'
+export const dnsAddress = nodeDnsAddress
 
 /**
  * The container's `/etc/resolv.conf`. Three tries of a second outlast a restart of netd. `search .` keeps the libc from making a search

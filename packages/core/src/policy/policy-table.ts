@@ -1,0 +1,16 @@
+import type { AddressSet } from './address-set.ts'
+
+export interface PolicyChain {
+  /** Of a base chain: `type filter hook forward priority -20; policy accept;`. */
+  readonly hook?: string
+  readonly rules: readonly string[]
+}
+
+/** A table of nftables as data. Parts that stay are the same objects from one policy to the next. */
+export interface PolicyTable {
+  readonly sets: ReadonlyMap<string, AddressSet>
+  /** Address, as a number → the chain that it jumps to. */
+  readonly maps: ReadonlyMap<string, ReadonlyMap<number, string>>
+  /** A chain stands behind those that it jumps to. */
+  readonly chains: ReadonlyMap<string, PolicyChain>
+}

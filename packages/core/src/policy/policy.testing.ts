@@ -1,0 +1,131 @@
+import fc from 'fast-check'
+import type { Packet } from './decide-packet.ts'
+import { parseNet } from './policy-net.ts'
+import type { PolicyWorld } from './policy-world.ts'
+import type { PolicyPeer, PolicyRule, PortRange, Profile } from './profile.ts'
+import { joinRanges } from './read-ports.ts'
+
+/** Few names and numbers, so that they meet. */
+const names = ['db', 'web', 'app-1', 'Ops_x', 'default']
+const tags = ['db', 'web', 'db-users', 'nobody', 'a.b']
+const ports = [53, 80, 443, 3306, 8080]
+const nets = ['10.0.0.0/8', '10.77.1.0/24', '10.77.1.4/30', '10.77.2.3', '0.0.0.0/0', '192.0.2.0/24', '2001:db8::/32']
+export const worldAddresses = ['10.77.1.2', '10.77.1.3', '10.77.1.4', '10.77.2.2', '10.77.2.3', '10.77.2.4']
+/** Those of nobody. */
+export const outsideAddresses = ['192.0.2.9', '10.9.9.9']
+
+const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.option(arbitrary, { nil: undefined, freq: 2 })
+
+const withoutAbsent = <T extends object>(value: T): T =>
+  Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T
+
+const net = (versions: readonly number[]): fc.Arbitrary<PolicyPeer['net']> => {
+  const parsed = nets.flatMap((text) => {
+    const result = parseNet(text)
+    return result.ok && versions.includes(result.value.family) ? [result.value] : []
+  })
+  return fc.constantFrom(...parsed)
+}
+
+const range: fc.Arbitrary<PortRange> = fc
+  .tuple(fc.constantFrom(...ports), fc.constantFrom(0, 0, 1, 30, 1000))
+  .map(([first, more]) => ({ first, last: first + more }))
+const ranges = fc.array(range, { minLength: 1, maxLength: 3 }).map(joinRanges)
+
+const peer = (hasPorts: boolean, versions: readonly number[]): fc.Arbitrary<PolicyPeer> =>
+  fc
+    .record({
+      tag: optional(fc.constantFrom(...tags)),
+      net: fc.option(net(versions), { nil: undefined, freq: 1 }),
+      ports: hasPorts ? optional(ranges) : fc.constant(undefined),
+    })
+    .map((each) => withoutAbsent(each) as PolicyPeer)
+
+const action = fc.constantFrom<'allow' | 'deny'>('allow', 'allow', 'deny')
+
+const plainRule = fc.record({ action, source: peer(false, [4]), destination: peer(false, [4]) })
+const portRule = fc.record({
+  action,
+  protocol: fc.constantFrom<'tcp' | 'udp'>('tcp', 'udp'),
+  source: peer(true, [4]),
+  destination: peer(true, [4]),
+})
+const icmpRule = fc
+  .record({
+    action,
+    protocol: fc.constant<'icmp'>('icmp'),
+    source: peer(false, [4]),
+    destination: peer(false, [4]),
+    icmpType: optional(fc.constantFrom(8, 0, 13)),
+    code: optional(fc.constantFrom(0, 1)),
+  })
+  .map(
+    ({ code, ...rule }) =>
+      withoutAbsent({ ...rule, icmpCode: rule.icmpType === undefined ? undefined : code }) as PolicyRule,
+  )
+const rule6 = fc.record({
+  action,
+  protocol: fc.constant<'icmpv6'>('icmpv6'),
+  source: peer(false, [6]),
+  destination: peer(false, [6]),
+})
+
+export const arbitraryRule: fc.Arbitrary<PolicyRule> = fc.oneof(
+  { weight: 3, arbitrary: plainRule },
+  { weight: 5, arbitrary: portRule },
+  { weight: 2, arbitrary: icmpRule },
+  { weight: 1, arbitrary: rule6 },
+)
+const rules = fc.array(arbitraryRule, { maxLength: 4 })
+
+const profile = (name: string): fc.Arbitrary<Profile> =>
+  fc.record({
+    name: fc.constant(name),
+    tags: fc.subarray(tags.filter((tag) => tag !== 'nobody')).map((some) => [...some].sort()),
+    inbound: rules,
+    outbound: fc.oneof(rules, fc.constant<PolicyRule[]>([{ action: 'allow', source: {}, destination: {} }])),
+  })
+export const arbitraryProfile = fc.constantFrom(...names).chain(profile)
+
+/** Six instances on two nodes, `a` (10.77.1.0/24) and `b`; `missing` is a profile that does not exist. */
+export const arbitraryWorld: fc.Arbitrary<PolicyWorld> = fc
+  .record({
+    profiles: fc.tuple(...names.map(profile)),
+    endpoints: fc.array(fc.uniqueArray(fc.constantFrom(...names, ...names, 'missing'), { maxLength: 3 }), {
+      minLength: worldAddresses.length,
+      maxLength: worldAddresses.length,
+    }),
+    isGateway: fc.boolean(),
+  })
+  .map(({ profiles, endpoints, isGateway }) => ({
+    profiles: new Map(profiles.map((each) => [each.name, each])),
+    endpoints: new Map(
+      worldAddresses.map((address, index) => [
+        address,
+        { node: address.startsWith('10.77.1.') ? 'a' : 'b', profiles: endpoints[index] ?? [] },
+      ]),
+    ),
+    nodes: new Map([
+      ['10.77.1.1', { name: 'a', isGateway: false }],
+      ['10.77.2.1', { name: 'b', isGateway }],
+    ]),
+  }))
+
+const somebody = fc.constantFrom(...worldAddresses, ...worldAddresses, ...outsideAddresses, '10.77.2.1')
+const port = fc.oneof(fc.constantFrom(...ports, ...ports.map((each) => each + 1)), fc.integer({ min: 1, max: 65_535 }))
+
+/** The first packet of a connection; `protocols`: which are possible. */
+export const arbitraryPacket = (protocols: readonly string[] = ['tcp', 'udp', 'icmp']): fc.Arbitrary<Packet> =>
+  fc
+    .record({
+      source: somebody,
+      destination: somebody,
+      protocol: fc.constantFrom(...protocols),
+      sourcePort: port,
+      destinationPort: port,
+    })
+    .filter(({ source, destination }) => source !== destination)
+    .map(({ sourcePort, destinationPort, ...packet }) =>
+      packet.protocol === 'icmp' ? { ...packet, icmpType: 8, icmpCode: 0 } : { ...packet, sourcePort, destinationPort },
+    )
