@@ -16,6 +16,16 @@ export interface Row {
   readonly previous: number | null
 }
 
+/** What a write asks of a key's newest row: all but its value, which may be long. */
+export interface RowMark {
+  readonly id: number
+  readonly revision: number
+  readonly createRevision: number
+  readonly version: number
+  /** 0: it is a deletion. */
+  readonly isLive: number
+}
+
 /** Bounds of one answer, so that neither a long history nor large values hold up the commits behind it. */
 const scanRevisions = 2_000
 const scanRows = 2_000
@@ -26,6 +36,7 @@ export class History {
   revision: number
   compactedRevision: number
   readonly #current: StatementSync
+  readonly #mark: StatementSync
   readonly #currentBelow: StatementSync
   readonly #byId: StatementSync
   readonly #changes: StatementSync
@@ -34,6 +45,10 @@ export class History {
     this.revision = numberOf(database, 'SELECT coalesce(max(revision), 1) AS n FROM changes')
     this.compactedRevision = numberOf(database, "SELECT value AS n FROM meta WHERE name = 'compacted'")
     this.#current = database.prepare('SELECT c.* FROM keys k CROSS JOIN changes c ON c.id = k.change WHERE k.key = ?')
+    this.#mark = database.prepare(
+      `SELECT c.id, c.revision, c.createRevision, c.version, c.value IS NOT NULL AS isLive
+       FROM keys k CROSS JOIN changes c ON c.id = k.change WHERE k.key = ?`,
+    )
     this.#currentBelow = database.prepare(
       'SELECT c.* FROM keys k CROSS JOIN changes c ON c.id = k.change WHERE k.key >= ? AND k.key < ? ORDER BY k.key',
     )
@@ -44,13 +59,13 @@ export class History {
     )
   }
 
-  /** The newest row of the key, a deletion too. */
-  newest(key: string): Row | undefined {
-    return this.#current.get(key) as unknown as Row | undefined
+  /** Of the newest row of the key, a deletion too. */
+  mark(key: string): RowMark | undefined {
+    return this.#mark.get(key) as unknown as RowMark | undefined
   }
 
   get(key: string): KeyValue | undefined {
-    return liveOf(this.newest(key))
+    return liveOf(this.#current.get(key) as unknown as Row | undefined)
   }
 
   *below(prefix: string, from = prefix): Generator<Row> {

@@ -75,10 +75,11 @@ export class Writer {
   }
 
   #holds(compare: Compare): boolean {
-    const kv = this.#history.get(compare.key)
-    if ('modRevision' in compare) return (kv?.modRevision ?? 0) === compare.modRevision
-    if ('version' in compare) return (kv?.version ?? 0) === compare.version
-    return kv?.value === compare.value
+    if ('value' in compare) return this.#history.get(compare.key)?.value === compare.value
+    const mark = this.#history.mark(compare.key)
+    const live = mark?.isLive === 1 ? mark : undefined
+    if ('modRevision' in compare) return (live?.revision ?? 0) === compare.modRevision
+    return (live?.version ?? 0) === compare.version
   }
 
   #perform(operation: Operation, revision: number): Row[] {
@@ -86,15 +87,15 @@ export class Writer {
       case 'put':
         return [this.#put(operation.key, operation.value, operation.lease ?? null, revision)]
       case 'delete':
-        return this.#delete(this.#history.newest(operation.key), revision)
+        return this.#deleteKey(operation.key, revision)
       case 'delete-prefix':
-        return [...this.#history.below(operation.prefix)].flatMap((row) => this.#delete(row, revision))
+        return [...this.#history.below(operation.prefix)].flatMap(({ key }) => this.#deleteKey(key, revision))
     }
   }
 
   #put(key: string, value: string, lease: string | null, revision: number): Row {
-    const newest = this.#history.newest(key)
-    const live = newest && newest.value !== null ? newest : undefined
+    const newest = this.#history.mark(key)
+    const live = newest?.isLive === 1 ? newest : undefined
     return this.#append({
       id: this.#nextId++,
       revision,
@@ -107,9 +108,10 @@ export class Writer {
     })
   }
 
-  #delete(newest: Row | undefined, revision: number): Row[] {
-    if (!newest || newest.value === null) return []
-    const { key, id: previous } = newest
+  #deleteKey(key: string, revision: number): Row[] {
+    const newest = this.#history.mark(key)
+    if (newest?.isLive !== 1) return []
+    const { id: previous } = newest
     const id = this.#nextId++
     return [this.#append({ id, revision, key, value: null, createRevision: 0, version: 0, lease: null, previous })]
   }
@@ -130,7 +132,7 @@ export class Writer {
     this.#requireLease(id, 'end the lease')
     const keys = this.#keysOfLease.all(id).map((row) => String(row.key))
     const revision = this.#history.revision + 1
-    const rows = keys.flatMap((key) => this.#delete(this.#history.newest(key), revision))
+    const rows = keys.flatMap((key) => this.#deleteKey(key, revision))
     this.#deleteLease.run(id)
     return this.#done(rows, previous)
   }
