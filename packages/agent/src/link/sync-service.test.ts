@@ -131,6 +131,24 @@ it('reports to the leader while others listen', async () => {
   await waitUntil('version 8', () => JSON.stringify(leader.received).includes('"version":8'), 20_000)
 })
 
+it('does not report that an instance is assigned, until there was more to tell of it', async () => {
+  const leader = new Server('lead')
+  leader.snapshot(5)
+  await heard(leader, 'hello')
+  const assigned: InstanceStatus = { ...instance, id: 'web-2', phase: 'assigned', ready: false }
+  const problem = { ...assigned, message: 'its image cannot be pulled' }
+  const said = () =>
+    leader.received.flatMap((line) => (line.type === 'status' ? line.instances : [])).map(({ message }) => message)
+  sync.status(assigned)
+  sync.status({ ...instance, message: 'first' })
+  await waitUntil('the first', () => said().includes('first'), 20_000)
+  sync.status(problem)
+  await waitUntil('the problem', () => said().includes(problem.message), 20_000)
+  sync.status(assigned)
+  await waitUntil('its end', () => said().length === 3, 20_000)
+  expect(said()).toEqual(['first', problem.message, undefined])
+})
+
 it('takes no more from a leader once it has heard one of a later term', async () => {
   const [first, second] = [new Server('lead'), new Server('lead')]
   first.snapshot(5)

@@ -1,5 +1,5 @@
 import type { FromAgent, NodeUse, ServerAddress, SyncMode, ToAgent } from '@berth/api'
-import { type InstanceStatus, messageOf, type NodeStatus } from '@berth/core'
+import { type InstanceStatus, isNothingNew, messageOf, type NodeStatus } from '@berth/core'
 import type { Logger } from 'pino'
 import type { DesiredLine } from '../node/desired-state.ts'
 import type { AgentRequest } from './agent-request.ts'
@@ -48,6 +48,8 @@ export class SyncService {
   #lead: Lead | undefined
   /** Set once the leader has got all that is known. */
   #reports: ReportStream | undefined
+  /** Instances of which it has been told more than that they are assigned. */
+  readonly #told = new Set<string>()
   #heardAt = Number.NEGATIVE_INFINITY
   /** Lines are applied one after the other, over all streams. */
   #tail: Promise<void> = Promise.resolve()
@@ -62,6 +64,9 @@ export class SyncService {
   }
 
   status(status: InstanceStatus): void {
+    if (isNothingNew(status) && !this.#told.has(status.id)) return
+    if (status.phase === 'ended') this.#told.delete(status.id)
+    else this.#told.add(status.id)
     this.#reports?.status(status)
   }
 
@@ -166,6 +171,8 @@ export class SyncService {
     // From here on every change is reported; the statuses are taken in the same turn, so none falls between.
     this.#reports = reports
     const statuses = instanceStatuses()
+    this.#told.clear()
+    for (const status of statuses) if (!isNothingNew(status)) this.#told.add(status.id)
     reports.push({ type: 'hello', node: nodeStatus(), instances: statuses.slice(0, maxStatuses), accepts: ['peers'] })
     for (const status of statuses.slice(maxStatuses)) reports.status(status)
     const gateway = gatewayReport()

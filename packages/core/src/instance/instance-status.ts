@@ -68,6 +68,10 @@ export const waitingStatus = (
   message: `${instance} waits for the end of an earlier instance of its name on ${node}`,
 })
 
+/** That it has its assignment, and nothing else: there is something to be told once its agent does something about it. */
+export const isNothingNew = ({ phase, message, restarts, containerId }: InstanceStatus): boolean =>
+  phase === 'assigned' && message === undefined && containerId === undefined && restarts === 0
+
 /** An instance that is ready works, but with what it had before. */
 function refusedGrant({ retry, message, messageCode }: InstanceMemory): { message?: string; messageCode?: string } {
   if (retry?.step !== 'update-grant' || message === undefined || messageCode === undefined) return {}

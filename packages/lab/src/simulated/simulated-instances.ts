@@ -69,10 +69,8 @@ export class SimulatedInstances {
     const made = { id, createdAt, address, isJob: type === 'job', serial, phase: 'assigned' as const, ...times }
     this.#instances.set(id, made)
     if (desired === 'stop') this.#become(made, 'ended')
-    else {
-      this.#changed(made)
-      this.#later(made, this.#about(this.#pace.startMs))
-    }
+    // As a real agent: it tells once it has begun to do something about it.
+    else this.#later(made, this.#about(this.#pace.startMs))
   }
 
   forget(id: string, createdAt: number | undefined): void {

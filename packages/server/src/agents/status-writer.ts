@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { BerthError, type InstanceStatus, isSameIncarnation, messageOf, movePhase } from '@berth/core'
+import { BerthError, type InstanceStatus, isNothingNew, isSameIncarnation, messageOf, movePhase } from '@berth/core'
 import type { Logger } from 'pino'
 import type { InstanceNews, NewsOfCommit } from '../events/instance-news.ts'
 import type { Records, RecordTransaction, State } from '../records/index.ts'
@@ -14,7 +14,7 @@ const batchSize = 48
 /** Log tails may be long. */
 const batchCharacters = maxBytes / 4
 /** Commits under way at a time. All but the first are of whole batches, so that few reports wait for nothing and many share commits. */
-const maxCommits = 8
+const maxCommits = 2
 const retryMs = 500
 
 export interface StatusWriterOptions {
@@ -179,7 +179,3 @@ function actorOf([first, ...others]: readonly InstanceStatus[]): string {
 }
 
 const isRetryable = (error: unknown): boolean => error instanceof BerthError && error.retryable
-
-/** That it has the assignment is no news: there is something to be told once it does something about it. */
-const isNothingNew = ({ phase, message, restarts, containerId }: InstanceStatus): boolean =>
-  phase === 'assigned' && message === undefined && containerId === undefined && restarts === 0
