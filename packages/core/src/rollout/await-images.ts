@@ -1,4 +1,4 @@
-import type { Instance, Rollout, RolloutFailure, RolloutImages } from '../model/index.ts'
+import type { Rollout, RolloutFailure, RolloutImages } from '../model/index.ts'
 import type { PoolGoal } from '../reconcile/plan-entrypoints.ts'
 import type { ImageArrival, PoolPlan, PoolSnapshot } from '../reconcile/pool-snapshot.ts'
 import { specDefaults } from '../spec/defaults.ts'
@@ -13,10 +13,8 @@ const namedNodes = 10
 const saidNodes = 3
 
 /** Nothing of it is there yet, and its image has not been brought yet: it matters which nodes have it. */
-export const needsImages = (instances: readonly Pick<Instance, 'generation'>[], rollout: Rollout): boolean =>
-  rollout.state === 'running' &&
-  rollout.images?.doneAt === undefined &&
-  instances.every(({ generation }) => generation !== rollout.toGeneration)
+export const needsImages = (generations: ReadonlySet<number>, rollout: Rollout): boolean =>
+  rollout.state === 'running' && rollout.images?.doneAt === undefined && !generations.has(rollout.toGeneration)
 
 /**
  * Before anything is replaced, the nodes that will need the release's image get it. Returns undefined when all of them have it: then
@@ -29,8 +27,8 @@ export function awaitImages(
   now: number,
 ): ImagesOutcome | undefined {
   const { images = [], listeningSince } = snapshot
-  const instances = snapshot.instances.map(({ instance }) => instance)
-  if (!needsImages(instances, rollout)) return undefined
+  const generations = new Set(snapshot.instances.map(({ instance }) => instance.generation))
+  if (!needsImages(generations, rollout)) return undefined
   const missing = images.filter(({ state }) => state !== 'there')
   if (missing.length === 0) return rollout.images === undefined ? undefined : done(rollout, rollout.images, images, now)
   const given = missing.find(({ state }) => state === 'failed')

@@ -4,7 +4,7 @@ import type { State } from '../records/index.ts'
 /** Specs, as the pool's environment runs them, of every release that the pool has something to do with. */
 export function specsOf(state: State, pool: Pool): Map<string, AppSpec> {
   const rollout = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
-  const named = state.instances.byPool(pool.app, pool.name).map((instance) => instance.release)
+  const named = state.instances.valuesInPool(pool.app, pool.name, 'release')
   const specs = new Map<string, AppSpec>()
   for (const id of new Set([pool.release, rollout?.from, rollout?.to, ...named])) {
     const release = id === undefined ? undefined : state.releases.find(pool.app, id)

@@ -23,12 +23,19 @@ export interface ImageArrivalsOptions extends PlacesFrom {
 }
 
 interface Bringing {
+  /** Not all places have been asked yet. */
+  isAsking: boolean
   readonly image: string
   readonly pool: string
   readonly arrivals: Map<string, ImageArrival>
   readonly ending: AbortController
 }
 
+/** So many places of a rollout are imagined; with more than that a pool is on most nodes anyway. */
+const mostImagined = 200
+/** Where many rollouts begin at once fewer of each, so that asking for a hundred thousand images is not all that happens. */
+const imaginedAtATime = 2_000
+const leastImagined = 5
 const maxTries = 3
 const askMs = 15_000
 const askedAtOnce = 64
@@ -61,18 +68,20 @@ export class ImageArrivals implements Disposable {
   /** Where the rollout's image is; the first look begins to bring it to those that miss it. */
   look(pool: Pool, rollout: Rollout, spec: AppSpec | undefined): readonly ImageArrival[] {
     const image = this.#state.releases.find(pool.app, rollout.to)?.image
-    const instances = this.#state.instances.byPool(pool.app, pool.name)
-    if (image === undefined || spec === undefined || !needsImages(instances, rollout)) return []
+    const generations = this.#state.instances.valuesInPool(pool.app, pool.name, 'generation')
+    if (image === undefined || spec === undefined || !needsImages(generations, rollout)) return []
     const bringing = this.#bringing.get(rollout.id) ?? this.#begin(image, pool, rollout, spec)
     return [...bringing.arrivals.values()].filter(({ node }) => mayTake(this.#options, node))
   }
 
   #begin(image: string, pool: Pool, rollout: Rollout, spec: AppSpec): Bringing {
     const { agents } = this.#options
-    const places = imagePlaces(this.#options, pool, rollout, spec)
+    const others = this.#bringing.values().reduce((count, { isAsking }) => count + Number(isAsking), 0)
+    const imagined = Math.max(leastImagined, Math.min(mostImagined, Math.floor(imaginedAtATime / (others + 1))))
+    const places = imagePlaces(this.#options, pool, rollout, spec, imagined)
     const holders = agents.holdersOf(image)
     const bringing: Bringing = {
-      ...{ image, pool: poolId(pool.app, pool.name), ending: new AbortController() },
+      ...{ image, pool: poolId(pool.app, pool.name), ending: new AbortController(), isAsking: true },
       arrivals: new Map(places.map((node) => [node, { node, state: holders.has(node) ? 'there' : 'coming' }])),
     }
     this.#bringing.set(rollout.id, bringing)
@@ -87,6 +96,7 @@ export class ImageArrivals implements Disposable {
   async #ask(bringing: Bringing, nodes: readonly string[]): Promise<void> {
     for (let from = 0; from < nodes.length && !bringing.ending.signal.aborted; from += askedAtOnce)
       await Promise.all(nodes.slice(from, from + askedAtOnce).map((node) => this.#askOne(bringing, node)))
+    bringing.isAsking = false
   }
 
   /** One that does not answer counts as one that lacks it. */

@@ -20,17 +20,15 @@ export interface PlacesFrom {
   readonly books: Pick<LiveBooks, 'placesFor'>
 }
 
-/** So many are imagined; with more than that a pool is on most nodes anyway. */
-const mostImagined = 200
-
 /**
  * Nodes on which instances of the rollout's release will probably run: where a plan puts them, where those of before are, and where
- * there would be room now. A guess: on a node that it misses the image comes with the instance, as ever.
+ * there would be room now for at most `imagined` of each entrypoint. A guess: on a node that it misses the image comes with the instance, as
+ * ever.
  */
-export function imagePlaces(from: PlacesFrom, pool: Pool, rollout: Rollout, spec: AppSpec): string[] {
+export function imagePlaces(from: PlacesFrom, pool: Pool, rollout: Rollout, spec: AppSpec, imagined: number): string[] {
   const places = new Set<string>()
   for (const [name, entrypoint] of Object.entries(spec.entrypoints))
-    for (const node of placesOf(from, pool, rollout, name, entrypoint)) places.add(node)
+    for (const node of placesOf({ ...from, imagined }, pool, rollout, name, entrypoint)) places.add(node)
   return [...places].filter((node) => mayTake(from, node)).sort()
 }
 
@@ -40,7 +38,13 @@ export function mayTake({ state, isOnline }: Pick<PlacesFrom, 'state' | 'isOnlin
   return node?.schedulable === true && node.drain === undefined && isOnline(name)
 }
 
-function placesOf(from: PlacesFrom, pool: Pool, rollout: Rollout, name: string, spec: EntrypointSpec): string[] {
+function placesOf(
+  from: PlacesFrom & { readonly imagined: number },
+  pool: Pool,
+  rollout: Rollout,
+  name: string,
+  spec: EntrypointSpec,
+): string[] {
   const group = nodeGroupOf(spec, pool, rollout)
   if (spec.type === 'job') return []
   if (isSystem(spec)) return [...systemPlaces(spec, group, clusterNodes(from)).open]
@@ -49,7 +53,7 @@ function placesOf(from: PlacesFrom, pool: Pool, rollout: Rollout, name: string, 
   if (slots !== undefined) return [...slots]
   const { app, name: poolName } = pool
   const request = requestOf({ app, pool: poolName, entrypoint: name, type: 'service' }, spec, pool, rollout)
-  const count = Math.min(mostImagined, wantedCount(pool, name, spec))
+  const count = Math.min(from.imagined, wantedCount(pool, name, spec))
   const { state } = from
   const now = state.instances
     .byPool(app, poolName)

@@ -80,6 +80,7 @@ export class RecordTable<T> {
     return {
       get: (key) => index.rows(key).map((row) => this.#rows.get(row, this.#idAt(row))),
       ids: (key) => index.rows(key).map((row) => this.#idAt(row)),
+      values: (key, name) => new Set(index.rows(key).map((row) => this.#rows.field(row, name))),
       has: (key) => index.has(key),
       keys: () => index.keys(),
     }
@@ -110,6 +111,8 @@ export class RecordTable<T> {
 export interface TableIndex<T> {
   get(key: string): T[]
   ids(key: string): string[]
+  /** What one field is in them, each value once. */
+  values<K extends Exclude<keyof T, 'id'>>(key: string, name: K): Set<T[K]>
   has(key: string): boolean
   keys(): IterableIterator<string>
 }

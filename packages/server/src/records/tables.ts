@@ -155,6 +155,10 @@ export class InstanceTable extends RecordTable<Instance> {
   idsByPool(app: string, pool: string): string[] {
     return this.#byPool.ids(poolId(app, pool))
   }
+  /** What one field is in a pool's, each value once. */
+  valuesInPool<K extends Exclude<keyof Instance, 'id'>>(app: string, pool: string, name: K): Set<Instance[K]> {
+    return this.#byPool.values(poolId(app, pool), name)
+  }
   byNode(node: string): Instance[] {
     return this.#byNode.get(node)
   }
