@@ -39,6 +39,12 @@ export interface ResizeRefusal {
   readonly message: string
 }
 
+/** What a decision under way has entered of an instance. */
+interface Promised {
+  readonly request: InstanceRequest
+  readonly address: string
+}
+
 /** What an agent says is an average of so long, and what was placed within it is counted besides. */
 const measureMs = 15_000
 
@@ -52,7 +58,7 @@ export class LiveBooks implements Disposable {
   readonly #options: LiveBooksOptions
   readonly #unsubscribe: () => void
   /** What decisions under way have entered. */
-  readonly #promised = new Set<string>()
+  readonly #promised = new Map<string, Promised>()
   readonly #given = new GivenOut()
   readonly #measures = new Map<string, { readonly cpuMilli: number; readonly at: number }>()
   /** The address given out last on a node, where that is more than its fence says. */
@@ -150,7 +156,7 @@ export class LiveBooks implements Disposable {
       this.books.release(id)
       return { placed: false, message: `no free address in the block of ${node}` }
     }
-    this.#promised.add(id)
+    this.#promised.set(id, { request, address })
     this.#lastAddresses.set(node, address)
     this.#note(id, { node, address, group: request.group ?? defaultGroupName })
     return { placed: true, record: { ...recordOfBooking(booking, request), node, address } }
@@ -207,8 +213,10 @@ export class LiveBooks implements Disposable {
     if (change.kind === 'nodes' || change.kind === 'nodeStatuses') {
       if (this.#options.state.nodes.has(change.id)) this.#putNode(change.id)
       else this.#removeNode(change.id)
-    } else if (change.kind === 'instances') this.#putInstance(change.id)
-    else if (change.kind === 'statuses') {
+    } else if (change.kind === 'instances') {
+      if (this.#isAsPromised(change.id, change.after)) this.#promised.delete(change.id)
+      else this.#putInstance(change.id)
+    } else if (change.kind === 'statuses') {
       // Whatever else is said of it, it holds the same.
       const isEnd = (change.before?.phase === 'ended') !== (change.after?.phase === 'ended')
       const isLowered = change.before?.granted?.memoryBytes !== change.after?.granted?.memoryBytes
@@ -251,6 +259,19 @@ export class LiveBooks implements Disposable {
       ...(measured === undefined ? {} : { measuredCpuMilli: measured.cpuMilli }),
     }
     this.books.putNode(spec)
+  }
+
+  /** Its record says what was entered when its place was found, as it does with nearly all: then there is nothing to enter. */
+  #isAsPromised(id: string, instance: Instance | undefined): boolean {
+    const promised = this.#promised.get(id)
+    const held = promised === undefined ? undefined : this.books.booking(id)
+    if (promised === undefined || held === undefined || instance?.node === undefined) return false
+    const { request, address } = promised
+    // Perhaps a node was chosen for it that its own terms do not name.
+    const isPinned = request.where?.some((text) => text.startsWith(nameLabel)) === true
+    const group = request.group ?? defaultGroupName
+    if (isPinned || instance.address !== address || (instance.group ?? defaultGroupName) !== group) return false
+    return isSameBooking(held, bookingOfRecord(instance, instance.node))
   }
 
   /** Until its record is gone an instance holds its address; its cores and memory are free once it has ended. */
@@ -313,5 +334,16 @@ export class LiveBooks implements Disposable {
     return undefined
   }
 }
+
+/** Of named resources nothing is said here. */
+const isSameBooking = (a: Booking, b: Booking): boolean =>
+  a.node === b.node &&
+  a.cpuMilli === b.cpuMilli &&
+  a.memoryBytes === b.memoryBytes &&
+  a.reservedCpuMilli === b.reservedCpuMilli &&
+  a.reservedMemoryBytes === b.reservedMemoryBytes &&
+  a.cores === b.cores &&
+  a.named === undefined &&
+  b.named === undefined
 
 const gibibytes = (bytes: number): string => `${Math.round((bytes / 1024 ** 3) * 100) / 100}Gi`
