@@ -2,9 +2,10 @@ import type { AppSpec, EntrypointSpec, RouteSpec } from '../model/app-spec.ts'
 import { placementOf } from './placement-of.ts'
 
 /** An entrypoint as one environment runs it: its values over the app's. undefined when the spec has no such entrypoint. */
-export function resolveEntrypoint(spec: AppSpec, environment: string, name: string): EntrypointSpec | undefined {
-  const base = spec.entrypoints[name]
-  if (base === undefined) return undefined
+export const resolveEntrypoint = (spec: AppSpec, environment: string, name: string): EntrypointSpec | undefined =>
+  resolveSpec(spec, environment).entrypoints[name]
+
+function resolveOne(spec: AppSpec, environment: string, name: string, base: EntrypointSpec): EntrypointSpec {
   const values = spec.environments[environment]
   const own = values?.entrypoints[name]
   const { schedule: _, ...rest } = base
@@ -20,12 +21,25 @@ export function resolveEntrypoint(spec: AppSpec, environment: string, name: stri
   }
 }
 
+/** Specs do not change, and each instance and decision asks for the same few. */
+const resolvedSpecs = new WeakMap<AppSpec, Map<string, AppSpec>>()
+const mostKnown = 16
+
 /** The whole spec as one environment runs it; its `environments` are left as they are. */
 export function resolveSpec(spec: AppSpec, environment: string): AppSpec {
-  const entrypoints = Object.keys(spec.entrypoints).flatMap((name) => {
-    const resolved = resolveEntrypoint(spec, environment, name)
-    return resolved === undefined ? [] : [[name, resolved] as const]
-  })
+  const known = resolvedSpecs.get(spec) ?? new Map<string, AppSpec>()
+  const found = known.get(environment)
+  if (found !== undefined) return found
+  const resolved = resolve(spec, environment)
+  if (known.size >= mostKnown) known.clear()
+  resolvedSpecs.set(spec, known.set(environment, resolved))
+  return resolved
+}
+
+function resolve(spec: AppSpec, environment: string): AppSpec {
+  const entrypoints = Object.entries(spec.entrypoints).map(
+    ([name, base]) => [name, resolveOne(spec, environment, name, base)] as const,
+  )
   return { ...spec, entrypoints: Object.fromEntries(entrypoints), routes: resolveRoutes(spec, environment) }
 }
 

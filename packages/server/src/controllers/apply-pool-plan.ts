@@ -50,7 +50,9 @@ export class PoolPlanWriter {
   readonly #now: number
   readonly #fenced = new Map<string, FenceUse>()
   readonly #before: Outcome
-  readonly #moved = new Set<string>()
+  /** Of each entrypoint those that are to move and have no successor yet. */
+  #movers: Map<string, string[]> | undefined
+  #displacers: Map<string, string> | undefined
   #pool: Pool
   #rollout: Rollout | undefined
   #removed = false
@@ -205,21 +207,33 @@ export class PoolPlanWriter {
 
   /** The first that is to move and has no successor. */
   #movedFrom(entrypoint: string): Pick<Instance, 'movedFrom'> {
-    const taken = new Set(this.#snapshot.instances.map(({ instance }) => instance.movedFrom))
-    const next = this.#snapshot.instances.find(
-      ({ instance: { id, entrypoint: own } }) =>
-        own === entrypoint && !taken.has(id) && !this.#moved.has(id) && moveOf(this.#state, id) !== undefined,
-    )?.instance.id
-    if (next === undefined) return {}
-    this.#moved.add(next)
-    return { movedFrom: next }
+    this.#movers ??= this.#findMovers()
+    const next = this.#movers.get(entrypoint)?.shift()
+    return next === undefined ? {} : { movedFrom: next }
+  }
+
+  #findMovers(): Map<string, string[]> {
+    if (this.#state.rebalances.size === 0) return new Map()
+    const instances = this.#snapshot.instances.map(({ instance }) => instance)
+    const taken = new Set(instances.map(({ movedFrom }) => movedFrom))
+    const movers = instances.filter(({ id }) => !taken.has(id) && moveOf(this.#state, id) !== undefined)
+    const byEntrypoint = Map.groupBy(movers, ({ entrypoint }) => entrypoint)
+    return new Map([...byEntrypoint].map(([entrypoint, each]) => [entrypoint, each.map(({ id }) => id)]))
   }
 
   #displacedBy(entrypoint: string): Pick<Instance, 'displacedBy'> {
-    const gone = this.#snapshot.instances.find(
-      (each) => each.instance.entrypoint === entrypoint && each.moves?.startsWith(displacedPrefix),
-    )
-    return gone?.moves === undefined ? {} : { displacedBy: gone.moves.slice(displacedPrefix.length) }
+    this.#displacers ??= this.#findDisplacers()
+    const displacedBy = this.#displacers.get(entrypoint)
+    return displacedBy === undefined ? {} : { displacedBy }
+  }
+
+  /** For whom the first of each entrypoint that is displaced leaves. */
+  #findDisplacers(): Map<string, string> {
+    const found = new Map<string, string>()
+    for (const { instance, moves } of this.#snapshot.instances)
+      if (moves?.startsWith(displacedPrefix) === true && !found.has(instance.entrypoint))
+        found.set(instance.entrypoint, moves.slice(displacedPrefix.length))
+    return found
   }
 
   #placeAgain(instance: Instance): void {

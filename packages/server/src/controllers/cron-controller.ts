@@ -70,7 +70,8 @@ export class CronController implements AsyncDisposable {
   #onChange(change: StateChange): void {
     if (change.kind === 'pools') this.#onPool(change.id, change.before, change.after)
     else if (change.kind === 'instances') this.#onInstance(change.after ?? change.before)
-    else if (change.kind === 'statuses') this.#onInstance(this.#state.instances.get(change.id))
+    else if (change.kind === 'statuses' && this.#state.instances.field(change.id, 'dueAt') !== undefined)
+      this.#onInstance(this.#state.instances.get(change.id))
   }
 
   /** Counts and ordinals change all the time, and mean nothing here. */

@@ -8,7 +8,7 @@ import {
   namedServices,
   type Pool,
 } from '@berth/core'
-import { poolId, type State, type StateChange } from '../records/index.ts'
+import { type ChangeOf, poolId, type State, type StateChange } from '../records/index.ts'
 
 export interface NameTablesOptions {
   readonly state: State
@@ -23,6 +23,8 @@ const defaultFullLimit = 250_000
 interface PoolNames {
   /** Instances that are ready. */
   readonly count: number
+  /** Nobody looks for one of them: they are counted, and no more. The revision at which they were. */
+  readonly countedAt?: number
   readonly entries: readonly NameEntry[]
   /** What `entries` are, to be compared with. */
   readonly text: string
@@ -56,12 +58,7 @@ export class NameTables {
   /** True when it may have changed names. */
   note(change: StateChange): boolean {
     if (change.kind === 'instances') return this.#noteInstance(change.id, change.before, change.after)
-    if (change.kind === 'statuses') {
-      const instance = this.#options.state.instances.get(change.id)
-      if (instance === undefined || change.before?.ready === change.after?.ready) return false
-      this.#dirty.add(poolId(instance.app, instance.pool))
-      return true
-    }
+    if (change.kind === 'statuses') return this.#noteStatus(change)
     if (change.kind === 'pools') {
       const { before, after } = change
       if (before !== undefined && after !== undefined && runsSame(before, after)) return false
@@ -70,6 +67,22 @@ export class NameTables {
     this.#dirtyApps.add(change.kind === 'apps' ? change.id : change.id.slice(0, change.id.indexOf('/')))
     this.#isAppsDirty = true
     return true
+  }
+
+  #noteStatus({ id, before, after, revision }: ChangeOf<'statuses'>): boolean {
+    const { instances, nodes } = this.#options.state
+    const [app, pool] = [instances.field(id, 'app'), instances.field(id, 'pool')]
+    if (app === undefined || pool === undefined || before?.ready === after?.ready) return false
+    const key = poolId(app, pool)
+    const known = this.#pools.get(key)
+    if (!this.#isScoped || known?.countedAt === undefined || known.countedAt >= revision || this.#dirty.has(key)) {
+      this.#dirty.add(key)
+      return true
+    }
+    const more = Number(after?.ready === true) - Number(before?.ready === true)
+    this.#pools.set(key, { ...known, count: known.count + more })
+    this.#count += more
+    return this.#count * nodes.size <= this.#limit
   }
 
   /** One that is not ready has no name yet. */
@@ -100,7 +113,7 @@ export class NameTables {
     const isListChanged = !this.#isScoped && this.#isAppsDirty && this.#refreshApps()
     for (const app of this.#dirtyApps) changed.add(app)
     this.#dirtyApps.clear()
-    const isScoped = this.#count * this.#options.state.nodes.size > (this.#options.fullLimit ?? defaultFullLimit)
+    const isScoped = this.#count * this.#options.state.nodes.size > this.#limit
     const isTurned = isScoped !== this.#isScoped
     if (isTurned) {
       this.#isScoped = isScoped
@@ -112,6 +125,10 @@ export class NameTables {
     this.#version = this.#options.state.revision
     this.#full = undefined
     return isTurned || !isScoped ? 'all' : changed
+  }
+
+  get #limit(): number {
+    return this.#options.fullLimit ?? defaultFullLimit
   }
 
   #refreshPools(): Set<string> {
@@ -151,7 +168,8 @@ export class NameTables {
 
   #compile(pool: Pool): PoolNames {
     const { state } = this.#options
-    if (this.#isScoped && !listens(state, pool)) return { ...noNames, count: readyIn(state, pool) }
+    if (this.#isScoped && !listens(state, pool))
+      return { ...noNames, count: readyIn(state, pool), countedAt: state.revision }
     const instances = state.instances.byPool(pool.app, pool.name).map((instance) => {
       const status = state.statuses.get(instance.id)
       return status === undefined ? { instance } : { instance, status }

@@ -141,6 +141,7 @@ const staying: Leaving = {}
 
 /** The move of a rebalancing that is under way for an instance. */
 export function moveOf(state: State, instance: string): RebalanceMove | undefined {
+  if (state.rebalances.size === 0) return undefined
   for (const { moves } of state.rebalances.values()) {
     const found = moves.find((each) => each.instance === instance)
     if (found !== undefined) return found

@@ -51,7 +51,9 @@ export class RoutedPools {
     if (change.kind !== 'statuses') return []
     const { before, after } = change
     if (before?.ready === after?.ready && before?.phase === after?.phase) return []
-    return this.#ofInstance(this.#state.instances.get(change.id))
+    const { instances } = this.#state
+    const [app, pool] = [instances.field(change.id, 'app'), instances.field(change.id, 'pool')]
+    return app === undefined || pool === undefined ? [] : this.#ofInstance({ app, pool })
   }
 
   /** A pool that no route leads to has no members, whatever its instances do. */
