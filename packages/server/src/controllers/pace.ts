@@ -1,15 +1,18 @@
-/** A piece of work as short as this is not made up for: in a small cluster everybody whom a change has woken is there at once. */
+/** So much is not made up for at once: in a small cluster everybody whom a change has woken is there immediately. */
 const freeMs = 4
 
 /**
  * Lets pieces of work go on one after the other, in the order in which they asked, with pauses in proportion to what they took: under
- * load they get this share of the time, and what everybody else has to do the rest. Short pieces wait for nothing.
+ * load they get this share of the time, and what everybody else has to do the rest. A short one now and then waits for nothing.
  */
 export class Pace implements Disposable {
   readonly #share: number
   readonly #waiting: (() => void)[] = []
   #next = 0
   #notBefore = 0
+  /** What has been taken beyond the share, as of `#spentAt`. */
+  #debtMs = 0
+  #spentAt = 0
   #isScheduled = false
   #disposed = false
 
@@ -27,7 +30,11 @@ export class Pace implements Disposable {
 
   /** Of the processor, not of the clock: what others on the machine take is nothing to be made up for. */
   spent(timeMs: number): void {
-    if (timeMs > freeMs) this.#notBefore = performance.now() + timeMs * (1 / this.#share - 1)
+    const now = performance.now()
+    const restedMs = Math.max(0, now - this.#spentAt - timeMs)
+    this.#debtMs = Math.max(0, this.#debtMs - restedMs * this.#share) + timeMs * (1 - this.#share)
+    this.#spentAt = now
+    if (this.#debtMs > freeMs) this.#notBefore = now + this.#debtMs / this.#share
   }
 
   /** Everybody's turn comes at once. */

@@ -70,6 +70,21 @@ describe('a pace', () => {
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(85)
   })
 
+  it('keeps many short ones to it as well, and lets the first few of them go', async () => {
+    using pace = new Pace(0.25)
+    const startedAt = performance.now()
+    let firstTwoMs = 0
+    for (let n = 0; n < 20; n += 1) {
+      await pace.turn()
+      spend(2)
+      pace.spent(2)
+      if (n === 1) firstTwoMs = performance.now() - startedAt
+    }
+    const tookMs = performance.now() - startedAt
+    expect(tookMs).toBeGreaterThan(100)
+    expect(firstTwoMs).toBeLessThan(tookMs / 4)
+  })
+
   it('keeps nobody waiting when it ends', async () => {
     const pace = new Pace(0.01)
     await pace.turn()

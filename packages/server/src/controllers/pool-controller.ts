@@ -36,7 +36,7 @@ export interface PoolControllerOptions extends Surroundings {
 }
 
 /** Decisions on large pools take milliseconds, and under load there is always one to be made: others must get their turn too. */
-const decisionShare = 0.4
+const decisionShare = 0.1
 /** More lost commits in a row than this are no coincidence. */
 const maxConflicts = 8
 /** Commits of one plan under way at a time. */
@@ -98,9 +98,14 @@ export class PoolController implements AsyncDisposable {
   }
 
   #onChange(change: StateChange): void {
-    const { state } = this.#options
     if (change.kind === 'pools') this.#loop.mark(change.id)
-    else if (change.kind === 'rollouts' || change.kind === 'instances') {
+    else if (change.kind === 'statuses') {
+      this.#markPoolOf(change.id)
+      if (change.after?.phase === 'ended') {
+        this.#markDisplacing(change.id, [])
+        this.#markWaiting()
+      }
+    } else if (change.kind === 'rollouts' || change.kind === 'instances') {
       const record = change.after ?? change.before
       if (record !== undefined) this.#loop.mark(poolId(record.app, record.pool))
       if (change.kind === 'instances') {
@@ -108,18 +113,9 @@ export class PoolController implements AsyncDisposable {
         this.#markDisplacing(change.id, [change.before, change.after])
         if (change.after === undefined) this.#gone(change.id)
       } else if (change.after?.endedAt !== undefined) this.#markWaiting()
-    } else if (change.kind === 'statuses') {
-      const instance = state.instances.get(change.id)
-      if (instance !== undefined) this.#loop.mark(poolId(instance.app, instance.pool))
-      if (change.after?.phase === 'ended') {
-        this.#markDisplacing(change.id, [])
-        this.#markWaiting()
-      }
     } else if (change.kind === 'rebalances') {
-      for (const { instance } of [...(change.before?.moves ?? []), ...(change.after?.moves ?? [])]) {
-        const found = state.instances.get(instance)
-        if (found !== undefined) this.#loop.mark(poolId(found.app, found.pool))
-      }
+      for (const { instance } of [...(change.before?.moves ?? []), ...(change.after?.moves ?? [])])
+        this.#markPoolOf(instance)
     } else if (change.kind === 'nodes' || change.kind === 'nodeStatuses') {
       this.nodeChanged(change.id)
     }
@@ -149,12 +145,16 @@ export class PoolController implements AsyncDisposable {
 
   /** Whose end somebody waits for, and who learns that they have to leave. */
   #markDisplacing(instance: string, lists: readonly (Instance | undefined)[]): void {
-    const { state, books } = this.#options
+    const { books } = this.#options
     for (const each of books.displacements.waitingFor(instance)) this.#loop.mark(poolId(each.app, each.pool))
-    for (const victim of lists.flatMap((each) => each?.waitsFor ?? [])) {
-      const found = state.instances.get(victim)
-      if (found !== undefined) this.#loop.mark(poolId(found.app, found.pool))
-    }
+    for (const list of lists) for (const victim of list?.waitsFor ?? []) this.#markPoolOf(victim)
+  }
+
+  /** If there is such an instance. */
+  #markPoolOf(instance: string): void {
+    const { instances } = this.#options.state
+    const [app, pool] = [instances.field(instance, 'app'), instances.field(instance, 'pool')]
+    if (app !== undefined && pool !== undefined) this.#loop.mark(poolId(app, pool))
   }
 
   async #process(id: string, signal: AbortSignal): Promise<number | undefined> {
