@@ -18,7 +18,7 @@ import { untilSignal } from '../until-signal.ts'
 export async function run(args: readonly string[]): Promise<number> {
   const role = readRoleArguments(args, {
     ...{ command: 'berth store-tool', tasks: Object.keys(tasks) },
-    options: ['from', 'to', 'passphrase-file', ...storeOptions],
+    options: ['from', 'to', 'passphrase-file', 'keys', ...storeOptions],
   })
   role.log.level = 'silent'
   const [task = '', file = ''] = role.words
@@ -42,7 +42,8 @@ const tasks: Readonly<Record<string, (role: RoleArguments, file: string) => Prom
   },
   restore: async (role, file) => {
     const to = storeSettings(role.values, role.config) ?? { url: 'sqlite' }
-    return await restoreBackup(file, to, { ...offline(role), passphrase: await passphraseOf(role) })
+    const withoutKeys = role.values.keys === 'none'
+    return await restoreBackup(file, to, { ...offline(role), passphrase: await passphraseOf(role), withoutKeys })
   },
   look: async (role) => await lookAtStore(storeSettings(role.values, role.config) ?? { url: 'sqlite' }, offline(role)),
   verify: async (role, file) => await verifyBackup(file, { ...offline(role), passphrase: await passphraseOf(role) }),

@@ -14,6 +14,7 @@ interface ToolOptions extends StoreOptions {
   readonly stateDir: string
   readonly runDir: string
   readonly passphraseFile?: string
+  readonly withoutKeys?: boolean
   readonly from?: string
   readonly to?: string
 }
@@ -35,6 +36,7 @@ function registerRestore(root: Command, program: Program): void {
     )
     .argument('<file>', 'what berth backup wrote')
     .option(...passphrase)
+    .option('--without-keys', 'also without the keys that it needs, which are lost: every node has to join anew')
     .action(action<ToolOptions>((context, [file = ''], options) => restore(context, file, options, program())))
 }
 
@@ -54,7 +56,9 @@ async function restore(
 ) {
   const paths = hostPaths(options.stateDir, options.runDir)
   const store = hostStore(options, readHostConfig(paths.config))
-  const args = [...(store === undefined ? [] : storeArguments(store)), ...passphraseArguments(options), '--', file]
+  const keys = options.withoutKeys === true ? ['--keys', 'none'] : []
+  const access = store === undefined ? [] : storeArguments(store)
+  const args = [...access, ...passphraseArguments(options), ...keys, '--', file]
   const done = await runTool<Restored>(program, 'restore', [...folderArguments(paths), ...args], signal)
   out.line(
     `restored ${done.records} records (${formatBytes(done.bytes)}) of ${new Date(done.head.at).toISOString()}, revision ${done.head.revision}`,

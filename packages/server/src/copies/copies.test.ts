@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
@@ -285,6 +285,34 @@ describe('a backup', () => {
       const differs = restoreBackup(file(), to, { ...options, passphrase: 'a long passphrase' })
       await expect(differs).rejects.toMatchObject({ code: 'backup.keys-differ' })
       expect(await readFile(join(elsewhere, 'secret.key'), 'utf8')).toBe('another\n')
+    } finally {
+      await rm(elsewhere, { recursive: true, force: true })
+    }
+  })
+
+  it('of a cluster with nodes is not restored without its keys, unless they are lost', async () => {
+    await using source = await opened(sqlite())
+    await put(source, '/nodes/n1', JSON.stringify({ v: 1, name: 'n1' }))
+    await writeFile(join(directory, 'secret.key'), 'the key\n', { mode: 0o600 })
+    await mkdir(join(directory, 'authority'))
+    await writeFile(join(directory, 'authority/authority.pem'), 'the authority\n', { mode: 0o600 })
+    await backUp(source, file())
+    await backUp(source, join(directory, 'with-keys'), 'a long passphrase')
+    const elsewhere = await mkdtemp(join(tmpdir(), 'berth-copies-'))
+    try {
+      const restored = (from: string, options = {}) =>
+        restoreBackup(from, { url: 'sqlite' }, { directory: elsewhere, log: silent, ...options })
+      const missing = { code: 'backup.keys-missing', details: { missing: ['secret.key', 'authority/'] } }
+      await expect(restored(file())).rejects.toMatchObject(missing)
+      await expect(restored(join(directory, 'with-keys'))).rejects.toThrow('--passphrase-file')
+      expect(await readdir(elsewhere)).toEqual([])
+      expect(await restored(file(), { withoutKeys: true })).toMatchObject({ records: 1, keys: [] })
+      await rm(join(elsewhere, 'store.db'))
+      expect(await restored(join(directory, 'with-keys'), { passphrase: 'a long passphrase' })).toMatchObject({
+        keys: ['secret.key', 'authority/authority.pem'],
+      })
+      await rm(join(elsewhere, 'store.db'))
+      expect(await restored(file())).toMatchObject({ records: 1, keys: [] })
     } finally {
       await rm(elsewhere, { recursive: true, force: true })
     }

@@ -21,14 +21,17 @@ export interface VerifyReport {
 }
 
 /** A restore drill: restores into a store in a temporary folder, opens it as a server does, and looks for contradictions. */
-export async function verifyBackup(file: string, options: Omit<RestoreOptions, 'directory'>): Promise<VerifyReport> {
+export async function verifyBackup(
+  file: string,
+  options: Omit<RestoreOptions, 'directory' | 'withoutKeys'>,
+): Promise<VerifyReport> {
   const backup = await checkBackup(file)
   const directory = await mkdtemp(join(tmpdir(), 'berth-verify-'))
   try {
     const settings = { url: 'sqlite' }
     const { passphrase, ...offline } = options
     const keys = keysIn(backup.keys, passphrase)
-    const { head, records, bytes } = await restoreBackup(file, settings, { ...offline, directory })
+    const { head, records, bytes } = await restoreBackup(file, settings, { ...offline, directory, withoutKeys: true })
     await openOnce(directory, { ...offline, directory })
     const decoded = await decodeItems(backup.items())
     return { head, records, bytes, counts: decoded.counts, keys, violations: findViolations(decoded.records) }
