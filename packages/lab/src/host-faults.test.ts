@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createLab } from './create-lab.ts'
 import type { Lab, LabHost } from './lab.ts'
@@ -86,6 +88,9 @@ test('programs of a host with a clock of its own see that one, also those that r
   await h2.setClock(-hours)
   await waitFor(() => Math.abs(aheadMs() + hours) < 5_000, { what: 'its clock to be behind', deadlineMs: 20_000 })
   running.kill('SIGKILL')
+  const [file = '', ...args] = h2.enterArgv(['date', '+%s'])
+  const typed = Number((await promisify(execFile)(file, args)).stdout) * 1000
+  expect(Math.abs(typed - Date.now() + hours)).toBeLessThan(10_000)
   await expect(h1.setClock(1_000)).rejects.toThrow('h1')
 })
 

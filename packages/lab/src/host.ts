@@ -135,7 +135,9 @@ export class Host implements LabHost {
   }
 
   enterArgv(argv: readonly string[], options: { readonly cwd?: string } = {}): string[] {
-    return enterArgv(this.initPid, this.#cgroup, argv, options)
+    const environment = Object.entries(this.#environment()).map(([name, value]) => `${name}=${value}`)
+    const words = environment.length === 0 ? argv : ['env', ...environment, ...argv]
+    return enterArgv(this.initPid, this.#cgroup, words, options)
   }
 
   async exec(argv: readonly string[], { cwd, ...options }: ExecOptions = {}): Promise<ExecResult> {
