@@ -11,6 +11,7 @@ import { inParallel } from '../node-add/in-parallel.ts'
 import type { MachineEntry } from '../node-add/machine-entry.ts'
 import { PackedExecutable } from '../node-add/packed-executable.ts'
 import { ProgressBoard } from '../node-add/progress-board.ts'
+import { requireGroups } from '../node-add/require-groups.ts'
 import { findingLines } from '../node-add/summary.ts'
 import { SshKeys } from '../ssh/ssh-login.ts'
 import { formatSshTarget } from '../ssh/ssh-target.ts'
@@ -81,6 +82,11 @@ async function add(
   const entries = await entriesOf(words, options, signal)
   const executable = await readExecutable(options.executable ?? program[0] ?? '')
   const cluster = await readCluster(client, options.server, signal)
+  const groups = await client.list('listGroups', {}, { signal })
+  requireGroups(
+    entries,
+    groups.items.map(({ name }) => name),
+  )
   const names = entries.map(({ target, node }) => node ?? formatSshTarget(target))
   const limit = parseParallel(options.parallel)
   await using packed = new PackedExecutable(executable, signal)

@@ -10,6 +10,7 @@ import { type MachineDefaults, parseInventory, twinsIn } from './inventory.ts'
 import { PackedExecutable } from './packed-executable.ts'
 import { ProgressBoard } from './progress-board.ts'
 import { countLine } from './progress-count.ts'
+import { requireGroups } from './require-groups.ts'
 import { findingLines } from './summary.ts'
 
 const defaults: MachineDefaults = {
@@ -52,6 +53,16 @@ hosts:
       httpPort: 8080,
       httpsPort: 0,
     })
+  })
+
+  it('names only node groups that there are', async () => {
+    const entries = await read(
+      'hosts: [{host: a, group: fast}, {host: b, group: slow}, {host: c}, {host: d, group: slow}]',
+    )
+    expect(() => requireGroups(entries, ['default', 'fast', 'slow'])).not.toThrow()
+    expect(() => requireGroups(entries, ['default', 'fast'])).toThrow(
+      'no node group slow; there are: default, fast. Make it first: berth group create slow',
+    )
   })
 
   it('says everything that is wrong with it at once', async () => {
