@@ -93,10 +93,11 @@ class Joining {
     }
     await bringUp({ paths: this.#paths, config, program: this.#program, log: this.#log, signal })
     if (config.superviseDocker) await waitForDocker(config.dockerSocket, this.#paths, signal)
-    if (joined) this.#log(`${config.node} is a node of this cluster already`)
+    if (joined) out.note(`${config.node} has joined before; waiting for a server to hear it`)
     else await enrol(this.#paths, config, this.#program, server, token, signal)
     await this.#untilHeard(server, joined)
-    this.#log(`${config.node} has joined the cluster of ${server}; berth node ls shows it there`)
+    const what = joined ? 'is a node of this cluster already' : `has joined the cluster of ${server}`
+    this.#log(`${config.node} ${what}; berth node ls shows it there`)
   }
 
   #log = (message: string): void => this.#context.out.note(`${this.#context.out.style.green('✔')} ${message}`)
@@ -175,7 +176,7 @@ class Joining {
   /** The server has heard of it: what is not so after a minute needs a person. */
   async #untilHeard(server: string, joined: boolean): Promise<void> {
     const { logs, stateDir } = this.#paths
-    const removed = `if it was removed from the cluster, take Berth off with \`berth down --all\`, remove ${join(stateDir, 'agent', 'node.json')} and join anew`
+    const removed = `if it was removed from the cluster, take Berth off with \`berth down --all --purge\`, remove ${join(stateDir, 'agent', 'node.json')} and join anew`
     const next = joined ? removed : 'the command can be repeated'
     const what = `the server at ${server} to hear of this node (its log: ${logs}/agent.log, or journalctl -u berth-agent); ${next}`
     await waitFor(what, () => isHeard(this.#paths), linkTimeoutMs, this.#context.signal)
@@ -183,7 +184,7 @@ class Joining {
 }
 
 /** By a server, and by the process that runs now. */
-function isHeard(paths: HostPaths): boolean {
+export function isHeard(paths: HostPaths): boolean {
   const note = readLinkNote(paths)
   return note !== undefined && existsSync(join('/proc', String(note.pid)))
 }
