@@ -19,7 +19,7 @@ import { createTransport } from '../context/transports.ts'
 import { action } from './command.ts'
 import { collect, configOf, folders, type HostOptions, hostDefaults, machine, portOf } from './host-options.ts'
 import { registerAdd } from './node-add.ts'
-import { isNode, registerJoin } from './node-join.ts'
+import { isHeard, isNode, registerJoin } from './node-join.ts'
 import { enrol, folderArguments, type Program, runRole } from './run-role.ts'
 import { hostStore, type StoreOptions, withStoreOptions } from './store-options.ts'
 import { registerStoreTools } from './store-tools.ts'
@@ -89,10 +89,17 @@ async function up(context: CommandContext, options: UpOptions, program: readonly
     await enrol(paths, config, program, `127.0.0.1:${portOf(listen)}`, token, signal)
     log(`node ${config.node} has joined`)
   }
-  const isOnline = async () =>
-    (await client.list('listNodes', {}, { signal })).items.some((node) => node.name === config.node && node.online)
+  const self = async () =>
+    (await client.list('listNodes', {}, { signal })).items.find(({ name }) => name === config.node)
+  // A server that has just started knows from its records only that the node was online.
+  const isOnline = async () => isHeard(paths) && (await self())?.online === true
   await waitFor(`node ${config.node} to come online (its log: ${paths.logs}/agent.log)`, isOnline, 60_000, signal)
   log(`node ${config.node} is online`)
+  const { address = config.address } = (await self()) ?? {}
+  if (address !== config.address)
+    out.note(
+      `other machines reach node ${config.node} at ${address}, as it was said when it joined, and not at ${config.address}: to change that, remove the node and join it anew`,
+    )
   const status = await client.call('getStatus', {}, { signal })
   out.line(`Console: ${status.consoleUrl ?? `https://${config.address}:${portOf(listen)}`}`)
   out.note('a token to log in with: berth token create NAME --role admin')
