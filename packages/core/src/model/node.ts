@@ -65,7 +65,15 @@ export interface NodeStatus {
   readonly upgrade?: NodeUpgradeStatus
   /** What it has of the node configuration. Absent: nothing, or an agent that does not tell. */
   readonly config?: NodeConfigReport
+  /** Its sessions of BGP. Absent: routes are static, or an agent that does not tell. */
+  readonly routes?: NodeRoutesStatus
   readonly problems: readonly string[]
+}
+
+export interface NodeRoutesStatus {
+  readonly mode: 'bgp'
+  readonly sessions: number
+  readonly up: number
 }
 
 export interface NodeUpgradeStatus {

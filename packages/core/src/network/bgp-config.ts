@@ -1,0 +1,99 @@
+import { formatAddress, formatBlock, parseAddress, parseBlock } from './address-block.ts'
+import type { BgpSession, NodeRouting } from './bgp-plan.ts'
+import { isBgpPassword } from './bgp-settings.ts'
+
+export interface BirdConfigInput {
+  readonly routing: Extract<NodeRouting, { readonly mode: 'bgp' }>
+  /** The cluster's, `10.77.0.0/16`. */
+  readonly pool: string
+  /** What this node tells of itself. */
+  readonly blocks: readonly string[]
+  /** What its own packets bear, so that every node can answer them. */
+  readonly source: string
+  readonly logPath: string
+}
+
+/** The kernel's table that BIRD writes, and only that one. */
+export const bgpTable = 77
+
+/** How long peers keep what they were told by one that is away without having said goodbye; see `docs/design/routes.md`. */
+const keepSeconds = 600
+const recoverySeconds = 30
+const scanSeconds = 10
+const logBytes = 1_048_576
+
+/** What the session is called in BIRD. */
+export const sessionName = (session: Pick<BgpSession, 'with' | 'name'>): string => `${session.with}.${session.name}`
+
+/**
+ * BIRD's configuration, as `docs/design/routes.md` has it. Names were checked where they were set; addresses and numbers are printed from
+ * their parsed form, so nothing of this text is somebody's.
+ */
+export function renderBirdConfig(input: BirdConfigInput): string {
+  const { routing, logPath } = input
+  return [
+    '# Made by Berth; what is written here by others is lost.',
+    `log "${logPath}" ${logBytes} "${logPath}.old" { warning, error, fatal, bug, remote };`,
+    `router id ${formatAddress(parseAddress(routing.address))};`,
+    `graceful restart wait ${recoverySeconds};`,
+    // Seconds since the epoch, for a program to read.
+    'timeformat protocol "%s";',
+    'ipv4 table hostnets;',
+    ...hostPart(formatBlock(parseBlock(input.pool))),
+    ...filters(input),
+    ...kernelPart(input),
+    ...routing.sessions.toSorted(byName).flatMap((session) => sessionPart(session, routing)),
+    '',
+  ].join('\n')
+}
+
+const byName = (a: BgpSession, b: BgpSession): number => (sessionName(a) < sessionName(b) ? -1 : 1)
+
+/** The host's own networks and routes: by them next hops are found. They are told to nobody. */
+const hostPart = (pool: string): string[] => [
+  'protocol device { scan time 10; }',
+  `protocol direct hostlinks { ipv4 { table hostnets; import where net !~ [ ${pool}+ ]; }; }`,
+  `protocol kernel hostroutes { learn; scan time ${scanSeconds}; ipv4 { table hostnets; import where net !~ [ ${pool}+ ]; export none; }; }`,
+]
+
+function filters({ pool, blocks, routing }: BirdConfigInput): string[] {
+  const [within, own] = [formatBlock(parseBlock(pool)), blocks.map((block) => `${formatBlock(parseBlock(block))}+`)]
+  const ours = `net ~ [ ${within}+ ]`
+  const passOn = (how: string): string => (routing.reflects ? `if source = RTS_BGP && ${ours} then ${how} ` : '')
+  return [
+    `function of_others() { if net ~ [ ${own.join(', ')} ] then return false; return ${ours}; }`,
+    'filter from_node { if of_others() then accept; reject; }',
+    'filter from_peer { if of_others() then { preference = 90; accept; } reject; }',
+    `filter to_node { if proto = "own" then accept; ${passOn('accept;')}reject; }`,
+    `filter to_peer { if proto = "own" then accept; ${passOn(`{ bgp_path.prepend(${routing.as}); accept; }`)}reject; }`,
+  ]
+}
+
+function kernelPart({ blocks, source }: BirdConfigInput): string[] {
+  const routes = blocks.map((block) => `route ${formatBlock(parseBlock(block))} blackhole;`)
+  const address = formatAddress(parseAddress(source))
+  return [
+    `protocol static own { ipv4; ${routes.join(' ')} }`,
+    `filter to_kernel { if source != RTS_BGP then reject; krt_prefsrc = ${address}; accept; }`,
+    'protocol kernel berth {',
+    `  kernel table ${bgpTable}; scan time ${scanSeconds}; persist; graceful restart;`,
+    '  ipv4 { import none; export filter to_kernel; };',
+    '}',
+  ]
+}
+
+function sessionPart(session: BgpSession, self: BirdConfigInput['routing']): string[] {
+  const { password } = session
+  if (password !== undefined && !isBgpPassword(password))
+    throw new TypeError(`the password of ${sessionName(session)} was not checked`)
+  return [
+    `protocol bgp '${sessionName(session)}' {`,
+    `  local ${formatAddress(parseAddress(self.address))} as ${self.as}; neighbor ${formatAddress(parseAddress(session.address))} as ${session.as};`,
+    `  multihop; strict bind;${session.as === self.as ? ' rr client;' : ''}`,
+    ...(password === undefined ? [] : [`  password "${password}";`]),
+    '  hold time 30; connect delay time 1; connect retry time 5; error wait time 1, 10;',
+    `  graceful restart yes; graceful restart time ${keepSeconds};`,
+    `  ipv4 { igp table hostnets; next hop keep; import filter from_${session.with}; export filter to_${session.with}; };`,
+    '}',
+  ]
+}
