@@ -37,6 +37,8 @@ import type { ConfigKeeper } from './node-config/config-keeper.ts'
 import { createKeeper } from './node-config/create-keeper.ts'
 import { ImageTransfers } from './registry/image-transfers.ts'
 import { RegistryService } from './registry/registry-service.ts'
+import { birdDirectory } from './routing/bird-files.ts'
+import { RoutingService } from './routing/routing-service.ts'
 import { readBootId } from './state/boot-id.ts'
 import { InstanceStore } from './state/instance-store.ts'
 import { NodeStore } from './state/node-store.ts'
@@ -121,6 +123,7 @@ class Agent {
   readonly #upgrades: UpgradeWatch
   readonly #receiver: ExecutableReceiver
   readonly #registry: RegistryService
+  readonly #routing: RoutingService
   readonly #transfers: ImageTransfers
   #nodeConfig: ConfigKeeper | undefined
   #watch: EngineWatch | undefined
@@ -145,7 +148,12 @@ class Agent {
       online: () => this.#reporter.cores,
       onUnboundMoved: () => this.#reconciler.contextChanged(),
     })
-    this.#network = stack.use(createNodeNetwork({ socketPath, log: log.child({ part: 'network' }) }))
+    this.#network = stack.use(
+      createNodeNetwork({
+        ...{ socketPath, log: log.child({ part: 'network' }) },
+        learned: (options) => this.#routing.learned(options),
+      }),
+    )
     this.#netd = createNetdFiles(stateDir)
     this.#reporter = new NodeReporter({
       name: disk.identity.name,
@@ -156,8 +164,10 @@ class Agent {
       gatewayRestartedAt: () => this.#gateway.restartedAt,
       upgrade: () => this.#upgrades.status,
       config: () => this.#nodeConfig?.report,
+      routes: () => this.#routing.summary,
       onChange: (status) => this.#sync.node(status),
     })
+    this.#routing = stack.use(this.#makeRouting())
     this.#reconciler = stack.use(this.#makeReconciler())
     this.#regulator = stack.use(this.#makeRegulator())
     this.#gateway = stack.use(this.#makeGateway())
@@ -171,6 +181,8 @@ class Agent {
   async start(): Promise<void> {
     const { log } = this.#config
     await this.#desired.prepare()
+    // Before the network is looked at: which routes it makes depends on it.
+    await this.#routing.resume()
     await this.#reporter.refresh()
     const watch = this.#stack.use(this.#makeWatch())
     this.#watch = watch
@@ -294,6 +306,21 @@ class Agent {
     })
   }
 
+  #makeRouting(): RoutingService {
+    const { log, runDir = defaults.runDir } = this.#config
+    const { directory, sealer, node } = this.#disk
+    return new RoutingService({
+      ...{ directory: join(directory, 'routing'), runDirectory: birdDirectory(runDir), sealer },
+      log: log.child({ part: 'routing' }),
+      network: () => node.state.network,
+      checkNetwork: (signal) => this.#network.check({ signal }),
+      onLook: (problem) => {
+        this.#reporter.problems.set('routing', problem)
+        this.#reporter.changed()
+      },
+    })
+  }
+
   #makeDesiredState(): DesiredState {
     return new DesiredState({
       store: this.#disk.node,
@@ -306,6 +333,7 @@ class Agent {
       acceptEpochPath: join(this.#disk.directory, 'accept-epoch'),
       onRoutes: (routes, force) => this.#gateway.apply(routes, force),
       onServers: (servers) => this.#links?.update(servers),
+      onRouting: (routing) => this.#routing.apply(routing),
     })
   }
 
@@ -392,6 +420,7 @@ class Agent {
         sync: (request) => this.#sync.serve(request),
         registry: this.#registry,
         transfers: this.#transfers,
+        routing: this.#routing,
         onImage: () => this.#reconciler.retry(),
         nodeConfig,
         upgrade: (offered, body, signal) => this.#receiver.receive(offered, body, signal),

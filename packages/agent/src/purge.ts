@@ -13,6 +13,8 @@ import { RuntimeFiles } from './instance/runtime-files.ts'
 import { readIdentity } from './link/node-identity.ts'
 import { createNodeNetwork } from './network/node-network.ts'
 import { removeRegistry } from './registry/remove-registry.ts'
+import { birdDirectory } from './routing/bird-files.ts'
+import { removeRouting } from './routing/remove-routing.ts'
 
 export interface PurgeOptions {
   readonly stateDir: string
@@ -56,6 +58,10 @@ export async function purgeNode(options: PurgeOptions): Promise<string[]> {
   await attempt('remove the instances', () => removeInstances(client, stateDir, signal))
   await attempt('remove the images', () => new BuildImages(client).removeAll(signal))
   await attempt('remove the cgroup of builds', () => removeBuildCgroup())
+  const routing = { directory: join(stateDir, 'agent', 'routing'), runDirectory: birdDirectory(runDir) }
+  await attempt('end BIRD and remove its routes', () =>
+    removeRouting({ ...routing, log, signal: signal ?? AbortSignal.timeout(60_000) }),
+  )
   await attempt('remove the network', async () => {
     await using network = createNodeNetwork({ socketPath: dockerSocket, log })
     await network.remove(signal === undefined ? {} : { signal })

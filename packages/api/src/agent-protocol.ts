@@ -7,8 +7,10 @@ import type {
   NameTable,
   NetworkConfig,
   NodeConfig,
+  NodeRouting,
   NodeStatus,
   RegistryPlace,
+  RoutesMode,
   RouteTable,
   StoredImage,
   UsageSeries,
@@ -46,6 +48,7 @@ import type {
  * | GET /v1/registry?size | {@link RegistryReport} |
  * | POST /v1/registry/collect | `{remove: RegistryPlace[]}`; answer {@link RegistryCollection} when what nothing names is off the disk |
  * | DELETE /v1/registry?purge | the registry ends here; its images go with `purge` only |
+ * | GET /v1/routes | {@link RoutesReport} |
  * | POST /v1/images/resolve | {@link ResolveImageRequest} → `{image: id}`; 404 `engine.image-missing` |
  */
 export const agentAlpn = 'berth-agent/1'
@@ -82,6 +85,8 @@ export type ToAgent =
       readonly names: NameTable
       /** Only for nodes labelled as gateways (`gateway=true`). */
       readonly routes?: RouteTable
+      /** How it gets to others' blocks. Absent: as it does; servers of the form before do not say. */
+      readonly routing?: NodeRouting
     }
   /** A new or changed assignment; `desired: stop` is the tombstone. */
   | { readonly type: 'assign'; readonly revision: number; readonly assignment: Assignment }
@@ -103,6 +108,8 @@ export type ToAgent =
       /** Nodes that have left. */
       readonly gone: readonly string[]
     }
+  /** Agents of the form before do not know it, and take no notice. */
+  | { readonly type: 'routing'; readonly revision: number; readonly routing: NodeRouting }
   | { readonly type: 'names'; readonly revision: number; readonly names: NameTable }
   | { readonly type: 'routes'; readonly revision: number; readonly routes: RouteTable }
   | { readonly type: 'ping'; readonly at: number }
@@ -190,6 +197,34 @@ export interface RegistryCollection {
   /** Names of images that went. */
   readonly removed: number
   readonly freedBytes: number
+}
+
+/** How a node gets to others' blocks. */
+export interface RoutesReport {
+  readonly mode: RoutesMode
+  /** BIRD does. */
+  readonly running: boolean
+  readonly sessions: readonly {
+    readonly with: 'node' | 'peer'
+    readonly name: string
+    readonly address: string
+    readonly as: number
+    readonly up: boolean
+    readonly since: number
+    /** It is down. */
+    readonly why?: string
+    /** Blocks whose route in force comes from it. */
+    readonly learned: number
+  }[]
+  readonly routes: readonly {
+    readonly block: string
+    readonly kind: 'bgp' | 'static'
+    /** The session that it was learned from. */
+    readonly from?: string
+    readonly reachable: boolean
+    readonly via?: string
+    readonly device?: string
+  }[]
 }
 
 /** An image on its way between a node and the registry. */

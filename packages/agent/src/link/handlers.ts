@@ -31,6 +31,7 @@ const routes: readonly Route[] = [
   ['DELETE', '/v1/images/:', removeImage],
   ['POST', '/v1/images/resolve', resolveImage],
   ...registryRoutes,
+  ['GET', '/v1/routes', serveRoutes],
   ['POST', '/v1/reach', serveReach],
   ['POST', '/v1/speed', serveSpeed],
   ['POST', '/v1/certificate/request', requestCertificate],
@@ -147,6 +148,10 @@ async function resolveImage(services: LinkServices, { stream, signal }: AgentReq
       : await pulled(services, image, found?.id, { signal, ...(login === undefined ? {} : { login }) })
   if (id === undefined) throw imageMissing(image)
   respondJson(stream, 200, { image: id })
+}
+
+async function serveRoutes({ routing }: LinkServices, { stream, signal }: AgentRequest): Promise<void> {
+  respondJson(stream, 200, await routing.report({ signal }))
 }
 
 async function serveReach(_: LinkServices, { stream, signal }: AgentRequest): Promise<void> {

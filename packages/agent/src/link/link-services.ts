@@ -5,6 +5,7 @@ import type { InstanceLogsDeps } from '../instance/instance-logs.ts'
 import type { ConfigKeeper } from '../node-config/config-keeper.ts'
 import type { ImageTransfers } from '../registry/image-transfers.ts'
 import type { RegistryService } from '../registry/registry-service.ts'
+import type { RoutingService } from '../routing/routing-service.ts'
 import type { OfferedExecutable } from '../upgrade/receive-executable.ts'
 import type { AgentRequest } from './agent-request.ts'
 import type { BuildRunner } from './build-runner.ts'
@@ -26,6 +27,7 @@ export interface LinkServices {
   upgrade(offered: OfferedExecutable, body: Readable, signal: AbortSignal): Promise<boolean>
   readonly registry: Pick<RegistryService, 'run' | 'report' | 'collect' | 'end'>
   readonly transfers: Pick<ImageTransfers, 'push' | 'pull'>
+  readonly routing: Pick<RoutingService, 'report'>
   /** An image has come to this node. */
   onImage(): void
 }

@@ -32,14 +32,19 @@ export const bearable: ReadonlySet<string> = new Set([peerUnroutable, poolCollid
 
 type Signal = AbortSignal | undefined
 
+/** Blocks that routes have been learned to; undefined: none are, they are all to be made here. */
+export type LearnedRoutes = (options: { readonly signal: Signal }) => Promise<ReadonlySet<string> | undefined>
+
 /** What is to be made of the host's kernel and its engine. Every method reads first and changes only what differs. */
 export class HostNetwork {
   readonly #log: Logger
   readonly #exec: Exec
   readonly #dockerNetwork: DockerNetwork
   readonly #keepTable: ReturnType<typeof createTableKeeper>
+  readonly #learned: LearnedRoutes
 
-  constructor(dockerNetwork: DockerNetwork, exec: Exec, log: Logger) {
+  constructor(dockerNetwork: DockerNetwork, exec: Exec, log: Logger, learned: LearnedRoutes) {
+    this.#learned = learned
     this.#dockerNetwork = dockerNetwork
     this.#exec = exec
     this.#log = log
@@ -112,7 +117,7 @@ export class HostNetwork {
   async #ensureRoutes(plan: NetworkPlan, removeAbsentPeers: boolean, signal: Signal): Promise<BerthError[]> {
     const routes = await readRoutes(this.#exec, signal)
     const collision = collisionOf(plan, routes)
-    const { steps, problems } = planRoutes(plan, routes, removeAbsentPeers)
+    const { steps, problems } = planRoutes(plan, routes, removeAbsentPeers, await this.#learned({ signal }))
     const failures = problems.map((problem) => new BerthError(peerUnroutable, problem))
     if (collision !== undefined) failures.push(collision)
     for (const step of steps) {

@@ -127,4 +127,16 @@ describe('planRoutes', () => {
       'route to node b (10.77.2.0/24): the host has a route of its own there (10.77.2.0/24 via 192.168.0.9 dev eth1); remove it',
     ])
   })
+
+  it('makes none where they are learned, and takes away those that are not needed any more', () => {
+    const learning = (routes: HostRoute[], learned: string[]) => planRoutes(plan, routes, true, new Set(learned))
+    expect(learning([lan, uplink], [])).toEqual({ steps: [], problems: [] })
+    expect(learning(both, []).steps).toEqual([])
+    expect(learning(both, ['10.77.2.0/24']).steps).toEqual([{ op: 'remove', block: '10.77.2.0/24' }])
+    const absent = ours('10.77.4.0/24', '192.168.0.4')
+    expect(learning([...both, absent], ['10.77.4.0/24']).steps).toEqual([{ op: 'remove', block: '10.77.4.0/24' }])
+    expect(learning([absent], []).steps).toEqual([{ op: 'remove', block: '10.77.4.0/24' }])
+    const foreign: HostRoute = { dst: '10.77.2.0/24', gateway: '192.168.0.9', dev: 'eth1', protocol: 'static' }
+    expect(learning([foreign], ['10.77.2.0/24'])).toEqual({ steps: [], problems: [] })
+  })
 })

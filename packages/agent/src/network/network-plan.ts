@@ -99,20 +99,28 @@ export interface RoutePlan {
 
 /**
  * What to change in the host's routes so that every peer's block is reached by its node. Packets of the node itself bear the bridge's
- * address, which every peer knows the way back to. Run again after applying, the plan is empty.
+ * address, which every peer knows the way back to. Run again after applying, the plan is empty. Where routes are learned (`learned`: to
+ * these blocks by now), none is set, and each goes when it is not needed any more.
  */
-export function planRoutes(plan: NetworkPlan, routes: readonly HostRoute[], removeAbsentPeers: boolean): RoutePlan {
+export function planRoutes(
+  plan: NetworkPlan,
+  routes: readonly HostRoute[],
+  removeAbsentPeers: boolean,
+  learned?: ReadonlySet<string>,
+): RoutePlan {
   const steps: RouteStep[] = []
   const problems: string[] = []
   const ours = routes.filter((route) => route.protocol === routeProtocol)
   const wanted = new Set(plan.peers.map((peer) => formatBlock(peer.block)))
   for (const route of ours) {
     const block = blockOf(route)
-    if (block === undefined || wanted.has(formatBlock(block))) continue
+    if (block === undefined) continue
+    if (learned?.has(formatBlock(block))) steps.push({ op: 'remove', block: formatBlock(block) })
+    if (wanted.has(formatBlock(block)) || learned?.has(formatBlock(block))) continue
     const inTheWay = blocksOverlap(block, plan.block) || plan.peers.some((peer) => blocksOverlap(peer.block, block))
     if (removeAbsentPeers || inTheWay) steps.push({ op: 'remove', block: formatBlock(block) })
   }
-  for (const peer of plan.peers) {
+  for (const peer of learned === undefined ? plan.peers : []) {
     const block = formatBlock(peer.block)
     const foreign = routes.find((route) => route.dst === block && route.protocol !== routeProtocol)
     if (foreign !== undefined) {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf, type NetworkConfig } from '@berth/core'
 import type { Logger } from 'pino'
 import { DockerNetwork } from './docker-network.ts'
-import { bearable, HostNetwork } from './host-network.ts'
+import { bearable, HostNetwork, type LearnedRoutes } from './host-network.ts'
 import { type NetworkPlan, planNetwork } from './network-plan.ts'
 import { type Exec, runCommand } from './run-command.ts'
 
@@ -47,6 +47,7 @@ export interface NodeNetworkOptions {
   readonly log: Logger
   readonly exec?: Exec
   readonly checkIntervalMs?: number
+  readonly learned?: LearnedRoutes
 }
 
 export function createNodeNetwork({
@@ -54,8 +55,9 @@ export function createNodeNetwork({
   log,
   exec = runCommand,
   checkIntervalMs = 10_000,
+  learned = async () => undefined,
 }: NodeNetworkOptions): NodeNetwork {
-  const host = new HostNetwork(new DockerNetwork(socketPath, networkName, log), exec, log)
+  const host = new HostNetwork(new DockerNetwork(socketPath, networkName, log), exec, log, learned)
   return new CheckedNodeNetwork(host, log, checkIntervalMs)
 }
 

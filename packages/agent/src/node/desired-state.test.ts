@@ -22,6 +22,7 @@ let problems: Problems
 let routes: [version: number, force: boolean][]
 let names: number[]
 let servers: string[][]
+let routing: string[]
 
 const path = (name: string): string => join(directory, name)
 const nothing = async (): Promise<void> => undefined
@@ -45,6 +46,7 @@ async function start(): Promise<void> {
     acceptEpochPath: path('accept-epoch'),
     onRoutes: ({ version }, force) => routes.push([version, force]),
     onServers: (each) => void servers.push(each.map(({ host }) => host)),
+    onRouting: async ({ mode }) => void routing.push(mode),
   })
 }
 
@@ -58,6 +60,7 @@ beforeEach(async () => {
   routes = []
   names = []
   servers = []
+  routing = []
   await start()
 })
 afterEach(async () => {
@@ -198,4 +201,19 @@ it('takes in what has changed of its peers since its snapshot', async () => {
   await desired.apply({ type: 'peers', revision: 502, put: [peer('c', '10.77.3.0/24')], gone: ['b'] })
   await restart()
   expect(store.state.network?.peers).toEqual([peer('c', '10.77.3.0/24')])
+})
+
+it('is told how routes are learned by what it obeys only, and where nothing is said of it, nothing changes', async () => {
+  const told = (revision: number, mode: 'static' | 'bgp'): DesiredLine => {
+    const routing = mode === 'static' ? { mode } : { mode, as: 1, address: '10.0.0.1', reflects: false, sessions: [] }
+    return { type: 'routing', revision, routing }
+  }
+  await desired.apply({ ...snapshot('e1', 500), routing: { mode: 'static' } } as DesiredLine)
+  await desired.apply(snapshot('e1', 501))
+  await desired.apply(told(502, 'bgp'))
+  expect(routing).toEqual(['static', 'bgp'])
+  await desired.apply({ ...snapshot('e1', 300), routing: { mode: 'static' } } as DesiredLine)
+  await desired.apply(told(301, 'static'))
+  expect(desired.frozen).toBe(true)
+  expect(routing).toEqual(['static', 'bgp'])
 })

@@ -1,6 +1,13 @@
 import { readFile, rm } from 'node:fs/promises'
 import type { ServerAddress, ToAgent } from '@berth/api'
-import { changePeers, messageOf, type NetworkConfig, type PeerChanges, type RouteTable } from '@berth/core'
+import {
+  changePeers,
+  messageOf,
+  type NetworkConfig,
+  type NodeRouting,
+  type PeerChanges,
+  type RouteTable,
+} from '@berth/core'
 import type { Logger } from 'pino'
 import type { NetdFiles } from '../dns/netd-files.ts'
 import { resolvConfFor } from '../dns/resolv-conf.ts'
@@ -32,6 +39,7 @@ export interface DesiredStateOptions {
   /** The node is a gateway, from now on. */
   readonly onRoutes: (routes: RouteTable, force: boolean) => void
   readonly onServers: (servers: readonly ServerAddress[]) => void
+  readonly onRouting: (routing: NodeRouting) => Promise<void>
 }
 
 /**
@@ -104,6 +112,8 @@ export class DesiredState implements AsyncDisposable {
         return this.#frozen ? undefined : netd.writeNames(line.names)
       case 'servers':
         return this.#frozen ? undefined : this.#applyServers(line.servers)
+      case 'routing':
+        return this.#frozen ? undefined : this.#applyRouting(line.routing)
       case 'routes':
         return this.#frozen ? undefined : onRoutes(line.routes, this.#forcesRoutes)
     }
@@ -154,6 +164,7 @@ export class DesiredState implements AsyncDisposable {
         await rm(path, { force: true })
       await this.#attempt('write the names', () => netd.writeNames(snapshot.names))
       if (snapshot.servers !== undefined) await this.#applyServers(snapshot.servers)
+      if (snapshot.routing !== undefined) await this.#applyRouting(snapshot.routing)
     }
     await this.#applyNetwork(snapshot.network)
     await reconciler.applySnapshot(snapshot.assignments)
@@ -169,6 +180,11 @@ export class DesiredState implements AsyncDisposable {
       await files.writeResolvConf(resolvConfFor(network))
     })
     await this.#ensureNetwork(network)
+  }
+
+  /** Before the network, which makes other routes by it. */
+  async #applyRouting(routing: NodeRouting): Promise<void> {
+    await this.#attempt('write how routes are learned', () => this.#options.onRouting(routing))
   }
 
   /** They follow a snapshot, which has said what the network is. */

@@ -17,6 +17,7 @@ export interface NodeReporterOptions {
   readonly gatewayRestartedAt: () => number | undefined
   readonly upgrade: () => NodeStatus['upgrade']
   readonly config: () => NodeStatus['config']
+  readonly routes: () => NodeStatus['routes']
   readonly onChange: (status: NodeStatus) => void
 }
 
@@ -49,6 +50,7 @@ export class NodeReporter {
     const gatewayRestartedAt = this.#options.gatewayRestartedAt()
     const upgrade = this.#options.upgrade()
     const config = this.#options.config()
+    const routes = this.#options.routes()
     return {
       name,
       online: true,
@@ -62,6 +64,7 @@ export class NodeReporter {
       ...(gatewayRestartedAt === undefined ? {} : { gatewayRestartedAt }),
       ...(upgrade === undefined ? {} : { upgrade }),
       ...(config === undefined ? {} : { config }),
+      ...(routes === undefined ? {} : { routes }),
       problems: this.problems.list(),
     }
   }

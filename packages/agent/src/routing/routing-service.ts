@@ -1,0 +1,221 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RoutesReport } from '@berth/api'
+import {
+  BerthError,
+  gatewayOf,
+  messageOf,
+  type NetworkConfig,
+  type NodeRouting,
+  parseBlock,
+  renderBirdConfig,
+} from '@berth/core'
+import type { Logger } from 'pino'
+import { readRoutes } from '../network/host-state.ts'
+import { type Exec, runCommand } from '../network/run-command.ts'
+import { repeat } from '../node/repeat.ts'
+import { writeFileAtomic } from '../state/atomic-file.ts'
+import type { Sealer } from '../state/sealer.ts'
+import { BirdKeeper } from './bird-keeper.ts'
+import { readProtocols } from './bird-report.ts'
+import { ensureRule, removeTable, tableRoutes } from './kernel-routes.ts'
+import { routesReport } from './routes-report.ts'
+import { SessionWatch } from './session-watch.ts'
+
+export interface RoutingServiceOptions {
+  readonly directory: string
+  /** In memory; for what BIRD needs while it runs. */
+  readonly runDirectory: string
+  readonly sealer: Sealer
+  readonly log: Logger
+  readonly network: () => NetworkConfig | undefined
+  /** Makes the static routes that are to be. */
+  readonly checkNetwork: (signal: AbortSignal) => Promise<unknown>
+  /** After every look: what is wrong, if anything is; {@link RoutingService.summary} may be another. */
+  readonly onLook: (problem: string | undefined) => void
+  readonly exec?: Exec
+  /** See {@link BirdKeeper}. */
+  readonly namespace?: string
+  readonly lookMs?: number
+}
+
+interface Options {
+  readonly signal: AbortSignal
+}
+
+type Bgp = Extract<NodeRouting, { readonly mode: 'bgp' }>
+
+const context = 'routing'
+/** What others might do to us is looked for at every so many looks: it costs processes, or a look at all of them. */
+const looksBetweenRules = 5
+const looksBetweenOthers = 15
+
+/**
+ * How this node learns the way to others' blocks, as it was ordered last: by static routes, which the node's network makes, or by BIRD, which
+ * this keeps running. Of the two kinds the old one goes only where the new one is there. See `docs/design/routes.md`.
+ */
+export class RoutingService implements AsyncDisposable {
+  readonly #options: RoutingServiceOptions
+  readonly #exec: Exec
+  readonly #keeper: BirdKeeper
+  readonly #watch = new SessionWatch()
+  readonly #path: string
+  #order: NodeRouting | undefined
+  /** Nothing of BGP is left on this node. */
+  #isRetired = false
+  #looks = 0
+  #disturbed: string | undefined
+  #turn: Promise<unknown> = Promise.resolve()
+  #loop: AsyncDisposable | undefined
+
+  constructor(options: RoutingServiceOptions) {
+    const { directory, runDirectory, log, exec = runCommand, namespace } = options
+    this.#options = options
+    this.#exec = exec
+    this.#keeper = new BirdKeeper({ runDirectory, logDirectory: directory, exec, log, namespace })
+    this.#path = join(directory, 'order')
+  }
+
+  /** Takes up what was ordered before. */
+  async resume(): Promise<void> {
+    this.#order = await this.#read()
+    if (this.#order !== undefined) this.#begin()
+  }
+
+  /** BIRD goes on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#loop?.[Symbol.asyncDispose]()
+    await this.#turn
+  }
+
+  /** Known at once, on the disk when it resolves; made true from then on. */
+  async apply(order: NodeRouting): Promise<void> {
+    const text = JSON.stringify(order)
+    if (text === JSON.stringify(this.#order)) return
+    this.#order = order
+    this.#isRetired = false
+    this.#looks = 0
+    this.#begin()
+    await writeFileAtomic(this.#path, this.#options.sealer.seal(text, context))
+  }
+
+  /** Blocks that BGP has brought a route to, whose static ones are not needed any more; undefined: routes are static. */
+  async learned({
+    signal,
+  }: {
+    readonly signal?: AbortSignal | undefined
+  } = {}): Promise<ReadonlySet<string> | undefined> {
+    if (this.#order?.mode !== 'bgp') return undefined
+    return new Set((await tableRoutes(this.#exec, { signal })).map(({ dst }) => dst))
+  }
+
+  /** For the node's status. */
+  get summary(): { readonly mode: 'bgp'; readonly sessions: number; readonly up: number } | undefined {
+    if (this.#order?.mode !== 'bgp') return undefined
+    const up = this.#watch.states.filter(({ isUp }) => isUp).length
+    return { mode: 'bgp', sessions: this.#order.sessions.length, up }
+  }
+
+  async report({ signal }: Options): Promise<RoutesReport> {
+    const bird = (await this.#keeper.isRunning()) ? this.#keeper : undefined
+    return await routesReport({
+      ...{ mode: this.#order?.mode ?? 'static', exec: this.#exec, bird, signal },
+      states: this.#watch.states,
+    })
+  }
+
+  #begin(): void {
+    const { lookMs = 2_000 } = this.#options
+    this.#loop ??= repeat(lookMs, (signal) => this.#inTurn(() => this.#look(signal)))
+    void this.#inTurn(() => this.#look(AbortSignal.timeout(60_000))).catch(() => undefined)
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const [order, network] = [this.#order, this.#options.network()]
+    if (order === undefined || network === undefined || network.block === '') return
+    try {
+      const problems =
+        order.mode === 'bgp' ? await this.#speak(order, network, signal) : await this.#retire(network, signal)
+      this.#options.onLook(problems.length === 0 ? undefined : problems.join('; '))
+    } catch (error) {
+      if (!signal.aborted) this.#options.onLook(messageOf(error))
+    }
+  }
+
+  async #speak(order: Bgp, network: NetworkConfig, signal: AbortSignal): Promise<readonly string[]> {
+    if (this.#looks % looksBetweenRules === 0) await ensureRule(this.#exec, network.pool, { signal })
+    const refusal = await sentenceOf(() => this.#keeper.keep(textOf(order, network, this.#keeper), { signal }))
+    // Where BIRD is not started because of another one, that says so already.
+    if (this.#looks % looksBetweenOthers === 0 && refusal === undefined)
+      this.#disturbed = await sentenceOf(() => this.#keeper.requireNoOther({ signal }))
+    this.#looks += 1
+    const problems = [refusal, refusal === undefined ? this.#disturbed : undefined].filter((each) => each !== undefined)
+    if (!(await this.#keeper.isRunning())) {
+      this.#watch.forget()
+      return problems
+    }
+    const { lines } = await this.#keeper.ask('show protocols', { signal })
+    const now = Date.now()
+    this.#watch.note(order.sessions, readProtocols(lines), now)
+    return [...problems, ...this.#watch.problems(now)]
+  }
+
+  /** The static routes come first. Where one cannot be made, both kinds stay. */
+  async #retire(network: NetworkConfig, signal: AbortSignal): Promise<readonly string[]> {
+    if (this.#isRetired) return []
+    if ((await this.#keeper.isRunning()) || (await tableRoutes(this.#exec, { signal })).length > 0) {
+      await this.#options.checkNetwork(signal)
+      const missing = await this.#withoutStatic(network, signal)
+      if (missing.length > 0) return [heldUp(missing)]
+      await this.#keeper.stop({ signal })
+      this.#options.log.info('routes are static; BIRD has ended')
+    }
+    await removeTable(this.#exec, { signal })
+    this.#watch.forget()
+    this.#isRetired = true
+    return []
+  }
+
+  async #withoutStatic({ block, peers }: NetworkConfig, signal: AbortSignal): Promise<string[]> {
+    const there = new Set((await readRoutes(this.#exec, signal)).map(({ dst }) => dst))
+    return peers.filter((peer) => peer.block !== block && !there.has(peer.block)).map(({ node }) => node)
+  }
+
+  async #read(): Promise<NodeRouting | undefined> {
+    const sealed = await readFile(this.#path, 'utf8').catch(() => undefined)
+    if (sealed === undefined) return undefined
+    try {
+      return JSON.parse(this.#options.sealer.open(sealed, context)) as NodeRouting
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'what was known of routes cannot be read; it waits for a server')
+      return undefined
+    }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work, work)
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+}
+
+/** Why it could not be done; an abort is no reason. */
+async function sentenceOf(work: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await work()
+    return undefined
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error
+    return error.message
+  }
+}
+
+function textOf(routing: Bgp, { pool, block }: NetworkConfig, { files }: BirdKeeper): string {
+  return renderBirdConfig({ routing, pool, blocks: [block], source: gatewayOf(parseBlock(block)), logPath: files.log })
+}
+
+const heldUp = (nodes: readonly string[]): string => {
+  const named = nodes.slice(0, 4).join(', ')
+  const more = nodes.length > 4 ? ` and ${nodes.length - 4} more` : ''
+  return `routes are to be static, but there is none to ${named}${more}: BIRD goes on until there is; or go back: berth net set --routes bgp`
+}
