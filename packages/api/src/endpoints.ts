@@ -11,6 +11,7 @@ import { planningEndpoints } from './endpoints/planning.ts'
 import { poolsEndpoints } from './endpoints/pools.ts'
 import { rebalanceEndpoints } from './endpoints/rebalance.ts'
 import { registriesEndpoints } from './endpoints/registries.ts'
+import { routingEndpoints } from './endpoints/routing.ts'
 import { schedulingEndpoints } from './endpoints/scheduling.ts'
 import { serversEndpoints } from './endpoints/servers.ts'
 import { sizingEndpoints } from './endpoints/sizing.ts'
@@ -32,6 +33,7 @@ export const endpoints = {
   ...nodeConfigEndpoints,
   ...imagesEndpoints,
   ...registriesEndpoints,
+  ...routingEndpoints,
   ...groupsEndpoints,
   ...rebalanceEndpoints,
   ...schedulingEndpoints,

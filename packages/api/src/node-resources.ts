@@ -50,6 +50,8 @@ export const nodeView = z.object({
     .optional(),
   /** What it has of the node configuration; absent while there is none. */
   config: nodeConfigView.optional(),
+  /** Its sessions of BGP; absent: routes are static. */
+  routes: z.object({ mode: z.literal('bgp'), sessions: z.number().int(), up: z.number().int() }).optional(),
   problems: z.array(z.string()),
   /** Its certificate is renewed by itself in the last third of its life. */
   certificateExpiresAt: time.optional(),

@@ -77,6 +77,9 @@ const nodeStatus = z.object({
         .optional(),
     })
     .optional(),
+  routes: z
+    .object({ mode: z.literal('bgp'), sessions: z.number().int().nonnegative(), up: z.number().int().nonnegative() })
+    .optional(),
   problems: z.array(text).max(100),
 })
 

@@ -26,7 +26,7 @@ export function leadCluster(
   term: Term,
   stack: AsyncDisposableStack,
 ): ClusterWork {
-  const { state, secrets } = foundation
+  const { state, secrets, routing } = foundation
   const records = foundation.records.guardedBy(term)
   const news = stack.use(new InstanceNews({ records, log: log.child({ part: 'events' }) }))
   // Above all versions that a leader before this one has given out.
@@ -37,6 +37,7 @@ export function leadCluster(
       ...{ state, defaultPool, routes: () => traffic.table, servers: agentServers },
       addressPool: config.addressPool ?? defaults.addressPool,
       domain: config.domain ?? defaults.domain,
+      routing: (node) => routing.plan.of(node),
       secretsFor: (app, environment, names) => secrets.valuesFor(app, environment, names),
     }),
   )

@@ -16,6 +16,7 @@ import { openState, Records, type State } from '../records/index.ts'
 import { Registries } from '../registries/registries.ts'
 import { RegistryTokens } from '../registry/registry-tokens.ts'
 import { RelayPass } from '../relay/relay-pass.ts'
+import { Routing } from '../routing/routing.ts'
 import { openSecretKey, type SecretKey } from '../secrets/secret-key.ts'
 import { Secrets } from '../secrets/secrets.ts'
 import { openStore } from '../store/open-store.ts'
@@ -37,6 +38,7 @@ export interface Foundation {
   readonly secrets: Secrets
   readonly certificates: Certificates
   readonly registries: Registries
+  readonly routing: Routing
   readonly registryTokens: RegistryTokens
   readonly tokens: Tokens
   readonly sessions: Sessions
@@ -60,12 +62,17 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   const leadership = stack.use(await joinServers(options, store, state))
   const records = new Records(store, state)
   const { secrets: values, certificates: pairs, registries: logins, authorities } = state
-  const sealedValuesExist = values.size + pairs.size + logins.size + authorities.size > 0
+  const sealedPeers = [...state.routings.values()].flatMap(({ peers }) =>
+    peers.filter(({ sealed }) => sealed !== undefined),
+  )
+  const sealedValuesExist = values.size + pairs.size + logins.size + authorities.size + sealedPeers.length > 0
   const key = await openSecretKey(join(directory, 'secret.key'), { sealedValuesExist })
   const secrets = new Secrets({ records, key, log: log.child({ part: 'secrets' }) })
   secrets.verifyKey()
   const registries = new Registries({ records, key, log: log.child({ part: 'registries' }) })
   registries.verifyKey()
+  const routing = new Routing({ records, key, log: log.child({ part: 'routing' }) })
+  routing.verifyKey()
   const tokens = new Tokens(records)
   return {
     ...{ directory, leadership, store, state, records, secrets, tokens },
@@ -73,7 +80,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     secretKey: key.text,
     relayPass: new RelayPass(key),
     certificates: new Certificates({ records, key, log: log.child({ part: 'certificates' }) }),
-    registries,
+    ...{ registries, routing },
     registryTokens: new RegistryTokens(key),
     sessions: new Sessions(key, tokens),
   }

@@ -26,6 +26,7 @@ import { NodeUpgrade } from '../nodes/node-upgrade.ts'
 import { Nodes } from '../nodes/nodes.ts'
 import { BuildOutputReader } from '../relay/build-output-reader.ts'
 import { Relay } from '../relay/relay.ts'
+import { NodeRoutes } from '../routing/node-routes.ts'
 import type { Control } from './control.ts'
 import type { Foundation } from './open-foundation.ts'
 import { advertisedHost, gatewayAddress, ownNames } from './server-addresses.ts'
@@ -118,7 +119,7 @@ function openAgentPort({ config, foundation, control, log, stack }: EdgeOptions,
 
 function createServices(options: EdgeOptions, agentPort: number, keeper: CertificateKeeper): Services {
   const { config, foundation, control } = options
-  const { state, records, authority, secrets, certificates, registries, tokens, sessions } = foundation
+  const { state, records, authority, secrets, certificates, registries, routing, tokens, sessions } = foundation
   const { agents, traffic, operations, books, images, registry, sources, buildOutputs } = control
   const gateway = gatewayAddress(config.gatewayUrl, config.gatewayHttpsPort ?? defaults.gatewayHttpsPort)
   const nodes = new Nodes(records)
@@ -149,6 +150,7 @@ function createServices(options: EdgeOptions, agentPort: number, keeper: Certifi
       secrets,
       certificates,
       registries,
+      routing,
       registry,
       tokens,
       sessions,
@@ -156,6 +158,7 @@ function createServices(options: EdgeOptions, agentPort: number, keeper: Certifi
     store: foundation.store,
     backups: createBackups(options),
     coreUse: (node, signal) => gatherCoreUse(agents, node, signal),
+    nodeRoutes: new NodeRoutes(state, agents),
     certificateProblems: () => keeper.problems(),
     trafficChanges: new TrafficChanges(views),
     apps: new Apps(records),

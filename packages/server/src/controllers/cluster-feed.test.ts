@@ -116,6 +116,22 @@ describe('peers', () => {
   })
 })
 
+describe('how routes are learned', () => {
+  it('is in the snapshot, and is said again to the nodes for which it changes', async () => {
+    cluster.routing = (node) => ({ mode: 'bgp', as: 1, address: '10.0.0.1', reflects: node === 'node-b', sessions: [] })
+    expect(cluster.feed.snapshot('node-a').routing).toMatchObject({ reflects: false })
+    await cluster.addNode('node-b', '10.77.2.0/24')
+    await cluster.addNode('node-c', '10.77.3.0/24')
+    await cluster.until('the peers', () => ofType('peers').some(({ put }) => put.some(({ node }) => node === 'node-c')))
+    // Two nodes more, and nothing else for this one.
+    expect(ofType('routing')).toEqual([])
+    cluster.routing = () => ({ mode: 'static' })
+    await cluster.addNode('node-d', '10.77.4.0/24')
+    await cluster.until('the word', () => ofType('routing').length > 0)
+    expect(ofType('routing')).toMatchObject([{ routing: { mode: 'static' } }])
+  })
+})
+
 describe('names in a cluster that is too large for everybody to know everything', () => {
   let feed: ClusterFeed
 
@@ -134,6 +150,7 @@ describe('names in a cluster that is too large for everybody to know everything'
       ...{
         secretsFor: () => new Map(),
         routes: () => cluster.traffic.table,
+        routing: () => undefined,
         servers: () => undefined,
         fullNamesLimit: 1,
       },

@@ -6,6 +6,7 @@ import {
   type NameTable,
   type NetworkConfig,
   type Node,
+  type NodeRouting,
   type Pool,
   type RouteTable,
   resolveAssignment,
@@ -25,6 +26,8 @@ export interface ClusterFeedOptions {
   /** Values of an app's secrets in an environment, the environment's own over the app-wide ones. */
   readonly secretsFor: (app: string, environment: string, names: readonly string[]) => ReadonlyMap<string, string>
   readonly routes: () => RouteTable
+  /** How a node gets to others' blocks; undefined: as it does. */
+  readonly routing: (node: string) => NodeRouting | undefined
   /** Where agents find servers; undefined where there is one. */
   readonly servers: () => readonly ServerAddress[] | undefined
   /** See {@link NameTables}. */
@@ -52,6 +55,9 @@ export class ClusterFeed implements NodeFeed, Disposable {
   /** Nodes that have come, changed or left since it was told last. */
   readonly #changedPeers = new Set<string>()
   readonly #peerSends = new PacedWork({ act: () => this.#sendPeers() })
+  readonly #routingSends = new PacedWork({ act: (node) => this.#sendRouting(node) })
+  /** What each node that listens was told last. */
+  readonly #toldRouting = new Map<string, string>()
 
   constructor(options: ClusterFeedOptions) {
     this.#options = options
@@ -64,7 +70,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
 
   [Symbol.dispose](): void {
     this.#unsubscribe()
-    for (const work of [this.#nameChanges, this.#nameSends, this.#peerSends]) work[Symbol.dispose]()
+    for (const work of [this.#nameChanges, this.#nameSends, this.#peerSends, this.#routingSends]) work[Symbol.dispose]()
   }
 
   snapshot(node: string): SnapshotLine {
@@ -81,7 +87,10 @@ export class ClusterFeed implements NodeFeed, Disposable {
       names: this.#namesFor(node),
       servers: this.#options.servers(),
     }
-    return this.#isGateway(node) ? { ...line, routes: this.#options.routes() } : line
+    const routing = this.#options.routing(node)
+    this.#toldRouting.set(node, JSON.stringify(routing))
+    const told = routing === undefined ? line : { ...line, routing }
+    return this.#isGateway(node) ? { ...told, routes: this.#options.routes() } : told
   }
 
   subscribe(node: string, send: Send): () => void {
@@ -89,7 +98,9 @@ export class ClusterFeed implements NodeFeed, Disposable {
     this.#subscribers.set(node, senders.add(send))
     return () => {
       senders.delete(send)
-      if (senders.size === 0) this.#subscribers.delete(node)
+      if (senders.size > 0) return
+      this.#subscribers.delete(node)
+      this.#toldRouting.delete(node)
     }
   }
 
@@ -105,6 +116,8 @@ export class ClusterFeed implements NodeFeed, Disposable {
     else if (change.kind === 'pools') this.#onPool(change.before, change.after, change.revision)
     else if (change.kind === 'nodes') this.#onNode(change.id, change.before, change.after, change.revision)
     else if (change.kind === 'members') this.#onMembers(change.revision)
+    if (change.kind === 'nodes' || change.kind === 'routings')
+      for (const node of this.#subscribers.keys()) this.#routingSends.mark(node)
   }
 
   #onInstance(before: Instance | undefined, after: Instance | undefined, revision: number): void {
@@ -163,6 +176,15 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const gone = changed.filter((node) => !this.#peers.has(node))
     const line = { type: 'peers' as const, revision: this.#options.state.revision, put, gone }
     for (const node of this.#subscribers.keys()) this.#send(node, line)
+  }
+
+  /** A label or a node more changes what few nodes are told, or all. */
+  #sendRouting(node: string): void {
+    const routing = this.#options.routing(node)
+    const text = JSON.stringify(routing)
+    if (routing === undefined || !this.#subscribers.has(node) || this.#toldRouting.get(node) === text) return
+    this.#toldRouting.set(node, text)
+    this.#send(node, { type: 'routing', revision: this.#options.state.revision, routing })
   }
 
   #refreshNames(): void {

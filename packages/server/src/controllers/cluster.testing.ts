@@ -1,5 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type AppSpec, BerthError, defaultPatience, type InstanceStatus, type NodeStatus } from '@berth/core'
+import {
+  type AppSpec,
+  BerthError,
+  defaultPatience,
+  type InstanceStatus,
+  type NodeRouting,
+  type NodeStatus,
+} from '@berth/core'
 import { InstanceNews } from '../events/instance-news.ts'
 import { type ArrivalAgents, ImageArrivals } from '../images/image-arrivals.ts'
 import { openState, Records, type State } from '../records/index.ts'
@@ -56,6 +63,8 @@ export class TestCluster implements AsyncDisposable {
   traffic!: TrafficController
   pools!: PoolController
   feed!: ClusterFeed
+  /** How nodes are told to learn routes. */
+  routing: (node: string) => NodeRouting | undefined = () => undefined
 
   private constructor(store: StoreUnderTest) {
     this.#store = store
@@ -211,6 +220,7 @@ export class TestCluster implements AsyncDisposable {
       defaultPool,
       secretsFor: () => new Map(),
       routes: () => this.traffic.table,
+      routing: (node) => this.routing(node),
       servers: () => undefined,
     })
 

@@ -62,6 +62,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'rebalance.not-running': 409,
   'rebalance.running': 409,
   'resize.no-room': 409,
+  'routing.bird-silent': 502,
   'rollout.in-progress': 409,
   'rollout.wrong-state': 409,
   'source.auth-required': 502,

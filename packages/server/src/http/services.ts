@@ -21,6 +21,8 @@ import type { Records } from '../records/index.ts'
 import type { Registries } from '../registries/registries.ts'
 import type { ClusterRegistry } from '../registry/cluster-registry.ts'
 import type { Relay } from '../relay/relay.ts'
+import type { NodeRoutes } from '../routing/node-routes.ts'
+import type { Routing } from '../routing/routing.ts'
 import type { CoreUse } from '../schedule/core-map.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
 import type { Secrets } from '../secrets/secrets.ts'
@@ -109,6 +111,8 @@ export interface Services {
   readonly images: Pick<NodeImages, 'list' | 'prune'>
   readonly registries: Registries
   readonly registry: Pick<ClusterRegistry, 'run' | 'status' | 'collect' | 'stop'>
+  readonly routing: Routing
+  readonly nodeRoutes: NodeRoutes
   readonly sources: SourceUploads
   readonly relay: Relay
   readonly buildOutputs: BuildOutputs

@@ -2,6 +2,8 @@ import type {
   App,
   Approval,
   BerthEvent,
+  BgpPeer,
+  BgpSettings,
   Build,
   ConfigRollout,
   ConfigVersion,
@@ -16,6 +18,7 @@ import type {
   Rebalance,
   Release,
   Rollout,
+  RoutesMode,
   Token,
 } from '@berth/core'
 
@@ -44,6 +47,7 @@ export interface RecordTypes {
   readonly certificates: CertificateRecord
   readonly registries: RegistryRecord
   readonly imageRegistries: ImageRegistryRecord
+  readonly routings: RoutingRecord
   readonly authorities: AuthorityRecord
   readonly members: MemberRecord
   readonly leaders: LeaderRecord
@@ -128,6 +132,20 @@ export interface RegistryHome {
   readonly port: number
   readonly since: number
   readonly by: string
+}
+
+/** How nodes learn routes. There is one: key `/routing/cluster`; absent until something was set. */
+export interface RoutingRecord extends BgpSettings {
+  readonly name: 'cluster'
+  readonly mode: RoutesMode
+  readonly peers: readonly RoutingPeerRecord[]
+  readonly updatedAt: number
+  readonly updatedBy: string
+}
+
+/** Its password is sealed like a secret. */
+export interface RoutingPeerRecord extends Omit<BgpPeer, 'password'> {
+  readonly sealed?: string
 }
 
 /** A server that is up. Key `/servers/<name>`, on the server's lease. */

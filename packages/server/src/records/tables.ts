@@ -34,6 +34,7 @@ import type {
   RecordKind,
   RecordTypes,
   RegistryRecord,
+  RoutingRecord,
   SecretRecord,
 } from './record-types.ts'
 
@@ -78,6 +79,7 @@ export const createTables = (): Tables => ({
   certificates: new RecordTable<CertificateRecord>(),
   registries: new RecordTable<RegistryRecord>(),
   imageRegistries: new RecordTable<ImageRegistryRecord>(),
+  routings: new RecordTable<RoutingRecord>(),
   authorities: new RecordTable<AuthorityRecord>(),
   members: new RecordTable<MemberRecord>(),
   leaders: new RecordTable<LeaderRecord>(),

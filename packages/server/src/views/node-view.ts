@@ -17,6 +17,7 @@ const unknownStatus = {
   cgroup: 'v2',
   endedFiles: undefined,
   upgrade: undefined,
+  routes: undefined,
   problems: ['its agent has not connected yet'],
 } as const
 
@@ -45,6 +46,7 @@ export function nodeView({ state, isOnline, version = '' }: ViewContext, node: N
       certificateExpiresAt: node.certificateExpiresAt,
       endedFiles: status.endedFiles,
       upgrade: status.upgrade,
+      routes: status.routes,
     }),
     ...defined({ group, speedMilli, drain, config }),
     ...(images === undefined ? {} : { images: { ...images } }),

@@ -14,6 +14,7 @@ import { planningHandlers } from './planning-handlers.ts'
 import { poolHandlers } from './pool-handlers.ts'
 import { rebalanceHandlers } from './rebalance-handlers.ts'
 import { registryHandlers } from './registry-handlers.ts'
+import { routingHandlers } from './routing-handlers.ts'
 import { schedulingHandlers } from './scheduling-handlers.ts'
 import { serverHandlers } from './server-handlers.ts'
 import { sizingHandlers } from './sizing-handlers.ts'
@@ -34,5 +35,6 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...rebalanceHandlers(services),
   ...imageHandlers(services),
   ...registryHandlers(services),
+  ...routingHandlers(services),
   ...accessHandlers(services),
 })

@@ -1,0 +1,35 @@
+import type { NodeRoutesView, RoutesReport } from '@berth/api'
+import { BerthError } from '@berth/core'
+import type { AgentLinks } from '../agents/agent-links.ts'
+import type { State } from '../records/index.ts'
+
+const answerMs = 10_000
+
+/** Asks nodes how they get to others' blocks. */
+export class NodeRoutes {
+  readonly #state: State
+  readonly #agents: Pick<AgentLinks, 'request'>
+
+  constructor(state: State, agents: Pick<AgentLinks, 'request'>) {
+    this.#state = state
+    this.#agents = agents
+  }
+
+  /** Throws `node.not-found`, `node.offline`. */
+  async of(node: string, { signal }: { readonly signal: AbortSignal }): Promise<NodeRoutesView> {
+    if (!this.#state.nodes.has(node))
+      throw new BerthError('node.not-found', `there is no node ${node}; see: berth node ls`, { details: { node } })
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(answerMs)])
+    const { mode, running, sessions, routes } = await this.#agents.request<RoutesReport>(node, {
+      ...{ method: 'GET', path: '/v1/routes', signal: limit },
+    })
+    const owners = new Map([...this.#state.nodes.values()].map(({ name, block }) => [block, name]))
+    return {
+      ...{ node, mode, running, sessions: sessions.map((each) => ({ ...each })) },
+      routes: routes.map((route) => {
+        const owner = owners.get(route.block)
+        return owner === undefined ? { ...route } : { ...route, owner }
+      }),
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Node } from '@berth/core'
+import { pino } from 'pino'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
+import { openSecretKey, type SecretKey } from '../secrets/secret-key.ts'
+import { ServerUnderTest } from '../server-under-test.testing.ts'
+import { Routing } from './routing.ts'
+
+const admin = { actor: 'token:ann' }
+const password = 'session-password-of-the-test'
+const core = { name: 'core', address: '10.0.0.254', as: 65_000 }
+
+describe('how routes are learned', () => {
+  let directory: string
+  let under: RecordsUnderTest
+  let key: SecretKey
+  let routing: Routing
+  const logged: string[] = []
+  const log = pino({}, { write: (line) => void logged.push(line) })
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'berth-routing-'))
+    under = await openTemporaryRecords()
+    key = await openSecretKey(join(directory, 'secret.key'), { sealedValuesExist: false })
+    routing = new Routing({ records: under.records, key, log })
+  })
+  afterEach(async () => {
+    await under[Symbol.asyncDispose]()
+    await rm(directory, { recursive: true })
+  })
+
+  const addNode = (name: string, address: string, labels: Record<string, string> = {}) =>
+    under.records.commit('system:test', (tx) => {
+      const node = { name, address, labels, block: '10.77.1.0/24', schedulable: true, joinedAt: 1 } as unknown as Node
+      tx.put('nodes', node)
+    })
+
+  it('is static until something else is set', async () => {
+    await addNode('a', '10.0.0.1')
+    expect(routing.plan.of('a')).toEqual({ mode: 'static' })
+    expect(under.state.routings.size).toBe(0)
+  })
+
+  it('changes for every node with the settings, and with nodes', async () => {
+    await addNode('a', '10.0.0.1', { site: 'paris' })
+    await routing.change({ mode: 'bgp', sites: { paris: 64_601 } }, admin)
+    expect(routing.plan.of('a')).toMatchObject({ mode: 'bgp', as: 64_601, sessions: [] })
+    await addNode('b', '10.0.0.2')
+    expect(routing.plan.of('a')).toMatchObject({ sessions: [{ name: 'b', as: 64_512 }] })
+    await routing.change({ sites: { paris: null }, as: 64_700 }, admin)
+    expect(routing.plan.of('a')).toMatchObject({ as: 64_700 })
+    await routing.change({ mode: 'static' }, admin)
+    expect(routing.plan.of('a')).toEqual({ mode: 'static' })
+    expect(under.state.events.all().map(({ type, message }) => [type, message])).toContainEqual([
+      ...['routing.set', 'routes are learned by BGP from now on'],
+    ])
+  })
+
+  it("has a router's password sealed, which only who speaks with it is told", async () => {
+    await addNode('a', '10.0.0.1', { rack: 'r7' })
+    await addNode('b', '10.0.0.2')
+    await routing.change({ mode: 'bgp' }, admin)
+    await routing.setPeer({ ...core, password, label: { name: 'rack', value: 'r7' } }, admin)
+    expect(JSON.stringify([...under.state.routings.values(), ...under.state.events.values()])).not.toContain(password)
+    expect(JSON.stringify(routing.plan.of('a'))).toContain(password)
+    expect(JSON.stringify(routing.plan.of('b'))).not.toContain(password)
+  })
+
+  it('keeps a password that is not named, also at another address, and takes it away by an empty one', async () => {
+    await addNode('a', '10.0.0.1')
+    await routing.change({ mode: 'bgp' }, admin)
+    await routing.setPeer({ ...core, password }, admin)
+    await routing.setPeer({ ...core, address: '10.0.0.253', as: 65_001 }, admin)
+    expect(routing.plan.of('a')).toMatchObject({ sessions: [{ address: '10.0.0.253', as: 65_001, password }] })
+    await routing.setPeer({ ...core, password: '' }, admin)
+    expect(JSON.stringify(routing.plan.of('a'))).not.toContain('password')
+    await routing.removePeer('core', admin)
+    expect(routing.plan.of('a')).toMatchObject({ sessions: [] })
+    await expect(routing.removePeer('core', admin)).rejects.toMatchObject({ code: 'routing.peer-not-found' })
+  })
+
+  it('does not open a password under another address, and then leaves the router out', async () => {
+    await addNode('a', '10.0.0.1')
+    await routing.change({ mode: 'bgp' }, admin)
+    await routing.setPeer({ ...core, password }, admin)
+    await under.records.commit('system:test', (tx) => {
+      const record = routing.settings
+      tx.put('routings', { ...record, peers: record.peers.map((peer) => ({ ...peer, address: '6.6.6.6' })) })
+    })
+    expect(routing.plan.of('a')).toMatchObject({ sessions: [] })
+    expect(logged.join('')).toContain('open the sealed value of routing core 6.6.6.6')
+    expect(logged.join('')).not.toContain(password)
+  })
+
+  it('is looked at when the server starts: with another key it says so', async () => {
+    await routing.setPeer({ ...core, password }, admin)
+    routing.verifyKey()
+    const other = await openSecretKey(join(directory, 'other.key'), { sealedValuesExist: false })
+    const wrong = new Routing({ records: under.records, key: other, log })
+    expect(() => wrong.verifyKey()).toThrow(expect.objectContaining({ code: 'secrets.cannot-open' }))
+  })
+
+  it('refuses what cannot be, and changes nothing then', async () => {
+    await expect(routing.change({ as: 0 }, admin)).rejects.toMatchObject({ code: 'routing.invalid-as' })
+    await expect(routing.change({ meshUpTo: 1 }, admin)).rejects.toMatchObject({ code: 'routing.invalid-setting' })
+    await expect(routing.setPeer({ ...core, address: 'x' }, admin)).rejects.toMatchObject({
+      code: 'routing.invalid-peer',
+    })
+    for (let index = 0; index < 64; index += 1) await routing.setPeer({ ...core, name: `p${index}` }, admin)
+    await expect(routing.setPeer(core, admin)).rejects.toThrow('there are 64 peers already')
+    await routing.setPeer({ ...core, name: 'p5', as: 65_005 }, admin)
+    expect(routing.settings.as).toBe(64_512)
+  })
+})
+
+describe('the API of routes', () => {
+  let server: ServerUnderTest
+  beforeAll(async () => {
+    server = await ServerUnderTest.start()
+  })
+  afterAll(async () => await server[Symbol.asyncDispose]())
+
+  it('shows everything but passwords', async () => {
+    const token = await server.token('boss', 'admin')
+    const call = async (method: string, path: string, body?: object) =>
+      await server.ask({
+        ...{ method, path, token, headers: { 'content-type': 'application/json' } },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+    const peer = { address: core.address, as: core.as, password, label: { name: 'rack', value: 'r7' } }
+    const set = await call('PUT', '/v1/routing/peers/core', peer)
+    expect(JSON.parse(set.text)).toMatchObject({
+      mode: 'static',
+      as: 64_512,
+      peers: [{ name: 'core', hasPassword: true }],
+    })
+    expect(
+      JSON.parse((await call('PATCH', '/v1/routing', { mode: 'bgp', sites: { paris: 64_601 } })).text),
+    ).toMatchObject({
+      ...{ mode: 'bgp', sites: { paris: 64_601 }, mesh: true, reflectorsOf: {}, without: [] },
+    })
+    const shown = await call('GET', '/v1/routing')
+    expect([set.text, shown.text].join('')).not.toContain(password)
+    expect(JSON.parse((await call('DELETE', '/v1/routing/peers/core')).text)).toMatchObject({ peers: [] })
+    expect((await call('DELETE', '/v1/routing/peers/core')).status).toBe(404)
+    expect((await call('PATCH', '/v1/routing', { as: 0 })).status).toBe(400)
+    expect((await call('PATCH', '/v1/routing', { mode: 'cloud' })).status).toBe(400)
+    expect((await call('GET', '/v1/nodes/none/routes')).status).toBe(404)
+  })
+})
