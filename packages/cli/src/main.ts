@@ -14,6 +14,7 @@ import { registerLifecycle } from './commands/lifecycle.ts'
 import { registerListings } from './commands/listings.ts'
 import { registerLogs } from './commands/logs.ts'
 import { registerMisc } from './commands/misc.ts'
+import { registerNet } from './commands/net.ts'
 import { registerPlanning } from './commands/planning.ts'
 import { registerPs } from './commands/ps.ts'
 import { registerRebalance } from './commands/rebalance.ts'
@@ -72,6 +73,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerImages,
     registerRegistries,
     registerGroups,
+    registerNet,
     registerPlacing,
     registerServers,
     registerCompletion,

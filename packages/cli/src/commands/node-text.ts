@@ -14,7 +14,7 @@ export function nodeText(node: NodeView): string {
 }
 
 function facts(node: NodeView): (readonly [name: string, value: string])[] {
-  const { upgrade, drain, endedFiles, config } = node
+  const { upgrade, drain, endedFiles, config, routes } = node
   return [
     ['node', node.name],
     [
@@ -30,6 +30,7 @@ function facts(node: NodeView): (readonly [name: string, value: string])[] {
         : `version ${config.version}${config.wanted === config.version ? '' : ` of ${config.wanted}`}, ${config.state}${config.drift.length === 0 ? '' : `, ${config.drift.length} drifted`}`,
     ],
     ['address', `${node.address}, instances in ${node.block}`],
+    ['routes', routes === undefined ? '' : `bgp, ${routes.up} of ${routes.sessions} sessions up`],
     ['group', node.group ?? 'default'],
     ['gateway', node.gateway ? 'runs' : ''],
     ['labels', pairs(node.labels)],
