@@ -100,6 +100,9 @@ export async function readPassphrase(path: string): Promise<string> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new BerthError('usage.passphrase', `read the passphrase: ${messageOf(error)}`)
   })
+  const { mode } = await stat(path)
+  if ((mode & 0o077) !== 0)
+    throw new BerthError('usage.passphrase', `read the passphrase: others may read ${path} as well; chmod 600 ${path}`)
   const passphrase = text.replace(/\r?\n$/, '')
   if (passphrase === '') throw new BerthError('usage.passphrase', `${path} is empty: it is to hold the passphrase`)
   return passphrase
