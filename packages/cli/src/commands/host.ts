@@ -85,6 +85,7 @@ async function up(context: CommandContext, options: UpOptions, program: readonly
   log('server answers')
   const nodes = await client.list('listNodes', {}, { signal })
   if (!nodes.items.some((node) => node.name === config.node)) {
+    if (isNode(paths)) throw unknownNode(paths, config)
     const { token } = await client.call('createJoinToken', { body: { ttlMs: 300_000 } }, { signal })
     await enrol(paths, config, program, `127.0.0.1:${portOf(listen)}`, token, signal)
     log(`node ${config.node} has joined`)
@@ -104,6 +105,13 @@ async function up(context: CommandContext, options: UpOptions, program: readonly
   out.line(`Console: ${status.consoleUrl ?? `https://${config.address}:${portOf(listen)}`}`)
   out.note('a token to log in with: berth token create NAME --role admin')
 }
+
+/** Joining anew is the last that one wants where the records are gone. */
+const unknownNode = ({ stateDir }: HostPaths, { node }: HostConfig): BerthError =>
+  new BerthError(
+    'host.unknown-node',
+    `berth up: this machine is node ${node}, and the server that has started here knows no such node. It stands on an empty or another store: berth down, bring the right one back (docs/operations.md, Restore), then this again. If the node was removed: berth down, remove ${stateDir}/agent/node.json, then this again`,
+  )
 
 /** A node of a cluster does not become a cluster of its own. */
 async function goOn(
