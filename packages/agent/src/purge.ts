@@ -1,4 +1,3 @@
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
@@ -7,7 +6,7 @@ import { BuildImages } from './build/build-images.ts'
 import { defaults } from './config.ts'
 import { DockerClient } from './engine/docker-client.ts'
 import { DockerEngine } from './engine/docker-engine.ts'
-import { createNginxGateway } from './gateway/nginx-gateway.ts'
+import { removeGateway } from './gateway/remove-gateway.ts'
 import { labels } from './instance/container-spec.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
 import { readIdentity } from './link/node-identity.ts'
@@ -43,16 +42,7 @@ export async function purgeNode(options: PurgeOptions): Promise<string[]> {
       problems.push(`${what}: ${messageOf(error)}`)
     }
   }
-  const gatewayDir = join(stateDir, 'agent', 'gateway')
-  const wasGateway = await access(gatewayDir).then(
-    () => true,
-    () => false,
-  )
-  if (wasGateway) {
-    await attempt('stop the gateway', () =>
-      createNginxGateway({ stateDir: gatewayDir, httpPort: defaults.httpPort, log }).stop(),
-    )
-  }
+  await attempt('stop the gateway', () => removeGateway(join(stateDir, 'agent', 'gateway'), log))
   await attempt('stop the registry', () => removeRegistry(join(stateDir, 'agent', 'registry')))
   await using client = new DockerClient(dockerSocket, log)
   await attempt('remove the instances', () => removeInstances(client, stateDir, signal))
