@@ -4,11 +4,13 @@ import type {
   DockerEffect,
   InstanceStatus,
   ItemChange,
+  MemberChanges,
   NameTable,
   NetworkConfig,
   NodeConfig,
   NodeRouting,
   NodeStatus,
+  PolicyDocument,
   RegistryPlace,
   RoutesMode,
   RouteTable,
@@ -83,6 +85,8 @@ export type ToAgent =
       readonly assignments: readonly Assignment[]
       readonly network: NetworkConfig
       readonly names: NameTable
+      /** Absent: from a server that knows no security profiles; what the node has of them stays. */
+      readonly policy?: PolicyDocument
       /** Only for nodes labelled as gateways (`gateway=true`). */
       readonly routes?: RouteTable
       /** How it gets to others' blocks. Absent: as it does; servers of the form before do not say. */
@@ -111,6 +115,10 @@ export type ToAgent =
   /** Agents of the form before do not know it, and take no notice. */
   | { readonly type: 'routing'; readonly revision: number; readonly routing: NodeRouting }
   | { readonly type: 'names'; readonly revision: number; readonly names: NameTable }
+  /** All of the node's security policy, instead of what it had. An agent of the form before leaves it and what follows unread. */
+  | { readonly type: 'policy'; readonly revision: number; readonly policy: PolicyDocument }
+  /** Who came and went among the members of the tags that were told with it. */
+  | { readonly type: 'members'; readonly revision: number; readonly members: MemberChanges }
   | { readonly type: 'routes'; readonly revision: number; readonly routes: RouteTable }
   | { readonly type: 'ping'; readonly at: number }
 

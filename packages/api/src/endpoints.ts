@@ -8,6 +8,7 @@ import { instancesEndpoints } from './endpoints/instances.ts'
 import { nodeConfigEndpoints } from './endpoints/node-config.ts'
 import { nodesEndpoints } from './endpoints/nodes.ts'
 import { planningEndpoints } from './endpoints/planning.ts'
+import { policyEndpoints } from './endpoints/policy.ts'
 import { poolsEndpoints } from './endpoints/pools.ts'
 import { rebalanceEndpoints } from './endpoints/rebalance.ts'
 import { registriesEndpoints } from './endpoints/registries.ts'
@@ -34,6 +35,7 @@ export const endpoints = {
   ...imagesEndpoints,
   ...registriesEndpoints,
   ...routingEndpoints,
+  ...policyEndpoints,
   ...groupsEndpoints,
   ...rebalanceEndpoints,
   ...schedulingEndpoints,

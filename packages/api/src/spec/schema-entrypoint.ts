@@ -15,6 +15,7 @@ import {
   scalar,
   size,
   text,
+  textOrTexts,
   texts,
   variables,
 } from './schema-object.ts'
@@ -169,6 +170,11 @@ export const entrypointSchema = object({
   ]),
   workingDirectory: key(text, 'Default: the image’s.'),
   capabilities: key(texts, 'Linux capabilities to keep; all others are dropped.', [['NET_BIND_SERVICE']]),
+  profiles: key(
+    textOrTexts,
+    'Security profiles (`berth profile`), in the order in which their rules are asked. Default: the app’s.',
+    [['db']],
+  ),
   init: key(flag, 'Runs a small init as process 1, which reaps orphans and passes signals on. Default: false.'),
   health: key(
     object({

@@ -108,6 +108,7 @@ export const specDocumentSchema = object(
       mapOf(z.union([entrypointSchema, z.null()]), nameSource),
       'The roles of the app: one image, many commands.',
     ),
+    profiles: key(textOrTexts, 'Security profiles of every entrypoint that names none itself.', [['web']]),
     routes,
     rollout: key(rollout, 'How a pool moves from one release to the next.'),
     environments: key(

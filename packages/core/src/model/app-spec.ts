@@ -79,6 +79,8 @@ export interface EntrypointSpec {
   readonly user?: string
   readonly workingDirectory?: string
   readonly capabilities: readonly string[]
+  /** Security profiles in the order in which their rules are asked, its own or the app's. Absent: none. */
+  readonly profiles?: readonly string[]
   readonly init: boolean
   readonly health: { readonly readiness?: ProbeSpec; readonly liveness?: ProbeSpec }
   readonly hooks: { readonly afterStart?: HookSpec; readonly beforeStop?: HookSpec }

@@ -42,6 +42,8 @@ export interface Assignment {
   readonly user?: string
   readonly workingDirectory?: string
   readonly capabilities: readonly string[]
+  /** Security profiles that it names, in order. Absent: none; the default one may hold. */
+  readonly profiles?: readonly string[]
   readonly init: boolean
   readonly readiness?: ProbeSpec
   readonly liveness?: ProbeSpec

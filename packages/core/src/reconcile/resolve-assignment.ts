@@ -62,6 +62,7 @@ function container(spec: EntrypointSpec) {
     ...(spec.user === undefined ? {} : { user: spec.user }),
     ...(spec.workingDirectory === undefined ? {} : { workingDirectory: spec.workingDirectory }),
     capabilities: spec.capabilities,
+    ...(spec.profiles === undefined ? {} : { profiles: spec.profiles }),
     init: spec.init,
     labels: spec.labels,
     logMaxBytes: spec.logs.maxBytes,

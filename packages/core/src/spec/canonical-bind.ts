@@ -9,6 +9,8 @@ export interface Siblings {
   readonly app: string
   /** All entrypoints of the app as they were written. */
   readonly entrypoints: Mapping<EntrypointDocument | null>
+  /** Security profiles of those that name none. */
+  readonly profiles?: readonly string[] | undefined
 }
 
 /** `db` is the app's own entrypoint, `shop/db` another app's: `DB_HOST` and `DB_PORT` are set. */

@@ -6,6 +6,7 @@ import { canonicalHealth, canonicalHooks } from './canonical-health.ts'
 import { canonicalMounts } from './canonical-mounts.ts'
 import { canonicalPlacementParts } from './canonical-placement.ts'
 import { canonicalPorts } from './canonical-ports.ts'
+import { canonicalProfiles } from './canonical-profiles.ts'
 import { canonicalSchedule } from './canonical-schedule.ts'
 import { closest } from './closest.ts'
 import { specDefaults } from './defaults.ts'
@@ -29,6 +30,10 @@ export function canonicalEntrypoint(
   const variables = readVariables(issues, [...path, 'env'], document.env)
   refuseSecretTwins(issues, path, document, variables)
   const mounts = canonicalMounts(issues, path, document)
+  const profiles =
+    document.profiles === undefined
+      ? siblings.profiles
+      : canonicalProfiles(issues, [...path, 'profiles'], document.profiles)
   return {
     type,
     command: readCommand(issues, [...path, 'command'], document.command),
@@ -39,6 +44,7 @@ export function canonicalEntrypoint(
     ...mounts,
     bind: canonicalBind(issues, [...path, 'bind'], document.bind, siblings),
     ...canonicalContainer(issues, path, document),
+    ...(profiles === undefined ? {} : { profiles }),
     health: canonicalHealth(issues, [...path, 'health'], document.health, { name, type, ports }),
     hooks: canonicalHooks(issues, [...path, 'hooks'], document.hooks),
     ...canonicalLifecycle(issues, path, document, type),

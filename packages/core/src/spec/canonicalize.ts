@@ -3,6 +3,7 @@ import { isName, nameRule, proposeName } from '../model/names.ts'
 import { canonicalBuild } from './canonical-build.ts'
 import { canonicalEntrypoint } from './canonical-entrypoint.ts'
 import { canonicalEnvironments } from './canonical-environments.ts'
+import { canonicalProfiles } from './canonical-profiles.ts'
 import { canonicalRollout } from './canonical-rollout.ts'
 import { canonicalRoutes } from './canonical-routes.ts'
 import { requireKey } from './read-values.ts'
@@ -61,13 +62,17 @@ function readAppName(issues: IssueList, app: string | undefined): string | undef
 function readEntrypoints(issues: IssueList, document: SpecDocument, app: string): Record<string, EntrypointSpec> {
   if (!requireKey(issues, [], 'entrypoints', document.entrypoints)) return {}
   const siblings = { app, entrypoints: document.entrypoints }
+  const profiles = canonicalProfiles(issues, ['profiles'], document.profiles)
   const entries = Object.entries(document.entrypoints)
   if (entries.length === 0)
     issues.add(['entrypoints'], 'the app has no entrypoint: nothing would run', {
       suggestion: 'add one, such as `web: {command: node server.js, ports: [8080]}`',
     })
   return Object.fromEntries(
-    entries.map(([name, entrypoint]) => [name, canonicalEntrypoint(issues, name, entrypoint ?? {}, siblings)]),
+    entries.map(([name, entrypoint]) => [
+      name,
+      canonicalEntrypoint(issues, name, entrypoint ?? {}, { ...siblings, profiles }),
+    ]),
   )
 }
 

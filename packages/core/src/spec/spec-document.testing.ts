@@ -120,6 +120,7 @@ const shared = partly<EntrypointDocument>({
   user: fc.constantFrom<string | number>('node', 1000, '1000:1000'),
   workingDirectory: path,
   capabilities: fc.subarray(['NET_ADMIN', 'cap_chown', 'SYS_NICE']),
+  profiles: fc.oneof(fc.constantFrom('db', 'Calico_1'), fc.subarray(['db', 'web', 'a.b'])),
   init: fc.boolean(),
   hooks: partly({ afterStart: command, beforeStop: fc.record({ command, timeout: longer }) }),
   stop: partly({ signal: fc.constantFrom('SIGQUIT', 'int'), grace: duration }),

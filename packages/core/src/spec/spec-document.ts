@@ -8,6 +8,8 @@ export interface SpecDocument {
   readonly image?: string | undefined
   readonly build?: BuildDocument | undefined
   readonly entrypoints?: Mapping<EntrypointDocument | null> | undefined
+  /** Of every entrypoint that names none. */
+  readonly profiles?: string | Texts | undefined
   readonly routes?: readonly (string | RouteDocument | undefined)[] | undefined
   readonly rollout?: RolloutDocument | undefined
   readonly environments?: Mapping<EnvironmentDocument | null> | undefined
@@ -54,6 +56,7 @@ export interface EntrypointDocument extends ResourcesDocument {
   readonly user?: string | number | undefined
   readonly workingDirectory?: string | undefined
   readonly capabilities?: Texts | undefined
+  readonly profiles?: string | Texts | undefined
   readonly init?: boolean | undefined
   readonly health?: HealthDocument | undefined
   readonly hooks?: HooksDocument | undefined

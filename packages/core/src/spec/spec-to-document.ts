@@ -96,6 +96,7 @@ function entrypointToDocument(spec: EntrypointSpec): EntrypointDocument {
     ...(spec.user === undefined ? {} : { user: spec.user }),
     ...(spec.workingDirectory === undefined ? {} : { workingDirectory: spec.workingDirectory }),
     capabilities: spec.capabilities,
+    ...(spec.profiles === undefined ? {} : { profiles: spec.profiles }),
     init: spec.init,
     hooks: mapValues(
       spec.hooks as Readonly<Record<string, { command: readonly string[]; timeoutMs: number }>>,
