@@ -35,6 +35,7 @@ import { RecordProblems } from './node/record-problems.ts'
 import { repeat } from './node/repeat.ts'
 import type { ConfigKeeper } from './node-config/config-keeper.ts'
 import { createKeeper } from './node-config/create-keeper.ts'
+import { PolicyKeeper } from './policy/policy-keeper.ts'
 import { ImageTransfers } from './registry/image-transfers.ts'
 import { RegistryService } from './registry/registry-service.ts'
 import { birdDirectory } from './routing/bird-files.ts'
@@ -119,6 +120,7 @@ class Agent {
   readonly #sync: SyncService
   readonly #housekeeping: Housekeeping
   readonly #netd
+  readonly #policy: PolicyKeeper
   readonly #records = new RecordProblems()
   readonly #upgrades: UpgradeWatch
   readonly #receiver: ExecutableReceiver
@@ -168,6 +170,7 @@ class Agent {
       onChange: (status) => this.#sync.node(status),
     })
     this.#routing = stack.use(this.#makeRouting())
+    this.#policy = stack.use(this.#makePolicy())
     this.#reconciler = stack.use(this.#makeReconciler())
     this.#regulator = stack.use(this.#makeRegulator())
     this.#gateway = stack.use(this.#makeGateway())
@@ -186,7 +189,9 @@ class Agent {
     await this.#reporter.refresh()
     const watch = this.#stack.use(this.#makeWatch())
     this.#watch = watch
+    await this.#policy.load()
     this.#reconciler.start(await this.#disk.instances.load())
+    this.#policy.start()
     await this.#gateway.resume()
     await this.#registry.resume()
     this.#stack.use(repeat(refreshMs, (signal) => this.#refresh(signal)))
@@ -243,7 +248,10 @@ class Agent {
       imageUsers: new Map(),
       frozen: () => this.#desired.frozen,
       engineUp: (signal) => this.#engineUp(signal),
-      announced: () => this.#announced,
+      announced: async (assignment) => {
+        await this.#announced
+        await this.#policy.ready(assignment)
+      },
       onStatus: (status) => {
         if (status.phase === 'ended') this.#cores.setGrants(this.#reconciler.holding)
         this.#noteExit(status)
@@ -255,6 +263,14 @@ class Agent {
         this.#records.set(instance, problem)
         this.#reporter.problems.set('records', this.#records.sentence)
       },
+    })
+  }
+
+  #makePolicy(): PolicyKeeper {
+    return new PolicyKeeper({
+      path: join(this.#disk.directory, 'policy.json'),
+      log: this.#config.log.child({ part: 'policy' }),
+      onProblem: (problem) => this.#reporter.problems.set('policy', problem),
     })
   }
 
@@ -327,6 +343,7 @@ class Agent {
       reconciler: this.#reconciler,
       network: this.#network,
       netd: this.#netd,
+      policy: this.#policy,
       files: this.#disk.files,
       problems: this.#reporter.problems,
       log: this.#config.log,
@@ -436,6 +453,7 @@ class Agent {
 
   #announce(assignments: readonly Assignment[]): void {
     this.#cores.setGrants(this.#reconciler.holding)
+    this.#policy.setInstances(assignments)
     const local = assignments.map(({ instance, app, pool, address }) => ({ instance, app, pool, address }))
     this.#announced = this.#netd.writeInstances(local).catch((error: unknown) => {
       this.#config.log.error({ err: error }, 'could not tell netd the instances of this node')

@@ -11,6 +11,8 @@ import { labels } from './instance/container-spec.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
 import { readIdentity } from './link/node-identity.ts'
 import { createNodeNetwork } from './network/node-network.ts'
+import { runCommand } from './network/run-command.ts'
+import { removePolicyTable } from './policy/policy-kernel.ts'
 import { removeRegistry } from './registry/remove-registry.ts'
 import { birdDirectory } from './routing/bird-files.ts'
 import { removeRouting } from './routing/remove-routing.ts'
@@ -56,6 +58,7 @@ export async function purgeNode(options: PurgeOptions): Promise<string[]> {
     await using network = createNodeNetwork({ socketPath: dockerSocket, log })
     await network.remove(signal === undefined ? {} : { signal })
   })
+  await attempt('remove the security rules', () => removePolicyTable(runCommand, signal))
   await attempt('unmount the secrets', () =>
     new RuntimeFiles({ stateDir, runDir, log, keepEndedMs: defaults.keepEndedMs }).unmount(),
   )

@@ -1,4 +1,4 @@
-import type { InstanceStatus } from '@berth/core'
+import type { Assignment, InstanceStatus } from '@berth/core'
 import type { Logger } from 'pino'
 import type { CoreKeeper } from '../cores/core-keeper.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -34,8 +34,8 @@ export interface InstanceDeps {
   frozen(): boolean
   /** Resolves when the engine answers. */
   engineUp(signal: AbortSignal): Promise<void>
-  /** Resolves when the node's DNS knows every instance accepted so far. */
-  announced(): Promise<void>
+  /** Resolves when the node's DNS knows every instance accepted so far, and the security rules of this one are in force. */
+  announced(assignment: Assignment): Promise<void>
   onStatus(status: InstanceStatus): void
   onImageMissing(image: string): void
   /** The record of an instance could not be written (the reason), or could be again, or is not needed any more (undefined). */

@@ -120,7 +120,7 @@ export class InstanceSteps {
     const { assignment, container } = this.#subject
     if (container === undefined) return
     checkAssignment(assignment)
-    await this.#deps.announced()
+    await this.#deps.announced(assignment)
     await this.#prepareFiles(assignment, container.id, signal)
     try {
       await this.#deps.engine.startContainer(container.id, { signal })

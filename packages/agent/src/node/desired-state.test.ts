@@ -21,6 +21,7 @@ let problems: Problems
 /** What consumers were given. */
 let routes: [version: number, force: boolean][]
 let names: number[]
+let policies: string[]
 let servers: string[][]
 let routing: string[]
 
@@ -40,6 +41,10 @@ async function start(): Promise<void> {
       writeInstances: nothing,
       writeNames: async ({ version }) => void names.push(version),
     } satisfies NetdFiles,
+    policy: {
+      take: ({ profiles }) => policies.push(profiles.map(({ id }) => id).join()),
+      change: (members) => policies.push(Object.keys(members).join()),
+    },
     files: { writeResolvConf: nothing } as unknown as RuntimeFiles,
     problems,
     log,
@@ -59,6 +64,7 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'berth-desired-'))
   routes = []
   names = []
+  policies = []
   servers = []
   routing = []
   await start()
@@ -216,4 +222,27 @@ it('is told how routes are learned by what it obeys only, and where nothing is s
   await desired.apply(told(301, 'static'))
   expect(desired.frozen).toBe(true)
   expect(routing).toEqual(['static', 'bgp'])
+})
+
+describe('the security policy', () => {
+  const policy = (id: string) => ({
+    profiles: [{ id, tags: [], inbound_rules: [], outbound_rules: [] }],
+    members: {},
+    gateways: [],
+  })
+
+  it('is taken from snapshots and lines, and withheld from a store that has gone back', async () => {
+    await desired.apply({ ...snapshot('e1', 500), policy: policy('a') } as DesiredLine)
+    await desired.apply({ type: 'policy', revision: 501, policy: policy('b') })
+    await desired.apply({ type: 'members', revision: 502, members: { web: { put: ['10.77.1.2'], gone: [] } } })
+    expect(policies).toEqual(['a', 'b', 'web'])
+    await desired.apply({ ...snapshot('e1', 300), policy: policy('c') } as DesiredLine)
+    await desired.apply({ type: 'policy', revision: 301, policy: policy('d') })
+    expect(policies).toEqual(['a', 'b', 'web'])
+  })
+
+  it('stays as it is when a server knows of none', async () => {
+    await desired.apply(snapshot('e1', 1))
+    expect(policies).toEqual([])
+  })
 })

@@ -14,6 +14,7 @@ import { resolvConfFor } from '../dns/resolv-conf.ts'
 import type { Reconciler } from '../instance/reconciler.ts'
 import type { RuntimeFiles } from '../instance/runtime-files.ts'
 import type { NodeNetwork } from '../network/node-network.ts'
+import type { PolicyKeeper } from '../policy/policy-keeper.ts'
 import { reasonToFreeze } from '../state/epoch-guard.ts'
 import type { NodeStore } from '../state/node-store.ts'
 import type { Problems } from './problems.ts'
@@ -31,6 +32,7 @@ export interface DesiredStateOptions {
   readonly reconciler: Reconciler
   readonly network: NodeNetwork
   readonly netd: NetdFiles
+  readonly policy: Pick<PolicyKeeper, 'take' | 'change'>
   readonly files: RuntimeFiles
   readonly problems: Problems
   readonly log: Logger
@@ -44,7 +46,8 @@ export interface DesiredStateOptions {
 
 /**
  * Takes in what a server says and hands each part to who makes it true. Lines are applied in the order of their arrival. While frozen,
- * only what adds is taken: assignments that are to run. Stops, and tables that may lack something (names, routes), are withheld.
+ * only what adds is taken: assignments that are to run. Stops, and tables that may lack something (names, routes, security rules), are
+ * withheld.
  */
 export class DesiredState implements AsyncDisposable {
   readonly #options: DesiredStateOptions
@@ -90,7 +93,7 @@ export class DesiredState implements AsyncDisposable {
   }
 
   async apply(line: DesiredLine): Promise<void> {
-    const { reconciler, netd, onRoutes } = this.#options
+    const { reconciler, netd, policy, onRoutes } = this.#options
     if (line.type === 'snapshot') return this.#applySnapshot(line)
     this.#noteRevision(line.revision)
     switch (line.type) {
@@ -110,6 +113,10 @@ export class DesiredState implements AsyncDisposable {
         return this.#applyPeers(line)
       case 'names':
         return this.#frozen ? undefined : netd.writeNames(line.names)
+      case 'policy':
+        return this.#frozen ? undefined : policy.take(line.policy)
+      case 'members':
+        return this.#frozen ? undefined : policy.change(line.members)
       case 'servers':
         return this.#frozen ? undefined : this.#applyServers(line.servers)
       case 'routing':
@@ -163,6 +170,8 @@ export class DesiredState implements AsyncDisposable {
       if (await this.#attempt('write the state of the node', () => store.update(change)))
         await rm(path, { force: true })
       await this.#attempt('write the names', () => netd.writeNames(snapshot.names))
+      // Before the instances that obey it.
+      if (snapshot.policy !== undefined) this.#options.policy.take(snapshot.policy)
       if (snapshot.servers !== undefined) await this.#applyServers(snapshot.servers)
       if (snapshot.routing !== undefined) await this.#applyRouting(snapshot.routing)
     }

@@ -1,0 +1,181 @@
+import {
+  type Assignment,
+  BerthError,
+  changeMembers,
+  type KnownPolicy,
+  type MemberChanges,
+  messageOf,
+  type NodePolicy,
+  type PolicyDocument,
+  policyOfInstances,
+  profilesInForce,
+  readPolicy,
+} from '@berth/core'
+import type { Logger } from 'pino'
+import { type Exec, runCommand } from '../network/run-command.ts'
+import { repeat } from '../node/repeat.ts'
+import { ensureBridgeFilter } from './bridge-filter.ts'
+import { PolicyFile } from './policy-file.ts'
+import { PolicyKernel, type RefusedProfile } from './policy-kernel.ts'
+
+type LocalInstance = Pick<Assignment, 'instance' | 'address' | 'profiles'>
+
+export interface PolicyKeeperOptions {
+  /** `policy.json` */
+  readonly path: string
+  readonly log: Logger
+  /** A sentence a cause; undefined: it is well again. */
+  readonly onProblem: (problem: string | undefined) => void
+  readonly exec?: Exec
+  readonly checkIntervalMs?: number
+}
+
+/**
+ * Keeps the node's security rules in the kernel: as the server says, for the instances that are here. As long as nothing is known of the policy,
+ * what is in the kernel stays as it is. Closing it leaves the rules in force.
+ */
+export class PolicyKeeper implements AsyncDisposable {
+  readonly #options: PolicyKeeperOptions
+  readonly #exec: Exec
+  readonly #kernel: PolicyKernel
+  readonly #file: PolicyFile
+  readonly #closing = new AbortController()
+  #known: KnownPolicy | undefined
+  #instances: readonly LocalInstance[] = []
+  /** Profiles in force by address; undefined before the first success. */
+  #inForce: ReadonlyMap<string, readonly string[]> | undefined
+  #compiledOf:
+    | (Pick<NodePolicy, 'profiles' | 'endpoints'> & { readonly instances: readonly LocalInstance[] })
+    | undefined
+  #isDirty = true
+  #isStarted = false
+  #work: Promise<void> = Promise.resolve()
+  #check: AsyncDisposable | undefined
+  #reported: string | undefined
+
+  constructor(options: PolicyKeeperOptions) {
+    const { log, exec = runCommand } = options
+    this.#options = options
+    this.#exec = exec
+    this.#kernel = new PolicyKernel(exec, log)
+    this.#file = new PolicyFile(options.path, log)
+  }
+
+  /** Takes up what was known. Before the instances are told: without them nothing would be in force for a moment. */
+  async load(): Promise<void> {
+    const document = await this.#file.read()
+    if (document !== undefined) this.#known ??= readPolicy(document)
+  }
+
+  /** The instances that were here before have been told: begins to look after the kernel. */
+  start(): void {
+    this.#isStarted = true
+    this.#apply()
+    this.#check = repeat(this.#options.checkIntervalMs ?? 5_000, () => this.#lookAgain())
+  }
+
+  take(policy: PolicyDocument): void {
+    this.#learn(readPolicy(policy))
+  }
+
+  change(changes: MemberChanges): void {
+    if (this.#known !== undefined) this.#learn(changeMembers(this.#known, changes))
+  }
+
+  /** All that are here. */
+  setInstances(instances: readonly LocalInstance[]): void {
+    const before = textOf(this.#instances)
+    this.#instances = instances
+    if (textOf(instances) !== before) this.#apply()
+  }
+
+  /** Resolves when the rules of an instance are in force; one without any needs none. Throws `policy.not-in-force`. */
+  async ready(instance: LocalInstance): Promise<void> {
+    await this.#work
+    const { address, profiles = [] } = instance
+    const wanted = profilesInForce(profiles, (name) => this.#known?.profiles.has(name) === true)
+    if (wanted.length === 0 || this.#inForce?.get(address)?.join() === wanted.join()) return
+    const why =
+      this.#known === undefined
+        ? 'no server has told this node of them yet'
+        : (this.#reported ?? 'they are on their way')
+    throw new BerthError(
+      'policy.not-in-force',
+      `start ${instance.instance}: its security rules are not in force: ${why}`,
+      {
+        retryable: true,
+      },
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await this.#check?.[Symbol.asyncDispose]()
+    await this.#work
+    await this.#file[Symbol.asyncDispose]()
+  }
+
+  #learn(policy: KnownPolicy): void {
+    this.#known = policy
+    this.#file.save(policy)
+    this.#apply()
+  }
+
+  /** What comes meanwhile is put in force together. */
+  #apply(): void {
+    this.#isDirty = true
+    this.#work = this.#work.then(() => (this.#isDirty ? this.#put(false) : undefined))
+  }
+
+  #lookAgain(): Promise<void> {
+    this.#work = this.#work.then(() => this.#put(!this.#isDirty))
+    return this.#work
+  }
+
+  /** Never throws: what could not be done is a problem, and tried again. */
+  async #put(isCheck: boolean): Promise<void> {
+    const known = this.#known
+    const { signal } = this.#closing
+    if (known === undefined || !this.#isStarted || signal.aborted) return
+    this.#isDirty = false
+    const policy = this.#policyNow(known)
+    try {
+      if (isCheck) await this.#kernel.check(policy, signal)
+      const refused = await this.#kernel.put(policy, signal)
+      this.#inForce = policy.endpoints
+      if (policy.endpoints.size > 0) await ensureBridgeFilter(this.#exec, signal)
+      this.#report(refusedText(refused))
+    } catch (error) {
+      if (signal.aborted) return
+      this.#isDirty = true
+      this.#report(`security rules: ${messageOf(error)}; those from before stay in force`)
+    }
+  }
+
+  /** With the same endpoints as before where only members have changed: then little is to be compiled. */
+  #policyNow(known: KnownPolicy): NodePolicy {
+    const { profiles } = known
+    const before = this.#compiledOf
+    if (before?.profiles === profiles && before.instances === this.#instances)
+      return { ...known, endpoints: before.endpoints }
+    const { endpoints } = policyOfInstances(known, this.#instances)
+    this.#compiledOf = { profiles, instances: this.#instances, endpoints }
+    return { ...known, endpoints }
+  }
+
+  #report(problem: string | undefined): void {
+    if (problem === this.#reported) return
+    this.#reported = problem
+    if (problem !== undefined) this.#options.log.error({ problem }, 'the security rules of this node have a problem')
+    this.#options.onProblem(problem)
+  }
+}
+
+const textOf = (instances: readonly LocalInstance[]): string =>
+  instances.map(({ address, profiles = [] }) => `${address} ${profiles.join()}`).join('\n')
+
+function refusedText(refused: readonly RefusedProfile[]): string | undefined {
+  if (refused.length === 0) return undefined
+  const texts = refused.map(({ profile, said }) => `profile ${profile.name} cannot be put in force (${said})`)
+  return `${texts.join('; ')}; instances that have it are closed`
+}
