@@ -1,5 +1,5 @@
 import type { ToAgent } from '@berth/api'
-import { joinPeerChanges } from '@berth/core'
+import { joinMemberChanges, joinPeerChanges } from '@berth/core'
 
 /**
  * Lines that wait for a link to take them. Of several about one thing only the last waits, so an agent that is slow, or far away, costs
@@ -37,8 +37,12 @@ export class Outbox {
 }
 
 /** Changes that wait are part of what is said later: the last line alone would not be all. */
-const joinedWith = (waiting: ToAgent | undefined, line: ToAgent): ToAgent =>
-  waiting?.type === 'peers' && line.type === 'peers' ? { ...line, ...joinPeerChanges(waiting, line) } : line
+function joinedWith(waiting: ToAgent | undefined, line: ToAgent): ToAgent {
+  if (waiting?.type === 'peers' && line.type === 'peers') return { ...line, ...joinPeerChanges(waiting, line) }
+  if (waiting?.type === 'members' && line.type === 'members')
+    return { ...line, members: joinMemberChanges(waiting.members, line.members) }
+  return line
+}
 
 function keyOf(line: ToAgent): string {
   if (line.type === 'assign') return `instance ${line.assignment.instance}`

@@ -24,6 +24,7 @@ import { NodeConfigs } from '../node-config/node-configs.ts'
 import { NodeSpeed } from '../nodes/node-speed.ts'
 import { NodeUpgrade } from '../nodes/node-upgrade.ts'
 import { Nodes } from '../nodes/nodes.ts'
+import { Profiles } from '../policy/profiles.ts'
 import { BuildOutputReader } from '../relay/build-output-reader.ts'
 import { Relay } from '../relay/relay.ts'
 import { NodeRoutes } from '../routing/node-routes.ts'
@@ -173,6 +174,7 @@ function createServices(options: EdgeOptions, agentPort: number, keeper: Certifi
     nodeUpgrade: new NodeUpgrade({ records, nodes, agents, version, executable: config.executable }),
     nodeConfigs: new NodeConfigs({ records, sources, agents }),
     groups: new Groups(records),
+    profiles: new Profiles(records),
     approvals: new Approvals(records),
     enrolment: new Enrolment({ records, authority, addressPool }),
     relay,

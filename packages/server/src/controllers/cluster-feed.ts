@@ -12,6 +12,7 @@ import {
   resolveAssignment,
 } from '@berth/core'
 import type { FeedLine, NodeFeed, SnapshotLine } from '../agents/node-feed.ts'
+import { PolicyFeed } from '../policy/policy-feed.ts'
 import type { State, StateChange } from '../records/index.ts'
 import { NameScopes } from './name-scopes.ts'
 import { NameTables } from './name-tables.ts'
@@ -52,6 +53,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
   #namesLine: Extract<FeedLine, { readonly type: 'names' }> | undefined
   readonly #nameChanges = new PacedWork({ act: () => this.#refreshNames() })
   readonly #nameSends = new PacedWork({ act: (node) => this.#sendNames(node) })
+  readonly #policy: PolicyFeed
   /** Nodes that have come, changed or left since it was told last. */
   readonly #changedPeers = new Set<string>()
   readonly #peerSends = new PacedWork({ act: () => this.#sendPeers() })
@@ -64,6 +66,10 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const { state, defaultPool, fullNamesLimit: fullLimit } = options
     this.#names = new NameTables({ state, defaultPool, ...(fullLimit === undefined ? {} : { fullLimit }) })
     this.#scopes = new NameScopes(state, this.#names, defaultPool)
+    this.#policy = new PolicyFeed({
+      ...{ state, nodes: () => this.#subscribers.keys() },
+      send: (node, line) => this.#send(node, line),
+    })
     for (const node of state.nodes.values()) this.#peers.set(node.name, peerOf(node))
     this.#unsubscribe = options.state.changes.subscribe((change) => this.#onChange(change))
   }
@@ -71,6 +77,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
   [Symbol.dispose](): void {
     this.#unsubscribe()
     for (const work of [this.#nameChanges, this.#nameSends, this.#peerSends, this.#routingSends]) work[Symbol.dispose]()
+    for (const work of [this.#nameChanges, this.#nameSends, this.#peerSends, this.#policy]) work[Symbol.dispose]()
   }
 
   snapshot(node: string): SnapshotLine {
@@ -85,6 +92,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
       assignments,
       network: this.#network(node),
       names: this.#namesFor(node),
+      policy: this.#policy.documentFor(node),
       servers: this.#options.servers(),
     }
     const routing = this.#options.routing(node)
@@ -112,6 +120,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
 
   #onChange(change: StateChange): void {
     if (this.#names.note(change)) this.#nameChanges.mark('names')
+    this.#policy.note(change)
     if (change.kind === 'instances') this.#onInstance(change.before, change.after, change.revision)
     else if (change.kind === 'pools') this.#onPool(change.before, change.after, change.revision)
     else if (change.kind === 'nodes') this.#onNode(change.id, change.before, change.after, change.revision)

@@ -17,6 +17,7 @@ import type { NodeConfigs } from '../node-config/node-configs.ts'
 import type { NodeSpeed } from '../nodes/node-speed.ts'
 import type { NodeUpgrade } from '../nodes/node-upgrade.ts'
 import type { Nodes } from '../nodes/nodes.ts'
+import type { Profiles } from '../policy/profiles.ts'
 import type { Records } from '../records/index.ts'
 import type { Registries } from '../registries/registries.ts'
 import type { ClusterRegistry } from '../registry/cluster-registry.ts'
@@ -97,6 +98,7 @@ export interface Services {
   readonly nodeUpgrade: NodeUpgrade
   readonly nodeConfigs: NodeConfigs
   readonly groups: Groups
+  readonly profiles: Profiles
   readonly approvals: Approvals
   readonly secrets: Secrets
   readonly tokens: Tokens

@@ -15,6 +15,7 @@ import type {
   NodeGroup,
   NodeStatus,
   Pool,
+  ProfileDocument,
   Rebalance,
   Release,
   Rollout,
@@ -38,6 +39,7 @@ export interface RecordTypes {
   readonly configVersions: ConfigVersion
   readonly configRollouts: ConfigRollout
   readonly nodeConfigs: NodeConfigRecord
+  readonly profiles: ProfileRecord
   readonly approvals: Approval
   readonly crons: CronRecord
   readonly fences: Fence
@@ -65,6 +67,16 @@ export interface Fence {
   /** The address given last: the next one is looked for behind it, so that a freed address rests as long as possible. */
   readonly lastAddress?: string
   readonly updatedAt: number
+}
+
+/** A security profile, in Calico's form. Key `/profiles/<name>`. */
+export interface ProfileRecord {
+  readonly name: string
+  readonly document: ProfileDocument
+  /** Raised by every change. */
+  readonly version: number
+  readonly updatedAt: number
+  readonly updatedBy: string
 }
 
 /** A secret at rest; the value is sealed with a key that is never in the store. Key `/secrets/<app>/<environment or _>/<name>`. */

@@ -1,4 +1,5 @@
 import { type AppSpec, BerthError, checkName, closest, type Pool, resolveRoutes, resolveSpec } from '@berth/core'
+import { missingProfiles } from '../../policy/profile-users.ts'
 import type { State } from '../../records/index.ts'
 
 /** A pool may be called as one of the spec's environments, or as the default pool. */
@@ -20,7 +21,11 @@ export function checkEnvironment(spec: AppSpec, pool: string, defaultPool: strin
 
 /** Everything that would keep this release from running in this pool, one sentence each with what to do. */
 export function problemsOf(state: State, spec: AppSpec, app: string, pool: string, environment: string): string[] {
-  return [...missingSecrets(state, spec, app, environment), ...routeConflicts(state, spec, app, pool, environment)]
+  return [
+    ...missingSecrets(state, spec, app, environment),
+    ...unknownProfiles(state, spec),
+    ...routeConflicts(state, spec, app, pool, environment),
+  ]
 }
 
 /** `deployed` is what to where: `shop v7 to production`. */
@@ -46,6 +51,13 @@ function missingSecrets(state: State, spec: AppSpec, app: string, environment: s
   }
   return problems
 }
+
+/** Its instances would be closed. */
+const unknownProfiles = (state: State, spec: AppSpec): string[] =>
+  missingProfiles(state, spec).map((name) => {
+    const near = closest(name, state.profiles.ids())
+    return `there is no security profile ${name}${near === undefined ? '' : ` (did you mean ${near}?)`}: berth profile apply FILE`
+  })
 
 function routeConflicts(state: State, spec: AppSpec, app: string, pool: string, environment: string): string[] {
   const wanted = resolveRoutes(spec, environment).map((route) => `${route.host}${route.path}`)

@@ -11,6 +11,7 @@ import { nodeCommandHandlers } from './node-command-handlers.ts'
 import { nodeConfigHandlers } from './node-config-handlers.ts'
 import { nodeHandlers } from './node-handlers.ts'
 import { planningHandlers } from './planning-handlers.ts'
+import { policyHandlers } from './policy-handlers.ts'
 import { poolHandlers } from './pool-handlers.ts'
 import { rebalanceHandlers } from './rebalance-handlers.ts'
 import { registryHandlers } from './registry-handlers.ts'
@@ -31,6 +32,7 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...nodeHandlers(services),
   ...nodeCommandHandlers(services, log),
   ...nodeConfigHandlers(services),
+  ...policyHandlers(services),
   ...schedulingHandlers(services),
   ...rebalanceHandlers(services),
   ...imageHandlers(services),

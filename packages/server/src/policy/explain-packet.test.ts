@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { TestCluster, testSpec } from '../controllers/cluster.testing.ts'
+import { explainPacket, type PacketQuestion } from './explain-packet.ts'
+import { Profiles } from './profiles.ts'
+
+let cluster: TestCluster
+const call = { actor: 'test' }
+const explain = (question: PacketQuestion) => explainPacket(cluster.state, question)
+
+beforeAll(async () => {
+  cluster = await TestCluster.start()
+  const profiles = new Profiles(cluster.records)
+  await profiles.put('web', { tags: ['web', 'db-users'], inbound: [] }, {}, call)
+  await profiles.put('db', { inbound: ['tcp:5432 from db-users'], outbound: [] }, {}, call)
+  const sql = { name: 'sql', port: 5432, protocol: 'tcp' as const }
+  cluster.commits.set(
+    'c1',
+    testSpec({ web: { profiles: ['web'], ports: [] }, db: { profiles: ['db'], ports: [sql] }, free: {} }),
+  )
+  await cluster.deploy('c1')
+})
+afterAll(() => cluster[Symbol.asyncDispose]())
+
+describe('explainPacket', () => {
+  it('names the rules that decide on both ends', () => {
+    const found = explain({ from: 'shop/web', to: 'shop/production/db' })
+    expect(found).toMatchObject({
+      ...{ allowed: true, protocol: 'tcp', port: 5432 },
+      from: { name: 'shop.production.web-1', node: 'node-a', profiles: ['web'] },
+      outbound: { allowed: true, reason: 'rule', profile: 'web', number: 1, rule: 'allow' },
+      inbound: { allowed: true, reason: 'rule', profile: 'db', number: 1, rule: 'tcp:5432 from db-users' },
+    })
+    expect(found.inbound.message).toBe('inbound rule 1 of profile db allows it: tcp:5432 from db-users')
+  })
+
+  it.each<[string, PacketQuestion, boolean, string, string]>([
+    ['back', { from: 'shop/db', to: 'shop/web', port: 80 }, false, 'no-rule', 'no-rule'],
+    ['by the instance’s name', { from: 'shop.production.free-1', to: 'shop/db' }, false, 'no-profile', 'no-rule'],
+    ['to one without a profile', { from: 'shop/web', to: 'shop/free' }, true, 'rule', 'no-profile'],
+    ['a ping', { from: 'shop/web', to: 'shop/free', protocol: 'icmp' }, true, 'rule', 'no-profile'],
+    ['its own node', { from: '10.77.1.1', to: 'shop/db' }, true, 'no-instance', 'own-node'],
+    ['from outside', { from: '192.0.2.1', to: 'shop/db' }, false, 'no-instance', 'no-rule'],
+    [
+      'the resolver',
+      { from: 'shop/db', to: '169.254.77.53', protocol: 'udp', port: 53 },
+      true,
+      'resolver',
+      'no-instance',
+    ],
+  ])('%s', (_, question, allowed, outbound, inbound) => {
+    expect(explain(question)).toMatchObject({ allowed, outbound: { reason: outbound }, inbound: { reason: inbound } })
+  })
+
+  it('says what is missing in a question', () => {
+    expect(() => explain({ from: 'shop', to: 'shop/db' })).toThrow(/name an instance, APP\/ENTRYPOINT/)
+    expect(() => explain({ from: 'shop/none', to: 'shop/db' })).toThrow(/no instance of shop\/none; see: berth ps shop/)
+    expect(() => explain({ from: 'shop/db', to: 'shop/web' })).toThrow(/declares no tcp port/)
+  })
+})

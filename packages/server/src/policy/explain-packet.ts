@@ -1,0 +1,163 @@
+import type { PacketExplanation } from '@berth/api'
+import {
+  BerthError,
+  decidePacket,
+  type EndDecision,
+  formatRule,
+  type Instance,
+  nodeAddresses,
+  type Packet,
+  type PolicyEndpoint,
+  type PolicyNode,
+  parseBlock,
+  tryParseAddress,
+} from '@berth/core'
+import type { State } from '../records/index.ts'
+import { allProfiles, profilesOfInstance } from './profile-of.ts'
+
+export interface PacketQuestion {
+  readonly from: string
+  readonly to: string
+  readonly protocol?: 'tcp' | 'udp' | 'icmp' | undefined
+  readonly port?: number | undefined
+  readonly sourcePort?: number | undefined
+}
+
+/** Programs let the system choose: one of these. */
+const usualSourcePort = 49_152
+
+/** Asks the simulator. Throws `net.no-instance`, `net.unknown-end`, `net.no-port`. */
+export function explainPacket(state: State, question: PacketQuestion): PacketExplanation {
+  const [from, to] = [findEnd(state, question.from), findEnd(state, question.to)]
+  const packet = packetOf(state, question, from, to)
+  const ends = [from, to].filter(({ instance }) => instance !== undefined)
+  const { allowed, outbound, inbound } = decidePacket(packet, {
+    profiles: new Map(allProfiles(state).map((profile) => [profile.name, profile])),
+    endpoints: new Map(
+      ends.map(({ address, node = '', profiles }): [string, PolicyEndpoint] => [address, { node, profiles }]),
+    ),
+    nodes: nodesOf(state),
+  })
+  return {
+    allowed,
+    ...{ from: viewOf(from), to: viewOf(to), protocol: packet.protocol },
+    ...(packet.destinationPort === undefined ? {} : { port: packet.destinationPort }),
+    outbound: decisionOf(outbound, from, 'out'),
+    inbound: decisionOf(inbound, to, 'in'),
+  }
+}
+
+interface End {
+  readonly name: string
+  readonly address: string
+  readonly instance?: Instance
+  readonly node?: string
+  readonly profiles: readonly string[]
+}
+
+const viewOf = ({ name, address, node, profiles }: End) => ({
+  ...{ name, address, profiles: [...profiles] },
+  ...(node === undefined ? {} : { node }),
+})
+
+function findEnd(state: State, text: string): End {
+  if (tryParseAddress(text) !== undefined) return endAt(state, text)
+  const instance = state.instances.get(text) ?? firstOf(state, text)
+  const { id, address, node } = instance
+  if (address === undefined || node === undefined)
+    throw new BerthError('net.no-instance', `${text} has no address yet: no node has been found for it`)
+  return { name: id, address, instance, node, profiles: profilesOfInstance(state, instance) }
+}
+
+/** Whoever has it; nobody is an answer too. */
+function endAt(state: State, address: string): End {
+  const instance = [...state.instances.values()].find((each) => each.address === address)
+  const node = nodesOf(state).get(address)
+  if (instance !== undefined) return { ...findEnd(state, instance.id) }
+  return { name: address, address, ...(node === undefined ? {} : { node: node.name }), profiles: [] }
+}
+
+/** Of an entrypoint's instances one that is to run. */
+function firstOf(state: State, text: string): Instance {
+  const parts = text.split('/')
+  const [app = '', second = '', third] = parts
+  if (parts.length < 2 || parts.length > 3 || !state.apps.has(app))
+    throw new BerthError(
+      'net.unknown-end',
+      `${text} is nothing that sends or is sent to here: name an instance, APP/ENTRYPOINT, APP/POOL/ENTRYPOINT or an address`,
+    )
+  const entrypoint = third ?? second
+  const found = state.instances
+    .byApp(app)
+    .filter((each) => each.entrypoint === entrypoint && (third === undefined || each.pool === second))
+    .sort((a, b) => rank(a) - rank(b) || a.ordinal - b.ordinal)[0]
+  if (found !== undefined) return found
+  throw new BerthError('net.no-instance', `there is no instance of ${text}; see: berth ps ${app}`)
+}
+
+const rank = ({ address, desired }: Instance): number => (address === undefined ? 2 : Number(desired !== 'run'))
+
+function packetOf(state: State, question: PacketQuestion, from: End, to: End): Packet {
+  const { protocol = 'tcp' } = question
+  const ends = { source: from.address, destination: to.address, protocol }
+  if (protocol === 'icmp') return { ...ends, icmpType: 8, icmpCode: 0 }
+  const destinationPort = question.port ?? declaredPort(state, to, protocol)
+  if (destinationPort !== undefined)
+    return { ...ends, destinationPort, sourcePort: question.sourcePort ?? usualSourcePort }
+  throw new BerthError(
+    'net.no-port',
+    `${to.name} declares no ${protocol} port: say which one is meant, such as ${question.to}:8080`,
+  )
+}
+
+function declaredPort(state: State, { instance }: End, protocol: 'tcp' | 'udp'): number | undefined {
+  if (instance === undefined) return undefined
+  const spec = state.releases.find(instance.app, instance.release)?.spec.entrypoints[instance.entrypoint]
+  return spec?.ports.find((each) => each.protocol === protocol)?.port
+}
+
+function nodesOf(state: State): Map<string, PolicyNode> {
+  const nodes = new Map<string, PolicyNode>()
+  for (const { name, address, block, labels } of state.nodes.values())
+    for (const each of nodeAddresses(address, parseBlock(block)))
+      nodes.set(each, { name, isGateway: labels.gateway === 'true' })
+  return nodes
+}
+
+function decisionOf(
+  { allowed, reason }: EndDecision,
+  end: End,
+  direction: 'in' | 'out',
+): PacketExplanation['outbound'] {
+  const message = messageOf(reason, allowed, end, direction)
+  if (reason.kind !== 'rule') return { allowed, reason: reason.kind, message }
+  const { profile, number, rule } = reason
+  return { allowed, reason: 'rule', message, profile, number, rule: formatRule(rule) }
+}
+
+function messageOf(
+  reason: EndDecision['reason'],
+  allowed: boolean,
+  { name, profiles }: End,
+  direction: 'in' | 'out',
+): string {
+  const list = direction === 'in' ? 'inbound' : 'outbound'
+  switch (reason.kind) {
+    case 'rule':
+      return `${list} rule ${reason.number} of profile ${reason.profile} ${allowed ? 'allows' : 'denies'} it: ${formatRule(reason.rule)}`
+    case 'no-rule':
+      return `no ${list} rule of ${profiles.length === 1 ? 'profile' : 'profiles'} ${profiles.join(', ')} allows it`
+    case 'no-profile':
+      return `${name} has no profile, and so no rules`
+    case 'no-instance':
+      return `${name} is no instance: nothing is asked on this end`
+    case 'established':
+      return 'it belongs to a connection that stands'
+    case 'own-node':
+      return 'it comes from its own node: probes and what runs there always pass'
+    case 'gateway':
+      return 'it comes from a gateway, which reaches every instance by TCP'
+    case 'resolver':
+      return 'it is a question for the node’s resolver, which always passes'
+  }
+}

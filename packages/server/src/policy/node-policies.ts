@@ -1,0 +1,154 @@
+import {
+  defaultProfileName,
+  type Instance,
+  type MemberChanges,
+  mentionedTags,
+  type Node,
+  nodeAddresses,
+  type PolicyDocument,
+  parseBlock,
+  tryParseAddress,
+} from '@berth/core'
+import type { State, StateChange } from '../records/index.ts'
+import { profileOf, profilesOfInstance } from './profile-of.ts'
+import { TagMembers } from './tag-members.ts'
+
+interface Endpoint {
+  readonly node: string
+  readonly address: string
+  readonly profiles: readonly string[]
+  readonly tags: readonly string[]
+}
+
+export interface PolicyChanges {
+  /** Nodes whose policy as a whole is another. */
+  readonly nodes: ReadonlySet<string> | 'all'
+  readonly members: MemberChanges
+}
+
+/**
+ * What each node has to know of the security policy. Instances without profiles cost nothing here. What changes of members is told tag by
+ * tag; a profile that has changed, or is new to a node, with all that it mentions.
+ */
+export class NodePolicies {
+  readonly #state: State
+  readonly #endpoints = new Map<string, Endpoint>()
+  /** How many instances of a node have a profile, by its name. */
+  readonly #inUse = new Map<string, Map<string, number>>()
+  readonly #members = new TagMembers()
+  #stale: Set<string> | 'all' = new Set()
+
+  constructor(state: State) {
+    this.#state = state
+    for (const instance of state.instances.values()) this.#set(instance.id, instance)
+    this.take()
+  }
+
+  /** True when something may have to be told. */
+  note(change: StateChange): boolean {
+    if (change.kind === 'instances') return this.#set(change.id, change.after)
+    if (change.kind === 'profiles') return this.#noteProfile(change.id)
+    if (change.kind !== 'nodes' || gatewayText(change.before) === gatewayText(change.after)) return false
+    this.#stale = 'all'
+    return this.#endpoints.size > 0
+  }
+
+  /** Since the call before. */
+  take(): PolicyChanges {
+    const changes = { nodes: this.#stale, members: this.#members.takeChanges() }
+    this.#stale = new Set()
+    return changes
+  }
+
+  documentFor(node: string): PolicyDocument {
+    const profiles = this.#profilesOf(node)
+    const tags = new Set(profiles.flatMap((profile) => [...mentionedTags(profile)]))
+    return {
+      profiles: profiles
+        .map(({ name }) => this.#state.profiles.get(name)?.document)
+        .filter((each) => each !== undefined),
+      members: Object.fromEntries([...tags].sort().map((tag) => [tag, this.#members.of(tag)])),
+      gateways: profiles.length === 0 ? [] : gatewaysOf(this.#state),
+    }
+  }
+
+  /** Of changed members those that a node has been told of; undefined: none. */
+  membersFor(node: string, changes: MemberChanges): MemberChanges | undefined {
+    const tags = new Set(this.#profilesOf(node).flatMap((profile) => [...mentionedTags(profile)]))
+    const own = Object.entries(changes).filter(([tag]) => tags.has(tag))
+    return own.length === 0 ? undefined : Object.fromEntries(own)
+  }
+
+  /** The default one as well: what comes next may have no other. */
+  #profilesOf(node: string) {
+    const names = new Set([defaultProfileName, ...(this.#inUse.get(node)?.keys() ?? [])])
+    return [...names].sort().flatMap((name) => profileOf(this.#state.profiles.get(name)) ?? [])
+  }
+
+  #set(id: string, instance: Instance | undefined): boolean {
+    const before = this.#endpoints.get(id)
+    const after = instance === undefined ? undefined : this.#endpointOf(instance)
+    if (before === undefined && after === undefined) return false
+    if (before !== undefined && after !== undefined && isSame(before, after)) return false
+    if (before !== undefined) this.#count(before, -1)
+    if (after !== undefined) this.#count(after, 1)
+    if (after === undefined) this.#endpoints.delete(id)
+    else this.#endpoints.set(id, after)
+    return true
+  }
+
+  #endpointOf(instance: Instance): Endpoint | undefined {
+    const { node, address } = instance
+    if (node === undefined || address === undefined) return undefined
+    const profiles = profilesOfInstance(this.#state, instance)
+    if (profiles.length === 0) return undefined
+    const tags = new Set(profiles.flatMap((name) => profileOf(this.#state.profiles.get(name))?.tags ?? []))
+    return { node, address, profiles, tags: [...tags] }
+  }
+
+  #count({ node, address, profiles, tags }: Endpoint, by: 1 | -1): void {
+    this.#members.count(address, tags, by)
+    const counts = this.#inUse.get(node) ?? new Map<string, number>()
+    for (const name of profiles) {
+      const count = (counts.get(name) ?? 0) + by
+      if (count === 1 && by === 1) this.#markStale(node)
+      if (count > 0) counts.set(name, count)
+      else counts.delete(name)
+    }
+    if (counts.size > 0) this.#inUse.set(node, counts)
+    else this.#inUse.delete(node)
+  }
+
+  #noteProfile(name: string): true {
+    if (name === defaultProfileName) {
+      for (const instance of this.#state.instances.values()) this.#set(instance.id, instance)
+      this.#stale = 'all'
+      return true
+    }
+    for (const [id, { profiles }] of [...this.#endpoints])
+      if (profiles.includes(name)) this.#set(id, this.#state.instances.get(id))
+    for (const [node, counts] of this.#inUse) if (counts.has(name)) this.#markStale(node)
+    return true
+  }
+
+  #markStale(node: string): void {
+    if (this.#stale !== 'all') this.#stale.add(node)
+  }
+}
+
+const isSame = (a: Endpoint, b: Endpoint): boolean =>
+  a.node === b.node && a.address === b.address && isSameList(a.profiles, b.profiles) && isSameList(a.tags, b.tags)
+
+const isSameList = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((each, index) => each === b[index])
+
+const isGateway = ({ labels }: Node): boolean => labels.gateway === 'true'
+
+const gatewayText = (node: Node | undefined): string =>
+  node === undefined || !isGateway(node) ? '' : `${node.address} ${node.block}`
+
+const gatewaysOf = (state: State): string[] =>
+  [...state.nodes.values()]
+    .filter(isGateway)
+    .flatMap(({ address, block }) => nodeAddresses(address, parseBlock(block)))
+    .filter((address) => tryParseAddress(address) !== undefined)
