@@ -16,6 +16,7 @@ import { registerLogs } from './commands/logs.ts'
 import { registerMisc } from './commands/misc.ts'
 import { registerNet } from './commands/net.ts'
 import { registerPlanning } from './commands/planning.ts'
+import { registerProfiles } from './commands/profiles.ts'
 import { registerPs } from './commands/ps.ts'
 import { registerRebalance } from './commands/rebalance.ts'
 import { registerRegistries } from './commands/registry.ts'
@@ -73,6 +74,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerImages,
     registerRegistries,
     registerGroups,
+    registerProfiles,
     registerNet,
     registerPlacing,
     registerServers,

@@ -6,6 +6,7 @@ import { readText } from '../files.ts'
 import { printItem, printListing } from '../output/print.ts'
 import { readSecret } from '../read-secret.ts'
 import { action } from './command.ts'
+import { registerExplain } from './net-explain.ts'
 import { type RouteRow, routeListing, routeRows, routingText, sessionListing, sessionRows } from './net-text.ts'
 import { wholeNumber } from './words.ts'
 
@@ -26,9 +27,12 @@ interface PeerOptions {
 
 /** The network of the cluster: how nodes learn the routes to each other's blocks. */
 export function registerNet(program: Command): void {
-  const net = program.command('net').summary("the network: how nodes learn the routes to each other's instances")
+  const net = program
+    .command('net')
+    .summary("the network: how nodes learn the routes to each other's instances, and who may talk to whom")
   registerSettings(net)
   registerPeers(net)
+  registerExplain(net)
   net
     .command('routes')
     .summary('which routes nodes have, and from whom; the nodes are asked')

@@ -76,8 +76,8 @@ export class ClusterFeed implements NodeFeed, Disposable {
 
   [Symbol.dispose](): void {
     this.#unsubscribe()
-    for (const work of [this.#nameChanges, this.#nameSends, this.#peerSends, this.#routingSends]) work[Symbol.dispose]()
-    for (const work of [this.#nameChanges, this.#nameSends, this.#peerSends, this.#policy]) work[Symbol.dispose]()
+    const works = [this.#nameChanges, this.#nameSends, this.#peerSends, this.#routingSends, this.#policy]
+    for (const work of works) work[Symbol.dispose]()
   }
 
   snapshot(node: string): SnapshotLine {

@@ -1,0 +1,198 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { InstanceView, PacketExplanation } from '../../packages/api/src/index.ts'
+import { Cluster } from '../support/cluster.ts'
+import { until } from '../support/load.ts'
+
+/** Answers on every port that is asked for with the address of who asks. */
+const source = `
+const net = require('node:net')
+for (const port of process.argv.slice(2)) net.createServer((socket) => {
+  socket.on('error', () => {})
+  socket.end('HTTP/1.0 200 OK\\r\\nconnection: close\\r\\n\\r\\n' + socket.remoteAddress)
+}).listen(Number(port), '0.0.0.0')
+`
+
+const entrypoint = (name: string, node: string, port: number): string => `  ${name}:
+    command: node server.js ${port} 9999
+    cpu: 0.1
+    memory: 64Mi
+    profiles: [${name}]
+    ports: [${port}]
+    placement: {where: host = ${node}}
+`
+
+const app = (): Record<string, string> => ({
+  'server.js': source,
+  'berth.yaml': `app: shop
+build: {base: berth/node:local}
+entrypoints:
+${entrypoint('web', 'h1', 8080)}${entrypoint('app', 'h2', 9000)}${entrypoint('db', 'h2', 3306)}  near:
+    command: node server.js 8080 9999
+    cpu: 0.1
+    memory: 64Mi
+    ports: [8080]
+    placement: {where: host = h2}
+routes:
+  - {host: shop.test, entrypoint: web}
+  - {host: app.test, entrypoint: app, port: 9000}
+`,
+})
+
+const profiles: Readonly<Record<string, string>> = {
+  'web.yaml': 'name: web\ninbound: []\noutbound: [tcp:9000 to app]\n',
+  'app.yaml': 'name: app\ntags: [app, db-users]\ninbound: [tcp:9000 from web]\noutbound: [tcp:3306 to db]\n',
+  'db.json': JSON.stringify({
+    id: 'db',
+    inbound_rules: [
+      { action: 'allow', src_tag: 'db' },
+      { action: 'allow', src_tag: 'db-users', protocol: 'tcp', dst_ports: [3306] },
+    ],
+    outbound_rules: [{ action: 'allow' }],
+  }),
+}
+
+let cluster: Cluster
+let instances: readonly InstanceView[]
+const find = (name: string): InstanceView => {
+  const found = instances.find((each) => each.entrypoint === name)
+  if (found === undefined) throw new Error(`no instance of ${name}`)
+  return found
+}
+
+/** A real connection from inside the one to the other. */
+async function reaches(from: string, to: string, port: number): Promise<boolean> {
+  const url = `http://${find(to).address}:${port}/`
+  const { stdout } = await cluster.berth(['exec', find(from).id, 'timeout', '3', 'wget', '-q', '-O', '-', url])
+  return stdout.includes(find(from).address ?? 'no address')
+}
+
+async function explain(from: string, to: string, port: number): Promise<PacketExplanation> {
+  return (await cluster.berth(['net', 'explain', `shop/${from}`, `shop/${to}:${port}`, '-o', 'json'])).json()
+}
+
+async function apply(files: Readonly<Record<string, string>>): Promise<void> {
+  const directory = join(cluster.dir, 'profiles')
+  mkdirSync(directory, { recursive: true })
+  const paths = Object.entries(files).map(([name, text]) => {
+    writeFileSync(join(directory, name), text)
+    return join(directory, name)
+  })
+  await cluster.mustBerth(['profile', 'apply', ...paths])
+}
+
+beforeAll(async () => {
+  cluster = await Cluster.start({ hosts: 2 })
+  await cluster.join(cluster.lab.host('h2'))
+  await until(
+    'both online',
+    async () => (await cluster.client.list('listNodes')).items.filter((each) => each.online).length === 2,
+  )
+  for (const name of ['h1', 'h2']) await cluster.mustBerth(['node', 'label', name, `host=${name}`])
+  const repository = await cluster.repository('shop', app())
+  const refused = await cluster.berth(['deploy', 'shop', '--repository', repository.path])
+  expect(refused.stderr).toContain('there is no security profile app')
+  await apply(profiles)
+  await cluster.mustBerth(['deploy', 'shop', '--repository', repository.path])
+  instances = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items
+})
+afterAll(() => cluster[Symbol.asyncDispose]())
+
+describe('the web, app and db of the guide', () => {
+  it.each<[string, string, number, boolean]>([
+    ['web', 'app', 9000, true],
+    ['app', 'db', 3306, true],
+    ['web', 'app', 9999, false],
+    ['web', 'db', 3306, false],
+    ['app', 'web', 8080, false],
+    ['app', 'db', 9999, false],
+    ['db', 'app', 9000, false],
+    ['db', 'web', 8080, false],
+    ['near', 'db', 3306, false],
+    ['near', 'app', 9000, false],
+    ['db', 'near', 8080, true],
+    ['web', 'near', 8080, false],
+  ])('%s to %s:%d', async (from, to, port, allowed) => {
+    expect(await reaches(from, to, port)).toBe(allowed)
+    expect(await explain(from, to, port)).toMatchObject({ allowed })
+  })
+
+  it('are reached through the gateway, on its own node and on others, and probes pass', async () => {
+    for (const host of ['shop.test', 'app.test']) {
+      const argv = ['busybox', 'wget', '-q', '-O', '-', '--header', `Host: ${host}`, `${cluster.gatewayUrl}/`]
+      expect((await cluster.first.exec(argv)).stdout).not.toBe('')
+    }
+    const now = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items
+    expect(now.filter((each) => each.ready)).toHaveLength(4)
+  })
+
+  it('answers names, which every instance may ask for', async () => {
+    const { stdout } = await cluster.mustBerth(['exec', find('web').id, 'nslookup', 'app.shop.berth'])
+    expect(stdout).toContain(find('app').address)
+  })
+})
+
+describe('a change', () => {
+  it('holds for new connections as soon as it is made', async () => {
+    await apply({ 'app.yaml': 'name: app\ntags: [app]\ninbound: [tcp:9000 from web]\noutbound: [tcp:3306 to db]\n' })
+    await until('app to be kept from db', async () => !(await reaches('app', 'db', 3306)))
+    await apply({ 'app.yaml': profiles['app.yaml'] ?? '' })
+    await until('app to be let in again', () => reaches('app', 'db', 3306))
+  })
+
+  it('of members holds as instances come', async () => {
+    await cluster.mustBerth(['scale', 'shop/app', '2'])
+    const ready = async (): Promise<readonly InstanceView[]> =>
+      (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items.filter(
+        (each) => each.entrypoint === 'app' && each.ready,
+      )
+    await until('two', async () => (await ready()).length === 2)
+    const second = (await ready()).find((each) => each.id !== find('app').id)
+    const url = `http://${find('db').address}:3306/`
+    await until('the second one to be let in', async () => {
+      const { stdout } = await cluster.berth(['exec', second?.id ?? '', 'timeout', '3', 'wget', '-q', '-O', '-', url])
+      return stdout.includes(second?.address ?? 'none')
+    })
+  })
+})
+
+describe('bad days', () => {
+  it('rules that somebody deletes come back', async () => {
+    const host = cluster.lab.host('h2')
+    expect((await host.exec(['nft', 'delete', 'table', 'inet', 'berth-policy'])).code).toBe(0)
+    await until('the table', async () => (await host.exec(['nft', 'list', 'table', 'inet', 'berth-policy'])).code === 0)
+    expect(await reaches('web', 'db', 3306)).toBe(false)
+    expect(await reaches('app', 'db', 3306)).toBe(true)
+  })
+
+  it('a rebooted node has its instances and its rules again', async () => {
+    const host = cluster.lab.host('h2')
+    await host.reboot()
+    await cluster.mustBerth(['up'], { host })
+    await until('its instances', async () => {
+      const now = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items
+      return now.filter((each) => each.ready && each.node === 'h2').length === 4
+    })
+    // What was ready before the power cut may still be told to be.
+    await until('app to be let in again', () => reaches('app', 'db', 3306))
+    expect(await reaches('web', 'db', 3306)).toBe(false)
+    expect(await reaches('near', 'db', 3306)).toBe(false)
+  })
+})
+
+it('without a profile everything reaches everything again, and no table is left', async () => {
+  const open = app()['berth.yaml']?.replaceAll(/^ {4}profiles: .*\n/gm, '') ?? ''
+  const repository = await cluster.repository('open', { 'server.js': source, 'berth.yaml': open })
+  await cluster.mustBerth(['deploy', 'shop', '--repository', repository.path])
+  instances = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items.filter(
+    (each) => each.ready,
+  )
+  expect(await reaches('web', 'db', 3306)).toBe(true)
+  for (const host of cluster.lab.hosts)
+    await until(
+      'the end of the table',
+      async () => (await host.exec(['nft', 'list', 'table', 'inet', 'berth-policy'])).code !== 0,
+    )
+  for (const name of ['web', 'app', 'db']) await cluster.mustBerth(['profile', 'rm', name, '-y'])
+})

@@ -1,0 +1,49 @@
+import type { ProfileView } from '@berth/api'
+import { parseProfile } from '@berth/api/policy/parse-profile'
+import { formatRule, profileDocument } from '@berth/core'
+import { arbitraryProfile } from '@berth/core/policy/policy.testing'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createStyle } from '../output/style.ts'
+import { endsOf, explanationText } from './net-explain.ts'
+import { profileText } from './profiles.ts'
+
+it('shows a profile as `apply` takes it', () => {
+  fc.assert(
+    fc.property(arbitraryProfile, (profile) => {
+      const rest = { version: 3, instances: 2, warnings: [], updatedAt: 0, updatedBy: 'ann' }
+      const words = { inbound: profile.inbound.map(formatRule), outbound: profile.outbound.map(formatRule) }
+      const document = profileDocument(profile) as unknown as ProfileView['document']
+      const text = profileText({ name: profile.name, tags: [...profile.tags], ...words, document, ...rest })
+      expect(parseProfile(text)).toEqual({ profile, problems: [] })
+    }),
+  )
+})
+
+describe('net explain', () => {
+  it.each([
+    [['shop/web', 'shop/db'], { from: 'shop/web', to: 'shop/db' }],
+    [['shop/web', '→', 'shop/db:3306'], { from: 'shop/web', to: 'shop/db', port: 3306 }],
+    [['shop/web', '->', '10.77.1.2:80'], { from: 'shop/web', to: '10.77.1.2', port: 80 }],
+  ])('reads %j', (words, ends) => expect(endsOf(words)).toEqual(ends))
+
+  it.each([[['a']], [['a', '→']], [['a', 'b', 'c']]])('refuses %j', (words) =>
+    expect(() => endsOf(words)).toThrow(/name who sends/),
+  )
+
+  it('says who decides', () => {
+    const text = explanationText(
+      {
+        ...{ allowed: false, protocol: 'tcp', port: 3306 },
+        from: { name: 'shop.production.web-1', address: '10.77.1.2', node: 'n1', profiles: ['web'] },
+        to: { name: '192.0.2.1', address: '192.0.2.1', profiles: [] },
+        outbound: { allowed: false, reason: 'no-rule', message: 'no outbound rule of profile web allows it' },
+        inbound: { allowed: true, reason: 'no-instance', message: '192.0.2.1 is no instance' },
+      },
+      createStyle(false),
+    )
+    expect(text).toBe(`dropped: tcp:3306 from shop.production.web-1 (10.77.1.2, n1) [web] to 192.0.2.1
+  drops   outbound  no outbound rule of profile web allows it
+  passes  inbound   192.0.2.1 is no instance`)
+  })
+})

@@ -1,0 +1,139 @@
+import type { ProfileView } from '@berth/api'
+import { BerthError, type Profile } from '@berth/core'
+import type { Command } from 'commander'
+import type { CommandContext } from '../command-context.ts'
+import { readText } from '../files.ts'
+import { formatAge } from '../output/format.ts'
+import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { action } from './command.ts'
+
+interface ApplyOptions {
+  readonly ifVersion?: string
+}
+
+export function registerProfiles(program: Command): void {
+  const profile = program.command('profile').alias('profiles').summary('security profiles: who may talk to whom')
+  profile
+    .command('ls')
+    .summary('profiles with the tags that they give and how many instances have them')
+    .action(
+      action(async ({ client, out, form, signal }) => {
+        const { items } = await client.list('listProfiles', { query: {} }, { signal })
+        await printListing(items, listing, form, out)
+      }),
+    )
+  profile
+    .command('show')
+    .argument('<profile>')
+    .summary('its tags and rules, as `apply` takes them')
+    .action(
+      action(async (context, [name = '']) => {
+        const found = await context.client.call('getProfile', { params: { name } }, { signal: context.signal })
+        await printItem(found, context.form, context.out, profileText)
+        sayWarnings(found, context)
+      }),
+    )
+  profile
+    .command('apply')
+    .argument('<file...>')
+    .summary('make or change profiles; each file holds one, in YAML or as Calico’s JSON')
+    .option('--if-version <version>', 'only if it still has this version; 0: only if there is none')
+    .action(action<ApplyOptions>((context, files, options) => apply(context, files, options)))
+  profile
+    .command('rm')
+    .argument('<profile>')
+    .summary('remove a profile that no entrypoint names')
+    .action(
+      action(async ({ client, out, signal, confirm }, [name = '']) => {
+        const { instances } = await client.call('getProfile', { params: { name } }, { signal })
+        await confirm(`Remove profile ${name}${instances > 0 ? `, which ${instances} instances have` : ''}?`)
+        await client.call('removeProfile', { params: { name }, query: {} }, { signal })
+        out.note(`profile ${name} is removed`)
+      }),
+    )
+}
+
+/** All of them are read before the first is sent. */
+async function apply(context: CommandContext, files: readonly string[], { ifVersion }: ApplyOptions): Promise<void> {
+  const { client, out, form, signal } = context
+  const { profileDocument } = await import('@berth/core')
+  const version = versionOf(ifVersion, files)
+  const profiles: Profile[] = []
+  for (const file of files) profiles.push(await readFile(file))
+  const applied: ProfileView[] = []
+  for (const each of profiles) {
+    const call = { params: { name: each.name }, query: version, body: { ...profileDocument(each) } }
+    applied.push(await client.call('putProfile', call, { signal }))
+  }
+  await printListing(applied, listing, form, out)
+  for (const each of applied) sayWarnings(each, context)
+}
+
+function versionOf(text: string | undefined, files: readonly string[]): { version?: number } {
+  if (text === undefined) return {}
+  if (!/^[0-9]{1,9}$/.test(text) || files.length > 1)
+    throw new BerthError(
+      'usage.version',
+      `--if-version ${text}: write the version of one profile; see: berth profile ls`,
+    )
+  return { version: Number(text) }
+}
+
+async function readFile(file: string): Promise<Profile> {
+  const { formatProblems } = await import('@berth/api/spec/index')
+  const { parseProfile } = await import('@berth/api/policy/parse-profile')
+  const text = readText(file, 'docs/guides/profiles.md has examples')
+  const { profile, problems } = parseProfile(text)
+  if (profile !== undefined) return profile
+  throw new BerthError(
+    'profile.invalid',
+    `${file} has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}:\n${formatProblems(problems, file, text)}`,
+    { details: { problems } },
+  )
+}
+
+function sayWarnings({ name, warnings }: ProfileView, { out }: CommandContext): void {
+  for (const { path, message, suggestion } of warnings)
+    out.note(`warning: profile ${name}, ${path}: ${message}${suggestion === undefined ? '' : `; ${suggestion}`}`)
+}
+
+/** YAML that is read again as the same profile: names and words of rules hold nothing that would need more than quotes. */
+export function profileText({
+  name,
+  tags,
+  inbound,
+  outbound,
+  version,
+  updatedAt,
+  updatedBy,
+  instances,
+}: ProfileView): string {
+  const list = (rules: readonly string[]): string =>
+    rules.length === 0
+      ? ' []'
+      : rules.map((rule) => `\n  - ${rule.startsWith('{') ? rule : JSON.stringify(rule)}`).join('')
+  return [
+    `# version ${version}, by ${updatedBy} at ${new Date(updatedAt).toISOString()}; ${instances} instances have it`,
+    `name: ${JSON.stringify(name)}`,
+    `tags: ${JSON.stringify(tags)}`,
+    `inbound:${list(inbound)}`,
+    `outbound:${list(outbound)}`,
+  ].join('\n')
+}
+
+const listing: ListingView<ProfileView> = {
+  headers: ['profile', 'tags', 'rules in', 'rules out', 'instances', 'version', 'age'],
+  row: ({ name, tags, inbound, outbound, instances, version, updatedAt }) => [
+    name,
+    tags.join(',') || '-',
+    String(inbound.length),
+    String(outbound.length),
+    String(instances),
+    String(version),
+    formatAge(Date.now() - updatedAt),
+  ],
+  wideHeaders: ['by', 'warnings'],
+  wideRow: ({ updatedBy, warnings }) => [updatedBy, String(warnings.length)],
+  name: ({ name }) => name,
+  empty: 'no profiles: every instance reaches every other; see: berth profile apply --help',
+}
