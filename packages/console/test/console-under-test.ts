@@ -43,7 +43,9 @@ export async function buildConsole(): Promise<void> {
     )
     if (!mine) continue
     try {
-      return await build()
+      // Whoever had the lock before may have built it since: doing so again would take files away from under tests that use them.
+      if (!(await isCurrent())) await build()
+      return
     } finally {
       await rm(lock, { recursive: true, force: true })
     }
@@ -105,8 +107,15 @@ export class ConsoleUnderTest implements AsyncDisposable {
   /** Logged in, at `path`. */
   async enter(path: string, options?: ContextOptions): Promise<Page> {
     const page = await this.open(options)
+    const requests = followRequests(page)
     await page.goto(`${this.mock.url}/login?next=${encodeURIComponent(path)}#token=${options?.token ?? mockToken}`)
-    await page.locator('.page').waitFor()
+    try {
+      await page.locator('.page').waitFor()
+    } catch (cause) {
+      const shown = await page.locator('body').innerHTML()
+      const what = { at: page.url(), ...requests, complaints: this.complaints, shown: shown.slice(0, 2_000) }
+      throw new Error(`${path} shows no page: ${JSON.stringify(what, undefined, 1)}`, { cause })
+    }
     return page
   }
 
@@ -118,6 +127,20 @@ export class ConsoleUnderTest implements AsyncDisposable {
     await this.#browser.close()
     await this.mock[Symbol.asyncDispose]()
   }
+}
+
+/** What a page waits for, and what it did not get: for the message of a test that fails. */
+function followRequests(page: Page): { readonly open: string[]; readonly failed: string[] } {
+  const open: string[] = []
+  const failed: string[] = []
+  const ended = (url: string): void => void open.splice(open.indexOf(url), 1)
+  page.on('request', (request) => void open.push(request.url()))
+  page.on('requestfinished', (request) => ended(request.url()))
+  page.on('requestfailed', (request) => {
+    ended(request.url())
+    failed.push(`${request.url()}: ${request.failure()?.errorText}`)
+  })
+  return { open, failed }
 }
 
 /** Pixels by which the page is wider than its window. */
