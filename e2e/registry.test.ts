@@ -112,7 +112,10 @@ describe('without it', () => {
     const config = { version: 0.1, storage, http: { addr: host, tls } }
     writeFileSync(join(folder, 'config.yml'), JSON.stringify(config))
     const pid = readFileSync(join(folderOn(second), 'pid'), 'utf8').trim()
-    await second.exec(['kill', '-9', pid])
+    // Its port is free when it is gone, and that takes a while on a busy machine; the agent looks every two seconds.
+    const untilGone =
+      'kill -9 "$1"; for i in $(seq 500); do kill -0 "$1" 2>/dev/null || exit 0; sleep 0.02; done; exit 1'
+    expect((await second.exec(['sh', '-c', untilGone, 'sh', pid])).code).toBe(0)
     const other = await second.spawn(['docker-registry', 'serve', join(folder, 'config.yml')])
     return {
       [Symbol.asyncDispose]: async () => {
