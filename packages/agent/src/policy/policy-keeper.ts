@@ -140,8 +140,7 @@ export class PolicyKeeper implements AsyncDisposable {
     this.#isDirty = false
     const policy = this.#policyNow(known)
     try {
-      if (isCheck) await this.#kernel.check(policy, signal)
-      const refused = await this.#kernel.put(policy, signal)
+      const refused = await (isCheck ? this.#kernel.check(policy, signal) : this.#kernel.put(policy, signal))
       this.#inForce = policy.endpoints
       if (policy.endpoints.size > 0) await ensureBridgeFilter(this.#exec, signal)
       this.#report(refusedText(refused))

@@ -56,15 +56,15 @@ export class PolicyKernel {
     return this.#refused
   }
 
-  /** Makes it again when somebody else has changed it. True when that was so. */
-  async check(policy: NodePolicy, signal?: AbortSignal): Promise<boolean> {
-    if (this.#applied === undefined) return false
+  /** Makes what was put again when somebody else has changed it; compiles nothing otherwise. Tells what nft refuses, as `put` does. */
+  async check(policy: NodePolicy, signal?: AbortSignal): Promise<readonly RefusedProfile[]> {
+    if (this.#applied === undefined) return this.#refused
     const isSlow = performance.now() - this.#slowCheckAt >= slowCheckMs
     if (isSlow) this.#slowCheckAt = performance.now()
     const holds = await this.#holds(this.#applied, isSlow, signal)
     if (!holds) this.#log.warn('somebody has changed the security rules in the kernel; they are made anew')
-    if (!holds || (isSlow && this.#refused.length > 0)) await this.#putAnew(policy, signal)
-    return !holds
+    if (!holds || (isSlow && this.#refused.length > 0)) return await this.#putAnew(policy, signal)
+    return this.#refused
   }
 
   async #holds({ table, listing }: Applied, isSlow: boolean, signal: AbortSignal | undefined): Promise<boolean> {
