@@ -18,17 +18,37 @@ interface Outcome {
   readonly seconds: number
 }
 
+interface Failure {
+  /** The file from the root of the project on, and the names of the test and of what it is in. */
+  readonly where: string
+  readonly messages: readonly string[]
+}
+
 /** What is read of vitest's own report; times in ms since the epoch. */
 interface Report {
   readonly numPassedTests: number
   readonly numFailedTests: number
-  readonly testResults: readonly { readonly name: string; readonly startTime: number; readonly endTime: number }[]
+  readonly testResults: readonly FileReport[]
+}
+
+interface FileReport {
+  readonly name: string
+  readonly startTime: number
+  readonly endTime: number
+  /** Why the file could not be run. */
+  readonly message: string
+  readonly assertionResults: readonly {
+    readonly status: string
+    readonly fullName: string
+    readonly failureMessages?: readonly string[]
+  }[]
 }
 
 const { values: options } = parseArgs({
   options: { long: { type: 'boolean' }, only: { type: 'string', multiple: true } },
 })
 const results: Outcome[] = []
+const failures: Failure[] = []
 /** Of all steps, whether asked for or not. */
 const names: string[] = []
 
@@ -82,8 +102,27 @@ function vitest(name: string, argv: readonly string[], { env = {}, within = [] }
     const passed = report?.numPassedTests ?? 0
     const failed = report?.numFailedTests ?? 0
     printSlowest(report?.testResults ?? [])
+    failures.push(...(report?.testResults ?? []).flatMap(failuresOf))
     return { passed, failed: code !== 0 && failed === 0 ? 1 : failed }
   })
+}
+
+function failuresOf({ name, message, assertionResults }: FileReport): Failure[] {
+  const file = relative(root, name)
+  const tests = assertionResults.filter(({ status }) => status === 'failed')
+  if (tests.length === 0) return message === '' ? [] : [{ where: file, messages: [message] }]
+  return tests.map(({ fullName, failureMessages = [] }) => ({
+    where: `${file}: ${fullName}`,
+    messages: failureMessages,
+  }))
+}
+
+/** Said again where one looks: what failed is somewhere in thousands of lines. */
+function printFailures(): void {
+  for (const { where, messages } of failures) {
+    console.log(`\nFAILED ${where}`)
+    for (const line of messages.join('\n').split('\n').slice(0, 60)) console.log(`   ${line.slice(0, 400)}`)
+  }
 }
 
 /** The files that took longest: there is little time in all, and it is spent in few of them. */
@@ -116,6 +155,7 @@ await vitest('browser', ['--project', 'browser'], { env: compiledOnce, within: o
 await check('build binary', [bin('node'), 'scripts/build-binary.ts'])
 await vitest('end to end', ['--config', 'e2e/vitest.config.ts'], { env: form })
 
+printFailures()
 console.log('')
 for (const { name, passed, failed, seconds } of results) {
   console.log(
