@@ -49,6 +49,8 @@ describe('addresses', () => {
     ['shop.berth', 'staging', ['10.77.1.4']],
     ['worker.shop.berth', 'production', ['10.77.1.3']],
     ['web.staging.shop.berth', 'production', ['10.77.1.4']],
+    ['staging.shop.berth', 'production', ['10.77.1.4']],
+    ['blue.split.berth', undefined, ['10.77.1.6']],
     ['web-2.production.shop.berth', 'staging', ['10.77.2.2']],
     ['redis.cache.berth', 'production', ['10.77.1.5']],
     ['cache.berth', undefined, ['10.77.1.5']],
@@ -63,7 +65,7 @@ describe('addresses', () => {
 describe('names without addresses', () => {
   it.each<[why: string, name: string, pool: string | undefined]>([
     ['the domain itself', 'berth', undefined],
-    ['a pool', 'staging.shop.berth', undefined],
+    ['a pool of which nothing is ready', 'empty.shop.berth', undefined],
     ['an app of which nothing is ready', 'down.berth', undefined],
     ['an entrypoint of which nothing is ready', 'mailer.shop.berth', undefined],
     ["the asker's own pool when nothing of it is ready, never another pool's addresses", 'web.shop.berth', 'empty'],
@@ -104,7 +106,7 @@ describe('services', () => {
         { name: 'web-2.production.shop.berth', address: '10.77.2.2', port: 8080 },
       ],
     })
-    expect(ask('_metrics._udp.staging.shop.berth', undefined, 'SRV')).toEqual({ kind: 'empty' })
+    expect(ask('_metrics._udp.staging.shop.berth', undefined, 'SRV')).toMatchObject({ services: [{ port: 9100 }] })
     expect(ask('_metrics._udp.web.staging.shop.berth', undefined, 'SRV')).toMatchObject({ services: [{ port: 9100 }] })
     expect(ask('_http._tcp.shop.berth', 'staging', 'SRV')).toMatchObject({ services: [{ address: '10.77.1.4' }] })
   })

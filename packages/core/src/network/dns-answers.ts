@@ -113,7 +113,7 @@ export const poolOfAsker = (index: NameIndex, address: string): string | undefin
 
 /**
  * What a name means to an asker of a pool:
- * `<app>`, `<entrypoint>.<app>` in the asker's pool, and from everywhere `<entrypoint>.<pool>.<app>`, `<entrypoint>-<n>.<pool>.<app>`;
+ * `<app>`, `<entrypoint>.<app>` in the asker's pool, and from everywhere `<pool>.<app>`, `<entrypoint>.<pool>.<app>`, `<entrypoint>-<n>.<pool>.<app>`;
  * `_<port name>._<protocol>` before each of them for SRV; all below the domain. PTR for addresses of the cluster's pool.
  */
 export function answerName(index: NameIndex, question: NameQuestion, askerPool: string | undefined): NameAnswer {
@@ -172,13 +172,14 @@ function findReady(
   if (app === undefined || labels.length > 3) return undefined
   if (labels.length === 3) return findInPool(app, labels[0] ?? '', labels[1] ?? '')
   const [first] = app.entrypoints
-  const entrypoint = labels.length === 2 ? labels[0] : first
-  const pool = poolFor(index, app, askerPool)
-  if (entrypoint !== undefined && app.entrypoints.has(entrypoint)) {
-    return pool === undefined ? undefined : (app.ready.get(`${entrypoint}.${pool}`) ?? none)
+  const name = labels.length === 2 ? labels[0] : first
+  if (name === undefined) return undefined
+  if (app.entrypoints.has(name)) {
+    const pool = poolFor(index, app, askerPool)
+    return pool === undefined ? undefined : (app.ready.get(`${name}.${pool}`) ?? none)
   }
-  // A pool's name holds names, so it exists, though it has no address itself.
-  return entrypoint !== undefined && app.pools.has(entrypoint) ? none : undefined
+  // A pool's name is that of its first entrypoint; it exists even where that is none.
+  return app.pools.has(name) ? (app.ready.get(`${first}.${name}`) ?? none) : undefined
 }
 
 function findInPool(app: AppNames, name: string, pool: string): readonly NameEntry[] | undefined {
