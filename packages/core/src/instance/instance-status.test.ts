@@ -67,6 +67,13 @@ describe('instanceStatus', () => {
     expect(status).toMatchObject({ ready: false, messageCode, message: expect.stringContaining(message) })
   })
 
+  it('of what is being stopped says that, and nothing of a start that is long past', () => {
+    const memory = { ...running, phase: 'stopping' as const, message: 'old', messageCode: 'exited' }
+    const status = instanceStatus('n1', assignment, runningContainer(), memory, notReady, 600_000)
+    expect(status).toMatchObject({ phase: 'stopping', ready: false, messageCode: 'stopping' })
+    expect(status.message).toBe('shop.production.web-1 is being stopped: its processes have been told to end')
+  })
+
   it('is not ready while its container does not run, whatever the probe said last', () => {
     const { run: _, ...memory } = { ...running, message: 'web-1 exited with code 1', messageCode: 'exited' }
     const status = instanceStatus(

@@ -87,6 +87,9 @@ function explanation(
 ): { message?: string; messageCode?: string } {
   const { instance, readyTimeoutMs } = assignment
   const why = readiness.message === undefined ? '' : `: ${readiness.message}`
+  // What ends answers no probe any more: that it does not is no news, and nobody's trouble.
+  if (memory.phase === 'stopping' && runningSince !== undefined)
+    return { messageCode: 'stopping', message: `${instance} is being stopped: its processes have been told to end` }
   if (runningSince !== undefined && assignment.type === 'service' && readyTimeoutMs > 0) {
     if (now - runningSince >= readyTimeoutMs) {
       const limit = Math.round(readyTimeoutMs / 100) / 10
