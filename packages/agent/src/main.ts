@@ -422,6 +422,7 @@ class Agent {
       ...(ping === undefined ? {} : { ping }),
       onLost: () => forgetLink(this.#disk.directory, log),
       services: {
+        node: this.#disk.identity.name,
         engine,
         logs: {
           engine,

@@ -14,8 +14,8 @@ export async function serveExec(services: LinkServices, request: AgentRequest, i
 }
 
 /** The same on the node itself. */
-export async function serveHostExec(_: LinkServices, request: AgentRequest): Promise<void> {
-  await using session = await startHostCommand(execRequest(request.query))
+export async function serveHostExec({ node }: LinkServices, request: AgentRequest): Promise<void> {
+  await using session = await startHostCommand(node, execRequest(request.query))
   await relay(session, request)
 }
 

@@ -13,6 +13,8 @@ import type { NodeCredentials } from './node-credentials.ts'
 
 /** What the streams of a link act upon. */
 export interface LinkServices {
+  /** Its name. */
+  readonly node: string
   readonly engine: Engine
   readonly logs: InstanceLogsDeps
   readonly builds: BuildRunner

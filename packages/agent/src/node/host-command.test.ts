@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { ExecRequest, ExecSession } from '../engine/engine.ts'
 import { waitUntil } from '../testing/wait-until.ts'
-import { startHostCommand } from './host-command.ts'
+import { startHostCommand as startOn } from './host-command.ts'
+
+const startHostCommand = (asked: ExecRequest) => startOn('h2', asked)
 
 const request = (command: readonly string[], over: Partial<ExecRequest> = {}): ExecRequest => ({
   ...{ command, tty: false, stdin: true },
@@ -56,6 +58,7 @@ describe('a command on the node itself', () => {
   it('says so when there is no such program, and tells a signal by its number', async () => {
     await expect(startHostCommand(request(['no-such-program']))).rejects.toMatchObject({
       code: 'node.command-not-found',
+      message: expect.stringContaining('run no-such-program on node h2: there is no such program'),
     })
     await using session = await startHostCommand(request(['sh', '-c', 'kill -9 $$']))
     expect((await read(session)).code).toBe(137)

@@ -7,25 +7,27 @@ import type { ExecRequest, ExecSession } from '../engine/engine.ts'
 
 type Chunk = { readonly stream: 'stdout' | 'stderr'; readonly data: Buffer }
 
+const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const environment = (): Record<string, string> => ({
-  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  PATH: path,
   HOME: process.env.HOME ?? '/root',
   LANG: process.env.LANG ?? 'C.UTF-8',
   USER: 'root',
 })
 const script = '/usr/bin/script'
 
-/** A command on this machine itself, as root. Throws `node.command-not-found`, `node.no-terminal`. */
-export async function startHostCommand(request: ExecRequest): Promise<ExecSession> {
+/** A command on this machine itself, which is that node, as root. Throws `node.command-not-found`, `node.no-terminal`. */
+export async function startHostCommand(node: string, request: ExecRequest): Promise<ExecSession> {
   const { command, tty, size } = request
-  const child = tty ? startAtTerminal(command, size) : start(command, environment())
+  const child = tty ? startAtTerminal(node, command, size) : start(command, environment())
   child.stdin.on('error', () => undefined)
   try {
     await once(child, 'spawn')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'there is no such program' : `it cannot be started (${code})`
-    throw new BerthError('node.command-not-found', `run ${command[0]} on this node: ${why}`, { cause: error })
+    const why =
+      code === 'ENOENT' ? `there is no such program (looked for in ${path})` : `it cannot be started (${code})`
+    throw new BerthError('node.command-not-found', `run ${command[0]} on node ${node}: ${why}`, { cause: error })
   }
   return new HostCommand(child, tty)
 }
@@ -37,11 +39,15 @@ const start = (argv: readonly string[], env: Record<string, string>): ChildProce
  * Node makes no terminals, and script(1) of util-linux, which is everywhere, does. It takes a text for the shell: the text is the same for
  * every command of so many words, which themselves come by the environment.
  */
-function startAtTerminal(command: readonly string[], size: ExecRequest['size']): ChildProcessWithoutNullStreams {
+function startAtTerminal(
+  node: string,
+  command: readonly string[],
+  size: ExecRequest['size'],
+): ChildProcessWithoutNullStreams {
   if (!existsSync(script))
     throw new BerthError(
       'node.no-terminal',
-      `run ${command[0]} with a terminal on this node: it has no ${script} (util-linux); leave -t out`,
+      `run ${command[0]} with a terminal on node ${node}: it has no ${script} (util-linux); leave -t out`,
     )
   const names = command.map((_, index) => `BERTH_WORD_${index}`)
   const words = Object.fromEntries(command.map((word, index) => [`BERTH_WORD_${index}`, word]))
