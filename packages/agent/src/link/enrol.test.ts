@@ -10,7 +10,7 @@ import { agentAlpn } from '@berth/api/agent-protocol'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Credentials, TestAuthority } from '../testing/test-authority.ts'
 import { dial } from './dial.ts'
-import { type EnrolOptions, enrol } from './enrol.ts'
+import { checkEnrolment, type EnrolOptions, enrol } from './enrol.ts'
 import { readIdentity } from './node-identity.ts'
 
 let authority: TestAuthority
@@ -101,6 +101,22 @@ describe('enrol', () => {
     server = await serve(await authority.node('node-z'))
     await expect(enrol(options())).rejects.toMatchObject({ code: 'join.server-unreachable' })
     expect(requests).toEqual([])
+  })
+
+  it('names the port that is meant when it was given the one that agents dial', async () => {
+    const { keyPem: key, certificatePem: cert } = await authority.server()
+    const ALPNProtocols = [agentAlpn]
+    const port = createTlsServer({ key, cert, requestCert: true, rejectUnauthorized: false, ALPNProtocols }, (socket) =>
+      socket.destroy(),
+    )
+    port.on('tlsClientError', () => undefined)
+    port.listen(0, '127.0.0.1')
+    await once(port, 'listening')
+    const at = `127.0.0.1:${(port.address() as AddressInfo).port}`
+    const told = { code: 'join.agent-port', message: expect.stringContaining(`${at} is the port that nodes dial`) }
+    await expect(enrol(options({ server: at }))).rejects.toMatchObject(told)
+    expect(await checkEnrolment(options({ server: at }))).toMatchObject({ problems: [told] })
+    port.close()
   })
 
   it.each([

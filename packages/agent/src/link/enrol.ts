@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { request } from 'node:https'
 import { checkServerIdentity, connect, type DetailedPeerCertificate } from 'node:tls'
 import type { ErrorBody } from '@berth/api'
+import { agentAlpn } from '@berth/api/agent-protocol'
 import { BerthError } from '@berth/core'
 import { serverName } from './dial.ts'
 import { certificatesIn, fingerprintOf, type NodeIdentity, readIdentity, writeIdentity } from './node-identity.ts'
@@ -33,7 +34,7 @@ const defaultPort = 7600
 /**
  * Makes this machine a node: trades a one-time token for a certificate and writes both down. The server is trusted because its
  * authority's certificate has the fingerprint in the token, and for nothing else. Throws `join.invalid-token`, `join.already-joined`,
- * `join.server-unreachable`, `join.wrong-authority`, and what the server answers.
+ * `join.server-unreachable`, `join.agent-port`, `join.wrong-authority`, and what the server answers.
  */
 export async function enrol(options: EnrolOptions): Promise<NodeIdentity> {
   const { stateDir, name, address, labels } = options
@@ -132,7 +133,10 @@ async function fetchAuthority(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   signal?.throwIfAborted()
-  const socket = connect({ host, port, servername: serverName, rejectUnauthorized: false, minVersion: 'TLSv1.3' })
+  // Offered both ways of speaking, an agents' port shows itself by taking the agents': it closes what shows no certificate without a word.
+  const ALPNProtocols = ['http/1.1', agentAlpn]
+  const unchecked = { rejectUnauthorized: false, minVersion: 'TLSv1.3' } as const
+  const socket = connect({ host, port, servername: serverName, ALPNProtocols, ...unchecked })
   const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
   const abort = (): void => void socket.destroy()
   signal?.addEventListener('abort', abort, { once: true })
@@ -142,6 +146,7 @@ async function fetchAuthority(
       socket.once('error', reject)
       socket.once('close', () => reject(new Error('the connection was closed')))
     })
+    if (socket.alpnProtocol === agentAlpn) throw agentPort(host, port)
     const authority = chainOf(socket.getPeerCertificate(true)).find((each) => fingerprintOf(each) === fingerprint)
     if (authority === undefined) throw wrongAuthority(host, port)
     return authority.toString()
@@ -229,6 +234,12 @@ const unreachable = (host: string, port: number, cause: unknown): BerthError =>
     'join.server-unreachable',
     `join: connect to ${host}:${port}: ${cause instanceof Error ? cause.message : String(cause)}; check the address and that nothing between the machines blocks the port`,
     { retryable: true, cause },
+  )
+
+const agentPort = (host: string, port: number): BerthError =>
+  new BerthError(
+    'join.agent-port',
+    `join: ${host}:${port} is the port that nodes dial once they have joined; --server takes the one of the API, ${host}:${defaultPort} unless the server was told another (its \`berth node token\` prints it)`,
   )
 
 const wrongAuthority = (host: string, port: number): BerthError =>
