@@ -154,7 +154,8 @@ describe('migration', () => {
     {
       await using source = await opened(from)
       await fill(source, 1)
-      await expect(migrateStore(from, to, offline())).rejects.toMatchObject({ code: 'store.locked' })
+      const told = { code: 'store.locked', message: expect.stringContaining('stop it first (berth down') }
+      await expect(migrateStore(from, to, offline())).rejects.toMatchObject(told)
     }
     await expect(migrateStore(from, from, offline())).rejects.toMatchObject({ code: 'store.same' })
     {
@@ -163,7 +164,8 @@ describe('migration', () => {
       await expect(migrateStore(from, to, offline())).rejects.toMatchObject({ code: 'store.not-empty' })
       const { id } = await target.grantLease(60_000)
       await put(target, '/servers/a', '{}', id)
-      await expect(migrateStore(to, sqlite('new.db'), offline())).rejects.toMatchObject({ code: 'store.in-use' })
+      const inUse = { code: 'store.in-use', message: expect.stringContaining('berth down') }
+      await expect(migrateStore(to, sqlite('new.db'), offline())).rejects.toMatchObject(inUse)
     }
     expect((await readdir(directory)).filter((name) => name.startsWith('new.db'))).toEqual([])
   })
@@ -257,7 +259,8 @@ describe('a backup', () => {
     await put(source, '/apps/broken', '{"v":99}')
     await backUp(source, bad)
     await expect(restoreBackup(bad, sqlite('t.db'), offline())).rejects.toMatchObject({ code: 'record.newer' })
-    await expect(restoreBackup(file(), sqlite(), offline())).rejects.toMatchObject({ code: 'store.locked' })
+    const locked = { code: 'store.locked', message: expect.stringContaining('stop it first (berth down') }
+    await expect(restoreBackup(file(), sqlite(), offline())).rejects.toMatchObject(locked)
     await restoreBackup(file(), sqlite('t.db'), offline())
     await expect(restoreBackup(file(), sqlite('t.db'), offline())).rejects.toMatchObject({ code: 'store.not-empty' })
   })

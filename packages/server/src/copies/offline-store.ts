@@ -24,7 +24,7 @@ export async function openSource(settings: StoreSettings, options: OfflineOption
   const location = parseStoreLocation(settings)
   if (location.kind === 'sqlite' && !existsSync(sqlitePath(options.directory, location)))
     throw new BerthError('store.not-found', `open the store: ${sqlitePath(options.directory, location)} does not exist`)
-  const store = await openStore({ ...options, settings })
+  const store = await openAlone(settings, options)
   try {
     // A file that could be opened has no server: its lock is a server's for as long as it runs.
     if (location.kind === 'etcd') await refuseRunningServers(store)
@@ -35,13 +35,27 @@ export async function openSource(settings: StoreSettings, options: OfflineOption
   }
 }
 
+/** Who has the file open is a server in all likelihood; what it says itself speaks of a second one. */
+async function openAlone(settings: StoreSettings, options: OfflineOptions): Promise<Store> {
+  try {
+    return await openStore({ ...options, settings })
+  } catch (error) {
+    if (!(error instanceof BerthError) || error.code !== 'store.locked') throw error
+    throw new BerthError(
+      'store.locked',
+      'open the store: a server of this machine stands on it; stop it first (berth down, which leaves containers and traffic alone), then try again',
+      { retryable: true, cause: error },
+    )
+  }
+}
+
 async function refuseRunningServers(store: Store): Promise<void> {
   const { items } = await store.list(keyOf('members', ''))
   const names = items.map(({ key }) => key.slice(keyOf('members', '').length))
   if (names.length > 0)
     throw new BerthError(
       'store.in-use',
-      `open the store: servers stand on it (${names.join(', ')}); stop them, then try again (a server that was killed counts for some seconds more)`,
+      `open the store: servers stand on it (${names.join(', ')}); stop each on its machine first (berth down, which leaves containers and traffic alone), then try again (a server that was killed counts for some seconds more)`,
       { retryable: true, details: { servers: names } },
     )
 }
@@ -62,7 +76,7 @@ export async function openTarget(settings: StoreSettings, options: OfflineOption
   const path = sqlitePath(options.directory, location)
   await removeEmpty(path, settings, options)
   const existed = existsSync(path)
-  const store = await openStore({ ...options, settings })
+  const store = await openAlone(settings, options)
   return {
     store,
     close: async (isFilled) => {
@@ -83,7 +97,7 @@ async function openFresh(settings: StoreSettings, options: OfflineOptions): Prom
 /** A server that was started once has left an empty file, whose epoch nodes may know. */
 async function removeEmpty(path: string, settings: StoreSettings, options: OfflineOptions): Promise<void> {
   if (!existsSync(path)) return
-  const store = await openStore({ ...options, settings })
+  const store = await openAlone(settings, options)
   const empty = await isEmpty(store).finally(() => store[Symbol.asyncDispose]())
   if (empty) await removeDatabase(path)
 }
