@@ -5,6 +5,9 @@ import { imageLimits, nodeDrain, nodeResources, taint } from './scheduling-resou
 /** Resources of nodes and the images on them; see `index.ts`. */
 const time = z.number().int()
 
+/** `why` goes on the sentence that its name begins: `finishes the requests that it has`. `later`: it is not its turn yet. */
+export const stayingInstance = z.object({ instance: z.string(), why: z.string(), later: z.boolean() })
+
 export const nodeView = z.object({
   name: z.string(),
   labels: z.record(z.string(), z.string()),
@@ -22,6 +25,8 @@ export const nodeView = z.object({
   /** What holds for it, all told. */
   imageRules: imageLimits.optional(),
   drain: nodeDrain.optional(),
+  /** Of a drained node that is asked for by its name: who is still there and what each waits for, twenty at most. */
+  staying: z.array(stayingInstance).optional(),
   online: z.boolean(),
   gateway: z.boolean(),
   cpuMilli: z.number().int(),
@@ -74,5 +79,6 @@ export const imageView = z.object({
   state: z.enum(['used', 'release', 'level', 'building', 'new', 'unneeded']),
 })
 
+export type StayingInstance = z.infer<typeof stayingInstance>
 export type NodeView = z.infer<typeof nodeView>
 export type ImageView = z.infer<typeof imageView>

@@ -4,11 +4,12 @@ import { formatBytes, formatCores } from '../output/format.ts'
 
 /** Everything about a node, for people; `-o json` has it for programs. */
 export function nodeText(node: NodeView): string {
-  const { problems } = node
+  const { problems, staying = [] } = node
   const lines = facts(node).filter(([, value]) => value !== '')
   const width = Math.max(...lines.map(([name]) => name.length))
   return [
     ...lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
+    ...(staying.length === 0 ? [] : ['still there', ...staying.map(({ instance, why }) => `  ${instance} ${why}`)]),
     ...(problems.length === 0 ? [] : ['problems', ...problems.map((each) => `  ${each}`)]),
   ].join('\n')
 }

@@ -6,6 +6,7 @@ import type { CommandContext } from '../command-context.ts'
 import { formatBytes, formatCores } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
+import { DrainLines, drainText } from './drain-lines.ts'
 import { registerNodeExec } from './exec.ts'
 import { parseDuration } from './logs.ts'
 import { registerNodeConfig } from './node-config.ts'
@@ -105,7 +106,7 @@ function registerDraining(node: Command): void {
         const body = { limit: parseCount(options.limit, '--limit') }
         const found = await context.client.call('drainNode', { params: { name }, body }, { signal: context.signal })
         await printNode(context, found)
-        context.out.note(`${found.instances} instances leave it; see: berth ps --node ${name}`)
+        context.out.note(drainText(found, options.wait === true))
         if (options.wait === true) await untilEmpty(context, name)
       }),
     )
@@ -122,16 +123,15 @@ function registerDraining(node: Command): void {
 
 const drainLookMs = 1_000
 
-/** Says how many are left whenever that changes. */
+/** Says how many are left, and what those that come next wait for, whenever that changes. */
 async function untilEmpty({ client, out, signal }: CommandContext, name: string): Promise<void> {
-  let told = -1
+  const lines = new DrainLines(name)
   for (;;) {
-    const { instances, drain } = await client.call('getNode', { params: { name } }, { signal })
-    if (instances === 0) return out.note(`nothing runs on ${name} any more`)
-    if (drain === undefined)
+    const node = await client.call('getNode', { params: { name } }, { signal })
+    if (node.instances === 0) return out.note(`nothing runs on ${name} any more`)
+    if (node.drain === undefined)
       throw new BerthError('node.not-draining', `wait for ${name} to be empty: somebody has ended its draining`)
-    if (instances !== told) out.note(`${instances} left on ${name}`)
-    told = instances
+    for (const line of lines.newsOf(node)) out.note(line)
     await delay(drainLookMs, undefined, { signal })
   }
 }

@@ -30,6 +30,15 @@ describe('removing a node', () => {
     expect(on('node-b')).toHaveLength(2)
   })
 
+  it('that is being drained says what is still on it, and how to wait', async () => {
+    for (const node of cluster.nodes.values()) node.stickGateway()
+    await nodes.drain('node-b', 1, call)
+    const [first, second] = on('node-b').map(({ id }) => id)
+    await expect(nodes.remove('node-b', call)).rejects.toThrow(
+      `remove node node-b: it is being drained, by test, and 2 instances are still on it: ${first}, ${second}; wait until nothing is left there (berth node drain node-b --wait`,
+    )
+  })
+
   it('that is lost moves its pools away and forgets what it was told to stop', async () => {
     cluster.nodes.get('node-b')?.disconnect()
     await cluster.setOnline('node-b', false)

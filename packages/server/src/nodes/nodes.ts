@@ -6,6 +6,12 @@ import { requireGroup } from '../groups/groups.ts'
 import type { Records, RecordTransaction, State } from '../records/index.ts'
 import { changedNode, describeChange, type NodeChange } from './node-change.ts'
 
+const told = 5
+
+/** The first of them, for people. */
+const someOf = (ids: readonly string[]): string =>
+  [...ids.slice(0, told), ...(ids.length > told ? [`${ids.length - told} more`] : [])].join(', ')
+
 /** Each takes three operations and compares of a transaction. */
 const forgottenPerCommit = 30
 
@@ -138,11 +144,15 @@ export class Nodes {
   }
 
   #inUse(name: string): BerthError {
-    const count = this.#state.instances.byNode(name).length
-    return new BerthError(
-      'node.in-use',
-      `remove node ${name}: ${count} ${count === 1 ? 'instance is' : 'instances are'} assigned to it; drain it first (berth node drain ${name}), so that they move`,
-      { details: { node: name, instances: count } },
-    )
+    const ids = this.#state.instances.byNode(name).map(({ id }) => id)
+    const { drain } = this.require(name)
+    const are = ids.length === 1 ? 'instance is' : 'instances are'
+    const why =
+      drain === undefined
+        ? `${ids.length} ${are} assigned to it; drain it first (berth node drain ${name} --wait), so that they move`
+        : `it is being drained, by ${drain.by}, and ${ids.length} ${are} still on it: ${someOf(ids)}; wait until nothing is left there (berth node drain ${name} --wait says what they wait for), then remove it`
+    return new BerthError('node.in-use', `remove node ${name}: ${why}`, {
+      details: { node: name, instances: ids.length, draining: drain !== undefined },
+    })
   }
 }

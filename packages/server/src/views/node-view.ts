@@ -2,6 +2,7 @@ import type { NodeView } from '@berth/api'
 import { type Instance, type Node, type NodeStatus, versionProblem } from '@berth/core'
 import { imageRulesOf } from '../images/image-rules.ts'
 import { nodeConfigProblems, nodeConfigView } from './node-config-view.ts'
+import { stayingOn } from './staying.ts'
 import { defined, type ViewContext } from './view-context.ts'
 
 const unknownStatus = {
@@ -20,6 +21,11 @@ const unknownStatus = {
   routes: undefined,
   problems: ['its agent has not connected yet'],
 } as const
+
+/** With what takes longer to find out: of one node that is asked for by its name. */
+export function nodeDetail(context: ViewContext, node: Node): NodeView {
+  return { ...nodeView(context, node), ...defined({ staying: stayingOn(context, node) }) }
+}
 
 export function nodeView({ state, isOnline, version = '' }: ViewContext, node: Node): NodeView {
   const status = state.nodeStatuses.get(node.name) ?? unknownStatus

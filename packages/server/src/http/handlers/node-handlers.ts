@@ -1,4 +1,4 @@
-import { nodeView } from '../../views/node-view.ts'
+import { nodeDetail, nodeView } from '../../views/node-view.ts'
 import type { Handlers } from '../handler.ts'
 import { nodeListing } from '../listings/record-listings.ts'
 import type { Services } from '../services.ts'
@@ -10,7 +10,7 @@ type NodeHandlers = Pick<
 
 export const nodeHandlers = ({ views, nodes, enrolment, authority, info }: Services): NodeHandlers => ({
   listNodes: () => nodeListing(views),
-  getNode: ({ params }) => nodeView(views, nodes.require(params.name)),
+  getNode: ({ params }) => nodeDetail(views, nodes.require(params.name)),
   updateNode: async ({ params, body, context }) => nodeView(views, await nodes.update(params.name, body, context)),
   removeNode: async ({ params, context }) => {
     await nodes.remove(params.name, context)

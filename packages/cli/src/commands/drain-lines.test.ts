@@ -1,0 +1,29 @@
+import type { NodeView } from '@berth/api'
+import { describe, expect, it } from 'vitest'
+import { DrainLines, drainText } from './drain-lines.ts'
+
+const node = (instances: number, staying: NodeView['staying'] = [], online = true) =>
+  ({ name: 'h2', instances, staying, online }) as NodeView
+const web1 = {
+  instance: 'shop.production.web-1',
+  why: 'waits for shop.production.web-4, which finds no place',
+  later: false,
+}
+const web2 = { instance: 'shop.production.web-2', why: 'has its turn later: 1 at a time', later: true }
+
+describe('waiting for a drained node', () => {
+  it('tells how many are left and what they wait for, and each only once', () => {
+    const lines = new DrainLines('h2')
+    expect(lines.newsOf(node(2, [web1, web2]))).toEqual(['2 left on h2', `  ${web1.instance} ${web1.why}`])
+    expect(lines.newsOf(node(2, [web1, web2]))).toEqual([])
+    const leaving = { ...web1, why: 'finishes the requests that it has' }
+    expect(lines.newsOf(node(2, [leaving, web2]))).toEqual([`  ${web1.instance} finishes the requests that it has`])
+    expect(lines.newsOf(node(1, [web2], false))).toEqual(['1 left on h2, which is offline'])
+  })
+
+  it('is for those that wait; others are told where to look', () => {
+    expect(drainText(node(2), false)).toBe('2 instances leave it; what each waits for: berth node show h2')
+    expect(drainText(node(1), true)).toBe('1 instance leaves it')
+    expect(drainText(node(0), true)).toBe('nothing runs on h2')
+  })
+})
