@@ -439,6 +439,7 @@ class Agent {
         registry: this.#registry,
         transfers: this.#transfers,
         routing: this.#routing,
+        policy: this.#policy,
         onImage: () => this.#reconciler.retry(),
         nodeConfig,
         upgrade: (offered, body, signal) => this.#receiver.receive(offered, body, signal),

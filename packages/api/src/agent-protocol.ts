@@ -51,6 +51,8 @@ import type {
  * | POST /v1/registry/collect | `{remove: RegistryPlace[]}`; answer {@link RegistryCollection} when what nothing names is off the disk |
  * | DELETE /v1/registry?purge | the registry ends here; its images go with `purge` only |
  * | GET /v1/routes | {@link RoutesReport} |
+ * | GET /v1/policy/counts?profile | {@link RuleCounts} |
+ * | GET /v1/policy/drops | {@link DropsReport} |
  * | POST /v1/images/resolve | {@link ResolveImageRequest} → `{image: id}`; 404 `engine.image-missing` |
  */
 export const agentAlpn = 'berth-agent/1'
@@ -232,6 +234,47 @@ export interface RoutesReport {
     readonly reachable: boolean
     readonly via?: string
     readonly device?: string
+  }[]
+}
+
+/** Who decided about a packet: a rule of a profile, or that no rule of these profiles did. */
+export interface DecidingRule {
+  readonly end: 'in' | 'out'
+  readonly profile?: string
+  /** From 1, in its list. */
+  readonly number?: number
+  /** In words. */
+  readonly rule?: string
+  readonly profiles?: readonly string[]
+}
+
+/** Packets that a rule has decided: the first of each connection. */
+export interface RuleCount extends DecidingRule {
+  readonly packets: number
+  readonly bytes: number
+}
+
+export interface RuleCounts {
+  /** When the kernel began to count; absent: no profile is in force there. */
+  readonly since?: number
+  readonly rules: readonly RuleCount[]
+}
+
+/** Packets dropped of late, those of the same ends, protocol and port in one. */
+export interface DropsReport {
+  /** There may have been more than could be noted. */
+  readonly isFull: boolean
+  readonly drops: readonly {
+    readonly source: string
+    readonly destination: string
+    readonly protocol: string
+    readonly port?: number
+    /** Absent: a rule that is no more. */
+    readonly by?: DecidingRule
+    readonly packets: number
+    readonly bytes: number
+    /** The last one. */
+    readonly at: number
   }[]
 }
 

@@ -9,6 +9,7 @@ import { measureCoreSpeed } from '../metrics/core-speed.ts'
 import { type AgentRequest, numberIn, respondJson } from './agent-request.ts'
 import { serveExec, serveHostExec } from './exec-handler.ts'
 import type { LinkServices } from './link-services.ts'
+import { policyRoutes } from './policy-handlers.ts'
 import { reach } from './reach.ts'
 import { registryRoutes } from './registry-handlers.ts'
 import { invalid, maxRequestBytes, parseJson, type Route } from './request-body.ts'
@@ -31,6 +32,7 @@ const routes: readonly Route[] = [
   ['DELETE', '/v1/images/:', removeImage],
   ['POST', '/v1/images/resolve', resolveImage],
   ...registryRoutes,
+  ...policyRoutes,
   ['GET', '/v1/routes', serveRoutes],
   ['POST', '/v1/reach', serveReach],
   ['POST', '/v1/speed', serveSpeed],

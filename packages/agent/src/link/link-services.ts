@@ -3,6 +3,7 @@ import type { CoreReport, MetricsView, UsageReport } from '@berth/api'
 import type { Engine } from '../engine/engine.ts'
 import type { InstanceLogsDeps } from '../instance/instance-logs.ts'
 import type { ConfigKeeper } from '../node-config/config-keeper.ts'
+import type { PolicyKeeper } from '../policy/policy-keeper.ts'
 import type { ImageTransfers } from '../registry/image-transfers.ts'
 import type { RegistryService } from '../registry/registry-service.ts'
 import type { RoutingService } from '../routing/routing-service.ts'
@@ -30,6 +31,7 @@ export interface LinkServices {
   readonly registry: Pick<RegistryService, 'run' | 'report' | 'collect' | 'end'>
   readonly transfers: Pick<ImageTransfers, 'push' | 'pull'>
   readonly routing: Pick<RoutingService, 'report'>
+  readonly policy: Pick<PolicyKeeper, 'counts' | 'drops'>
   /** An image has come to this node. */
   onImage(): void
 }

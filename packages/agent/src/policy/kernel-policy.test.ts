@@ -3,6 +3,7 @@ import {
   decidePacket,
   nodePolicyOf,
   type Packet,
+  type PolicyTable,
   type PolicyWorld,
   renderNoTable,
   renderTable,
@@ -11,7 +12,9 @@ import {
 import { arbitraryPacket, arbitraryWorld, outsideAddresses, worldAddresses } from '@berth/core/policy/policy.testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Exec, runCommand } from '../network/run-command.ts'
 import { PacketRange, packetKey } from './packet-range.testing.ts'
+import { readCounts, readDrops } from './policy-counts.ts'
 
 let range: PacketRange
 beforeAll(async () => {
@@ -24,6 +27,48 @@ function passes(packet: Packet, world: PolicyWorld, node: string): boolean {
   const { outbound, inbound } = decidePacket(packet, world)
   const isHere = (address: string): boolean => world.endpoints.get(address)?.node === node
   return (!isHere(packet.source) || outbound.allowed) && (!isHere(packet.destination) || inbound.allowed)
+}
+
+/** As the log of what node `a` drops has it: by whom, and whose rule. */
+function dropKey(packet: Packet, world: PolicyWorld): string[] {
+  const { outbound, inbound } = decidePacket(packet, world)
+  const isHere = (address: string): boolean => world.endpoints.get(address)?.node === 'a'
+  const [end, decision, of] =
+    isHere(packet.source) && !outbound.allowed
+      ? (['out', outbound, packet.source] as const)
+      : (['in', inbound, packet.destination] as const)
+  if (decision.allowed || !isHere(of)) return []
+  const { reason } = decision
+  const by = reason.kind === 'rule' ? `${reason.profile} ${reason.number}` : world.endpoints.get(of)?.profiles.join('/')
+  return [`${endsKey(packet)} ${end} ${by}`]
+}
+
+const endsKey = ({ source, destination, protocol, destinationPort }: Packet): string =>
+  `${source} ${destination} ${protocol} ${protocol === 'icmp' ? undefined : destinationPort}`
+
+/** What TCP sends again of an earlier table's packets is noted too: these say nothing. */
+const earlierEnds = new Set<string>()
+
+/** The kernel names the rule that the simulator names, and has counted it. Equal rules of one list share no count: the first one matches. */
+async function expectNoted(sent: readonly Packet[], world: PolicyWorld, table: PolicyTable): Promise<void> {
+  const { drops } = await readDrops(exec, table, { now: Date.now() })
+  const fresh = sent.filter((packet) => !earlierEnds.has(endsKey(packet)))
+  const ends = new Set(fresh.map(endsKey))
+  for (const packet of sent) earlierEnds.add(endsKey(packet))
+  const noted = drops.flatMap(({ source, destination, protocol, port, by }) => {
+    const key = `${source} ${destination} ${protocol} ${port}`
+    const rule = by?.profile === undefined ? by?.profiles?.join('/') : `${by.profile} ${by.number}`
+    return ends.has(key) ? [`${key} ${by?.end} ${rule}`] : []
+  })
+  expect(noted.sort()).toEqual([...new Set(fresh.flatMap((packet) => dropKey(packet, world)))].sort())
+  const counts = await readCounts(exec, table, {})
+  const counted = counts.filter(({ packets }) => packets > 0)
+  for (const { by } of drops) expect(counted).toContainEqual(expect.objectContaining(by))
+}
+
+const exec: Exec = (file, args, options) => {
+  const [program, words] = range.router.inside(file, ...args)
+  return runCommand(program, words, options)
 }
 
 /** Each connection once: a packet of one that has been seen is no first packet. */
@@ -47,15 +92,17 @@ describe('the kernel', () => {
       maxLength: 60,
     })
     const holds = async (world: PolicyWorld, some: readonly Packet[]): Promise<void> => {
+      const table = compilePolicy(nodePolicyOf(world, 'a'))
       const sent = unknownOf(some, known)
       const expected = new Set(sent.filter((packet) => passes(packet, world, 'a')).map(packetKey))
-      range.router.nft(renderTable(compilePolicy(nodePolicyOf(world, 'a'))))
+      range.router.nft(renderTable(table))
       // What was kept back before may be sent again by TCP, and be let in by these rules.
       const keys = new Set(sent.map(packetKey))
       const arrived = (await range.send(sent, expected)).intersection(keys)
       counts.passed += arrived.size
       counts.dropped += sent.length - arrived.size
       expect([...arrived].sort()).toEqual([...expected].sort())
+      await expectNoted(sent, world, table)
     }
     await fc.assert(fc.asyncProperty(arbitraryWorld, packets, holds), { numRuns: 12, endOnFailure: true })
     expect(counts.passed).toBeGreaterThan(100)
@@ -89,6 +136,9 @@ describe('the kernel', () => {
   })
 })
 
+const isDropSet = (value: unknown): value is { readonly name: string } =>
+  typeof value === 'object' && value !== null && 'name' in value && String(value.name).startsWith('dropped-')
+
 interface Listed {
   readonly rule?: { readonly chain: string; readonly expr: unknown }
   readonly [kind: string]: unknown
@@ -107,7 +157,9 @@ function listing(): string[] {
   return [...chains, ...others].sort()
 }
 
+/** What has been counted and noted is no part of it. */
 const sortedElements = (key: string, value: unknown): unknown => {
-  if (key === 'handle') return undefined
+  if (key === 'handle' || key === 'packets' || key === 'bytes') return undefined
+  if (isDropSet(value)) return value.name
   return key === 'elem' && Array.isArray(value) ? value.map((each) => JSON.stringify(each)).sort() : value
 }

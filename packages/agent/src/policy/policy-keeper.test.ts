@@ -97,7 +97,9 @@ describe('PolicyKeeper', () => {
     keeper.take({ ...policy, profiles: [documentOf({ name: 'default', inbound: [] })] })
     await keeper.ready(instance('10.77.1.4'))
     expect(listing()).toContain('10.77.1.4 : jump inbound/default')
-    expect(listing()).toMatch(/chain inbound\/gone \{\s+counter drop/)
+    expect(listing()).toMatch(
+      /chain inbound\/gone \{\s+counter name "no-rule-in\/gone" meta mark set 0x[0-9a-f]+ goto dropped/,
+    )
     keeper.take(noPolicy)
     keeper.setInstances([instance('10.77.1.4')])
     await keeper.ready(instance('10.77.1.4'))
@@ -130,7 +132,9 @@ describe('PolicyKeeper', () => {
     keeper.start()
     keeper.take(policy)
     await keeper.ready(here[0])
-    expect(listing()).toMatch(/chain inbound\/db \{\s+counter drop/)
+    expect(listing()).toMatch(
+      /chain inbound\/db \{\s+counter name "no-rule-in\/db" meta mark set 0x[0-9a-f]+ goto dropped/,
+    )
     expect(listing()).toMatch(/chain inbound\/web \{\s+jump profile-in\/web/)
     expect(problems).toEqual([
       expect.stringMatching(

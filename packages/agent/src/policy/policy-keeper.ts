@@ -1,3 +1,4 @@
+import type { DropsReport, RuleCounts } from '@berth/api'
 import {
   type Assignment,
   BerthError,
@@ -106,6 +107,14 @@ export class PolicyKeeper implements AsyncDisposable {
         retryable: true,
       },
     )
+  }
+
+  counts(options: { readonly profile?: string; readonly signal?: AbortSignal }): Promise<RuleCounts> {
+    return this.#kernel.counts(options)
+  }
+
+  drops(options: { readonly signal?: AbortSignal }): Promise<DropsReport> {
+    return this.#kernel.drops(options)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,3 +1,4 @@
+import type { DropsReport, RuleCounts } from '@berth/api'
 import {
   BerthError,
   compilePolicy,
@@ -11,6 +12,7 @@ import {
 } from '@berth/core'
 import type { Logger } from 'pino'
 import { type Exec, mustRun } from '../network/run-command.ts'
+import { readCounts, readDrops } from './policy-counts.ts'
 import { isLarge, isListingOf, listTable, setsHold } from './policy-listing.ts'
 
 /** So often the elements of large sets are looked at one by one, and what was refused is tried again. */
@@ -21,6 +23,8 @@ interface Applied {
   readonly table: PolicyTable
   /** As the kernel shows it, without elements where they are many. */
   readonly listing: string
+  /** When the whole of it was made: its counters began then. */
+  readonly since: number
 }
 
 /** A profile that nft refuses; instances that have it are closed. */
@@ -52,8 +56,21 @@ export class PolicyKernel {
     const table = compilePolicy(withoutRefused(policy, this.#refused))
     const change = this.#applied === undefined ? renderTable(table) : renderTableChange(this.#applied.table, table)
     if (change !== undefined && !(await this.#try(change, signal))) return await this.#putAnew(policy, signal)
-    if (change !== undefined) await this.#note(table, signal)
+    if (change !== undefined) await this.#note(table, this.#applied?.since ?? Date.now(), signal)
     return this.#refused
+  }
+
+  /** What rules have counted; with `profile` those of one. Nothing where no instance has a profile. May be asked at any time. */
+  async counts(options: { readonly profile?: string; readonly signal?: AbortSignal }): Promise<RuleCounts> {
+    if (this.#applied === undefined) return { rules: [] }
+    const { since, table } = this.#applied
+    return { since, rules: await readCounts(this.#exec, table, options) }
+  }
+
+  /** What was dropped of late. May be asked at any time. */
+  async drops({ signal }: { readonly signal?: AbortSignal }): Promise<DropsReport> {
+    if (this.#applied === undefined) return { isFull: false, drops: [] }
+    return await readDrops(this.#exec, this.#applied.table, { now: Date.now(), signal })
   }
 
   /** Makes what was put again when somebody else has changed it; compiles nothing otherwise. Tells what nft refuses, as `put` does. */
@@ -90,7 +107,7 @@ export class PolicyKernel {
       await run(this.#exec, renderTable(table), signal)
     }
     this.#refused = refused
-    await this.#note(table, signal)
+    await this.#note(table, Date.now(), signal)
     return refused
   }
 
@@ -131,12 +148,12 @@ export class PolicyKernel {
     }
   }
 
-  async #note(table: PolicyTable, signal: AbortSignal | undefined): Promise<void> {
+  async #note(table: PolicyTable, since: number, signal: AbortSignal | undefined): Promise<void> {
     this.#isGone = false
     // Until it is listed whatever is there counts as changed.
-    this.#applied = { table, listing: '' }
+    this.#applied = { table, since, listing: '' }
     const listing = await listTable(this.#exec, table, signal)
-    if (isListingOf(table, listing)) this.#applied = { table, listing }
+    if (isListingOf(table, listing)) this.#applied = { table, since, listing }
   }
 }
 

@@ -13,11 +13,15 @@ export const isLarge = (table: PolicyTable): boolean =>
 export async function listTable(exec: Exec, table: PolicyTable, signal?: AbortSignal): Promise<string> {
   const list = async (...words: string[]): Promise<string> =>
     (await exec('nft', ['-s', ...words], { signal, timeoutMs })).stdout
-  if (!isLarge(table)) return await list('list', 'table', ...tableWords)
+  if (!isLarge(table)) return withoutDrops(await list('list', 'table', ...tableWords))
   const parts = [await list('-t', 'list', 'table', ...tableWords)]
   for (const map of table.maps.keys()) parts.push(await list('list', 'map', ...tableWords, map))
   return parts.join('')
 }
+
+/** Without what has been noted of dropped packets, which changes by itself. */
+const withoutDrops = (listing: string): string =>
+  listing.replaceAll(/^(\tset dropped-\w+ \{\n(?:\t\t(?!elements).*\n)*)\t\telements = \{[^}]*\}\n/gm, '$1')
 
 /**
  * Whether a listing has as many rules and elements as the table: taken just after the table was made, it may be of what somebody

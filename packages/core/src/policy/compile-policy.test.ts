@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { addressSet } from './address-set.ts'
+import { familiesOf } from './check-rule.ts'
 import { compilePolicy } from './compile-policy.ts'
-import { arbitraryWorld } from './policy.testing.ts'
+import { matchText } from './compile-rule.ts'
+import { arbitraryProfile, arbitraryWorld } from './policy.testing.ts'
 import { type NodePolicy, nodePolicyOf } from './policy-world.ts'
-import type { Profile } from './profile.ts'
+import type { PolicyRule, Profile } from './profile.ts'
 import { readProfile } from './read-profile.ts'
 import { renderNoTable, renderTable, renderTableChange } from './render-policy.ts'
 
@@ -15,6 +17,9 @@ const db = profile({
   outbound: ['allow', 'deny udp:53,60-70 to 10.0.0.0/8'],
 })
 const web = profile({ name: 'web', inbound: ['from 0.0.0.0/0'] })
+
+/** As the kernel tells rules apart. */
+const ruleKey = (rule: PolicyRule): string => `${rule.action} ${matchText(rule)}`
 
 const policy: NodePolicy = {
   profiles: new Map([
@@ -37,11 +42,24 @@ describe('compilePolicy', () => {
     expect(renderTable(compilePolicy(policy))).toBe(`add table inet berth-policy
 delete table inet berth-policy
 add table inet berth-policy
+add set inet berth-policy dropped-ports { type ipv4_addr . ipv4_addr . inet_proto . inet_service . mark; flags dynamic,timeout; size 4096; timeout 10m; }
+add set inet berth-policy dropped-others { type ipv4_addr . ipv4_addr . inet_proto . mark; flags dynamic,timeout; size 4096; timeout 10m; }
+add counter inet berth-policy rule-in/db/1b78b80c
+add counter inet berth-policy rule-in/db/e2ef3910
+add counter inet berth-policy rule-out/db/c088c434
+add counter inet berth-policy rule-out/db/e1e7033c
+add counter inet berth-policy rule-in/web/c088c434
+add counter inet berth-policy rule-out/web/c088c434
+add counter inet berth-policy no-rule-out/db
+add counter inet berth-policy no-rule-in/db
+add counter inet berth-policy no-rule-out/web/db/gone
+add counter inet berth-policy no-rule-in/web/db/gone
 add set inet berth-policy gateways { type ipv4_addr; }
 add set inet berth-policy tag/db { type ipv4_addr; }
 add set inet berth-policy tag/db-users { type ipv4_addr; }
 add map inet berth-policy from { type ipv4_addr : verdict; }
 add map inet berth-policy to { type ipv4_addr : verdict; }
+add chain inet berth-policy dropped
 add chain inet berth-policy profile-out/db
 add chain inet berth-policy profile-in/db
 add chain inet berth-policy profile-out/web
@@ -53,22 +71,25 @@ add chain inet berth-policy inbound/web/db/gone
 add chain inet berth-policy forward-outbound { type filter hook forward priority -20; policy accept; }
 add chain inet berth-policy forward-inbound { type filter hook forward priority -10; policy accept; }
 add chain inet berth-policy input-outbound { type filter hook input priority -20; policy accept; }
-add rule inet berth-policy profile-out/db counter accept comment "db out 1"
-add rule inet berth-policy profile-out/db meta l4proto udp ip daddr 10.0.0.0/8 th dport { 53, 60-70 } counter drop comment "db out 2"
-add rule inet berth-policy profile-in/db ip saddr @tag/db counter accept comment "db in 1"
-add rule inet berth-policy profile-in/db meta l4proto tcp ip saddr @tag/db-users th dport 3306 counter accept comment "db in 2"
-add rule inet berth-policy profile-out/web counter accept comment "web out 1"
-add rule inet berth-policy profile-in/web counter accept comment "web in 1"
+add rule inet berth-policy dropped meta l4proto { tcp, udp } update @dropped-ports { ip saddr . ip daddr . meta l4proto . th dport . meta mark counter }
+add rule inet berth-policy dropped meta l4proto != { tcp, udp } update @dropped-others { ip saddr . ip daddr . meta l4proto . meta mark counter }
+add rule inet berth-policy dropped drop
+add rule inet berth-policy profile-out/db counter name "rule-out/db/c088c434" accept comment "db out 1"
+add rule inet berth-policy profile-out/db meta l4proto udp ip daddr 10.0.0.0/8 th dport { 53, 60-70 } counter name "rule-out/db/e1e7033c" meta mark set 0x2061092e goto dropped comment "db out 2"
+add rule inet berth-policy profile-in/db ip saddr @tag/db counter name "rule-in/db/1b78b80c" accept comment "db in 1"
+add rule inet berth-policy profile-in/db meta l4proto tcp ip saddr @tag/db-users th dport 3306 counter name "rule-in/db/e2ef3910" accept comment "db in 2"
+add rule inet berth-policy profile-out/web counter name "rule-out/web/c088c434" accept comment "web out 1"
+add rule inet berth-policy profile-in/web counter name "rule-in/web/c088c434" accept comment "web in 1"
 add rule inet berth-policy outbound/db jump profile-out/db
-add rule inet berth-policy outbound/db counter drop comment "no rule"
+add rule inet berth-policy outbound/db counter name "no-rule-out/db" meta mark set 0x38f6db25 goto dropped comment "no rule"
 add rule inet berth-policy inbound/db jump profile-in/db
-add rule inet berth-policy inbound/db counter drop comment "no rule"
+add rule inet berth-policy inbound/db counter name "no-rule-in/db" meta mark set 0xe86edfbb goto dropped comment "no rule"
 add rule inet berth-policy outbound/web/db/gone jump profile-out/web
 add rule inet berth-policy outbound/web/db/gone jump profile-out/db
-add rule inet berth-policy outbound/web/db/gone counter drop comment "no rule"
+add rule inet berth-policy outbound/web/db/gone counter name "no-rule-out/web/db/gone" meta mark set 0xff12314b goto dropped comment "no rule"
 add rule inet berth-policy inbound/web/db/gone jump profile-in/web
 add rule inet berth-policy inbound/web/db/gone jump profile-in/db
-add rule inet berth-policy inbound/web/db/gone counter drop comment "no rule"
+add rule inet berth-policy inbound/web/db/gone counter name "no-rule-in/web/db/gone" meta mark set 0x41be608a goto dropped comment "no rule"
 add rule inet berth-policy forward-outbound ct state established,related accept
 add rule inet berth-policy forward-outbound ip saddr vmap @from
 add rule inet berth-policy forward-inbound ct state established,related accept
@@ -98,20 +119,24 @@ add element inet berth-policy tag/db-users { 10.77.2.8, 10.77.2.10 }
     ])
     expect(
       renderTableChange(before, compilePolicy({ ...policy, endpoints })),
-    ).toBe(`add chain inet berth-policy outbound/web
+    ).toBe(`add counter inet berth-policy no-rule-out/web
+add counter inet berth-policy no-rule-in/web
+add chain inet berth-policy outbound/web
 add chain inet berth-policy inbound/web
 delete element inet berth-policy from { 10.77.1.2 : jump outbound/db, 10.77.1.3 : jump outbound/web/db/gone }
 delete element inet berth-policy to { 10.77.1.2 : jump inbound/db, 10.77.1.3 : jump inbound/web/db/gone }
 flush chain inet berth-policy outbound/web/db/gone
 flush chain inet berth-policy inbound/web/db/gone
 add rule inet berth-policy outbound/web jump profile-out/web
-add rule inet berth-policy outbound/web counter drop comment "no rule"
+add rule inet berth-policy outbound/web counter name "no-rule-out/web" meta mark set 0xe568cebc goto dropped comment "no rule"
 add rule inet berth-policy inbound/web jump profile-in/web
-add rule inet berth-policy inbound/web counter drop comment "no rule"
+add rule inet berth-policy inbound/web counter name "no-rule-in/web" meta mark set 0x2059cf0e goto dropped comment "no rule"
 add element inet berth-policy from { 10.77.1.2 : jump outbound/web, 10.77.1.4 : jump outbound/db }
 add element inet berth-policy to { 10.77.1.2 : jump inbound/web, 10.77.1.4 : jump inbound/db }
 delete chain inet berth-policy outbound/web/db/gone
 delete chain inet berth-policy inbound/web/db/gone
+delete counter inet berth-policy no-rule-out/web/db/gone
+delete counter inet berth-policy no-rule-in/web/db/gone
 `)
     expect(
       renderTableChange(
@@ -125,6 +150,25 @@ delete chain inet berth-policy inbound/web/db/gone
         }),
       ),
     ).toBeUndefined()
+  })
+
+  it('gives a rule a counter of its own, which it keeps when others come before it or go', () => {
+    const namesOf = (one: Profile): string[] => {
+      const table = compilePolicy({ ...policy, profiles: new Map([[one.name, one]]), endpoints: new Map() })
+      return [...table.counters.keys()].filter((name) => name.startsWith('rule-in/'))
+    }
+    const all = fc.tuple(arbitraryProfile, fc.array(fc.nat({ max: 3 }), { maxLength: 6 }))
+    fc.assert(
+      fc.property(all, ([one, order]) => {
+        const inbound = one.inbound.filter((rule) => !familiesOf(rule).includes(6))
+        const names = namesOf({ ...one, inbound })
+        expect(new Set(names).size).toBe(inbound.length)
+        const distinct = [...new Map(inbound.map((rule) => [ruleKey(rule), rule])).values()]
+        const before = new Map(distinct.map((rule, index) => [rule, namesOf({ ...one, inbound: distinct })[index]]))
+        const some = [...new Set(order.flatMap((index) => distinct[index] ?? []))]
+        expect(namesOf({ ...one, inbound: some })).toEqual(some.map((rule) => before.get(rule)))
+      }),
+    )
   })
 
   it('does not depend on the order in which things are told', () => {

@@ -2,22 +2,23 @@ import { parseAddress } from '../network/address-block.ts'
 import { nodeDnsAddress } from '../network/node-dns-address.ts'
 import { type AddressSet, noAddresses } from './address-set.ts'
 import { familiesOf } from './check-rule.ts'
-import { formatNet } from './policy-net.ts'
+import { acceptText, dropText, matchText, tagSet } from './compile-rule.ts'
+import { droppedChain, droppedChainName } from './drop-log.ts'
 import type { PolicyChain, PolicyTable } from './policy-table.ts'
 import type { NodePolicy } from './policy-world.ts'
-import { mentionedTags, type PolicyPeer, type PolicyRule, type PortRange, type Profile } from './profile.ts'
-import { formatRange } from './read-ports.ts'
+import { mentionedTags, type PolicyRule, type Profile } from './profile.ts'
+import { type CountedRule, noRuleCounterName, ruleCounterName } from './rule-counter.ts'
 
 /** A node's policy as one table of nftables. A profile that does not exist adds no rule: what is behind it is the drop. */
 export function compilePolicy({ profiles, endpoints, members, gateways }: NodePolicy): PolicyTable {
-  const { tags, maps, chains } = skeletonOf(profiles, endpoints)
+  const { tags, maps, chains, counters } = skeletonOf(profiles, endpoints)
   const sets = new Map<string, AddressSet>([['gateways', gateways]])
   for (const tag of tags) sets.set(tagSet(tag), members.get(tag) ?? noAddresses)
-  return { sets, maps, chains }
+  return { sets, maps, chains, counters }
 }
 
 /** All but the sets. */
-interface Skeleton extends Pick<PolicyTable, 'maps' | 'chains'> {
+interface Skeleton extends Pick<PolicyTable, 'maps' | 'chains' | 'counters'> {
   readonly tags: ReadonlySet<string>
 }
 
@@ -34,23 +35,25 @@ function skeletonOf(profiles: NodePolicy['profiles'], endpoints: NodePolicy['end
 }
 
 function makeSkeleton(profiles: NodePolicy['profiles'], endpoints: NodePolicy['endpoints']): Skeleton {
-  const chains = new Map<string, PolicyChain>()
+  const chains = new Map<string, PolicyChain>([[droppedChainName, droppedChain]])
+  const counters = new Map<string, CountedRule>()
   const tags = new Set<string>()
   for (const name of [...profiles.keys()].sort()) {
     const profile = profiles.get(name)
     if (profile === undefined) continue
-    const { inbound, outbound, tags: mentioned } = compiled(profile)
+    const { inbound, outbound, tags: mentioned, counters: counted } = compiled(profile)
     chains.set(`profile-out/${name}`, outbound).set(`profile-in/${name}`, inbound)
     for (const tag of mentioned) tags.add(tag)
+    for (const [counter, rule] of counted) counters.set(counter, rule)
   }
-  const maps = addStacks(chains, profiles, endpoints)
+  const maps = addStacks({ chains, counters }, profiles, endpoints)
   for (const [name, chain] of baseChains) chains.set(name, chain)
-  return { tags, maps, chains }
+  return { tags, maps, chains, counters }
 }
 
 /** One chain a direction for each list of profiles in use, and the maps that lead to them. */
 function addStacks(
-  chains: Map<string, PolicyChain>,
+  { chains, counters }: { readonly chains: Map<string, PolicyChain>; readonly counters: Map<string, CountedRule> },
   profiles: NodePolicy['profiles'],
   endpoints: NodePolicy['endpoints'],
 ): PolicyTable['maps'] {
@@ -65,8 +68,13 @@ function addStacks(
     to.set(address, `inbound/${stack}`)
   }
   for (const stack of [...stacks.keys()].sort()) {
-    const names = (stacks.get(stack) ?? []).filter((name) => profiles.has(name))
-    chains.set(`outbound/${stack}`, stackChain('out', names)).set(`inbound/${stack}`, stackChain('in', names))
+    const names = stacks.get(stack) ?? []
+    const jumps = names.filter((name) => profiles.has(name))
+    for (const end of ['out', 'in'] as const) {
+      const counter = noRuleCounterName(end, names)
+      counters.set(counter, { kind: 'no-rule', end, profiles: names })
+      chains.set(`${end}bound/${stack}`, stackChain(end, jumps, counter))
+    }
   }
   return new Map([
     ['from', from],
@@ -75,10 +83,9 @@ function addStacks(
 }
 
 const byNumber = ([a]: readonly [number, unknown], [b]: readonly [number, unknown]): number => a - b
-const tagSet = (tag: string): string => `tag/${tag}`
 
-const stackChain = (end: 'in' | 'out', profiles: readonly string[]): PolicyChain => ({
-  rules: [...profiles.map((name) => `jump profile-${end}/${name}`), 'counter drop comment "no rule"'],
+const stackChain = (end: 'in' | 'out', profiles: readonly string[], counter: string): PolicyChain => ({
+  rules: [...profiles.map((name) => `jump profile-${end}/${name}`), `${dropText(counter)} comment "no rule"`],
 })
 
 const hook = (name: string, priority: number): string => `type filter hook ${name} priority ${priority}; policy accept;`
@@ -111,6 +118,7 @@ interface CompiledProfile {
   readonly inbound: PolicyChain
   readonly outbound: PolicyChain
   readonly tags: readonly string[]
+  readonly counters: ReadonlyMap<string, CountedRule>
 }
 
 const known = new WeakMap<Profile, CompiledProfile>()
@@ -119,44 +127,32 @@ const known = new WeakMap<Profile, CompiledProfile>()
 function compiled(profile: Profile): CompiledProfile {
   const found = known.get(profile)
   if (found !== undefined) return found
+  const counters = new Map<string, CountedRule>()
   const made = {
-    inbound: profileChain(profile.name, 'in', profile.inbound),
-    outbound: profileChain(profile.name, 'out', profile.outbound),
+    inbound: profileChain(profile.name, 'in', profile.inbound, counters),
+    outbound: profileChain(profile.name, 'out', profile.outbound, counters),
     tags: [...mentionedTags(profile)].sort(),
+    counters,
   }
   known.set(profile, made)
   return made
 }
 
-const profileChain = (profile: string, end: 'in' | 'out', rules: readonly PolicyRule[]): PolicyChain => ({
-  rules: rules.flatMap((rule, index) =>
-    familiesOf(rule).includes(6) ? [] : [`${ruleText(rule)} comment "${profile} ${end} ${index + 1}"`],
-  ),
-})
-
-function ruleText({ action, protocol, source, destination, icmpType, icmpCode }: PolicyRule): string {
-  return [
-    ...(protocol === undefined ? [] : [`meta l4proto ${protocol}`]),
-    ...peerTexts('saddr', 'sport', source),
-    ...peerTexts('daddr', 'dport', destination),
-    ...(icmpType === undefined ? [] : [`icmp type ${icmpType}`]),
-    ...(icmpCode === undefined ? [] : [`icmp code ${icmpCode}`]),
-    'counter',
-    action === 'allow' ? 'accept' : 'drop',
-  ].join(' ')
-}
-
-function peerTexts(address: string, port: string, { tag, net, ports }: PolicyPeer): string[] {
-  return [
-    ...(tag === undefined ? [] : [`ip ${address} @${tagSet(tag)}`]),
-    ...(net === undefined || isAny(net) ? [] : [`ip ${address} ${formatNet(net)}`]),
-    ...(ports === undefined ? [] : [`th ${port} ${portsText(ports)}`]),
-  ]
-}
-
-const isAny = (net: PolicyPeer['net']): boolean => net?.family === 4 && net.block.prefix === 0
-
-function portsText(ports: readonly PortRange[]): string {
-  const texts = ports.map((range) => formatRange(range))
-  return texts.length === 1 ? (texts[0] ?? '') : `{ ${texts.join(', ')} }`
+/** What rules about version 6 alone say matches nothing yet. */
+function profileChain(
+  profile: string,
+  end: 'in' | 'out',
+  rules: readonly PolicyRule[],
+  counters: Map<string, CountedRule>,
+): PolicyChain {
+  return {
+    rules: rules.flatMap((rule, index) => {
+      if (familiesOf(rule).includes(6)) return []
+      const match = matchText(rule)
+      const counter = ruleCounterName(profile, end, `${rule.action} ${match}`, counters)
+      counters.set(counter, { kind: 'rule', end, profile, number: index + 1, rule })
+      const verdict = rule.action === 'allow' ? acceptText(counter) : dropText(counter)
+      return [`${match === '' ? '' : `${match} `}${verdict} comment "${profile} ${end} ${index + 1}"`]
+    }),
+  }
 }

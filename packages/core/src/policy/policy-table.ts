@@ -1,4 +1,5 @@
 import type { AddressSet } from './address-set.ts'
+import type { CountedRule } from './rule-counter.ts'
 
 export interface PolicyChain {
   /** Of a base chain: `type filter hook forward priority -20; policy accept;`. */
@@ -13,4 +14,6 @@ export interface PolicyTable {
   readonly maps: ReadonlyMap<string, ReadonlyMap<number, string>>
   /** A chain stands behind those that it jumps to. */
   readonly chains: ReadonlyMap<string, PolicyChain>
+  /** By name; a name that stays keeps what it has counted. */
+  readonly counters: ReadonlyMap<string, CountedRule>
 }

@@ -1,5 +1,6 @@
 import { formatAddress } from '../network/address-block.ts'
 import { type AddressSet, changedAddresses, formatAddresses, noAddresses } from './address-set.ts'
+import { dropSetDefinitions } from './drop-log.ts'
 import type { PolicyChain, PolicyTable } from './policy-table.ts'
 
 export const policyTableName = 'inet berth-policy'
@@ -7,7 +8,8 @@ export const policyTableName = 'inet berth-policy'
 /** Replaces whatever is there by it, in one transaction. */
 export function renderTable(table: PolicyTable): string {
   const create = `add table ${policyTableName}\n`
-  return `${create}delete table ${policyTableName}\n${create}${renderParts(emptyTable, table).join('\n')}\n`
+  const drops = dropSetDefinitions.map(([name, definition]) => `add set ${at(name)} { ${definition} }`)
+  return `${create}delete table ${policyTableName}\n${create}${[...drops, ...renderParts(emptyTable, table)].join('\n')}\n`
 }
 
 /** Takes it away, also where it is not. */
@@ -19,13 +21,14 @@ export function renderTableChange(before: PolicyTable, after: PolicyTable): stri
   return lines.length === 0 ? undefined : `${lines.join('\n')}\n`
 }
 
-const emptyTable: PolicyTable = { sets: new Map(), maps: new Map(), chains: new Map() }
+const emptyTable: PolicyTable = { sets: new Map(), maps: new Map(), chains: new Map(), counters: new Map() }
 
 /** What is pointed to exists before who points, and goes after. */
 function renderParts(before: PolicyTable, after: PolicyTable): string[] {
   const chains = changedChains(before, after)
   const maps = mapChanges(before, after)
   return [
+    ...newNames(before.counters, after.counters).map((name) => `add counter ${at(name)}`),
     ...newNames(before.sets, after.sets).map((name) => `add set ${at(name)} { type ipv4_addr; }`),
     ...newNames(before.maps, after.maps).map((name) => `add map ${at(name)} { type ipv4_addr : verdict; }`),
     ...chains.map(({ name, chain }) => `add chain ${at(name)}${chain.hook === undefined ? '' : ` { ${chain.hook} }`}`),
@@ -39,6 +42,7 @@ function renderParts(before: PolicyTable, after: PolicyTable): string[] {
     ...setChanges(before, after),
     ...newNames(after.chains, before.chains).map((name) => `delete chain ${at(name)}`),
     ...newNames(after.sets, before.sets).map((name) => `delete set ${at(name)}`),
+    ...newNames(after.counters, before.counters).map((name) => `delete counter ${at(name)}`),
   ]
 }
 
