@@ -5,6 +5,7 @@ import { deploysEndpoints } from './endpoints/deploys.ts'
 import { groupsEndpoints } from './endpoints/groups.ts'
 import { imagesEndpoints } from './endpoints/images.ts'
 import { instancesEndpoints } from './endpoints/instances.ts'
+import { netEndpoints } from './endpoints/net.ts'
 import { nodeConfigEndpoints } from './endpoints/node-config.ts'
 import { nodesEndpoints } from './endpoints/nodes.ts'
 import { planningEndpoints } from './endpoints/planning.ts'
@@ -36,6 +37,7 @@ export const endpoints = {
   ...registriesEndpoints,
   ...routingEndpoints,
   ...policyEndpoints,
+  ...netEndpoints,
   ...groupsEndpoints,
   ...rebalanceEndpoints,
   ...schedulingEndpoints,

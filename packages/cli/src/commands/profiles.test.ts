@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createStyle } from '../output/style.ts'
 import { endsOf, explanationText } from './net-explain.ts'
+import { type CounterRow, counterListing, counterNotes } from './profile-counters.ts'
 import { profileText } from './profiles.ts'
 
 it('shows a profile as `apply` takes it', () => {
@@ -18,6 +19,37 @@ it('shows a profile as `apply` takes it', () => {
       expect(parseProfile(text)).toEqual({ profile, problems: [] })
     }),
   )
+})
+
+describe('counters', () => {
+  const nodes = [
+    { node: 'a', packets: 1, bytes: 1_024 },
+    { node: 'b', packets: 2, bytes: 1_024 },
+  ]
+  const rules: CounterRow[] = [
+    { end: 'in', number: 1, rule: 'tcp:3306 from db-users', packets: 12, bytes: 720, nodes: [] },
+    { end: 'in', profiles: ['db', 'web'], packets: 3, bytes: 2_048, nodes },
+  ]
+
+  it('are shown by rule, and what no rule took', () => {
+    expect(rules.map(counterListing.row)).toEqual([
+      ['inbound', '1', 'tcp:3306 from db-users', '12', '720B'],
+      ['inbound', '-', '(no rule of db, web: dropped)', '3', '2Ki'],
+    ])
+    expect(rules.map((each) => counterListing.wideRow?.(each))).toEqual([['-'], ['a=1 b=2']])
+  })
+
+  it('say since when, and whom they lack', () => {
+    const nodes = [{ node: 'a', since: 0 }]
+    const silent = [{ node: 'b', message: 'node b is offline' }]
+    expect(counterNotes({ profile: 'db', rules: [], nodes, silent }, 120_000)).toEqual([
+      'counted by a for 2m0s',
+      'b is not counted: node b is offline',
+    ])
+    expect(counterNotes({ profile: 'db', rules: [], nodes: [], silent: [] }, 0)).toEqual([
+      'no node has it in force: nothing is counted',
+    ])
+  })
 })
 
 describe('net explain', () => {

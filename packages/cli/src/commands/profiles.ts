@@ -6,6 +6,7 @@ import { readText } from '../files.ts'
 import { formatAge } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
+import { showCounters } from './profile-counters.ts'
 
 interface ApplyOptions {
   readonly ifVersion?: string
@@ -26,8 +27,10 @@ export function registerProfiles(program: Command): void {
     .command('show')
     .argument('<profile>')
     .summary('its tags and rules, as `apply` takes them')
+    .option('--counters', 'how many packets each rule has decided instead; the nodes are asked (`-o wide`: by node)')
     .action(
-      action(async (context, [name = '']) => {
+      action<{ counters?: boolean }>(async (context, [name = ''], { counters = false }) => {
+        if (counters) return await showCounters(context, name)
         const found = await context.client.call('getProfile', { params: { name } }, { signal: context.signal })
         await printItem(found, context.form, context.out, profileText)
         sayWarnings(found, context)

@@ -77,6 +77,7 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   measureNode: 'admin',
   listProfiles: 'viewer',
   getProfile: 'viewer',
+  getProfileCounters: 'viewer',
   putProfile: 'admin',
   removeProfile: 'admin',
   explainPacket: 'viewer',

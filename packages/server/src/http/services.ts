@@ -109,7 +109,7 @@ export interface Services {
   readonly certificateProblems: () => readonly string[]
   readonly enrolment: Enrolment
   readonly serverAdmission: ServerAdmission
-  readonly agents: Pick<AgentLinks, 'logs' | 'exec' | 'execOnNode' | 'metrics' | 'usage' | 'isConnected'>
+  readonly agents: Pick<AgentLinks, 'logs' | 'exec' | 'execOnNode' | 'metrics' | 'usage' | 'isConnected' | 'request'>
   readonly images: Pick<NodeImages, 'list' | 'prune'>
   readonly registries: Registries
   readonly registry: Pick<ClusterRegistry, 'run' | 'status' | 'collect' | 'stop'>

@@ -7,6 +7,7 @@ import { buildHandlers } from './build-handlers.ts'
 import { clusterHandlers } from './cluster-handlers.ts'
 import { imageHandlers } from './image-handlers.ts'
 import { instanceHandlers } from './instance-handlers.ts'
+import { netHandlers } from './net-handlers.ts'
 import { nodeCommandHandlers } from './node-command-handlers.ts'
 import { nodeConfigHandlers } from './node-config-handlers.ts'
 import { nodeHandlers } from './node-handlers.ts'
@@ -33,6 +34,7 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...nodeCommandHandlers(services, log),
   ...nodeConfigHandlers(services),
   ...policyHandlers(services),
+  ...netHandlers(services),
   ...schedulingHandlers(services),
   ...rebalanceHandlers(services),
   ...imageHandlers(services),
