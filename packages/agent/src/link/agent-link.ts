@@ -31,6 +31,8 @@ export class AgentLink implements AsyncDisposable {
   #isUp = false
   #hasSaidExpired = false
   #current: AbortController | undefined
+  /** What the server said last when it ended the link at once: said again it is no news. */
+  #refusal: string | undefined
 
   constructor(options: AgentLinkOptions) {
     this.#options = options
@@ -74,18 +76,28 @@ export class AgentLink implements AsyncDisposable {
     const identity = await credentials.settled()
     this.#sayIfExpired(identity)
     const socket = await dial(address, identity, signal)
-    log.info(address, 'linked to the server')
+    const linkedAt = performance.now()
+    log[this.#refusal === undefined ? 'info' : 'debug'](address, 'linked to the server')
     this.#isUp = true
     this.#options.onUp?.()
     const current = new AbortController()
     this.#current = current
+    let why: string | undefined
     try {
-      await serveLink(socket, services, { log, ping, signal: AbortSignal.any([signal, current.signal]) })
+      why = await serveLink(socket, services, { log, ping, signal: AbortSignal.any([signal, current.signal]) })
     } finally {
       this.#isUp = false
       this.#current = undefined
-      if (!signal.aborted) log.warn(address, 'lost the link to the server')
+      if (!signal.aborted) this.#sayLost(address, why, performance.now() - linkedAt < stableMs)
     }
+  }
+
+  /** A server that does not want this node says so each time that it is dialled, every other second. */
+  #sayLost(address: ServerAddress, why: string | undefined, isShort: boolean): void {
+    const isNews = why === undefined || why !== this.#refusal
+    this.#refusal = isShort ? why : undefined
+    const what = why === undefined ? 'lost the link to the server' : `the server ended the link: ${why}`
+    this.#options.log[isNews ? 'warn' : 'debug'](address, what)
   }
 
   /** A server just closes the connection then, which tells nobody why. */

@@ -1,7 +1,7 @@
 import { checkServerIdentity, connect, type TLSSocket } from 'node:tls'
 import type { ServerAddress } from '@berth/api'
 import { agentAlpn } from '@berth/api/agent-protocol'
-import { BerthError } from '@berth/core'
+import { BerthError, messageOf } from '@berth/core'
 import type { NodeIdentity } from './node-identity.ts'
 
 /** Every server's certificate has this name, whatever address it is reached at. */
@@ -62,8 +62,19 @@ export async function dial(
   }
 }
 
+/** The server is there, and not one of this node's cluster. */
+const foreign: ReadonlySet<unknown> = new Set([
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'CERT_SIGNATURE_FAILURE',
+])
+
 /** Happy eyeballs hide the reasons in an `AggregateError` with an empty message. */
 function reason(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reason).join('; ')
-  return error instanceof Error ? error.message : String(error)
+  if (foreign.has((error as NodeJS.ErrnoException).code))
+    return `what answers there has keys of another authority than the cluster that this node has joined (${messageOf(error)}): a server of another cluster, or one that was set up or restored without its keys. Bring server/authority/ back there; if the keys are lost, this node has to join anew: berth down --all --purge, remove agent/node.json of the state directory, berth node join`
+  return messageOf(error)
 }

@@ -165,13 +165,18 @@ describe('dial', () => {
   })
 
   it.each([
-    ['a node that poses as the server', async () => agentPort(await authority.node('berth-server'))],
-    ['a server of another cluster', async () => agentPort(await (await TestAuthority.found()).server())],
-    ['another service', async () => agentPort(await authority.server(), ['h2'])],
-  ])('refuses %s', async (_, open) => {
+    ['a node that poses as the server', async () => agentPort(await authority.node('berth-server')), ''],
+    [
+      'a server of another cluster',
+      async () => agentPort(await (await TestAuthority.found()).server()),
+      'another authority than the cluster that this node has joined',
+    ],
+    ['another service', async () => agentPort(await authority.server(), ['h2']), ''],
+  ])('refuses %s', async (_, open, why) => {
     const port = await open()
     const dialling = dial(port.address, await authority.identity('node-b', []), signal)
-    await expect(dialling).rejects.toMatchObject({ code: 'agent.server-unreachable' })
+    const message = expect.stringContaining(why)
+    await expect(dialling).rejects.toMatchObject({ code: 'agent.server-unreachable', message })
     port.close()
   })
 })

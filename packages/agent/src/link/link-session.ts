@@ -9,25 +9,34 @@ import type { LinkServices } from './link-services.ts'
 /** What is taken in before it was read, per stream and for the whole link. */
 const streamWindowBytes = 1024 * 1024
 const linkWindowBytes = 8 * 1024 * 1024
+const maxWordsBytes = 2048
 
 export interface PingTimes {
   readonly intervalMs: number
   readonly timeoutMs: number
 }
 
-/** Serves HTTP/2 on a socket that the agent dialled, until it is closed or nobody answers its pings any more. */
+/**
+ * Serves HTTP/2 on a socket that the agent dialled, until it is closed or nobody answers its pings any more. Returns why the server has
+ * ended it, where it said so.
+ */
 export async function serveLink(
   socket: TLSSocket,
   services: LinkServices,
   options: { readonly log: Logger; readonly ping: PingTimes; readonly signal: AbortSignal },
-): Promise<void> {
+): Promise<string | undefined> {
   const { log, ping, signal } = options
+  let why: string | undefined
   const session = performServerHandshake(socket, {
     settings: { initialWindowSize: streamWindowBytes, enablePush: false },
   })
   session.setLocalWindowSize(linkWindowBytes)
   const closed = new Promise<void>((resolve) => session.once('close', () => resolve()))
   session.on('error', (error) => log.debug({ reason: messageOf(error) }, 'the link failed'))
+  session.on('goaway', (_code, _last, words?: Buffer) => {
+    // The end of the session is another one, without words.
+    if (words !== undefined && words.length > 0) why ??= words.subarray(0, maxWordsBytes).toString()
+  })
   session.on('stream', (stream, headers) => {
     const target = new URL(String(headers[':path']), 'http://agent')
     void serveStream(services, stream, String(headers[':method']), target, log)
@@ -38,6 +47,7 @@ export async function serveLink(
   try {
     if (signal.aborted) abort()
     await closed
+    return why
   } finally {
     stopPings()
     signal.removeEventListener('abort', abort)

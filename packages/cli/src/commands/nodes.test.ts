@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseResources, parseSpeed, parseTaints } from './nodes.ts'
+import { parseResources, parseSpeed, parseTaints, problemsOf } from './nodes.ts'
 
 describe('what is said of a node', () => {
   it.each([
@@ -28,4 +28,14 @@ describe('what is said of a node', () => {
     [() => parseSpeed('fast'), 'fast is no speed'],
     [() => parseSpeed('0.001'), 'is no speed'],
   ])('mistakes are told: %s', (act, message) => expect(act).toThrow(message))
+
+  it('a problem that many have is told once', () => {
+    const problems = ['foreign']
+    const nodes = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ name, problems }))
+    expect(problemsOf([...nodes.slice(0, 2), { name: 'f', problems: ['old', 'foreign'] }])).toEqual([
+      'a, b, f: foreign',
+      'f: old',
+    ])
+    expect(problemsOf(nodes)).toEqual(['a, b, c and 2 more: foreign'])
+  })
 })

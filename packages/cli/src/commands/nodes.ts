@@ -182,8 +182,19 @@ async function measure(context: CommandContext, name: string, other: string | un
   await printNode(context, node)
 }
 
-const problemsOf = (nodes: readonly NodeView[]): string[] =>
-  nodes.flatMap((node) => node.problems.map((problem) => `${node.name}: ${problem}`))
+const namedNodes = 3
+
+/** What many nodes have alike is one line: a server with other keys is one problem, not as many as there are nodes. */
+export function problemsOf(nodes: readonly Pick<NodeView, 'name' | 'problems'>[]): string[] {
+  const having = new Map<string, string[]>()
+  for (const { name, problems } of nodes)
+    for (const problem of problems) having.set(problem, [...(having.get(problem) ?? []), name])
+  return [...having].map(([problem, names]) => {
+    const more = names.length - namedNodes
+    const who = more > 0 ? `${names.slice(0, namedNodes).join(', ')} and ${more} more` : names.join(', ')
+    return `${who}: ${problem}`
+  })
+}
 
 export function parseLabels(words: readonly string[]): Record<string, string | null> {
   const labels: Record<string, string | null> = {}

@@ -9,7 +9,7 @@ import { openAuthority, serverName } from '../authority/authority.ts'
 import { createRequest } from '../authority/certificate-request.testing.ts'
 import { eventually } from '../eventually.testing.ts'
 import { instance } from '../records/sample-records.testing.ts'
-import { nodeStatus } from './agent-peer.testing.ts'
+import { AgentPeer, nodeStatus } from './agent-peer.testing.ts'
 import { type AgentsUnderTest, openAgents } from './agents-under-test.testing.ts'
 
 let agents: AgentsUnderTest
@@ -66,6 +66,8 @@ describe('the agent port', () => {
       ...options,
     })
     socket.on('error', () => undefined)
+    // Its end is heard of after what came before it.
+    socket.resume()
     await new Promise((resolve) => socket.once('close', resolve))
     return !agents.links.isConnected('a')
   }
@@ -83,6 +85,7 @@ describe('the agent port', () => {
       const cert = await foreign.signNode(requestPem, 'a')
       expect(await isRefused({ ca: agents.authority.certificatePem, cert, key: keyPem })).toBe(true)
       await eventually(() => expect(agents.logged.join('')).toContain('signed by another cluster’s authority'))
+      expect(agents.refused.whyOf('a', performance.now())).toContain('bring server/authority/ back')
     } finally {
       await rm(directory, { recursive: true, force: true })
     }
@@ -115,6 +118,15 @@ describe('the agent port', () => {
     expect(await isRefused({ ca: agents.authority.certificatePem, cert: certificatePem, key: keyPem })).toBe(true)
     expect(agents.logged.join('')).toContain('not the one that node a was given')
     expect(agents.logged.join('')).toContain('it was removed')
+  })
+
+  it('tells a node that was removed what to do', async () => {
+    const credentials = await agents.join('a')
+    await agents.under.records.commit('system', (tx) => tx.delete('nodes', 'a'))
+    await using peer = await AgentPeer.dial(agents.port, credentials)
+    await eventually(() => expect(peer.closed).toBe(true))
+    expect(peer.goaways[0]).toMatch(/there is no node "a".*berth down --all --purge.*node\.json/)
+    expect(peer.received).toEqual([])
   })
 
   it('refuses another protocol', async () => {

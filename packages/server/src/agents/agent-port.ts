@@ -9,8 +9,12 @@ import { normalFingerprint } from '../authority/certificate-checks.ts'
 import type { KeyPairPem } from '../authority/certificate-factory.ts'
 import { listening } from '../http/listeners.ts'
 import type { State } from '../records/index.ts'
+import { AgentLink } from './agent-link.ts'
+import type { RefusedAgents } from './refused-agents.ts'
 
 const handshakeMs = 10_000
+/** How long a refusal may take to be read. */
+const refusalMs = 2_000
 
 export interface AgentPortOptions {
   readonly host: string
@@ -19,6 +23,8 @@ export interface AgentPortOptions {
   readonly authorityPem: string
   readonly state: State
   readonly log: Logger
+  /** Is told whom this port refuses. */
+  readonly refused: RefusedAgents
   readonly onAgent: (node: string, socket: TLSSocket, certificate: X509Certificate) => void
 }
 
@@ -91,8 +97,20 @@ export class AgentPort implements AsyncDisposable {
       onAgent(name, socket, certificate)
       return
     }
-    log.warn({ remote: socket.remoteAddress, node: name }, `refused an agent: ${refusal}`)
-    socket.destroy()
+    this.#refuse(socket, name, refusal ?? 'it showed no certificate')
+  }
+
+  /** A node of this cluster is told why: its agent writes that into the log of its machine. To anybody else nothing is said. */
+  #refuse(socket: TLSSocket, name: string, why: string): void {
+    const from = socket.remoteAddress
+    const isNews = this.#options.refused.note(name === '' ? `of ${from}` : name, why, performance.now())
+    this.#options.log[isNews ? 'warn' : 'debug']({ remote: from, node: name }, `refused an agent: ${why}`)
+    if (!socket.authorized || socket.alpnProtocol !== agentAlpn) socket.destroy()
+    else {
+      new AgentLink(name, socket).close(why)
+      // Whoever does not read it is not waited for.
+      setTimeout(() => socket.destroy(), refusalMs).unref()
+    }
   }
 
   #refusal(socket: TLSSocket, name: string, certificate: X509Certificate | undefined): string | undefined {
@@ -100,10 +118,10 @@ export class AgentPort implements AsyncDisposable {
     if (socket.alpnProtocol !== agentAlpn) return `it does not speak ${agentAlpn}`
     const node = this.#options.state.nodes.get(name)
     if (node === undefined)
-      return `there is no node ${JSON.stringify(name)}; it was removed or belongs to another store`
+      return `there is no node ${JSON.stringify(name)}; it was removed or belongs to another store. If it was removed (berth node rm): take Berth off its machine (berth down --all --purge), and to join anew remove agent/node.json of its state directory after that`
     const fingerprint = normalFingerprint(certificate?.fingerprint256 ?? '')
     if (fingerprint === node.certificateFingerprint || fingerprint === node.nextCertificateFingerprint) return undefined
-    return `its certificate is not the one that node ${name} was given last`
+    return `its certificate is not the one that node ${name} was given last: another machine has joined by this name, or its disk is an older copy. Join it anew, by a name of its own if there are two`
   }
 }
 
@@ -118,5 +136,5 @@ function unauthorized(name: string, certificate: X509Certificate | undefined, co
   if (code === 'CERT_NOT_YET_VALID')
     return `the certificate of node ${name} is not good before ${certificate.validFrom}: this server's clock is behind`
   if (code === 'INVALID_PURPOSE') return 'its certificate is not one for nodes'
-  return `its certificate was signed by another cluster’s authority (${code}); join the machine to this cluster`
+  return `its certificate was signed by another cluster’s authority (${code}): this server has other keys than the one that the machine has joined. If it was set up or restored without them, bring server/authority/ back (docs/operations.md, Restore); else join the machine to this cluster`
 }

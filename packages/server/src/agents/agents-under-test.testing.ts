@@ -13,6 +13,7 @@ import { AgentPeer, type PeerCredentials } from './agent-peer.testing.ts'
 import { AgentPort } from './agent-port.ts'
 import { NodeCertificates } from './node-certificates.ts'
 import type { FeedLine, NodeFeed } from './node-feed.ts'
+import { RefusedAgents } from './refused-agents.ts'
 
 /** A feed that says what the test wants it to say. */
 export class ScriptedFeed implements NodeFeed {
@@ -46,6 +47,7 @@ export interface AgentsUnderTest extends AsyncDisposable {
   readonly online: string[]
   readonly reports: [string, FromAgent][]
   readonly logged: string[]
+  readonly refused: RefusedAgents
   join(name: string): Promise<PeerCredentials>
   dial(name: string): Promise<AgentPeer>
 }
@@ -79,6 +81,7 @@ export async function openAgents(options: OpenAgentsOptions = {}): Promise<Agent
   const lead = links.lead({ records, news, feed, term: { number: 1, isOver: false } })
   const retry = { firstMs: 20, maxMs: 20 }
   const certificates = new NodeCertificates({ records: under.records, authority, agents: links, log, now, retry })
+  const refused = new RefusedAgents()
   const agentPort = new AgentPort({
     host: '127.0.0.1',
     port: 0,
@@ -86,6 +89,7 @@ export async function openAgents(options: OpenAgentsOptions = {}): Promise<Agent
     authorityPem: authority.trustPem,
     state: under.state,
     log,
+    refused,
     onAgent: (node, socket, certificate) => {
       links.connect(node, socket)
       certificates.connected(node, certificate)
@@ -111,7 +115,7 @@ export async function openAgents(options: OpenAgentsOptions = {}): Promise<Agent
     return pair
   }
   return {
-    ...{ under, authority, feed, links, certificates, port, online, reports, logged, join: join_ },
+    ...{ under, authority, feed, links, certificates, port, online, reports, logged, refused, join: join_ },
     async dial(name) {
       const peer = await AgentPeer.dial(port, credentials.get(name) ?? (await join_(name)))
       peers.push(peer)

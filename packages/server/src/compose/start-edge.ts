@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { AgentPort } from '../agents/agent-port.ts'
+import { RefusedAgents } from '../agents/refused-agents.ts'
 import { Approvals } from '../approvals/approvals.ts'
 import { Apps } from '../apps/apps.ts'
 import { FailureLimit } from '../auth/failure-limit.ts'
@@ -54,11 +55,12 @@ export interface EdgeOptions {
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const { config, foundation, log, stack } = options
   const keeper = stack.use(await openKeeper(options))
-  const agentPort = openAgentPort(options, keeper)
+  const refused = new RefusedAgents()
+  const agentPort = openAgentPort(options, keeper, refused)
   const agentPortNumber = await agentPort.listen()
   const local = new WeakSet<Socket>()
   const listen = config.listen === undefined ? undefined : parseListenAddress(config.listen)
-  const services = createServices(options, agentPortNumber, keeper)
+  const services = createServices(options, agentPortNumber, keeper, refused)
   stack.use(services.trafficChanges)
   const api = await createApi({
     ...{ services, log: log.child({ part: 'api' }), signal: options.stopping, console: config.console },
@@ -102,7 +104,11 @@ async function openKeeper({ config, foundation, log }: EdgeOptions): Promise<Cer
   })
 }
 
-function openAgentPort({ config, foundation, control, log, stack }: EdgeOptions, keeper: CertificateKeeper): AgentPort {
+function openAgentPort(
+  { config, foundation, control, log, stack }: EdgeOptions,
+  keeper: CertificateKeeper,
+  refused: RefusedAgents,
+): AgentPort {
   return stack.use(
     new AgentPort({
       ...parseListenAddress(config.agentListen ?? defaults.agentListen),
@@ -110,6 +116,7 @@ function openAgentPort({ config, foundation, control, log, stack }: EdgeOptions,
       authorityPem: foundation.authority.trustPem,
       state: foundation.state,
       log: log.child({ part: 'agents' }),
+      refused,
       onAgent: (node, socket, certificate) => {
         control.agents.connect(node, socket)
         control.renewals.connected(node, certificate)
@@ -118,7 +125,12 @@ function openAgentPort({ config, foundation, control, log, stack }: EdgeOptions,
   )
 }
 
-function createServices(options: EdgeOptions, agentPort: number, keeper: CertificateKeeper): Services {
+function createServices(
+  options: EdgeOptions,
+  agentPort: number,
+  keeper: CertificateKeeper,
+  refused: RefusedAgents,
+): Services {
   const { config, foundation, control } = options
   const { state, records, authority, secrets, certificates, registries, routing, tokens, sessions } = foundation
   const { agents, traffic, operations, books, images, registry, sources, buildOutputs } = control
@@ -129,7 +141,10 @@ function createServices(options: EdgeOptions, agentPort: number, keeper: Certifi
   const relay = new Relay({
     ...{ state, name, isAlone, pass: foundation.relayPass, authorityPem: () => authority.trustPem },
   })
-  const views = { state, traffic, gateway, version, isOnline: (node: string) => agents.isOnline(node) }
+  const views = {
+    ...{ state, traffic, gateway, version, isOnline: (node: string) => agents.isOnline(node) },
+    whyRefused: (node: string) => refused.whyOf(node, performance.now()),
+  }
   const listen = config.listen === undefined ? undefined : parseListenAddress(config.listen)
   const advertised = `${advertisedHost(listen?.host ?? '127.0.0.1', config.names)}:${listen?.port ?? 0}`
   const addressPool = config.addressPool ?? defaults.addressPool

@@ -27,13 +27,14 @@ export function nodeDetail(context: ViewContext, node: Node): NodeView {
   return { ...nodeView(context, node), ...defined({ staying: stayingOn(context, node) }) }
 }
 
-export function nodeView({ state, isOnline, version = '' }: ViewContext, node: Node): NodeView {
+export function nodeView({ state, isOnline, version = '', whyRefused }: ViewContext, node: Node): NodeView {
   const status = state.nodeStatuses.get(node.name) ?? unknownStatus
   const { name, labels, block, address, schedulable, joinedAt, group, speedMilli, taints, resources, drain, images } =
     node
   const { gateway, cpuMilli, memoryBytes, diskBytes, diskFreeBytes, agentVersion, engineVersion, kernel, os, cgroup } =
     status
   const config = nodeConfigView(state, node)
+  const refusal = isOnline(name) ? undefined : whyRefused?.(name)
   const instances = state.instances.byNode(name).filter((each) => state.statuses.field(each.id, 'phase') !== 'ended')
   const sum = (of: (instance: Instance) => number | undefined): number =>
     instances.reduce((total, each) => total + (of(each) ?? 0), 0)
@@ -45,6 +46,7 @@ export function nodeView({ state, isOnline, version = '' }: ViewContext, node: N
     instances: instances.length,
     problems: [
       ...status.problems,
+      ...(refusal === undefined ? [] : [`its agent is refused: ${refusal}`]),
       ...[node.certificateProblem, ...versionProblems(status, name, version)].filter(isSaid),
       ...nodeConfigProblems(config),
     ],

@@ -6,6 +6,8 @@ export interface ViewContext {
   readonly state: State
   readonly traffic: Traffic
   readonly isOnline: (node: string) => boolean
+  /** Why its agent, which dials, is not let in by this server. */
+  readonly whyRefused?: (node: string) => string | undefined
   readonly gateway: GatewayAddress
   /** The server's. */
   readonly version?: string

@@ -5,6 +5,7 @@ import { openTemporaryRecords } from '../records/open-records.testing.ts'
 import { app, instance } from '../records/sample-records.testing.ts'
 import { appView } from './app-view.ts'
 import { instanceView } from './instance-view.ts'
+import { nodeView } from './node-view.ts'
 import type { ViewContext } from './view-context.ts'
 
 const pool: Pool = {
@@ -48,4 +49,16 @@ it('says of an app and a pool that they are being removed, and otherwise nothing
   }
   expect(view('shop')).toMatchObject({ removing: true, pools: [{ name: 'production', removing: true }] })
   expect('removing' in view('other')).toBe(false)
+})
+
+it('says of a node that is offline why its agent is refused', async () => {
+  await using records = await openTemporaryRecords()
+  const node = {
+    ...{ name: 'h2', labels: {}, block: '10.77.2.0/24', address: '192.0.2.2', schedulable: true, joinedAt: 1 },
+    certificateFingerprint: 'a',
+  }
+  const view = (isOnline: boolean) =>
+    nodeView({ ...contextOf(records.state), isOnline: () => isOnline, whyRefused: () => 'other keys' }, node).problems
+  expect(view(false)).toContain('its agent is refused: other keys')
+  expect(view(true)).not.toContain('its agent is refused: other keys')
 })
