@@ -364,6 +364,7 @@ class Agent {
     return new SyncService({
       log: this.#config.log,
       apply: (line) => this.#desired.apply(line),
+      peers: () => this.#desired.peers,
       settled: (timeoutMs) => this.#reconciler.settled(timeoutMs),
       nodeStatus: () => this.#reporter.status(),
       instanceStatuses: () => this.#reconciler.statuses(),

@@ -64,6 +64,12 @@ export const agentAlpn = 'berth-agent/1'
  */
 export type SyncMode = 'lead' | 'listen'
 
+/**
+ * With it an agent answers a sync stream that leads: what it has of its peers (`describePeers` of core), by which it accepts them in parts.
+ * Agents of the form before do not say it, and get the whole list in the snapshot.
+ */
+export const peersHeader = 'berth-peers'
+
 /** Where agents dial a server. */
 export interface ServerAddress {
   readonly host: string
@@ -86,6 +92,8 @@ export type ToAgent =
       readonly servers?: readonly ServerAddress[] | undefined
       readonly assignments: readonly Assignment[]
       readonly network: NetworkConfig
+      /** To agents that have said what they have of their peers: the network's are those, and these parts of them follow. */
+      readonly peerParts?: readonly number[]
       readonly names: NameTable
       /** Absent: from a server that knows no security profiles; what the node has of them stays. */
       readonly policy?: PolicyDocument
@@ -113,6 +121,13 @@ export type ToAgent =
       readonly put: NetworkConfig['peers']
       /** Nodes that have left. */
       readonly gone: readonly string[]
+    }
+  /** All peers of one part, instead of those of it that were there; the node's own is among them. One that was announced by the snapshot. */
+  | {
+      readonly type: 'peer-part'
+      readonly part: number
+      readonly revision: number
+      readonly peers: NetworkConfig['peers']
     }
   /** Agents of the form before do not know it, and take no notice. */
   | { readonly type: 'routing'; readonly revision: number; readonly routing: NodeRouting }

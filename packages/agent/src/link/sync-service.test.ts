@@ -8,8 +8,8 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import type { FromAgent, NodeUse, SyncMode, ToAgent } from '@berth/api'
-import type { InstanceStatus, NodeStatus } from '@berth/core'
+import { type FromAgent, type NodeUse, peersHeader, type SyncMode, type ToAgent } from '@berth/api'
+import { type InstanceStatus, isPeerDescription, type NodeStatus, type Peers } from '@berth/core'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { DesiredLine } from '../node/desired-state.ts'
@@ -23,6 +23,7 @@ let sync: SyncService
 let applied: DesiredLine[]
 let offered: [string, number][]
 let use: NodeUse | undefined
+let peers: Peers
 
 const instance: InstanceStatus = { id: 'web-1', node: 'a', phase: 'running', ready: true, restarts: 0 }
 const nodeStatus = { name: 'a', online: true } as NodeStatus
@@ -31,10 +32,12 @@ beforeEach(async () => {
   applied = []
   offered = []
   use = undefined
+  peers = [{ node: 'b', block: '10.0.2.0/24', via: '1.1.1.1' }]
   sync = new SyncService({
     log: pino({ level: 'silent' }),
     apply: async (line) => void applied.push(line),
     settled: async () => undefined,
+    peers: () => peers,
     nodeStatus: () => nodeStatus,
     instanceStatuses: () => [instance],
     nodeUse: () => use,
@@ -63,11 +66,16 @@ afterEach(() => {
 class Server {
   readonly received: FromAgent[] = []
   readonly #stream: ClientHttp2Stream
+  /** What the agent says that it has of its peers. */
+  peers: unknown
 
   constructor(mode?: SyncMode) {
     const query = mode === undefined ? '' : `?mode=${mode}`
     this.#stream = client.request({ ':method': 'POST', ':path': `/v1/sync${query}` }, { endStream: false })
     this.#stream.on('error', () => undefined)
+    this.#stream.once('response', (headers) => {
+      this.peers = headers[peersHeader]
+    })
     void this.#read().catch(() => undefined)
   }
 
@@ -214,4 +222,28 @@ it('tells with its heartbeats what the node uses, once it has been measured', as
     { type: 'pong', at: 1 },
     { type: 'pong', at: 2, use },
   ])
+})
+
+it('says what it has of its peers, and takes a snapshot without them as one with those, whatever has come since', async () => {
+  const server = new Server('lead')
+  await waitUntil('the description', () => isPeerDescription(server.peers), 20_000)
+  const said = peers
+  peers = []
+  const network = { pool: '10.0.0.0/8', block: '10.0.1.0/24', peers: [], domain: 'd', defaultPool: 'p' }
+  const names = { version: 1, entries: [] }
+  server.say({
+    ...{ type: 'snapshot', epoch: 'e', revision: 1, assignments: [], network, names, peerParts: [3] },
+  } as unknown as ToAgent)
+  await heard(server, 'hello')
+  expect(applied).toMatchObject([{ type: 'snapshot', peerParts: [3], network: { ...network, peers: said } }])
+  server.snapshot(undefined, 'e', 2)
+  await waitUntil('the other one', () => applied.length === 2, 20_000)
+  expect(applied[1]).toMatchObject({ network: {} })
+  expect(applied[1]).not.toMatchObject({ network: { peers: said } })
+})
+
+it('tells a server that only listens nothing of its peers', async () => {
+  const listener = new Server('listen')
+  await heard(listener, 'node')
+  expect(listener.peers).toBeUndefined()
 })

@@ -1,5 +1,6 @@
-import type { FromAgent, NodeUse, ServerAddress, SyncMode, ToAgent } from '@berth/api'
-import { type InstanceStatus, isNothingNew, messageOf, type NodeStatus } from '@berth/core'
+import { hash } from 'node:crypto'
+import { type FromAgent, type NodeUse, peersHeader, type ServerAddress, type SyncMode, type ToAgent } from '@berth/api'
+import { describePeers, type InstanceStatus, isNothingNew, messageOf, type NodeStatus, type Peers } from '@berth/core'
 import type { Logger } from 'pino'
 import type { DesiredLine } from '../node/desired-state.ts'
 import type { AgentRequest } from './agent-request.ts'
@@ -15,6 +16,8 @@ export interface SyncServiceOptions {
   apply(line: DesiredLine): Promise<void>
   /** Resolves when what runs has been looked at once, or after the time. */
   settled(timeoutMs: number): Promise<void>
+  /** What it has of its peers. */
+  peers(): Peers
   nodeStatus(): NodeStatus
   instanceStatuses(): readonly InstanceStatus[]
   /** A server that does not lead has said which servers there are, by its store. */
@@ -25,6 +28,12 @@ export interface SyncServiceOptions {
   nodeUse(): NodeUse | undefined
   gatewayReport(): Extract<FromAgent, { type: 'gateway' }> | undefined
 }
+
+const sha256 = (text: string): string => hash('sha256', text)
+
+/** The server has left out what this node has said that it has: as it was then, whatever has come by another stream since. */
+const withPeers = (line: DesiredLine, peers: Peers): DesiredLine =>
+  line.type === 'snapshot' && line.peerParts !== undefined ? { ...line, network: { ...line.network, peers } } : line
 
 /** The stream whose lines are taken. */
 interface Lead {
@@ -83,9 +92,11 @@ export class SyncService {
   }
 
   async serve({ stream, query }: AgentRequest): Promise<void> {
-    stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' })
-    const reports = new ReportStream(stream)
     const mode: SyncMode = query.get('mode') === 'listen' ? 'listen' : 'lead'
+    const peers = this.#options.peers()
+    const said = mode === 'lead' ? { [peersHeader]: describePeers(peers, sha256) } : {}
+    stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson', ...said })
+    const reports = new ReportStream(stream)
     try {
       if (mode === 'listen') this.#beginListening(reports)
       for await (const line of readLines(stream, maxLineBytes)) {
@@ -94,7 +105,7 @@ export class SyncService {
         // Answered at once: a long step must not look like a dead agent.
         if (message.type === 'ping') reports.push(this.#pong(message.at))
         else if (mode === 'listen') this.#hearListener(message)
-        else if (!this.#hear(message, reports)) return
+        else if (!this.#hear(withPeers(message, peers), reports)) return
       }
     } finally {
       this.#forget(reports)

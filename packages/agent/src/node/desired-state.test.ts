@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { NameTable, RouteTable } from '@berth/core'
+import { type NameTable, type Peers, peerPartOf, type RouteTable } from '@berth/core'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { NetdFiles } from '../dns/netd-files.ts'
@@ -244,5 +244,47 @@ describe('the security policy', () => {
   it('stays as it is when a server knows of none', async () => {
     await desired.apply(snapshot('e1', 1))
     expect(policies).toEqual([])
+  })
+})
+
+describe('peers in parts', () => {
+  const peerOf = (node: string, via = '1.1.1.1') => ({ node, block: `10.77.${node.charCodeAt(0)}.0/24`, via })
+  const [b, c] = [peerOf('b'), peerOf('c')]
+  const announced = (parts: readonly number[], peers: Peers): DesiredLine =>
+    ({ ...snapshot('e1', 500), peerParts: parts, network: { ...network, peers } }) as DesiredLine
+  const partOf = (...peers: Peers): DesiredLine => ({
+    ...{ type: 'peer-part', revision: 501, peers },
+    part: peerPartOf(peers[0]?.node ?? ''),
+  })
+  const inForce = () => store.state.network?.peers
+
+  it('are in force together, once all that were announced have come', async () => {
+    const parts = [peerPartOf('b'), peerPartOf('c')]
+    await desired.apply(announced(parts, [peerOf('b', '9.9.9.9')]))
+    await desired.apply(partOf(b))
+    expect(inForce()).toEqual([peerOf('b', '9.9.9.9')])
+    // What a link that breaks now has brought need not be brought again.
+    expect(desired.peers).toEqual([b])
+    await desired.apply({ type: 'peers', revision: 502, put: [peerOf('d')], gone: [] })
+    await desired.apply(partOf(c))
+    expect(inForce()).toEqual(expect.arrayContaining([b, c, peerOf('d')]))
+    expect(desired.peers).toBe(inForce())
+  })
+
+  it('of which none differs need no more than the snapshot', async () => {
+    await desired.apply(announced([], [b]))
+    expect(inForce()).toEqual([b])
+    await desired.apply({ type: 'peers', revision: 502, put: [], gone: ['b'] })
+    expect(inForce()).toEqual([])
+  })
+
+  it('that were still to come are not waited for after another snapshot, or a network told as a whole', async () => {
+    await desired.apply(announced([peerPartOf('b'), peerPartOf('c')], []))
+    await desired.apply({ type: 'network', revision: 501, network: { ...network, peers: [c] } })
+    expect(inForce()).toEqual([c])
+    await desired.apply(announced([peerPartOf('b')], []))
+    await desired.apply(announced([], [b]))
+    await desired.apply({ type: 'peers', revision: 503, put: [c], gone: [] })
+    expect(inForce()).toEqual([b, c])
   })
 })

@@ -1,13 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import type { ServerAddress, ToAgent } from '@berth/api'
-import {
-  changePeers,
-  messageOf,
-  type NetworkConfig,
-  type NodeRouting,
-  type PeerChanges,
-  type RouteTable,
-} from '@berth/core'
+import { messageOf, type NetworkConfig, type NodeRouting, type Peers, type RouteTable } from '@berth/core'
 import type { Logger } from 'pino'
 import type { NetdFiles } from '../dns/netd-files.ts'
 import { resolvConfFor } from '../dns/resolv-conf.ts'
@@ -17,6 +10,7 @@ import type { NodeNetwork } from '../network/node-network.ts'
 import type { PolicyKeeper } from '../policy/policy-keeper.ts'
 import { reasonToFreeze } from '../state/epoch-guard.ts'
 import type { NodeStore } from '../state/node-store.ts'
+import { PeerCopy } from './peer-copy.ts'
 import type { Problems } from './problems.ts'
 
 /** The network waits for Docker; nothing else may wait for the network longer than this. */
@@ -26,6 +20,7 @@ const formerServersKept = 16
 
 export type DesiredLine = Exclude<ToAgent, { readonly type: 'ping' }>
 type Snapshot = Extract<ToAgent, { readonly type: 'snapshot' }>
+type PeersLine = Extract<ToAgent, { readonly type: 'peers' | 'peer-part' }>
 
 export interface DesiredStateOptions {
   readonly store: NodeStore
@@ -55,6 +50,8 @@ export class DesiredState implements AsyncDisposable {
   /** Of the store that the link speaks for: its last snapshot, and how far its lines have come. */
   #offered: { readonly epoch: string; readonly revision: number } | undefined
   #revisionTimer: NodeJS.Timeout | undefined
+  /** While parts of it are on their way. */
+  #peers: PeerCopy | undefined
 
   constructor(options: DesiredStateOptions) {
     this.#options = options
@@ -63,6 +60,11 @@ export class DesiredState implements AsyncDisposable {
   /** True while stops are withheld. */
   get frozen(): boolean {
     return this.#frozen
+  }
+
+  /** With those that have come and are not in force yet, since others are still on their way. */
+  get peers(): Peers {
+    return (this.#peers?.network ?? this.#options.store.state.network)?.peers ?? []
   }
 
   /** True when every assignment of the server that this node belongs to is known. */
@@ -108,8 +110,10 @@ export class DesiredState implements AsyncDisposable {
           .catch((error: unknown) => this.#failed('forget an instance', error))
         return
       case 'network':
+        this.#peers = undefined
         return this.#applyNetwork(line.network)
       case 'peers':
+      case 'peer-part':
         return this.#applyPeers(line)
       case 'names':
         return this.#frozen ? undefined : netd.writeNames(line.names)
@@ -175,6 +179,8 @@ export class DesiredState implements AsyncDisposable {
       if (snapshot.servers !== undefined) await this.#applyServers(snapshot.servers)
       if (snapshot.routing !== undefined) await this.#applyRouting(snapshot.routing)
     }
+    const { network, peerParts = [] } = snapshot
+    this.#peers = peerParts.length === 0 ? undefined : new PeerCopy(network, peerParts)
     await this.#applyNetwork(snapshot.network)
     await reconciler.applySnapshot(snapshot.assignments)
     reconciler.contextChanged()
@@ -197,9 +203,14 @@ export class DesiredState implements AsyncDisposable {
   }
 
   /** They follow a snapshot, which has said what the network is. */
-  async #applyPeers(changes: PeerChanges): Promise<void> {
+  async #applyPeers(line: PeersLine): Promise<void> {
     const { network } = this.#options.store.state
-    if (network !== undefined) await this.#applyNetwork(changePeers(network, changes))
+    if (network === undefined) return
+    const copy = this.#peers ?? new PeerCopy(network)
+    copy.take(line)
+    if (!copy.isWhole) return
+    this.#peers = undefined
+    await this.#applyNetwork(copy.network)
   }
 
   /** Said by a server that does not lead: it counts if its store is this node's, or the node knows none yet. */

@@ -11,7 +11,7 @@ export const simulateUsage = `  simulate --nodes N --socket PATH              ag
       --host HOST         where the agent port is (default 127.0.0.1)
       --prefix TEXT       of the nodes' names (default sim-)
       --label KEY=VALUE   may be repeated; VALUE with a slash (a/b/c) goes round: node 1 gets a, node 2 b …
-      --credentials FILE  certificates are kept in it, and used again by the next call
+      --credentials FILE  certificates are kept in it, and what nodes have of their peers in FILE.peers, for the next call
       --start MS, --ready MS   how long containers take (default 200, 100)
       --json              a line of counts a second
 `
@@ -38,7 +38,11 @@ export async function simulate(args: readonly string[]): Promise<number> {
   const say = (what: object): void => console.log(values.json ? JSON.stringify(what) : describe(what))
   const { nodes, agentPort } = await credentialsFor(count, values, say)
   const pace = { startMs: positive('--start', values.start), readyMs: positive('--ready', values.ready) }
-  await using fleet = new SimulatedFleet({ servers: [{ host: values.host, port: agentPort }], nodes, pace })
+  const peersFile = values.credentials === undefined ? undefined : `${values.credentials}.peers`
+  await using fleet = new SimulatedFleet({
+    ...{ servers: [{ host: values.host, port: agentPort }], nodes, pace },
+    peers: peersFrom(peersFile),
+  })
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const startedAt = performance.now()
@@ -48,8 +52,16 @@ export async function simulate(args: readonly string[]): Promise<number> {
     await delay(1000, undefined, { signal: stop.signal }).catch(() => undefined)
     if (values.json) say({ linked: fleet.linked, ...fleet.counts(), rssBytes: process.memoryUsage.rss() })
   }
+  if (peersFile !== undefined) writeFileSync(peersFile, JSON.stringify(peersOf(fleet)))
   return 0
 }
+
+/** As agents have it on disk. */
+const peersFrom = (file: string | undefined): Readonly<Record<string, string>> =>
+  file !== undefined && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
+
+const peersOf = (fleet: SimulatedFleet): Readonly<Record<string, string>> =>
+  Object.fromEntries(fleet.nodes.map(({ name, peers }) => [name, peers.description]))
 
 type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
 

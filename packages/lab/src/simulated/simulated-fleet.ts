@@ -16,6 +16,8 @@ export interface FleetOptions {
   readonly handshakes?: number
   readonly cpuMilli?: number
   readonly memoryBytes?: number
+  /** What nodes had of their peers when they were last up, by name. */
+  readonly peers?: Readonly<Record<string, string>>
 }
 
 interface Due {
@@ -43,6 +45,7 @@ export class SimulatedFleet implements AsyncDisposable {
         ...{ credentials, dialers, status, pace: { ...defaultPace, ...options.pace } },
         later: (node, instance, delayMs) => this.#queue.add({ node, instance }, delayMs),
         hasNews: (node) => this.#news.add(node),
+        peers: options.peers?.[credentials.name],
       })
     this.#nodes = options.nodes.map(this.#newNode)
   }

@@ -1,7 +1,7 @@
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
-import type { FromAgent } from '@berth/api'
+import { type FromAgent, peersHeader } from '@berth/api'
 import type { AgentDialer, NodeCredentials } from './agent-dialer.ts'
 import { answerRequest } from './agent-requests.ts'
 import { LineSplitter } from './line-splitter.ts'
@@ -12,6 +12,8 @@ const maxPauseMs = 2_000
 const windowBytes = 1_048_576
 
 export interface LinkListener {
+  /** What the node has of its peers. */
+  peers(): string
   /** A server has opened the sync stream; one that only listens wants to know what the node is. */
   onSync(link: SimulatedLink, onlyListens: boolean): void
   onLine(link: SimulatedLink, line: Buffer): void
@@ -103,7 +105,8 @@ export class SimulatedLink {
   }
 
   #serveSync(stream: ServerHttp2Stream, onlyListens: boolean): void {
-    stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson' })
+    const said = onlyListens ? {} : { [peersHeader]: this.#listener.peers() }
+    stream.respond({ ':status': 200, 'content-type': 'application/x-ndjson', ...said })
     this.#sync = stream
     this.#isBlocked = false
     this.#listener.onSync(this, onlyListens)

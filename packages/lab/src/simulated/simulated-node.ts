@@ -1,6 +1,7 @@
 import type { FromAgent, ToAgent } from '@berth/api'
 import type { NodeStatus } from '@berth/core'
 import type { AgentDialer, NodeCredentials } from './agent-dialer.ts'
+import { PeerNotes } from './peer-notes.ts'
 import { type Pace, type SimulatedInstance, SimulatedInstances, statusOf } from './simulated-instances.ts'
 import { type LinkListener, SimulatedLink } from './simulated-link.ts'
 
@@ -16,6 +17,8 @@ export interface SimulatedNodeOptions {
   readonly later: (node: SimulatedNode, instance: SimulatedInstance, delayMs: number) => void
   /** It has something to report: {@link SimulatedNode.flush} is to be called soon. */
   readonly hasNews: (node: SimulatedNode) => void
+  /** What it had of its peers when it was last up. */
+  readonly peers?: string | undefined
 }
 
 /** A node whose agent speaks the real protocol to real servers, and whose containers are numbers. */
@@ -26,6 +29,7 @@ export class SimulatedNode {
   skewMs = 0
   /** Lines that it got, by type. */
   readonly received = new Map<string, number>()
+  readonly peers: PeerNotes
   readonly #options: SimulatedNodeOptions
   readonly #links: readonly SimulatedLink[]
   readonly #news = new Set<SimulatedInstance>()
@@ -39,6 +43,7 @@ export class SimulatedNode {
   constructor(options: SimulatedNodeOptions) {
     this.#options = options
     this.name = options.credentials.name
+    this.peers = new PeerNotes(this.name, options.peers)
     this.#links = options.dialers.map((dialer) => new SimulatedLink(dialer, this.#listener))
     this.instances = new SimulatedInstances(
       options.pace,
@@ -121,6 +126,7 @@ export class SimulatedNode {
   }
 
   readonly #listener: LinkListener = {
+    peers: () => this.peers.description,
     onSync: (link, onlyListens) => {
       if (this.#lead?.link === link) this.#endLead()
       // A server that does not lead only listens whether the node is there.
@@ -143,10 +149,16 @@ export class SimulatedNode {
   #take(link: SimulatedLink, line: Buffer): void {
     const type = typeOf(line)
     this.received.set(type, (this.received.get(type) ?? 0) + 1)
+    if (link === this.#lead?.link) this.#notePeers(type, line)
     const act = this.#acts[type as ToAgent['type']]
     if (act !== undefined && (type === 'ping' || type === 'snapshot' || link === this.#lead?.link))
       act(JSON.parse(line.toString()) as never, link)
     if (type === 'snapshot') this.#firstLink.resolve()
+  }
+
+  #notePeers(type: string, line: Buffer): void {
+    if (type === 'peer-part') this.peers.takePart(line)
+    else if (type === 'peers' || type === 'network') this.peers.forget()
   }
 
   /** Names, routes and the network concern what a simulated node does not have. */

@@ -3,6 +3,7 @@ import {
   type ClientHttp2Stream,
   connect,
   constants,
+  type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
@@ -80,17 +81,22 @@ const linkLost = (node: string): BerthError =>
   })
 
 /** Waits for the answer's head; an error document becomes a `BerthError` with the agent's own code. */
-export async function answerOf(link: AgentLink, stream: ClientHttp2Stream, signal?: AbortSignal): Promise<void> {
-  const status = await headOf(link, stream, signal)
-  if (status < 400) return
+export async function answerOf(
+  link: AgentLink,
+  stream: ClientHttp2Stream,
+  signal?: AbortSignal,
+): Promise<IncomingHttpHeaders> {
+  const head = await headOf(link, stream, signal)
+  const status = Number(head[':status'] ?? 0)
+  if (status < 400) return head
   let text = ''
   for await (const line of readBoundedLines(stream, maxErrorBytes)) text += line
   throw errorOf(link.node, status, text)
 }
 
-async function headOf(link: AgentLink, stream: ClientHttp2Stream, signal?: AbortSignal): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>()
-  stream.once('response', (headers) => resolve(headers[':status'] ?? 0))
+async function headOf(link: AgentLink, stream: ClientHttp2Stream, signal?: AbortSignal): Promise<IncomingHttpHeaders> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingHttpHeaders>()
+  stream.once('response', (headers) => resolve(headers))
   stream.once('error', (error) => reject(error))
   stream.once('close', () => reject(linkLost(link.node)))
   try {

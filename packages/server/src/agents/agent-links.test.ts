@@ -1,9 +1,10 @@
+import { hash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { agentAlpn } from '@berth/api'
-import type { Assignment, InstanceStatus, Release } from '@berth/core'
+import { type Assignment, describePeers, type InstanceStatus, type Release } from '@berth/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openAuthority, serverName } from '../authority/authority.ts'
 import { createRequest } from '../authority/certificate-request.testing.ts'
@@ -54,6 +55,27 @@ describe('the agent port', () => {
     await eventually(() => expect(agents.reports.some(([, line]) => line.type === 'hello')).toBe(true))
     agents.feed.senders.get('a')?.(change)
     await eventually(() => expect(peer.received.at(-1)).toEqual(change))
+  })
+
+  it('sends an agent that says what it has of its peers the parts that it lacks after the snapshot, and changes', async () => {
+    agents.feed.peerParts = [3, 5]
+    const held = describePeers([], (text) => hash('sha256', text))
+    const peer = await agents.dial('a', { peers: held })
+    await eventually(() =>
+      expect(peer.received.map((line) => ('part' in line ? line.part : line.type))).toEqual(['snapshot', 3, 5]),
+    )
+    expect(agents.feed.held).toEqual([held])
+    const change = { type: 'peers' as const, revision: 2, put: [{ node: 'b', block: 'b', via: '1' }], gone: [] }
+    agents.feed.senders.get('a')?.(change)
+    await eventually(() => expect(peer.received.at(-1)).toEqual(change))
+  })
+
+  it.each(['', 'nonsense', '0'.repeat(10)])('sends one that says %j of its peers all of them', async (peers) => {
+    agents.feed.peerParts = [3, 5]
+    const peer = await agents.dial('a', { peers })
+    await eventually(() => expect(peer.received[0]).toMatchObject({ type: 'snapshot' }))
+    expect(peer.received[0]).not.toHaveProperty('peerParts')
+    expect(agents.feed.held).toEqual([])
   })
 
   /** The other side's word on a refused client certificate comes after the handshake in TLS 1.3. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
-import { agentAlpn, type FromAgent, type NodeUse, type ToAgent } from '@berth/api'
+import { agentAlpn, type FromAgent, type NodeUse, peersHeader, type ToAgent } from '@berth/api'
 import type { NodeStatus } from '@berth/core'
 import { serverName } from '../authority/authority.ts'
 import { readBoundedLines } from './bounded-lines.ts'
@@ -10,6 +10,12 @@ export interface PeerCredentials {
   readonly certificatePem: string
   readonly keyPem: string
   readonly authorityPem: string
+}
+
+export interface PeerOptions {
+  readonly tls?: ConnectionOptions
+  /** What it says that it has of its peers. */
+  readonly peers?: string
 }
 
 type Handler = (stream: ServerHttp2Stream, url: URL) => void | Promise<void>
@@ -24,13 +30,15 @@ export class AgentPeer implements AsyncDisposable {
   /** Told with its heartbeats. */
   use: NodeUse | undefined
   readonly #socket: TLSSocket
+  readonly #peers: string | undefined
   readonly #session: ServerHttp2Session
   /** The last one that a server has opened. */
   #sync = Promise.withResolvers<ServerHttp2Stream>()
   #isSynced = false
 
-  private constructor(socket: TLSSocket) {
+  private constructor(socket: TLSSocket, peers: string | undefined) {
     this.#socket = socket
+    this.#peers = peers
     this.#session = performServerHandshake(socket)
     this.#session.on('error', () => undefined)
     this.#session.on('goaway', (_code, _last, why?: Buffer) => this.goaways.push(why?.toString() ?? ''))
@@ -43,7 +51,11 @@ export class AgentPeer implements AsyncDisposable {
     })
   }
 
-  static async dial(port: number, credentials: PeerCredentials, change: ConnectionOptions = {}): Promise<AgentPeer> {
+  static async dial(
+    port: number,
+    credentials: PeerCredentials,
+    { tls = {}, peers }: PeerOptions = {},
+  ): Promise<AgentPeer> {
     const socket = connect({
       host: '127.0.0.1',
       port,
@@ -52,11 +64,11 @@ export class AgentPeer implements AsyncDisposable {
       ca: credentials.authorityPem,
       servername: serverName,
       ALPNProtocols: [agentAlpn],
-      ...change,
+      ...tls,
     })
     await once(socket, 'secureConnect')
     socket.on('error', () => undefined)
-    return new AgentPeer(socket)
+    return new AgentPeer(socket, peers)
   }
 
   async send(line: FromAgent): Promise<void> {
@@ -87,7 +99,7 @@ export class AgentPeer implements AsyncDisposable {
   }
 
   async #serveSync(stream: ServerHttp2Stream): Promise<void> {
-    stream.respond({ ':status': 200 })
+    stream.respond({ ':status': 200, ...(this.#peers === undefined ? {} : { [peersHeader]: this.#peers }) })
     if (this.#isSynced) this.#sync = Promise.withResolvers()
     this.#isSynced = true
     this.#sync.resolve(stream)

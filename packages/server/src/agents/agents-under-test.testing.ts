@@ -9,7 +9,7 @@ import { Enrolment } from '../authority/enrolment.ts'
 import { InstanceNews } from '../events/instance-news.ts'
 import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
 import { AgentLinks } from './agent-links.ts'
-import { AgentPeer, type PeerCredentials } from './agent-peer.testing.ts'
+import { AgentPeer, type PeerCredentials, type PeerOptions } from './agent-peer.testing.ts'
 import { AgentPort } from './agent-port.ts'
 import { NodeCertificates } from './node-certificates.ts'
 import type { FeedLine, NodeFeed } from './node-feed.ts'
@@ -19,11 +19,19 @@ import { RefusedAgents } from './refused-agents.ts'
 export class ScriptedFeed implements NodeFeed {
   readonly senders = new Map<string, (line: FeedLine) => void>()
 
-  snapshot(node: string) {
+  /** Of those that say what they have of their peers. */
+  readonly held: string[] = []
+  peerParts: number[] = []
+
+  snapshot(node: string, held?: string) {
+    if (held !== undefined) this.held.push(held)
     const network = { pool: '10.77.0.0/16', block: `block of ${node}`, peers: [], domain: 'berth', defaultPool: 'p' }
     const names = { version: 1, entries: [], known: [] }
-    return { type: 'snapshot' as const, epoch: 'e', revision: 1, assignments: [], network, names }
+    const parts = held === undefined ? {} : { peerParts: this.peerParts }
+    return { type: 'snapshot' as const, epoch: 'e', revision: 1, assignments: [], network, ...parts, names }
   }
+
+  peerPart = (part: number): FeedLine => ({ type: 'peer-part', part, revision: 1, peers: [] })
 
   network(node: string): FeedLine {
     return { type: 'network', revision: 1, network: this.snapshot(node).network }
@@ -49,7 +57,7 @@ export interface AgentsUnderTest extends AsyncDisposable {
   readonly logged: string[]
   readonly refused: RefusedAgents
   join(name: string): Promise<PeerCredentials>
-  dial(name: string): Promise<AgentPeer>
+  dial(name: string, options?: PeerOptions): Promise<AgentPeer>
 }
 
 export interface OpenAgentsOptions {
@@ -116,8 +124,8 @@ export async function openAgents(options: OpenAgentsOptions = {}): Promise<Agent
   }
   return {
     ...{ under, authority, feed, links, certificates, port, online, reports, logged, refused, join: join_ },
-    async dial(name) {
-      const peer = await AgentPeer.dial(port, credentials.get(name) ?? (await join_(name)))
+    async dial(name, options) {
+      const peer = await AgentPeer.dial(port, credentials.get(name) ?? (await join_(name)), options)
       peers.push(peer)
       return peer
     },

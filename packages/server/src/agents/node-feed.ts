@@ -10,7 +10,10 @@ export type FeedLine = Exclude<ToAgent, { readonly type: 'snapshot' | 'ping' }>
  * (assignment of an instance, names, routes, network) only the last one is sent.
  */
 export interface NodeFeed {
-  snapshot(node: string): SnapshotLine
+  /** With what the agent says it has of its peers: without them, and with the numbers of the parts that have to follow. */
+  snapshot(node: string, heldPeers?: string): SnapshotLine
+  /** The same line for all. */
+  peerPart(part: number): FeedLine
   /** All of a node's network, for an agent that does not accept changes of it. */
   network(node: string): FeedLine
   /** Calls `send` for every change after now; returns how to stop. `send` neither blocks nor throws. */

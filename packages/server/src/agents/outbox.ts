@@ -47,5 +47,6 @@ function joinedWith(waiting: ToAgent | undefined, line: ToAgent): ToAgent {
 function keyOf(line: ToAgent): string {
   if (line.type === 'assign') return `instance ${line.assignment.instance}`
   if (line.type === 'forget') return `instance ${line.instance}`
+  if (line.type === 'peer-part') return `peers ${line.part}`
   return line.type
 }

@@ -1,6 +1,6 @@
 import { type ClientHttp2Stream, constants } from 'node:http2'
-import type { FromAgent, SyncMode, ToAgent } from '@berth/api'
-import { messageOf } from '@berth/core'
+import { type FromAgent, peersHeader, type SyncMode, type ToAgent } from '@berth/api'
+import { isPeerDescription, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { LeadTerm } from './agent-lead.ts'
 import { type AgentLink, answerOf, failureOf } from './agent-link.ts'
@@ -59,25 +59,31 @@ export class SyncStream {
 
   /** Runs until the link or the stream ends, and rejects with why. */
   async run(): Promise<never> {
-    const stop = this.#options.lead === undefined ? this.#expectDescription() : this.#feed(this.#options.lead.feed)
+    const { lead } = this.#options
+    let stop = lead === undefined ? this.#expectDescription() : undefined
     try {
-      await answerOf(this.#link, this.#stream)
+      const head = await answerOf(this.#link, this.#stream)
+      if (lead !== undefined) stop = this.#feed(lead.feed, head[peersHeader])
       await eachBoundedLine(this.#stream, maxLineBytes, (line) => this.#read(line))
       throw new Error('the agent ended its sync stream')
     } catch (error) {
       throw failureOf(this.#link, error)
     } finally {
-      stop()
+      stop?.()
     }
   }
 
   /** In one turn, so that no change falls between. */
-  #feed(feed: NodeFeed): () => void {
+  #feed(feed: NodeFeed, described: unknown): () => void {
     const { node } = this.#link
+    const held = isPeerDescription(described) ? described : undefined
+    if (held !== undefined) this.#acceptsPeers = true
     const unsubscribe = feed.subscribe(node, (line) =>
       this.send(line.type === 'peers' && !this.#acceptsPeers ? feed.network(node) : line),
     )
-    this.send({ ...feed.snapshot(node), term: this.#options.lead?.term.number })
+    const snapshot = feed.snapshot(node, held)
+    this.send({ ...snapshot, term: this.#options.lead?.term.number })
+    for (const part of snapshot.peerParts ?? []) this.send(feed.peerPart(part))
     return unsubscribe
   }
 
@@ -102,7 +108,7 @@ export class SyncStream {
     }
     if (line === undefined) return
     if (line.type === 'node') this.#isDescribed = true
-    if (line.type === 'hello') this.#acceptsPeers = line.accepts?.includes('peers') === true
+    if (line.type === 'hello') this.#acceptsPeers ||= line.accepts?.includes('peers') === true
     this.#options.onLine(line)
   }
 

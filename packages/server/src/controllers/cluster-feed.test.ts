@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto'
+import { describePeers, type Peers, peerPartOf } from '@berth/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FeedLine } from '../agents/node-feed.ts'
 import { TestCluster, testSpec, webRoute } from './cluster.testing.ts'
@@ -42,6 +44,7 @@ describe('names', () => {
     cluster.commits.set('c2', testSpec({ worker: { ports: [] }, api: {}, web: {} }, {}))
     cluster.commits.set('c3', testSpec({ admin: {} }, { environments: { blue: { env: {}, entrypoints: {} } } }))
     await cluster.deploy('c2')
+    await cluster.until('its names', () => names().apps?.[0]?.pools.length === 1)
     expect(names().apps).toEqual([{ app: 'shop', pools: ['production'], entrypoints: ['api', 'worker', 'web'] }])
     await cluster.operations.deploy({ app: 'shop', pool: 'blue', ref: 'c3', force: false, repository: '/repo' }, call)
     await cluster.until('both pools', () => names().apps?.[0]?.entrypoints.length === 4)
@@ -113,6 +116,27 @@ describe('peers', () => {
     await cluster.records.commit('system:test', (tx) => tx.delete('nodes', 'node-b'))
     await cluster.until('the end', () => ofType('peers').at(-1)?.gone.includes('node-b') === true)
     expect(cluster.feed.snapshot('node-a').network.peers).toEqual([])
+  })
+})
+
+describe('peers in parts', () => {
+  const sha256 = (text: string) => hash('sha256', text)
+  const held = (peers: Peers) => cluster.feed.snapshot('node-a', describePeers(peers, sha256))
+  const b = { node: 'node-b', block: '10.77.2.0/24', via: '127.0.0.1' }
+
+  it('are those that a node has not as it says; what it has is in no line, and all that lack a part get one line', async () => {
+    await cluster.addNode('node-b', '10.77.2.0/24')
+    expect(held([])).toMatchObject({ network: { block: '10.77.1.0/24', peers: [] }, peerParts: [peerPartOf('node-b')] })
+    expect(held([b]).peerParts).toEqual([])
+    expect(held([{ ...b, via: '9.9.9.9' }]).peerParts).toEqual([peerPartOf('node-b')])
+    expect(new Set(held([b, { ...b, node: 'gone' }]).peerParts)).toEqual(new Set([peerPartOf('gone')]))
+    const line = cluster.feed.peerPart(peerPartOf('node-b'))
+    expect(line).toMatchObject({ type: 'peer-part', peers: expect.arrayContaining([b]) })
+    expect(cluster.feed.peerPart(peerPartOf('node-b'))).toBe(line)
+    await cluster.records.commit('system:test', (tx) => tx.delete('nodes', 'node-b'))
+    expect(held([b]).peerParts).toEqual([peerPartOf('node-b')])
+    expect(cluster.feed.peerPart(peerPartOf('node-b'))).not.toMatchObject({ peers: expect.arrayContaining([b]) })
+    expect(held([]).peerParts).toEqual([])
   })
 })
 

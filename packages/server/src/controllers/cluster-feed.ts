@@ -17,6 +17,7 @@ import type { State, StateChange } from '../records/index.ts'
 import { NameScopes } from './name-scopes.ts'
 import { NameTables } from './name-tables.ts'
 import { PacedWork } from './paced-work.ts'
+import { PeerTable } from './peer-table.ts'
 
 export interface ClusterFeedOptions {
   readonly state: State
@@ -36,7 +37,6 @@ export interface ClusterFeedOptions {
 }
 
 type Send = (line: FeedLine) => void
-type Peer = NetworkConfig['peers'][number]
 
 /**
  * What each node should know, derived from the state: assignments with every change of their instance; names and the network when they
@@ -48,7 +48,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
   readonly #unsubscribe: () => void
   readonly #names: NameTables
   readonly #scopes: NameScopes
-  readonly #peers = new Map<string, Peer>()
+  readonly #peers = new PeerTable()
   /** One line for all nodes that get the full table. */
   #namesLine: Extract<FeedLine, { readonly type: 'names' }> | undefined
   readonly #nameChanges = new PacedWork({ act: () => this.#refreshNames() })
@@ -70,7 +70,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
       ...{ state, nodes: () => this.#subscribers.keys() },
       send: (node, line) => this.#send(node, line),
     })
-    for (const node of state.nodes.values()) this.#peers.set(node.name, peerOf(node))
+    for (const node of state.nodes.values()) this.#peers.set(node)
     this.#unsubscribe = options.state.changes.subscribe((change) => this.#onChange(change))
   }
 
@@ -80,7 +80,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     for (const work of works) work[Symbol.dispose]()
   }
 
-  snapshot(node: string): SnapshotLine {
+  snapshot(node: string, heldPeers?: string): SnapshotLine {
     const { state } = this.#options
     const assignments = state.instances.byNode(node).flatMap((instance) => this.#assignment(instance) ?? [])
     // What has been noted and not looked at yet would be sent again to everybody who has it.
@@ -90,7 +90,8 @@ export class ClusterFeed implements NodeFeed, Disposable {
       ...(state.follows.length === 0 ? {} : { follows: state.follows }),
       revision: state.revision,
       assignments,
-      network: this.#network(node),
+      network: this.#network(node, heldPeers === undefined),
+      ...(heldPeers === undefined ? {} : { peerParts: this.#peers.lackedBy(node, heldPeers) }),
       names: this.#namesFor(node),
       policy: this.#policy.documentFor(node),
       servers: this.#options.servers(),
@@ -99,6 +100,10 @@ export class ClusterFeed implements NodeFeed, Disposable {
     this.#toldRouting.set(node, JSON.stringify(routing))
     const told = routing === undefined ? line : { ...line, routing }
     return this.#isGateway(node) ? { ...told, routes: this.#options.routes() } : told
+  }
+
+  peerPart(part: number): FeedLine {
+    return this.#peers.line(part, this.#options.state.revision)
   }
 
   subscribe(node: string, send: Send): () => void {
@@ -154,7 +159,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
   /** A node that joined or left changes everybody's routes; a label may have made this one a gateway. */
   #onNode(name: string, before: Node | undefined, after: Node | undefined, revision: number): void {
     if (after === undefined) this.#peers.delete(name)
-    else if (before?.block !== after.block || before.address !== after.address) this.#peers.set(name, peerOf(after))
+    else if (before?.block !== after.block || before.address !== after.address) this.#peers.set(after)
     if (before?.block !== after?.block || before?.address !== after?.address) this.#changedPeers.add(name)
     if (this.#changedPeers.size > 0) this.#peerSends.mark('peers')
     // Its own is not among its peers.
@@ -236,13 +241,11 @@ export class ClusterFeed implements NodeFeed, Disposable {
     })
   }
 
-  #network(node: string): NetworkConfig {
+  #network(node: string, withPeers = true): NetworkConfig {
     const { state, addressPool, domain, defaultPool } = this.#options
-    const peers = [...this.#peers.values()].filter((each) => each.node !== node)
+    const peers = withPeers ? this.#peers.of(node) : []
     return { pool: addressPool, block: state.nodes.get(node)?.block ?? '', peers, domain, defaultPool }
   }
 
   #isGateway = (node: string): boolean => this.#options.state.nodes.get(node)?.labels.gateway === 'true'
 }
-
-const peerOf = ({ name, block, address }: Node): Peer => ({ node: name, block, via: address })
