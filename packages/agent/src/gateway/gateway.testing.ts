@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { chmod, readFile } from 'node:fs/promises'
 import { createServer as createHttpServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -13,11 +13,28 @@ import type { Gateway } from './gateway.ts'
 import { createNginxGateway } from './nginx-gateway.ts'
 import type { NginxGatewayOptions } from './nginx-options.ts'
 
+/** A gateway counts by names that hold the port: one that came again would go on with the counts of who had it before. */
+const portsGiven = new Set<number>()
+
+async function listenOnNewPort(server: Server): Promise<number> {
+  for (let tries = 0; tries < 50; tries++) {
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    if (!portsGiven.has(port)) {
+      portsGiven.add(port)
+      return port
+    }
+    server.close()
+    await once(server, 'close')
+  }
+  throw new Error('no port that has not been given before')
+}
+
 /** A port that nobody had a moment ago. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const server = createServer()
+  const port = await listenOnNewPort(server)
   server.close()
   await once(server, 'close')
   return port
@@ -157,9 +174,11 @@ export async function openUpstream(
     response.end(String(port))
   })
   if (given.upgrade !== undefined) server.on('upgrade', given.upgrade)
-  server.listen(given.port ?? 0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const port = given.port ?? (await listenOnNewPort(server))
+  if (given.port !== undefined) {
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+  }
   const close = async () => {
     server.closeAllConnections()
     if (server.listening) await new Promise((resolve) => server.close(resolve))
