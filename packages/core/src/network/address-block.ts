@@ -118,29 +118,30 @@ export function blockForNode(pool: AddressBlock, index: number, prefix = 24): Ad
 export const gatewayOf = (block: AddressBlock): string => formatAddress(block.base + 1)
 
 /** First and last address that an instance may have. The network's, the gateway's (.1) and the broadcast address are reserved. */
-function usableRange(block: AddressBlock): readonly [first: number, last: number] {
-  return [block.base + 2, lastOf(block) - 1]
+function usableRange(block: AddressBlock, kept: number): readonly [first: number, last: number] {
+  return [block.base + 2, lastOf(block) - 1 - kept]
 }
 
-/** How many instances a block can hold at once. */
-export function usableCount(block: AddressBlock): number {
-  const [first, last] = usableRange(block)
+/** How many instances a block can hold at once. `kept`: how many addresses at its end are not for instances. */
+export function usableCount(block: AddressBlock, kept = 0): number {
+  const [first, last] = usableRange(block, kept)
   return Math.max(0, last - first + 1)
 }
 
 /**
  * The next free address for an instance, or undefined when the block is full. It goes round from the address after `after` (the one
  * given out last), so that a freed address rests as long as possible: peers still hold connections and names of its last owner.
- * An `after` outside the usable range starts at the first address.
+ * An `after` outside the usable range starts at the first address. `kept`: how many addresses at the end are never given.
  */
 export function firstFreeAddress(
   block: AddressBlock,
   used: ReadonlySet<string> | ((address: string) => boolean),
   after?: string,
+  kept = 0,
 ): string | undefined {
   const isUsed = typeof used === 'function' ? used : (address: string) => used.has(address)
-  const [first, last] = usableRange(block)
-  const count = usableCount(block)
+  const [first, last] = usableRange(block, kept)
+  const count = usableCount(block, kept)
   const previous = after === undefined ? undefined : tryParseAddress(after)
   const start = previous !== undefined && previous >= first && previous < last ? previous + 1 : first
   for (let step = 0; step < count; step++) {
