@@ -1,12 +1,13 @@
-import { mkdir, open, rename } from 'node:fs/promises'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import type { NameTable, NetworkConfig } from '@berth/core'
 import {
   encodeNetdState,
   type LocalInstance,
-  type NetdState,
+  type NetdFileContents,
   type NetdStateFile,
   netdDirectory,
   netdStatePath,
+  type RoutedSettings,
 } from './netd-state.ts'
 
 export interface WriteOptions {
@@ -22,6 +23,8 @@ export interface NetdFiles {
   writeNetwork(network: NetworkConfig, options?: WriteOptions): Promise<void>
   /** To be called before a container of a new instance starts, so that its first question is answered for its own pool. */
   writeInstances(instances: readonly LocalInstance[], options?: WriteOptions): Promise<void>
+  /** What the plugin is to serve, before Docker asks it for a network; undefined: nothing any more. */
+  writeRouted(settings: RoutedSettings | undefined, options?: WriteOptions): Promise<void>
 }
 
 /** @param stateDir Berth's state directory; the files are in `netd/` below it. */
@@ -30,6 +33,11 @@ export function createNetdFiles(stateDir: string): NetdFiles {
     names: createLatestWriter<NameTable>((value) => writeState(stateDir, 'names', value)),
     network: createLatestWriter<NetworkConfig>((value) => writeState(stateDir, 'network', value)),
     instances: createLatestWriter<readonly LocalInstance[]>((value) => writeState(stateDir, 'instances', value)),
+    routed: createLatestWriter<RoutedSettings | undefined>((value) =>
+      value === undefined
+        ? rm(netdStatePath(stateDir, 'routed'), { force: true })
+        : writeState(stateDir, 'routed', value),
+    ),
   }
   const write = async <Value>(writer: (value: Value) => Promise<void>, value: Value, options?: WriteOptions) => {
     options?.signal?.throwIfAborted()
@@ -39,13 +47,14 @@ export function createNetdFiles(stateDir: string): NetdFiles {
     writeNames: (names, options) => write(writers.names, names, options),
     writeNetwork: (network, options) => write(writers.network, network, options),
     writeInstances: (instances, options) => write(writers.instances, instances, options),
+    writeRouted: (settings, options) => write(writers.routed, settings, options),
   }
 }
 
 async function writeState<File extends NetdStateFile>(
   stateDir: string,
   file: File,
-  content: NetdState[File],
+  content: NetdFileContents[File],
 ): Promise<void> {
   await mkdir(netdDirectory(stateDir), { recursive: true })
   const path = netdStatePath(stateDir, file)

@@ -12,6 +12,19 @@ export interface NetdState {
   readonly instances: readonly LocalInstance[]
 }
 
+/** All of its files. The last one is for the plugin, and absent on a node in bridge mode. */
+export interface NetdFileContents extends NetdState {
+  readonly routed: RoutedSettings
+}
+
+/** What the plugin needs to know of this node's network to give containers links of their own (routed mode). */
+export interface RoutedSettings {
+  /** The node's block, `10.77.3.0/24`. */
+  readonly block: string
+  /** Of the way out of the node. */
+  readonly mtu: number
+}
+
 /**
  * An instance of this node, ready or not, from before its container starts. By its address netd knows the pool of an asker; the name
  * table cannot say it, since it holds ready instances only.
@@ -23,7 +36,7 @@ export interface LocalInstance {
   readonly address: string
 }
 
-export type NetdStateFile = keyof NetdState
+export type NetdStateFile = keyof NetdFileContents
 
 export const netdDirectory = (stateDir: string): string => join(stateDir, 'netd')
 
@@ -32,24 +45,26 @@ export const netdStatePath = (stateDir: string, file: NetdStateFile): string =>
 
 const format = 1
 
-const isContent: { readonly [File in NetdStateFile]: (content: unknown) => content is NetdState[File] } = {
+const isContent: { readonly [File in NetdStateFile]: (content: unknown) => content is NetdFileContents[File] } = {
   names: (content): content is NameTable => isRecord(content) && Array.isArray(content.entries),
   network: (content): content is NetworkConfig =>
     isRecord(content) && typeof content.pool === 'string' && typeof content.domain === 'string',
   instances: (content): content is readonly LocalInstance[] => Array.isArray(content),
+  routed: (content): content is RoutedSettings =>
+    isRecord(content) && typeof content.block === 'string' && typeof content.mtu === 'number',
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 
 const checksumOf = (line: string): string => createHash('sha256').update(line).digest('hex')
 
-export function encodeNetdState<File extends NetdStateFile>(content: NetdState[File]): string {
+export function encodeNetdState<File extends NetdStateFile>(content: NetdFileContents[File]): string {
   const line = JSON.stringify(content)
   return `${JSON.stringify({ format, sha256: checksumOf(line) })}\n${line}\n`
 }
 
 /** Throws `netd.corrupt-state` for anything that {@link encodeNetdState} did not write whole. */
-export function decodeNetdState<File extends NetdStateFile>(file: File, text: string): NetdState[File] {
+export function decodeNetdState<File extends NetdStateFile>(file: File, text: string): NetdFileContents[File] {
   const [header = '', line = ''] = text.split('\n', 2)
   const { format: found, sha256 } = parseHeader(header)
   if (found === undefined) throw corrupt(file, 'its header is broken')

@@ -2,9 +2,9 @@ import { type FSWatcher, watch } from 'node:fs'
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
-import { decodeNetdState, type NetdState, type NetdStateFile, netdDirectory, netdStatePath } from './netd-state.ts'
+import { decodeNetdState, type NetdState, netdDirectory, netdStatePath } from './netd-state.ts'
 
-const files: readonly NetdStateFile[] = ['names', 'network', 'instances']
+const files: readonly (keyof NetdState)[] = ['names', 'network', 'instances']
 
 export interface NetdWatcherOptions {
   readonly stateDir: string
@@ -21,7 +21,7 @@ export class NetdWatcher implements Disposable {
   readonly #log: Logger
   readonly #tell: (state: Partial<NetdState>) => void
   readonly #timer: NodeJS.Timeout
-  readonly #seen = new Map<NetdStateFile, string>()
+  readonly #seen = new Map<keyof NetdState, string>()
   #state: Partial<NetdState> = {}
   #watcher: FSWatcher | undefined
   #reading: Promise<void> | undefined
@@ -70,7 +70,7 @@ export class NetdWatcher implements Disposable {
   }
 
   /** True when the file said something new. */
-  async #readIfChanged<File extends NetdStateFile>(file: File): Promise<boolean> {
+  async #readIfChanged<File extends keyof NetdState>(file: File): Promise<boolean> {
     const path = netdStatePath(this.#stateDir, file)
     try {
       const { ino, size, mtimeNs } = await stat(path, { bigint: true })

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import { ensureLoopbackAddress, hasLocalAddress } from '../network/loopback-address.ts'
+import { type ContainerPluginOptions, startContainerPlugin } from '../network/plugin/container-plugin.ts'
 import { type Exec, runCommand } from '../network/run-command.ts'
 import { watchHostResolvers } from './host-resolvers.ts'
 import { NetdWatcher } from './netd-watcher.ts'
@@ -24,6 +25,8 @@ export interface NetdOptions {
   /** Port of the host's resolvers; 53 but in tests. */
   readonly resolverPort?: number
   readonly exec?: Exec
+  /** Serves Docker's network plugin too; absent: names only. */
+  readonly plugin?: Pick<ContainerPluginOptions, 'runDir' | 'socketPath'>
 }
 
 export interface Netd extends AsyncDisposable {
@@ -42,6 +45,8 @@ export async function startNetd(options: NetdOptions, { signal }: { signal?: Abo
   const { stateDir, log, listenAddresses = [dnsAddress], resolvConfPath = '/etc/resolv.conf' } = options
   const responder = new Responder()
   await using started = new AsyncDisposableStack()
+  // First: dockerd may be starting already, and names wait for addresses that containers do not need.
+  if (options.plugin !== undefined) started.use(await startContainerPlugin({ stateDir, log, ...options.plugin }))
   started.use(await NetdWatcher.start({ stateDir, log, tell: (state) => responder.setState(state) }))
   let upstreams: readonly Upstream[] = []
   const closeUpstreams = () => {

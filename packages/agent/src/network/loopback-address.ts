@@ -6,6 +6,10 @@ export const hasLocalAddress = (address: string): boolean =>
   address.startsWith('127.') ||
   Object.values(networkInterfaces()).some((each) => each?.some((one) => one.address === address))
 
+/** Whether `lo` itself has it: what a bridge has goes with the bridge. Costs no process. */
+export const hasLoopbackAddress = (address: string): boolean =>
+  networkInterfaces().lo?.some((each) => each.address === address) === true
+
 /**
  * Gives `lo` the address, so that every container of the node reaches it through its default gateway. Its scope is the host, or the
  * kernel might choose it as the source of packets to other machines. Succeeds when it is there already.

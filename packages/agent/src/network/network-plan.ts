@@ -19,6 +19,9 @@ export const bridgeName = 'berth0'
 /** Marks our routes in the kernel (`proto 77`), so that nobody else's is ever touched. */
 export const routeProtocol = '77'
 
+/** Marks our routes to this node's own containers and its block, in routed mode. */
+export const routedProtocol = '78'
+
 export interface PeerRoute {
   readonly node: string
   readonly block: AddressBlock
@@ -73,7 +76,8 @@ function blockOf(route: HostRoute): AddressBlock | undefined {
 }
 
 /** Ours: made by us, or by Docker for our bridge. */
-const isOurs = (route: HostRoute): boolean => route.protocol === routeProtocol || route.dev === bridgeName
+const isOurs = (route: HostRoute): boolean =>
+  route.protocol === routeProtocol || route.protocol === routedProtocol || route.dev === bridgeName
 
 /**
  * The first route of the host that the pool must not be laid over: one to a part of the pool, or a network the host itself is on. A

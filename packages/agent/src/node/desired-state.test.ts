@@ -39,6 +39,7 @@ async function start(): Promise<void> {
     netd: {
       writeNetwork: nothing,
       writeInstances: nothing,
+      writeRouted: nothing,
       writeNames: async ({ version }) => void names.push(version),
     } satisfies NetdFiles,
     policy: {

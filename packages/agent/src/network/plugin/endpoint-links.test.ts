@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+
+/** Runs in a network namespace of its own, which goes with it: real links, and nothing of this machine's. */
+const script = `
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createEndpointLinks } from ${JSON.stringify(import.meta.resolve('./endpoint-links.ts'))}
+import { runCommand } from ${JSON.stringify(import.meta.resolve('../run-command.ts'))}
+
+const links = createEndpointLinks(runCommand)
+const [link, peer] = ['berth-0a4d030b', 'berthc0a4d030b']
+const record = { id: 'e1', network: 'n1', addresses: ['10.77.3.11'], mac: 'be:00:0a:4d:03:0b', link, peer, createdAt: 1 }
+const settings = { mtu: 1400, source: '10.77.3.1' }
+const ip = (...args) => execFileSync('ip', args, { encoding: 'utf8' })
+ip('link', 'set', 'lo', 'up')
+
+const said = { before: await links.exists(link) }
+await links.remove(link)
+said.made = await links.make(record, settings)
+said.there = [await links.exists(link), await links.exists(peer)]
+said.route = ip('route').trim()
+said.neighbour = ip('neigh').trim()
+said.link = ip('-json', 'link', 'show', link)
+said.peer = ip('-json', 'link', 'show', peer)
+said.filter = readFileSync('/proc/sys/net/ipv4/conf/' + link + '/rp_filter', 'utf8').trim()
+said.lo = ip('address', 'show', 'dev', 'lo')
+said.again = await links.make({ ...record, id: 'e2' }, settings)
+said.routeAfter = ip('route').trim()
+await links.remove(link)
+said.gone = [await links.exists(link), await links.exists(peer), ip('route').trim()]
+said.failure = await links.make({ ...record, mac: 'nonsense' }, settings).then(() => 'made', (error) => error.code + ' ' + error.message)
+said.halfway = await links.make({ ...record, addresses: ['nonsense'] }, settings).then(() => 'made', (error) => error.code)
+said.left = await links.exists(link)
+console.log(JSON.stringify(said))
+`
+
+it('are made, refused a second time, and removed by a real kernel', async () => {
+  const argv = ['--net', process.execPath, '--input-type=module', '--eval', script]
+  const { stdout } = await promisify(execFile)('unshare', argv, { timeout: 60_000 })
+  const said = JSON.parse(stdout)
+  expect(said).toMatchObject({ before: false, made: true, there: [true, true], again: false, filter: '1' })
+  expect(said.route).toContain('10.77.3.11 dev berth-0a4d030b proto 78 scope link src 10.77.3.1')
+  expect(said.neighbour).toContain('10.77.3.11 dev berth-0a4d030b lladdr be:00:0a:4d:03:0b PERMANENT')
+  expect(JSON.parse(said.link)).toMatchObject([{ mtu: 1400, address: 'be:00:a9:fe:4d:01' }])
+  expect(JSON.parse(said.peer)).toMatchObject([{ mtu: 1400, address: 'be:00:0a:4d:03:0b' }])
+  for (const address of ['169.254.77.1/32', '10.77.3.1/32']) expect(said.lo).toContain(address)
+  expect(said.routeAfter).toBe(said.route)
+  expect(said.gone).toEqual([false, false, ''])
+  expect(said.failure).toMatch(/^network\.command-failed make the link berth-0a4d030b: /)
+  expect(said.halfway).toBe('network.command-failed')
+  expect(said.left).toBe(false)
+})

@@ -1,0 +1,80 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BerthError } from '@berth/core'
+import { badCall, isRecord } from './plugin-call.ts'
+
+/** What Docker calls an endpoint: a container in a network, from before its start until after its end. */
+export interface EndpointRecord {
+  readonly id: string
+  readonly network: string
+  /** Without prefix; one, until there are IPv6 addresses too. */
+  readonly addresses: readonly string[]
+  readonly mac: string
+  /** The host's end of its link. */
+  readonly link: string
+  /** The other end, as it is called until Docker takes it into the container. */
+  readonly peer: string
+  readonly createdAt: number
+}
+
+/** A file for each endpoint, in memory: a reboot takes them and the links that they are about alike. */
+export class EndpointRecords {
+  readonly #directory: string
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  /** Throws `plugin.unknown-endpoint`. */
+  async get(id: string): Promise<EndpointRecord> {
+    const record = await this.find(id)
+    if (record !== undefined) return record
+    throw new BerthError('plugin.unknown-endpoint', `there is no endpoint ${id}; start its container again`)
+  }
+
+  /** A file that is damaged counts as none. Throws `plugin.bad-call` for what cannot be an id. */
+  async find(id: string): Promise<EndpointRecord | undefined> {
+    try {
+      const record: unknown = JSON.parse(await readFile(this.#path(id), 'utf8'))
+      return isEndpoint(record) && record.id === id ? record : undefined
+    } catch (error) {
+      if (error instanceof SyntaxError || isMissing(error)) return undefined
+      throw error
+    }
+  }
+
+  async put(record: EndpointRecord): Promise<void> {
+    const path = this.#path(record.id)
+    await mkdir(this.#directory, { recursive: true, mode: 0o755 })
+    const temporary = `${path}.new-${process.pid}`
+    await writeFile(temporary, JSON.stringify(record))
+    await rename(temporary, path)
+  }
+
+  async remove(id: string): Promise<void> {
+    await rm(this.#path(id), { force: true })
+  }
+
+  async list(): Promise<EndpointRecord[]> {
+    const names = await readdir(this.#directory).catch((error: unknown) => {
+      if (isMissing(error)) return []
+      throw error
+    })
+    const ids = names.flatMap((name) => /^([A-Za-z0-9_-]+)\.json$/.exec(name)?.[1] ?? [])
+    return (await Promise.all(ids.map((id) => this.find(id)))).flatMap((record) => record ?? [])
+  }
+
+  #path(id: string): string {
+    if (!/^[A-Za-z0-9_-]{1,128}$/.test(id)) throw badCall(`EndpointID ${JSON.stringify(id.slice(0, 200))} is no id`)
+    return join(this.#directory, `${id}.json`)
+  }
+}
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
+
+const isEndpoint = (value: unknown): value is EndpointRecord =>
+  isRecord(value) &&
+  ['id', 'network', 'mac', 'link', 'peer'].every((field) => typeof value[field] === 'string') &&
+  Array.isArray(value.addresses) &&
+  value.addresses.every((each) => typeof each === 'string') &&
+  typeof value.createdAt === 'number'

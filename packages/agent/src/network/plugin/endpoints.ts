@@ -1,0 +1,93 @@
+import { BerthError, routedLinkOf, routedPeerOf } from '@berth/core'
+import type { EndpointLinks, LinkSettings } from './endpoint-links.ts'
+import type { EndpointRecord, EndpointRecords } from './endpoint-records.ts'
+
+/** Between making a link and Docker's taking its other end into the container. */
+const takenWithinMs = 30_000
+
+export interface EndpointsParts {
+  readonly records: EndpointRecords
+  readonly links: EndpointLinks
+  readonly now: () => number
+}
+
+/**
+ * The endpoints of this node. An address is in use exactly as long as a link of its name is there, whose other end is in a container or
+ * about to be: dockerd may have died between two calls, and a link that was left then must not keep an address for ever.
+ */
+export class Endpoints {
+  readonly #parts: EndpointsParts
+  /** What is done for one link is done one after another. */
+  readonly #tails = new Map<string, Promise<unknown>>()
+
+  constructor(parts: EndpointsParts) {
+    this.#parts = parts
+  }
+
+  /** Throws `plugin.unknown-endpoint`. */
+  get(id: string): Promise<EndpointRecord> {
+    return this.#parts.records.get(id)
+  }
+
+  async isHeld(address: string): Promise<boolean> {
+    const { records, links, now } = this.#parts
+    if (!(await links.exists(routedLinkOf(address)))) return false
+    if (!(await links.exists(routedPeerOf(address)))) return true
+    return (await records.list()).some(
+      (each) => each.addresses.includes(address) && now() - each.createdAt < takenWithinMs,
+    )
+  }
+
+  /** The same one again is no mistake: Docker repeats a call whose answer was lost. Throws `plugin.address-in-use`. */
+  make(asked: Pick<EndpointRecord, 'id' | 'network' | 'mac'> & { readonly address: string }, settings: LinkSettings) {
+    const { address, ...rest } = asked
+    const [link, peer] = [routedLinkOf(address), routedPeerOf(address)]
+    const record = { ...rest, addresses: [address], link, peer, createdAt: this.#parts.now() }
+    return this.#inTurn(link, () => this.#make(record, address, settings))
+  }
+
+  async #make(record: EndpointRecord, address: string, settings: LinkSettings): Promise<void> {
+    const { records, links } = this.#parts
+    const before = await records.find(record.id)
+    if (before?.link === record.link && (await links.exists(record.link))) return
+    if (await this.isHeld(address)) throw inUse(record)
+    await links.remove(record.link)
+    for (const { id, addresses } of await records.list()) if (addresses.includes(address)) await records.remove(id)
+    // Before its link: one that nobody speaks for would count as left behind.
+    await records.put(record)
+    try {
+      if (!(await links.make(record, settings))) throw inUse(record)
+    } catch (error) {
+      await records.remove(record.id)
+      throw error
+    }
+  }
+
+  /** Throws `plugin.unknown-endpoint`. */
+  async remove(id: string): Promise<void> {
+    const { records, links } = this.#parts
+    const { link } = await records.get(id)
+    await this.#inTurn(link, async () => {
+      // It may have gone, and its link be another's by now.
+      if ((await records.find(id)) === undefined) return
+      await links.remove(link)
+      await records.remove(id)
+    })
+  }
+
+  async #inTurn(link: string, work: () => Promise<void>): Promise<void> {
+    const turn = (this.#tails.get(link) ?? Promise.resolve()).then(work)
+    const tail = turn.catch(() => undefined)
+    this.#tails.set(link, tail)
+    await turn.finally(() => {
+      if (this.#tails.get(link) === tail) this.#tails.delete(link)
+    })
+  }
+}
+
+/** In words by which the agent knows what Docker passes on. */
+const inUse = ({ addresses, link }: EndpointRecord): BerthError =>
+  new BerthError(
+    'plugin.address-in-use',
+    `address already in use: ${addresses.join(', ')} is that of another container (link ${link}); see docker network inspect berth`,
+  )

@@ -1,0 +1,124 @@
+import { BerthError, macOf, routedGateway, tryParseAddress } from '@berth/core'
+import type { EndpointRecord } from './endpoint-records.ts'
+import type { Endpoints } from './endpoints.ts'
+import {
+  acknowledge,
+  badCall,
+  notOffered,
+  optionalRecord,
+  optionalRecords,
+  optionalText,
+  type PluginBody,
+  type PluginHandlers,
+  requiredText,
+} from './plugin-call.ts'
+import type { PluginSettings } from './plugin-settings.ts'
+
+/** A route to a neighbour without a next hop, in Docker's words. */
+const connected = 1
+
+export interface NetworkDriverParts {
+  readonly settings: PluginSettings
+  readonly endpoints: Endpoints
+}
+
+/** Docker's `NetworkDriver`: a link and a route for every container. */
+export class RoutedNetworkDriver {
+  readonly #parts: NetworkDriverParts
+
+  constructor(parts: NetworkDriverParts) {
+    this.#parts = parts
+  }
+
+  readonly handlers: PluginHandlers = {
+    '/NetworkDriver.GetCapabilities': () => ({ Scope: 'local', ConnectivityScope: 'global' }),
+    '/NetworkDriver.CreateNetwork': (body) => this.#createNetwork(body),
+    '/NetworkDriver.DeleteNetwork': (body) => acknowledge(body, 'NetworkID'),
+    '/NetworkDriver.CreateEndpoint': (body) => this.#createEndpoint(body),
+    '/NetworkDriver.EndpointOperInfo': async (body) => ({
+      Value: { addresses: (await this.#endpoint(body)).addresses },
+    }),
+    '/NetworkDriver.DeleteEndpoint': (body) => this.#deleteEndpoint(body),
+    '/NetworkDriver.Join': (body) => this.#join(body),
+    '/NetworkDriver.Leave': (body) => this.#leave(body),
+    '/NetworkDriver.ProgramExternalConnectivity': (body) => refusePorts(body),
+    '/NetworkDriver.RevokeExternalConnectivity': () => ({}),
+    '/NetworkDriver.DiscoverNew': () => ({}),
+    '/NetworkDriver.DiscoverDelete': () => ({}),
+  }
+
+  /** Nothing is made: a network of this driver is its endpoints. */
+  async #createNetwork(body: PluginBody): Promise<object> {
+    requiredText(body, 'NetworkID')
+    const plan = await this.#parts.settings.routed()
+    const options = optionalRecord(body, 'Options')
+    if (options['com.docker.network.internal'] === true) throw notOffered('--internal')
+    if (optionalRecords(body, 'IPv6Data').length > 0) throw notOffered('IPv6')
+    const [first, ...more] = optionalRecords(body, 'IPv4Data').map((each) => optionalText(each, 'Pool'))
+    if (first !== plan.blockText || more.length > 0) {
+      throw new BerthError(
+        'plugin.not-offered',
+        `a network of driver berth has exactly one subnet, this node's block ${plan.blockText}; asked for was ${[first ?? 'none', ...more].join(', ')}`,
+      )
+    }
+    return {}
+  }
+
+  async #createEndpoint(body: PluginBody): Promise<object> {
+    const [id, network] = [requiredText(body, 'EndpointID'), requiredText(body, 'NetworkID')]
+    const asked = optionalRecord(body, 'Interface')
+    if (optionalText(asked, 'AddressIPv6') !== '') throw notOffered('IPv6')
+    const address = hostAddress(requiredText(asked, 'Address'))
+    const askedMac = optionalText(asked, 'MacAddress')
+    const mac = askedMac === '' ? macOf(address) : checkedMac(askedMac)
+    const { settings, endpoints } = this.#parts
+    await endpoints.make({ id, network, address, mac }, await settings.routed())
+    // Docker refuses to be told what it has said itself.
+    return { Interface: askedMac === '' ? { MacAddress: mac } : {} }
+  }
+
+  async #deleteEndpoint(body: PluginBody): Promise<object> {
+    await this.#parts.endpoints.remove(requiredText(body, 'EndpointID'))
+    return {}
+  }
+
+  async #join(body: PluginBody): Promise<object> {
+    const { peer } = await this.#endpoint(body)
+    return {
+      InterfaceName: { SrcName: peer, DstPrefix: 'eth' },
+      Gateway: routedGateway,
+      StaticRoutes: [{ Destination: `${routedGateway}/32`, RouteType: connected }],
+    }
+  }
+
+  /** The link goes with its endpoint: Docker still has to give its end back. */
+  async #leave(body: PluginBody): Promise<object> {
+    await this.#endpoint(body)
+    return {}
+  }
+
+  /** Throws `plugin.unknown-endpoint`. */
+  #endpoint(body: PluginBody): Promise<EndpointRecord> {
+    return this.#parts.endpoints.get(requiredText(body, 'EndpointID'))
+  }
+}
+
+/** Of `10.77.1.11/32` the address. */
+function hostAddress(text: string): string {
+  const [address = '', prefix] = text.split('/')
+  if (tryParseAddress(address) !== undefined && prefix === '32') return address
+  throw badCall(`Interface.Address ${JSON.stringify(text)} is no IPv4 address with the prefix 32`)
+}
+
+function checkedMac(text: string): string {
+  if (/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)) return text.toLowerCase()
+  throw badCall(`Interface.MacAddress ${JSON.stringify(text)} is no MAC address`)
+}
+
+function refusePorts(body: PluginBody): object {
+  const options = optionalRecord(body, 'Options')
+  const ports = options['com.docker.network.portmap']
+  if (Array.isArray(ports) && ports.length > 0)
+    throw notOffered('publishing ports (-p; the container is reached at its own address)')
+  return {}
+}

@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises'
+import { type AddressBlock, BerthError, gatewayOf, messageOf, parseBlock } from '@berth/core'
+import type { Logger } from 'pino'
+import { decodeNetdState, type LocalInstance, netdStatePath, type RoutedSettings } from '../../dns/netd-state.ts'
+
+/** What the plugin is told by the agent, read at each call: nothing that an answer depends on is remembered from before. */
+export class PluginSettings {
+  readonly #stateDir: string
+  readonly #log: Logger
+  /** For the case that a file is damaged later. */
+  readonly #lastGood: { routed?: RoutedSettings; instances?: readonly LocalInstance[] } = {}
+
+  constructor(stateDir: string, log: Logger) {
+    this.#stateDir = stateDir
+    this.#log = log
+  }
+
+  /** Throws `plugin.not-configured`. */
+  async routed(): Promise<RoutedPlan> {
+    const settings = await this.#read('routed')
+    if (settings !== undefined) return new RoutedPlan(settings)
+    throw new BerthError(
+      'plugin.not-configured',
+      'this node has no routed network: the agent has not said which addresses are its own (berth up --network routed)',
+      { retryable: true },
+    )
+  }
+
+  /** Whether an instance of this node has the address; undefined while that is not known. */
+  async isOfInstance(address: string): Promise<boolean | undefined> {
+    return (await this.#read('instances'))?.some((each) => each.address === address)
+  }
+
+  async instanceAddresses(): Promise<ReadonlySet<string>> {
+    return new Set((await this.#read('instances'))?.map((each) => each.address))
+  }
+
+  async #read<File extends 'routed' | 'instances'>(file: File) {
+    const path = netdStatePath(this.#stateDir, file)
+    try {
+      this.#lastGood[file] = decodeNetdState<File>(file, await readFile(path, 'utf8')) as never
+    } catch (error) {
+      const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+      if (isMissing) delete this.#lastGood[file]
+      else this.#log.error({ file: path, error: messageOf(error) }, 'kept the last good settings of the plugin')
+    }
+    return this.#lastGood[file]
+  }
+}
+
+/** The node's block in the forms in which it is asked for. */
+export class RoutedPlan {
+  readonly mtu: number
+  readonly blockText: string
+  readonly block: AddressBlock
+  readonly source: string
+  /** Of Docker's address pool; it says all that there is to know of it. */
+  readonly poolId: string
+
+  constructor({ block, mtu }: RoutedSettings) {
+    this.mtu = mtu
+    this.blockText = block
+    this.block = parseBlock(block)
+    this.source = gatewayOf(this.block)
+    this.poolId = `berth:${block}`
+  }
+}
