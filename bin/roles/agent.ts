@@ -29,6 +29,7 @@ export async function run(args: readonly string[]): Promise<number> {
       program: berthProgram(),
       ...(config === undefined ? {} : { dockerSocket: config.dockerSocket, gateway: config.gateway }),
       keepsDocker: config?.superviseDocker === true,
+      ...(config?.network === undefined ? {} : { networkDriver: config.network }),
       ...(config?.keepEndedDays === undefined ? {} : { keepEndedMs: config.keepEndedDays * 86_400_000 }),
     },
     { signal },

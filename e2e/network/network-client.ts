@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { NetworkDriver } from '@berth/core'
 import type { LabHost } from '@berth/lab'
 import type { NetworkAnswer, NetworkCall } from './network-process.ts'
 
@@ -13,9 +14,9 @@ export class NetworkProcess {
   readonly #waiting: ((answer: NetworkAnswer) => void)[] = []
   #stderr = ''
 
-  constructor(host: LabHost, checkIntervalMs = never) {
+  constructor(host: LabHost, checkIntervalMs = never, driver: NetworkDriver = 'bridge') {
     const script = join(import.meta.dirname, 'network-process.ts')
-    const [file = '', ...args] = host.enterArgv([process.execPath, script, String(checkIntervalMs)])
+    const [file = '', ...args] = host.enterArgv([process.execPath, script, String(checkIntervalMs), driver])
     this.#child = spawn(file, args)
     createInterface(this.#child.stdout).on('line', (line) => this.#waiting.shift()?.(JSON.parse(line) as NetworkAnswer))
     this.#child.stderr.on('data', (chunk) => {

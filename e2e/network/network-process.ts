@@ -1,10 +1,11 @@
 /**
- * A node network in a process of its own, to be run inside a lab's host: reads calls as lines of JSON (`{"ensure": config}`, `{"check": {}}`,
+ * A node network in a process of its own, to be run inside a lab's host (`network-process.ts [CHECK_INTERVAL_MS [DRIVER]]`): reads calls as lines of JSON (`{"ensure": config}`, `{"check": {}}`,
  * `{"remove": {}}`) and answers each with a line (`{"value"}` or `{"code", "message"}`).
  */
 import { createInterface } from 'node:readline'
+import { createNetdFiles } from '@berth/agent/dns/netd-files'
 import { createNodeNetwork, type EnsureOptions } from '@berth/agent/network/node-network'
-import { BerthError, messageOf, type NetworkConfig } from '@berth/core'
+import { BerthError, messageOf, type NetworkConfig, type NetworkDriver } from '@berth/core'
 import pino from 'pino'
 
 export interface NetworkCall {
@@ -25,6 +26,8 @@ if (import.meta.main) {
     socketPath: '/run/docker.sock',
     log: pino({ level: 'debug' }, pino.destination({ fd: 2, sync: true })),
     checkIntervalMs: Number(process.argv[2] ?? 10_000),
+    driver: (process.argv[3] ?? 'bridge') as NetworkDriver,
+    netd: createNetdFiles('/var/lib/berth'),
   })
   const handle = async (call: NetworkCall): Promise<NetworkAnswer> => {
     try {

@@ -113,7 +113,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Brings another host in by a one-time token. */
-  async join(host: LabHost): Promise<void> {
+  async join(host: LabHost, more: readonly string[] = []): Promise<void> {
     const token = (await this.mustBerth(['node', 'token', '-o', 'json'])).json<{ token: string }>().token
     const args = [
       'node',
@@ -125,6 +125,7 @@ export class Cluster implements AsyncDisposable {
       '--address',
       host.address,
       '--no-gateway',
+      ...more,
     ]
     await this.mustBerth(args, { host, env: { BERTH_JOIN_TOKEN: token } })
   }

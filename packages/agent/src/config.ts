@@ -1,3 +1,4 @@
+import type { NetworkDriver } from '@berth/core'
 import type { Logger } from 'pino'
 import type { NginxGatewayOptions } from './gateway/nginx-options.ts'
 import type { PingTimes } from './link/link-session.ts'
@@ -16,6 +17,8 @@ export interface AgentConfig {
   /** Berth's supervisor runs dockerd, and starts it again when it ends. */
   readonly keepsDocker?: boolean
   readonly log: Logger
+  /** How containers are joined to the network. Default: `bridge`. Another than before is taken once no container is in it. */
+  readonly networkDriver?: NetworkDriver
   /** Where Prometheus may ask: `127.0.0.1:7602` (default), `unix:/path`, or `off`. */
   readonly metricsListen?: string
   /** Of nginx, on nodes that are a gateway. HTTP at 80 and HTTPS at 443 unless said otherwise. */
@@ -37,6 +40,7 @@ export interface AgentConfig {
 export const defaults = {
   runDir: '/run/berth',
   dockerSocket: '/var/run/docker.sock',
+  networkDriver: 'bridge',
   metricsListen: '127.0.0.1:7602',
   pidsLimit: 4096,
   httpPort: 80,

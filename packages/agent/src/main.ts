@@ -150,13 +150,15 @@ class Agent {
       online: () => this.#reporter.cores,
       onUnboundMoved: () => this.#reconciler.contextChanged(),
     })
+    this.#netd = createNetdFiles(stateDir)
+    const { networkDriver: driver = defaults.networkDriver } = config
+    const netd = this.#netd
     this.#network = stack.use(
       createNodeNetwork({
-        ...{ socketPath, log: log.child({ part: 'network' }) },
+        ...{ socketPath, driver, netd, log: log.child({ part: 'network' }) },
         learned: (options) => this.#routing.learned(options),
       }),
     )
-    this.#netd = createNetdFiles(stateDir)
     this.#reporter = new NodeReporter({
       name: disk.identity.name,
       agentVersion: config.version,
@@ -167,6 +169,7 @@ class Agent {
       upgrade: () => this.#upgrades.status,
       config: () => this.#nodeConfig?.report,
       routes: () => this.#routing.summary,
+      network: () => this.#network.drivers,
       onChange: (status) => this.#sync.node(status),
     })
     this.#routing = stack.use(this.#makeRouting())

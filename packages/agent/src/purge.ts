@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
@@ -11,6 +12,7 @@ import { labels } from './instance/container-spec.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
 import { readIdentity } from './link/node-identity.ts'
 import { createNodeNetwork } from './network/node-network.ts'
+import { pluginSocketPath, startContainerPlugin } from './network/plugin/container-plugin.ts'
 import { runCommand } from './network/run-command.ts'
 import { removePolicyTable } from './policy/policy-kernel.ts'
 import { removeRegistry } from './registry/remove-registry.ts'
@@ -55,10 +57,13 @@ export async function purgeNode(options: PurgeOptions): Promise<string[]> {
     removeRouting({ ...routing, log, signal: signal ?? AbortSignal.timeout(60_000) }),
   )
   await attempt('remove the network', async () => {
+    // Docker asks the plugin of a network that it removes, and netd has ended.
+    await using _ = await startContainerPlugin({ stateDir, runDir, log })
     await using network = createNodeNetwork({ socketPath: dockerSocket, log })
     await network.remove(signal === undefined ? {} : { signal })
   })
   await attempt('remove the security rules', () => removePolicyTable(runCommand, signal))
+  await attempt("remove the network plugin's socket", () => rm(pluginSocketPath, { force: true }))
   await attempt('unmount the secrets', () =>
     new RuntimeFiles({ stateDir, runDir, log, keepEndedMs: defaults.keepEndedMs }).unmount(),
   )

@@ -1,3 +1,4 @@
+import { networkDrivers } from '@berth/core'
 import { z } from 'zod'
 import { nodeConfigView } from './node-config-resources.ts'
 import { imageLimits, nodeDrain, nodeResources, taint } from './scheduling-resources.ts'
@@ -41,6 +42,8 @@ export const nodeView = z.object({
   kernel: z.string(),
   os: z.string(),
   cgroup: z.enum(['v1', 'v2']),
+  /** How its containers are joined; `wanted` where it is to become another when they are gone. */
+  network: z.object({ driver: z.enum(networkDrivers), wanted: z.enum(networkDrivers).optional() }).optional(),
   /** Where what instances left in `/persist` is kept after their end, and how long. */
   endedFiles: z.object({ directory: z.string(), keepMs: z.number().int() }).optional(),
   /** The last upgrade of its executable. */

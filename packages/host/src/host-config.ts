@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { BerthError, messageOf } from '@berth/core'
+import { BerthError, messageOf, type NetworkDriver } from '@berth/core'
 import type { BeforeDocker } from './docker-remains.ts'
 
 /** What `berth up` was told; the processes of this machine read it at every start. */
@@ -26,6 +26,8 @@ export interface HostConfig {
     /** Where the server's records are; absent: SQLite in the state directory. */
     readonly store?: HostStore
   }
+  /** How containers are joined to the network; absent: the agent's default. */
+  readonly network?: NetworkDriver
   readonly gateway: { readonly httpPort: number; readonly httpsPort: number }
   /** How long what instances left in `/persist` is kept after their end; absent: the agent's default. */
   readonly keepEndedDays?: number

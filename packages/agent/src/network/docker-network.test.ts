@@ -156,6 +156,55 @@ describe('the Docker network', () => {
     expect(engine.done).toEqual(['removed'])
   })
 
+  const tellNetd = async () => void engine.done.push('told netd')
+  const routed = {
+    ...{ Id: 'n1', Name: 'berth', Driver: 'berth', Labels: { 'berth.network': 'node' } },
+    IPAM: { Driver: 'berth', Config: [{ Subnet: '10.77.3.0/24' }] },
+  }
+
+  it('of routed mode is made with the driver that netd serves, and then left alone', async () => {
+    await network.ensureRouted(plan, tellNetd, undefined)
+    expect(engine.created).toEqual({
+      ...{ Name: 'berth', Driver: 'berth', Labels: { 'berth.network': 'node' } },
+      IPAM: { Driver: 'berth', Config: [{ Subnet: '10.77.3.0/24' }] },
+    })
+    expect(engine.done.splice(0)).toEqual(['told netd', 'created'])
+    engine.network = routed
+    await network.ensureRouted(plan, tellNetd, undefined)
+    expect(engine.done).toEqual(['told netd'])
+  })
+
+  it.each([
+    ['another subnet', { ...routed, IPAM: { Config: [{ Subnet: '10.9.0.0/24' }] } }],
+    ['a bridge', asWanted],
+  ])('of routed mode that has %s is made anew only while nothing is bound to it', async (_, found) => {
+    engine.network = found
+    engine.containers = ['by-hand']
+    await expect(network.ensureRouted(plan, tellNetd, undefined)).rejects.toMatchObject({
+      code: 'network.subnet-differs',
+    })
+    expect(engine.done).toEqual([])
+    engine.containers = []
+    await network.ensureRouted(plan, tellNetd, undefined)
+    expect(engine.done).toEqual(['removed', 'told netd', 'created'])
+  })
+
+  it.each([
+    ['bridge', routed, [], 'bridge'],
+    ['bridge', routed, ['a', 'b'], 'routed'],
+    ['routed', asWanted, [], 'routed'],
+    ['routed', asWanted, ['a', 'b'], 'bridge'],
+    ['routed', routed, ['a', 'b'], 'routed'],
+    ['routed', undefined, [], 'routed'],
+    // Somebody's own network of that name: nothing to wait for, it is in the way.
+    ['routed', { ...asWanted, Labels: {} }, ['a'], 'routed'],
+  ] as const)('%s wanted, %j there, bound to it %j: %s', async (wanted, found, containers, driver) => {
+    engine.network = found
+    engine.containers = [...containers]
+    expect((await network.settle(wanted, undefined)).driver).toBe(driver)
+    expect(engine.done).toEqual([])
+  })
+
   it('cannot be had without an engine, which is worth another try', async () => {
     const absent = new DockerNetwork(join(directory, 'absent.sock'), 'berth', pino({ level: 'silent' }))
     await expect(absent.ensure(plan, async () => 1500, true, undefined)).rejects.toMatchObject({

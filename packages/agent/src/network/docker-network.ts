@@ -1,4 +1,4 @@
-import { BerthError, formatBlock, messageOf } from '@berth/core'
+import { BerthError, formatBlock, messageOf, type NetworkDriver } from '@berth/core'
 import type { Logger } from 'pino'
 import { type DockerCall, DockerClient } from '../engine/docker-client.ts'
 import { isEngineDown } from '../engine/engine-error.ts'
@@ -21,12 +21,18 @@ interface NetworkInspectInfo {
   readonly Labels?: Readonly<Record<string, string>> | null
 }
 
+/** What Docker calls our drivers; netd serves the one of routed mode, for networks and for addresses. */
+const dockerDrivers: Readonly<Record<NetworkDriver, string>> = { bridge: 'bridge', routed: 'berth' }
+
 const bridgeOption = (name: string): string => `com.docker.network.bridge.${name}`
 
 /** Since 28 Docker keeps other machines from ports that are not published, partly before any rule of DOCKER-USER. This is how to say no. */
 const directAccessEngine = 28
 const gatewayModeOption = bridgeOption('gateway_mode_ipv4')
 const directAccessMode = 'nat-unprotected'
+
+/** The error for a network that cannot be used as it is, waiting for what to do about it. */
+type Fault = (remedy: string) => BerthError
 
 /** The Docker network of a node, on its engine. */
 export class DockerNetwork {
@@ -39,22 +45,58 @@ export class DockerNetwork {
   }
 
   /**
+   * Which driver is to be in force: the wanted one, unless a network of ours has the other and containers are bound to it. Throws
+   * `network.engine-unreachable`, `network.engine-refused`.
+   */
+  async settle(wanted: NetworkDriver, signal: Signal): Promise<{ driver: NetworkDriver; bound: number }> {
+    const found = await this.#inspect(signal)
+    const other = wanted === 'bridge' ? 'routed' : 'bridge'
+    if (found?.Driver !== dockerDrivers[other] || found.Labels?.[ownLabel] === undefined)
+      return { driver: wanted, bound: 0 }
+    const bound = (await this.#containers(signal)).length
+    return { driver: bound > 0 ? other : wanted, bound }
+  }
+
+  /**
    * Makes the network, or finds it as wanted. `bridgeExists` false: the network is no good without its bridge. A network of ours that
    * is not as wanted is made anew while no container is bound to it. Throws `network.subnet-differs`, `network.bridge-missing`,
    * `network.engine-upgraded`, `network.engine-unreachable`, `network.engine-refused`.
    */
   async ensure(plan: NetworkPlan, mtuOf: () => Promise<number>, bridgeExists: boolean, signal: Signal): Promise<void> {
-    const found = await this.#inspect(signal)
     const engineMajor = await this.#majorVersion(signal)
+    const faultOf = (found: NetworkInspectInfo) => this.#findFault(found, plan, engineMajor, bridgeExists)
+    await this.#ensure(faultOf, async () => createOptions(this.#name, plan, await mtuOf(), engineMajor), signal)
+  }
+
+  /**
+   * The same in routed mode, where the network is the endpoints that netd makes, and no bridge. `tellNetd` is called once it is sure that
+   * the network is the plan's or becomes it, before Docker asks netd for it.
+   */
+  async ensureRouted(plan: NetworkPlan, tellNetd: () => Promise<void>, signal: Signal): Promise<void> {
+    const faultOf = (found: NetworkInspectInfo) => this.#findDifference(found, plan, describeRoutedDifference)
+    const optionsOf = async () => {
+      await tellNetd()
+      return routedOptions(this.#name, plan)
+    }
+    if (!(await this.#ensure(faultOf, optionsOf, signal))) await tellNetd()
+  }
+
+  /** True when it was made. */
+  async #ensure(
+    faultOf: (found: NetworkInspectInfo) => Fault | undefined,
+    optionsOf: () => Promise<object>,
+    signal: Signal,
+  ): Promise<boolean> {
+    const found = await this.#inspect(signal)
     if (found !== undefined) {
-      const fault = this.#findFault(found, plan, engineMajor, bridgeExists)
-      if (fault === undefined) return
+      const fault = faultOf(found)
+      if (fault === undefined) return false
       const containers = await this.#containers(signal)
       if (containers.length > 0 || found.Labels?.[ownLabel] === undefined) throw fault(this.#remedy(containers))
       await this.#call('remove', { method: 'DELETE', path: `/networks/${found.Id}`, signal })
     }
-    const body = createOptions(this.#name, plan, await mtuOf(), engineMajor)
-    await this.#call('create', { method: 'POST', path: '/networks/create', body, signal })
+    await this.#call('create', { method: 'POST', path: '/networks/create', body: await optionsOf(), signal })
+    return true
   }
 
   /** Removes the network; does nothing when there is none. Throws `network.in-use` while containers are bound to it. */
@@ -71,20 +113,16 @@ export class DockerNetwork {
     await this.#call('remove', { method: 'DELETE', path: `/networks/${found.Id}`, signal })
   }
 
-  /** The error for a network that cannot be used as it is, waiting for what to do about it; undefined when it can. */
+  /** Undefined when it can be used as it is. */
   #findFault(
     found: NetworkInspectInfo,
     plan: NetworkPlan,
     engineMajor: number,
     bridgeExists: boolean,
-  ): ((remedy: string) => BerthError) | undefined {
+  ): Fault | undefined {
     const network = `Docker network ${this.#name}`
-    const difference = describeDifference(found, plan)
-    if (difference !== undefined) {
-      const wanted = formatBlock(plan.block)
-      const text = `this node's block is ${wanted}, but its ${network} ${difference}`
-      return (remedy) => new BerthError('network.subnet-differs', `${text}; ${remedy}`, { details: { wanted } })
-    }
+    const different = this.#findDifference(found, plan, describeDifference)
+    if (different !== undefined) return different
     if (!bridgeExists) {
       const text = `the bridge ${bridgeName} of the ${network} is gone`
       return (remedy) => new BerthError('network.bridge-missing', `${text}; restart dockerd, or ${remedy}`)
@@ -94,6 +132,18 @@ export class DockerNetwork {
       return (remedy) => new BerthError('network.engine-upgraded', `${text}; it is made anew after you ${remedy}`)
     }
     return undefined
+  }
+
+  #findDifference(
+    found: NetworkInspectInfo,
+    plan: NetworkPlan,
+    describe: typeof describeDifference,
+  ): Fault | undefined {
+    const difference = describe(found, plan)
+    if (difference === undefined) return undefined
+    const wanted = formatBlock(plan.block)
+    const text = `this node's block is ${wanted}, but its Docker network ${this.#name} ${difference}`
+    return (remedy) => new BerthError('network.subnet-differs', `${text}; ${remedy}`, { details: { wanted } })
   }
 
   #remedy(containers: readonly string[]): string {
@@ -142,7 +192,7 @@ const describeContainers = (names: readonly string[]): string =>
 /** What is wrong with a network of our name, as the end of a sentence; undefined when nothing is. */
 function describeDifference(found: NetworkInspectInfo, plan: NetworkPlan): string | undefined {
   const subnet = found.IPAM?.Config?.[0]?.Subnet
-  if (found.Driver !== 'bridge') return `has the driver ${found.Driver}`
+  if (found.Driver !== dockerDrivers.bridge) return `has the driver ${found.Driver}`
   if (subnet !== formatBlock(plan.block)) return `holds ${subnet ?? 'no subnet'}`
   const bridge = found.Options?.[bridgeOption('name')]
   if (bridge !== bridgeName) return `is on the bridge ${bridge ?? 'of another name'}`
@@ -150,10 +200,27 @@ function describeDifference(found: NetworkInspectInfo, plan: NetworkPlan): strin
   return undefined
 }
 
+/** What is wrong with it in routed mode. */
+function describeRoutedDifference(found: NetworkInspectInfo, plan: NetworkPlan): string | undefined {
+  const subnet = found.IPAM?.Config?.[0]?.Subnet
+  if (found.Driver !== dockerDrivers.routed) return `has the driver ${found.Driver}`
+  return subnet === formatBlock(plan.block) ? undefined : `holds ${subnet ?? 'no subnet'}`
+}
+
+function routedOptions(name: string, plan: NetworkPlan): object {
+  return {
+    Name: name,
+    Driver: dockerDrivers.routed,
+    // The gateway is the plugin's to say. --ip needs the subnet to be written here.
+    IPAM: { Driver: dockerDrivers.routed, Config: [{ Subnet: formatBlock(plan.block) }] },
+    Labels: { [ownLabel]: 'node' },
+  }
+}
+
 function createOptions(name: string, plan: NetworkPlan, mtu: number, engineMajor: number): object {
   return {
     Name: name,
-    Driver: 'bridge',
+    Driver: dockerDrivers.bridge,
     IPAM: { Driver: 'default', Config: [{ Subnet: formatBlock(plan.block), Gateway: plan.gateway }] },
     Options: {
       [bridgeOption('name')]: bridgeName,

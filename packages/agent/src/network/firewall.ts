@@ -1,4 +1,4 @@
-import { formatBlock } from '@berth/core'
+import { formatBlock, type NetworkDriver, routedLinkPrefix } from '@berth/core'
 import { bridgeName, type NetworkPlan } from './network-plan.ts'
 import { type Exec, mustRun } from './run-command.ts'
 
@@ -6,30 +6,53 @@ const table = 'inet berth'
 const chain = 'DOCKER-USER'
 const comment = 'berth'
 
+/** Our containers' interfaces on the host, in the words of nft and of iptables. */
+const linkPatterns = {
+  bridge: { nft: bridgeName, iptables: bridgeName },
+  routed: { nft: `${routedLinkPrefix}*`, iptables: `${routedLinkPrefix}+` },
+} as const satisfies Record<NetworkDriver, object>
+
+/** Docker's own bridges, which it keeps apart from others by knowing each: of our routed containers it knows nothing. */
+const dockerBridges = ['docker0', 'br-*']
+
 /**
  * Our nftables table, replaced as a whole in one transaction. Instances keep their address inside the pool and take the node's only
  * towards the rest of the world. DNS answers this node's instances and the node itself, not its neighbours; and while nobody serves it,
  * askers hear nothing: told that the port is closed, a libc makes all its tries at once and fails, instead of trying again a second later.
  */
-export function renderTable(plan: NetworkPlan, dnsAddress: string): string {
+export function renderTable(plan: NetworkPlan, dnsAddress: string, driver: NetworkDriver = 'bridge'): string {
+  const links = linkPatterns[driver].nft
   return `add table ${table}
 delete table ${table}
 table ${table} {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr ${formatBlock(plan.block)} ip daddr != ${formatBlock(plan.pool)} oifname != "${bridgeName}" masquerade
+    ip saddr ${formatBlock(plan.block)} ip daddr != ${formatBlock(plan.pool)} oifname != "${links}" masquerade
   }
   chain input {
     type filter hook input priority filter; policy accept;
-    ip daddr ${dnsAddress} iifname != { "lo", "${bridgeName}" } drop
+    ip daddr ${dnsAddress} ${outsideOf(driver)} drop
   }
   chain output {
     type filter hook output priority filter; policy accept;
     ip saddr ${dnsAddress} icmp type destination-unreachable drop
   }
-}
+${driver === 'routed' ? isolation(links) : ''}}
 `
 }
+
+/** A pattern cannot stand in a set. */
+const outsideOf = (driver: NetworkDriver): string =>
+  driver === 'bridge'
+    ? `iifname != { "lo", "${bridgeName}" }`
+    : `iifname != "lo" iifname != "${linkPatterns.routed.nft}"`
+
+/** Published ports of others are reached, as from anywhere. */
+const isolation = (links: string): string => `  chain forward {
+    type filter hook forward priority filter; policy accept;
+${dockerBridges.map((bridge) => `    iifname "${links}" oifname "${bridge}" ct state new ct status & dnat == 0 drop`).join('\n')}
+  }
+`
 
 /** Keeps the table as rendered: a table that was changed or flushed by others is replaced. */
 export function createTableKeeper(exec: Exec): (ruleset: string, signal?: AbortSignal) => Promise<void> {
@@ -48,10 +71,15 @@ export async function removeTable(exec: Exec, signal?: AbortSignal): Promise<voi
 }
 
 /** As `iptables -S` prints them, so that wanted and found can be compared as text. */
-export function forwardRules(plan: NetworkPlan): readonly string[] {
+export function forwardRules(plan: NetworkPlan, driver: NetworkDriver = 'bridge'): readonly string[] {
   const [pool, block] = [formatBlock(plan.pool), formatBlock(plan.block)]
+  const links = linkPatterns[driver].iptables
   const tail = `-m comment --comment ${comment} -j ACCEPT`
-  return [`-s ${pool} -d ${block} -o ${bridgeName} ${tail}`, `-s ${block} -d ${pool} -i ${bridgeName} ${tail}`]
+  const inbound = `-s ${pool} -d ${block} -o ${links} ${tail}`
+  if (driver === 'bridge') return [inbound, `-s ${block} -d ${pool} -i ${links} ${tail}`]
+  // To the outside and back, which Docker itself sees to for a bridge of its own.
+  const back = `-d ${block} -o ${links} -m conntrack --ctstate RELATED,ESTABLISHED ${tail}`
+  return [inbound, `-s ${block} -i ${links} ${tail}`, back]
 }
 
 const isOurs = (rule: string): boolean => rule.includes(`--comment ${comment} `)

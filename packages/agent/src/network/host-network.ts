@@ -1,6 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { BerthError, formatBlock, messageOf } from '@berth/core'
+import { BerthError, formatBlock, messageOf, type NetworkDriver } from '@berth/core'
 import type { Logger } from 'pino'
+import type { NetdFiles } from '../dns/netd-files.ts'
+import type { RoutedSettings } from '../dns/netd-state.ts'
 import { dnsAddress } from '../dns/resolv-conf.ts'
 import type { DockerNetwork } from './docker-network.ts'
 import {
@@ -22,13 +24,22 @@ import {
   type RouteStep,
   routeProtocol,
 } from './network-plan.ts'
+import { ensureRoutedHost, isRoutedHost, leaveOtherBlocks, removeRoutedHost } from './routed-host.ts'
 import { type Exec, mustRun } from './run-command.ts'
 
 const peerUnroutable = 'network.peer-unroutable'
 const poolCollides = 'network.pool-collides'
 
 /** Failures that leave the node's own instances a network: problems to report, but nothing to wait for. */
-export const bearable: ReadonlySet<string> = new Set([peerUnroutable, poolCollides, 'network.engine-upgraded'])
+export const bearable: ReadonlySet<string> = new Set([
+  ...[peerUnroutable, poolCollides, 'network.engine-upgraded', 'network.driver-waits'],
+])
+
+/** Of a network that is only taken away again, netd is told nothing. */
+export interface DriverChoice {
+  readonly wanted: NetworkDriver
+  readonly tellNetd: NetdFiles['writeRouted']
+}
 
 type Signal = AbortSignal | undefined
 
@@ -42,19 +53,37 @@ export class HostNetwork {
   readonly #dockerNetwork: DockerNetwork
   readonly #keepTable: ReturnType<typeof createTableKeeper>
   readonly #learned: LearnedRoutes
+  readonly #choice: DriverChoice
+  #driver: NetworkDriver | undefined
+  #told: string | undefined
 
-  constructor(dockerNetwork: DockerNetwork, exec: Exec, log: Logger, learned: LearnedRoutes) {
+  constructor(
+    dockerNetwork: DockerNetwork,
+    exec: Exec,
+    log: Logger,
+    { learned, choice }: { readonly learned: LearnedRoutes; readonly choice: DriverChoice },
+  ) {
     this.#learned = learned
+    this.#choice = choice
     this.#dockerNetwork = dockerNetwork
     this.#exec = exec
     this.#log = log
     this.#keepTable = createTableKeeper(exec)
   }
 
+  /** What is in force as far as is known. */
+  get driver(): NetworkDriver {
+    return this.#driver ?? this.#choice.wanted
+  }
+
+  get wantedDriver(): NetworkDriver {
+    return this.#choice.wanted
+  }
+
   /** Throws `network.pool-collides`, but not once the node's block is in use: then it is for {@link repair} to complain of. */
   async requireRoomFor(plan: NetworkPlan, signal: Signal): Promise<void> {
     const bridge = await readLink(this.#exec, bridgeName, signal)
-    if (bridge?.addresses.includes(bridgeAddress(plan))) return
+    if (bridge?.addresses.includes(bridgeAddress(plan)) || (isRoutedHost() && hasLocalAddress(plan.gateway))) return
     const collision = collisionOf(plan, await readRoutes(this.#exec, signal))
     if (collision !== undefined) throw collision
   }
@@ -62,12 +91,14 @@ export class HostNetwork {
   /** Takes every step, also when one fails: what does not depend on it still helps. Gives the failures in the order of the steps. */
   async repair(plan: NetworkPlan, removeAbsentPeers: boolean, signal: Signal): Promise<readonly BerthError[]> {
     const failures: BerthError[] = []
+    const driver = await this.#settleDriver(signal, failures)
+    this.#driver = driver
     const steps = [
       () => this.#enableForwarding(),
       () => this.#ensureDnsAddress(signal),
-      () => this.#keepTable(renderTable(plan, dnsAddress), signal),
-      () => this.#ensureBridge(plan, signal),
-      () => ensureForwardRules(this.#exec, forwardRules(plan), signal),
+      () => this.#keepTable(renderTable(plan, dnsAddress, driver), signal),
+      () => (driver === 'routed' ? this.#ensureRouted(plan, signal) : this.#ensureBridge(plan, signal)),
+      () => ensureForwardRules(this.#exec, forwardRules(plan, driver), signal),
       async () => failures.push(...(await this.#ensureRoutes(plan, removeAbsentPeers, signal))),
     ]
     for (const step of steps) {
@@ -82,6 +113,7 @@ export class HostNetwork {
     for (const route of routes.filter((each) => each.protocol === routeProtocol)) {
       await this.#applyRouteStep({ op: 'remove', block: route.dst }, signal)
     }
+    await removeRoutedHost(this.#exec, signal)
     await removeForwardRules(this.#exec, signal)
     await removeTable(this.#exec, signal)
     if (hasLocalAddress(dnsAddress)) await removeLoopbackAddress(this.#exec, dnsAddress, signal)
@@ -97,14 +129,53 @@ export class HostNetwork {
     if (!hasLocalAddress(dnsAddress)) await ensureLoopbackAddress(this.#exec, dnsAddress, signal)
   }
 
+  /** Which driver's network to look after: only a node without containers changes it. */
+  async #settleDriver(signal: Signal, failures: BerthError[]): Promise<NetworkDriver> {
+    const { wanted } = this.#choice
+    // Most nodes are in bridge mode, never were in another, and need not ask.
+    if (wanted === 'bridge' && !isRoutedHost()) return wanted
+    try {
+      const { driver, bound } = await this.#dockerNetwork.settle(wanted, signal)
+      if (driver !== wanted) failures.push(driverWaits(wanted, bound))
+      return driver
+    } catch (error) {
+      // What is wrong with Docker is said by the step that needs it.
+      asBerthError(error, signal)
+      if (isRoutedHost()) return 'routed'
+      return (await readLink(this.#exec, bridgeName, signal)) === undefined ? wanted : 'bridge'
+    }
+  }
+
+  /** The kernel's part first: it is repaired while dockerd is dead, too. */
+  async #ensureRouted(plan: NetworkPlan, signal: Signal): Promise<void> {
+    await ensureRoutedHost(this.#exec, plan, signal)
+    const settings = { block: formatBlock(plan.block), mtu: await this.#uplinkMtu(signal) }
+    await this.#dockerNetwork.ensureRouted(plan, () => this.#tellNetd(settings), signal)
+    await leaveOtherBlocks(this.#exec, plan, signal)
+  }
+
+  async #tellNetd(settings: RoutedSettings | undefined): Promise<void> {
+    const text = JSON.stringify(settings) ?? ''
+    if (this.#told === text) return
+    await this.#choice.tellNetd(settings)
+    this.#told = text
+  }
+
   async #ensureBridge(plan: NetworkPlan, signal: Signal): Promise<void> {
     const link = await readLink(this.#exec, bridgeName, signal)
     await this.#dockerNetwork.ensure(plan, () => this.#uplinkMtu(signal), link !== undefined, signal)
+    if (isRoutedHost()) await this.#leaveRouted(signal)
     if (link === undefined) return
     if (!link.addresses.includes(bridgeAddress(plan))) {
       await mustRun(this.#exec, 'ip', ['address', 'replace', bridgeAddress(plan), 'dev', bridgeName], { signal })
     }
     if (!link.up) await mustRun(this.#exec, 'ip', ['link', 'set', bridgeName, 'up'], { signal })
+  }
+
+  /** The bridge is there, and has the node's address. */
+  async #leaveRouted(signal: Signal): Promise<void> {
+    await this.#tellNetd(undefined)
+    await removeRoutedHost(this.#exec, signal)
   }
 
   /** Containers must not send larger packets than the way out of the node takes. */
@@ -139,6 +210,15 @@ export class HostNetwork {
 const forwardingPath = '/proc/sys/net/ipv4/ip_forward'
 
 const bridgeAddress = (plan: NetworkPlan): string => `${plan.gateway}/${plan.block.prefix}`
+
+function driverWaits(wanted: NetworkDriver, bound: number): BerthError {
+  const what = wanted === 'routed' ? 'a routed network' : 'a bridge'
+  const containers = bound === 1 ? 'one container is' : `${bound} containers are`
+  return new BerthError(
+    'network.driver-waits',
+    `this node is to have ${what}, but ${containers} in the network that it has: it changes when they are gone (berth node drain)`,
+  )
+}
 
 function routeFailure(step: RouteStep, error: unknown, signal: Signal): BerthError {
   const cause = asBerthError(error, signal)

@@ -1,7 +1,9 @@
 import { type Exec, mustRun } from './run-command.ts'
 
-/** A unicast IPv4 route of the main table, as `ip -json route` prints it. */
+/** An IPv4 route of the main table, as `ip -json route` prints it. */
 export interface HostRoute {
+  /** Absent: unicast. */
+  readonly type?: string
   /** `default`, `10.77.2.0/24` or a single address. */
   readonly dst: string
   readonly gateway?: string
@@ -19,11 +21,27 @@ export interface HostLink {
   readonly addresses: readonly string[]
 }
 
+/** Unicast routes. */
 export async function readRoutes(exec: Exec, signal?: AbortSignal): Promise<HostRoute[]> {
   const text = await mustRun(exec, 'ip', ['-json', '-4', 'route', 'show', 'table', 'main', 'type', 'unicast'], {
     signal,
   })
   return parseList<HostRoute>(text)
+}
+
+/** Routes of every type that bear the protocol number. */
+export async function readRoutesOf(exec: Exec, protocol: string, signal?: AbortSignal): Promise<HostRoute[]> {
+  const text = await mustRun(exec, 'ip', ['-json', '-4', 'route', 'show', 'table', 'main', 'proto', protocol], {
+    signal,
+  })
+  return parseList<HostRoute>(text)
+}
+
+/** Names of the host's ends of veths that begin with the prefix. */
+export async function readLinkNames(exec: Exec, prefix: string, signal?: AbortSignal): Promise<string[]> {
+  const text = await mustRun(exec, 'ip', ['-json', 'link', 'show', 'type', 'veth'], { signal })
+  const names = parseList<{ readonly ifname?: string }>(text).map((each) => each.ifname ?? '')
+  return names.filter((name) => name.startsWith(prefix))
 }
 
 /** undefined when there is no such link. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { messageOf, type NetworkConfig } from '@berth/core'
+import { messageOf, type NetworkConfig, type NetworkDriver } from '@berth/core'
 import type { Logger } from 'pino'
+import type { NetdFiles } from '../dns/netd-files.ts'
 import { DockerNetwork } from './docker-network.ts'
 import { bearable, HostNetwork, type LearnedRoutes } from './host-network.ts'
 import { type NetworkPlan, planNetwork } from './network-plan.ts'
@@ -28,6 +29,8 @@ export interface EnsureOptions extends CallOptions {
 export interface NodeNetwork extends AsyncDisposable {
   /** To be given to Docker as the container's network. */
   readonly networkName: typeof networkName
+  /** In force, as far as is known; `wanted` where it is another, and containers keep the node from changing to it. */
+  readonly drivers: { readonly driver: NetworkDriver; readonly wanted?: NetworkDriver }
   /**
    * Makes the node match `config` and keeps it so: from then on it is checked and repaired periodically. Throws
    * `network.invalid-block`, `network.block-overlap`, `network.pool-collides` (nothing has changed, the former configuration stays in
@@ -45,6 +48,10 @@ export interface NodeNetwork extends AsyncDisposable {
 export interface NodeNetworkOptions {
   readonly socketPath: string
   readonly log: Logger
+  /** Default: `bridge`. Taken once no container is bound to the Docker network. */
+  readonly driver?: NetworkDriver
+  /** Who serves Docker in routed mode; absent only where nothing is made any more. */
+  readonly netd?: Pick<NetdFiles, 'writeRouted'>
   readonly exec?: Exec
   readonly checkIntervalMs?: number
   readonly learned?: LearnedRoutes
@@ -55,9 +62,13 @@ export function createNodeNetwork({
   log,
   exec = runCommand,
   checkIntervalMs = 10_000,
+  driver: wanted = 'bridge',
+  netd,
   learned = async () => undefined,
 }: NodeNetworkOptions): NodeNetwork {
-  const host = new HostNetwork(new DockerNetwork(socketPath, networkName, log), exec, log, learned)
+  const tellNetd = async (...told: Parameters<NetdFiles['writeRouted']>) => await netd?.writeRouted(...told)
+  const dockerNetwork = new DockerNetwork(socketPath, networkName, log)
+  const host = new HostNetwork(dockerNetwork, exec, log, { learned, choice: { wanted, tellNetd } })
   return new CheckedNodeNetwork(host, log, checkIntervalMs)
 }
 
@@ -81,6 +92,11 @@ class CheckedNodeNetwork implements NodeNetwork {
     this.#host = host
     this.#log = log
     this.#checkIntervalMs = checkIntervalMs
+  }
+
+  get drivers(): NodeNetwork['drivers'] {
+    const { driver, wantedDriver: wanted } = this.#host
+    return driver === wanted ? { driver } : { driver, wanted }
   }
 
   ensure(config: NetworkConfig, { signal, removeAbsentPeers = false }: EnsureOptions = {}): Promise<void> {

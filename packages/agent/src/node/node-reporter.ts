@@ -18,6 +18,7 @@ export interface NodeReporterOptions {
   readonly upgrade: () => NodeStatus['upgrade']
   readonly config: () => NodeStatus['config']
   readonly routes: () => NodeStatus['routes']
+  readonly network: () => NonNullable<NodeStatus['network']>
   readonly onChange: (status: NodeStatus) => void
 }
 
@@ -61,6 +62,7 @@ export class NodeReporter {
       engineVersion: this.#engine?.version ?? '',
       engineApi: this.#engine?.api ?? '',
       gateway: isGateway(),
+      network: this.#options.network(),
       ...(gatewayRestartedAt === undefined ? {} : { gatewayRestartedAt }),
       ...(upgrade === undefined ? {} : { upgrade }),
       ...(config === undefined ? {} : { config }),

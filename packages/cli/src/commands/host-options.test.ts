@@ -41,6 +41,16 @@ it('what is not said is as it was said before, else the default', async () => {
   })
 })
 
+it('says nothing of the network unless it was told, and keeps to what it was told', async () => {
+  const first = await told({ node: 'first', address: '10.0.0.1' })
+  expect(first).not.toHaveProperty('network')
+  const config = hostPaths(stateDir, join(stateDir, 'run')).config
+  writeHostConfig(config, await told({ network: 'routed' }))
+  expect((await told({})).network).toBe('routed')
+  expect((await told({}, false)).network).toBe('routed')
+  expect((await told({ network: 'bridge' })).network).toBe('bridge')
+})
+
 describe('what no machine could do is refused before anything is changed', () => {
   it.each([
     [{ listen: '7600' }, 'write ADDRESS:PORT'],
@@ -51,6 +61,8 @@ describe('what no machine could do is refused before anything is changed', () =>
     [{ node: 'My Node' }, '"my-node" would do'],
     [{ httpPort: 'http' }, 'is no port'],
     [{ keepEnded: 'long' }, 'is no number of days'],
+    [{ network: 'route' }, 'did you mean routed?'],
+    [{ network: 'macvlan' }, 'write bridge or routed'],
   ])('%j', async (options, words) => {
     await expect(told(options)).rejects.toThrow(words)
   })

@@ -1,6 +1,14 @@
 import { isIP } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
-import { BerthError, checkName, parseBlock, proposeName } from '@berth/core'
+import {
+  BerthError,
+  checkName,
+  closest,
+  type NetworkDriver,
+  networkDrivers,
+  parseBlock,
+  proposeName,
+} from '@berth/core'
 import {
   defaultRunDir,
   defaultStateDir,
@@ -27,6 +35,7 @@ export interface HostOptions {
   readonly agentListen?: string
   readonly name: readonly string[]
   readonly addressPool?: string
+  readonly network?: string
   readonly httpPort?: string
   readonly httpsPort?: string
   readonly keepEnded?: string
@@ -35,6 +44,7 @@ export interface HostOptions {
 
 export const hostDefaults = {
   ...{ docker: '/var/run/docker.sock', httpPort: 80, httpsPort: 443, keepEndedDays: 7 },
+  network: 'bridge',
   ...{ listen: '0.0.0.0:7600', agentListen: '0.0.0.0:7601', addressPool: '10.77.0.0/16' },
 } as const
 
@@ -51,6 +61,7 @@ export const machine = (command: Command): Command =>
     .option('--address <ip>', 'address at which other machines reach this one')
     .option('--label <key=value>', 'label of the node; may be repeated', collect, [])
     .option('--docker <socket>', `Docker's socket (default: ${hostDefaults.docker})`)
+    .option('--network <driver>', `how containers are joined: bridge or routed (default: ${hostDefaults.network})`)
     .option('--http-port <port>', `the gateway's port (default: ${hostDefaults.httpPort})`)
     .option('--https-port <port>', `the gateway's port for TLS; 0: none (default: ${hostDefaults.httpsPort})`)
     .option(
@@ -68,6 +79,7 @@ export async function configOf(options: HostOptions, paths: HostPaths, withServe
   const base = {
     ...{ node, address, labels: labelsOf(options, former), dockerSocket: docker },
     ...(await ownDocker(docker, paths)),
+    ...networkOf(options, former),
     gateway: {
       httpPort: parsed(options.httpPort, parsePort) ?? former?.gateway.httpPort ?? hostDefaults.httpPort,
       httpsPort: parsed(options.httpsPort, parsePort) ?? former?.gateway.httpsPort ?? hostDefaults.httpsPort,
@@ -111,6 +123,20 @@ function parseListen(text: string): string {
   const port = Number(/^(?:\[[0-9a-fA-F:.]+\]|[^\s:]+):(\d{1,5})$/.exec(text)?.[1] ?? -1)
   if (port >= 0 && port <= 65_535) return text
   throw new BerthError('usage.listen', `${text} is no place to listen at; write ADDRESS:PORT, as 0.0.0.0:7600`)
+}
+
+/** Of a machine that was never told otherwise nothing is written down: its processes need no restart for it. */
+function networkOf({ network }: HostOptions, former: HostConfig | undefined): Pick<HostConfig, 'network'> {
+  const driver = parsed(network, parseDriver) ?? former?.network
+  return driver === undefined ? {} : { network: driver }
+}
+
+function parseDriver(text: string): NetworkDriver {
+  const driver = networkDrivers.find((each) => each === text)
+  if (driver !== undefined) return driver
+  const meant = closest(text, networkDrivers)
+  const hint = meant === undefined ? `write ${networkDrivers.join(' or ')}` : `did you mean ${meant}?`
+  throw new BerthError('usage.network', `--network ${text}: there is no such form of the network; ${hint}`)
 }
 
 const parsePool = (text: string): string => {

@@ -32,6 +32,7 @@ function facts(node: NodeView): (readonly [name: string, value: string])[] {
     ],
     ['address', `${node.address}, instances in ${node.block}`],
     ['routes', routes === undefined ? '' : `bgp, ${routes.up} of ${routes.sessions} sessions up`],
+    ['network', networkText(node)],
     ['group', node.group ?? 'default'],
     ['gateway', node.gateway ? 'runs' : ''],
     ['labels', pairs(node.labels)],
@@ -55,6 +56,14 @@ function facts(node: NodeView): (readonly [name: string, value: string])[] {
     ['certificate', node.certificateExpiresAt === undefined ? '' : `until ${when(node.certificateExpiresAt)}`],
     ['joined', when(node.joinedAt)],
   ]
+}
+
+/** The default is not worth a line. */
+function networkText({ network }: NodeView): string {
+  if (network === undefined || (network.driver === 'bridge' && network.wanted === undefined)) return ''
+  return network.wanted === undefined
+    ? network.driver
+    : `${network.driver}, ${network.wanted} when no container is in it`
 }
 
 const when = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')

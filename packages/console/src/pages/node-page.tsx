@@ -84,6 +84,7 @@ function NodeFacts({ node }: { readonly node: NodeView }) {
       facts={[
         [text.address, <code key="a">{node.address}</code>],
         [text.block, <code key="b">{node.block}</code>],
+        ...networkFacts(node, text),
         [text.os, node.os],
         [text.kernel, node.kernel],
         [text.engine, node.engineVersion],
@@ -93,6 +94,14 @@ function NodeFacts({ node }: { readonly node: NodeView }) {
       ]}
     />
   )
+}
+
+/** Of agents that do not tell there is nothing to say. */
+function networkFacts({ network }: NodeView, text: ReturnType<typeof useText>['nodes']): [string, string][] {
+  if (network === undefined) return []
+  const { driver, wanted } = network
+  const waits = wanted === undefined ? '' : `; ${text.driverWaits(text.drivers[wanted])}`
+  return [[text.network, `${text.drivers[driver]}${waits}`]]
 }
 
 function RemoveNode({ node }: { readonly node: NodeView }) {

@@ -1,3 +1,4 @@
+import type { NetworkDriver } from '../network/routed-address.ts'
 import type { ItemChange } from '../node-config/plan-items.ts'
 import type { ImageLimits } from './image-limits.ts'
 import type { Taint } from './placement-spec.ts'
@@ -57,6 +58,11 @@ export interface NodeStatus {
   readonly os: string
   readonly cgroup: 'v1' | 'v2'
   readonly gateway: boolean
+  /**
+   * How containers are joined to the network; `wanted` where it is to become another, which waits for containers to go. Absent: from an
+   * agent that knows the bridge only.
+   */
+  readonly network?: { readonly driver: NetworkDriver; readonly wanted?: NetworkDriver }
   /** Where what instances left in `/persist` is kept after their end, and how long. Absent: from an agent that does not tell. */
   readonly endedFiles?: { readonly directory: string; readonly keepMs: number }
   /** When its gateway served again after nginx had ended unasked. Absent: not since the agent runs. */

@@ -1,5 +1,5 @@
 import type { FromAgent } from '@berth/api'
-import { BerthError } from '@berth/core'
+import { BerthError, networkDrivers } from '@berth/core'
 import { z } from 'zod'
 import { isPlainLine } from './plain-line.ts'
 
@@ -52,6 +52,7 @@ const nodeStatus = z.object({
   os: text,
   cgroup: z.enum(['v1', 'v2']),
   gateway: z.boolean(),
+  network: z.object({ driver: z.enum(networkDrivers), wanted: z.enum(networkDrivers).optional() }).optional(),
   gatewayRestartedAt: time.optional(),
   endedFiles: z.object({ directory: text, keepMs: size }).optional(),
   upgrade: z

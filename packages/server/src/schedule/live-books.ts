@@ -11,6 +11,7 @@ import {
   type NewSizes,
   type Node,
   type NodeGroup,
+  ownAddressCount,
   parseBlock,
   type Sizes,
   usableCount,
@@ -255,7 +256,7 @@ export class LiveBooks implements Disposable {
       ...(status?.cores === undefined ? {} : { numa: status.cores.numa }),
       speedMilli: node.speedMilli ?? 1000,
       resources: node.resources ?? {},
-      addresses: usableCount(this.#blockOf(node)),
+      addresses: usableCount(this.#blockOf(node), this.#keptAddresses(node)),
       ...(measured === undefined ? {} : { measuredCpuMilli: measured.cpuMilli }),
     }
     this.books.putNode(spec)
@@ -306,7 +307,15 @@ export class LiveBooks implements Disposable {
     const record = state.nodes.get(node)
     if (record === undefined) return undefined
     const last = this.#lastAddresses.get(node) ?? state.fences.get(node)?.lastAddress
-    return firstFreeAddress(this.#blockOf(record), (address) => this.#given.isUsed(node, address), last)
+    const isUsed = (address: string): boolean => this.#given.isUsed(node, address)
+    return firstFreeAddress(this.#blockOf(record), isUsed, last, this.#keptAddresses(record))
+  }
+
+  /** On a routed node, which gives them to containers that are started by hand. */
+  #keptAddresses(record: Node): number {
+    const network = this.#options.state.nodeStatuses.get(record.name)?.network
+    const isRouted = network?.driver === 'routed' || network?.wanted === 'routed'
+    return isRouted ? ownAddressCount(this.#blockOf(record)) : 0
   }
 
   /** Read once: it does not change as long as the record is the same. */

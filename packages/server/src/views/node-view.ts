@@ -16,6 +16,7 @@ const unknownStatus = {
   kernel: '',
   os: '',
   cgroup: 'v2',
+  network: undefined,
   endedFiles: undefined,
   upgrade: undefined,
   routes: undefined,
@@ -52,6 +53,7 @@ export function nodeView({ state, isOnline, version = '', whyRefused }: ViewCont
     ],
     ...defined({
       certificateExpiresAt: node.certificateExpiresAt,
+      network: status.network,
       endedFiles: status.endedFiles,
       upgrade: status.upgrade,
       routes: status.routes,

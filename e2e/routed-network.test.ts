@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { InstanceView, NodeView } from '../packages/api/src/index.ts'
+import { webApp } from './support/apps.ts'
+import { Cluster } from './support/cluster.ts'
+import { startLoad, until } from './support/load.ts'
+
+/** Two machines that were told to give each container a link of its own, by their users' way: `berth up` and `berth node join`. */
+let cluster: Cluster
+
+const second = () => {
+  const [, host] = cluster.lab.hosts
+  if (host === undefined) throw new Error('a lab of two has two hosts')
+  return host
+}
+const instances = async (): Promise<readonly InstanceView[]> =>
+  (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items
+const on = async (node: string): Promise<InstanceView> => {
+  const found = (await instances()).find((each) => each.node === node && each.ready)
+  if (found === undefined) throw new Error(`nothing is ready on ${node}`)
+  return found
+}
+const askFrom = (instance: InstanceView, url: string) =>
+  cluster.mustBerth(['exec', instance.id, 'wget', '-q', '-O', '-', url])
+
+beforeAll(async () => {
+  cluster = await Cluster.start({ hosts: 2, beforeUp: async () => ['--network', 'routed'] })
+  await cluster.join(second(), ['--network', 'routed'])
+  await until('both online', async () => {
+    const { items } = await cluster.client.list('listNodes')
+    return items.filter((node) => node.online).length === 2
+  })
+  const repository = await cluster.repository('shop', webApp({ replicas: 4 }))
+  await cluster.mustBerth(['deploy', 'shop', '--repository', repository.path])
+})
+afterAll(() => cluster[Symbol.asyncDispose]())
+
+describe('machines in routed mode', () => {
+  it('say so, and their containers have no bridge', async () => {
+    const nodes = (await cluster.mustBerth(['node', 'ls', '-o', 'json'])).json<NodeView[]>()
+    expect(nodes.map((each) => each.network)).toEqual([{ driver: 'routed' }, { driver: 'routed' }])
+    expect(nodes.flatMap((each) => each.problems)).toEqual([])
+    expect((await cluster.mustBerth(['node', 'show', 'h2'])).stdout).toMatch(/^network +routed$/m)
+    for (const host of cluster.lab.hosts) {
+      expect((await host.exec(['ip', 'link', 'show', 'berth0'])).code).not.toBe(0)
+      const { stdout } = await host.exec(['ip', '-o', 'link', 'show', 'type', 'veth'])
+      expect(stdout.match(/berth-[0-9a-f]{8}/g)).toHaveLength(2)
+    }
+  })
+
+  it('pass requests from the gateway to instances of both', async () => {
+    const seen = new Set<string>()
+    const load = startLoad(`${cluster.gatewayUrl}/`, {
+      host: 'shop.test',
+      connections: 4,
+      onBody: (body) => seen.add(JSON.parse(body).instance),
+    })
+    await until('all four to answer', () => seen.size === 4)
+    expect((await load.stop()).failures).toEqual([])
+  })
+
+  it('let instances reach each other by name under their own addresses', async () => {
+    const [here, there] = [await on('h1'), await on('h2')]
+    const answer = await askFrom(here, `http://${there.name}.production.shop.berth:8080/ip`)
+    expect(answer.stdout).toContain(here.address)
+    const back = await askFrom(there, `http://${here.name}.production.shop.berth:8080/ip`)
+    expect(back.stdout).toContain(there.address)
+  })
+
+  it('serve while netd and agent are killed and instances are replaced, each under the address that the server gave it', async () => {
+    const load = startLoad(`${cluster.gatewayUrl}/`, { host: 'shop.test', connections: 2 })
+    for (const name of ['netd', 'agent'] as const) process.kill(await cluster.pidOf(name), 'SIGKILL')
+    await until('the agent to be back', async () =>
+      (await cluster.client.list('listNodes')).items.every((node) => node.online),
+    )
+    await cluster.mustBerth(['restart', 'shop'])
+    expect((await load.stop()).failures).toEqual([])
+    const given = await until('four to run, and no more', async () => {
+      const running = (await instances()).filter((each) => each.phase === 'running')
+      return running.length === 4 && running.every((each) => each.inTraffic) && running
+    })
+    for (const host of cluster.lab.hosts) {
+      const shown = await cluster.containers(host)
+      const own = given.filter((each) => each.node === host.name)
+      expect(shown.map((each) => each.address).sort()).toEqual(own.map((each) => each.address).sort())
+    }
+  })
+
+  it('give a container that is started by hand an address of their own, and names', async () => {
+    const host = second()
+    const options = ['--rm', '--network', 'berth', '--dns', '169.254.77.53', 'berth/node:local']
+    const { stdout, stderr } = await host.exec([
+      'docker',
+      'run',
+      ...options,
+      'wget',
+      '-q',
+      '-O',
+      '-',
+      'http://web.shop.berth:8080/ip',
+    ])
+    expect(stderr).toBe('')
+    expect(stdout).toMatch(/\.(239|24\d|25[0-4])$/)
+  })
+
+  it('are left without a trace', async () => {
+    await cluster.mustBerth(['rm', 'shop', '-y'])
+    await until('the app to go', async () => (await cluster.client.list('listApps')).items.length === 0)
+    const host = second()
+    await cluster.mustBerth(['down', '--purge', '-y'], { host })
+    const left = async (...argv: string[]) => (await host.exec(argv)).stdout
+    expect(await left('ip', 'route', 'show', 'proto', '78')).toBe('')
+    expect(await left('ip', 'address', 'show', 'dev', 'lo')).not.toContain('169.254.77')
+    expect(await left('ip', 'link')).not.toContain('berth')
+    expect(await left('nft', 'list', 'tables')).not.toContain('inet berth')
+    expect(await left('ls', '/run/docker/plugins')).not.toContain('berth.sock')
+    expect(await left('docker', 'network', 'ls')).not.toContain('berth')
+  })
+})

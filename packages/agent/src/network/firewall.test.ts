@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest'
+import { forwardRules, renderTable } from './firewall.ts'
+import { planNetwork } from './network-plan.ts'
+import { runCommand } from './run-command.ts'
+
+const plan = planNetwork({
+  pool: '10.77.0.0/16',
+  block: '10.77.3.0/24',
+  peers: [],
+  domain: 'berth',
+  defaultPool: 'production',
+})
+const drivers = ['bridge', 'routed'] as const
+
+/** In a network namespace of its own, which goes with the program. */
+const apart = (...argv: string[]) => runCommand('unshare', ['--net', ...argv])
+
+describe('the rules of a node', () => {
+  it.each(drivers)('are what nft takes: %s', async (driver) => {
+    const table = renderTable(plan, '169.254.77.53', driver)
+    const script = 'printf %s "$1" | nft -f - && nft list table inet berth'
+    const { code, stdout, stderr } = await apart('sh', '-c', script, 'sh', table)
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+    expect(stdout).toContain('masquerade')
+  })
+
+  it.each(drivers)(
+    'are read back as they were written, or they would be written again and again: %s',
+    async (driver) => {
+      const rules = forwardRules(plan, driver)
+      const script =
+        'iptables -N DOCKER-USER; for rule; do iptables -A DOCKER-USER $rule; done; iptables -S DOCKER-USER'
+      const { stdout, stderr } = await apart('sh', '-c', script, 'sh', ...rules)
+      expect(stderr).toBe('')
+      expect(stdout.trim().split('\n')).toEqual(['-N DOCKER-USER', ...rules.map((rule) => `-A DOCKER-USER ${rule}`)])
+    },
+  )
+
+  it('are those of the bridge unless told otherwise', () => {
+    expect(renderTable(plan, '169.254.77.53')).toContain('iifname != { "lo", "berth0" } drop')
+    expect(renderTable(plan, '169.254.77.53')).not.toContain('forward')
+    expect(forwardRules(plan)).toEqual([
+      '-s 10.77.0.0/16 -d 10.77.3.0/24 -o berth0 -m comment --comment berth -j ACCEPT',
+      '-s 10.77.3.0/24 -d 10.77.0.0/16 -i berth0 -m comment --comment berth -j ACCEPT',
+    ])
+  })
+
+  it("keep routed containers apart from Docker's own networks, as Docker keeps those apart from each other", () => {
+    const table = renderTable(plan, '169.254.77.53', 'routed')
+    for (const bridge of ['docker0', 'br-*'])
+      expect(table).toContain(`iifname "berth-*" oifname "${bridge}" ct state new ct status & dnat == 0 drop`)
+  })
+})

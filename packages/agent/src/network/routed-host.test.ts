@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest'
+import type { HostRoute } from './host-state.ts'
+import { findCollision, planNetwork, planRoutes } from './network-plan.ts'
+import { missingRoutes } from './routed-host.ts'
+
+const plan = planNetwork({
+  pool: '10.77.0.0/16',
+  block: '10.77.3.0/24',
+  peers: [{ node: 'b', block: '10.77.2.0/24', via: '192.168.0.2' }],
+  domain: 'berth',
+  defaultPool: 'production',
+})
+const blockRoute: HostRoute = { type: 'unreachable', dst: '10.77.3.0/24' }
+const routeTo = (address: string, dev: string): HostRoute => ({
+  dst: address,
+  dev,
+  scope: 'link',
+  prefsrc: '10.77.3.1',
+})
+const link = 'berth-0a4d030b'
+
+describe('routes of a routed node', () => {
+  it('are one for its block, and one for each container that has lost its own', () => {
+    expect(missingRoutes(plan, [link], [])).toEqual([
+      ['unreachable', '10.77.3.0/24', 'proto', '78'],
+      ['10.77.3.11/32', 'dev', link, 'scope', 'link', 'src', '10.77.3.1', 'proto', '78'],
+    ])
+  })
+
+  it('are none when all are there', () => {
+    expect(missingRoutes(plan, [link], [blockRoute, routeTo('10.77.3.11', link)])).toEqual([])
+  })
+
+  it('lead to the link of their address, and to no other', () => {
+    expect(missingRoutes(plan, [link], [blockRoute, routeTo('10.77.3.11', 'berth-0a4d030c')])).toHaveLength(1)
+    expect(missingRoutes(plan, ['berth-x', 'berthc0a4d030b'], [blockRoute])).toEqual([])
+  })
+
+  it('are neither in the way of the pool nor taken for routes to peers', () => {
+    const here = { ...routeTo('10.77.3.11', link), protocol: '78' }
+    expect(findCollision(plan.pool, [here])).toBeUndefined()
+    const { steps, problems } = planRoutes(plan, [here], true)
+    expect(problems).toEqual([])
+    expect(steps.map((step) => step.block)).toEqual(['10.77.2.0/24'])
+  })
+})
