@@ -107,7 +107,7 @@ describe('berth node add', () => {
     await cluster.mustBerth(['group', 'create', 'fast'])
     const inventory = join(dir, 'hosts.yaml')
     const hosts = [
-      `  - {host: ${third.address}, user: ann, hostKey: "${free.hostKey}", node: shed-3, group: fast, labels: {rack: 7}}`,
+      `  - {host: ${third.address}, user: ann, hostKey: "${free.hostKey}", node: shed-3, group: fast, network: routed, labels: {rack: 7}}`,
       `  - {host: ${second.address}, user: nobody-there}`,
     ]
     writeFileSync(inventory, `defaults:\n  gateway: false\nhosts:\n${hosts.join('\n')}\n`)
@@ -115,7 +115,10 @@ describe('berth node add', () => {
     expect(added.code).toBe(1)
     expect(added.stderr).toContain('node shed-3 is online')
     expect(added.stderr).toContain('1 of 2 machines are nodes; not: nobody-there@')
-    expect(await node('shed-3')).toMatchObject({ online: true, group: 'fast', labels: { rack: '7' } })
+    expect(await node('shed-3')).toMatchObject({
+      ...{ online: true, group: 'fast', labels: { rack: '7' } },
+      network: { driver: 'routed' },
+    })
   })
 
   it('an app is scaled over the machines that came so', async () => {

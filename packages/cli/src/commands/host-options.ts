@@ -131,7 +131,7 @@ function networkOf({ network }: HostOptions, former: HostConfig | undefined): Pi
   return driver === undefined ? {} : { network: driver }
 }
 
-function parseDriver(text: string): NetworkDriver {
+export function parseDriver(text: string): NetworkDriver {
   const driver = networkDrivers.find((each) => each === text)
   if (driver !== undefined) return driver
   const meant = closest(text, networkDrivers)

@@ -6,7 +6,7 @@ import type { MachineEntry } from '../node-add/machine-entry.ts'
 import { readSecret } from '../read-secret.ts'
 import type { SshLogin } from '../ssh/ssh-login.ts'
 import { parseSshTarget } from '../ssh/ssh-target.ts'
-import { parsePort } from './host-options.ts'
+import { parseDriver, parsePort } from './host-options.ts'
 import { parseLabels } from './nodes.ts'
 
 export interface AddOptions {
@@ -16,6 +16,7 @@ export interface AddOptions {
   readonly label: readonly string[]
   readonly group?: string
   readonly gateway: boolean
+  readonly network?: string
   readonly httpPort: string
   readonly httpsPort: string
   readonly user?: string
@@ -76,7 +77,8 @@ async function defaultsOf(options: AddOptions, signal: AbortSignal): Promise<Mac
     if (file !== undefined) return readText(file).replace(/\r?\n$/, '')
     return asks === true ? await readSecret(what, signal) : undefined
   }
-  const { key: keyFile, passphraseFile, passwordFile, askPassword, sudoPasswordFile, askSudoPassword, group } = options
+  const { key: keyFile, passphraseFile, passwordFile, askPassword, sudoPasswordFile, askSudoPassword } = options
+  const { group, network } = options
   const passphrase = await secret(passphraseFile, false, 'passphrase')
   const password = await secret(passwordFile, askPassword, 'password of the machines')
   const sudoPassword = (await secret(sudoPasswordFile, askSudoPassword, 'password for sudo there')) ?? password
@@ -98,6 +100,7 @@ async function defaultsOf(options: AddOptions, signal: AbortSignal): Promise<Mac
     },
     ...{ httpPort: parsePort(options.httpPort), httpsPort: parsePort(options.httpsPort) },
     ...(group === undefined ? {} : { group }),
+    ...(network === undefined ? {} : { network: parseDriver(network) }),
     ...(sudoPassword === undefined ? {} : { sudoPassword }),
   }
 }

@@ -1,4 +1,4 @@
-import { BerthError, messageOf } from '@berth/core'
+import { BerthError, messageOf, networkDrivers } from '@berth/core'
 import { defaultStateDir } from '@berth/host'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
@@ -55,6 +55,7 @@ const asNode = (command: Command): Command =>
     .option('--label <key=value>', 'label of the nodes; may be repeated', collect, [])
     .option('--group <name>', 'node group that they come into')
     .option('--no-gateway', 'do not run a gateway there')
+    .option('--network <driver>', `how containers are joined there: ${networkDrivers.join(' or ')}`)
     .option('--http-port <port>', "the gateway's port", '80')
     .option('--https-port <port>', "the gateway's port for TLS; 0: none", '443')
 

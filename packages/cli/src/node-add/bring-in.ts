@@ -161,7 +161,7 @@ export class BringIn {
   /** The program there does it, by the same checks as when somebody calls it there. The token goes by standard input. */
   async #join(node: string, address: string, isNode: boolean): Promise<void> {
     const { say, program, cluster, install, stateDir, dockerSocket } = this.#options
-    const { labels, gateway, httpPort, httpsPort } = this.#entry
+    const { labels, gateway, network, httpPort, httpsPort } = this.#entry
     say('joins')
     const token = isNode ? '' : await this.#token(node, address)
     const argv = [
@@ -178,6 +178,7 @@ export class BringIn {
       ],
       ...Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
       ...(gateway ? [] : ['--no-gateway']),
+      ...(network === undefined ? [] : ['--network', network]),
       ...(install ? ['--install'] : []),
     ]
     const onErrorLine = (line: string) => say('joins', line.replace(/^\S\s/, ''))

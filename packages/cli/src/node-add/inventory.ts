@@ -1,4 +1,4 @@
-import { BerthError, closest } from '@berth/core'
+import { BerthError, closest, type NetworkDriver, networkDrivers } from '@berth/core'
 import { parseSshTarget } from '../ssh/ssh-target.ts'
 import type { MachineEntry } from './machine-entry.ts'
 
@@ -11,7 +11,7 @@ export type MachineDefaults = Omit<MachineEntry, 'target' | 'node' | 'address' |
 type Fields = Readonly<Record<string, unknown>>
 
 const entryKeys = ['host', 'node', 'address', 'hostKey'] as const
-const sharedKeys = ['user', 'port', 'key', 'labels', 'group', 'gateway', 'httpPort', 'httpsPort'] as const
+const sharedKeys = ['user', 'port', 'key', 'labels', 'group', 'gateway', 'network', 'httpPort', 'httpsPort'] as const
 
 /**
  * Reads an inventory: `hosts`, and `defaults` for them. Everything that is wrong with it is said at once. Passwords have no place in it,
@@ -76,6 +76,7 @@ class InventoryReader {
   #shared(fields: Fields, path: string, base: MachineDefaults): MachineDefaults {
     const key = this.#text(fields, 'key', path)
     const group = this.#text(fields, 'group', path)
+    const network = this.#driver(fields, path)
     return {
       ...base,
       user: this.#text(fields, 'user', path) ?? base.user,
@@ -83,6 +84,7 @@ class InventoryReader {
       login: key === undefined ? base.login : { ...base.login, keyFile: key },
       labels: { ...base.labels, ...this.#labels(fields.labels, `${path}.labels`) },
       ...(group === undefined ? {} : { group }),
+      ...(network === undefined ? {} : { network }),
       gateway: this.#flag(fields, 'gateway', path) ?? base.gateway,
       httpPort: this.#port(fields, 'httpPort', path) ?? base.httpPort,
       httpsPort: this.#port(fields, 'httpsPort', path) ?? base.httpsPort,
@@ -105,6 +107,13 @@ class InventoryReader {
     if (value === undefined || (typeof value === 'string' && value !== '')) return value
     this.#wrong(`${path}.${key}`, 'write a text')
     return undefined
+  }
+
+  #driver({ network }: Fields, path: string): NetworkDriver | undefined {
+    const driver = networkDrivers.find((each) => each === network)
+    if (network !== undefined && driver === undefined)
+      this.#wrong(`${path}.network`, `write ${networkDrivers.join(' or ')}`)
+    return driver
   }
 
   #flag(fields: Fields, key: string, path: string): boolean | undefined {

@@ -1,3 +1,4 @@
+import type { NetworkDriver } from '@berth/core'
 import type { SshLogin } from '../ssh/ssh-login.ts'
 import type { SshTarget } from '../ssh/ssh-target.ts'
 
@@ -16,6 +17,8 @@ export interface MachineEntry {
   readonly labels: Readonly<Record<string, string>>
   readonly group?: string
   readonly gateway: boolean
+  /** How containers are joined there; default: as it was, or by a bridge. */
+  readonly network?: NetworkDriver
   readonly httpPort: number
   readonly httpsPort: number
 }

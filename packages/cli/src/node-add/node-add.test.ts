@@ -29,10 +29,10 @@ const read = (text: string) => parseInventory(text, 'hosts.yaml', defaults)
 describe('an inventory', () => {
   it('is hosts, with defaults for them, with those of the command line', async () => {
     const text = `
-defaults: {user: root, gateway: false, labels: {site: north}}
+defaults: {user: root, gateway: false, network: routed, labels: {site: north}}
 hosts:
   - 10.0.0.5
-  - {host: "ann@shed-2:2222", node: shed-2, address: 10.0.0.6, group: fast, key: /k, labels: {rack: 7, site: south}}
+  - {host: "ann@shed-2:2222", node: shed-2, address: 10.0.0.6, group: fast, key: /k, network: bridge, labels: {rack: 7, site: south}}
   - {host: shed-3, port: 23, gateway: true, hostKey: "SHA256:x", httpPort: 8080, httpsPort: 0}
 `
     const [first, second, third, ...more] = await read(text)
@@ -40,10 +40,17 @@ hosts:
     expect(first).toMatchObject({
       target: { user: 'root', host: '10.0.0.5', port: 22 },
       gateway: false,
+      network: 'routed',
       labels: { from: 'line', site: 'north' },
     })
     expect(second).toMatchObject({
-      ...{ target: { user: 'ann', host: 'shed-2', port: 2222 }, node: 'shed-2', address: '10.0.0.6', group: 'fast' },
+      ...{
+        target: { user: 'ann', host: 'shed-2', port: 2222 },
+        node: 'shed-2',
+        address: '10.0.0.6',
+        group: 'fast',
+        network: 'bridge',
+      },
       ...{ login: { password: 'x', keyFile: '/k' }, labels: { from: 'line', site: 'south', rack: '7' } },
     })
     expect(third).toMatchObject({
@@ -71,7 +78,7 @@ default: {}
 defaults: {usr: root, password: hunter2}
 hosts:
   - {lables: {a: b}, host: a}
-  - {host: a, port: 70000, gateway: maybe}
+  - {host: a, port: 70000, gateway: maybe, network: routd}
   - {node: n}
   - {host: "a b"}
   - [x]
@@ -86,6 +93,7 @@ hosts:
       'hosts[0].lables: is not known; did you mean labels?',
       'hosts[1].port: write a port',
       'hosts[1].gateway: write true or false',
+      'hosts[1].network: write bridge or routed',
       'hosts[2].host: is missing',
       'hosts[3].host: a b is no machine',
       'hosts[4]: write a host name',
