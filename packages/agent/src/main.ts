@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { CoreReport } from '@berth/api'
-import { type Assignment, type InstanceStatus, messageOf } from '@berth/core'
+import { type Assignment, type InstanceStatus, messageOf, ownAddressList, parseBlock } from '@berth/core'
 import { createImageBuilder, type ImageBuilder } from './build/image-builder.ts'
 import { type AgentConfig, defaults } from './config.ts'
 import { CoreKeeper } from './cores/core-keeper.ts'
@@ -274,7 +274,14 @@ class Agent {
       path: join(this.#disk.directory, 'policy.json'),
       log: this.#config.log.child({ part: 'policy' }),
       onProblem: (problem) => this.#reporter.problems.set('policy', problem),
+      others: () => this.#byHandAddresses(),
     })
+  }
+
+  /** Which containers may have that were started by hand. Known from the disk, so that rules are in force before the network is. */
+  #byHandAddresses(): readonly string[] {
+    const block = this.#disk.node.state.network?.block ?? ''
+    return block === '' || this.#network.drivers.driver === 'bridge' ? [] : ownAddressList(parseBlock(block))
   }
 
   /** Whoever wants to know which containers run. */

@@ -41,10 +41,11 @@ const exec: Exec = async (file, args, options) => {
     }
   return await runCommand('nsenter', [`--net=/proc/${namespace.pid}/ns/net`, file, ...args], options)
 }
-const open = async (checkIntervalMs = 60_000): Promise<void> => {
+const open = async (checkIntervalMs = 60_000, others: () => readonly string[] = () => []): Promise<void> => {
   problems = []
   const path = join(directory, 'policy.json')
-  keeper = new PolicyKeeper({ path, log, exec, checkIntervalMs, onProblem: (problem) => problems.push(problem) })
+  const onProblem = (problem: string | undefined) => problems.push(problem)
+  keeper = new PolicyKeeper({ path, log, exec, checkIntervalMs, others, onProblem })
   await keeper.load()
 }
 const listing = (): string => namespace.run(['nft', '-s', 'list', 'ruleset'])
@@ -78,6 +79,23 @@ describe('PolicyKeeper', () => {
     keeper.setInstances([])
     await keeper.ready(instance('10.77.1.9'))
     expect(listing()).toBe('')
+    expect(problems).toEqual([])
+  })
+
+  it('holds the default for addresses of others, and an instance that has one of them to its own profiles', async () => {
+    await keeper[Symbol.asyncDispose]()
+    let others: readonly string[] = []
+    await open(20, () => others)
+    keeper.setInstances([here[1]])
+    keeper.start()
+    keeper.take({ ...policy, profiles: [...policy.profiles, documentOf({ name: 'default', inbound: [] })] })
+    await keeper.ready(here[1])
+    expect(listing()).not.toContain('inbound/default')
+    others = ['10.77.1.3', '10.77.1.240']
+    await waitUntil('the rules of others', () => listing().includes('10.77.1.240 : jump inbound/default'))
+    expect(listing()).toContain('10.77.1.3 : jump inbound/web')
+    others = []
+    await waitUntil('their end', () => !listing().includes('inbound/default'))
     expect(problems).toEqual([])
   })
 

@@ -27,6 +27,8 @@ export interface PolicyKeeperOptions {
   readonly log: Logger
   /** A sentence a cause; undefined: it is well again. */
   readonly onProblem: (problem: string | undefined) => void
+  /** Addresses of this node that containers may have which are no instances: the profile `default` holds for them. */
+  readonly others?: () => readonly string[]
   readonly exec?: Exec
   readonly checkIntervalMs?: number
 }
@@ -46,7 +48,10 @@ export class PolicyKeeper implements AsyncDisposable {
   /** Profiles in force by address; undefined before the first success. */
   #inForce: ReadonlyMap<string, readonly string[]> | undefined
   #compiledOf:
-    | (Pick<NodePolicy, 'profiles' | 'endpoints'> & { readonly instances: readonly LocalInstance[] })
+    | (Pick<NodePolicy, 'profiles' | 'endpoints'> & {
+        readonly instances: readonly LocalInstance[]
+        readonly others: string
+      })
     | undefined
   #isDirty = true
   #isStarted = false
@@ -147,9 +152,13 @@ export class PolicyKeeper implements AsyncDisposable {
     const { signal } = this.#closing
     if (known === undefined || !this.#isStarted || signal.aborted) return
     this.#isDirty = false
+    const before = this.#compiledOf?.others
     const policy = this.#policyNow(known)
     try {
-      const refused = await (isCheck ? this.#kernel.check(policy, signal) : this.#kernel.put(policy, signal))
+      // Who the others are is found when it is looked at.
+      const refused = await (isCheck && this.#compiledOf?.others === before
+        ? this.#kernel.check(policy, signal)
+        : this.#kernel.put(policy, signal))
       this.#inForce = policy.endpoints
       if (policy.endpoints.size > 0) await ensureBridgeFilter(this.#exec, signal)
       this.#report(refusedText(refused))
@@ -164,10 +173,14 @@ export class PolicyKeeper implements AsyncDisposable {
   #policyNow(known: KnownPolicy): NodePolicy {
     const { profiles } = known
     const before = this.#compiledOf
-    if (before?.profiles === profiles && before.instances === this.#instances)
+    const addresses = this.#options.others?.() ?? []
+    const others = addresses.join()
+    if (before?.profiles === profiles && before.instances === this.#instances && before.others === others)
       return { ...known, endpoints: before.endpoints }
-    const { endpoints } = policyOfInstances(known, this.#instances)
-    this.#compiledOf = { profiles, instances: this.#instances, endpoints }
+    // An instance that has one of these addresses has its own profiles.
+    const all = [...addresses.map((address) => ({ address })), ...this.#instances]
+    const { endpoints } = policyOfInstances(known, all)
+    this.#compiledOf = { profiles, instances: this.#instances, others, endpoints }
     return { ...known, endpoints }
   }
 

@@ -54,6 +54,14 @@ export function isOwnAddress(block: AddressBlock, address: string): boolean {
   return value >= parseAddress(range.first) && value <= parseAddress(range.last)
 }
 
+/** All of them. */
+export function ownAddressList(block: AddressBlock): readonly string[] {
+  const range = ownAddresses(block)
+  if (range === undefined) return []
+  const first = parseAddress(range.first)
+  return Array.from({ length: ownAddressCount(block) }, (_, index) => formatAddress(first + index))
+}
+
 /** The next free one of the node's own part, round from the one given last; undefined when there is none. */
 export const nextOwnAddress = (
   block: AddressBlock,

@@ -51,6 +51,20 @@ describe('explainPacket', () => {
     expect(explain(question)).toMatchObject({ allowed, outbound: { reason: outbound }, inbound: { reason: inbound } })
   })
 
+  it('has the default hold for who is started by hand on a routed node', async () => {
+    const profiles = new Profiles(cluster.records)
+    await cluster.addNode('node-r', '10.77.9.0/24', { network: { driver: 'routed' } })
+    const question = { from: '10.77.9.240', to: '10.77.9.241', port: 80 }
+    expect(explain(question)).toMatchObject({ allowed: true, outbound: { reason: 'no-profile' } })
+    await profiles.put('default', { inbound: ['tcp:80 from default'] }, {}, call)
+    expect(explain(question)).toMatchObject({
+      ...{ allowed: true, to: { node: 'node-r', profiles: ['default'] } },
+      inbound: { reason: 'rule', profile: 'default' },
+    })
+    expect(explain({ ...question, to: '10.77.9.7' })).toMatchObject({ inbound: { reason: 'no-instance' } })
+    await profiles.remove('default', {}, call)
+  })
+
   it('says what is missing in a question', () => {
     expect(() => explain({ from: 'shop', to: 'shop/db' })).toThrow(/name an instance, APP\/ENTRYPOINT/)
     expect(() => explain({ from: 'shop/none', to: 'shop/db' })).toThrow(/no instance of shop\/none; see: berth ps shop/)

@@ -10,10 +10,11 @@ import {
   type PolicyEndpoint,
   type PolicyNode,
   parseBlock,
+  profilesInForce,
   tryParseAddress,
 } from '@berth/core'
 import type { State } from '../records/index.ts'
-import { allProfiles, profilesOfInstance } from './profile-of.ts'
+import { allProfiles, byHandAddresses, profilesOfInstance } from './profile-of.ts'
 
 export interface PacketQuestion {
   readonly from: string
@@ -30,7 +31,7 @@ const usualSourcePort = 49_152
 export function explainPacket(state: State, question: PacketQuestion): PacketExplanation {
   const [from, to] = [findEnd(state, question.from), findEnd(state, question.to)]
   const packet = packetOf(state, question, from, to)
-  const ends = [from, to].filter(({ instance }) => instance !== undefined)
+  const ends = [from, to].filter(({ isContainer }) => isContainer === true)
   const { allowed, outbound, inbound } = decidePacket(packet, {
     profiles: new Map(allProfiles(state).map((profile) => [profile.name, profile])),
     endpoints: new Map(
@@ -51,6 +52,7 @@ interface End {
   readonly name: string
   readonly address: string
   readonly instance?: Instance
+  readonly isContainer?: boolean
   readonly node?: string
   readonly profiles: readonly string[]
 }
@@ -66,7 +68,7 @@ function findEnd(state: State, text: string): End {
   const { id, address, node } = instance
   if (address === undefined || node === undefined)
     throw new BerthError('net.no-instance', `${text} has no address yet: no node has been found for it`)
-  return { name: id, address, instance, node, profiles: profilesOfInstance(state, instance) }
+  return { name: id, address, instance, isContainer: true, node, profiles: profilesOfInstance(state, instance) }
 }
 
 /** Whoever has it; nobody is an answer too. */
@@ -74,7 +76,16 @@ function endAt(state: State, address: string): End {
   const instance = [...state.instances.values()].find((each) => each.address === address)
   const node = nodesOf(state).get(address)
   if (instance !== undefined) return { ...findEnd(state, instance.id) }
-  return { name: address, address, ...(node === undefined ? {} : { node: node.name }), profiles: [] }
+  if (node !== undefined) return { name: address, address, node: node.name, profiles: [] }
+  return { name: address, address, profiles: [], ...byHandAt(state, address) }
+}
+
+/** An address that containers have which somebody starts by hand on a routed node: the profile `default` holds for them. */
+function byHandAt(state: State, address: string): Pick<End, 'isContainer' | 'node' | 'profiles'> | undefined {
+  const node = [...state.nodes.values()].find((each) => byHandAddresses(state, each).includes(address))
+  if (node === undefined) return undefined
+  const profiles = profilesInForce([], (name) => state.profiles.has(name))
+  return { isContainer: true, node: node.name, profiles }
 }
 
 /** Of an entrypoint's instances one that is to run. */

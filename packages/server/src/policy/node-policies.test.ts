@@ -102,6 +102,34 @@ describe('what nodes are told', () => {
     await profiles.remove('default', {}, call)
     expect(policy('node-b')).toEqual(noPolicy)
   })
+
+  it('is of the default’s tags also who is started by hand on a routed node, as long as it is one', async () => {
+    /** As the node knows it that was told of each line. */
+    const told = (): string[] => {
+      let known = new Set<string>()
+      for (const line of lines) {
+        if (line.type === 'policy') known = new Set(line.policy.members.default)
+        if (line.type !== 'members') continue
+        for (const each of line.members.default?.put ?? []) known.add(each)
+        for (const each of line.members.default?.gone ?? []) known.delete(each)
+      }
+      return [...known]
+    }
+    await put('default', { inbound: ['from default'] })
+    const byHand = Array.from({ length: 16 }, (_, index) => `10.77.2.${239 + index}`)
+    await cluster.addNode('node-b', '10.77.2.0/24')
+    expect(policy()?.members).toEqual({ default: [] })
+    await cluster.addNode('node-b', '10.77.2.0/24', { network: { driver: 'routed' } })
+    expect(policy()?.members).toEqual({ default: byHand })
+    await cluster.until('the word', () => told().join() === byHand.join())
+    await cluster.addNode('node-b', '10.77.2.0/24', { network: { driver: 'bridge' } })
+    await cluster.until('the end', () => told().length === 0)
+    await cluster.addNode('node-b', '10.77.2.0/24', { network: { driver: 'routed' } })
+    await put('default', { tags: ['others'], inbound: ['from others'] })
+    expect(policy()?.members).toEqual({ others: byHand })
+    await profiles.remove('default', {}, call)
+    expect(policy()).toEqual(noPolicy)
+  })
 })
 
 describe('deploys', () => {

@@ -7,10 +7,11 @@ import {
   nodeAddresses,
   type PolicyDocument,
   parseBlock,
+  profilesInForce,
   tryParseAddress,
 } from '@berth/core'
 import type { State, StateChange } from '../records/index.ts'
-import { profileOf, profilesOfInstance } from './profile-of.ts'
+import { byHandAddresses, profileOf, profilesOfInstance } from './profile-of.ts'
 import { TagMembers } from './tag-members.ts'
 
 interface Endpoint {
@@ -36,11 +37,14 @@ export class NodePolicies {
   /** How many instances of a node have a profile, by its name. */
   readonly #inUse = new Map<string, Map<string, number>>()
   readonly #members = new TagMembers()
+  /** Addresses that are counted for containers that somebody starts by hand, by node. */
+  readonly #byHand = new Map<string, readonly string[]>()
   #stale: Set<string> | 'all' = new Set()
 
   constructor(state: State) {
     this.#state = state
     for (const instance of state.instances.values()) this.#set(instance.id, instance)
+    for (const node of state.nodes.values()) this.#setByHand(node.name, node)
     this.take()
   }
 
@@ -48,7 +52,14 @@ export class NodePolicies {
   note(change: StateChange): boolean {
     if (change.kind === 'instances') return this.#set(change.id, change.after)
     if (change.kind === 'profiles') return this.#noteProfile(change.id)
-    if (change.kind !== 'nodes' || gatewayText(change.before) === gatewayText(change.after)) return false
+    if (change.kind === 'nodeStatuses')
+      return (
+        change.before?.network?.driver !== change.after?.network?.driver &&
+        this.#setByHand(change.id, this.#state.nodes.get(change.id))
+      )
+    if (change.kind !== 'nodes') return false
+    const isChanged = this.#setByHand(change.id, change.after)
+    if (gatewayText(change.before) === gatewayText(change.after)) return isChanged
     this.#stale = 'all'
     return this.#endpoints.size > 0
   }
@@ -86,8 +97,29 @@ export class NodePolicies {
   }
 
   #set(id: string, instance: Instance | undefined): boolean {
+    return this.#put(id, instance === undefined ? undefined : this.#endpointOf(instance))
+  }
+
+  /** Whoever will have these addresses bears the tags of the default. */
+  #setByHand(name: string, node: Node | undefined): boolean {
+    const profiles = profilesInForce([], (each) => this.#state.profiles.has(each))
+    const tags = this.#tagsOf(profiles)
+    const isWanted = node !== undefined && profiles.length > 0
+    const addresses = isWanted ? byHandAddresses(this.#state, node) : []
+    const before = this.#byHand.get(name) ?? []
+    if (addresses.length > 0) this.#byHand.set(name, addresses)
+    else this.#byHand.delete(name)
+    const changes = [...new Set([...before, ...addresses])].map((address) =>
+      this.#put(
+        `by hand ${address}`,
+        addresses.includes(address) ? { node: name, address, profiles, tags } : undefined,
+      ),
+    )
+    return changes.includes(true)
+  }
+
+  #put(id: string, after: Endpoint | undefined): boolean {
     const before = this.#endpoints.get(id)
-    const after = instance === undefined ? undefined : this.#endpointOf(instance)
     if (before === undefined && after === undefined) return false
     if (before !== undefined && after !== undefined && isSame(before, after)) return false
     if (before !== undefined) this.#count(before, -1)
@@ -102,8 +134,11 @@ export class NodePolicies {
     if (node === undefined || address === undefined) return undefined
     const profiles = profilesOfInstance(this.#state, instance)
     if (profiles.length === 0) return undefined
-    const tags = new Set(profiles.flatMap((name) => profileOf(this.#state.profiles.get(name))?.tags ?? []))
-    return { node, address, profiles, tags: [...tags] }
+    return { node, address, profiles, tags: this.#tagsOf(profiles) }
+  }
+
+  #tagsOf(profiles: readonly string[]): readonly string[] {
+    return [...new Set(profiles.flatMap((name) => profileOf(this.#state.profiles.get(name))?.tags ?? []))]
   }
 
   #count({ node, address, profiles, tags }: Endpoint, by: 1 | -1): void {
@@ -122,6 +157,7 @@ export class NodePolicies {
   #noteProfile(name: string): true {
     if (name === defaultProfileName) {
       for (const instance of this.#state.instances.values()) this.#set(instance.id, instance)
+      for (const node of this.#state.nodes.values()) this.#setByHand(node.name, node)
       this.#stale = 'all'
       return true
     }

@@ -1,4 +1,12 @@
-import { type Instance, type Profile, profilesInForce, readProfile } from '@berth/core'
+import {
+  type Instance,
+  type Node,
+  ownAddressList,
+  type Profile,
+  parseBlock,
+  profilesInForce,
+  readProfile,
+} from '@berth/core'
 import type { ProfileRecord, State } from '../records/index.ts'
 
 const read = new WeakMap<ProfileRecord, Profile | undefined>()
@@ -12,6 +20,10 @@ export function profileOf(record: ProfileRecord | undefined): Profile | undefine
 
 export const allProfiles = (state: State): Profile[] =>
   [...state.profiles.values()].flatMap((record) => profileOf(record) ?? [])
+
+/** Addresses of a node that containers have which somebody starts there by hand: for them the default holds. None on a bridge. */
+export const byHandAddresses = (state: State, { name, block }: Node): readonly string[] =>
+  state.nodeStatuses.get(name)?.network?.driver === 'routed' ? ownAddressList(parseBlock(block)) : []
 
 /** Those in force on an instance, in order; empty: no rules. */
 export function profilesOfInstance(state: State, { app, release, entrypoint }: Instance): readonly string[] {
