@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { InstanceView, NodeView } from '../packages/api/src/index.ts'
+import type { LabHost } from '../packages/lab/src/index.ts'
 import { webApp } from './support/apps.ts'
 import { Cluster } from './support/cluster.ts'
 import { startLoad, until } from './support/load.ts'
@@ -21,6 +24,25 @@ const on = async (node: string): Promise<InstanceView> => {
 }
 const askFrom = (instance: InstanceView, url: string) =>
   cluster.mustBerth(['exec', instance.id, 'wget', '-q', '-O', '-', url])
+
+/** A real connection from inside the one to the other, which sees its address. */
+const reaches = async (from: InstanceView, to: Pick<InstanceView, 'address'>): Promise<boolean> => {
+  const argv = ['exec', from.id, 'timeout', '3', 'wget', '-q', '-O', '-', `http://${to.address}:8080/ip`]
+  return (await cluster.berth(argv)).stdout.includes(from.address ?? 'no address')
+}
+/** Answers everybody at port 8080 with the address that they come from. */
+const startByHand = async (host: LabHost): Promise<{ readonly id: string; readonly address: string }> => {
+  const serve = `require('node:http').createServer((q, s) => s.end(q.socket.remoteAddress)).listen(8080)`
+  const options = ['--detach', '--network', 'berth', 'berth/node:local', 'node', '-e', serve]
+  const id = (await host.exec(['docker', 'run', ...options])).stdout.trim()
+  const format = '{{.NetworkSettings.Networks.berth.IPAddress}}'
+  return { id, address: (await host.exec(['docker', 'inspect', '--format', format, id])).stdout.trim() }
+}
+const applyProfile = async (profile: { readonly name: string } & Record<string, unknown>): Promise<void> => {
+  const path = join(cluster.dir, `${profile.name}.json`)
+  writeFileSync(path, JSON.stringify(profile))
+  await cluster.mustBerth(['profile', 'apply', path])
+}
 
 beforeAll(async () => {
   cluster = await Cluster.start({ hosts: 2, beforeUp: async () => ['--network', 'routed'] })
@@ -64,6 +86,71 @@ describe('machines in routed mode', () => {
     expect(answer.stdout).toContain(here.address)
     const back = await askFrom(there, `http://${here.name}.production.shop.berth:8080/ip`)
     expect(back.stdout).toContain(there.address)
+  })
+
+  it('obey security profiles on both ends, on one node and between two', async () => {
+    const ready = (await instances()).filter((each) => each.ready)
+    const [friend, neighbour] = ready.filter((each) => each.node === 'h2')
+    const [shy, open] = ready.filter((each) => each.node === 'h1')
+    if (friend === undefined || neighbour === undefined || shy === undefined || open === undefined)
+      throw new Error('two instances are to be on each')
+    // All may be called by the friend alone, and nobody calls the shy one.
+    await applyProfile({
+      name: 'default',
+      inbound: [`tcp:8080 from ${friend.address}/32`],
+      outbound: [`deny tcp to ${shy.address}/32`, 'allow'],
+    })
+    await until('the rules to hold', async () => !(await reaches(neighbour, friend)))
+    const pairs = [
+      { from: friend, to: neighbour, outbound: true, inbound: true },
+      { from: friend, to: open, outbound: true, inbound: true },
+      { from: friend, to: shy, outbound: false, inbound: true },
+      { from: neighbour, to: open, outbound: true, inbound: false },
+      { from: shy, to: open, outbound: true, inbound: false },
+      { from: open, to: shy, outbound: false, inbound: false },
+    ]
+    await Promise.all(
+      pairs.map(async ({ from, to, outbound, inbound }) => {
+        const explained = await cluster.berth(['net', 'explain', from.id, `${to.id}:8080`, '-o', 'json'])
+        expect(explained.json<object>()).toMatchObject({
+          outbound: { allowed: outbound },
+          inbound: { allowed: inbound },
+        })
+        expect(await reaches(from, to)).toBe(outbound && inbound)
+      }),
+    )
+    // Who was started by hand has the default as well, on both ends.
+    const byHand = await startByHand(second())
+    expect(await Promise.all([reaches(friend, byHand), reaches(neighbour, byHand)])).toEqual([true, false])
+    const call = ['busybox', 'timeout', '3', 'wget', '-q', '-O', '-', `http://${shy.address}:8080/ip`]
+    expect((await second().exec(['docker', 'exec', byHand.id, ...call])).code).not.toBe(0)
+    expect((await second().exec(['docker', 'rm', '--force', byHand.id])).code).toBe(0)
+    expect((await instances()).filter((each) => each.ready)).toHaveLength(4)
+    await cluster.mustBerth(['profile', 'rm', 'default', '-y'])
+    await until('everybody to be called again', () => reaches(open, shy))
+  })
+
+  it('learn the routes to each other by BGP, and back, without a request that fails', async () => {
+    const table = async (...which: string[]) =>
+      Promise.all(cluster.lab.hosts.map(async (host) => (await host.exec(['ip', 'route', 'show', ...which])).stdout))
+    const load = startLoad(`${cluster.gatewayUrl}/`, { host: 'shop.test', connections: 4 })
+    await cluster.mustBerth(['net', 'set', '--routes', 'bgp', '--yes'])
+    await until('learned routes alone', async () => {
+      const [learned, statics] = [await table('table', '77'), await table('proto', '77')]
+      return learned.every((each) => each.includes('proto bird')) && statics.every((each) => each === '')
+    })
+    const [here, there] = [await on('h1'), await on('h2')]
+    for (const [from, to] of [
+      [here, there],
+      [there, here],
+    ] as const)
+      expect(await reaches(from, to)).toBe(true)
+    await cluster.mustBerth(['net', 'set', '--routes', 'static', '--yes'])
+    await until('static routes alone', async () => {
+      const [learned, statics] = [await table('table', '77'), await table('proto', '77')]
+      return learned.every((each) => each === '') && statics.every((each) => each !== '')
+    })
+    expect((await load.stop()).failures).toEqual([])
   })
 
   it('serve while netd and agent are killed and instances are replaced, each under the address that the server gave it', async () => {

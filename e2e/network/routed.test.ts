@@ -152,24 +152,30 @@ afterAll(async () => {
   await lab?.[Symbol.asyncDispose]()
 })
 
+/** As each test begins: `web` runs on both, and nothing else. */
+async function prepare(host: LabHost): Promise<void> {
+  if (!networks.has(host)) expect(await startNetwork(host)).toEqual({ value: [] })
+  const names = (await run(host, 'docker', 'ps', '--all', '--format', '{{.Names}}')).split('\n').filter(Boolean)
+  const others = names.filter((name) => name !== 'web')
+  if (others.length > 0) await run(host, 'docker', 'rm', '--force', ...others)
+  if (!names.includes('web')) await startContainer(host, 'web', '--ip', addressIn(host, 10))
+  await notePid(host, 'web')
+}
+
+const linksOn = async (host: LabHost): Promise<string[]> =>
+  (await run(host, 'ip', '-json', 'link', 'show', 'type', 'veth')).match(/(?<="ifname":")berthc?-?[0-9a-f]{8}(?=")/g) ??
+  []
+
 beforeEach(async () => {
-  for (const host of lab.hosts) {
-    expect(await startNetwork(host)).toEqual({ value: [] })
-    await startContainer(host, 'web', '--ip', addressIn(host, 10))
-    await notePid(host, 'web')
-  }
+  await Promise.all(lab.hosts.map(prepare))
   for (const host of lab.hosts) await eventually(() => askFromHost(host, urlOf(host)), addressIn(host, 1))
 })
 
+/** A link for each container that runs, and none besides. */
 afterEach(async () => {
   for (const host of lab.hosts) {
-    await host.startDockerd()
-    const all = (await run(host, 'docker', 'ps', '-aq')).split('\n').filter((id) => id !== '')
-    if (all.length > 0) await run(host, 'docker', 'rm', '--force', ...all)
-    expect(await network(host).call({ remove: {} })).toEqual({ value: [] })
-    expect(await run(host, 'ip', '-json', 'link', 'show', 'type', 'veth')).not.toContain('berth-')
-    const left = `${await run(host, 'ip', 'route', 'show', 'proto', '78')}${await run(host, 'ip', 'address', 'show', 'dev', 'lo')}`
-    for (const each of ['unreachable', '169.254.77.1/', addressIn(host, 1)]) expect(left).not.toContain(each)
+    const running = (await run(host, 'docker', 'ps', '-q')).split('\n').filter(Boolean)
+    expect(await linksOn(host)).toHaveLength(running.length)
   }
 })
 
@@ -261,6 +267,7 @@ describe('a routed network', () => {
     ])
     expect(code).not.toBe(0)
     await inside('ip', 'route', 'delete', h2.address)
+    await inside('ip', 'address', 'delete', `${addressIn(h1, 99)}/32`, 'dev', 'eth0')
     await expectTraffic()
   })
 })
@@ -291,11 +298,7 @@ describe('when something dies', () => {
     await run(h1, 'docker', 'rm', '--force', ...names.slice(3))
     const addresses = await Promise.all(names.slice(0, 3).map((name) => shown(h1, name, 'IPAddress')))
     expect(new Set(addresses).size).toBe(3)
-    const links =
-      (await run(h1, 'ip', '-json', 'link', 'show', 'type', 'veth')).match(/"ifname":"berth-[0-9a-f]{8}"/g) ?? []
-    expect(links.sort()).toEqual(
-      [addressIn(h1, 10), ...addresses].map((each) => `"ifname":"${routedLinkOf(each)}"`).sort(),
-    )
+    expect((await linksOn(h1)).sort()).toEqual([addressIn(h1, 10), ...addresses].map(routedLinkOf).sort())
   })
 
   it('dockerd: containers keep process, address and traffic, and it is back at once, with nobody but netd alive', async () => {
@@ -325,8 +328,7 @@ describe('when something dies', () => {
       await host.startDockerd()
       await run(host, 'docker', 'start', 'web')
       await notePid(host, 'web')
-      const links = await run(host, 'ip', '-json', 'link', 'show', 'type', 'veth')
-      expect(links.match(/"ifname":"berth-[0-9a-f]{8}"/g)).toEqual([`"ifname":"${routedLinkOf(addressIn(host, 10))}"`])
+      expect(await linksOn(host)).toEqual([routedLinkOf(addressIn(host, 10))])
     }
     await expectTraffic()
   })
@@ -391,4 +393,16 @@ describe('changing the driver', () => {
     expect(await shown(h1, 'web', 'Gateway')).toBe('169.254.77.1')
     await expectTraffic()
   })
+})
+
+it('is left without a trace', async () => {
+  for (const host of lab.hosts) {
+    await run(host, 'docker', 'rm', '--force', 'web')
+    expect(await network(host).call({ remove: {} })).toEqual({ value: [] })
+    expect(await linksOn(host)).toEqual([])
+    const left = `${await run(host, 'ip', 'route', 'show', 'proto', '78')}${await run(host, 'ip', 'address', 'show', 'dev', 'lo')}`
+    for (const each of ['unreachable', '169.254.77.1/', addressIn(host, 1)]) expect(left).not.toContain(each)
+    expect(await run(host, 'nft', 'list', 'tables')).not.toContain('inet berth')
+    expect(await run(host, 'iptables', '-S', 'DOCKER-USER')).not.toContain('berth')
+  }
 })
