@@ -3,63 +3,64 @@ import type { Instance, InstanceStatus } from '@berth/core'
 import { nodeResources } from './node-view.ts'
 import { defined, type ViewContext } from './view-context.ts'
 
+type Growing = { -readonly [K in keyof InstanceView]: InstanceView[K] }
+
+/** A list has thousands: one object each, of one shape for those that are alike, and nothing that is thrown away. */
 export function instanceView({ state, traffic, isOnline }: ViewContext, instance: Instance): InstanceView {
-  const status = state.statuses.get(instance.id)
-  const offline = instance.node !== undefined && !isOnline(instance.node)
-  return {
-    ...wanted(instance),
-    ...observed(instance, status),
-    // What an unreachable agent said last is no news: nobody knows whether it still holds.
-    ready: status?.ready === true && !offline,
-    inTraffic: traffic.isInTraffic(instance.id),
-    ...defined({ message: messageFor(instance, status, offline) }),
-  }
+  const { id, app, pool, entrypoint, ordinal, release, generation, type, desired, node, createdAt, createdBy } =
+    instance
+  const status = state.statuses.get(id)
+  const offline = node !== undefined && !isOnline(node)
+  const [name, inTraffic] = [`${entrypoint}-${ordinal}`, traffic.isInTraffic(id)]
+  const phase = status?.phase ?? (node === undefined ? 'pending' : 'assigned')
+  const restarts = status?.restarts ?? 0
+  // What an unreachable agent said last is no news: nobody knows whether it still holds.
+  const ready = status?.ready === true && !offline
+  const always = { id, name, app, pool, entrypoint, release, generation, type, desired, createdAt, createdBy }
+  const view: Growing = { ...always, phase, restarts, ready, inTraffic }
+  addWanted(view, instance)
+  if (status !== undefined) addObserved(view, instance, status)
+  const message = messageFor(instance, status, offline)
+  if (message !== undefined) view.message = message
+  return view
 }
 
-function wanted(instance: Instance) {
-  const { id, app, pool, entrypoint, ordinal, release, generation, type, desired } = instance
-  const { rollout, node, address, cpuMilli, memoryBytes, stopReason, command, createdAt, createdBy } = instance
-  const { group, cores, resources, priority, dueAt, sizedAlone } = instance
-  return {
-    ...{ id, name: `${entrypoint}-${ordinal}`, app, pool, entrypoint, release, generation, type, desired },
-    ...{ createdAt, createdBy },
-    ...(command === undefined ? {} : { command: [...command] }),
-    ...defined({
-      rollout,
-      node,
-      address,
-      cpuMilli,
-      memoryBytes,
-      stopReason,
-      group,
-      cores,
-      priority,
-      dueAt,
-      sizedAlone,
-    }),
-    ...(resources === undefined ? {} : { resources: nodeResources(resources) }),
-  }
+function addWanted(view: Growing, instance: Instance): void {
+  const { rollout, node, address, cpuMilli, memoryBytes, stopReason, group, cores, priority, dueAt } = instance
+  const { command, resources, sizedAlone } = instance
+  if (command !== undefined) view.command = [...command]
+  if (rollout !== undefined) view.rollout = rollout
+  if (node !== undefined) view.node = node
+  if (address !== undefined) view.address = address
+  if (cpuMilli !== undefined) view.cpuMilli = cpuMilli
+  if (memoryBytes !== undefined) view.memoryBytes = memoryBytes
+  if (stopReason !== undefined) view.stopReason = stopReason
+  if (group !== undefined) view.group = group
+  if (cores !== undefined) view.cores = cores
+  if (priority !== undefined) view.priority = priority
+  if (dueAt !== undefined) view.dueAt = dueAt
+  if (sizedAlone !== undefined) view.sizedAlone = sizedAlone
+  if (resources !== undefined) view.resources = nodeResources(resources)
 }
 
-function observed(instance: Instance, status: InstanceStatus | undefined) {
-  const before = instance.node === undefined ? ('pending' as const) : ('assigned' as const)
-  const { readyAt, containerId, lastExit, logTail, startedAt, endedAt } = status ?? {}
-  return {
-    phase: status?.phase ?? before,
-    restarts: status?.restarts ?? 0,
-    ...defined({ readyAt, containerId, startedAt, endedAt }),
-    ...grantedOtherwise(instance, status),
-    ...(lastExit === undefined ? {} : { lastExit: { ...lastExit } }),
-    ...(logTail === undefined ? {} : { logTail: [...logTail] }),
-  }
+function addObserved(view: Growing, instance: Instance, status: InstanceStatus): void {
+  const { readyAt, containerId, lastExit, logTail, startedAt, endedAt } = status
+  if (readyAt !== undefined) view.readyAt = readyAt
+  if (containerId !== undefined) view.containerId = containerId
+  if (startedAt !== undefined) view.startedAt = startedAt
+  if (endedAt !== undefined) view.endedAt = endedAt
+  const granted = grantedOtherwise(instance, status)
+  if (granted !== undefined) view.granted = granted
+  if (lastExit !== undefined) view.lastExit = { ...lastExit }
+  if (logTail !== undefined) view.logTail = [...logTail]
 }
 
 /** What the container has, where that is not what the instance is to have. */
-function grantedOtherwise(instance: Instance, status: InstanceStatus | undefined): Pick<InstanceView, 'granted'> {
-  if (status?.granted === undefined) return {}
+function grantedOtherwise(instance: Instance, status: InstanceStatus): InstanceView['granted'] {
+  if (status.granted === undefined) return undefined
   const { cpuMilli = instance.cpuMilli, cores = instance.cores, memoryBytes } = status.granted
   const isSame = cpuMilli === instance.cpuMilli && cores === instance.cores && memoryBytes === instance.memoryBytes
-  return isSame ? {} : { granted: defined({ cpuMilli, cores, memoryBytes }) }
+  return isSame ? undefined : defined({ cpuMilli, cores, memoryBytes })
 }
 
 function messageFor(instance: Instance, status: InstanceStatus | undefined, offline: boolean): string | undefined {

@@ -34,6 +34,42 @@ it('says of a one-off job what it runs and who asked for it', async () => {
   expect('command' in instanceView(contextOf(records.state), instance('shop.production.web-1'))).toBe(false)
 })
 
+it('says of an instance what is known of it, and leaves out what is not', async () => {
+  await using records = await openTemporaryRecords()
+  const [plain, full] = [instance('shop.production.web-1'), instance('shop.production.web-2', 'h1')]
+  const wanted = {
+    rollout: 'r',
+    cpuMilli: 100,
+    stopReason: 'why',
+    cores: '2-3',
+    priority: 7,
+    dueAt: 5,
+    sizedAlone: true,
+  }
+  const observed = {
+    readyAt: 1,
+    containerId: 'c',
+    startedAt: 2,
+    endedAt: 3,
+    lastExit: { code: 1, outOfMemory: false, at: 3 },
+    logTail: ['x'],
+  }
+  const seen = { phase: 'ended', ready: false, restarts: 4, message: 'it fell over' } as const
+  await records.records.commit('system:test', (tx) => {
+    tx.put('instances', full)
+    tx.put('statuses', { id: full.id, node: 'h1', ...seen, ...observed, granted: { memoryBytes: 1 } })
+  })
+  const context = contextOf(records.state)
+  const some = { app: 'shop', pool: 'production', entrypoint: 'web', inTraffic: false }
+  expect(instanceView(context, plain)).toMatchObject({ ...some, phase: 'pending', ready: false, restarts: 0 })
+  for (const value of Object.values(instanceView(context, plain))) expect(value).not.toBeUndefined()
+  const view = instanceView(context, { ...full, ...wanted, group: 'g', resources: { gpu: 1 } })
+  expect(view).toMatchObject({ ...some, ...wanted, ...observed, ...seen, group: 'g', node: 'h1' })
+  expect(view.granted).toMatchObject({ memoryBytes: 1 })
+  const silent = instanceView({ ...context, isOnline: () => false }, full)
+  expect(silent.message).toContain('node h1 is offline')
+})
+
 it('says of an app and a pool that they are being removed, and otherwise nothing', async () => {
   await using records = await openTemporaryRecords()
   await records.records.commit('local:0', (tx) => {
