@@ -359,6 +359,7 @@ class Agent {
       log: this.#config.log,
       acceptEpochPath: join(this.#disk.directory, 'accept-epoch'),
       onRoutes: (routes, force) => this.#gateway.apply(routes, force),
+      onGatewayEnds: () => this.#gateway.end(),
       onServers: (servers) => this.#links?.update(servers),
       onRouting: (routing) => this.#routing.apply(routing),
     })

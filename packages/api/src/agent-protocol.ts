@@ -99,6 +99,8 @@ export type ToAgent =
       readonly policy?: PolicyDocument
       /** Only for nodes labelled as gateways (`gateway=true`). */
       readonly routes?: RouteTable
+      /** The node is not labelled as a gateway: one that it has ends. */
+      readonly gatewayEnds?: true
       /** How it gets to others' blocks. Absent: as it does; servers of the form before do not say. */
       readonly routing?: NodeRouting
     }
@@ -137,6 +139,8 @@ export type ToAgent =
   /** Who came and went among the members of the tags that were told with it. */
   | { readonly type: 'members'; readonly revision: number; readonly members: MemberChanges }
   | { readonly type: 'routes'; readonly revision: number; readonly routes: RouteTable }
+  /** The node's label was taken away: its gateway serves what it has begun, and ends. Agents of the form before go on. */
+  | { readonly type: 'gateway-ends'; readonly revision: number }
   | { readonly type: 'ping'; readonly at: number }
 
 export type FromAgent =

@@ -19,7 +19,7 @@ let desired: DesiredState
 let store: NodeStore
 let problems: Problems
 /** What consumers were given. */
-let routes: [version: number, force: boolean][]
+let routes: ([version: number, force: boolean] | 'ends')[]
 let names: number[]
 let policies: string[]
 let servers: string[][]
@@ -51,6 +51,7 @@ async function start(): Promise<void> {
     log,
     acceptEpochPath: path('accept-epoch'),
     onRoutes: ({ version }, force) => routes.push([version, force]),
+    onGatewayEnds: () => routes.push('ends'),
     onServers: (each) => void servers.push(each.map(({ host }) => host)),
     onRouting: async ({ mode }) => void routing.push(mode),
   })
@@ -288,4 +289,18 @@ describe('peers in parts', () => {
     await desired.apply({ type: 'peers', revision: 503, put: [c], gone: [] })
     expect(inForce()).toEqual([b, c])
   })
+})
+
+it('the gateway ends when the node’s own store says that it is none, and never on another’s word', async () => {
+  const { routes: _, ...none } = snapshot('e1', 500) as Extract<DesiredLine, { type: 'snapshot' }>
+  await desired.apply(snapshot('e1', 400))
+  await desired.apply({ type: 'gateway-ends', revision: 450 })
+  await desired.apply({ ...none, gatewayEnds: true })
+  // A server of the form before says nothing of it.
+  await desired.apply({ ...none, revision: 501 })
+  expect(routes.slice(1)).toEqual(['ends', 'ends'])
+  await desired.apply({ ...none, epoch: 'e2', gatewayEnds: true })
+  await desired.apply({ type: 'gateway-ends', revision: 600 })
+  expect(desired.frozen).toBe(true)
+  expect(routes).toHaveLength(3)
 })

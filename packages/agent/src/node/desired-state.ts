@@ -35,6 +35,8 @@ export interface DesiredStateOptions {
   readonly acceptEpochPath: string
   /** The node is a gateway, from now on. */
   readonly onRoutes: (routes: RouteTable, force: boolean) => void
+  /** It is none any more. */
+  readonly onGatewayEnds: () => void
   readonly onServers: (servers: readonly ServerAddress[]) => void
   readonly onRouting: (routing: NodeRouting) => Promise<void>
 }
@@ -127,6 +129,8 @@ export class DesiredState implements AsyncDisposable {
         return this.#frozen ? undefined : this.#applyRouting(line.routing)
       case 'routes':
         return this.#frozen ? undefined : onRoutes(line.routes, this.#forcesRoutes)
+      case 'gateway-ends':
+        return this.#frozen ? undefined : this.#options.onGatewayEnds()
     }
   }
 
@@ -184,7 +188,9 @@ export class DesiredState implements AsyncDisposable {
     await this.#applyNetwork(snapshot.network)
     await reconciler.applySnapshot(snapshot.assignments)
     reconciler.contextChanged()
-    if (snapshot.routes !== undefined && reason === undefined) onRoutes(snapshot.routes, this.#forcesRoutes)
+    if (reason !== undefined) return
+    if (snapshot.routes !== undefined) onRoutes(snapshot.routes, this.#forcesRoutes)
+    else if (snapshot.gatewayEnds === true) this.#options.onGatewayEnds()
   }
 
   async #applyNetwork(network: NetworkConfig): Promise<void> {

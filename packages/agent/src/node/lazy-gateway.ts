@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { defaults } from '../config.ts'
 import { createNginxGateway } from '../gateway/nginx-gateway.ts'
 import type { NginxGatewayOptions } from '../gateway/nginx-options.ts'
+import { removeGateway } from '../gateway/remove-gateway.ts'
 import { GatewayLoop, type GatewayReport } from './gateway-loop.ts'
 
 export interface LazyGatewayOptions {
@@ -16,17 +17,23 @@ export interface LazyGatewayOptions {
   readonly onProblem: (problem: string | undefined) => void
 }
 
+/** How long requests that were begun may take when the node is no gateway any more; new ones find nobody at once. */
+const endingMs = 30_000
+
 /** The gateway of a node that becomes one with the first route table it is sent; after a restart it is one at once. */
 export class LazyGateway implements AsyncDisposable {
   readonly #options: LazyGatewayOptions
   #loop: GatewayLoop | undefined
+  #isEnding = false
+  /** What was told last comes last, however long what came before takes. */
+  #turns: Promise<void> = Promise.resolve()
 
   constructor(options: LazyGatewayOptions) {
     this.#options = options
   }
 
   get isRunning(): boolean {
-    return this.#loop?.isRunning ?? false
+    return this.#isEnding || (this.#loop?.isRunning ?? false)
   }
 
   get restartedAt(): number | undefined {
@@ -39,22 +46,52 @@ export class LazyGateway implements AsyncDisposable {
 
   /** Traffic goes on without a server: nginx is adopted, or started from what it knew last. */
   async resume(): Promise<void> {
-    const known = await access(this.#options.directory).then(
-      () => true,
-      () => false,
-    )
-    if (known) await this.#start()
+    if (await this.#isKnown()) await this.#start()
   }
 
   /** `force`: also a table that is older than the one in force, since the store is another one. */
   apply(routes: RouteTable, force: boolean): void {
-    this.#start()
-      .then((loop) => loop.apply(routes, force))
+    this.#inTurn(async () => (await this.#start()).apply(routes, force))
+  }
+
+  /** The node is none any more: nginx serves what it has begun, and what would make the node one again goes with it. */
+  end(): void {
+    this.#inTurn(() => this.#end())
+  }
+
+  /** Does not wait for a gateway that is ending: nginx ends without an agent, and the next one is told again. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isEnding) await this.#turns
+    await this.#loop?.[Symbol.asyncDispose]()
+  }
+
+  #inTurn(act: () => Promise<void>): void {
+    this.#turns = this.#turns
+      .then(act)
       .catch((error: unknown) => this.#options.onProblem(`the gateway: ${messageOf(error)}`))
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#loop?.[Symbol.asyncDispose]()
+  async #end(): Promise<void> {
+    const { directory, log, onProblem } = this.#options
+    const loop = this.#loop
+    if (loop === undefined && !(await this.#isKnown())) return
+    log.info('this node is no gateway any more: nginx ends when it has served what it has begun')
+    this.#isEnding = true
+    try {
+      this.#loop = undefined
+      await loop?.[Symbol.asyncDispose]()
+      await removeGateway(directory, log, endingMs)
+    } finally {
+      this.#isEnding = false
+    }
+    onProblem(undefined)
+  }
+
+  #isKnown(): Promise<boolean> {
+    return access(this.#options.directory).then(
+      () => true,
+      () => false,
+    )
   }
 
   async #start(): Promise<GatewayLoop> {

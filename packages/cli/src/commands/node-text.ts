@@ -34,7 +34,7 @@ function facts(node: NodeView): (readonly [name: string, value: string])[] {
     ['routes', routes === undefined ? '' : `bgp, ${routes.up} of ${routes.sessions} sessions up`],
     ['network', networkText(node)],
     ['group', node.group ?? 'default'],
-    ['gateway', node.gateway ? 'runs' : ''],
+    ['gateway', gatewayText(node)],
     ['labels', pairs(node.labels)],
     ['taints', node.taints?.map(formatTaint).join(', ') ?? ''],
     ['resources', pairs(node.resources ?? {})],
@@ -64,6 +64,13 @@ function networkText({ network }: NodeView): string {
   return network.wanted === undefined
     ? network.driver
     : `${network.driver}, ${network.wanted} when no container is in it`
+}
+
+/** By its label it should be one; its agent says whether nginx runs. */
+function gatewayText({ gateway, labels, online }: NodeView): string {
+  if (labels.gateway === 'true') return gateway ? 'runs' : 'does not run yet'
+  if (!gateway) return ''
+  return online ? 'ends: it serves what it has begun' : 'ends once its agent hears that the label is gone'
 }
 
 const when = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')

@@ -1,4 +1,6 @@
+import type { NodeView } from '@berth/api'
 import { describe, expect, it } from 'vitest'
+import { nodeText } from './node-text.ts'
 import { parseResources, parseSpeed, parseTaints, problemsOf } from './nodes.ts'
 
 describe('what is said of a node', () => {
@@ -37,5 +39,24 @@ describe('what is said of a node', () => {
       'f: old',
     ])
     expect(problemsOf(nodes)).toEqual(['a, b, c and 2 more: foreign'])
+  })
+})
+
+describe('node show', () => {
+  const shown = (over: Partial<NodeView>): string => {
+    const node = { ...{ name: 'h2', labels: {}, problems: [], joinedAt: 0, online: true, gateway: true }, ...over }
+    return nodeText(node as unknown as NodeView)
+  }
+  it.each<[string, Partial<NodeView>, string | undefined]>([
+    ['is one', { labels: { gateway: 'true' } }, 'runs'],
+    ['is to be one', { labels: { gateway: 'true' }, gateway: false }, 'does not run yet'],
+    ['is none any more', {}, 'ends: it serves what it has begun'],
+    ['cannot hear that', { online: false }, 'ends once its agent hears that the label is gone'],
+    ['is none', { gateway: false }, undefined],
+  ])('says of a gateway that %s', (_, over, text) => expect(/^gateway +(.*)$/m.exec(shown(over))?.[1]).toBe(text))
+
+  it('says who is still on a drained node', () => {
+    const staying = [{ instance: 'shop.production.web-1', why: 'finishes the requests that it has', later: false }]
+    expect(shown({ staying })).toContain('still there\n  shop.production.web-1 finishes the requests that it has')
   })
 })

@@ -93,8 +93,11 @@ describe('assignments', () => {
       const node = cluster.state.nodes.get('node-a')
       if (node !== undefined) tx.put('nodes', { ...node, labels: {} })
     })
+    expect(cluster.feed.snapshot('node-a')).toMatchObject({ gatewayEnds: true })
     expect(cluster.feed.snapshot('node-a').routes).toBeUndefined()
+    expect(ofType('gateway-ends')).toHaveLength(1)
     expect(cluster.feed.snapshot('node-b').routes?.routes).toHaveLength(1)
+    expect(cluster.feed.snapshot('node-b').gatewayEnds).toBeUndefined()
   })
 })
 

@@ -99,7 +99,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const routing = this.#options.routing(node)
     this.#toldRouting.set(node, JSON.stringify(routing))
     const told = routing === undefined ? line : { ...line, routing }
-    return this.#isGateway(node) ? { ...told, routes: this.#options.routes() } : told
+    return this.#isGateway(node) ? { ...told, routes: this.#options.routes() } : { ...told, gatewayEnds: true }
   }
 
   peerPart(part: number): FeedLine {
@@ -156,7 +156,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
       if (isHeld(instance, before) && !isHeld(instance, after)) this.#onInstance(undefined, instance, revision)
   }
 
-  /** A node that joined or left changes everybody's routes; a label may have made this one a gateway. */
+  /** A node that joined or left changes everybody's routes; a label may have made this one a gateway, or one no more. */
   #onNode(name: string, before: Node | undefined, after: Node | undefined, revision: number): void {
     if (after === undefined) this.#peers.delete(name)
     else if (before?.block !== after.block || before.address !== after.address) this.#peers.set(after)
@@ -166,6 +166,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     if (before !== undefined && before.block !== after?.block) this.#send(name, this.network(name))
     const line = { type: 'routes' as const, revision, routes: this.#options.routes() }
     if (this.#isGateway(name)) this.#send(name, line)
+    else if (before?.labels.gateway === 'true') this.#send(name, { type: 'gateway-ends', revision })
   }
 
   #onMembers(revision: number): void {
