@@ -8,6 +8,7 @@ import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createNetdFiles } from '../../dns/netd-files.ts'
 import { netdStatePath } from '../../dns/netd-state.ts'
+import { waitUntil } from '../../testing/wait-until.ts'
 import { endpointDirectory, startContainerPlugin } from './container-plugin.ts'
 import type { EndpointLinks } from './endpoint-links.ts'
 
@@ -31,6 +32,10 @@ class PretendedLinks implements EndpointLinks {
   }
 
   exists = async (link: string): Promise<boolean> => this.here.has(link)
+  list = async (): Promise<string[]> => {
+    looks += 1
+    return [...this.here].filter((link) => link.startsWith('berth-'))
+  }
 
   takeIntoContainer(address: string): void {
     this.here.delete(routedPeerOf(address))
@@ -42,6 +47,8 @@ let directory: string
 let links: PretendedLinks
 let plugin: AsyncDisposable
 let now: number
+/** How often links have been looked at. */
+let looks = 0
 
 const socketPath = (): string => join(directory, 'plugins', 'berth.sock')
 const files = () => createNetdFiles(directory)
@@ -53,6 +60,7 @@ const start = () =>
     log: pino({ level: 'silent' }),
     links,
     now: () => now,
+    collectIntervalMs: 10,
   })
 
 beforeEach(async () => {
@@ -260,6 +268,49 @@ describe('an address that is in use', () => {
     expect(await errorOf('/NetworkDriver.CreateEndpoint', endpoint('e1', '10.77.3.11'))).toContain('in use')
     links.here.add(routedPeerOf('10.77.3.11'))
     expect(await errorOf('/NetworkDriver.CreateEndpoint', endpoint('e1', '10.77.3.11'))).toBe('no error')
+  })
+})
+
+describe('what is left behind', () => {
+  const records = () => readdirSync(endpointDirectory(join(directory, 'run'))).sort()
+  const looked = async () => {
+    const before = looks
+    await waitUntil('two looks', () => looks > before + 1)
+  }
+
+  it('by a death of dockerd is taken away after a while, and nothing of containers', async () => {
+    for (const last of [11, 241, 242])
+      await call('/NetworkDriver.CreateEndpoint', endpoint(`e${last}`, `10.77.3.${last}`))
+    links.takeIntoContainer('10.77.3.11')
+    links.here.add(routedLinkOf('10.77.3.77')).add(routedPeerOf('10.77.3.77'))
+    await links.remove(routedLinkOf('10.77.3.242'))
+    for (const all of [3, 3, 3, 3]) {
+      await looked()
+      expect(records()).toHaveLength(all)
+      now += 19_000
+    }
+    await waitUntil('the leftovers to go', () => records().length === 1)
+    expect(records()).toEqual(['e11.json'])
+    expect([...links.here]).toEqual([routedLinkOf('10.77.3.11')])
+    now += 3_600_000
+    await looked()
+    expect(records()).toEqual(['e11.json'])
+  })
+
+  it('is no link that comes back to the host for a moment while its container ends', async () => {
+    await call('/NetworkDriver.CreateEndpoint', endpoint('e1', '10.77.3.11'))
+    links.takeIntoContainer('10.77.3.11')
+    now += 3_600_000
+    links.here.add(routedPeerOf('10.77.3.11'))
+    await looked()
+    now += 29_000
+    await looked()
+    links.takeIntoContainer('10.77.3.11')
+    await looked()
+    now += 29_000
+    links.here.add(routedPeerOf('10.77.3.11'))
+    await looked()
+    expect(records()).toEqual(['e1.json'])
   })
 })
 

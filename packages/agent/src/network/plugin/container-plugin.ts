@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
+import { repeat } from '../../node/repeat.ts'
 import { type Exec, runCommand } from '../run-command.ts'
+import { EndpointCollector } from './endpoint-collector.ts'
 import { createEndpointLinks, type EndpointLinks } from './endpoint-links.ts'
 import { EndpointRecords } from './endpoint-records.ts'
 import { Endpoints } from './endpoints.ts'
@@ -24,11 +26,13 @@ export interface ContainerPluginOptions {
   readonly exec?: Exec
   readonly links?: EndpointLinks
   readonly now?: () => number
+  readonly collectIntervalMs?: number
 }
 
 export const endpointDirectory = (runDir: string): string => join(runDir, 'netd', 'endpoints')
 
 const keepIntervalMs = 5_000
+const collectIntervalMs = 15_000
 
 /**
  * Docker's network and IPAM driver `berth`. It answers from this node's disk and kernel alone and calls neither Docker nor a server: Docker
@@ -53,9 +57,16 @@ export async function startContainerPlugin(options: ContainerPluginOptions): Pro
   }
   await serve(server.open())
   const timer = setInterval(() => void serve(server.keep()), keepIntervalMs).unref()
+  const collector = new EndpointCollector({ endpoints, now, log })
+  const collecting = repeat(options.collectIntervalMs ?? collectIntervalMs, async () => {
+    await collector
+      .collect()
+      .catch((error: unknown) => log.warn({ error: messageOf(error) }, 'cannot look for leftovers'))
+  })
   return {
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
+      await collecting[Symbol.asyncDispose]()
       await server[Symbol.asyncDispose]()
     },
   }

@@ -1,5 +1,5 @@
-import { access, writeFile } from 'node:fs/promises'
-import { BerthError, macOf, routedGateway } from '@berth/core'
+import { access, readdir, writeFile } from 'node:fs/promises'
+import { addressOfRoutedLink, BerthError, macOf, routedGateway } from '@berth/core'
 import { hasLoopbackAddress } from '../loopback-address.ts'
 import { routedProtocol } from '../network-plan.ts'
 import type { Exec } from '../run-command.ts'
@@ -20,11 +20,14 @@ export interface EndpointLinks {
   remove(link: string): Promise<void>
   /** Whether there is a link of that name on the host, by either end. */
   exists(link: string): Promise<boolean>
+  /** The hosts' ends of all. */
+  list(): Promise<readonly string[]>
 }
 
 /** Not by /sys, which shows the network namespace that it was mounted in. */
+const linksPath = (family: 'ipv4' | 'ipv6'): string => `/proc/sys/net/${family}/conf`
 const settingPath = (family: 'ipv4' | 'ipv6', link: string, name: string): string =>
-  `/proc/sys/net/${family}/conf/${link}/${name}`
+  `${linksPath(family)}/${link}/${name}`
 
 export function createEndpointLinks(exec: Exec): EndpointLinks {
   return {
@@ -50,6 +53,10 @@ export function createEndpointLinks(exec: Exec): EndpointLinks {
     },
 
     exists,
+
+    async list() {
+      return (await readdir(linksPath('ipv4'))).filter((name) => addressOfRoutedLink(name) !== undefined)
+    },
   }
 }
 

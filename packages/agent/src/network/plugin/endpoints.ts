@@ -1,4 +1,4 @@
-import { BerthError, routedLinkOf, routedPeerOf } from '@berth/core'
+import { addressOfRoutedLink, BerthError, routedLinkOf, routedPeerOf } from '@berth/core'
 import type { EndpointLinks, LinkSettings } from './endpoint-links.ts'
 import type { EndpointRecord, EndpointRecords } from './endpoint-records.ts'
 
@@ -30,12 +30,53 @@ export class Endpoints {
   }
 
   async isHeld(address: string): Promise<boolean> {
-    const { records, links, now } = this.#parts
+    const { links } = this.#parts
     if (!(await links.exists(routedLinkOf(address)))) return false
-    if (!(await links.exists(routedPeerOf(address)))) return true
+    return (await this.#isInContainer(address)) || (await this.#isNew(address))
+  }
+
+  /** Addresses of links and records that belong to no container, and to none that is being made. */
+  async leftBehind(): Promise<string[]> {
+    const { records, links } = this.#parts
+    const linked = (await links.list()).flatMap((link) => addressOfRoutedLink(link) ?? [])
+    const recorded = (await records.list()).flatMap(({ addresses }) => addresses)
+    const left: string[] = []
+    for (const address of new Set([...linked, ...recorded])) if (await this.#isLeft(address)) left.push(address)
+    return left
+  }
+
+  /** Takes away what {@link leftBehind} has told, unless it is somebody's by now. False then. */
+  async discard(address: string): Promise<boolean> {
+    const link = routedLinkOf(address)
+    let isLeft = false
+    await this.#inTurn(link, async () => {
+      isLeft = await this.#isLeft(address)
+      if (!isLeft) return
+      await this.#parts.links.remove(link)
+      await this.#forget(address)
+    })
+    return isLeft
+  }
+
+  async #isLeft(address: string): Promise<boolean> {
+    return !(await this.#isInContainer(address)) && !(await this.#isNew(address))
+  }
+
+  async #isInContainer(address: string): Promise<boolean> {
+    const { links } = this.#parts
+    return (await links.exists(routedLinkOf(address))) && !(await links.exists(routedPeerOf(address)))
+  }
+
+  async #isNew(address: string): Promise<boolean> {
+    const { records, now } = this.#parts
     return (await records.list()).some(
       (each) => each.addresses.includes(address) && now() - each.createdAt < takenWithinMs,
     )
+  }
+
+  async #forget(address: string): Promise<void> {
+    const { records } = this.#parts
+    for (const { id, addresses } of await records.list()) if (addresses.includes(address)) await records.remove(id)
   }
 
   /** The same one again is no mistake: Docker repeats a call whose answer was lost. Throws `plugin.address-in-use`. */
@@ -52,7 +93,7 @@ export class Endpoints {
     if (before?.link === record.link && (await links.exists(record.link))) return
     if (await this.isHeld(address)) throw inUse(record)
     await links.remove(record.link)
-    for (const { id, addresses } of await records.list()) if (addresses.includes(address)) await records.remove(id)
+    await this.#forget(address)
     // Before its link: one that nobody speaks for would count as left behind.
     await records.put(record)
     try {
