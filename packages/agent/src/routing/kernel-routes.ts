@@ -1,10 +1,18 @@
-import { bgpTable } from '@berth/core'
+import { bgpTable, type NetworkConfig } from '@berth/core'
 import type { HostRoute } from '../network/host-state.ts'
 import { type Exec, mustRun } from '../network/run-command.ts'
 
-/** Before the main table (32766), after the local one (0). */
-const priority = '1077'
 const table = String(bgpTable)
+
+/** Where packets to a block are to be looked up; before the main table's own rule (32766), after the local table's (0). */
+interface RulePlace {
+  readonly priority: string
+  readonly table: string
+}
+
+/** What the node has itself is its own also when a router tells a network that contains it. */
+const ofOwnBlock: RulePlace = { priority: '1076', table: 'main' }
+const ofPool: RulePlace = { priority: '1077', table }
 
 interface Rule {
   readonly dst?: string
@@ -16,24 +24,34 @@ interface Options {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Has packets to the pool look into BIRD's table first. */
-export async function ensureRule(exec: Exec, pool: string, { signal }: Options): Promise<void> {
-  const rules = await ourRules(exec, { signal })
-  const destinationOf = ({ dst, dstlen }: Rule): string => `${dst}/${dstlen ?? 32}`
-  for (const rule of rules.filter((each) => destinationOf(each) !== pool))
-    await mustRun(exec, 'ip', ['rule', 'delete', 'to', destinationOf(rule), ...ruleWords], { signal })
-  if (rules.some((rule) => destinationOf(rule) === pool)) return
-  await mustRun(exec, 'ip', ['rule', 'add', 'to', pool, ...ruleWords], { signal })
+/** Has packets to the pool look into BIRD's table first, but for those to the node's own block. */
+export async function ensureRules(
+  exec: Exec,
+  { pool, block }: Pick<NetworkConfig, 'pool' | 'block'>,
+  options: Options,
+): Promise<void> {
+  await ensureRule(exec, block, ofOwnBlock, options)
+  await ensureRule(exec, pool, ofPool, options)
+}
+
+async function ensureRule(exec: Exec, to: string, place: RulePlace, { signal }: Options): Promise<void> {
+  const rules = await ourRules(exec, place, { signal })
+  for (const rule of rules.filter((each) => destinationOf(each) !== to)) await removeRule(exec, rule, place, { signal })
+  if (rules.some((rule) => destinationOf(rule) === to)) return
+  await mustRun(exec, 'ip', ['rule', 'add', 'to', to, ...wordsOf(place)], { signal })
 }
 
 /** False when nothing was there. */
 export async function removeTable(exec: Exec, { signal }: Options): Promise<boolean> {
-  const rules = await ourRules(exec, { signal })
-  for (const { dst, dstlen } of rules)
-    await mustRun(exec, 'ip', ['rule', 'delete', 'to', `${dst}/${dstlen ?? 32}`, ...ruleWords], { signal })
+  let found = false
+  for (const place of [ofPool, ofOwnBlock])
+    for (const rule of await ourRules(exec, place, { signal })) {
+      await removeRule(exec, rule, place, { signal })
+      found = true
+    }
   const routes = await tableRoutes(exec, { signal })
   if (routes.length > 0) await mustRun(exec, 'ip', ['-4', 'route', 'flush', 'table', table], { signal })
-  return rules.length > 0 || routes.length > 0
+  return found || routes.length > 0
 }
 
 /** What BIRD has put there. */
@@ -50,11 +68,16 @@ export async function foreignBirdRoutes(exec: Exec, { signal }: Options): Promis
   return parseList<HostRoute>(await mustRun(exec, 'ip', args, { signal }))
 }
 
-async function ourRules(exec: Exec, { signal }: Options): Promise<Rule[]> {
+async function ourRules(exec: Exec, { priority, table: wanted }: RulePlace, { signal }: Options): Promise<Rule[]> {
   const text = await mustRun(exec, 'ip', ['-json', '-4', 'rule', 'show', 'priority', priority], { signal })
-  return parseList<Rule>(text).filter((rule) => rule.table === table && rule.dst !== undefined)
+  return parseList<Rule>(text).filter((rule) => rule.table === wanted && rule.dst !== undefined)
 }
 
-const ruleWords = ['priority', priority, 'table', table]
+async function removeRule(exec: Exec, rule: Rule, place: RulePlace, { signal }: Options): Promise<void> {
+  await mustRun(exec, 'ip', ['rule', 'delete', 'to', destinationOf(rule), ...wordsOf(place)], { signal })
+}
+
+const destinationOf = ({ dst, dstlen }: Rule): string => `${dst}/${dstlen ?? 32}`
+const wordsOf = ({ priority, table: to }: RulePlace): string[] => ['priority', priority, 'table', to]
 
 const parseList = <Item>(text: string): Item[] => (text.trim() === '' ? [] : (JSON.parse(text) as Item[]))

@@ -120,6 +120,20 @@ it('reaches nodes in other networks through a router, tells a link that was cut,
   expect(await third().lost(first(), 3)).toBe(0)
 })
 
+it('reaches its own containers where a router tells the pool as a whole', { timeout: 60_000 }, async () => {
+  cluster = await RoutedCluster.switched(1)
+  await cluster.middle.ip('address', 'add', '10.9.0.250/24', 'dev', 'switch')
+  await cluster.speakInTheMiddle(`
+    protocol static { ipv4; route 10.77.0.0/16 blackhole; }
+    protocol bgp { local 10.9.0.250 as 65000; neighbor 10.9.0.1 as 64512; ipv4 { import all; export all; next hop self; }; }`)
+  await cluster.tell({ peers: [{ name: 'core', address: '10.9.0.250', as: 65_000 }] })
+  await waitUntil('the pool from the router', async () => '10.77.0.0/16' in (await first().learned()))
+  expect(await first().host.ip('route', 'get', '10.77.1.5')).toContain('dev berth0')
+  expect(await first().host.ip('route', 'get', '10.77.9.5')).toContain('via 10.9.0.250')
+  await cluster.tell({ mode: 'static' })
+  await waitUntil('the end of our rules', async () => !/10\.77\./.test(await first().host.ip('rule', 'show')))
+})
+
 it('passes routes on by reflectors over two sites of their own numbers, and from there to a mesh without a lost packet', {
   timeout: 120_000,
 }, async () => {

@@ -18,7 +18,7 @@ import { writeFileAtomic } from '../state/atomic-file.ts'
 import type { Sealer } from '../state/sealer.ts'
 import { BirdKeeper } from './bird-keeper.ts'
 import { readProtocols } from './bird-report.ts'
-import { ensureRule, removeTable, tableRoutes } from './kernel-routes.ts'
+import { ensureRules, removeTable, tableRoutes } from './kernel-routes.ts'
 import { routesReport } from './routes-report.ts'
 import { SessionWatch } from './session-watch.ts'
 
@@ -143,7 +143,7 @@ export class RoutingService implements AsyncDisposable {
   }
 
   async #speak(order: Bgp, network: NetworkConfig, signal: AbortSignal): Promise<readonly string[]> {
-    if (this.#looks % looksBetweenRules === 0) await ensureRule(this.#exec, network.pool, { signal })
+    if (this.#looks % looksBetweenRules === 0) await ensureRules(this.#exec, network, { signal })
     const refusal = await sentenceOf(() => this.#keeper.keep(textOf(order, network, this.#keeper), { signal }))
     // Where BIRD is not started because of another one, that says so already.
     if (this.#looks % looksBetweenOthers === 0 && refusal === undefined)
