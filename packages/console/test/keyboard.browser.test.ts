@@ -99,6 +99,7 @@ it('knows its shortcuts, and leaves them alone while somebody types', async () =
 
 it('switches theme and language, and remembers both', async () => {
   const page = await console_.enter('/apps')
+  await page.locator('.app-line').first().waitFor()
   const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
   const light = await background()
   await page.keyboard.press('t')
