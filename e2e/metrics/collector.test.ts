@@ -175,14 +175,15 @@ describe('the figures of real containers', () => {
     expect(samplesOf('mortal')).toHaveLength(count)
   })
 
-  it('of 50 instances are read in a few milliseconds', async () => {
+  it('of 50 instances are read with a few milliseconds of processor time', async () => {
     await startWorker('one', 'hold 1')
     for (let n = 0; n < 50; n++) await watch(`copy-${n}`, 'one')
     const times: number[] = []
     for (let round = 0; round < 21; round++) {
-      const start = performance.now()
+      const start = process.cpuUsage()
       await collector.read()
-      times.push(performance.now() - start)
+      const { user, system } = process.cpuUsage(start)
+      times.push((user + system) / 1000)
     }
     const median = times.sort((a, b) => a - b)[10]
     console.log(`50 instances: ${median?.toFixed(2)} ms`)
