@@ -27,7 +27,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'parts',
-          include: ['packages/{host,server,agent,cli,lab}/**/*.test.ts', 'scripts/**/*.test.ts', 'bin/**/*.test.ts'],
+          include: ['packages/{host,server,agent,cli,lab}/**/*.test.ts', '{scripts,bin,bench}/**/*.test.ts'],
         },
       },
       {

@@ -1,4 +1,5 @@
 import type { Figure, FigureContext, FigureResult } from '../figure.ts'
+import { type ClusterForm, clusterForm, describeForm } from './cluster-form.ts'
 import { type ClusterRun, type ClusterSize, runCluster } from './run-cluster.ts'
 
 /** HashiCorp's million container challenge: 1,000 jobs of 1,000 tasks on 5,000 hosts, five servers, 2016. */
@@ -23,14 +24,23 @@ export const clusterFigure = (options: ClusterFigureOptions): Figure => ({
 })
 
 async function measure(options: ClusterFigureOptions, { signal, log }: FigureContext): Promise<FigureResult> {
-  const run = await runCluster({ ...options, signal, log })
-  const count = options.apps * options.replicas
+  const form = clusterForm(options)
+  log(describeForm(form))
+  const run = await runCluster({ ...form, signal, log })
+  const count = form.apps * form.replicas
   const peer = (nomadSeconds * count) / million
+  const targetSeconds = (options.targetSeconds * count) / (options.apps * options.replicas)
   return {
-    ...{ ours: run.seconds, peer, ratio: run.seconds / peer, ok: run.seconds <= options.targetSeconds },
+    ...{ ours: run.seconds, peer, ratio: run.seconds / peer, ok: run.seconds <= targetSeconds },
     samples: [run.seconds],
-    notes: notesOf(run, count),
+    notes: [...notesOfForm(options, form, targetSeconds), ...notesOf(run, count)],
   }
+}
+
+/** Less or more than the figure stands for is judged in proportion. */
+function notesOfForm(options: ClusterFigureOptions, form: ClusterForm, targetSeconds: number): string[] {
+  const isAsGiven = (['nodes', 'apps', 'replicas'] as const).every((name) => form[name] === options[name])
+  return isAsGiven && form.store === 'sqlite' ? [] : [`${describeForm(form)}: at most ${targetSeconds.toFixed(0)} s`]
 }
 
 function notesOf(run: ClusterRun, count: number): string[] {
@@ -43,6 +53,7 @@ function notesOf(run: ClusterRun, count: number): string[] {
     `server: RSS ${mebibytes(run.after.rssBytes)} (anonymous ${mebibytes(run.after.anonymousBytes)}), grown by ${Math.round(grown)} bytes an instance`,
     `store: ${mebibytes(run.storeBytes)}${run.storeCpuSeconds > 0 ? `, ${run.storeCpuSeconds.toFixed(0)} s of processor time` : ''}`,
     `nodes: enrolled in ${run.enrolSeconds ?? 'an earlier run'} s, linked in ${run.linkSeconds ?? 0} s; RSS of all their agents ${mebibytes(run.fleetBytes)}`,
+    `nodes lost on the way: ${run.timesLost}`,
     `the machine's load at the end: ${run.load.toFixed(1)}`,
   ]
 }

@@ -51,8 +51,16 @@ export class FleetProcess implements AsyncDisposable {
   }
 
   /** Resolves when all nodes have been linked. */
-  async linked(): Promise<void> {
-    await this.#linked.promise
+  async linked(signal: AbortSignal): Promise<void> {
+    const stopped = Promise.withResolvers<never>()
+    const stop = (): void => stopped.reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+    if (signal.aborted) stop()
+    try {
+      await Promise.race([this.#linked.promise, stopped.promise])
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
   }
 
   get pid(): number {

@@ -44,6 +44,8 @@ export interface ClusterRun {
   readonly storeCpuSeconds: number
   readonly serverCpuSeconds: number
   readonly fleetBytes: number
+  /** How often a node was not heard of in time, from the start of the server on. */
+  readonly timesLost: number
   readonly load: number
 }
 
@@ -65,7 +67,7 @@ export async function runCluster(
     await using store = await openClusterStore(options.store ?? 'sqlite', directory, options.signal)
     await using server = await startServer(options, directory, store)
     await using fleet = startFleet(options, directory, server)
-    await fleet.linked()
+    await fleet.linked(options.signal)
     await delay(2000, undefined, { signal: options.signal })
     const run = await deployAll(options, { server, fleet, store })
     await then({ server, fleet })
@@ -109,7 +111,7 @@ async function prepare(options: ClusterOptions, directory: string): Promise<numb
     await using store = await openClusterStore(kind, directory, signal)
     await using server = await startServer({ ...options, serverOptions: [] }, directory, store)
     await using fleet = startFleet({ ...options, fleetOptions: [] }, directory, server)
-    await fleet.linked()
+    await fleet.linked(signal)
     const startedAt = performance.now()
     const repositories = join(directory, 'repositories')
     await makeReleases(server.client, { directory: repositories, apps, replicas, signal })
@@ -143,6 +145,7 @@ async function deployAll(
     serverCpuSeconds: server.cpuSeconds - cpuBefore,
     fleetBytes: fleet.state.rssBytes ?? 0,
     linkSeconds: fleet.seconds.link,
+    timesLost: server.log.split('it is offline').length - 1,
     load: loadavg()[0] ?? 0,
   }
 }
