@@ -37,7 +37,7 @@ export interface Zone {
   readonly serial: number
 }
 
-export function makeTemplate(answer: Exclude<NameAnswer, { kind: 'elsewhere' }>, zone: Zone): AnswerTemplate {
+export function makeTemplate(answer: Exclude<NameAnswer, { kind: 'elsewhere' | 'alias' }>, zone: Zone): AnswerTemplate {
   const found = { code: responseCode.noError, authority: noRecords, additional: noRecords }
   switch (answer.kind) {
     case 'addresses':
@@ -46,7 +46,7 @@ export function makeTemplate(answer: Exclude<NameAnswer, { kind: 'elsewhere' }>,
       return {
         ...found,
         answers: join(answer.services.map(encodeService)),
-        additional: join(answer.services.map((each) => encodeAddress(encodeName(each.name), each.address))),
+        additional: join(answer.services.flatMap(encodeServiceAddresses)),
       }
     case 'pointer':
       return { ...found, answers: join([encodeRecord(questionName, recordType.PTR, encodeName(answer.name))]) }
@@ -74,17 +74,37 @@ export const failureTemplate = (code: number): AnswerTemplate => ({
   additional: noRecords,
 })
 
+/** Another's name, and what has been found of it. */
+export function makeAliasTemplate(target: string, found: FoundRecords): AnswerTemplate {
+  const name = encodeName(target)
+  const records = found.data.map((each) => encodeRecord(name, found.type, each, found.ttlSeconds))
+  return {
+    code: found.code,
+    answers: join([encodeRecord(questionName, recordType.CNAME, name), ...records]),
+    authority: noRecords,
+    additional: noRecords,
+  }
+}
+
+/** Records of one type and name. */
+export interface FoundRecords {
+  readonly code: number
+  readonly type: number
+  readonly data: readonly Buffer[]
+  readonly ttlSeconds: number
+}
+
 function join(records: readonly Buffer[]): Records {
   const ends: number[] = []
   for (const record of records) ends.push((ends.at(-1) ?? 0) + record.length)
   return { bytes: Buffer.concat(records), ends }
 }
 
-function encodeRecord(name: Buffer, type: number, data: Buffer): Buffer {
+function encodeRecord(name: Buffer, type: number, data: Buffer, ttl = ttlSeconds): Buffer {
   const fixed = Buffer.alloc(10)
   fixed.writeUInt16BE(type, 0)
   fixed.writeUInt16BE(recordClass.IN, 2)
-  fixed.writeUInt32BE(ttlSeconds, 4)
+  fixed.writeUInt32BE(ttl, 4)
   fixed.writeUInt16BE(data.length, 8)
   return Buffer.concat([name, fixed, data])
 }
@@ -94,6 +114,9 @@ function encodeAddress(name: Buffer, address: string): Buffer {
   data.writeUInt32BE(parseAddress(address))
   return encodeRecord(name, recordType.A, data)
 }
+
+const encodeServiceAddresses = ({ name, addresses }: ServiceTarget): Buffer[] =>
+  addresses.map((each) => encodeAddress(encodeName(name), each))
 
 /** Equal priority and weight: clients choose by chance. */
 function encodeService(service: ServiceTarget): Buffer {
@@ -112,7 +135,7 @@ function encodeAuthority({ domain, serial }: Zone): Buffer {
   return encodeRecord(encodeName(domain), recordType.SOA, data)
 }
 
-function encodeName(name: string): Buffer {
+export function encodeName(name: string): Buffer {
   const labels = name.split('.').map((label) => Buffer.from(label, 'latin1'))
   return Buffer.concat([...labels.flatMap((label) => [Buffer.from([label.length]), label]), Buffer.alloc(1)])
 }

@@ -29,6 +29,11 @@ interface Kept {
   readonly atMs: number
 }
 
+export interface KnownAnswer {
+  readonly answer: UpstreamAnswer
+  readonly ageSeconds: number
+}
+
 /** Rough cost of an entry besides its message: key, offsets, objects. */
 const entryBytes = 400
 
@@ -60,6 +65,25 @@ export class Forwarder {
 
   /** The kept answer, ready to be sent. */
   cached(query: Query, limit: number): Buffer | undefined {
+    const kept = this.#find(query)
+    return kept === undefined ? undefined : encodeForwardedAnswer(query, kept.answer, kept.ageSeconds, limit)
+  }
+
+  /** undefined when no resolver has an answer. Never rejects. */
+  async resolve(query: Query, limit: number): Promise<Buffer | undefined> {
+    const answer = await this.#share(query)
+    return answer === undefined ? undefined : encodeForwardedAnswer(query, answer, 0, limit)
+  }
+
+  /** Kept or new, to be read. undefined when no resolver has an answer. Never rejects. */
+  async lookUp(query: Query): Promise<KnownAnswer | undefined> {
+    const kept = this.#find(query)
+    if (kept !== undefined) return kept
+    const answer = await this.#share(query)
+    return answer === undefined ? undefined : { answer, ageSeconds: 0 }
+  }
+
+  #find(query: Query): KnownAnswer | undefined {
     const key = keyOf(query)
     const kept = this.#cache.get(key)
     if (kept === undefined) return undefined
@@ -70,11 +94,11 @@ export class Forwarder {
       return undefined
     }
     this.#cache.set(key, kept)
-    return encodeForwardedAnswer(query, kept.answer, ageSeconds, limit)
+    return { answer: kept.answer, ageSeconds }
   }
 
-  /** undefined when no resolver has an answer. Equal questions share one. Never rejects. */
-  async resolve(query: Query, limit: number): Promise<Buffer | undefined> {
+  /** Equal questions share one. */
+  async #share(query: Query): Promise<UpstreamAnswer | undefined> {
     const key = keyOf(query)
     let pending = this.#pending.get(key)
     if (pending === undefined) {
@@ -83,8 +107,7 @@ export class Forwarder {
       this.#pending.set(key, pending)
       void pending.then((answer) => answer !== undefined && this.#keep(key, answer))
     }
-    const answer = await pending
-    return answer === undefined ? undefined : encodeForwardedAnswer(query, answer, 0, limit)
+    return await pending
   }
 
   async #ask(query: Query): Promise<UpstreamAnswer | undefined> {

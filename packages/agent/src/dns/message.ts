@@ -7,7 +7,18 @@ export const maxUdpBytes = 1232
 /** Of an OPT record without options. */
 export const ednsBytes = 11
 
-export const recordType = { A: 1, SOA: 6, PTR: 12, AAAA: 28, SRV: 33, OPT: 41, IXFR: 251, AXFR: 252, ANY: 255 } as const
+export const recordType = {
+  A: 1,
+  CNAME: 5,
+  SOA: 6,
+  PTR: 12,
+  AAAA: 28,
+  SRV: 33,
+  OPT: 41,
+  IXFR: 251,
+  AXFR: 252,
+  ANY: 255,
+} as const
 export const recordClass = { IN: 1, ANY: 255 } as const
 export const responseCode = {
   noError: 0,

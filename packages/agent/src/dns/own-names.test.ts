@@ -44,6 +44,7 @@ function ask(names: OwnNames, name: string, type: string, asked: Asked = {}): dn
   if (result.kind !== 'query') throw new Error(`read as ${result.kind}`)
   const answer = names.answer(result.query, from, limit ?? result.query.udpBytes)
   if (answer === undefined) return undefined
+  if ('target' in answer) throw new Error(`leads to ${answer.target}`)
   expect(answer.length).toBeLessThanOrEqual(limit ?? result.query.udpBytes)
   return dnsPacket.decode(answer)
 }

@@ -16,9 +16,14 @@ const maxTemplates = 20_000
 const unavailable = failureTemplate(responseCode.serverFailure)
 const refused = failureTemplate(responseCode.refused)
 
+/** Somebody else's name has to be looked up first. */
+export interface Alias {
+  readonly target: string
+}
+
 interface Decision {
   /** undefined: not a name of Berth's. */
-  readonly template: AnswerTemplate | undefined
+  readonly template: AnswerTemplate | Alias | undefined
   /** Counted by question, so that look-ups of A and AAAA in pairs do not make it stand still. */
   turn: number
 }
@@ -42,11 +47,13 @@ export class OwnNames {
   }
 
   /** undefined when the question is somebody else's to answer. `limit` is the longest answer that can be sent, in bytes. */
-  answer(query: Query, askerAddress: string, limit: number): Buffer | undefined {
+  answer(query: Query, askerAddress: string, limit: number): Buffer | Alias | undefined {
     const pool = this.#index === undefined ? undefined : poolOfAsker(this.#index, askerAddress)
     const decision = this.#decide(query, pool)
-    if (decision.template === undefined) return undefined
-    return encodeAnswer(query, decision.template, decision.turn++, limit)
+    const { template } = decision
+    return template === undefined || 'target' in template
+      ? template
+      : encodeAnswer(query, template, decision.turn++, limit)
   }
 
   #decide(query: Query, pool: string | undefined): Decision {
@@ -67,7 +74,7 @@ export class OwnNames {
     return decision
   }
 
-  #makeTemplate(query: Query, pool: string | undefined): AnswerTemplate | undefined {
+  #makeTemplate(query: Query, pool: string | undefined): Decision['template'] {
     const name = readName(query.packet)
     const isDomain = name === this.#zone.domain
     if (query.type === recordType.AXFR || query.type === recordType.IXFR) return refused
@@ -75,6 +82,7 @@ export class OwnNames {
     if (this.#index === undefined) return isDomain || name.endsWith(`.${this.#zone.domain}`) ? unavailable : undefined
     const answer = answerName(this.#index, { name, type: questionType(query.type) }, pool)
     if (answer.kind === 'elsewhere') return undefined
+    if (answer.kind === 'alias') return answer
     return isDomain && query.type === recordType.SOA
       ? makeAuthorityTemplate(this.#zone)
       : makeTemplate(answer, this.#zone)

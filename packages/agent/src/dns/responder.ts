@@ -1,3 +1,4 @@
+import { answerAlias } from './answer-alias.ts'
 import { Forwarder, type Resolver } from './forwarder.ts'
 import { encodeRefusal, type Query, readQuery, recordClass, responseCode } from './message.ts'
 import type { NetdState } from './netd-state.ts'
@@ -61,11 +62,10 @@ export class Responder {
     const { query } = result
     const limit = limitOf(query)
     const own = this.#names.answer(query, askerAddress, limit)
-    if (own !== undefined) {
-      this.counters.own++
-      return own
-    }
-    return this.#forward(query, limit)
+    if (own === undefined) return this.#forward(query, limit)
+    this.counters.own++
+    if (!('target' in own)) return own
+    return this.#orFailure(query, answerAlias(query, own.target, this.#forwarder, limit))
   }
 
   #forward(query: Query, limit: number): Buffer | Promise<Buffer> {
@@ -79,10 +79,13 @@ export class Responder {
       return cached
     }
     this.counters.forwarded++
-    return this.#forwarder.resolve(query, limit).then((answer) => {
-      if (answer !== undefined) return answer
-      this.counters.failed++
-      return encodeRefusal(query.packet, responseCode.serverFailure, query.questionEnd)
-    })
+    return this.#orFailure(query, this.#forwarder.resolve(query, limit))
+  }
+
+  async #orFailure(query: Query, asking: Promise<Buffer | undefined>): Promise<Buffer> {
+    const answer = await asking
+    if (answer !== undefined) return answer
+    this.counters.failed++
+    return encodeRefusal(query.packet, responseCode.serverFailure, query.questionEnd)
   }
 }

@@ -1,4 +1,5 @@
 import type { ConfigFile, HookSpec, PortSpec, ProbeSpec, RestartPolicy, UlimitSpec, VolumeSpec } from './app-spec.ts'
+import type { ExternalService } from './external-service.ts'
 import type { BurstMode } from './placement-spec.ts'
 
 /**
@@ -75,7 +76,12 @@ export interface NameTable {
    * staging instance must not reach production because staging is down). Absent: only what `entries` shows is known to exist.
    */
   readonly apps?: readonly NamedApp[]
+  /** Absent: none. */
+  readonly externals?: readonly NamedExternal[]
 }
+
+/** An external service, as far as names go. */
+export type NamedExternal = Pick<ExternalService, 'name' | 'addresses' | 'target' | 'ports' | 'site'>
 
 export interface NamedApp {
   readonly app: string

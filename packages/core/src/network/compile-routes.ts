@@ -1,4 +1,13 @@
-import type { AppSpec, EntrypointSpec, Instance, InstanceStatus, Pool, RouteSpec } from '../model/index.ts'
+import type {
+  AppSpec,
+  EntrypointSpec,
+  ExternalRoute,
+  ExternalService,
+  Instance,
+  InstanceStatus,
+  Pool,
+  RouteSpec,
+} from '../model/index.ts'
 import { resolveRoutes } from '../spec/resolve-environment.ts'
 import type { Certificate, Member, Route, RouteTable } from './route-table.ts'
 
@@ -18,12 +27,14 @@ export interface RoutedPool {
 
 /**
  * The gateway's table. Members are the ready instances that should run (active) and those that drain while they still run (draining:
- * they get nothing new). Where two pools claim one host and path, the older pool keeps it (deploying the younger is refused before).
+ * they get nothing new). Where two pools claim one host and path, the older pool keeps it (deploying the younger is refused before), and a pool
+ * before an external service.
  */
 export function compileRoutes(
   pools: readonly RoutedPool[],
   certificates: readonly Certificate[],
   version: number,
+  externals: readonly ExternalService[] = [],
 ): RouteTable {
   const routes = new Map<string, Route>()
   const byAge = [...pools].sort(
@@ -33,6 +44,12 @@ export function compileRoutes(
     for (const route of routesOf(each)) {
       const key = `${route.host}${route.path}`
       if (!routes.has(key)) routes.set(key, route)
+    }
+  }
+  for (const external of externals) {
+    for (const route of external.routes) {
+      const key = `${route.host}${route.path}`
+      if (!routes.has(key)) routes.set(key, compileExternalRoute(external, route))
     }
   }
   return { version, routes: [...routes.values()], certificates }
@@ -60,6 +77,18 @@ function compileRoute(each: RoutedPool, route: RouteSpec): Route {
     stripPath: route.stripPath,
     allowEmpty: wanted === 0,
   }
+}
+
+/** Nobody tells whether it is ready: a gateway finds out by itself who of them answers. */
+function compileExternalRoute({ name, addresses, ports }: ExternalService, route: ExternalRoute): Route {
+  const { host, path, tls, timeoutMs, maxBodyBytes, stripPath } = route
+  const pool = `external/${name}`
+  const port = ports.find((each) => each.name === route.port)?.port
+  const members = addresses.flatMap((address): Member[] =>
+    port === undefined ? [] : [{ instance: `${pool}/${address}`, address, port, weight: 1, state: 'active' }],
+  )
+  const targets = [{ pool, external: name, weight: 1, members }]
+  return { id: `${pool} ${host}${path}`, host, path, targets, tls, timeoutMs, maxBodyBytes, stripPath }
 }
 
 function memberOf(each: RoutedPool, route: RouteSpec, { instance, status }: PooledInstance): Member[] {

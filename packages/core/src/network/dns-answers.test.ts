@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { NameEntry, NameTable } from '../model/assignment.ts'
-import { answerName, indexNames, type NameAnswer, type NameQuestionType, poolOfAsker } from './dns-answers.ts'
+import { answerName } from './dns-answers.ts'
+import type { NameAnswer, NameQuestionType } from './name-answer.ts'
+import { indexNames, poolOfAsker } from './name-index.ts'
 
 const http = { name: 'http', port: 8080, protocol: 'tcp' } as const
 const metrics = { name: 'metrics', port: 9100, protocol: 'udp' } as const
@@ -102,13 +104,13 @@ describe('services', () => {
     expect(ask('_http._tcp.web.shop.berth', undefined, 'SRV')).toEqual({
       kind: 'services',
       services: [
-        { name: 'web-1.production.shop.berth', address: '10.77.1.2', port: 8080 },
-        { name: 'web-2.production.shop.berth', address: '10.77.2.2', port: 8080 },
+        { name: 'web-1.production.shop.berth', addresses: ['10.77.1.2'], port: 8080 },
+        { name: 'web-2.production.shop.berth', addresses: ['10.77.2.2'], port: 8080 },
       ],
     })
     expect(ask('_metrics._udp.staging.shop.berth', undefined, 'SRV')).toMatchObject({ services: [{ port: 9100 }] })
     expect(ask('_metrics._udp.web.staging.shop.berth', undefined, 'SRV')).toMatchObject({ services: [{ port: 9100 }] })
-    expect(ask('_http._tcp.shop.berth', 'staging', 'SRV')).toMatchObject({ services: [{ address: '10.77.1.4' }] })
+    expect(ask('_http._tcp.shop.berth', 'staging', 'SRV')).toMatchObject({ services: [{ addresses: ['10.77.1.4'] }] })
   })
 
   it.each([
@@ -140,6 +142,69 @@ describe('poolOfAsker', () => {
     ['10.77.1.1', undefined],
     ['169.254.77.53', undefined],
   ])('%s: %s', (address, pool) => expect(poolOfAsker(index, address)).toBe(pool))
+})
+
+describe('external services', () => {
+  const mysql = { name: 'mysql', port: 3306, protocol: 'tcp' } as const
+  const external = (name: string, address: string) => ({ name, addresses: [address], ports: [mysql] })
+  const externals = [
+    { name: 'ldap', addresses: ['192.0.2.1', '192.0.2.2'], ports: [] },
+    external('mysql.shop', '192.0.2.3'),
+    external('mysql.staging.shop', '192.0.2.4'),
+    external('web.shop', '192.0.2.5'),
+    external('shop', '192.0.2.6'),
+    {
+      name: 'mail',
+      addresses: [],
+      target: 'mx.example',
+      ports: [{ name: 'smtp', port: 25, protocol: 'tcp' as const }],
+    },
+    external('mysql.gone', '192.0.2.7'),
+    external('mysql.staging.gone', '192.0.2.8'),
+  ]
+  const known = indexNames({ ...table, externals }, network, [{ address: '10.77.1.99', pool: 'staging' }])
+  const look = (name: string, pool?: string, type: NameQuestionType = 'A') => answerName(known, { name, type }, pool)
+
+  it.each<[name: string, pool: string | undefined, addresses: string[]]>([
+    ['ldap.berth', 'staging', ['192.0.2.1', '192.0.2.2']],
+    ['mysql.shop.berth', undefined, ['192.0.2.3']],
+    ['mysql.shop.berth', 'production', ['192.0.2.3']],
+    ['mysql.shop.berth', 'staging', ['192.0.2.4']],
+    ['mysql.shop.berth', 'unheard-of', ['192.0.2.3']],
+    ['mysql.staging.shop.berth', 'production', ['192.0.2.4']],
+    ['mysql.empty.shop.berth', undefined, ['192.0.2.3']],
+    ['web.shop.berth', 'staging', ['10.77.1.4']],
+    ['shop.berth', 'staging', ['10.77.1.4']],
+    ['mysql.gone.berth', 'staging', ['192.0.2.8']],
+    ['mysql.gone.berth', undefined, ['192.0.2.7']],
+  ])('%s asked from %s', (name, pool, addresses) => {
+    expect(look(name, pool)).toEqual({ kind: 'addresses', addresses })
+  })
+
+  it.each(['mysql.nowhere.shop.berth', 'ldap.shop.berth', 'a.ldap.berth', '_http._tcp.ldap.berth'])(
+    '%s is unknown',
+    (name) => expect(look(name)).toEqual({ kind: 'unknown' }),
+  )
+
+  it('lead to another’s name, whatever is asked of it', () => {
+    for (const type of ['A', 'other'] as const)
+      expect(look('mail.berth', undefined, type)).toEqual({ kind: 'alias', target: 'mx.example' })
+  })
+
+  it('tell their ports, and who has an address', () => {
+    expect(look('_mysql._tcp.mysql.shop.berth', undefined, 'SRV')).toEqual({
+      kind: 'services',
+      services: [{ name: 'mysql.shop.berth', addresses: ['192.0.2.3'], port: 3306 }],
+    })
+    expect(look('_smtp._tcp.mail.berth', undefined, 'SRV')).toEqual({
+      kind: 'services',
+      services: [{ name: 'mx.example', addresses: [], port: 25 }],
+    })
+    expect(look('2.2.0.192.in-addr.arpa', undefined, 'PTR')).toEqual({ kind: 'pointer', name: 'ldap.berth' })
+    expect(look('9.2.0.192.in-addr.arpa', undefined, 'PTR')).toEqual({ kind: 'elsewhere' })
+    expect(look('_tcp.mail.berth')).toEqual({ kind: 'empty' })
+    expect(look('ldap.berth', undefined, 'other')).toEqual({ kind: 'empty' })
+  })
 })
 
 it('never answers with addresses of another pool than the one asked from, when the app has that pool', () => {

@@ -1,115 +1,8 @@
-import type { NameEntry, NameTable, NetworkConfig } from '../model/assignment.ts'
-import { type AddressBlock, containsAddress, parseBlock } from './address-block.ts'
-
-/** Names are in lower case and without the root's dot, as `web.shop.berth`. */
-export interface NameQuestion {
-  readonly name: string
-  readonly type: NameQuestionType
-}
-
-/** Types that have no answer here are all `other`. */
-export type NameQuestionType = 'A' | 'SRV' | 'PTR' | 'other'
-
-export type NameAnswer =
-  /** Of ready instances, at least one. */
-  | { readonly kind: 'addresses'; readonly addresses: readonly string[] }
-  | { readonly kind: 'services'; readonly services: readonly ServiceTarget[] }
-  | { readonly kind: 'pointer'; readonly name: string }
-  /** The name exists, but has nothing of this type; also when no instance of it is ready. */
-  | { readonly kind: 'empty' }
-  | { readonly kind: 'unknown' }
-  /** Not a name of Berth's: somebody else's to answer. */
-  | { readonly kind: 'elsewhere' }
-
-export interface ServiceTarget {
-  /** `web-1.production.shop.berth` */
-  readonly name: string
-  readonly address: string
-  readonly port: number
-}
-
-/** Where an asker stands: `address` of an instance, ready or not. */
-export interface Asker {
-  readonly address: string
-  readonly pool: string
-}
-
-/** A {@link NameTable} made ready for questions. Answers depend on nothing but it, the question and the asker's pool. */
-export interface NameIndex {
-  readonly domain: string
-  readonly defaultPool: string
-  readonly block: AddressBlock
-  readonly apps: ReadonlyMap<string, AppNames>
-  readonly byAddress: ReadonlyMap<string, NameEntry>
-  readonly poolOf: ReadonlyMap<string, string>
-}
-
-interface AppNames {
-  /** The first is what the app's own name means. */
-  readonly entrypoints: Set<string>
-  readonly pools: Set<string>
-  /** Ready instances by `<entrypoint>.<pool>` and, each alone, by `<entrypoint>-<n>.<pool>`. */
-  readonly ready: Map<string, NameEntry[]>
-  readonly readyOne: Map<string, NameEntry>
-}
-
-export function indexNames(
-  names: NameTable,
-  network: Pick<NetworkConfig, 'pool' | 'domain' | 'defaultPool'>,
-  askers: readonly Asker[] = [],
-): NameIndex {
-  const apps = new Map<string, AppNames>()
-  for (const known of names.apps ?? []) {
-    const app = appNames(apps, known.app)
-    for (const entrypoint of known.entrypoints) app.entrypoints.add(entrypoint)
-    for (const pool of known.pools) app.pools.add(pool)
-  }
-  const byAddress = new Map<string, NameEntry>()
-  const poolOf = new Map<string, string>()
-  for (const entry of names.entries) {
-    addReady(appNames(apps, entry.app), entry)
-    byAddress.set(entry.address, entry)
-    poolOf.set(entry.address, entry.pool)
-  }
-  // The node knows its own instances better than the table, which may be of a time when another held the address.
-  for (const asker of askers) poolOf.set(asker.address, asker.pool)
-  return {
-    domain: network.domain,
-    defaultPool: network.defaultPool,
-    block: parseBlock(network.pool),
-    apps,
-    byAddress,
-    poolOf,
-  }
-}
-
-function appNames(apps: Map<string, AppNames>, name: string): AppNames {
-  let app = apps.get(name)
-  if (app === undefined) {
-    app = { entrypoints: new Set(), pools: new Set(), ready: new Map(), readyOne: new Map() }
-    apps.set(name, app)
-  }
-  return app
-}
-
-function addReady(app: AppNames, entry: NameEntry): void {
-  app.entrypoints.add(entry.entrypoint)
-  app.pools.add(entry.pool)
-  const key = `${entry.entrypoint}.${entry.pool}`
-  const group = app.ready.get(key)
-  if (group === undefined) app.ready.set(key, [entry])
-  else group.push(entry)
-  app.readyOne.set(`${instanceLabel(entry)}.${entry.pool}`, entry)
-}
-
-/** `shop.production.web-3` → `web-3` */
-const instanceLabel = (entry: NameEntry): string => entry.instance.slice(entry.instance.lastIndexOf('.') + 1)
-
-const nameOf = (index: NameIndex, entry: NameEntry): string =>
-  `${instanceLabel(entry)}.${entry.pool}.${entry.app}.${index.domain}`
-
-/** The pool of the instance that has this address; undefined for everybody else, the node itself included. */
-export const poolOfAsker = (index: NameIndex, address: string): string | undefined => index.poolOf.get(address)
+import type { NamedExternal, NameEntry } from '../model/assignment.ts'
+import { containsAddress } from './address-block.ts'
+import { answerExternal } from './external-names.ts'
+import type { NameAnswer, NameQuestion, NameQuestionType } from './name-answer.ts'
+import { type AppNames, instanceName, type NameIndex } from './name-index.ts'
 
 /**
  * What a name means to an asker of a pool:
@@ -124,10 +17,10 @@ export function answerName(index: NameIndex, question: NameQuestion, askerPool: 
     return answerOwn(index, labels, type, askerPool)
   }
   const address = addressOfReverse(name)
-  if (address === undefined || !containsAddress(index.block, address)) return { kind: 'elsewhere' }
-  const entry = index.byAddress.get(address)
-  if (entry === undefined) return { kind: 'unknown' }
-  return type === 'PTR' ? { kind: 'pointer', name: nameOf(index, entry) } : { kind: 'empty' }
+  const found = address === undefined ? undefined : index.byAddress.get(address)
+  if (found !== undefined)
+    return type === 'PTR' ? { kind: 'pointer', name: `${found}.${index.domain}` } : { kind: 'empty' }
+  return { kind: address !== undefined && containsAddress(index.block, address) ? 'unknown' : 'elsewhere' }
 }
 
 function answerOwn(
@@ -137,12 +30,19 @@ function answerOwn(
   askerPool: string | undefined,
 ): NameAnswer {
   const serviceLabels = labels.findIndex((label) => !label.startsWith('_'))
-  const found = findReady(index, labels.slice(serviceLabels), askerPool)
-  if (found === undefined || serviceLabels < 0 || serviceLabels > 2) return { kind: 'unknown' }
+  if (serviceLabels < 0 || serviceLabels > 2) return { kind: 'unknown' }
+  const named = labels.slice(serviceLabels)
+  const found = findReady(index, named, askerPool)
+  if (found === undefined) {
+    const external = findExternal(index, named, askerPool)
+    return external === undefined ? { kind: 'unknown' } : answerExternal(external, labels, type, index.domain)
+  }
   if (serviceLabels === 2) return answerService(index, found, labels, type)
   if (serviceLabels === 1 || type !== 'A' || found.length === 0) return { kind: 'empty' }
   return { kind: 'addresses', addresses: found.map((entry) => entry.address) }
 }
+
+const nameOf = (index: NameIndex, entry: NameEntry): string => `${instanceName(entry)}.${index.domain}`
 
 function answerService(
   index: NameIndex,
@@ -154,7 +54,7 @@ function answerService(
   const services = found.flatMap((entry) =>
     entry.ports
       .filter((port) => port.name === portName && port.protocol === protocol)
-      .map(({ port }) => ({ name: nameOf(index, entry), address: entry.address, port })),
+      .map(({ port }) => ({ name: nameOf(index, entry), addresses: [entry.address], port })),
   )
   if (services.length === 0) return { kind: found.length === 0 ? 'empty' : 'unknown' }
   return type === 'SRV' ? { kind: 'services', services } : { kind: 'empty' }
@@ -189,8 +89,29 @@ function findInPool(app: AppNames, name: string, pool: string): readonly NameEnt
   return one === undefined ? undefined : [one]
 }
 
+/** For one pool before for all; in whose pool nothing of that name is, somebody else's does not count. */
+function findExternal(
+  { externals, apps, ...index }: NameIndex,
+  labels: readonly string[],
+  askerPool: string | undefined,
+): NamedExternal | undefined {
+  const [name = '', second = '', third] = labels
+  if (labels.length === 1) return externals.get(name)
+  const app = apps.get(third ?? second)
+  if (labels.length === 3)
+    return externals.get(labels.join('.')) ?? (app?.pools.has(second) ? externals.get(`${name}.${third}`) : undefined)
+  const pool = app === undefined ? askerPool : poolFor(index, app, askerPool)
+  return (
+    (pool === undefined ? undefined : externals.get(`${name}.${pool}.${second}`)) ?? externals.get(labels.join('.'))
+  )
+}
+
 /** The asker's own pool name where the app has it, else the default, else the only one; several others are nobody's guess. */
-function poolFor(index: NameIndex, app: AppNames, askerPool: string | undefined): string | undefined {
+function poolFor(
+  index: Pick<NameIndex, 'defaultPool'>,
+  app: AppNames,
+  askerPool: string | undefined,
+): string | undefined {
   if (askerPool !== undefined && app.pools.has(askerPool)) return askerPool
   if (app.pools.has(index.defaultPool)) return index.defaultPool
   const [only, ...others] = app.pools

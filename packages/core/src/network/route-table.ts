@@ -42,8 +42,10 @@ export interface Route {
 }
 
 export interface RouteTarget {
-  /** `app/environment/pool`, e.g. `shop/production/web`. */
+  /** `app/environment/pool`, e.g. `shop/production/web`; `external/NAME` of an external service. */
   readonly pool: string
+  /** The external service that it is. */
+  readonly external?: string
   /** Relative to the other targets; 0 gets nothing. */
   readonly weight: number
   readonly members: readonly Member[]

@@ -111,6 +111,7 @@ function isPeer(
   if (ports !== undefined && !hasPort(ports, port)) return false
   if (net !== undefined && !netHas(net, parseAddress(address))) return false
   if (tag === undefined) return true
+  if (world.externals?.get(address)?.includes(tag) === true) return true
   const endpoint = world.endpoints.get(address)
   return endpoint !== undefined && tagsOf(endpoint, world.profiles).has(tag)
 }

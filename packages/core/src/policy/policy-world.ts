@@ -14,6 +14,8 @@ export interface PolicyWorld {
   readonly profiles: ReadonlyMap<string, Profile>
   /** By address. */
   readonly endpoints: ReadonlyMap<string, PolicyEndpoint>
+  /** Tags that external services bear, by address. Absent: there are none. */
+  readonly externals?: ReadonlyMap<string, readonly string[]>
   /** Addresses that nodes themselves send from, by address. */
   readonly nodes: ReadonlyMap<string, PolicyNode>
 }
@@ -66,6 +68,7 @@ function membersOf(world: PolicyWorld, profiles: ReadonlyMap<string, Profile>): 
   if (members.size === 0) return new Map()
   for (const [address, endpoint] of world.endpoints)
     for (const tag of tagsOf(endpoint, world.profiles)) members.get(tag)?.push(address)
+  for (const [address, tags] of world.externals ?? []) for (const tag of tags) members.get(tag)?.push(address)
   return new Map(
     [...members].map(([tag, addresses]) => [tag, addresses.length === 0 ? noAddresses : addressSet(addresses)]),
   )

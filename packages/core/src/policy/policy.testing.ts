@@ -97,8 +97,10 @@ export const arbitraryWorld: fc.Arbitrary<PolicyWorld> = fc
       maxLength: worldAddresses.length,
     }),
     isGateway: fc.boolean(),
+    externals: fc.tuple(...outsideAddresses.map(() => fc.subarray(tags, { maxLength: 2 }))),
   })
-  .map(({ profiles, endpoints, isGateway }) => ({
+  .map(({ profiles, endpoints, isGateway, externals }) => ({
+    externals: new Map(outsideAddresses.map((address, index) => [address, externals[index] ?? []])),
     profiles: new Map(profiles.map((each) => [each.name, each])),
     endpoints: new Map(
       worldAddresses.map((address, index) => [

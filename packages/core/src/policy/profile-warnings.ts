@@ -2,9 +2,11 @@ import { closest } from '../spec/closest.ts'
 import type { SpecIssue, SpecPath } from '../spec/spec-issue.ts'
 import type { PolicyRule, Profile } from './profile.ts'
 
-/** What is allowed and most likely not meant: tags that no profile gives to anybody. `profiles`: all others that there are. */
-export function profileWarnings(profile: Profile, profiles: Iterable<Profile>): readonly SpecIssue[] {
-  const borne = new Set([profile, ...profiles].flatMap(({ tags }) => tags))
+/**
+ * What is allowed and most likely not meant: tags that nobody bears. `bearers`: all others that there are, other profiles and external services.
+ */
+export function profileWarnings(profile: Profile, bearers: Iterable<Pick<Profile, 'tags'>>): readonly SpecIssue[] {
+  const borne = new Set([profile, ...bearers].flatMap(({ tags }) => tags))
   return [
     ...profile.inbound.flatMap((rule, index) => ruleWarnings(rule, ['inbound', index], borne)),
     ...profile.outbound.flatMap((rule, index) => ruleWarnings(rule, ['outbound', index], borne)),

@@ -8,7 +8,8 @@ import { parseHost, parseRoutePath } from './route-place.ts'
 import type { RouteDocument, SpecDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
-type Entrypoints = Readonly<Record<string, EntrypointSpec>>
+type Target = Pick<EntrypointSpec, 'type' | 'ports'>
+type Entrypoints = Readonly<Record<string, Target>>
 
 /** Sorted by host, then path: their order has no meaning (the gateway goes by exactness and length). */
 export function canonicalRoutes(
@@ -99,7 +100,7 @@ function readPort(
   document: RouteDocument,
   at: (key: string) => SpecPath,
   name: string,
-  entrypoint: EntrypointSpec,
+  entrypoint: Target,
 ): Pick<RouteSpec, 'entrypoint' | 'port'> | undefined {
   const port = findPort(entrypoint.ports, document.port, name)
   if (port.ok) return { entrypoint: name, port: port.value.name }

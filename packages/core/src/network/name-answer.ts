@@ -1,0 +1,29 @@
+/** Names are in lower case and without the root's dot, as `web.shop.berth`. */
+export interface NameQuestion {
+  readonly name: string
+  readonly type: NameQuestionType
+}
+
+/** Types that have no answer here are all `other`. */
+export type NameQuestionType = 'A' | 'SRV' | 'PTR' | 'other'
+
+export type NameAnswer =
+  /** Of ready instances, at least one. */
+  | { readonly kind: 'addresses'; readonly addresses: readonly string[] }
+  | { readonly kind: 'services'; readonly services: readonly ServiceTarget[] }
+  /** Another's name: what that has of the type is the answer. */
+  | { readonly kind: 'alias'; readonly target: string }
+  | { readonly kind: 'pointer'; readonly name: string }
+  /** The name exists, but has nothing of this type; also when no instance of it is ready. */
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'unknown' }
+  /** Not a name of Berth's: somebody else's to answer. */
+  | { readonly kind: 'elsewhere' }
+
+export interface ServiceTarget {
+  /** `web-1.production.shop.berth` */
+  readonly name: string
+  /** Of that name; none where it is another's. */
+  readonly addresses: readonly string[]
+  readonly port: number
+}

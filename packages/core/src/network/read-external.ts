@@ -1,0 +1,144 @@
+import type { ExternalPort, ExternalRoute, ExternalService } from '../model/external-service.ts'
+import { isEntrypointName, isName, nameRule } from '../model/names.ts'
+import { isTagName } from '../policy/profile.ts'
+import { canonicalPorts } from '../spec/canonical-ports.ts'
+import { canonicalRoutes } from '../spec/canonical-routes.ts'
+import type { EntrypointDocument, RouteDocument } from '../spec/spec-document.ts'
+import { IssueList, type SpecIssue } from '../spec/spec-issue.ts'
+import { type AddressBlock, containsAddress, parseBlock, tryParseAddress } from './address-block.ts'
+import { hostNameProblem } from './host-name.ts'
+
+/** An external service as people write it; ports and routes as in a `berth.yaml`. */
+export interface ExternalDocument {
+  readonly addresses?: readonly string[] | undefined
+  readonly target?: string | undefined
+  readonly ports?: EntrypointDocument['ports']
+  readonly tags?: readonly string[] | undefined
+  readonly site?: string | undefined
+  readonly routes?: readonly (string | Omit<RouteDocument, 'entrypoint'>)[] | undefined
+}
+
+/** Of the cluster's network: external services are elsewhere. */
+export interface OwnNetwork {
+  readonly domain: string
+  readonly addressPool: string
+}
+
+export interface ReadExternal {
+  /** Present exactly when there are no issues. */
+  readonly external?: ExternalService
+  readonly issues: readonly SpecIssue[]
+}
+
+const maxAddresses = 64
+const maxTags = 20
+const maxPorts = 64
+const maxRoutes = 64
+
+/** Its canonical form, or every mistake. */
+export function readExternal(name: string, document: ExternalDocument, own: OwnNetwork): ReadExternal {
+  const issues = new IssueList()
+  checkExternalName(issues, name)
+  const addresses = readAddresses(issues, document, own)
+  checkTarget(issues, document, own)
+  const ports = readPorts(issues, document)
+  const tags = readTags(issues, document.tags ?? [])
+  const { site, target } = document
+  if (site !== undefined && !/^[A-Za-z0-9._:/@+-]{1,63}$/.test(site))
+    issues.add(['site'], `${JSON.stringify(site)} is no site: it is a value of the label \`site\` of nodes`)
+  const routes = readRoutes(issues, name, document, ports)
+  const found = issues.independent()
+  if (found.length > 0) return { issues: found }
+  const place = { ...(target === undefined ? {} : { target }), ...(site === undefined ? {} : { site }) }
+  return { external: { name, addresses, ...place, ports, tags, routes }, issues: [] }
+}
+
+/** `mysql`, `mysql.shop`, `mysql.staging.shop`. */
+function checkExternalName(issues: IssueList, name: string): void {
+  const [own = '', ...scope] = name.split('.')
+  if (scope.length > 2)
+    issues.add(['name'], `${JSON.stringify(name)} has too many parts: write NAME, NAME.APP or NAME.POOL.APP`)
+  else if (!isName(own) || !scope.every(isName))
+    issues.add(['name'], `${JSON.stringify(name)} cannot name an external service: each part has ${nameRule}`)
+  else if (!isEntrypointName(own))
+    issues.add(['name'], `${JSON.stringify(own)} ends like an instance's name: leave the number out`)
+}
+
+function readAddresses(issues: IssueList, document: ExternalDocument, own: OwnNetwork): readonly string[] {
+  const { addresses = [], target } = document
+  const given = addresses.length > 0
+  if (given === (target !== undefined))
+    issues.add(
+      ['addresses'],
+      given ? 'there are addresses and a target: give one of them' : 'there is neither an address nor a target',
+      { suggestion: 'addresses where they are fixed, a target where somebody else’s name leads to them' },
+    )
+  if (addresses.length > maxAddresses) issues.add(['addresses'], `at most ${maxAddresses} are possible`)
+  const pool = parseBlock(own.addressPool)
+  for (const [index, address] of addresses.entries()) {
+    const problem = addressProblem(address, pool)
+    if (problem !== undefined) issues.add(['addresses', index], `${JSON.stringify(address)} ${problem}`)
+    else if (addresses.indexOf(address) < index) issues.add(['addresses', index], `${address} is given twice`)
+  }
+  return addresses
+}
+
+/** That mean the asker's own machine, a link, everybody or nobody. */
+const unreachable = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(parseBlock)
+
+function addressProblem(address: string, pool: AddressBlock): string | undefined {
+  const value = tryParseAddress(address)
+  if (value === undefined) return 'is no IPv4 address; write four numbers, e.g. 192.0.2.7, or a host name as target'
+  if (containsAddress(pool, value)) return 'is in the cluster’s own pool: what has it is no external service'
+  if (unreachable.some((block) => containsAddress(block, value))) return 'is no address that instances could reach'
+  return undefined
+}
+
+function checkTarget(issues: IssueList, { target, tags = [], routes = [] }: ExternalDocument, own: OwnNetwork): void {
+  if (target === undefined) return
+  const problem = hostNameProblem(target)
+  if (problem !== undefined) issues.add(['target'], `${JSON.stringify(target)} ${problem}`)
+  else if (tryParseAddress(target) !== undefined)
+    issues.add(['target'], `${target} is an address`, { suggestion: 'give it as one' })
+  else if (target === own.domain || target.endsWith(`.${own.domain}`))
+    issues.add(['target'], `${target} is a name of Berth’s own: what it names is no external service`)
+  if (tags.length > 0) issues.add(['tags'], 'rules know addresses, and a target has none that stay: give addresses')
+  if (routes.length > 0) issues.add(['routes'], 'a gateway needs addresses, and there is a target: give addresses')
+}
+
+function readPorts(issues: IssueList, { ports }: ExternalDocument): readonly ExternalPort[] {
+  const read = canonicalPorts(issues, ['ports'], ports)
+  if (read.length > maxPorts) issues.add(['ports'], `at most ${maxPorts} are possible`)
+  return read.map(({ hostPort, ...port }) => {
+    if (hostPort !== undefined)
+      issues.add(['ports'], `port ${port.name}: nothing of an external service is published by a node`, {
+        suggestion: 'leave `hostPort` out',
+      })
+    return port
+  })
+}
+
+function readTags(issues: IssueList, tags: readonly string[]): readonly string[] {
+  if (tags.length > maxTags) issues.add(['tags'], `at most ${maxTags} are possible`)
+  for (const [index, tag] of tags.entries())
+    if (!isTagName(tag)) issues.add(['tags', index], `${JSON.stringify(tag)} cannot be a tag`)
+  return [...new Set(tags)].sort()
+}
+
+function readRoutes(
+  issues: IssueList,
+  name: string,
+  { routes = [] }: ExternalDocument,
+  ports: readonly ExternalPort[],
+): readonly ExternalRoute[] {
+  if (routes.length === 0) return []
+  if (routes.length > maxRoutes) issues.add(['routes'], `at most ${maxRoutes} are possible`)
+  if (!ports.some(({ protocol }) => protocol === 'tcp')) {
+    issues.add(['routes'], 'there is no tcp port that the gateway could pass requests to', {
+      suggestion: 'declare one: ports: [8080]',
+    })
+    return []
+  }
+  const read = canonicalRoutes(issues, ['routes'], routes, { [name]: { type: 'service', ports } })
+  return read.map(({ entrypoint: _, ...route }) => route)
+}
