@@ -5,6 +5,7 @@ import { deploysEndpoints } from './endpoints/deploys.ts'
 import { groupsEndpoints } from './endpoints/groups.ts'
 import { imagesEndpoints } from './endpoints/images.ts'
 import { instancesEndpoints } from './endpoints/instances.ts'
+import { namesEndpoints } from './endpoints/names.ts'
 import { netEndpoints } from './endpoints/net.ts'
 import { nodeConfigEndpoints } from './endpoints/node-config.ts'
 import { nodesEndpoints } from './endpoints/nodes.ts'
@@ -38,6 +39,7 @@ export const endpoints = {
   ...routingEndpoints,
   ...policyEndpoints,
   ...netEndpoints,
+  ...namesEndpoints,
   ...groupsEndpoints,
   ...rebalanceEndpoints,
   ...schedulingEndpoints,

@@ -10,6 +10,8 @@ export const routeView = z.object({
   app: z.string(),
   pool: z.string(),
   entrypoint: z.string(),
+  /** The external service to which it leads; app, pool and entrypoint are empty then. */
+  external: z.string().optional(),
   tls: z.enum(['off', 'on', 'redirect']),
   members: z.array(z.object({ instance: z.string(), address: z.string(), port: z.number(), state: z.string() })),
 })

@@ -20,7 +20,7 @@ export class Apps {
     this.#now = now
   }
 
-  /** Throws `app.exists`, `name.invalid`, `source.bad-repository`. */
+  /** Throws `app.exists`, `app.name-taken`, `name.invalid`, `source.bad-repository`. */
   async create(input: CreateApp, context: CallContext): Promise<App> {
     checkName('app', input.name)
     const { name, repository, vcs } = input
@@ -32,6 +32,12 @@ export class Apps {
       (tx) => {
         if (this.#state.apps.has(name))
           throw new BerthError('app.exists', `there is an app ${name} already`, { details: { app: name } })
+        if (this.#state.externals.has(name))
+          throw new BerthError(
+            'app.name-taken',
+            `make app ${name}: an external service is called so; remove it first: berth external rm ${name}`,
+            { details: { app: name } },
+          )
         tx.create('apps', app)
         const from = repository === undefined ? '' : ` from ${redactUrls(repository)}`
         tx.event({ type: 'app.created', subject: { app: name }, message: `app ${name}${from}` })

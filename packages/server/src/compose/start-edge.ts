@@ -12,6 +12,7 @@ import { ServerAdmission } from '../authority/server-admission.ts'
 import { defaults, type ServerConfig } from '../config.ts'
 import { checkPassphrase } from '../copies/key-files.ts'
 import { writeBackup } from '../copies/write-backup.ts'
+import { Externals } from '../externals/externals.ts'
 import { Groups } from '../groups/groups.ts'
 import { Authenticator } from '../http/authenticate.ts'
 import { createApi } from '../http/create-api.ts'
@@ -148,9 +149,10 @@ function createServices(
   const listen = config.listen === undefined ? undefined : parseListenAddress(config.listen)
   const advertised = `${advertisedHost(listen?.host ?? '127.0.0.1', config.names)}:${listen?.port ?? 0}`
   const addressPool = config.addressPool ?? defaults.addressPool
+  const domain = config.domain ?? defaults.domain
   return {
     info: {
-      ...{ version: config.version, startedAt: Date.now(), agentPort, advertised },
+      ...{ version: config.version, startedAt: Date.now(), agentPort, advertised, domain },
       ...(config.gatewayUrl === undefined ? {} : { gatewayUrl: config.gatewayUrl }),
       ...(listen === undefined ? {} : { consoleUrl: `https://${advertised}` }),
     },
@@ -190,6 +192,7 @@ function createServices(
     nodeConfigs: new NodeConfigs({ records, sources, agents }),
     groups: new Groups(records),
     profiles: new Profiles(records),
+    externals: new Externals(records, { domain, addressPool }),
     approvals: new Approvals(records),
     enrolment: new Enrolment({ records, authority, addressPool }),
     relay,

@@ -26,7 +26,7 @@ export class NameScopes {
     const entries = apps.flatMap(({ app, pools }) =>
       pools.flatMap((pool) => someOf(this.#tables.entriesOf(app, pool), node)),
     )
-    return { version: this.#tables.version, entries, apps }
+    return { version: this.#tables.version, entries, apps, ...this.#tables.externals() }
   }
 
   /** Of these apps, those that anybody could look for. */

@@ -1,8 +1,10 @@
 import {
   type AppSpec,
   compileNames,
+  type ExternalService,
   type Instance,
   type NamedApp,
+  type NamedExternal,
   type NameEntry,
   type NameTable,
   namedServices,
@@ -46,6 +48,8 @@ export class NameTables {
   #count = 0
   #version = 0
   #full: NameTable | undefined
+  #externals: readonly NamedExternal[] | undefined
+  #isExternalsChanged = false
   /** Names of what listens on no port are left out. */
   #isScoped = false
 
@@ -59,6 +63,11 @@ export class NameTables {
   note(change: StateChange): boolean {
     if (change.kind === 'instances') return this.#noteInstance(change.id, change.before, change.after)
     if (change.kind === 'statuses') return this.#noteStatus(change)
+    if (change.kind === 'externals') {
+      this.#externals = undefined
+      this.#isExternalsChanged = true
+      return true
+    }
     if (change.kind === 'pools') {
       const { before, after } = change
       if (before !== undefined && after !== undefined && runsSame(before, after)) return false
@@ -121,10 +130,12 @@ export class NameTables {
       for (const id of this.#options.state.pools.ids()) this.#dirty.add(id)
       this.#refreshPools()
     }
-    if (!isTurned && !isListChanged && !isEntriesChanged && !(isScoped && changed.size > 0)) return undefined
+    const isForAll = isTurned || this.#isExternalsChanged
+    this.#isExternalsChanged = false
+    if (!isForAll && !isListChanged && !isEntriesChanged && !(isScoped && changed.size > 0)) return undefined
     this.#version = this.#options.state.revision
     this.#full = undefined
-    return isTurned || !isScoped ? 'all' : changed
+    return isForAll || !isScoped ? 'all' : changed
   }
 
   get #limit(): number {
@@ -146,8 +157,18 @@ export class NameTables {
         .flatMap((each) => each.entries)
         .sort((a, b) => (a.instance < b.instance ? -1 : 1)),
       apps: this.#apps?.list ?? [],
+      ...this.externals(),
     }
     return this.#full
+  }
+
+  /** Of a table, whatever node it is for. */
+  externals(): Pick<NameTable, 'externals'> {
+    this.#externals ??= this.#options.state.externals
+      .all()
+      .map(namedExternal)
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+    return this.#externals.length === 0 ? {} : { externals: this.#externals }
   }
 
   /** Of one pool. */
@@ -190,6 +211,12 @@ export class NameTables {
 
   #specOf = (app: string, release: string): AppSpec | undefined => this.#options.state.releases.find(app, release)?.spec
 }
+
+const namedExternal = ({ name, addresses, target, ports, site }: ExternalService): NamedExternal => ({
+  ...{ name, addresses, ports },
+  ...(target === undefined ? {} : { target }),
+  ...(site === undefined ? {} : { site }),
+})
 
 /** Something that it runs, or is about to run, has a port. */
 function listens(state: State, { app, name, release }: Pool): boolean {

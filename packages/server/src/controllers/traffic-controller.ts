@@ -71,9 +71,11 @@ export class TrafficController implements Traffic, Disposable {
   routes(): readonly TrafficRoute[] {
     return this.#table.routes.flatMap((route) =>
       route.targets.map((target) => {
-        const [app = '', pool = '', entrypoint = ''] = target.pool.split('/')
         const { id, host, path, tls } = route
-        return { id, host, path, tls, app, pool, entrypoint, members: target.members }
+        const { external, members } = target
+        const [app = '', pool = '', entrypoint = ''] = external === undefined ? target.pool.split('/') : []
+        const whose = external === undefined ? {} : { external }
+        return { id, host, path, tls, app, pool, entrypoint, ...whose, members }
       }),
     )
   }
@@ -113,7 +115,7 @@ export class TrafficController implements Traffic, Disposable {
     if (change.kind === 'nodes') this.#reports.nodesChanged()
     this.#flips.note(change)
     if (this.#isAboutGateways(change)) this.#options.onChange(this.#poolsInTransition())
-    if (this.#pools.note(change) || change.kind === 'certificates') this.#compiling.mark('table')
+    if (this.#pools.note(change) || change.kind === 'certificates' || isRouted(change)) this.#compiling.mark('table')
   }
 
   #isAboutGateways(change: StateChange): boolean {
@@ -145,7 +147,8 @@ export class TrafficController implements Traffic, Disposable {
 
   #recompile(): void {
     const { state } = this.#options
-    const table = compileRoutes(this.#pools.refresh(), this.#options.certificates(), state.revision)
+    const externals = state.externals.all()
+    const table = compileRoutes(this.#pools.refresh(), this.#options.certificates(), state.revision, externals)
     if (sameRoutes(table, this.#table) && this.#table.version > 0) {
       this.#flips.clear()
       return
@@ -185,3 +188,8 @@ export class TrafficController implements Traffic, Disposable {
     return found
   }
 }
+
+/** An external service that has, had or gets a route. */
+const isRouted = (change: StateChange): boolean =>
+  change.kind === 'externals' &&
+  [change.before, change.after].some((each) => each !== undefined && each.routes.length > 0)

@@ -17,6 +17,8 @@ export interface TrafficRoute {
   readonly app: string
   readonly pool: string
   readonly entrypoint: string
+  /** The external service to which it leads; app, pool and entrypoint are empty then. */
+  readonly external?: string
   readonly members: readonly {
     readonly instance: string
     readonly address: string

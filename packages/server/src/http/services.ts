@@ -11,6 +11,7 @@ import type { Enrolment } from '../authority/enrolment.ts'
 import type { ServerAdmission } from '../authority/server-admission.ts'
 import type { Certificates } from '../certificates/certificates.ts'
 import type { Operations } from '../controllers/operations.ts'
+import type { Externals } from '../externals/externals.ts'
 import type { Groups } from '../groups/groups.ts'
 import type { NodeImages } from '../images/node-images.ts'
 import type { NodeConfigs } from '../node-config/node-configs.ts'
@@ -65,6 +66,8 @@ export interface ServerInfo {
   readonly agentPort: number
   /** `10.0.0.5:7600`: what joining machines are told to dial. */
   readonly advertised: string
+  /** Of names: `berth`. */
+  readonly domain: string
   readonly gatewayUrl?: string
   readonly consoleUrl?: string
 }
@@ -99,6 +102,7 @@ export interface Services {
   readonly nodeConfigs: NodeConfigs
   readonly groups: Groups
   readonly profiles: Profiles
+  readonly externals: Externals
   readonly approvals: Approvals
   readonly secrets: Secrets
   readonly tokens: Tokens

@@ -3,6 +3,8 @@ import {
   BerthError,
   decidePacket,
   type EndDecision,
+  type ExternalPort,
+  type ExternalService,
   formatRule,
   type Instance,
   nodeAddresses,
@@ -37,6 +39,7 @@ export function explainPacket(state: State, question: PacketQuestion): PacketExp
     endpoints: new Map(
       ends.map(({ address, node = '', profiles }): [string, PolicyEndpoint] => [address, { node, profiles }]),
     ),
+    externals: externalTags(state),
     nodes: nodesOf(state),
   })
   return {
@@ -55,6 +58,8 @@ interface End {
   readonly isContainer?: boolean
   readonly node?: string
   readonly profiles: readonly string[]
+  /** Of an external service. */
+  readonly ports?: readonly ExternalPort[]
 }
 
 const viewOf = ({ name, address, node, profiles }: End) => ({
@@ -64,11 +69,28 @@ const viewOf = ({ name, address, node, profiles }: End) => ({
 
 function findEnd(state: State, text: string): End {
   if (tryParseAddress(text) !== undefined) return endAt(state, text)
+  const external = state.externals.get(text)
+  if (external !== undefined) return externalEnd(external)
   const instance = state.instances.get(text) ?? firstOf(state, text)
   const { id, address, node } = instance
   if (address === undefined || node === undefined)
     throw new BerthError('net.no-instance', `${text} has no address yet: no node has been found for it`)
   return { name: id, address, instance, isContainer: true, node, profiles: profilesOfInstance(state, instance) }
+}
+
+/** The first of its addresses stands for all: they bear the same tags. */
+function externalEnd({ name, addresses, target, ports }: ExternalService): End {
+  const [address] = addresses
+  if (address !== undefined) return { name, address, profiles: [], ports }
+  throw new BerthError('net.no-instance', `${name} has no address of its own: it is whatever ${target} is`)
+}
+
+/** Several external services may stand at one address. */
+function externalTags(state: State): Map<string, string[]> {
+  const tags = new Map<string, string[]>()
+  for (const each of state.externals.values())
+    for (const address of each.addresses) tags.set(address, [...(tags.get(address) ?? []), ...each.tags])
+  return tags
 }
 
 /** Whoever has it; nobody is an answer too. */
@@ -95,7 +117,7 @@ function firstOf(state: State, text: string): Instance {
   if (parts.length < 2 || parts.length > 3 || !state.apps.has(app))
     throw new BerthError(
       'net.unknown-end',
-      `${text} is nothing that sends or is sent to here: name an instance, APP/ENTRYPOINT, APP/POOL/ENTRYPOINT or an address`,
+      `${text} is nothing that sends or is sent to here: name an instance, APP/ENTRYPOINT, APP/POOL/ENTRYPOINT, an external service or an address`,
     )
   const entrypoint = third ?? second
   const found = state.instances
@@ -121,8 +143,8 @@ function packetOf(state: State, question: PacketQuestion, from: End, to: End): P
   )
 }
 
-function declaredPort(state: State, { instance }: End, protocol: 'tcp' | 'udp'): number | undefined {
-  if (instance === undefined) return undefined
+function declaredPort(state: State, { instance, ports = [] }: End, protocol: 'tcp' | 'udp'): number | undefined {
+  if (instance === undefined) return ports.find((each) => each.protocol === protocol)?.port
   const spec = state.releases.find(instance.app, instance.release)?.spec.entrypoints[instance.entrypoint]
   return spec?.ports.find((each) => each.protocol === protocol)?.port
 }

@@ -1,5 +1,6 @@
 import {
   defaultProfileName,
+  type ExternalService,
   type Instance,
   type MemberChanges,
   mentionedTags,
@@ -45,6 +46,7 @@ export class NodePolicies {
     this.#state = state
     for (const instance of state.instances.values()) this.#set(instance.id, instance)
     for (const node of state.nodes.values()) this.#setByHand(node.name, node)
+    for (const external of state.externals.values()) this.#countExternal(external, 1)
     this.take()
   }
 
@@ -52,6 +54,7 @@ export class NodePolicies {
   note(change: StateChange): boolean {
     if (change.kind === 'instances') return this.#set(change.id, change.after)
     if (change.kind === 'profiles') return this.#noteProfile(change.id)
+    if (change.kind === 'externals') return this.#noteExternal(change.before, change.after)
     if (change.kind === 'nodeStatuses')
       return (
         change.before?.network?.driver !== change.after?.network?.driver &&
@@ -165,6 +168,16 @@ export class NodePolicies {
       if (profiles.includes(name)) this.#set(id, this.#state.instances.get(id))
     for (const [node, counts] of this.#inUse) if (counts.has(name)) this.#markStale(node)
     return true
+  }
+
+  #noteExternal(before: ExternalService | undefined, after: ExternalService | undefined): boolean {
+    if (before !== undefined) this.#countExternal(before, -1)
+    if (after !== undefined) this.#countExternal(after, 1)
+    return [before, after].some((each) => each !== undefined && each.tags.length > 0)
+  }
+
+  #countExternal({ addresses, tags }: ExternalService, by: 1 | -1): void {
+    for (const address of addresses) this.#members.count(address, tags, by)
   }
 
   #markStale(node: string): void {

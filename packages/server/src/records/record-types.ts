@@ -8,6 +8,7 @@ import type {
   ConfigRollout,
   ConfigVersion,
   CronRecord,
+  ExternalService,
   Instance,
   InstanceStatus,
   Node,
@@ -40,6 +41,7 @@ export interface RecordTypes {
   readonly configRollouts: ConfigRollout
   readonly nodeConfigs: NodeConfigRecord
   readonly profiles: ProfileRecord
+  readonly externals: ExternalRecord
   readonly approvals: Approval
   readonly crons: CronRecord
   readonly fences: Fence
@@ -73,6 +75,14 @@ export interface Fence {
 export interface ProfileRecord {
   readonly name: string
   readonly document: ProfileDocument
+  /** Raised by every change. */
+  readonly version: number
+  readonly updatedAt: number
+  readonly updatedBy: string
+}
+
+/** An external service. Key `/externals/<name>`. */
+export interface ExternalRecord extends ExternalService {
   /** Raised by every change. */
   readonly version: number
   readonly updatedAt: number

@@ -26,6 +26,7 @@ import { RecordTable } from './record-table.ts'
 import type {
   AuthorityRecord,
   CertificateRecord,
+  ExternalRecord,
   Fence,
   ImageRegistryRecord,
   JoinToken,
@@ -72,6 +73,7 @@ export const createTables = (): Tables => ({
   configRollouts: new VersionTable<ConfigRollout>(),
   nodeConfigs: new RecordTable<NodeConfigRecord>(),
   profiles: new RecordTable<ProfileRecord>(),
+  externals: new RecordTable<ExternalRecord>(),
   approvals: new EntrypointTable<Approval>(),
   crons: new EntrypointTable<CronRecord>(),
   fences: new RecordTable<Fence>(),

@@ -71,7 +71,7 @@ export function certificateView(certificate: CertificateRecord): CertificateView
 }
 
 export function routeView(route: TrafficRoute, gateway: GatewayAddress, certified: Iterable<string>): RouteView {
-  const { host, path, app, pool, entrypoint, tls, members } = route
+  const { host, path, app, pool, entrypoint, external, tls, members } = route
   const url = routeUrl(route, gateway, certified)
   return {
     url,
@@ -80,6 +80,7 @@ export function routeView(route: TrafficRoute, gateway: GatewayAddress, certifie
     app,
     pool,
     entrypoint,
+    ...(external === undefined ? {} : { external }),
     tls,
     members: members.map(({ instance, address, port, state }) => ({ instance, address, port, state })),
   }

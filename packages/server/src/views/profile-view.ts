@@ -7,7 +7,8 @@ import type { ProfileRecord, State } from '../records/index.ts'
 export function profileView(state: State, record: ProfileRecord, instances = countInstances(state)): ProfileView {
   const { name, document, version, updatedAt, updatedBy } = record
   const profile = profileOf(record)
-  const warnings = profile === undefined ? [] : profileWarnings(profile, allProfiles(state))
+  const warnings =
+    profile === undefined ? [] : profileWarnings(profile, [...allProfiles(state), ...state.externals.values()])
   return {
     ...{ name, version, updatedAt, updatedBy },
     tags: [...document.tags],

@@ -1,6 +1,8 @@
-import { type AppSpec, BerthError, checkName, closest, type Pool, resolveRoutes, resolveSpec } from '@berth/core'
+import { type AppSpec, BerthError, checkName, closest, resolveRoutes, resolveSpec } from '@berth/core'
+import { externalsInTheWay } from '../../externals/external-conflicts.ts'
 import { missingProfiles } from '../../policy/profile-users.ts'
 import type { State } from '../../records/index.ts'
+import { claimedRoutes } from './claimed-routes.ts'
 
 /** A pool may be called as one of the spec's environments, or as the default pool. */
 export function checkEnvironment(spec: AppSpec, pool: string, defaultPool: string): void {
@@ -24,6 +26,7 @@ export function problemsOf(state: State, spec: AppSpec, app: string, pool: strin
   return [
     ...missingSecrets(state, spec, app, environment),
     ...unknownProfiles(state, spec),
+    ...externalsInTheWay(state, spec, app),
     ...routeConflicts(state, spec, app, pool, environment),
   ]
 }
@@ -60,28 +63,11 @@ const unknownProfiles = (state: State, spec: AppSpec): string[] =>
   })
 
 function routeConflicts(state: State, spec: AppSpec, app: string, pool: string, environment: string): string[] {
-  const wanted = resolveRoutes(spec, environment).map((route) => `${route.host}${route.path}`)
-  const problems: string[] = []
-  for (const other of state.pools.values()) {
-    if ((other.app === app && other.name === pool) || other.removing === true) continue
-    for (const taken of routesOf(state, other)) {
-      if (wanted.includes(taken)) {
-        problems.push(
-          `route ${taken} belongs to ${other.app}/${other.name}: give ${environment} routes of its own under environments.${environment}.routes`,
-        )
-      }
-    }
-  }
-  return problems
-}
-
-function routesOf(state: State, pool: Pool): string[] {
-  const rollout = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
-  const ids = new Set([pool.release, rollout?.to].filter((id) => id !== undefined))
-  return [...ids].flatMap((id) => {
-    const release = state.releases.find(pool.app, id)
-    return release === undefined
-      ? []
-      : resolveRoutes(release.spec, pool.environment).map((route) => `${route.host}${route.path}`)
-  })
+  const wanted = new Set(resolveRoutes(spec, environment).map((route) => `${route.host}${route.path}`))
+  return claimedRoutes(state)
+    .filter((taken) => wanted.has(taken.route) && !(taken.pool?.app === app && taken.pool.name === pool))
+    .map(
+      ({ route, owner }) =>
+        `route ${route} belongs to ${owner}: give ${environment} routes of its own under environments.${environment}.routes`,
+    )
 }

@@ -7,6 +7,7 @@ import { buildHandlers } from './build-handlers.ts'
 import { clusterHandlers } from './cluster-handlers.ts'
 import { imageHandlers } from './image-handlers.ts'
 import { instanceHandlers } from './instance-handlers.ts'
+import { nameHandlers } from './name-handlers.ts'
 import { netHandlers } from './net-handlers.ts'
 import { nodeCommandHandlers } from './node-command-handlers.ts'
 import { nodeConfigHandlers } from './node-config-handlers.ts'
@@ -35,6 +36,7 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...nodeConfigHandlers(services),
   ...policyHandlers(services),
   ...netHandlers(services),
+  ...nameHandlers(services),
   ...schedulingHandlers(services),
   ...rebalanceHandlers(services),
   ...imageHandlers(services),

@@ -1,0 +1,59 @@
+import { z } from 'zod'
+
+/** Resources of names; see `index.ts`. */
+const protocol = z.enum(['tcp', 'udp'])
+const tls = z.enum(['off', 'on', 'redirect'])
+const amount = z.union([z.string(), z.number()])
+const port = z.union([
+  z.number(),
+  z.string(),
+  z.strictObject({ name: z.string().optional(), port: z.number(), protocol: protocol.optional() }),
+])
+
+/** As `berth.yaml` has ports and routes; core says what is wrong with them. */
+export const externalDocument = z.strictObject({
+  addresses: z.array(z.string()).optional(),
+  /** Instead of addresses: somebody else's host name. */
+  target: z.string().optional(),
+  /** A list (`[8080, "53/udp"]`), or by name (`{mysql: 3306}`). */
+  ports: z.union([z.array(port), z.record(z.string(), port)]).optional(),
+  tags: z.array(z.string()).optional(),
+  site: z.string().optional(),
+  routes: z
+    .array(
+      z.union([
+        z.string(),
+        z.strictObject({
+          host: z.string(),
+          path: z.string().optional(),
+          port: z.union([z.string(), z.number()]).optional(),
+          tls: tls.optional(),
+          stripPath: z.boolean().optional(),
+          timeout: amount.optional(),
+          maxBody: amount.optional(),
+        }),
+      ]),
+    )
+    .optional(),
+})
+
+export const externalView = z.object({
+  name: z.string(),
+  /** What is looked up: `mysql.shop.berth`. */
+  hostname: z.string(),
+  addresses: z.array(z.string()),
+  target: z.string().optional(),
+  ports: z.array(z.object({ name: z.string(), port: z.number().int(), protocol })),
+  tags: z.array(z.string()),
+  site: z.string().optional(),
+  routes: z.array(
+    z.object({
+      ...{ host: z.string(), path: z.string(), port: z.string(), tls, stripPath: z.boolean() },
+      ...{ timeoutMs: z.number().int(), maxBodyBytes: z.number().int() },
+    }),
+  ),
+  version: z.number().int(),
+  updatedAt: z.number().int(),
+  updatedBy: z.string(),
+})
+export type ExternalView = z.infer<typeof externalView>
