@@ -8,6 +8,7 @@ import { registerCompletion } from './commands/completion.ts'
 import { registerContexts } from './commands/context.ts'
 import { registerDeploy } from './commands/deploy.ts'
 import { registerExec } from './commands/exec.ts'
+import { registerExternals } from './commands/externals.ts'
 import { registerGroups } from './commands/groups.ts'
 import { registerImages } from './commands/image.ts'
 import { registerLifecycle } from './commands/lifecycle.ts'
@@ -75,6 +76,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerRegistries,
     registerGroups,
     registerProfiles,
+    registerExternals,
     registerNet,
     registerPlacing,
     registerServers,

@@ -251,9 +251,9 @@ const routeListing: ListingView<RouteView> = {
   headers: ['url', 'app', 'environment', 'entrypoint', 'members', 'draining'],
   row: (each) => [
     each.url,
-    each.app,
-    each.pool,
-    each.entrypoint,
+    each.external === undefined ? each.app : `external ${each.external}`,
+    each.pool || '-',
+    each.entrypoint || '-',
     String(each.members.filter((member) => member.state === 'active').length),
     String(each.members.filter((member) => member.state === 'draining').length),
   ],

@@ -19,9 +19,10 @@ export function RoutesPage() {
     {
       key: 'target',
       title: text.routes.target,
-      cell: ({ app, pool, entrypoint }) => (
-        <Link to={path('apps', app, pool, 'entrypoints', entrypoint)}>{`${app}/${pool}/${entrypoint}`}</Link>
-      ),
+      cell: ({ app, pool, entrypoint, external }) =>
+        external ?? (
+          <Link to={path('apps', app, pool, 'entrypoints', entrypoint)}>{`${app}/${pool}/${entrypoint}`}</Link>
+        ),
     },
     { key: 'tls', title: text.routes.tls, cell: (route) => text.routes.modes[route.tls] },
     { key: 'members', title: text.routes.members, cell: (route) => <Members route={route} /> },
@@ -38,7 +39,9 @@ export function RoutesPage() {
               label={text.routes.title}
               columns={columns}
               rows={items
-                .filter((route) => `${route.url} ${route.app}/${route.pool}/${route.entrypoint}`.includes(filter))
+                .filter((route) =>
+                  `${route.url} ${route.external ?? `${route.app}/${route.pool}/${route.entrypoint}`}`.includes(filter),
+                )
                 .toSorted((a, b) => a.url.localeCompare(b.url))}
               rowKey={(route) => route.url}
             />
