@@ -362,6 +362,13 @@ describe('when something dies', () => {
     const before = await state()
     expect(await network(h1).call({ check: {} })).toEqual({ value: [] })
     expect(await state()).toBe(before)
+    const ignoreArp = (value: string) => run(h1, 'sh', '-c', `echo ${value} > /proc/sys/net/ipv4/conf/all/arp_ignore`)
+    await ignoreArp('1')
+    expect((await network(h1).call({ check: {} })).value).toEqual([
+      expect.stringMatching(/do not find their gateway, for net\.ipv4\.conf\.all\.arp_ignore is 1: set it to 0/),
+    ])
+    await ignoreArp('0')
+    expect(await network(h1).call({ check: {} })).toEqual({ value: [] })
   })
 })
 

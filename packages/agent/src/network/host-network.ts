@@ -24,7 +24,7 @@ import {
   type RouteStep,
   routeProtocol,
 } from './network-plan.ts'
-import { ensureRoutedHost, isRoutedHost, leaveOtherBlocks, removeRoutedHost } from './routed-host.ts'
+import { ensureRoutedHost, isRoutedHost, leaveOtherBlocks, removeRoutedHost, requireArpAnswers } from './routed-host.ts'
 import { type Exec, mustRun } from './run-command.ts'
 
 const peerUnroutable = 'network.peer-unroutable'
@@ -152,6 +152,7 @@ export class HostNetwork {
     const settings = { block: formatBlock(plan.block), mtu: await this.#uplinkMtu(signal) }
     await this.#dockerNetwork.ensureRouted(plan, () => this.#tellNetd(settings), signal)
     await leaveOtherBlocks(this.#exec, plan, signal)
+    await requireArpAnswers()
   }
 
   async #tellNetd(settings: RoutedSettings | undefined): Promise<void> {

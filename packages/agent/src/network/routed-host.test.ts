@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { HostRoute } from './host-state.ts'
 import { findCollision, planNetwork, planRoutes } from './network-plan.ts'
-import { missingRoutes } from './routed-host.ts'
+import { missingRoutes, requireArpAnswers } from './routed-host.ts'
 
 const plan = planNetwork({
   pool: '10.77.0.0/16',
@@ -42,5 +42,15 @@ describe('routes of a routed node', () => {
     const { steps, problems } = planRoutes(plan, [here], true)
     expect(problems).toEqual([])
     expect(steps.map((step) => step.block)).toEqual(['10.77.2.0/24'])
+  })
+})
+
+describe('a kernel that does not answer for addresses of lo', () => {
+  it('is told, with what to do', async () => {
+    await requireArpAnswers(async () => '0\n')
+    await expect(requireArpAnswers(async () => '1\n')).rejects.toMatchObject({
+      code: 'network.arp-ignored',
+      message: expect.stringContaining('arp_ignore is 1: set it to 0'),
+    })
   })
 })

@@ -1,4 +1,13 @@
-import { addressOfRoutedLink, formatBlock, gatewayOf, parseBlock, routedGateway, routedLinkPrefix } from '@berth/core'
+import { readFile } from 'node:fs/promises'
+import {
+  addressOfRoutedLink,
+  BerthError,
+  formatBlock,
+  gatewayOf,
+  parseBlock,
+  routedGateway,
+  routedLinkPrefix,
+} from '@berth/core'
 import { type HostRoute, readLinkNames, readRoutesOf } from './host-state.ts'
 import { ensureLoopbackAddress, hasLoopbackAddress, removeLoopbackAddress } from './loopback-address.ts'
 import { type NetworkPlan, routedProtocol } from './network-plan.ts'
@@ -20,6 +29,21 @@ export async function ensureRoutedHost(exec: Exec, plan: NetworkPlan, signal: Si
   const routes = await readRoutesOf(exec, routedProtocol, signal)
   for (const route of missingRoutes(plan, links, routes))
     await mustRun(exec, 'ip', ['route', 'replace', ...route], { signal })
+}
+
+const arpIgnorePath = '/proc/sys/net/ipv4/conf/all/arp_ignore'
+
+/**
+ * Containers ask for their gateway by ARP, and it is an address of `lo`, for which the kernel does not answer where it was told so (as for load
+ * balancers of the kernel). No setting of a link overrules that. Throws `network.arp-ignored`.
+ */
+export async function requireArpAnswers(read = () => readFile(arpIgnorePath, 'utf8')): Promise<void> {
+  const value = (await read()).trim()
+  if (value === '0') return
+  throw new BerthError(
+    'network.arp-ignored',
+    `containers of this node do not find their gateway, for net.ipv4.conf.all.arp_ignore is ${value}: set it to 0 (and where it is set at every boot), or choose --network bridge`,
+  )
 }
 
 /** Of blocks that the node had before. */

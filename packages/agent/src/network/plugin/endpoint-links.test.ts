@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 /** Runs in a network namespace of its own, which goes with it: real links, and nothing of this machine's. */
 const script = `
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createEndpointLinks } from ${JSON.stringify(import.meta.resolve('./endpoint-links.ts'))}
 import { runCommand } from ${JSON.stringify(import.meta.resolve('../run-command.ts'))}
 
@@ -15,6 +15,7 @@ const record = { id: 'e1', network: 'n1', addresses: ['10.77.3.11'], mac: 'be:00
 const settings = { mtu: 1400, source: '10.77.3.1' }
 const ip = (...args) => execFileSync('ip', args, { encoding: 'utf8' })
 ip('link', 'set', 'lo', 'up')
+writeFileSync('/proc/sys/net/ipv4/conf/default/arp_ignore', '1')
 
 const said = { before: await links.exists(link) }
 await links.remove(link)
@@ -25,6 +26,7 @@ said.neighbour = ip('neigh').trim()
 said.link = ip('-json', 'link', 'show', link)
 said.peer = ip('-json', 'link', 'show', peer)
 said.filter = readFileSync('/proc/sys/net/ipv4/conf/' + link + '/rp_filter', 'utf8').trim()
+said.ignore = readFileSync('/proc/sys/net/ipv4/conf/' + link + '/arp_ignore', 'utf8').trim()
 said.lo = ip('address', 'show', 'dev', 'lo')
 said.list = await links.list()
 said.again = await links.make({ ...record, id: 'e2' }, settings)
@@ -41,7 +43,7 @@ it('are made, refused a second time, and removed by a real kernel', async () => 
   const argv = ['--net', process.execPath, '--input-type=module', '--eval', script]
   const { stdout } = await promisify(execFile)('unshare', argv, { timeout: 60_000 })
   const said = JSON.parse(stdout)
-  expect(said).toMatchObject({ before: false, made: true, there: [true, true], again: false, filter: '1' })
+  expect(said).toMatchObject({ before: false, made: true, there: [true, true], again: false, filter: '1', ignore: '0' })
   expect(said.route).toContain('10.77.3.11 dev berth-0a4d030b proto 78 scope link src 10.77.3.1')
   expect(said.neighbour).toContain('10.77.3.11 dev berth-0a4d030b lladdr be:00:0a:4d:03:0b PERMANENT')
   expect(JSON.parse(said.link)).toMatchObject([{ mtu: 1400, address: 'be:00:a9:fe:4d:01' }])

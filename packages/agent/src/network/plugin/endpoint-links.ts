@@ -40,6 +40,8 @@ export function createEndpointLinks(exec: Exec): EndpointLinks {
         throw new BerthError('network.command-failed', `make the link ${record.link}: ${stderr.trim()}`)
       }
       await writeFile(settingPath('ipv4', record.link, 'rp_filter'), '1')
+      // Others may have told the kernel not to answer by new links for addresses of others.
+      await writeFile(settingPath('ipv4', record.link, 'arp_ignore'), '0')
       // Where the kernel has no IPv6 there is nothing to turn off.
       await writeFile(settingPath('ipv6', record.link, 'disable_ipv6'), '1').catch(() => undefined)
       return true
