@@ -17,6 +17,8 @@ const ttlSeconds = 1
 interface Records {
   readonly bytes: Buffer
   readonly ends: readonly number[]
+  /** So many of them come before the others, whoever's turn it is. Absent: none. */
+  readonly near?: number
 }
 
 /** All of an answer but what it takes from its query: encoded once, sent many times. */
@@ -41,7 +43,10 @@ export function makeTemplate(answer: Exclude<NameAnswer, { kind: 'elsewhere' | '
   const found = { code: responseCode.noError, authority: noRecords, additional: noRecords }
   switch (answer.kind) {
     case 'addresses':
-      return { ...found, answers: join(answer.addresses.map((each) => encodeAddress(questionName, each))) }
+      return {
+        ...found,
+        answers: { ...join(answer.addresses.map((each) => encodeAddress(questionName, each))), near: answer.near ?? 0 },
+      }
     case 'services':
       return {
         ...found,
@@ -118,9 +123,10 @@ function encodeAddress(name: Buffer, address: string): Buffer {
 const encodeServiceAddresses = ({ name, addresses }: ServiceTarget): Buffer[] =>
   addresses.map((each) => encodeAddress(encodeName(name), each))
 
-/** Equal priority and weight: clients choose by chance. */
+/** Who is far has a priority of its own; otherwise clients choose by chance. */
 function encodeService(service: ServiceTarget): Buffer {
   const head = Buffer.alloc(6)
+  head.writeUInt16BE(service.isFar === true ? 1 : 0, 0)
   head.writeUInt16BE(1, 2)
   head.writeUInt16BE(service.port, 4)
   return encodeRecord(questionName, recordType.SRV, Buffer.concat([head, encodeName(service.name)]))
@@ -174,25 +180,38 @@ const answerFlags = (query: Query, code: number): number =>
 const startOf = (records: Records, index: number): number => (index === 0 ? 0 : (records.ends[index - 1] as number))
 
 function countFitting(records: Records, turn: number, room: number): number {
-  const total = records.ends.length
+  const { near = 0, ends } = records
   let size = 0
-  for (let count = 0; count < total; count++) {
-    const index = (turn + count) % total
-    size += (records.ends[index] as number) - startOf(records, index)
+  for (let count = 0; count < ends.length; count++) {
+    const index = count < near ? (turn + count) % near : near + ((turn + count - near) % (ends.length - near))
+    size += (ends[index] as number) - startOf(records, index)
     if (size > room) return count
   }
-  return total
+  return ends.length
 }
 
-/** Copies `count` records from number `turn` on, past the last one from the first. */
+/** Copies `count` records: first of the near ones, then of the others, of each from number `turn` on, past the last one from the first. */
 function copyInTurn(records: Records, turn: number, count: number, target: Buffer, offset: number): number {
-  const total = records.ends.length
+  const { near = 0, ends } = records
+  const first = Math.min(count, near)
+  const end = copyGroup(records, { from: 0, to: near }, turn, first, target, offset)
+  return copyGroup(records, { from: near, to: ends.length }, turn, count - first, target, end)
+}
+
+function copyGroup(
+  records: Records,
+  { from, to }: { readonly from: number; readonly to: number },
+  turn: number,
+  count: number,
+  target: Buffer,
+  offset: number,
+): number {
   if (count === 0) return offset
-  const first = turn % total
-  const straight = Math.min(count, total - first)
-  let end = offset + records.bytes.copy(target, offset, startOf(records, first), records.ends[first + straight - 1])
-  if (count > straight) end += records.bytes.copy(target, end, 0, records.ends[count - straight - 1])
-  return end
+  const first = from + (turn % (to - from))
+  const straight = Math.min(count, to - first)
+  const end = offset + records.bytes.copy(target, offset, startOf(records, first), records.ends[first + straight - 1])
+  if (count === straight) return end
+  return end + records.bytes.copy(target, end, startOf(records, from), records.ends[from + count - straight - 1])
 }
 
 export function writeEdns(target: Buffer, offset: number): number {

@@ -185,3 +185,26 @@ it('forgets what it decided when names are asked at random, and goes on', () => 
   }
   expect(dataOf(ask(names, 'web.shop.berth', 'A'))).toHaveLength(3)
 })
+
+it('answers with those of its own site first, each of them in turn, and with the others behind them in turn', () => {
+  const at = (n: number, site: string): NameEntry => ({ ...entry('shop', 'production', n, `10.77.1.${n}`), site })
+  const entries = [at(1, 'eu'), at(2, 'us'), at(3, 'us'), at(4, 'eu'), at(5, 'eu')]
+  const names = new OwnNames({ ...state, names: { version: 1, entries }, network: { ...state.network, site: 'us' } })
+  const answers = Array.from({ length: 6 }, () => dataOf(ask(names, 'web.shop.berth', 'A')))
+  for (const answer of answers) {
+    expect(new Set(answer)).toEqual(new Set(entries.map(({ address }) => address)))
+    expect(new Set(answer.slice(0, 2))).toEqual(new Set(['10.77.1.2', '10.77.1.3']))
+  }
+  expect(new Set(answers.map(([first]) => first))).toEqual(new Set(['10.77.1.2', '10.77.1.3']))
+  expect(new Set(answers.map((answer) => answer[2]))).toEqual(new Set(['10.77.1.1', '10.77.1.4', '10.77.1.5']))
+  // What does not fit is left out from behind.
+  for (let turn = 0; turn < 6; turn++) {
+    const cut = dataOf(ask(names, 'web.shop.berth', 'A', { limit: 32 + 3 * 16 }))
+    expect(cut).toHaveLength(3)
+    expect(new Set(cut.slice(0, 2))).toEqual(new Set(['10.77.1.2', '10.77.1.3']))
+  }
+  const services = ask(names, '_http._tcp.web.shop.berth', 'SRV', { limit: 4096 })
+  expect(services?.answers?.map((each) => each.type === 'SRV' && each.data.priority).toSorted()).toEqual([
+    0, 0, 1, 1, 1,
+  ])
+})

@@ -64,7 +64,7 @@ function registerSet(external: Command): void {
     .option('--target <host>', 'instead: a host name that somebody else answers for')
     .option('--port <name=port...>', 'ports that it listens on: mysql=3306, dns=53/udp, or 8080')
     .option('--tag <tag...>', 'by which rules of security profiles know its addresses')
-    .option('--site <site>', 'where it stands, as the label `site` of nodes says it')
+    .option('--site <site>', 'where it stands, for those who read it')
     .option('--route <host/path...>', 'routes of the gateway that lead to its first tcp port')
     .option('--tls <mode>', 'of these routes: off, on or redirect (on)')
     .option('--if-version <version>', 'only if it still has this version; 0: only if there is none')

@@ -96,6 +96,8 @@ export interface NameEntry {
   readonly entrypoint: string
   readonly instance: string
   readonly address: string
+  /** Of its node. Absent: that has none. */
+  readonly site?: string
   readonly ports: readonly { readonly name: string; readonly port: number; readonly protocol: 'tcp' | 'udp' }[]
 }
 
@@ -108,4 +110,6 @@ export interface NetworkConfig {
   /** Domain of names, `berth`. */
   readonly domain: string
   readonly defaultPool: string
+  /** Where the node stands: its label `site`. Absent: it has none. */
+  readonly site?: string
 }

@@ -14,7 +14,7 @@ export interface ExternalService {
   readonly ports: readonly ExternalPort[]
   /** By which rules of security profiles know its addresses. */
   readonly tags: readonly string[]
-  /** Where it stands: nodes of the same site are told of it first. */
+  /** Where it stands, for people. */
   readonly site?: string
   /** Of the gateway. */
   readonly routes: readonly ExternalRoute[]

@@ -7,19 +7,22 @@ export function compileNames(
   specOf: (app: string, release: string) => AppSpec | undefined,
   apps: readonly NamedApp[],
   version: number,
+  siteOf: (node: string) => string | undefined = () => undefined,
 ): NameTable {
   const entries: NameEntry[] = []
   for (const { instance, status } of instances) {
     if (instance.type !== 'service' || instance.desired !== 'run' || status?.ready !== true) continue
     if (instance.address === undefined) continue
     const spec = specOf(instance.app, instance.release)?.entrypoints[instance.entrypoint]
-    const { app, pool, entrypoint, id, address } = instance
+    const { app, pool, entrypoint, id, address, node } = instance
+    const site = node === undefined ? undefined : siteOf(node)
     entries.push({
       app,
       pool,
       entrypoint,
       instance: id,
       address,
+      ...(site === undefined ? {} : { site }),
       ports: (spec?.ports ?? []).map(({ name, port, protocol }) => ({ name, port, protocol })),
     })
   }

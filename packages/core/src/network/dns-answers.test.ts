@@ -122,6 +122,44 @@ describe('services', () => {
   ])('%s is %s', (name, kind) => expect(ask(name, undefined, 'SRV')).toEqual({ kind }))
 })
 
+describe('sites', () => {
+  const at = (site: string | undefined, instance: string, address: string): NameEntry => ({
+    ...entry(instance, address),
+    ...(site === undefined ? {} : { site }),
+  })
+  const spread = [
+    at('eu', 'shop.production.web-1', '10.77.1.1'),
+    at(undefined, 'shop.production.web-2', '10.77.1.2'),
+    at('us', 'shop.production.web-3', '10.77.1.3'),
+    at('us', 'shop.production.web-4', '10.77.1.4'),
+  ]
+  const askFrom = (site: string | undefined, name: string, type: NameQuestionType = 'A') => {
+    const known = indexNames({ version: 1, entries: spread }, site === undefined ? network : { ...network, site })
+    return answerName(known, { name, type }, undefined)
+  }
+
+  it.each<[site: string | undefined, addresses: string[], near: number | undefined]>([
+    ['us', ['10.77.1.3', '10.77.1.4', '10.77.1.1', '10.77.1.2'], 2],
+    ['eu', ['10.77.1.1', '10.77.1.2', '10.77.1.3', '10.77.1.4'], 1],
+    ['asia', ['10.77.1.1', '10.77.1.2', '10.77.1.3', '10.77.1.4'], undefined],
+    [undefined, ['10.77.1.1', '10.77.1.2', '10.77.1.3', '10.77.1.4'], undefined],
+  ])('asked from %s those of the same come first, and the others too', (site, addresses, near) => {
+    expect(askFrom(site, 'web.shop.berth')).toEqual({
+      ...{ kind: 'addresses', addresses },
+      ...(near === undefined ? {} : { near }),
+    })
+  })
+
+  it('are told to who asks for services', () => {
+    const answer = askFrom('eu', '_http._tcp.web.shop.berth', 'SRV')
+    expect(answer.kind === 'services' && answer.services.map(({ isFar }) => isFar)).toEqual([
+      ...[undefined, true, true, true],
+    ])
+    const anywhere = askFrom('asia', '_http._tcp.web.shop.berth', 'SRV')
+    expect(anywhere.kind === 'services' && anywhere.services.some(({ isFar }) => isFar)).toBe(false)
+  })
+})
+
 describe('reverse names', () => {
   it.each<[string, NameAnswer]>([
     ['2.2.77.10.in-addr.arpa', { kind: 'pointer', name: 'web-2.production.shop.berth' }],

@@ -39,7 +39,9 @@ function answerOwn(
   }
   if (serviceLabels === 2) return answerService(index, found, labels, type)
   if (serviceLabels === 1 || type !== 'A' || found.length === 0) return { kind: 'empty' }
-  return { kind: 'addresses', addresses: found.map((entry) => entry.address) }
+  const { entries, near } = nearFirst(index, found)
+  const addresses = entries.map((entry) => entry.address)
+  return { kind: 'addresses', addresses, ...(near === undefined ? {} : { near }) }
 }
 
 const nameOf = (index: NameIndex, entry: NameEntry): string => `${instanceName(entry)}.${index.domain}`
@@ -51,13 +53,28 @@ function answerService(
   type: NameQuestionType,
 ): NameAnswer {
   const [portName, protocol] = [labels[0]?.slice(1), labels[1]?.slice(1)]
-  const services = found.flatMap((entry) =>
+  const { entries, near = entries.length } = nearFirst(index, found)
+  const services = entries.flatMap((entry, place) =>
     entry.ports
       .filter((port) => port.name === portName && port.protocol === protocol)
-      .map(({ port }) => ({ name: nameOf(index, entry), addresses: [entry.address], port })),
+      .map(({ port }) => ({
+        ...{ name: nameOf(index, entry), addresses: [entry.address], port },
+        ...(place < near ? {} : { isFar: true as const }),
+      })),
   )
   if (services.length === 0) return { kind: found.length === 0 ? 'empty' : 'unknown' }
   return type === 'SRV' ? { kind: 'services', services } : { kind: 'empty' }
+}
+
+/** Those of the asker's site before the others, and how many they are; not told where all are as near. */
+function nearFirst(
+  { site }: NameIndex,
+  found: readonly NameEntry[],
+): { readonly entries: readonly NameEntry[]; readonly near?: number } {
+  if (site === undefined) return { entries: found }
+  const near = found.filter((entry) => entry.site === site)
+  if (near.length === 0 || near.length === found.length) return { entries: found }
+  return { entries: [...near, ...found.filter((entry) => entry.site !== site)], near: near.length }
 }
 
 const none: readonly NameEntry[] = []

@@ -8,8 +8,8 @@ export interface NameQuestion {
 export type NameQuestionType = 'A' | 'SRV' | 'PTR' | 'other'
 
 export type NameAnswer =
-  /** Of ready instances, at least one. */
-  | { readonly kind: 'addresses'; readonly addresses: readonly string[] }
+  /** At least one. `near`: so many, which come first, are of the asker's site, and the others are not. Absent: all are as near. */
+  | { readonly kind: 'addresses'; readonly addresses: readonly string[]; readonly near?: number }
   | { readonly kind: 'services'; readonly services: readonly ServiceTarget[] }
   /** Another's name: what that has of the type is the answer. */
   | { readonly kind: 'alias'; readonly target: string }
@@ -26,4 +26,6 @@ export interface ServiceTarget {
   /** Of that name; none where it is another's. */
   readonly addresses: readonly string[]
   readonly port: number
+  /** There are others, of the asker's site. */
+  readonly isFar?: true
 }

@@ -11,6 +11,8 @@ export interface Asker {
 export interface NameIndex {
   readonly domain: string
   readonly defaultPool: string
+  /** Of the node that answers, and so of those who ask it. */
+  readonly site: string | undefined
   readonly block: AddressBlock
   readonly apps: ReadonlyMap<string, AppNames>
   /** Names below the domain. */
@@ -30,7 +32,7 @@ export interface AppNames {
 
 export function indexNames(
   names: NameTable,
-  network: Pick<NetworkConfig, 'pool' | 'domain' | 'defaultPool'>,
+  network: Pick<NetworkConfig, 'pool' | 'domain' | 'defaultPool' | 'site'>,
   askers: readonly Asker[] = [],
 ): NameIndex {
   const apps = new Map<string, AppNames>()
@@ -53,6 +55,7 @@ export function indexNames(
   return {
     domain: network.domain,
     defaultPool: network.defaultPool,
+    site: network.site,
     block: parseBlock(network.pool),
     apps,
     byAddress,

@@ -15,7 +15,7 @@ import type { FeedLine, NodeFeed, SnapshotLine } from '../agents/node-feed.ts'
 import { PolicyFeed } from '../policy/policy-feed.ts'
 import type { State, StateChange } from '../records/index.ts'
 import { NameScopes } from './name-scopes.ts'
-import { NameTables } from './name-tables.ts'
+import { NameTables, siteOf } from './name-tables.ts'
 import { PacedWork } from './paced-work.ts'
 import { PeerTable } from './peer-table.ts'
 
@@ -163,7 +163,8 @@ export class ClusterFeed implements NodeFeed, Disposable {
     if (before?.block !== after?.block || before?.address !== after?.address) this.#changedPeers.add(name)
     if (this.#changedPeers.size > 0) this.#peerSends.mark('peers')
     // Its own is not among its peers.
-    if (before !== undefined && before.block !== after?.block) this.#send(name, this.network(name))
+    if (before !== undefined && (before.block !== after?.block || siteOf(before) !== siteOf(after)))
+      this.#send(name, this.network(name))
     const line = { type: 'routes' as const, revision, routes: this.#options.routes() }
     if (this.#isGateway(name)) this.#send(name, line)
     else if (before?.labels.gateway === 'true') this.#send(name, { type: 'gateway-ends', revision })
@@ -245,7 +246,9 @@ export class ClusterFeed implements NodeFeed, Disposable {
   #network(node: string, withPeers = true): NetworkConfig {
     const { state, addressPool, domain, defaultPool } = this.#options
     const peers = withPeers ? this.#peers.of(node) : []
-    return { pool: addressPool, block: state.nodes.get(node)?.block ?? '', peers, domain, defaultPool }
+    const site = siteOf(state.nodes.get(node))
+    const place = site === undefined ? {} : { site }
+    return { pool: addressPool, block: state.nodes.get(node)?.block ?? '', peers, domain, defaultPool, ...place }
   }
 
   #isGateway = (node: string): boolean => this.#options.state.nodes.get(node)?.labels.gateway === 'true'

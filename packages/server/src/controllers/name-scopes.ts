@@ -1,6 +1,6 @@
 import type { AppSpec, Instance, NamedApp, NameEntry, NameTable } from '@berth/core'
 import type { State } from '../records/index.ts'
-import { type NameTables, namedApp, specsOf } from './name-tables.ts'
+import { type NameTables, namedApp, siteOf, specsOf } from './name-tables.ts'
 
 /** Of one entrypoint of a pool: more than an answer of the DNS holds. */
 const entriesPerService = 32
@@ -24,7 +24,7 @@ export class NameScopes {
     const apps = [...this.#appsFor(node)].flatMap((name) => this.#listening(name) ?? [])
     apps.sort((a, b) => (a.app < b.app ? -1 : 1))
     const entries = apps.flatMap(({ app, pools }) =>
-      pools.flatMap((pool) => someOf(this.#tables.entriesOf(app, pool), node)),
+      pools.flatMap((pool) => someOf(this.#tables.entriesOf(app, pool), node, siteOf(this.#state.nodes.get(node)))),
     )
     return { version: this.#tables.version, entries, apps, ...this.#tables.externals() }
   }
@@ -89,8 +89,8 @@ function listens(spec: AppSpec): boolean {
   return found
 }
 
-/** Of each service as many as a node needs, beginning at a place that differs from node to node. */
-function someOf(entries: readonly NameEntry[], node: string): NameEntry[] {
+/** Of each service as many as a node needs, those of its site before others, beginning at a place that differs from node to node. */
+function someOf(entries: readonly NameEntry[], node: string, site: string | undefined): NameEntry[] {
   const services = Map.groupBy(
     entries.filter((each) => each.ports.length > 0),
     (each) => each.entrypoint,
@@ -98,7 +98,9 @@ function someOf(entries: readonly NameEntry[], node: string): NameEntry[] {
   return [...services.values()].flatMap((all) => {
     if (all.length <= entriesPerService) return all
     const from = placeOf(node) % all.length
-    return [...all.slice(from), ...all.slice(0, from)].slice(0, entriesPerService)
+    const turned = [...all.slice(from), ...all.slice(0, from)]
+    const isNear = (each: NameEntry): boolean => site !== undefined && each.site === site
+    return [...turned.filter(isNear), ...turned.filter((each) => !isNear(each))].slice(0, entriesPerService)
   })
 }
 

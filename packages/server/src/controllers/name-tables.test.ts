@@ -73,3 +73,25 @@ it('each node has a table of its own as long as there are too many names for eve
     { numRuns: 60 },
   )
 }, 60_000)
+
+it('says at which site what is ready stands, also when the site of its node becomes another', async () => {
+  const { state, records } = under
+  const [id = ''] = ids
+  await records.commit('system:test', (tx) => {
+    tx.put('instances', placed(id))
+    tx.put('statuses', statusOf(id, true))
+  })
+  const tables = new NameTables({ state, defaultPool: 'production' })
+  state.changes.subscribe((change) => void (tables.note(change) && tables.refresh()))
+  const siteOfOne = () => tables.full().entries.find((each) => each.instance === id)?.site
+  const move = async (site: string) => {
+    const node = state.nodes.get('n-0')
+    if (node === undefined) throw new Error('no node')
+    await records.commit('system:test', (tx) => tx.put('nodes', { ...node, labels: { site } }))
+  }
+  expect(siteOfOne()).toBeUndefined()
+  await move('eu')
+  expect(siteOfOne()).toBe('eu')
+  await move('')
+  expect(siteOfOne()).toBeUndefined()
+})

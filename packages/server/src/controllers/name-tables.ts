@@ -7,6 +7,7 @@ import {
   type NamedExternal,
   type NameEntry,
   type NameTable,
+  type Node,
   namedServices,
   type Pool,
 } from '@berth/core'
@@ -63,6 +64,7 @@ export class NameTables {
   note(change: StateChange): boolean {
     if (change.kind === 'instances') return this.#noteInstance(change.id, change.before, change.after)
     if (change.kind === 'statuses') return this.#noteStatus(change)
+    if (change.kind === 'nodes') return this.#noteNode(change)
     if (change.kind === 'externals') {
       this.#externals = undefined
       this.#isExternalsChanged = true
@@ -92,6 +94,14 @@ export class NameTables {
     this.#pools.set(key, { ...known, count: known.count + more })
     this.#count += more
     return this.#count * nodes.size <= this.#limit
+  }
+
+  /** Where it stands is told with the names of what runs there. */
+  #noteNode({ id, before, after }: ChangeOf<'nodes'>): boolean {
+    if (siteOf(before) === siteOf(after)) return false
+    const instances = this.#options.state.instances.byNode(id)
+    for (const { app, pool } of instances) this.#dirty.add(poolId(app, pool))
+    return instances.length > 0
   }
 
   /** One that is not ready has no name yet. */
@@ -195,7 +205,13 @@ export class NameTables {
       const status = state.statuses.get(instance.id)
       return status === undefined ? { instance } : { instance, status }
     })
-    const { entries } = compileNames(instances, (app, release) => this.#specOf(app, release), [], 0)
+    const { entries } = compileNames(
+      instances,
+      (app, release) => this.#specOf(app, release),
+      [],
+      0,
+      (node) => siteOf(state.nodes.get(node)),
+    )
     return { count: entries.length, entries, text: JSON.stringify(entries) }
   }
 
@@ -211,6 +227,9 @@ export class NameTables {
 
   #specOf = (app: string, release: string): AppSpec | undefined => this.#options.state.releases.find(app, release)?.spec
 }
+
+/** Empty says nothing. */
+export const siteOf = (node: Node | undefined): string | undefined => node?.labels.site || undefined
 
 const namedExternal = ({ name, addresses, target, ports, site }: ExternalService): NamedExternal => ({
   ...{ name, addresses, ports },
