@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { CoreReport } from '@berth/api'
 import { type Assignment, type InstanceStatus, messageOf, ownAddressList, parseBlock } from '@berth/core'
+import { BandwidthKeeper } from './bandwidth/bandwidth-keeper.ts'
 import { createImageBuilder, type ImageBuilder } from './build/image-builder.ts'
 import { type AgentConfig, defaults } from './config.ts'
 import { CoreKeeper } from './cores/core-keeper.ts'
@@ -121,6 +122,7 @@ class Agent {
   readonly #housekeeping: Housekeeping
   readonly #netd
   readonly #policy: PolicyKeeper
+  readonly #bandwidth: BandwidthKeeper
   readonly #records = new RecordProblems()
   readonly #upgrades: UpgradeWatch
   readonly #receiver: ExecutableReceiver
@@ -174,6 +176,7 @@ class Agent {
     })
     this.#routing = stack.use(this.#makeRouting())
     this.#policy = stack.use(this.#makePolicy())
+    this.#bandwidth = stack.use(this.#makeBandwidth())
     this.#reconciler = stack.use(this.#makeReconciler())
     this.#regulator = stack.use(this.#makeRegulator())
     this.#gateway = stack.use(this.#makeGateway())
@@ -195,6 +198,7 @@ class Agent {
     await this.#policy.load()
     this.#reconciler.start(await this.#disk.instances.load())
     this.#policy.start()
+    this.#bandwidth.start()
     await this.#gateway.resume()
     await this.#registry.resume()
     this.#stack.use(repeat(refreshMs, (signal) => this.#refresh(signal)))
@@ -254,6 +258,7 @@ class Agent {
       announced: async (assignment) => {
         await this.#announced
         await this.#policy.ready(assignment)
+        await this.#bandwidth.ready(assignment)
       },
       onStatus: (status) => {
         if (status.phase === 'ended') this.#cores.setGrants(this.#reconciler.holding)
@@ -278,6 +283,13 @@ class Agent {
     })
   }
 
+  #makeBandwidth(): BandwidthKeeper {
+    return new BandwidthKeeper({
+      log: this.#config.log.child({ part: 'bandwidth' }),
+      onProblem: (problem) => this.#reporter.problems.set('bandwidth', problem),
+    })
+  }
+
   /** Which containers may have that were started by hand. Known from the disk, so that rules are in force before the network is. */
   #byHandAddresses(): readonly string[] {
     const block = this.#disk.node.state.network?.block ?? ''
@@ -290,10 +302,12 @@ class Agent {
       watch: (instance, target) => {
         this.#collector.watch(instance, target)
         this.#cores.watch(instance, target)
+        this.#bandwidth.watch(instance, target)
       },
       forget: (instance) => {
         this.#collector.forget(instance)
         this.#cores.forget(instance)
+        this.#bandwidth.forget(instance)
       },
     }
   }
@@ -468,6 +482,7 @@ class Agent {
   #announce(assignments: readonly Assignment[]): void {
     this.#cores.setGrants(this.#reconciler.holding)
     this.#policy.setInstances(assignments)
+    this.#bandwidth.setInstances(assignments)
     const local = assignments.map(({ instance, app, pool, address }) => ({ instance, app, pool, address }))
     this.#announced = this.#netd.writeInstances(local).catch((error: unknown) => {
       this.#config.log.error({ err: error }, 'could not tell netd the instances of this node')

@@ -2,6 +2,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
+import { removeShaping } from './bandwidth/link-shaper.ts'
+import { removePolicing } from './bandwidth/policing-table.ts'
 import { removeBuildCgroup } from './build/build-cgroup.ts'
 import { BuildImages } from './build/build-images.ts'
 import { defaults } from './config.ts'
@@ -64,6 +66,10 @@ export async function purgeNode(options: PurgeOptions): Promise<string[]> {
   })
   await attempt('remove the security rules', () => removePolicyTable(runCommand, signal))
   await attempt("remove the network plugin's socket", () => rm(pluginSocketPath, { force: true }))
+  await attempt('remove the limits of bandwidth', async () => {
+    await removePolicing(runCommand, signal)
+    await removeShaping(runCommand, signal)
+  })
   await attempt('unmount the secrets', () =>
     new RuntimeFiles({ stateDir, runDir, log, keepEndedMs: defaults.keepEndedMs }).unmount(),
   )

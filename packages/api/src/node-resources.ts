@@ -60,6 +60,8 @@ export const nodeView = z.object({
   config: nodeConfigView.optional(),
   /** Its sessions of BGP; absent: routes are static. */
   routes: z.object({ mode: z.literal('bgp'), sessions: z.number().int(), up: z.number().int() }).optional(),
+  /** By which it reaches everybody else; without a speed where its driver does not say. */
+  uplink: z.object({ name: z.string(), bitsPerSecond: z.number().int().optional() }).optional(),
   problems: z.array(z.string()),
   /** Its certificate is renewed by itself in the last third of its life. */
   certificateExpiresAt: time.optional(),

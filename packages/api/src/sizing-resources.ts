@@ -1,11 +1,17 @@
 import { z } from 'zod'
 
-/** Resources about CPU and memory of what runs; see `index.ts`. */
+/** Resources about CPU, memory and bandwidth of what runs; see `index.ts`. */
 const milli = z.number().int()
 const bytes = z.number().int()
 
 /** What is asked for; what is absent is not asked for. */
-export const sizesView = z.object({ cpuMilli: milli.optional(), memoryBytes: bytes.optional() })
+export const sizesView = z.object({
+  cpuMilli: milli.optional(),
+  memoryBytes: bytes.optional(),
+  /** Limits of its network. */
+  inBitsPerSecond: z.number().int().optional(),
+  outBitsPerSecond: z.number().int().optional(),
+})
 
 /** What an instance has on its node, in the node's own cores. */
 export const grantView = z.object({

@@ -34,7 +34,7 @@ export interface InstanceDeps {
   frozen(): boolean
   /** Resolves when the engine answers. */
   engineUp(signal: AbortSignal): Promise<void>
-  /** Resolves when the node's DNS knows every instance accepted so far, and the security rules of this one are in force. */
+  /** Resolves when the node's DNS knows every instance accepted so far, and this one's security rules and limits of bandwidth are in force. */
   announced(assignment: Assignment): Promise<void>
   onStatus(status: InstanceStatus): void
   onImageMissing(image: string): void

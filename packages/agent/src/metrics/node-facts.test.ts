@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readNodeFacts } from './node-facts.ts'
+import { readUplink } from './uplink-facts.ts'
 
 let root: string
 beforeEach(async () => {
@@ -31,6 +32,27 @@ describe('the facts of a node', () => {
     expect(facts.diskFreeBytes).toBeGreaterThan(0)
     expect(facts.diskBytes).toBeGreaterThanOrEqual(facts.diskFreeBytes)
     expect(facts.kernel).toMatch(/^\d+\.\d+/)
+  })
+
+  it('know how fast the interface of the default route is, where its driver does', async () => {
+    expect((await read()).uplink).toBeUndefined()
+    const route = (name: string, destination: string, metric: number): string =>
+      `${name}\t${destination}\t0101A8C0\t0003\t0\t0\t${metric}\t${destination === '00000000' ? '00000000' : '00FFFFFF'}\t0\t0\t0`
+    await mkdir(join(root, 'proc/net'))
+    const lines = [
+      'Iface\tDestination',
+      route('wg0', '00000000', 600),
+      route('eth0', '00000000', 100),
+      route('eth1', '0001A8C0', 0),
+    ]
+    await writeFile(join(root, 'proc/net/route'), `${lines.join('\n')}\n`)
+    const uplink = async () => await readUplink({ procRoot: join(root, 'proc'), sysRoot: join(root, 'sys') })
+    expect(await uplink()).toEqual({ name: 'eth0' })
+    await mkdir(join(root, 'sys/class/net/eth0'), { recursive: true })
+    await writeFile(join(root, 'sys/class/net/eth0/speed'), '-1\n')
+    expect(await uplink()).toEqual({ name: 'eth0' })
+    await writeFile(join(root, 'sys/class/net/eth0/speed'), '2500\n')
+    expect(await uplink()).toEqual({ name: 'eth0', bitsPerSecond: 2_500_000_000 })
   })
 
   it('know cgroup version 2 by its root, and a hybrid system as version 1', async () => {

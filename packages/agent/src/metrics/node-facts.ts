@@ -3,11 +3,12 @@ import { availableParallelism, release } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { NodeStatus } from '@berth/core'
 import { readHostCores } from '../cores/host-cores.ts'
+import { readUplink } from './uplink-facts.ts'
 
 /** The part of a node's status that its kernel knows. */
 export type NodeFacts = Pick<
   NodeStatus,
-  'cpuMilli' | 'cores' | 'memoryBytes' | 'diskBytes' | 'diskFreeBytes' | 'kernel' | 'os' | 'cgroup'
+  'cpuMilli' | 'cores' | 'memoryBytes' | 'diskBytes' | 'diskFreeBytes' | 'kernel' | 'os' | 'cgroup' | 'uplink'
 >
 
 export interface NodeFactsOptions {
@@ -21,11 +22,12 @@ export interface NodeFactsOptions {
 
 export async function readNodeFacts(options: NodeFactsOptions = {}): Promise<NodeFacts> {
   const { diskPath = '/var/lib/docker', procRoot = '/proc', cgroupRoot = '/sys/fs/cgroup' } = options
-  const [memory, disk, os, cgroup] = await Promise.all([
+  const [memory, disk, os, cgroup, uplink] = await Promise.all([
     readFile(join(procRoot, 'meminfo'), 'utf8'),
     statfsNearest(diskPath),
     readOsName(options.osReleasePath ?? '/etc/os-release'),
     readCgroupVersion(cgroupRoot),
+    readUplink(options),
   ])
   const cores = readHostCores(options.sysRoot === undefined ? {} : { sysRoot: options.sysRoot })
   return {
@@ -37,6 +39,7 @@ export async function readNodeFacts(options: NodeFactsOptions = {}): Promise<Nod
     kernel: release(),
     os,
     cgroup,
+    ...(uplink === undefined ? {} : { uplink }),
   }
 }
 

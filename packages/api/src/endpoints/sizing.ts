@@ -5,21 +5,25 @@ import { idParams, none } from './shared.ts'
 
 const maxWindowMs = 8 * 86_400_000
 
+const bandwidth = z.number().int().min(100_000).max(1_000_000_000_000)
+
 const resizeBody = z.strictObject({
   cpuMilli: z.number().int().positive().max(10_000_000).optional(),
   memoryBytes: z.number().int().positive().optional(),
+  inBitsPerSecond: bandwidth.optional(),
+  outBitsPerSecond: bandwidth.optional(),
   /** Back to what berth.yaml says (an instance: to what its entrypoint has). */
   asWritten: z.boolean().default(false),
   /** Answers what would become of each instance, and does nothing. */
   dryRun: z.boolean().default(false),
 })
 
-/** CPU and memory of what runs. */
+/** CPU, memory and bandwidth of what runs. */
 export const sizingEndpoints = {
   resizeEntrypoint: defineEndpoint({
     method: 'POST',
     path: '/v1/apps/:app/pools/:pool/entrypoints/:entrypoint/resize',
-    summary: 'Change CPU and memory of an entrypoint, in place where its nodes have room',
+    summary: 'Change CPU, memory and limits of bandwidth of an entrypoint, in place where its nodes have room',
     role: 'deployer',
     transport: 'json',
     params: z.strictObject({ app: z.string(), pool: z.string(), entrypoint: z.string() }),
@@ -53,7 +57,7 @@ export const sizingEndpoints = {
   resizeInstance: defineEndpoint({
     method: 'POST',
     path: '/v1/instances/:id/resize',
-    summary: 'Change CPU and memory of one instance where it runs',
+    summary: 'Change CPU, memory and limits of bandwidth of one instance where it runs',
     role: 'deployer',
     transport: 'json',
     params: idParams,

@@ -1,6 +1,7 @@
 import { nameSource, secretNameSource, variableNameSource } from '@berth/core'
 import { z } from 'zod'
 import {
+  bandwidth,
   burst,
   command,
   count,
@@ -224,6 +225,7 @@ export const overrideSchema = object({
   memory: key(size, 'Memory limit, instead of the entrypoint’s.'),
   disk: key(size, 'Room on disk, instead of the entrypoint’s.'),
   burst: key(burst, 'Instead of the entrypoint’s.'),
+  bandwidth: key(bandwidth, 'Instead of the entrypoint’s, part by part.'),
   resources: key(furtherResources, 'Further resources, instead of the entrypoint’s.'),
   env: key(variables, 'Added to the entrypoint’s; goes before the environment’s own `env`.'),
   ...schedulingOverrides,

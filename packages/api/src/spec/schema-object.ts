@@ -53,6 +53,15 @@ export const variables = mapOf(scalar, variableNameSource)
 export const command = textOrTexts.meta({ examples: ['node server.js', ['node', 'server.js']] })
 
 export const burst = z.enum(['share', 'quota'])
+const bits = text.meta({ pattern: '^[0-9]+(\\.[0-9]+)?[kMG]bit$', examples: ['200Mbit', '1.5Gbit'] })
+export const bandwidth = object({
+  in: key(bits, 'At most so much comes to an instance a second. Default: no limit.'),
+  out: key(bits, 'At most so much is sent by an instance a second. Default: no limit.'),
+  guaranteed: key(
+    object({ in: key(bits, 'Of what comes to the node.'), out: key(bits, 'Of what the node sends.') }),
+    'So much of its node’s uplink is kept for an instance: it runs only where that is left.',
+  ),
+})
 export const furtherResources = mapOf(
   z.union([count(1, Number.MAX_SAFE_INTEGER), text.meta({ pattern: '^[0-9]+([KMGT]i|[kMGT])?$' })]),
   nameSource,
@@ -69,5 +78,8 @@ export const resources = {
     burst,
     'On cores shared with others: share uses what neighbours leave idle, quota never more than was asked for. Default: share.',
   ),
+  bandwidth: key(bandwidth, 'Limits of an instance’s network, and what is kept for it.', [
+    { in: '200Mbit', out: '100Mbit' },
+  ]),
   resources: key(furtherResources, 'What nodes declare beyond these, by name.', [{ gpu: 1 }]),
 }

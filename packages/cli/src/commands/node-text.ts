@@ -1,5 +1,5 @@
 import type { NodeView } from '@berth/api'
-import { formatTaint, imageLimitsText } from '@berth/core'
+import { formatBandwidth, formatTaint, imageLimitsText } from '@berth/core'
 import { formatBytes, formatCores } from '../output/format.ts'
 
 /** Everything about a node, for people; `-o json` has it for programs. */
@@ -15,7 +15,7 @@ export function nodeText(node: NodeView): string {
 }
 
 function facts(node: NodeView): (readonly [name: string, value: string])[] {
-  const { upgrade, drain, endedFiles, config, routes } = node
+  const { upgrade, drain, endedFiles, config, routes, uplink } = node
   return [
     ['node', node.name],
     [
@@ -33,6 +33,7 @@ function facts(node: NodeView): (readonly [name: string, value: string])[] {
     ['address', `${node.address}, instances in ${node.block}`],
     ['routes', routes === undefined ? '' : `bgp, ${routes.up} of ${routes.sessions} sessions up`],
     ['network', networkText(node)],
+    ['uplink', uplink === undefined ? '' : uplinkText(uplink)],
     ['group', node.group ?? 'default'],
     ['gateway', gatewayText(node)],
     ['labels', pairs(node.labels)],
@@ -72,6 +73,11 @@ function gatewayText({ gateway, labels, online }: NodeView): string {
   if (!gateway) return ''
   return online ? 'ends: it serves what it has begun' : 'ends once its agent hears that the label is gone'
 }
+
+const uplinkText = ({ name, bitsPerSecond }: NonNullable<NodeView['uplink']>): string =>
+  bitsPerSecond === undefined
+    ? `${name}, of unknown speed (bandwidth-in and bandwidth-out say it)`
+    : `${name}, ${formatBandwidth(bitsPerSecond)}`
 
 const when = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
 const pairs = (of: Readonly<Record<string, unknown>>): string =>

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { InstanceResizeView, InstanceView, ResizeView } from '@berth/api'
-import { BerthError, type Parsed, parseBytes, parseCpu } from '@berth/core'
+import type { InstanceResizeView, InstanceView, ResizeView, SizesView } from '@berth/api'
+import { BerthError, bandwidthChanges, type Parsed, parseBandwidth, parseBytes, parseCpu } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { formatBytes, formatCores } from '../output/format.ts'
@@ -12,10 +12,17 @@ import { action } from './command.ts'
 interface ResizeOptions extends PoolOption {
   readonly cpu?: string
   readonly memory?: string
+  readonly in?: string
+  readonly out?: string
   readonly instance?: string
   readonly asWritten?: boolean
   readonly dryRun?: boolean
   readonly detach?: boolean
+}
+
+interface ResizeBody extends SizesView {
+  asWritten: boolean
+  dryRun: boolean
 }
 
 const pollMs = 300
@@ -24,14 +31,16 @@ const patienceMs = 10 * 60_000
 export function registerResize(program: Command): void {
   program
     .command('resize')
-    .summary('change CPU and memory of what runs, without a restart where its node has room')
+    .summary('change CPU, memory and bandwidth of what runs, without a restart where its node has room')
     .description(
-      'Instances run on with another grant. One whose node has too little is replaced, within the bounds of a rollout. Sizes survive deploys until cpu or memory in berth.yaml itself change.\nExamples: berth resize shop/web --cpu 1.5 --memory 1Gi · berth resize shop/web --as-written · berth resize shop/web --instance web-3 --memory 2Gi',
+      'Instances run on with another grant. One whose node has too little is replaced, within the bounds of a rollout. Limits of bandwidth take no room. What was set survives deploys until the same value in berth.yaml itself changes.\nExamples: berth resize shop/web --cpu 1.5 --memory 1Gi · berth resize shop/web --in 200Mbit --out 100Mbit · berth resize shop/web --as-written · berth resize shop/web --instance web-3 --memory 2Gi',
     )
     .argument('<target>', 'APP/ENTRYPOINT, or an instance (web-3)')
     .option('-e, --environment <name>')
     .option('--cpu <cores>', 'such as 1.5')
     .option('--memory <size>', 'such as 1Gi')
+    .option('--in <bandwidth>', 'at most so much comes to an instance, such as 200Mbit')
+    .option('--out <bandwidth>', 'at most so much is sent by one, such as 100Mbit')
     .option('--instance <name>', 'this one alone, until it is replaced')
     .option('--as-written', 'back to what berth.yaml says')
     .option('--dry-run', 'show what would become of each instance, and do nothing')
@@ -44,6 +53,8 @@ async function resize(context: CommandContext, [text = '']: readonly string[], o
   const body = {
     ...(options.cpu === undefined ? {} : { cpuMilli: amount('--cpu', parseCpu(options.cpu)) }),
     ...(options.memory === undefined ? {} : { memoryBytes: amount('--memory', parseBytes(options.memory)) }),
+    ...(options.in === undefined ? {} : { inBitsPerSecond: amount('--in', parseBandwidth(options.in)) }),
+    ...(options.out === undefined ? {} : { outBitsPerSecond: amount('--out', parseBandwidth(options.out)) }),
     asWritten: options.asWritten === true,
     dryRun: options.dryRun === true,
   }
@@ -54,12 +65,7 @@ async function resize(context: CommandContext, [text = '']: readonly string[], o
   await wait(context, view)
 }
 
-function ask(
-  context: CommandContext,
-  text: string,
-  options: ResizeOptions,
-  body: { cpuMilli?: number; memoryBytes?: number; asWritten: boolean; dryRun: boolean },
-): Promise<ResizeView> {
+function ask(context: CommandContext, text: string, options: ResizeOptions, body: ResizeBody): Promise<ResizeView> {
   const { client, signal } = context
   const alone = options.instance ?? (/-\d+$/.test(text) ? text : undefined)
   if (alone !== undefined) return askForOne(context, alone, text, options, body)
@@ -74,7 +80,7 @@ async function askForOne(
   name: string,
   text: string,
   options: ResizeOptions,
-  body: { cpuMilli?: number; memoryBytes?: number; asWritten: boolean; dryRun: boolean },
+  body: ResizeBody,
 ): Promise<ResizeView> {
   const { client, signal } = context
   const target = options.instance === undefined ? undefined : parseTarget(text, context, options)
@@ -99,6 +105,7 @@ export function formatResize(view: ResizeView, style: Style): string {
     ...(before.memoryBytes === after.memoryBytes
       ? []
       : [`memory ${memory(before.memoryBytes)} → ${memory(after.memoryBytes)}`]),
+    ...bandwidthChanges(before, after),
   ]
   const head = `${app}/${entrypoint}@${pool}: ${sizes.join(', ') || 'no change'}`
   const lines = view.instances.map((each) => `  ${instanceLine(each, style)}`)

@@ -114,6 +114,12 @@ export interface ResourceSpec {
   readonly diskBytes?: number
   /** On cores that it shares with others; absent: `share`. */
   readonly burst?: BurstMode
+  /** Limits of its network, as it sees it: what comes to it, and what it sends. Absent: none. */
+  readonly inBitsPerSecond?: number
+  readonly outBitsPerSecond?: number
+  /** Of its node's uplink so much is kept for it. */
+  readonly guaranteedInBitsPerSecond?: number
+  readonly guaranteedOutBitsPerSecond?: number
   /** What nodes declare beyond these, by name: `{gpu: 1}`. Whole numbers above 0. */
   readonly extra?: Readonly<Record<string, number>>
 }

@@ -36,6 +36,8 @@ export interface Assignment {
   readonly cores?: string
   readonly burst?: BurstMode
   readonly diskBytes?: number
+  /** Limits of its network; they change while it runs. Absent: none. */
+  readonly bandwidth?: BandwidthLimits
   readonly ports: readonly PortSpec[]
   readonly volumes: readonly VolumeSpec[]
   readonly sysctls: Readonly<Record<string, string>>
@@ -58,6 +60,12 @@ export interface Assignment {
   readonly labels: Readonly<Record<string, string>>
   readonly logMaxBytes: number
   readonly logMaxFiles: number
+}
+
+/** As the instance sees it: what comes to it, and what it sends. Absent: not limited. */
+export interface BandwidthLimits {
+  readonly inBitsPerSecond?: number
+  readonly outBitsPerSecond?: number
 }
 
 export interface SecretFile {

@@ -1,4 +1,5 @@
 import type { NetworkDriver } from '../network/routed-address.ts'
+import type { Uplink } from '../network/uplink.ts'
 import type { ItemChange } from '../node-config/plan-items.ts'
 import type { ImageLimits } from './image-limits.ts'
 import type { Taint } from './placement-spec.ts'
@@ -71,6 +72,8 @@ export interface NodeStatus {
   readonly upgrade?: NodeUpgradeStatus
   /** What it has of the node configuration. Absent: nothing, or an agent that does not tell. */
   readonly config?: NodeConfigReport
+  /** By which it reaches everybody else. Absent: it has no way out, or an agent that does not tell. */
+  readonly uplink?: Uplink
   /** Its sessions of BGP. Absent: routes are static, or an agent that does not tell. */
   readonly routes?: NodeRoutesStatus
   readonly problems: readonly string[]

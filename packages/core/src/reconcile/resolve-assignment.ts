@@ -1,5 +1,6 @@
 import type { AppSpec, Assignment, BurstMode, EntrypointSpec, Instance, Release, SecretFile } from '../model/index.ts'
 import { resolveEntrypoint } from '../spec/resolve-environment.ts'
+import { askedSizes } from '../spec/sizes-of.ts'
 
 export interface AssignmentInput {
   readonly instance: Instance
@@ -34,6 +35,7 @@ export function resolveAssignment(input: AssignmentInput): Assignment | undefine
     memoryBytes: instance.memoryBytes ?? 0,
     ...(instance.cores === undefined ? {} : { cores: instance.cores, burst: burstOf(instance, spec) }),
     ...(spec.resources.diskBytes === undefined ? {} : { diskBytes: spec.resources.diskBytes }),
+    ...bandwidthOf(instance, spec),
     ...container(spec),
     ports: instance.type === 'job' ? spec.ports.map(({ hostPort: _, ...port }) => port) : spec.ports,
     ...lifecycle(spec, instance),
@@ -43,6 +45,15 @@ export function resolveAssignment(input: AssignmentInput): Assignment | undefine
 /** The instance's own, since its grant may change after its release was made. */
 const burstOf = (instance: Instance, spec: EntrypointSpec): BurstMode =>
   instance.burst ?? spec.resources.burst ?? 'share'
+
+function bandwidthOf(instance: Instance, spec: EntrypointSpec): Pick<Assignment, 'bandwidth'> {
+  const { inBitsPerSecond, outBitsPerSecond } = askedSizes(instance, spec)
+  const bandwidth = {
+    ...(inBitsPerSecond === undefined ? {} : { inBitsPerSecond }),
+    ...(outBitsPerSecond === undefined ? {} : { outBitsPerSecond }),
+  }
+  return Object.keys(bandwidth).length === 0 ? {} : { bandwidth }
+}
 
 function identity({ instance, release, environment }: AssignmentInput) {
   const { createdAt, app, pool, entrypoint, ordinal, type, desired, restartNonce } = instance

@@ -1,4 +1,5 @@
-import { formatBytes, formatCpu } from '../spec/quantities.ts'
+import { isBandwidth } from '../network/uplink.ts'
+import { formatBandwidth, formatBytes, formatCpu } from '../spec/quantities.ts'
 import { type Bits, hasBit } from './bits.ts'
 import { cpuProblem } from './cpu-pieces.ts'
 import { refuseStatic } from './eligibility.ts'
@@ -116,7 +117,8 @@ function best(tables: Tables, fit: Fit, filter: FilterName, text: string, row: n
       return of(roundBytes(most), formatBytes(fit.terms!.diskBytes))
     case 'resource': {
       const resource = fit.terms!.resources.find(([each]) => text === `too little ${each}`)
-      return of(String(Math.max(0, most)), String(resource?.[1] ?? 0))
+      const say = isBandwidth(resource?.[0] ?? '') ? formatBandwidth : String
+      return of(say(Math.max(0, most)), say(resource?.[1] ?? 0))
     }
     default:
       return ''

@@ -1,6 +1,8 @@
 import type { EntrypointSpec, ResourceSpec, UlimitSpec } from '../model/app-spec.ts'
 import { isName, nameRule } from '../model/names.ts'
+import { bandwidthIn, bandwidthOut } from '../network/uplink.ts'
 import { parseAbsolutePath } from './absolute-path.ts'
+import { canonicalBandwidth } from './canonical-bandwidth.ts'
 import { closest } from './closest.ts'
 import { specDefaults } from './defaults.ts'
 import { parseQuantity } from './quantities.ts'
@@ -16,11 +18,13 @@ export function canonicalResources(issues: IssueList, path: SpecPath, document: 
   const memoryBytes = readBytes(issues, [...path, 'memory'], document.memory, undefined, { min: minMemoryBytes })
   const diskBytes = readBytes(issues, [...path, 'disk'], document.disk, undefined, { min: 1 << 20 })
   const extra = canonicalExtra(issues, [...path, 'resources'], document.resources)
+  const bandwidth = canonicalBandwidth(issues, [...path, 'bandwidth'], document.bandwidth)
   return {
     ...(cpuMilli === undefined ? {} : { cpuMilli }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(diskBytes === undefined ? {} : { diskBytes }),
     ...(document.burst === undefined ? {} : { burst: document.burst }),
+    ...bandwidth,
     ...(extra === undefined ? {} : { extra }),
   }
 }
@@ -33,7 +37,12 @@ function canonicalExtra(
 ): Record<string, number> | undefined {
   const entries = Object.entries(resources ?? {}).flatMap(([name, amount]): [string, number][] => {
     const at = [...path, name]
-    if (['cpu', 'memory', 'disk', 'burst', 'ports'].includes(name)) {
+    if (Object.hasOwn(guaranteedKeys, name)) {
+      const suggestion = `write \`bandwidth: {guaranteed: {${guaranteedKeys[name]}: 100Mbit}}\``
+      issues.add(at, `\`${name}\` is what guarantees of bandwidth are counted by`, { suggestion, atKey: true })
+      return []
+    }
+    if (['cpu', 'memory', 'disk', 'burst', 'bandwidth', 'ports'].includes(name)) {
       const suggestion = 'write it beside `resources`, in the entrypoint itself'
       issues.add(at, `\`${name}\` is no further resource`, { suggestion, atKey: true })
       return []
@@ -45,6 +54,8 @@ function canonicalExtra(
   })
   return entries.length === 0 ? undefined : sortedRecord(entries)
 }
+
+const guaranteedKeys: Readonly<Record<string, string>> = { [bandwidthIn]: 'in', [bandwidthOut]: 'out' }
 
 type ContainerSettings = Pick<
   EntrypointSpec,

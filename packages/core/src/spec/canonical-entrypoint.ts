@@ -1,5 +1,6 @@
 import type { EntrypointSpec, EntrypointType } from '../model/app-spec.ts'
 import { isEntrypointName, isName, nameRule, proposeEntrypointName } from '../model/names.ts'
+import { refuseBeyondLimit } from './canonical-bandwidth.ts'
 import { canonicalBind, type Siblings } from './canonical-bind.ts'
 import { canonicalContainer, canonicalResources } from './canonical-container.ts'
 import { canonicalHealth, canonicalHooks } from './canonical-health.ts'
@@ -30,6 +31,8 @@ export function canonicalEntrypoint(
   const variables = readVariables(issues, [...path, 'env'], document.env)
   refuseSecretTwins(issues, path, document, variables)
   const mounts = canonicalMounts(issues, path, document)
+  const resources = canonicalResources(issues, path, document)
+  refuseBeyondLimit(issues, [...path, 'bandwidth'], resources)
   const profiles =
     document.profiles === undefined
       ? siblings.profiles
@@ -38,7 +41,7 @@ export function canonicalEntrypoint(
     type,
     command: readCommand(issues, [...path, 'command'], document.command),
     replicas: type === 'job' ? 0 : readCount(issues, [...path, 'replicas'], document.replicas, specDefaults.replicas),
-    resources: canonicalResources(issues, path, document),
+    resources,
     ports,
     env: variables,
     ...mounts,

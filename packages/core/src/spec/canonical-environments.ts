@@ -1,5 +1,6 @@
 import type { EntrypointOverride, EntrypointSpec, EnvironmentSpec } from '../model/app-spec.ts'
 import { isName, nameRule, proposeName } from '../model/names.ts'
+import { refuseBeyondLimit } from './canonical-bandwidth.ts'
 import type { Siblings } from './canonical-bind.ts'
 import { canonicalResources } from './canonical-container.ts'
 import { readPriority, refuseReplicas } from './canonical-entrypoint.ts'
@@ -78,6 +79,8 @@ function canonicalOverride(
   }
   const replicas = readCount(issues, [...path, 'replicas'], document.replicas, undefined)
   const resources = canonicalResources(issues, path, document)
+  if (document.bandwidth !== undefined)
+    refuseBeyondLimit(issues, [...path, 'bandwidth'], { ...entrypoint?.resources, ...resources })
   const env = readVariables(issues, [...path, 'env'], document.env)
   return {
     ...(replicas === undefined ? {} : { replicas }),

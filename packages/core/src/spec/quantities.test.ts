@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatBytes, formatCpu, formatDuration, parseBytes, parseCpu, parseDuration } from './quantities.ts'
+import {
+  formatBandwidth,
+  formatBytes,
+  formatCpu,
+  formatDuration,
+  parseBandwidth,
+  parseBytes,
+  parseCpu,
+  parseDuration,
+} from './quantities.ts'
 import type { Parsed } from './spec-issue.ts'
 
 const say = <T>(result: Parsed<T>): string =>
@@ -45,6 +54,42 @@ describe('parseCpu', () => {
         expect(parseCpu(formatCpu(milli))).toEqual({ ok: true, value: milli })
         // A YAML writer may print it as a number.
         expect(String(Number(formatCpu(milli)))).toBe(formatCpu(milli))
+      }),
+    )
+  })
+})
+
+describe('parseBandwidth', () => {
+  it.each([
+    ['200Mbit', 200_000_000],
+    ['1.5Gbit', 1_500_000_000],
+    ['100kbit', 100_000],
+    ['1000Gbit', 1_000_000_000_000],
+  ])('%s', (text, bits) => expect(parseBandwidth(text)).toEqual({ ok: true, value: bits }))
+
+  it.each([
+    ['200', 'needs a unit → write 200Mbit'],
+    ['0', 'needs a unit'],
+    ['0Mbit', 'at least 100kbit'],
+    ['99kbit', 'at least 100kbit'],
+    ['1001Gbit', 'at most 1000Gbit'],
+    ['100M', 'no unit "M" of bandwidth (kbit, Mbit, Gbit) → write 100Mbit'],
+    ['100mbit', '→ write 100Mbit'],
+    ['1Gbps', '→ write 1Gbit'],
+    ['1Gbit/s', '→ write 1Gbit'],
+    ['25MB', 'in bits per second'],
+    ['25MiB', 'in bits per second'],
+    ['0.0001kbit', 'not a whole number'],
+    ['-5Mbit', 'cannot be negative'],
+    ['fast', 'no bandwidth'],
+    ['', 'no bandwidth'],
+    ['9'.repeat(1000), 'no bandwidth'],
+  ])('refuses %s', (text, message) => expect(say(parseBandwidth(text))).toContain(message))
+
+  it('comes back from its text', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 100, max: 1_000_000_000 }), (kilobits) => {
+        expect(parseBandwidth(formatBandwidth(kilobits * 1000))).toEqual({ ok: true, value: kilobits * 1000 })
       }),
     )
   })

@@ -71,6 +71,51 @@ export function parseBytes(text: string): Parsed<number> {
   return parsed(Number(bytes))
 }
 
+const bitUnits: readonly (readonly [string, bigint])[] = [
+  ['Gbit', 1_000_000_000n],
+  ['Mbit', 1_000_000n],
+  ['kbit', 1000n],
+]
+const leastBits = 100_000n
+const mostBits = 1_000_000_000_000n
+
+/** `200Mbit`, `1.5Gbit`, `500kbit` → bits per second, in powers of ten as networks count. */
+export function parseBandwidth(text: string): Parsed<number> {
+  const match = /^([0-9]{1,15})(?:\.([0-9]{1,15}))?([kMG]bit)$/.exec(text)
+  if (match === null) return refuseBandwidth(text)
+  const fraction = match[2] ?? ''
+  const scale = 10n ** BigInt(fraction.length)
+  const scaled = BigInt(`${match[1]}${fraction}`) * bitUnits.find(([name]) => name === match[3])![1]
+  if (scaled % scale !== 0n) return refused(`${text} is not a whole number of bits per second`)
+  const bits = scaled / scale
+  if (bits < leastBits) return refused(`${text} is too little: at least 100kbit is needed`)
+  if (bits > mostBits) return refused(`${text} is more than any machine has (at most 1000Gbit)`)
+  return parsed(Number(bits))
+}
+
+function refuseBandwidth(text: string): Parsed<never> {
+  if (/^-/.test(text)) return refused(`${text}: a bandwidth cannot be negative`)
+  const match = /^([0-9]{1,15}(?:\.[0-9]{1,15})?) {0,9}([A-Za-z/]{0,20})$/.exec(text)
+  if (match === null) return refused(`${quote(text)} is no bandwidth: write one such as 200Mbit or 1Gbit`)
+  const [, amount = '', unit = ''] = match
+  if (unit === '') return refused(`${text}: a bandwidth needs a unit`, `write ${amount}Mbit`)
+  if (/^[kKMG]i?B/.test(unit))
+    return refused(`"${text}": bandwidth is told in bits per second, eight times the bytes`, 'write such as 200Mbit')
+  const meant = /^(k|m|g)((bit|b)(\/s|ps|it\/s)?)?$/i.exec(unit)?.[1]?.toLowerCase()
+  const near = meant === undefined ? undefined : { k: 'kbit', m: 'Mbit', g: 'Gbit' }[meant]
+  return refused(
+    `"${text}": there is no unit "${unit}" of bandwidth (kbit, Mbit, Gbit)`,
+    near && `write ${amount}${near}`,
+  )
+}
+
+/** 200000000 → `200Mbit`: the largest unit that leaves a whole number. */
+export function formatBandwidth(bitsPerSecond: number): string {
+  const bits = BigInt(Math.round(bitsPerSecond))
+  for (const [name, size] of bitUnits) if (bits > 0n && bits % size === 0n) return `${bits / size}${name}`
+  return `${bits}bit`
+}
+
 /** `1`, `10G`, `512Ki`: a whole number of anything, above 0. */
 export function parseQuantity(text: string): Parsed<number> {
   const match = /^([0-9]{1,18})([KMGT]i|[kMGT])?$/.exec(text)

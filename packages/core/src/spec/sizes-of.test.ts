@@ -15,7 +15,12 @@ import {
 
 const withResources = (resources: Sizes) => ({ ...entrypointSpec({}), resources })
 const sizes = fc.record(
-  { cpuMilli: fc.integer({ min: 1, max: 8000 }), memoryBytes: fc.integer({ min: 1, max: 2 ** 40 }) },
+  {
+    cpuMilli: fc.integer({ min: 1, max: 8000 }),
+    memoryBytes: fc.integer({ min: 1, max: 2 ** 40 }),
+    inBitsPerSecond: fc.integer({ min: 1, max: 10 ** 12 }),
+    outBitsPerSecond: fc.integer({ min: 1, max: 10 ** 12 }),
+  },
   { requiredKeys: [] },
 )
 const set = (written: Sizes, value: Sizes): PoolSizes => withSizes(undefined, 'web', withResources(written), value)
@@ -36,7 +41,7 @@ describe('sizes that were set', () => {
       fc.property(sizes, sizes, sizes, (written, value, next) => {
         const kept = sizesForSpec(set(written, value), appSpec({ web: withResources(next) }))
         const after = sizesOf('web', withResources(next), kept === undefined ? {} : { sizes: kept })
-        for (const name of ['cpuMilli', 'memoryBytes'] as const)
+        for (const name of ['cpuMilli', 'memoryBytes', 'inBitsPerSecond', 'outBitsPerSecond'] as const)
           expect(after[name]).toBe(written[name] === next[name] ? (value[name] ?? next[name]) : next[name])
       }),
     )
@@ -82,5 +87,9 @@ describe('what an instance is to have instead', () => {
   it('names what it does not ask for any more', () => {
     expect(sizeChange({ cpuMilli: 1, memoryBytes: 2 }, { memoryBytes: 3 })).toEqual({ cpuMilli: null, memoryBytes: 3 })
     expect(sizeChange({ cpuMilli: 1 }, { cpuMilli: 1 })).toEqual({})
+  })
+
+  it('takes nothing of a node for a limit of its network', () => {
+    expect(sizeChange({ cpuMilli: 1 }, { cpuMilli: 1, inBitsPerSecond: 7 })).toEqual({})
   })
 })

@@ -1,7 +1,12 @@
 import type { AppSpec, EntrypointSpec, Instance, Pool, PoolSizes, Rollout, SetSizes, Sizes } from '../model/index.ts'
 import type { NewSizes } from '../schedule/resize.ts'
 
-const names = ['cpuMilli', 'memoryBytes'] as const satisfies readonly (keyof Sizes)[]
+const names = [
+  'cpuMilli',
+  'memoryBytes',
+  'inBitsPerSecond',
+  'outBitsPerSecond',
+] as const satisfies readonly (keyof Sizes)[]
 
 type Sized = Pick<EntrypointSpec, 'resources'>
 
@@ -49,8 +54,11 @@ export const isSameSizes = (a: Sizes, b: Sizes): boolean => names.every((name) =
 
 /** From one to the other, as the books want it told. */
 export function sizeChange(from: Sizes, to: Sizes): NewSizes {
-  return Object.fromEntries(names.filter((name) => from[name] !== to[name]).map((name) => [name, to[name] ?? null]))
+  return Object.fromEntries(booked.filter((name) => from[name] !== to[name]).map((name) => [name, to[name] ?? null]))
 }
+
+/** What there is only so much of on a node; a limit of the network takes nothing. */
+const booked = ['cpuMilli', 'memoryBytes'] as const satisfies readonly (keyof Sizes)[]
 
 /** What `resize` writes down; sizes that were set before and are not named now stay. */
 export function withSizes(sizes: Pool['sizes'], entrypoint: string, spec: Sized, set: Sizes): PoolSizes {
@@ -108,7 +116,11 @@ export const valuesOf = (set: SetSizes | undefined): Sizes =>
     }),
   )
 
-function sized({ cpuMilli, memoryBytes }: Sizes, set: Sizes): Sizes {
-  const all = { cpuMilli, memoryBytes, ...set }
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+function sized(written: Sizes, set: Sizes): Sizes {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = set[name] ?? written[name]
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
 }

@@ -22,6 +22,11 @@ const resources = {
   memory: size,
   disk: size,
   burst: fc.constantFrom('share', 'quota'),
+  bandwidth: partly({
+    in: fc.constantFrom('200Mbit', '1.5Gbit'),
+    out: fc.constantFrom('100Mbit', '250000kbit'),
+    guaranteed: partly({ in: fc.constantFrom('50Mbit', '200Mbit'), out: fc.constantFrom('100Mbit', '1.5Mbit') }),
+  }),
   resources: fc.dictionary(
     name.map((each) => `x${each}`),
     fc.constantFrom<string | number>(1, 4, '10G', '2Ki'),

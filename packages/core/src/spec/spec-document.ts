@@ -80,7 +80,15 @@ export interface ResourcesDocument {
   readonly memory?: Amount | undefined
   readonly disk?: Amount | undefined
   readonly burst?: 'share' | 'quota' | undefined
+  readonly bandwidth?: BandwidthDocument | undefined
   readonly resources?: Mapping<Amount> | undefined
+}
+
+/** `200Mbit` */
+export interface BandwidthDocument {
+  readonly in?: Amount | undefined
+  readonly out?: Amount | undefined
+  readonly guaranteed?: { readonly in?: Amount | undefined; readonly out?: Amount | undefined } | undefined
 }
 
 /** The expression alone, or in full. */

@@ -12,6 +12,7 @@ import type {
   VolumeSpec,
 } from '../model/app-spec.ts'
 import type { ScheduleSpec } from '../model/placement-spec.ts'
+import { bandwidthToDocument } from './canonical-bandwidth.ts'
 import { specDefaults } from './defaults.ts'
 import { isSystem, placementOf } from './placement-of.ts'
 import { placementToDocument } from './placement-to-document.ts'
@@ -138,12 +139,15 @@ const schedulePartsToDocument = ({ graceMs, ...rest }: ScheduleSpec): ScheduleDo
   grace: formatDuration(graceMs),
 })
 
-function resourcesToDocument({ cpuMilli, memoryBytes, diskBytes, burst, extra }: ResourceSpec): ResourcesDocument {
+function resourcesToDocument(resources: ResourceSpec): ResourcesDocument {
+  const { cpuMilli, memoryBytes, diskBytes, burst, extra } = resources
+  const bandwidth = bandwidthToDocument(resources)
   return {
     ...(cpuMilli === undefined ? {} : { cpu: formatCpu(cpuMilli) }),
     ...(memoryBytes === undefined ? {} : { memory: formatBytes(memoryBytes) }),
     ...(diskBytes === undefined ? {} : { disk: formatBytes(diskBytes) }),
     ...(burst === undefined ? {} : { burst }),
+    ...(bandwidth === undefined ? {} : { bandwidth }),
     ...(extra === undefined ? {} : { resources: extra }),
   }
 }

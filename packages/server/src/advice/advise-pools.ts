@@ -142,7 +142,7 @@ function viewOf(
   }
 }
 
-const changedSizes = (asked: Sizes, { cpuMilli, memoryBytes }: Required<Sizes>): SizesView => ({
+const changedSizes = (asked: Sizes, { cpuMilli, memoryBytes }: Pick<Sizes, 'cpuMilli' | 'memoryBytes'>): SizesView => ({
   ...(cpuMilli === asked.cpuMilli ? {} : { cpuMilli }),
   ...(memoryBytes === asked.memoryBytes ? {} : { memoryBytes }),
 })

@@ -78,6 +78,7 @@ const nodeStatus = z.object({
         .optional(),
     })
     .optional(),
+  uplink: z.object({ name: z.string().max(20), bitsPerSecond: z.number().int().positive().optional() }).optional(),
   routes: z
     .object({ mode: z.literal('bgp'), sessions: z.number().int().nonnegative(), up: z.number().int().nonnegative() })
     .optional(),

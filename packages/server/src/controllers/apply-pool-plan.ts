@@ -1,8 +1,9 @@
-import type { Instance, Pool, PoolSnapshot, Rollout } from '@berth/core'
+import { askedSizes, bandwidthChanges, type Instance, type Pool, type PoolSnapshot, type Rollout } from '@berth/core'
 import type { NewsOfCommit } from '../events/instance-news.ts'
 import type { EventDraft, RecordTransaction, State } from '../records/index.ts'
 import { poolId } from '../records/index.ts'
 import { grantChange } from '../schedule/grant-change.ts'
+import { specOfInstance } from '../schedule/spec-of-instance.ts'
 import { maxOperations } from '../store/store.ts'
 import type { Ordinals } from './ordinals.ts'
 import { isGang } from './place-gang.ts'
@@ -201,8 +202,17 @@ export class PoolPlanWriter {
     this.#use(resized.node)
     this.#tx.put('instances', resized, { ifUnchanged: true })
     this.#tx.event(
-      instanceEvent('instance.resized', resized, `${id} on ${resized.node}: ${grantChange(instance, resized)}`),
+      instanceEvent(
+        'instance.resized',
+        resized,
+        `${id} on ${resized.node}: ${grantChange(instance, resized, this.#bandwidthChanges(instance, resized))}`,
+      ),
     )
+  }
+
+  #bandwidthChanges(before: Instance, after: Instance): string[] {
+    const spec = specOfInstance(this.#state, before)
+    return spec === undefined ? [] : bandwidthChanges(askedSizes(before, spec), askedSizes(after, spec))
   }
 
   /** The first that is to move and has no successor. */

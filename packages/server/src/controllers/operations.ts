@@ -56,6 +56,8 @@ export interface ScaleArguments extends PoolArguments {
 export interface SizeArguments {
   readonly cpuMilli?: number
   readonly memoryBytes?: number
+  readonly inBitsPerSecond?: number
+  readonly outBitsPerSecond?: number
   /** Back to what berth.yaml says; an instance: to what its entrypoint has. */
   readonly asWritten: boolean
   /** Answers what would become of each instance and writes nothing. */

@@ -60,6 +60,29 @@ describe('placing', () => {
     expect(lost).toBe(0)
   })
 
+  it('guarantees no more than an uplink carries, and says what is free', async () => {
+    const uplink = { name: 'eth0', bitsPerSecond: 1_000_000_000 }
+    await cluster.addNode('node-b', '10.77.2.0/24', { gateway: false, uplink })
+    const resources = { guaranteedOutBitsPerSecond: 400_000_000, guaranteedInBitsPerSecond: 1_000_000 }
+    cluster.commits.set('c1', testSpec({ web: { replicas: 3, resources, readyTimeoutMs: 60_000 } }))
+    await deploySoon('c1')
+    await cluster.until(
+      'one waits',
+      () => cluster.state.instances.unplaced().length === 1 && placed('web').length === 2,
+    )
+    expect(placed('web').map((each) => each.node)).toEqual(['node-b', 'node-b'])
+    // What node-a has is not known.
+    expect(cluster.state.instances.unplaced()[0]?.unplaced).toBe(
+      '2 nodes: 1 too little bandwidth-in (most free: node-a, 0bit of 1Mbit), 1 too little bandwidth-out (most free: node-b, 200Mbit of 400Mbit)',
+    )
+    await cluster.records.commit('system:test', (tx) => {
+      const node = cluster.state.nodes.get('node-a')
+      if (node === undefined) throw new Error('no node-a')
+      tx.put('nodes', { ...node, resources: { 'bandwidth-in': 500_000_000, 'bandwidth-out': 500_000_000 } })
+    })
+    await cluster.until('all have a place', () => placed('web').length === 3)
+  })
+
   it('lets a job borrow an entrypoint whose port of the node is taken', async () => {
     const ports = [{ name: 'http', port: 8080, protocol: 'tcp' as const, hostPort: 80 }]
     cluster.commits.set('c1', testSpec({ web: { ports } }))

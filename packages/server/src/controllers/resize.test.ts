@@ -84,6 +84,33 @@ describe('a resize', () => {
     expect(webs().every((each) => each.sizes === undefined)).toBe(true)
   })
 
+  it('changes limits of bandwidth of what runs, which take no room, and never below what is guaranteed', async () => {
+    const resources = { outBitsPerSecond: 100_000_000, guaranteedOutBitsPerSecond: 50_000_000 }
+    await cluster.addNode('node-c', '10.77.3.0/24', { uplink: { name: 'eth0', bitsPerSecond: 1_000_000_000 } })
+    await deploy('c1', testSpec({ web: { replicas: 2, resources } }))
+    const before = webs()
+    const limits = () => webs().map((each) => cluster.nodes.get(each.node ?? '')?.assignments.get(each.id)?.bandwidth)
+    expect(limits()).toEqual([{ outBitsPerSecond: 100_000_000 }, { outBitsPerSecond: 100_000_000 }])
+    const change = { ...web, inBitsPerSecond: 200_000_000, outBitsPerSecond: 60_000_000 }
+    expect(await cluster.operations.resize(change, call)).toMatchObject({ changes: true, problems: [] })
+    await cluster.until('the nodes to know', () =>
+      limits().every((each) => each?.inBitsPerSecond === 200_000_000 && each.outBitsPerSecond === 60_000_000),
+    )
+    expect(webs().map(({ id, createdAt }) => [id, createdAt])).toEqual(
+      before.map(({ id, createdAt }) => [id, createdAt]),
+    )
+    expect(eventsOf('pool.resized')).toEqual(['shop/production: web: in no limit → 200Mbit, out 100Mbit → 60Mbit'])
+    expect(eventsOf('instance.resized')[0]).toBe(
+      'shop.production.web-1 on node-c: in no limit → 200Mbit, out 100Mbit → 60Mbit',
+    )
+    await expect(cluster.operations.resize({ ...web, outBitsPerSecond: 40_000_000 }, call)).rejects.toMatchObject({
+      code: 'resize.invalid',
+      message: expect.stringContaining('guarantees 50Mbit, so 40Mbit are too little a limit'),
+    })
+    await deploy('c2', testSpec({ web: { replicas: 2, resources } }))
+    expect(limits().every((each) => each?.outBitsPerSecond === 60_000_000)).toBe(true)
+  })
+
   it('comes back when the deploy that gave it up fails', async () => {
     await deploy('c1')
     await cluster.operations.resize({ ...web, cpuMilli: 1500 }, call)

@@ -15,6 +15,7 @@ import {
   parseBlock,
   type Sizes,
   usableCount,
+  withUplink,
 } from '@berth/core'
 import type { State, StateChange } from '../records/index.ts'
 import { displace } from './displace.ts'
@@ -255,7 +256,7 @@ export class LiveBooks implements Disposable {
       ...(status === undefined ? {} : { diskBytes: status.diskBytes, diskFreeBytes: status.diskFreeBytes }),
       ...(status?.cores === undefined ? {} : { numa: status.cores.numa }),
       speedMilli: node.speedMilli ?? 1000,
-      resources: node.resources ?? {},
+      resources: withUplink(node, status?.uplink),
       addresses: usableCount(this.#blockOf(node), this.#keptAddresses(node)),
       ...(measured === undefined ? {} : { measuredCpuMilli: measured.cpuMilli }),
     }
@@ -331,7 +332,7 @@ export class LiveBooks implements Disposable {
     return this.#quotaProblem(group ?? defaultGroupName, { cpuMilli, memoryBytes })
   }
 
-  #quotaProblem(groupName: string, more: Required<Sizes>): string | undefined {
+  #quotaProblem(groupName: string, more: Required<Pick<Sizes, 'cpuMilli' | 'memoryBytes'>>): string | undefined {
     const group = this.#options.state.groups.get(groupName)
     if (group?.quota === undefined) return undefined
     const { cpuMilli = Number.POSITIVE_INFINITY, memoryBytes = Number.POSITIVE_INFINITY } = group.quota

@@ -1,6 +1,7 @@
 import {
   type Booking,
   type EntrypointSpec,
+  guaranteedResources,
   type Instance,
   type InstanceRequest,
   type InstanceStatus,
@@ -41,7 +42,7 @@ export function requestOf(
     entrypoint: entrypointKey(subject),
     group: nodeGroupOf(spec, pool, rollout),
     ...{ cpuMilli, memoryBytes, diskBytes },
-    resources: extra,
+    resources: { ...extra, ...guaranteedResources(spec.resources) },
     hostPorts: subject.type === 'job' ? [] : spec.ports.flatMap((port) => port.hostPort ?? []),
     // How many belong to a node is decided; beside the one that leaves there is one more for a while.
     strategy: isPinned ? undefined : placement.strategy,

@@ -20,6 +20,7 @@ const unknownStatus = {
   endedFiles: undefined,
   upgrade: undefined,
   routes: undefined,
+  uplink: undefined,
   problems: ['its agent has not connected yet'],
 } as const
 
@@ -57,6 +58,7 @@ export function nodeView({ state, isOnline, version = '', whyRefused }: ViewCont
       endedFiles: status.endedFiles,
       upgrade: status.upgrade,
       routes: status.routes,
+      uplink: status.uplink,
     }),
     ...defined({ group, speedMilli, drain, config }),
     ...(images === undefined ? {} : { images: { ...images } }),

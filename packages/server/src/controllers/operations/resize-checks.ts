@@ -4,6 +4,7 @@ import {
   BerthError,
   cpuProblem,
   type EntrypointSpec,
+  formatBandwidth,
   formatBytes,
   type Instance,
   type InstanceRequest,
@@ -20,19 +21,35 @@ import type { OperationsContext } from './operations-context.ts'
 const leastMemoryBytes = 6 << 20
 
 /** What is asked for; throws where it says nothing, or two things. */
-export function wantedSizes(what: string, { cpuMilli, memoryBytes, asWritten }: SizeArguments): Sizes {
-  const isGiven = cpuMilli !== undefined || memoryBytes !== undefined
+export function wantedSizes(what: string, args: SizeArguments): Sizes {
+  const { cpuMilli, memoryBytes, inBitsPerSecond, outBitsPerSecond, asWritten } = args
+  const wanted = [cpuMilli, memoryBytes, inBitsPerSecond, outBitsPerSecond]
+  const isGiven = wanted.some((each) => each !== undefined)
   if (asWritten === isGiven)
     throw new BerthError(
       'resize.invalid',
       isGiven
         ? `resize ${what}: give new sizes, or go back to those that are written, not both`
-        : `resize ${what}: say how much: --cpu 1.5, --memory 1Gi or both, or --as-written`,
+        : `resize ${what}: say how much: --cpu 1.5, --memory 1Gi, --in 200Mbit, --out 100Mbit, or --as-written`,
     )
   return {
     ...(cpuMilli === undefined ? {} : { cpuMilli }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(inBitsPerSecond === undefined ? {} : { inBitsPerSecond }),
+    ...(outBitsPerSecond === undefined ? {} : { outBitsPerSecond }),
   }
+}
+
+/** A limit below what is guaranteed. */
+function bandwidthProblem({ resources }: EntrypointSpec, wanted: Sizes): string | undefined {
+  const ways = [
+    [wanted.inBitsPerSecond, resources.guaranteedInBitsPerSecond],
+    [wanted.outBitsPerSecond, resources.guaranteedOutBitsPerSecond],
+  ] as const
+  for (const [limit, guaranteed] of ways)
+    if (limit !== undefined && guaranteed !== undefined && limit < guaranteed)
+      return `its berth.yaml guarantees ${formatBandwidth(guaranteed)}, so ${formatBandwidth(limit)} are too little a limit`
+  return undefined
 }
 
 /** Throws where no node of the group could ever give that. */
@@ -47,6 +64,7 @@ export function refuseImpossible(
   const group = state.groups.find(nodeGroupOf(spec, pool))
   const { cpuMilli, memoryBytes } = wanted
   const problem =
+    bandwidthProblem(spec, wanted) ??
     (cpuMilli === undefined || group === undefined ? undefined : cpuProblem(cpuMilli, group)) ??
     (memoryBytes === undefined || memoryBytes >= leastMemoryBytes
       ? undefined

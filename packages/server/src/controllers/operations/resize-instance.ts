@@ -2,6 +2,7 @@ import type { ResizeView } from '@berth/api'
 import {
   askedSizes,
   BerthError,
+  bandwidthChanges,
   type EntrypointSpec,
   type Instance,
   isSameSizes,
@@ -89,7 +90,7 @@ function write(
   tx.event({
     type: 'instance.resized',
     subject: { app, pool: name, instance: instance.id, node: entered.node },
-    message: `${instance.id} on ${entered.node}, alone: ${grantChange(instance, resized)}`,
+    message: `${instance.id} on ${entered.node}, alone: ${grantChange(instance, resized, bandwidthChanges(before, after))}`,
   })
   return viewOf(resize, resized)
 }
@@ -124,7 +125,12 @@ function decideResize(
   const wanted = wantedSizes(args.id, args)
   const before = askedSizes(instance, spec)
   const after = args.asWritten ? sizesOf(instance.entrypoint, spec, pool) : { ...before, ...wanted }
-  const request = { ...requestOf(instance, spec, pool), ...wanted }
+  const { cpuMilli, memoryBytes } = wanted
+  const request = {
+    ...requestOf(instance, spec, pool),
+    ...(cpuMilli === undefined ? {} : { cpuMilli }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+  }
   refuseImpossible({ state, books }, args.id, spec, pool, wanted, request)
   const own = { ...whole, entrypoints: { [instance.entrypoint]: sized(spec, after) } }
   return {

@@ -3,6 +3,7 @@ import {
   type AppSpec,
   askedSizes,
   BerthError,
+  bandwidthChanges,
   type EntrypointSpec,
   formatBytes,
   formatCpu,
@@ -144,6 +145,7 @@ function changeText(before: SizesView, after: SizesView): string {
   const cpu = (milli: number | undefined): string => (milli === undefined ? 'nothing' : formatCpu(milli))
   const memory = (bytes: number | undefined): string => (bytes === undefined ? 'nothing' : formatBytes(bytes))
   const parts = [
+    ...bandwidthChanges(before, after),
     ...(before.cpuMilli === after.cpuMilli ? [] : [`cpu ${cpu(before.cpuMilli)} → ${cpu(after.cpuMilli)}`]),
     ...(before.memoryBytes === after.memoryBytes
       ? []
