@@ -31,7 +31,7 @@ export const nodesEndpoints = {
     method: 'PATCH',
     path: '/v1/nodes/:name',
     summary:
-      'Set labels, taints, further resources (null removes), the group, the speed or how many images it takes and gives, or cordon',
+      'Set labels, taints, further resources (null removes), the group, the address, the speed or how many images it takes and gives, or cordon',
     role: 'admin',
     transport: 'json',
     params: nameParams,
@@ -40,6 +40,8 @@ export const nodesEndpoints = {
       labels: z.record(z.string(), z.string().nullable()).optional(),
       schedulable: z.boolean().optional(),
       group: z.string().optional(),
+      /** Where others reach it from now on: the machine has another one. */
+      address: z.string().optional(),
       /** 1000: as fast as the others. */
       speedMilli: z.number().int().min(10).max(100_000).optional(),
       /** By key; an empty value is none. */

@@ -21,9 +21,9 @@ describe('waiting for a drained node', () => {
     expect(lines.newsOf(node(1, [web2], false))).toEqual(['1 left on h2, which is offline'])
   })
 
-  it('is for those that wait; others are told where to look', () => {
-    expect(drainText(node(2), false)).toBe('2 instances leave it; what each waits for: berth node show h2')
-    expect(drainText(node(1), true)).toBe('1 instance leaves it')
-    expect(drainText(node(0), true)).toBe('nothing runs on h2')
+  it('is not for everybody: others are told where to look', () => {
+    expect(drainText(node(2))).toBe('2 instances leave it; what each waits for: berth node show h2')
+    expect(drainText(node(1))).toBe('1 instance leaves it; what each waits for: berth node show h2')
+    expect(drainText(node(0))).toBe('nothing runs on h2')
   })
 })

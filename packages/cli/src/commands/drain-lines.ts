@@ -1,10 +1,10 @@
 import type { NodeView } from '@berth/api'
 
 /** What follows the order to drain a node. */
-export function drainText({ name, instances }: NodeView, isWaitedFor: boolean): string {
+export function drainText({ name, instances }: NodeView): string {
   if (instances === 0) return `nothing runs on ${name}`
-  const leave = `${instances} ${instances === 1 ? 'instance leaves' : 'instances leave'} it`
-  return isWaitedFor ? leave : `${leave}; what each waits for: berth node show ${name}`
+  const leave = instances === 1 ? '1 instance leaves' : `${instances} instances leave`
+  return `${leave} it; what each waits for: berth node show ${name}`
 }
 
 /** What is on its way is told at once; that the same one still waits for the same is no news, nor whose turn is later. */

@@ -18,6 +18,7 @@ interface NodeChange {
   readonly labels?: Record<string, string | null>
   readonly schedulable?: boolean
   readonly group?: string
+  readonly address?: string
   readonly speedMilli?: number
   readonly taints?: Record<string, string | null>
   readonly resources?: Record<string, number | string[] | null>
@@ -106,8 +107,8 @@ function registerDraining(node: Command): void {
         const body = { limit: parseCount(options.limit, '--limit') }
         const found = await context.client.call('drainNode', { params: { name }, body }, { signal: context.signal })
         await printNode(context, found)
-        context.out.note(drainText(found, options.wait === true))
-        if (options.wait === true) await untilEmpty(context, name)
+        if (options.wait === true) return await untilEmpty(context, name)
+        context.out.note(drainText(found))
       }),
     )
   node
@@ -126,13 +127,19 @@ const drainLookMs = 1_000
 /** Says how many are left, and what those that come next wait for, whenever that changes. */
 async function untilEmpty({ client, out, signal }: CommandContext, name: string): Promise<void> {
   const lines = new DrainLines(name)
-  for (;;) {
-    const node = await client.call('getNode', { params: { name } }, { signal })
-    if (node.instances === 0) return out.note(`nothing runs on ${name} any more`)
-    if (node.drain === undefined)
-      throw new BerthError('node.not-draining', `wait for ${name} to be empty: somebody has ended its draining`)
-    for (const line of lines.newsOf(node)) out.note(line)
-    await delay(drainLookMs, undefined, { signal })
+  const goesOn = (): void => out.note(`${name} is drained all the same; berth node undrain ${name} ends that`)
+  signal.addEventListener('abort', goesOn, { once: true })
+  try {
+    for (;;) {
+      const node = await client.call('getNode', { params: { name } }, { signal })
+      if (node.instances === 0) return out.note(`nothing runs on ${name} any more`)
+      if (node.drain === undefined)
+        throw new BerthError('node.not-draining', `wait for ${name} to be empty: somebody has ended its draining`)
+      for (const line of lines.newsOf(node)) out.note(line)
+      await delay(drainLookMs, undefined, { signal })
+    }
+  } finally {
+    signal.removeEventListener('abort', goesOn)
   }
 }
 
@@ -143,6 +150,15 @@ function registerScheduling(node: Command): void {
     .argument('<node>')
     .argument('<group>')
     .action(action(async (context, [name = '', group = '']) => updateNode(context, name, { group })))
+  node
+    .command('address')
+    .summary('say at which address others reach it, after its machine got another one')
+    .description(
+      'Nodes send what is for its instances there from now on. The machine itself dials as before: that its address is another one changes nothing for what runs on it.',
+    )
+    .argument('<node>')
+    .argument('<ip>')
+    .action(action(async (context, [name = '', address = '']) => updateNode(context, name, { address })))
   node
     .command('taint')
     .summary('keep everything away that does not tolerate it (KEY or KEY=VALUE), or take that back (KEY-)')

@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
 import {
   type AddressBlock,
   BerthError,
@@ -17,6 +16,7 @@ import { FailureLimit, type FailureLimitOptions } from '../auth/failure-limit.ts
 import { sameHash } from '../auth/token-text.ts'
 import type { CallContext } from '../controllers/operations.ts'
 import { requireGroup } from '../groups/groups.ts'
+import { checkAddress } from '../nodes/address.ts'
 import { checkLabels } from '../nodes/labels.ts'
 import type { JoinToken, Records, RecordTransaction, State } from '../records/index.ts'
 import type { Authority } from './authority.ts'
@@ -272,12 +272,4 @@ function checkName(name: string): void {
   const proposal = proposeName(name)
   const hint = proposal === undefined ? '' : `; join with --node ${proposal}`
   throw new BerthError('name.invalid', `${JSON.stringify(name)} cannot name a node: use ${nameRule}${hint}`)
-}
-
-function checkAddress({ name, address }: Pick<JoinRequest, 'name' | 'address'>): void {
-  if (isIP(address) !== 0) return
-  throw new BerthError(
-    'node.invalid-address',
-    `${JSON.stringify(address)} is no IP address at which other nodes reach ${name}`,
-  )
 }

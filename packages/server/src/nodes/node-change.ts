@@ -11,6 +11,7 @@ import {
   parseTaint,
   type Taint,
 } from '@berth/core'
+import { checkAddress } from './address.ts'
 import { checkLabels } from './labels.ts'
 
 /** What is not given stays. */
@@ -19,6 +20,7 @@ export interface NodeChange {
   readonly labels?: Readonly<Record<string, string | null>> | undefined
   readonly schedulable?: boolean | undefined
   readonly group?: string | undefined
+  readonly address?: string | undefined
   readonly speedMilli?: number | undefined
   /** By key; an empty value is none, null removes the taint. */
   readonly taints?: Readonly<Record<string, string | null>> | undefined
@@ -32,11 +34,13 @@ const maxTaints = 64
 const maxResources = 64
 const maxNames = 1024
 
-/** Throws `node.invalid-label`, `node.invalid-taint`, `node.invalid-resource`. */
+/** Throws `node.invalid-label`, `node.invalid-address`, `node.invalid-taint`, `node.invalid-resource`. */
 export function changedNode(before: Node, change: NodeChange): Node {
   const { group: _group, speedMilli: _speed, taints: _taints, resources: _resources, images: _images, ...rest } = before
   const labels = withoutNull({ ...before.labels, ...change.labels })
   checkLabels(labels)
+  const address = change.address ?? before.address
+  checkAddress({ name: before.name, address })
   const group = change.group ?? before.group ?? defaultGroupName
   const speedMilli = change.speedMilli ?? before.speedMilli ?? fullSpeedMilli
   const taints = changedTaints(before.taints ?? [], change.taints ?? {})
@@ -45,6 +49,7 @@ export function changedNode(before: Node, change: NodeChange): Node {
   return {
     ...rest,
     labels,
+    address,
     schedulable: change.schedulable ?? before.schedulable,
     ...(group === defaultGroupName ? {} : { group }),
     ...(speedMilli === fullSpeedMilli ? {} : { speedMilli }),
@@ -104,6 +109,7 @@ export function describeChange(before: Node, after: Node): string {
   if (before.schedulable !== after.schedulable)
     parts.push(after.schedulable ? 'takes new instances again' : 'takes no new instances')
   if (before.group !== after.group) parts.push(`is in group ${after.group ?? defaultGroupName}`)
+  if (before.address !== after.address) parts.push(`is reached at ${after.address}, no more at ${before.address}`)
   if (before.speedMilli !== after.speedMilli) parts.push(`speed ${(after.speedMilli ?? fullSpeedMilli) / 1000}`)
   const [was, is] = [before, after].map(({ images }) => imageLimitsText(images ?? {}))
   if (was !== is) parts.push(`images: ${is}`)

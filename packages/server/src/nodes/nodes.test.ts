@@ -66,3 +66,17 @@ describe('removing a node', () => {
 it('a node that is not there is said so', async () => {
   await expect(nodes.remove('node-x', call)).rejects.toMatchObject({ code: 'node.not-found' })
 })
+
+it('a node is reached at another address, which the others are told', async () => {
+  await nodes.update('node-b', { address: '192.0.2.9' }, call)
+  expect(cluster.state.nodes.get('node-b')?.address).toBe('192.0.2.9')
+  const told = { node: 'node-b', via: '192.0.2.9' }
+  await cluster.until('the word', () =>
+    cluster.feed.snapshot('node-a').network.peers.some((each) => each.node === told.node && each.via === told.via),
+  )
+  const [event] = cluster.state.events.all().filter(({ type }) => type === 'node.updated')
+  expect(event?.message).toContain('is reached at 192.0.2.9, no more at 127.0.0.1')
+  await expect(nodes.update('node-b', { address: 'h2.example' }, call)).rejects.toMatchObject({
+    code: 'node.invalid-address',
+  })
+})
