@@ -33,6 +33,7 @@ export class AgentLink implements AsyncDisposable {
   #current: AbortController | undefined
   /** What the server said last when it ended the link at once: said again it is no news. */
   #refusal: string | undefined
+  readonly #unreachable = new Map<string, string>()
 
   constructor(options: AgentLinkOptions) {
     this.#options = options
@@ -63,12 +64,20 @@ export class AgentLink implements AsyncDisposable {
       try {
         await this.#serve(address, signal)
       } catch (error) {
-        if (failures === 0) this.#options.log.warn({ reason: messageOf(error) }, 'cannot reach the server; trying on')
+        this.#sayUnreachable(address, messageOf(error), failures)
       }
       failures = performance.now() - startedAt >= stableMs ? 0 : failures + 1
       const limitMs = Math.min(maxPauseMs, firstPauseMs * 2 ** Math.min(failures, 10))
       await delay(limitMs / 2 + Math.random() * (limitMs / 2), undefined, { signal }).catch(() => undefined)
     }
+  }
+
+  /** Why is said once for each server, and again when it is another reason: one that is back may have other keys. */
+  #sayUnreachable({ host, port }: ServerAddress, reason: string, failures: number): void {
+    const key = `${host}:${port}`
+    if (failures > 0 && this.#unreachable.get(key) === reason) return
+    this.#unreachable.set(key, reason)
+    this.#options.log.warn({ reason }, 'cannot reach the server; trying on')
   }
 
   async #serve(address: ServerAddress, signal: AbortSignal): Promise<void> {

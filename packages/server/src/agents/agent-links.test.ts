@@ -142,6 +142,19 @@ describe('the agent port', () => {
     expect(agents.logged.join('')).toContain('it was removed')
   })
 
+  it('remembers where those come from who do not trust its certificate', async () => {
+    const pair = await agents.join('a')
+    const socket = connect({
+      ...{ host: '127.0.0.1', port: agents.port, servername: serverName, ALPNProtocols: [agentAlpn] },
+      ...{ ca: pair.certificatePem, cert: pair.certificatePem, key: pair.keyPem },
+    })
+    await new Promise((resolve) => socket.once('error', resolve))
+    await eventually(() => expect(agents.refused.whyOf('127.0.0.1', performance.now())).toContain('other keys'))
+    await using _peer = await agents.dial('a')
+    await eventually(() => expect(agents.links.isConnected('a')).toBe(true))
+    expect(agents.logged.join('')).toContain('ended in its handshake')
+  })
+
   it('tells a node that was removed what to do', async () => {
     const credentials = await agents.join('a')
     await agents.under.records.commit('system', (tx) => tx.delete('nodes', 'a'))

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { agentAlpn } from '@berth/api'
 import { messageOf } from '@berth/core'
@@ -33,6 +33,8 @@ export class AgentPort implements AsyncDisposable {
   readonly #server: Server
   readonly #options: AgentPortOptions
   readonly #sockets = new Set<TLSSocket>()
+  /** Where those come from that are not through with it. */
+  readonly #handshakes = new Set<string>()
 
   constructor(options: AgentPortOptions) {
     this.#options = options
@@ -50,12 +52,11 @@ export class AgentPort implements AsyncDisposable {
       keepAlive: true,
     })
     this.#server.on('secureConnection', (socket) => this.#accept(socket))
-    this.#server.on('tlsClientError', (error, socket) => {
-      options.log.warn(
-        { remote: socket.remoteAddress, reason: messageOf(error) },
-        'refused a connection to the agent port',
-      )
-    })
+    // A socket that failed does not know any more where it came from.
+    this.#server.on('connection', (socket) => this.#watchHandshake(socket))
+    this.#server.on('tlsClientError', (error) =>
+      options.log.debug({ reason: messageOf(error) }, 'a handshake at the agent port failed'),
+    )
   }
 
   async listen(): Promise<number> {
@@ -83,8 +84,22 @@ export class AgentPort implements AsyncDisposable {
     await closed
   }
 
+  /** Whoever ends the connection as soon as it has seen the certificate does not trust it, or only looked whether somebody listens. */
+  #watchHandshake(socket: Socket): void {
+    const from = placeOf(socket)
+    this.#handshakes.add(from)
+    socket.once('close', () => {
+      if (!this.#handshakes.delete(from)) return
+      const { refused, log } = this.#options
+      const remote = addressIn(from)
+      const isNews = refused.note(remote, distrust, performance.now())
+      log[isNews ? 'warn' : 'debug']({ remote }, `a connection to the agent port ended in its handshake: ${distrust}`)
+    })
+  }
+
   #accept(socket: TLSSocket): void {
     const { log, onAgent } = this.#options
+    this.#handshakes.delete(placeOf(socket))
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
     socket.on('error', (error) =>
@@ -103,7 +118,7 @@ export class AgentPort implements AsyncDisposable {
   /** A node of this cluster is told why: its agent writes that into the log of its machine. To anybody else nothing is said. */
   #refuse(socket: TLSSocket, name: string, why: string): void {
     const from = socket.remoteAddress
-    const isNews = this.#options.refused.note(name === '' ? `of ${from}` : name, why, performance.now())
+    const isNews = this.#options.refused.note(name === '' ? `somebody at ${from}` : name, why, performance.now())
     this.#options.log[isNews ? 'warn' : 'debug']({ remote: from, node: name }, `refused an agent: ${why}`)
     if (!socket.authorized || socket.alpnProtocol !== agentAlpn) socket.destroy()
     else {
@@ -124,6 +139,15 @@ export class AgentPort implements AsyncDisposable {
     return `its certificate is not the one that node ${name} was given last: another machine has joined by this name, or its disk is an older copy. Join it anew, by a name of its own if there are two`
   }
 }
+
+const distrust =
+  'what connects from its address ends the connection when it sees this server’s certificate. An agent does so where the server has other keys than the one that the machine has joined: bring server/authority/ back (docs/operations.md, Restore), or join the machine anew'
+
+/** `10.0.0.5 40112`; one of IPv4 is written as that also where the port listens for both. */
+const placeOf = ({ remoteAddress = '', remotePort = 0 }: Socket): string =>
+  `${remoteAddress.replace(/^::ffff:/, '')} ${remotePort}`
+
+const addressIn = (place: string): string => place.slice(0, place.indexOf(' '))
 
 /** The common name; the authority signs no request whose name is not the node's. */
 const nameIn = (certificate: X509Certificate | undefined): string =>

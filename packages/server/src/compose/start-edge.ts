@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
+import type { Node } from '@berth/core'
 import type { Logger } from 'pino'
 import { AgentPort } from '../agents/agent-port.ts'
 import { RefusedAgents } from '../agents/refused-agents.ts'
@@ -144,7 +145,8 @@ function createServices(
   })
   const views = {
     ...{ state, traffic, gateway, version, isOnline: (node: string) => agents.isOnline(node) },
-    whyRefused: (node: string) => refused.whyOf(node, performance.now()),
+    whyRefused: ({ name, address }: Node) =>
+      refused.whyOf(name, performance.now()) ?? refused.whyOf(address, performance.now()),
   }
   const listen = config.listen === undefined ? undefined : parseListenAddress(config.listen)
   const advertised = `${advertisedHost(listen?.host ?? '127.0.0.1', config.names)}:${listen?.port ?? 0}`

@@ -36,7 +36,7 @@ export function nodeView({ state, isOnline, version = '', whyRefused }: ViewCont
   const { gateway, cpuMilli, memoryBytes, diskBytes, diskFreeBytes, agentVersion, engineVersion, kernel, os, cgroup } =
     status
   const config = nodeConfigView(state, node)
-  const refusal = isOnline(name) ? undefined : whyRefused?.(name)
+  const refusal = isOnline(name) ? undefined : whyRefused?.(node)
   const instances = state.instances.byNode(name).filter((each) => state.statuses.field(each.id, 'phase') !== 'ended')
   const sum = (of: (instance: Instance) => number | undefined): number =>
     instances.reduce((total, each) => total + (of(each) ?? 0), 0)

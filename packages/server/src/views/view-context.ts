@@ -1,3 +1,4 @@
+import type { Node } from '@berth/core'
 import type { Traffic } from '../controllers/traffic.ts'
 import type { State } from '../records/index.ts'
 
@@ -7,7 +8,7 @@ export interface ViewContext {
   readonly traffic: Traffic
   readonly isOnline: (node: string) => boolean
   /** Why its agent, which dials, is not let in by this server. */
-  readonly whyRefused?: (node: string) => string | undefined
+  readonly whyRefused?: (node: Node) => string | undefined
   readonly gateway: GatewayAddress
   /** The server's. */
   readonly version?: string
