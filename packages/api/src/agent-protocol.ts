@@ -2,6 +2,7 @@ import type {
   Assignment,
   BurstMode,
   DockerEffect,
+  Flow,
   InstanceStatus,
   ItemChange,
   MemberChanges,
@@ -53,6 +54,7 @@ import type {
  * | GET /v1/routes | {@link RoutesReport} |
  * | GET /v1/policy/counts?profile | {@link RuleCounts} |
  * | GET /v1/policy/drops | {@link DropsReport} |
+ * | POST /v1/flows | `{of?: string[]}` → {@link FlowsReport}: connections of its instances, or those with an end at these addresses |
  * | POST /v1/images/resolve | {@link ResolveImageRequest} → `{image: id}`; 404 `engine.image-missing` |
  */
 export const agentAlpn = 'berth-agent/1'
@@ -295,6 +297,13 @@ export interface DropsReport {
     /** The last one. */
     readonly at: number
   }[]
+}
+
+/** Connections that the kernel of a node tracks. */
+export interface FlowsReport {
+  readonly flows: readonly Flow[]
+  /** So many more are not told. */
+  readonly more: number
 }
 
 /** An image on its way between a node and the registry. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { endDecision } from './policy-resources.ts'
 
 const count = z.number().int()
 const time = z.number()
@@ -28,3 +29,105 @@ export const ruleCountersView = z.object({
   silent,
 })
 export type RuleCountersView = z.infer<typeof ruleCountersView>
+
+/** One end of a packet, by name. */
+export const netEnd = z.object({
+  kind: z.enum(['instance', 'node', 'external', 'outside']),
+  /** The instance's, the node's or the external service's; of what is outside its address. */
+  name: z.string(),
+  address: z.string(),
+  node: z.string().optional(),
+  /** Of an instance: `shop/production/web`. */
+  entrypoint: z.string().optional(),
+})
+export type NetEnd = z.infer<typeof netEnd>
+
+const ends = { from: netEnd, to: netEnd, protocol: z.string(), port: count.optional() }
+
+/** A connection that the kernels of nodes track. */
+export const flowView = z.object({
+  ...ends,
+  sourcePort: count.optional(),
+  /** Of TCP: `ESTABLISHED`. */
+  state: z.string().optional(),
+  /** There was a packet back. */
+  answered: z.boolean(),
+  /** Where it was sent to, when that was translated: a published port. */
+  sentTo: z.string().optional(),
+  /** Both ways, where kernels count them. */
+  packets: count.optional(),
+  bytes: count.optional(),
+  /** What the rules of now say about its first packet. One that stands goes on whatever they say. */
+  allowed: z.boolean(),
+  outbound: endDecision,
+  inbound: endDecision,
+})
+export type FlowView = z.infer<typeof flowView>
+
+export const liveFlows = z.object({
+  flows: z.array(flowView),
+  /** So many more are not told. */
+  more: count,
+  silent,
+})
+export type LiveFlows = z.infer<typeof liveFlows>
+
+/** Packets of the same two ends, protocol and port that the rules of one node have dropped of late. */
+export const dropView = z.object({
+  ...ends,
+  packets: count,
+  bytes: count,
+  /** The last one. */
+  at: time,
+  /** That dropped it. */
+  node: z.string(),
+  /** On which end. Absent: by a rule that is no more. */
+  end: z.enum(['in', 'out']).optional(),
+  /** The rule; absent: none of the instance's profiles allows it. */
+  profile: z.string().optional(),
+  number: count.optional(),
+  rule: z.string().optional(),
+  /** One sentence. */
+  message: z.string(),
+})
+export type DropView = z.infer<typeof dropView>
+
+export const recentDrops = z.object({
+  /** The latest first. */
+  drops: z.array(dropView),
+  /** Nodes that may have dropped more than they could note. */
+  full: z.array(z.string()),
+  silent,
+})
+export type RecentDrops = z.infer<typeof recentDrops>
+
+const changedFlowGroup = z.object({
+  /** An entrypoint, a node or an address. */
+  from: z.string(),
+  to: z.string(),
+  protocol: z.string(),
+  port: count.optional(),
+  flows: count,
+  /** Who decides then. */
+  message: z.string(),
+  examples: z.array(z.object({ from: netEnd, to: netEnd })),
+})
+export type ChangedFlowGroup = z.infer<typeof changedFlowGroup>
+
+/** For which flows that there are other profiles would make a difference. Those that stand go on; made anew they obey the new rules. */
+export const profilePlan = z.object({
+  /** The profiles in question. */
+  profiles: z.array(z.string()),
+  /** So many were looked at. */
+  flows: count,
+  cutFlows: count,
+  /** Allowed now, and dropped then. */
+  cut: z.array(changedFlowGroup),
+  openedFlows: count,
+  /** The other way round. */
+  opened: z.array(changedFlowGroup),
+  /** So many flows could not be looked at. */
+  more: count,
+  silent,
+})
+export type ProfilePlan = z.infer<typeof profilePlan>

@@ -51,7 +51,7 @@ const end = z.object({
   profiles: z.array(z.string()),
 })
 
-const endDecision = z.object({
+export const endDecision = z.object({
   allowed: z.boolean(),
   reason: z.enum([
     ...(['rule', 'no-rule', 'no-profile', 'no-instance', 'established', 'own-node', 'gateway', 'resolver'] as const),

@@ -31,7 +31,7 @@ export interface LinkServices {
   readonly registry: Pick<RegistryService, 'run' | 'report' | 'collect' | 'end'>
   readonly transfers: Pick<ImageTransfers, 'push' | 'pull'>
   readonly routing: Pick<RoutingService, 'report'>
-  readonly policy: Pick<PolicyKeeper, 'counts' | 'drops'>
+  readonly policy: Pick<PolicyKeeper, 'counts' | 'drops' | 'flows'>
   /** An image has come to this node. */
   onImage(): void
 }

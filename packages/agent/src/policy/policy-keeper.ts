@@ -1,4 +1,4 @@
-import type { DropsReport, RuleCounts } from '@berth/api'
+import type { DropsReport, FlowsReport, RuleCounts } from '@berth/api'
 import {
   type Assignment,
   BerthError,
@@ -18,6 +18,7 @@ import { repeat } from '../node/repeat.ts'
 import { ensureBridgeFilter } from './bridge-filter.ts'
 import { PolicyFile } from './policy-file.ts'
 import { PolicyKernel, type RefusedProfile } from './policy-kernel.ts'
+import { readFlows } from './read-flows.ts'
 
 type LocalInstance = Pick<Assignment, 'instance' | 'address' | 'profiles'>
 
@@ -116,6 +117,13 @@ export class PolicyKeeper implements AsyncDisposable {
 
   counts(options: { readonly profile?: string; readonly signal?: AbortSignal }): Promise<RuleCounts> {
     return this.#kernel.counts(options)
+  }
+
+  /** Connections of the instances that are here; with `of` those that begin or end at one of these addresses. */
+  async flows(options: { readonly of?: readonly string[]; readonly signal?: AbortSignal }): Promise<FlowsReport> {
+    const here = new Set(this.#instances.map(({ address }) => address))
+    const { of, signal } = options
+    return await readFlows({ here, ...(of === undefined ? {} : { of: new Set(of) }), exec: this.#exec, signal })
   }
 
   drops(options: { readonly signal?: AbortSignal }): Promise<DropsReport> {

@@ -7,6 +7,8 @@ import { printItem, printListing } from '../output/print.ts'
 import { readSecret } from '../read-secret.ts'
 import { action } from './command.ts'
 import { registerExplain } from './net-explain.ts'
+import { registerFlows } from './net-flows.ts'
+import { registerNetPlan } from './net-plan.ts'
 import { type RouteRow, routeListing, routeRows, routingText, sessionListing, sessionRows } from './net-text.ts'
 import { wholeNumber } from './words.ts'
 
@@ -33,6 +35,8 @@ export function registerNet(program: Command): void {
   registerSettings(net)
   registerPeers(net)
   registerExplain(net)
+  registerFlows(net)
+  registerNetPlan(net)
   net
     .command('routes')
     .summary('which routes nodes have, and from whom; the nodes are asked')

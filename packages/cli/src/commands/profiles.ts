@@ -2,14 +2,16 @@ import type { ProfileView } from '@berth/api'
 import { BerthError, type Profile } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
-import { readText } from '../files.ts'
 import { formatAge } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
+import { planBefore } from './net-plan.ts'
 import { showCounters } from './profile-counters.ts'
+import { readProfileFile } from './read-profile-file.ts'
 
 interface ApplyOptions {
   readonly ifVersion?: string
+  readonly plan?: boolean
 }
 
 export function registerProfiles(program: Command): void {
@@ -41,6 +43,7 @@ export function registerProfiles(program: Command): void {
     .argument('<file...>')
     .summary('make or change profiles; each file holds one, in YAML or as Calico’s JSON')
     .option('--if-version <version>', 'only if it still has this version; 0: only if there is none')
+    .option('--no-plan', 'do not look first which connections that there are would be cut')
     .action(action<ApplyOptions>((context, files, options) => apply(context, files, options)))
   profile
     .command('rm')
@@ -57,12 +60,17 @@ export function registerProfiles(program: Command): void {
 }
 
 /** All of them are read before the first is sent. */
-async function apply(context: CommandContext, files: readonly string[], { ifVersion }: ApplyOptions): Promise<void> {
+async function apply(
+  context: CommandContext,
+  files: readonly string[],
+  { ifVersion, plan = true }: ApplyOptions,
+): Promise<void> {
   const { client, out, form, signal } = context
   const { profileDocument } = await import('@berth/core')
   const version = versionOf(ifVersion, files)
   const profiles: Profile[] = []
-  for (const file of files) profiles.push(await readFile(file))
+  for (const file of files) profiles.push(await readProfileFile(file))
+  if (plan) await planBefore(context, profiles)
   const applied: ProfileView[] = []
   for (const each of profiles) {
     const call = { params: { name: each.name }, query: version, body: { ...profileDocument(each) } }
@@ -80,19 +88,6 @@ function versionOf(text: string | undefined, files: readonly string[]): { versio
       `--if-version ${text}: write the version of one profile; see: berth profile ls`,
     )
   return { version: Number(text) }
-}
-
-async function readFile(file: string): Promise<Profile> {
-  const { formatProblems } = await import('@berth/api/spec/index')
-  const { parseProfile } = await import('@berth/api/policy/parse-profile')
-  const text = readText(file, 'docs/guides/profiles.md has examples')
-  const { profile, problems } = parseProfile(text)
-  if (profile !== undefined) return profile
-  throw new BerthError(
-    'profile.invalid',
-    `${file} has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}:\n${formatProblems(problems, file, text)}`,
-    { details: { problems } },
-  )
 }
 
 function sayWarnings({ name, warnings }: ProfileView, { out }: CommandContext): void {

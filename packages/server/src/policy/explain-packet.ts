@@ -2,20 +2,17 @@ import type { PacketExplanation } from '@berth/api'
 import {
   BerthError,
   decidePacket,
-  type EndDecision,
   type ExternalPort,
   type ExternalService,
-  formatRule,
   type Instance,
-  nodeAddresses,
   type Packet,
   type PolicyEndpoint,
-  type PolicyNode,
-  parseBlock,
   profilesInForce,
   tryParseAddress,
 } from '@berth/core'
 import type { State } from '../records/index.ts'
+import { decisionView } from './decision-view.ts'
+import { externalTags, policyNodes } from './net-world.ts'
 import { allProfiles, byHandAddresses, profilesOfInstance } from './profile-of.ts'
 
 export interface PacketQuestion {
@@ -40,14 +37,14 @@ export function explainPacket(state: State, question: PacketQuestion): PacketExp
       ends.map(({ address, node = '', profiles }): [string, PolicyEndpoint] => [address, { node, profiles }]),
     ),
     externals: externalTags(state),
-    nodes: nodesOf(state),
+    nodes: policyNodes(state),
   })
   return {
     allowed,
     ...{ from: viewOf(from), to: viewOf(to), protocol: packet.protocol },
     ...(packet.destinationPort === undefined ? {} : { port: packet.destinationPort }),
-    outbound: decisionOf(outbound, from, 'out'),
-    inbound: decisionOf(inbound, to, 'in'),
+    outbound: decisionView(outbound, from, 'out'),
+    inbound: decisionView(inbound, to, 'in'),
   }
 }
 
@@ -85,18 +82,10 @@ function externalEnd({ name, addresses, target, ports }: ExternalService): End {
   throw new BerthError('net.no-instance', `${name} has no address of its own: it is whatever ${target} is`)
 }
 
-/** Several external services may stand at one address. */
-function externalTags(state: State): Map<string, string[]> {
-  const tags = new Map<string, string[]>()
-  for (const each of state.externals.values())
-    for (const address of each.addresses) tags.set(address, [...(tags.get(address) ?? []), ...each.tags])
-  return tags
-}
-
 /** Whoever has it; nobody is an answer too. */
 function endAt(state: State, address: string): End {
   const instance = [...state.instances.values()].find((each) => each.address === address)
-  const node = nodesOf(state).get(address)
+  const node = policyNodes(state).get(address)
   if (instance !== undefined) return { ...findEnd(state, instance.id) }
   if (node !== undefined) return { name: address, address, node: node.name, profiles: [] }
   return { name: address, address, profiles: [], ...byHandAt(state, address) }
@@ -147,50 +136,4 @@ function declaredPort(state: State, { instance, ports = [] }: End, protocol: 'tc
   if (instance === undefined) return ports.find((each) => each.protocol === protocol)?.port
   const spec = state.releases.find(instance.app, instance.release)?.spec.entrypoints[instance.entrypoint]
   return spec?.ports.find((each) => each.protocol === protocol)?.port
-}
-
-function nodesOf(state: State): Map<string, PolicyNode> {
-  const nodes = new Map<string, PolicyNode>()
-  for (const { name, address, block, labels } of state.nodes.values())
-    for (const each of nodeAddresses(address, parseBlock(block)))
-      nodes.set(each, { name, isGateway: labels.gateway === 'true' })
-  return nodes
-}
-
-function decisionOf(
-  { allowed, reason }: EndDecision,
-  end: End,
-  direction: 'in' | 'out',
-): PacketExplanation['outbound'] {
-  const message = messageOf(reason, allowed, end, direction)
-  if (reason.kind !== 'rule') return { allowed, reason: reason.kind, message }
-  const { profile, number, rule } = reason
-  return { allowed, reason: 'rule', message, profile, number, rule: formatRule(rule) }
-}
-
-function messageOf(
-  reason: EndDecision['reason'],
-  allowed: boolean,
-  { name, profiles }: End,
-  direction: 'in' | 'out',
-): string {
-  const list = direction === 'in' ? 'inbound' : 'outbound'
-  switch (reason.kind) {
-    case 'rule':
-      return `${list} rule ${reason.number} of profile ${reason.profile} ${allowed ? 'allows' : 'denies'} it: ${formatRule(reason.rule)}`
-    case 'no-rule':
-      return `no ${list} rule of ${profiles.length === 1 ? 'profile' : 'profiles'} ${profiles.join(', ')} allows it`
-    case 'no-profile':
-      return `${name} has no profile, and so no rules`
-    case 'no-instance':
-      return `${name} is no instance: nothing is asked on this end`
-    case 'established':
-      return 'it belongs to a connection that stands'
-    case 'own-node':
-      return 'it comes from its own node: probes and what runs there always pass'
-    case 'gateway':
-      return 'it comes from a gateway, which reaches every instance by TCP'
-    case 'resolver':
-      return 'it is a question for the node’s resolver, which always passes'
-  }
 }

@@ -86,7 +86,8 @@ export class Profiles {
   }
 }
 
-function readOrRefuse(name: string, document: unknown): Profile {
+/** Throws `profile.invalid` with all that is wrong with it. */
+export function readOrRefuse(name: string, document: unknown): Profile {
   const { profile, issues } = readProfile(document, name)
   if (profile !== undefined) return profile
   const problems = issues.map(problemOf)

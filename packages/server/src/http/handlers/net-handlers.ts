@@ -1,9 +1,15 @@
+import { liveFlows } from '../../policy/live-flows.ts'
+import { planProfiles } from '../../policy/plan-profiles.ts'
+import { recentDrops } from '../../policy/recent-drops.ts'
 import { ruleCounters } from '../../policy/rule-counters.ts'
 import type { Handlers } from '../handler.ts'
 import type { Services } from '../services.ts'
 
-type NetHandlers = Pick<Handlers, 'getProfileCounters'>
+type NetHandlers = Pick<Handlers, 'getProfileCounters' | 'listFlows' | 'listDrops' | 'planProfiles'>
 
 export const netHandlers = ({ views: { state }, profiles, agents }: Services): NetHandlers => ({
+  listFlows: ({ query, signal }) => liveFlows(query, { state, agents, signal }),
+  listDrops: ({ query, signal }) => recentDrops(query, { state, agents, signal }),
+  planProfiles: ({ body, signal }) => planProfiles(body, { state, agents, signal }),
   getProfileCounters: ({ params, signal }) => ruleCounters(profiles.require(params.name), { state, agents, signal }),
 })

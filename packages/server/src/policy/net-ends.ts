@@ -1,0 +1,57 @@
+import { type AddressOwner, addressOwners, BerthError, tryParseAddress } from '@berth/core'
+import type { State } from '../records/index.ts'
+import { policyNodes } from './net-world.ts'
+
+export const ownersOf = (state: State): ((address: string) => AddressOwner) =>
+  addressOwners(state.instances.values(), policyNodes(state), externalNames(state))
+
+const externalNames = (state: State): Map<string, string> =>
+  new Map(
+    [...state.externals.values()].flatMap(({ name, addresses }) => addresses.map((each) => [each, name] as const)),
+  )
+
+/**
+ * Addresses of what somebody asks for: an instance, APP, APP/ENTRYPOINT, APP/POOL/ENTRYPOINT, an external service, or an address itself; undefined: of everything.
+ * Throws `net.unknown-end`, `net.no-instance`.
+ */
+export function addressesOf(state: State, text: string | undefined): ReadonlySet<string> | undefined {
+  if (text === undefined) return undefined
+  if (tryParseAddress(text) !== undefined) return new Set([text])
+  const external = state.externals.get(text)
+  if (external !== undefined && external.addresses.length > 0) return new Set(external.addresses)
+  const one = state.instances.get(text)
+  const [app = '', second, third, ...rest] = text.split('/')
+  if (one === undefined && (!state.apps.has(app) || rest.length > 0))
+    throw new BerthError(
+      'net.unknown-end',
+      `${text} is nothing that sends or is sent to here: name an instance, APP, APP/ENTRYPOINT, APP/POOL/ENTRYPOINT, an external service or an address`,
+    )
+  const entrypoint = third ?? second
+  const all = one === undefined ? state.instances.byApp(app) : [one]
+  const found = all.filter(
+    (each) =>
+      one !== undefined ||
+      ((entrypoint === undefined || each.entrypoint === entrypoint) && (third === undefined || each.pool === second)),
+  )
+  const addresses = new Set(found.flatMap(({ address }) => address ?? []))
+  if (addresses.size > 0) return addresses
+  throw new BerthError('net.no-instance', `there is no instance of ${text} with an address; see: berth ps ${app}`)
+}
+
+/**
+ * Nodes that run instances; with `addresses` those that know of packets to or from one of these: the nodes that they are on, and all where one
+ * belongs to no instance.
+ */
+export function nodesToAsk(state: State, addresses?: ReadonlySet<string>): Set<string> {
+  const nodes = new Set<string>()
+  const own = new Set<string>()
+  const found = new Set<string>()
+  for (const { address, node } of state.instances.values()) {
+    if (address === undefined || node === undefined) continue
+    nodes.add(node)
+    if (addresses?.has(address) !== true) continue
+    own.add(node)
+    found.add(address)
+  }
+  return addresses !== undefined && found.size === addresses.size ? own : nodes
+}
