@@ -76,6 +76,11 @@ it('a node is reached at another address, which the others are told', async () =
   )
   const [event] = cluster.state.events.all().filter(({ type }) => type === 'node.updated')
   expect(event?.message).toContain('is reached at 192.0.2.9, no more at 127.0.0.1')
+  await nodes.update('node-a', { address: '192.0.2.8' }, call)
+  await expect(nodes.update('node-b', { address: '192.0.2.8' }, call)).rejects.toMatchObject({
+    code: 'node.invalid-address',
+    message: expect.stringContaining('192.0.2.8 is where node node-a is reached'),
+  })
   await expect(nodes.update('node-b', { address: 'h2.example' }, call)).rejects.toMatchObject({
     code: 'node.invalid-address',
   })

@@ -39,6 +39,7 @@ export class Nodes {
         const before = this.require(name)
         const node = changedNode(before, change)
         this.#checkGroup(tx, before, node)
+        if (node.address !== before.address) this.#checkFree(node)
         if (isDeepStrictEqual(node, before)) return before
         tx.put('nodes', node, { ifUnchanged: true })
         tx.event({ type: 'node.updated', subject: { node: name }, message: describeChange(before, node) })
@@ -47,6 +48,16 @@ export class Nodes {
       context,
     )
     return value
+  }
+
+  /** Packets for the one would go to the other. */
+  #checkFree({ name, address }: Node): void {
+    const other = this.#state.nodes.all().find((each) => each.address === address && each.name !== name)
+    if (other === undefined) return
+    throw new BerthError(
+      'node.invalid-address',
+      `${address} is where node ${other.name} is reached: give the address of the machine of ${name}, or that of ${other.name} first`,
+    )
   }
 
   /** Asking again for less or more at a time changes only that. */
