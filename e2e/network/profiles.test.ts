@@ -33,6 +33,7 @@ ${entrypoint('web', 'h1', 8080)}${entrypoint('app', 'h2', 9000)}${entrypoint('db
     cpu: 0.1
     memory: 64Mi
     ports: [8080]
+    bandwidth: {in: 20Mbit, out: 10Mbit}
     placement: {where: host = h2}
 routes:
   - {host: shop.test, entrypoint: web}
@@ -131,6 +132,29 @@ describe('the web, app and db of the guide', () => {
     const { stdout } = await cluster.mustBerth(['exec', find('web').id, 'nslookup', 'app.shop.berth'])
     expect(stdout).toContain(find('app').address)
   })
+
+  it('what flows, what was dropped and by which rule is told by name', async () => {
+    expect(await reaches('web', 'app', 9000)).toBe(true)
+    expect(await reaches('web', 'db', 3306)).toBe(false)
+    const { stdout: flows } = await cluster.mustBerth(['net', 'flows', 'shop/app'])
+    expect(flows).toMatch(/shop\.production\.web-1 +shop\.production\.app-1 +tcp:9000/)
+    const { stdout: drops } = await cluster.mustBerth(['net', 'drops', 'shop/db'])
+    expect(drops).toMatch(/shop\.production\.web-1 +shop\.production\.db-1 +tcp:3306 .*no outbound rule of profile web/)
+    const { stdout: counters } = await cluster.mustBerth(['profile', 'show', 'app', '--counters'])
+    expect(counters).toMatch(/inbound +1 +tcp:9000 from web +[1-9]/)
+  })
+})
+
+it('limits of bandwidth are in force on the link of a container, and change while it runs', async () => {
+  const queues = async () => (await cluster.lab.host('h2').exec(['tc', 'qdisc', 'show'])).stdout
+  await until('what comes to it is held back', async () =>
+    /tbf be: dev veth\S+ root .*rate 20Mbit/.test(await queues()),
+  )
+  await until('what it sends is held back', async () => /tbf be: dev bw\S+ root .*rate 10Mbit/.test(await queues()))
+  await cluster.mustBerth(['resize', 'shop/near', '--in', '30Mbit', '-y'])
+  await until('another limit', async () => /tbf be: dev veth\S+ root .*rate 30Mbit/.test(await queues()))
+  const { items } = await cluster.client.list('listInstances', { query: { app: 'shop' } })
+  expect(items.map((each) => each.id).sort()).toEqual(instances.map((each) => each.id).sort())
 })
 
 describe('a change', () => {
