@@ -1,9 +1,6 @@
-import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
 import * as n from '../name-resources.ts'
-import { listQuery, nameParams, none, ok } from './shared.ts'
-
-const ifVersion = z.strictObject({ version: z.coerce.number().int().nonnegative().optional() })
+import { ifVersion, listQuery, nameParams, none, ok } from './shared.ts'
 
 /** Names of what Berth does not run. */
 export const namesEndpoints = {

@@ -1,9 +1,7 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
 import * as p from '../policy-resources.ts'
-import { listQuery, nameParams, none, ok } from './shared.ts'
-
-const ifVersion = z.strictObject({ version: z.coerce.number().int().nonnegative().optional() })
+import { ifVersion, listQuery, nameParams, none, ok } from './shared.ts'
 
 /** Security profiles: who may talk to whom. */
 export const policyEndpoints = {

@@ -6,6 +6,8 @@ export const appParams = z.strictObject({ app: z.string() })
 export const poolParams = z.strictObject({ app: z.string(), pool: z.string() })
 export const idParams = z.strictObject({ id: z.string() })
 export const nameParams = z.strictObject({ name: z.string() })
+/** Only if the record is still as this version has it. */
+export const ifVersion = z.strictObject({ version: z.coerce.number().int().nonnegative().optional() })
 export const flag = z.stringbool().optional()
 /** As many as a pool may have of an entrypoint. */
 export const replicas = z.record(z.string(), z.number().int().min(0).max(10_000))
