@@ -111,7 +111,10 @@ describe('acting', () => {
     await page.getByRole('cell', { name: 'API_KEY', exact: true }).waitFor()
     expect(await page.content()).not.toContain('hunter2')
     await page.getByRole('button', { name: 'Remove API_KEY' }).click()
+    // It is first asked what uses it.
+    await page.getByRole('dialog').waitFor()
     await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
     expect(await page.getByRole('cell', { name: 'API_KEY', exact: true }).count()).toBe(1)
     await page.getByRole('button', { name: 'Remove API_KEY' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()

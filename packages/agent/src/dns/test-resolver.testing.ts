@@ -1,6 +1,6 @@
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import dnsPacket from 'dns-packet'
 
 type Answers = Partial<dnsPacket.Packet> | undefined
@@ -27,13 +27,6 @@ export async function startTestResolver(say: Say, address = '127.0.0.1', port = 
     const { id, questions } = query
     return dnsPacket.encode({ type: 'response', ...said, id: id ?? 0, questions: said.questions ?? questions ?? [] })
   }
-  const udp = createSocket('udp4')
-  udp.on('message', (message, from) => {
-    const said = answer(message, 'udp')
-    if (said !== undefined) udp.send(said, from.port, from.address)
-  })
-  udp.bind(port, address)
-  await once(udp, 'listening')
   const tcp = createServer((socket) => {
     socket.on('error', () => {})
     socket.on('data', (data) => {
@@ -41,8 +34,11 @@ export async function startTestResolver(say: Say, address = '127.0.0.1', port = 
       if (said !== undefined) socket.end(Buffer.concat([Buffer.from([said.length >> 8, said.length & 255]), said]))
     })
   })
-  tcp.listen(udp.address().port, address)
-  await once(tcp, 'listening')
+  const udp = await listen(tcp, address, port)
+  udp.on('message', (message, from) => {
+    const said = answer(message, 'udp')
+    if (said !== undefined) udp.send(said, from.port, from.address)
+  })
   return Object.assign(resolver, {
     port: udp.address().port,
     asked,
@@ -52,4 +48,20 @@ export async function startTestResolver(say: Say, address = '127.0.0.1', port = 
       await once(tcp, 'close')
     },
   })
+}
+
+/** The same port twice; one that is free for the one kind may be taken for the other. */
+async function listen(tcp: Server, address: string, port: number, tries = 20): Promise<Socket> {
+  const udp = createSocket('udp4')
+  try {
+    udp.bind(port, address)
+    await once(udp, 'listening')
+    tcp.listen(udp.address().port, address)
+    await once(tcp, 'listening')
+    return udp
+  } catch (error) {
+    udp.close()
+    if (port !== 0 || tries === 0) throw error
+    return await listen(tcp, address, port, tries - 1)
+  }
 }
