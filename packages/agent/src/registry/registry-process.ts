@@ -15,6 +15,8 @@ const program = 'docker-registry'
 const startMs = 15_000
 const pollMs = 20
 const terminateMs = 5_000
+/** A process that ends loses its command line first and its sockets last: only then is the port free for the next one. */
+const portFreeMs = 3_000
 const collectMs = 3_600_000
 const firstToGo = '500'
 const maxLogBytes = 1024 * 1024
@@ -45,7 +47,10 @@ export class RegistryProcess {
   async start({ address, port, certificatePem }: Served, signal: AbortSignal): Promise<void> {
     // One of an agent that was killed meanwhile: beside it nothing may be pushed.
     for (const pid of await this.#collectors()) await this.#end(pid)
-    if (await listens(address, port)) throw await portTaken(address, port)
+    for (const deadline = Date.now() + portFreeMs; await listens(address, port); ) {
+      if (Date.now() > deadline) throw await portTaken(address, port)
+      await delay(pollMs, undefined, { signal })
+    }
     const pid = await this.#spawn()
     // Where memory is short the registry goes before any instance: it is started again, and copies do meanwhile.
     await writeFile(`/proc/${pid}/oom_score_adj`, firstToGo).catch(() => undefined)
