@@ -125,6 +125,12 @@ function printFailures(): void {
   }
 }
 
+/** Once more in few words: of a long log often only the end is kept. */
+function printFailuresInShort(): void {
+  for (const { where, messages } of failures)
+    console.log(`FAILED ${where}\n   ${messages.join(' ').replace(/\s+/g, ' ').slice(0, 300)}`)
+}
+
 /** The files that took longest: there is little time in all, and it is spent in few of them. */
 function printSlowest(files: Report['testResults']): void {
   const timed = files.map(({ name, startTime, endTime }) => ({ name, seconds: (endTime - startTime) / 1000 }))
@@ -157,6 +163,7 @@ await vitest('end to end', ['--config', 'e2e/vitest.config.ts'], { env: form })
 
 printFailures()
 console.log('')
+printFailuresInShort()
 for (const { name, passed, failed, seconds } of results) {
   console.log(
     `${failed === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(22)} ${passed} passed, ${failed} failed  (${seconds.toFixed(0)} s)`,
