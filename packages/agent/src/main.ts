@@ -1,30 +1,28 @@
 import { join } from 'node:path'
 import type { CoreReport } from '@berth/api'
-import { type Assignment, type InstanceStatus, messageOf, ownAddressList, parseBlock } from '@berth/core'
+import { type InstanceStatus, messageOf, ownAddressList, parseBlock } from '@berth/core'
 import { BandwidthKeeper } from './bandwidth/bandwidth-keeper.ts'
 import { createImageBuilder, type ImageBuilder } from './build/image-builder.ts'
 import { type AgentConfig, defaults } from './config.ts'
 import { CoreKeeper } from './cores/core-keeper.ts'
 import { coreReport } from './cores/core-report.ts'
 import { WeightRegulator } from './cores/weight-regulator.ts'
+import { type Disk, openDisk } from './disk.ts'
 import { createNetdFiles } from './dns/netd-files.ts'
 import { DockerClient } from './engine/docker-client.ts'
 import { DockerEngine } from './engine/docker-engine.ts'
 import { EngineWatch } from './engine/engine-watch.ts'
 import { createProbe } from './health/probe.ts'
 import { labels } from './instance/container-spec.ts'
+import { type InstanceKeeper, InstanceKeepers } from './instance/instance-keepers.ts'
 import { Reconciler } from './instance/reconciler.ts'
-import { RuntimeFiles } from './instance/runtime-files.ts'
 import { StatusBus } from './instance/status-bus.ts'
 import { forgetLink, noteLink } from './link/link-note.ts'
-import { NodeCredentials } from './link/node-credentials.ts'
-import { type NodeIdentity, readIdentity } from './link/node-identity.ts'
 import { ServerLinks } from './link/server-links.ts'
 import { SyncService } from './link/sync-service.ts'
-import { createCollector, defaultIntervalMs, type KernelCollector } from './metrics/collector.ts'
+import { createCollector, type KernelCollector } from './metrics/collector.ts'
 import { registerUsageMetrics } from './metrics/prometheus.ts'
 import { recentUse, useWindowMs } from './metrics/recent-use.ts'
-import { UsageHistory } from './metrics/usage-history.ts'
 import { createNodeNetwork, type NodeNetwork, networkName } from './network/node-network.ts'
 import { DesiredState } from './node/desired-state.ts'
 import { DisposalStack } from './node/disposal-stack.ts'
@@ -41,11 +39,6 @@ import { ImageTransfers } from './registry/image-transfers.ts'
 import { RegistryService } from './registry/registry-service.ts'
 import { birdDirectory } from './routing/bird-files.ts'
 import { RoutingService } from './routing/routing-service.ts'
-import { readBootId } from './state/boot-id.ts'
-import { InstanceStore } from './state/instance-store.ts'
-import { NodeStore } from './state/node-store.ts'
-import { openSealer, type Sealer } from './state/sealer.ts'
-import { lockState } from './state/state-lock.ts'
 import { servePrometheus } from './telemetry/prometheus.ts'
 import { createReceiver } from './upgrade/create-receiver.ts'
 import type { ExecutableReceiver } from './upgrade/receive-executable.ts'
@@ -70,36 +63,6 @@ export async function runAgent(config: AgentConfig, { signal }: { readonly signa
   config.log.info({ node: disk.identity.name, version: config.version }, 'the agent runs')
   await aborted(signal)
   config.log.info('the agent ends; containers and traffic go on')
-}
-
-/** What lies on this node's disk, opened and locked. */
-interface Disk {
-  readonly directory: string
-  readonly identity: NodeIdentity
-  readonly credentials: NodeCredentials
-  readonly files: RuntimeFiles
-  readonly boot: string
-  readonly sealer: Sealer
-  readonly instances: InstanceStore
-  readonly node: NodeStore
-  readonly usage: UsageHistory
-}
-
-async function openDisk(config: AgentConfig, stack: DisposalStack): Promise<Disk> {
-  const { stateDir, runDir = defaults.runDir, log, keepEndedMs = defaults.keepEndedMs } = config
-  const directory = join(stateDir, 'agent')
-  const identity = await readIdentity(stateDir)
-  stack.use(await lockState(join(directory, 'lock')))
-  const files = new RuntimeFiles({ stateDir, runDir, log: log.child({ part: 'files' }), keepEndedMs })
-  await files.open()
-  const boot = await readBootId(runDir)
-  const sealer = await openSealer(join(directory, 'seal.key'))
-  const instances = stack.use(new InstanceStore(join(directory, 'instances'), sealer, log.child({ part: 'state' })))
-  const node = await NodeStore.open(join(directory, 'state.json'), log)
-  const credentials = new NodeCredentials(stateDir, identity)
-  const history = { path: join(directory, 'usage.json'), sampleMs: defaultIntervalMs }
-  const usage = stack.use(await UsageHistory.open({ ...history, log: log.child({ part: 'metrics' }) }))
-  return { directory, identity, credentials, files, boot, sealer, instances, node, usage }
 }
 
 /** The parts and what they tell each other. Each is made after those that it must outlive. */
@@ -132,7 +95,6 @@ class Agent {
   #nodeConfig: ConfigKeeper | undefined
   #watch: EngineWatch | undefined
   #links: ServerLinks | undefined
-  #announced: Promise<void> = Promise.resolve()
 
   constructor(config: AgentConfig, disk: Disk, stack: DisposalStack) {
     const { stateDir, log, dockerSocket: socketPath = defaults.dockerSocket } = config
@@ -249,24 +211,18 @@ class Agent {
       store: instances,
       sealer,
       probe: createProbe(this.#engine),
-      collector: this.#runs(),
+      keepers: this.#makeKeepers(),
       cores: this.#cores,
       log: log.child({ part: 'instance' }),
       imageUsers: new Map(),
       frozen: () => this.#desired.frozen,
       engineUp: (signal) => this.#engineUp(signal),
-      announced: async (assignment) => {
-        await this.#announced
-        await this.#policy.ready(assignment)
-        await this.#bandwidth.ready(assignment)
-      },
       onStatus: (status) => {
         if (status.phase === 'ended') this.#cores.setGrants(this.#reconciler.holding)
         this.#noteExit(status)
         this.#bus.publish(status)
       },
       onImageMissing: (image) => this.#sync.imageMissing(image),
-      onInstances: (assignments) => this.#announce(assignments),
       onStoreProblem: (instance, problem) => {
         this.#records.set(instance, problem)
         this.#reporter.problems.set('records', this.#records.sentence)
@@ -296,19 +252,31 @@ class Agent {
     return block === '' || this.#network.drivers.driver === 'bridge' ? [] : ownAddressList(parseBlock(block))
   }
 
-  /** Whoever wants to know which containers run. */
-  #runs(): Pick<KernelCollector, 'watch' | 'forget'> {
+  /** Before an instance starts netd knows its name, its rules are in force, and then its limits. */
+  #makeKeepers(): InstanceKeepers {
+    return new InstanceKeepers([
+      this.#collector,
+      {
+        setInstances: () => this.#cores.setGrants(this.#reconciler.holding),
+        watch: (instance, target) => this.#cores.watch(instance, target),
+        forget: (instance) => this.#cores.forget(instance),
+      },
+      this.#namesKeeper(),
+      this.#policy,
+      this.#bandwidth,
+    ])
+  }
+
+  #namesKeeper(): InstanceKeeper {
+    let written = Promise.resolve()
     return {
-      watch: (instance, target) => {
-        this.#collector.watch(instance, target)
-        this.#cores.watch(instance, target)
-        this.#bandwidth.watch(instance, target)
+      setInstances: (assignments) => {
+        const local = assignments.map(({ instance, app, pool, address }) => ({ instance, app, pool, address }))
+        written = this.#netd.writeInstances(local).catch((error: unknown) => {
+          this.#config.log.error({ err: error }, 'could not tell netd the instances of this node')
+        })
       },
-      forget: (instance) => {
-        this.#collector.forget(instance)
-        this.#cores.forget(instance)
-        this.#bandwidth.forget(instance)
-      },
+      ready: () => written,
     }
   }
 
@@ -477,16 +445,6 @@ class Agent {
   #engineUp(signal: AbortSignal): Promise<void> {
     if (this.#watch === undefined) throw new Error('instances were started before the engine is watched')
     return this.#watch.up(signal)
-  }
-
-  #announce(assignments: readonly Assignment[]): void {
-    this.#cores.setGrants(this.#reconciler.holding)
-    this.#policy.setInstances(assignments)
-    this.#bandwidth.setInstances(assignments)
-    const local = assignments.map(({ instance, app, pool, address }) => ({ instance, app, pool, address }))
-    this.#announced = this.#netd.writeInstances(local).catch((error: unknown) => {
-      this.#config.log.error({ err: error }, 'could not tell netd the instances of this node')
-    })
   }
 
   async #removeLeftovers(signal: AbortSignal): Promise<void> {

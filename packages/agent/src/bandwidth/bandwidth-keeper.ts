@@ -1,5 +1,6 @@
 import { type Assignment, BerthError, ifbOf, linkShaping, messageOf, type ShapedLink } from '@berth/core'
 import type { Logger } from 'pino'
+import type { InstanceKeeper } from '../instance/instance-keepers.ts'
 import { type Exec, runCommand } from '../network/run-command.ts'
 import { repeat } from '../node/repeat.ts'
 import { findLink, isLinkShaped, readShaping, type ShapingState, shapeLink, sweepShaping } from './link-shaper.ts'
@@ -27,7 +28,7 @@ export interface BandwidthKeeperOptions {
  * dropped), and from when its veth is there packets are held back in queues instead; where the kernel has no such queues it stays at that, which is
  * said. Closing it leaves everything in force.
  */
-export class BandwidthKeeper implements AsyncDisposable {
+export class BandwidthKeeper implements AsyncDisposable, InstanceKeeper {
   readonly #options: BandwidthKeeperOptions
   readonly #exec: Exec
   readonly #table: PolicingTable

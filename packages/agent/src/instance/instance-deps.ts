@@ -1,11 +1,11 @@
-import type { Assignment, InstanceStatus } from '@berth/core'
+import type { InstanceStatus } from '@berth/core'
 import type { Logger } from 'pino'
 import type { CoreKeeper } from '../cores/core-keeper.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { RunProbe } from '../health/probe.ts'
-import type { Collector } from '../metrics/collector.ts'
 import type { InstanceStore } from '../state/instance-store.ts'
 import type { Sealer } from '../state/sealer.ts'
+import type { InstanceKeeper } from './instance-keepers.ts'
 import type { RuntimeFiles } from './runtime-files.ts'
 
 /** What every instance of a node shares. */
@@ -22,7 +22,7 @@ export interface InstanceDeps {
   readonly store: InstanceStore
   readonly sealer: Sealer
   readonly probe: RunProbe
-  readonly collector: Pick<Collector, 'watch' | 'forget'>
+  readonly keepers: Required<InstanceKeeper>
   readonly cores: Pick<
     CoreKeeper,
     'grantOf' | 'check' | 'shown' | 'explicit' | 'memoryRefusal' | 'prepareUpdate' | 'settle'
@@ -34,8 +34,6 @@ export interface InstanceDeps {
   frozen(): boolean
   /** Resolves when the engine answers. */
   engineUp(signal: AbortSignal): Promise<void>
-  /** Resolves when the node's DNS knows every instance accepted so far, and this one's security rules and limits of bandwidth are in force. */
-  announced(assignment: Assignment): Promise<void>
   onStatus(status: InstanceStatus): void
   onImageMissing(image: string): void
   /** The record of an instance could not be written (the reason), or could be again, or is not needed any more (undefined). */

@@ -120,7 +120,7 @@ export class InstanceSteps {
     const { assignment, container } = this.#subject
     if (container === undefined) return
     checkAssignment(assignment)
-    await this.#deps.announced(assignment)
+    await this.#deps.keepers.ready(assignment)
     await this.#prepareFiles(assignment, container.id, signal)
     try {
       await this.#deps.engine.startContainer(container.id, { signal })
@@ -164,7 +164,7 @@ export class InstanceSteps {
     if (container.pid !== undefined) {
       const { cpuMilli: cpuLimitMilli, memoryBytes: memoryLimitBytes } = assignment
       const target = { containerId: container.id, pid: container.pid, cpuLimitMilli, memoryLimitBytes }
-      this.#deps.collector.watch(assignment.instance, target)
+      this.#deps.keepers.watch(assignment.instance, target)
     }
   }
 
@@ -181,7 +181,7 @@ export class InstanceSteps {
   async #updateGrant(signal: AbortSignal): Promise<void> {
     const { container, assignment } = this.#subject
     if (container === undefined) return
-    const { cores, engine, collector } = this.#deps
+    const { cores, engine, keepers } = this.#deps
     const { instance } = assignment
     cores.check(assignment)
     const wanted = cores.grantOf(assignment)
@@ -192,7 +192,7 @@ export class InstanceSteps {
     await this.#subject.observe(signal)
     if (container.pid !== undefined) {
       const { cpuMilli: cpuLimitMilli, memoryBytes: memoryLimitBytes } = { ...assignment, ...possible }
-      collector.watch(instance, { containerId: container.id, pid: container.pid, cpuLimitMilli, memoryLimitBytes })
+      keepers.watch(instance, { containerId: container.id, pid: container.pid, cpuLimitMilli, memoryLimitBytes })
     }
     if (refusal !== undefined) throw refusal
     cores.settle(instance, { withMemory: true })
@@ -272,9 +272,9 @@ export class InstanceSteps {
   async #discard(signal: AbortSignal): Promise<void> {
     const { container, assignment } = this.#subject
     if (container === undefined) return
-    const { log, engine, collector } = this.#deps
+    const { log, engine, keepers } = this.#deps
     log.warn({ instance: assignment.instance, container: container.id }, 'ends an earlier instance of the same name')
-    collector.forget(assignment.instance)
+    keepers.forget(assignment.instance)
     if (container.state === 'running') await engine.stopContainer(container.id, assignment.stopGraceMs, { signal })
     await engine.removeContainer(container.id, { signal })
     await this.#deps.files.remove(assignment)
@@ -283,7 +283,7 @@ export class InstanceSteps {
 
   async #finish(): Promise<void> {
     await this.#subject.stopHealth()
-    this.#deps.collector.forget(this.#subject.assignment.instance)
+    this.#deps.keepers.forget(this.#subject.assignment.instance)
     await this.#subject.remember(instanceEnded(this.#subject.memory, Date.now()))
   }
 }

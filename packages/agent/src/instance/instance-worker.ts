@@ -342,7 +342,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     this.startHealth()
     const { id: containerId, pid = 0, memoryBytes: memoryLimitBytes } = this.#container
     const cpuLimitMilli = this.#assignment.cpuMilli
-    this.#deps.collector.watch(this.#assignment.instance, { containerId, pid, cpuLimitMilli, memoryLimitBytes })
+    this.#deps.keepers.watch(this.#assignment.instance, { containerId, pid, cpuLimitMilli, memoryLimitBytes })
   }
 
   /** A report changes by itself when the time to become ready is over. */

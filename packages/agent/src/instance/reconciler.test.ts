@@ -12,6 +12,7 @@ import { PretendedEngine } from '../testing/pretended-engine.ts'
 import { testAssignment } from '../testing/test-node.ts'
 import { waitUntil } from '../testing/wait-until.ts'
 import { labels } from './container-spec.ts'
+import { InstanceKeepers } from './instance-keepers.ts'
 import { Reconciler } from './reconciler.ts'
 import { RuntimeFiles } from './runtime-files.ts'
 
@@ -42,16 +43,14 @@ class PretendedAgent implements AsyncDisposable {
       store: this.store,
       sealer,
       probe: async () => this.probe,
-      collector: { watch: () => undefined, forget: () => undefined },
+      keepers: new InstanceKeepers([]),
       cores: new CoreKeeper({ log, online: () => [0, 1], onUnboundMoved: () => undefined }),
       log,
       imageUsers: new Map(),
       frozen: () => this.frozen,
       engineUp: async () => this.onTurn(),
-      announced: async () => undefined,
       onStatus: (status) => this.statuses.set(status.id, status),
       onImageMissing: () => undefined,
-      onInstances: () => undefined,
       onStoreProblem: () => undefined,
     })
   }

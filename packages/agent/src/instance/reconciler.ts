@@ -13,18 +13,13 @@ import type { DiskSubject } from './disk-watch.ts'
 import type { InstanceDeps } from './instance-deps.ts'
 import { InstanceWorker } from './instance-worker.ts'
 
-export interface ReconcilerDeps extends InstanceDeps {
-  /** The set of instances, or one's address, has changed. */
-  onInstances(assignments: readonly Assignment[]): void
-}
-
 /**
  * The instances of this node, one worker each. What no assignment knows is adopted and reported, never stopped: only a tombstone stops
  * anything. That an id was given to another instance is a tombstone for the one that had it: it is ended and forgotten before the other
  * begins.
  */
 export class Reconciler implements AsyncDisposable {
-  readonly #deps: ReconcilerDeps
+  readonly #deps: InstanceDeps
   readonly #workers = new Map<string, InstanceWorker>()
   /** Containers of ours whose assignment is unknown: neither record nor label could be read. */
   readonly #strays = new Map<string, ContainerSummary>()
@@ -36,7 +31,7 @@ export class Reconciler implements AsyncDisposable {
   /** Instances that have a container, as far as the last list tells; undefined before the first. */
   #listed: ReadonlySet<string> | undefined
 
-  constructor(deps: ReconcilerDeps) {
+  constructor(deps: InstanceDeps) {
     this.#deps = { ...deps, onStatus: (status) => deps.onStatus(this.#current(status)) }
   }
 
@@ -283,7 +278,7 @@ export class Reconciler implements AsyncDisposable {
   }
 
   #announce(): void {
-    this.#deps.onInstances(this.assignments)
+    this.#deps.keepers.setInstances(this.assignments)
   }
 }
 

@@ -13,6 +13,7 @@ import {
   readPolicy,
 } from '@berth/core'
 import type { Logger } from 'pino'
+import type { InstanceKeeper } from '../instance/instance-keepers.ts'
 import { type Exec, runCommand } from '../network/run-command.ts'
 import { repeat } from '../node/repeat.ts'
 import { ensureBridgeFilter } from './bridge-filter.ts'
@@ -38,7 +39,7 @@ export interface PolicyKeeperOptions {
  * Keeps the node's security rules in the kernel: as the server says, for the instances that are here. As long as nothing is known of the policy,
  * what is in the kernel stays as it is. Closing it leaves the rules in force.
  */
-export class PolicyKeeper implements AsyncDisposable {
+export class PolicyKeeper implements AsyncDisposable, InstanceKeeper {
   readonly #options: PolicyKeeperOptions
   readonly #exec: Exec
   readonly #kernel: PolicyKernel
