@@ -327,7 +327,8 @@ describe('requests', () => {
   it('reject with node.offline when there is no link, and with node.not-found when there is no node', async () => {
     await agents.join('a')
     expect(() => agents.links.logs('a', 'x')).toThrow(expect.objectContaining({ code: 'node.offline' }))
-    expect(() => agents.links.metrics('b')).toThrow(expect.objectContaining({ code: 'node.not-found' }))
+    await expect(agents.links.metrics('b')).rejects.toMatchObject({ code: 'node.not-found' })
+    await expect(agents.links.reach('a', [])).rejects.toMatchObject({ code: 'node.offline' })
   })
 
   it('give the agent’s own error', async () => {

@@ -165,11 +165,11 @@ export class AgentLinks implements AsyncDisposable {
     return requests.readLogs(this.#link(node), instance, options)
   }
 
-  exec(node: string, instance: string, options: requests.ExecOptions): Promise<requests.ExecStream> {
+  async exec(node: string, instance: string, options: requests.ExecOptions): Promise<requests.ExecStream> {
     return requests.openExec(this.#link(node), instance, options)
   }
 
-  sendExecutable(
+  async sendExecutable(
     node: string,
     offered: { readonly version: string; readonly sha256: string },
     body: Readable,
@@ -178,30 +178,30 @@ export class AgentLinks implements AsyncDisposable {
     return requests.sendExecutable(this.#link(node), offered, body, options)
   }
 
-  planConfig(node: string, config: NodeConfig, options: SignalOptions = {}): Promise<AgentConfigPlan> {
+  async planConfig(node: string, config: NodeConfig, options: SignalOptions = {}): Promise<AgentConfigPlan> {
     return requests.planConfig(this.#link(node), config, options)
   }
 
-  orderConfig(node: string, order: ConfigOrder, options: SignalOptions = {}): Promise<void> {
+  async orderConfig(node: string, order: ConfigOrder, options: SignalOptions = {}): Promise<void> {
     return requests.orderConfig(this.#link(node), order, options)
   }
 
-  execOnNode(node: string, options: requests.ExecOptions): Promise<requests.ExecStream> {
+  async execOnNode(node: string, options: requests.ExecOptions): Promise<requests.ExecStream> {
     return requests.openNodeExec(this.#link(node), options)
   }
 
-  metrics(
+  async metrics(
     node: string,
     options: SignalOptions & { readonly sinceMs?: number | undefined } = {},
   ): Promise<MetricsView[]> {
     return requests.readMetrics(this.#link(node), options)
   }
 
-  cores(node: string, options: SignalOptions = {}): Promise<CoreReport> {
+  async cores(node: string, options: SignalOptions = {}): Promise<CoreReport> {
     return requests.readCores(this.#link(node), options)
   }
 
-  usage(node: string, options: SignalOptions = {}): Promise<UsageReport> {
+  async usage(node: string, options: SignalOptions = {}): Promise<UsageReport> {
     return requests.readUsage(this.#link(node), options)
   }
 
@@ -215,12 +215,12 @@ export class AgentLinks implements AsyncDisposable {
     return requests.runBuild(this.#link(node), request, context, options)
   }
 
-  cancelBuild(node: string, id: string, options: SignalOptions = {}): Promise<void> {
+  async cancelBuild(node: string, id: string, options: SignalOptions = {}): Promise<void> {
     return requests.cancelBuild(this.#link(node), id, options)
   }
 
   /** The id of an image on that node, which pulls it if need be. */
-  resolveImage(node: string, image: string, options: requests.ResolveOptions = {}): Promise<string> {
+  async resolveImage(node: string, image: string, options: requests.ResolveOptions = {}): Promise<string> {
     return requests.resolveImage(this.#link(node), image, options)
   }
 
@@ -237,24 +237,28 @@ export class AgentLinks implements AsyncDisposable {
   }
 
   /** Those of them that answer that node. */
-  reach(node: string, targets: readonly ReachTarget[], options: SignalOptions = {}): Promise<readonly ReachTarget[]> {
+  async reach(
+    node: string,
+    targets: readonly ReachTarget[],
+    options: SignalOptions = {},
+  ): Promise<readonly ReachTarget[]> {
     return requests.reachFrom(this.#link(node), targets, options)
   }
 
-  copyImage(image: string, from: string, to: string, options: requests.CopyOptions = {}): Promise<string> {
+  async copyImage(image: string, from: string, to: string, options: requests.CopyOptions = {}): Promise<string> {
     return requests.copyImage(this.#link(from), this.#link(to), image, options)
   }
 
-  listImages(node: string, options: SignalOptions): Promise<readonly NodeImage[]> {
+  async listImages(node: string, options: SignalOptions): Promise<readonly NodeImage[]> {
     return listImages(this.#link(node), options)
   }
 
-  removeImage(node: string, reference: string, options: SignalOptions): Promise<void> {
+  async removeImage(node: string, reference: string, options: SignalOptions): Promise<void> {
     return removeImage(this.#link(node), reference, options)
   }
 
   /** One document for another, for parts that know their own paths. */
-  request<T>(node: string, request: Parameters<typeof requests.requestDocument>[1]): Promise<T> {
+  async request<T>(node: string, request: Parameters<typeof requests.requestDocument>[1]): Promise<T> {
     return requests.requestDocument<T>(this.#link(node), request)
   }
 
@@ -263,15 +267,15 @@ export class AgentLinks implements AsyncDisposable {
     this.#lead?.images.holders.lacks(image, node)
   }
 
-  measureSpeed(node: string, options: SignalOptions): Promise<number> {
+  async measureSpeed(node: string, options: SignalOptions): Promise<number> {
     return requests.measureSpeed(this.#link(node), options)
   }
 
-  requestCertificate(node: string, options: SignalOptions): Promise<CertificateRequest> {
+  async requestCertificate(node: string, options: SignalOptions): Promise<CertificateRequest> {
     return requests.requestCertificate(this.#link(node), options)
   }
 
-  deliverCertificate(node: string, delivery: CertificateDelivery, options: SignalOptions): Promise<void> {
+  async deliverCertificate(node: string, delivery: CertificateDelivery, options: SignalOptions): Promise<void> {
     return requests.deliverCertificate(this.#link(node), delivery, options)
   }
 
