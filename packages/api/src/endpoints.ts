@@ -1,4 +1,5 @@
 import { accessEndpoints } from './endpoints/access.ts'
+import { addressesEndpoints } from './endpoints/addresses.ts'
 import { appsEndpoints } from './endpoints/apps.ts'
 import { clusterEndpoints } from './endpoints/cluster.ts'
 import { deploysEndpoints } from './endpoints/deploys.ts'
@@ -37,6 +38,7 @@ export const endpoints = {
   ...imagesEndpoints,
   ...registriesEndpoints,
   ...routingEndpoints,
+  ...addressesEndpoints,
   ...policyEndpoints,
   ...netEndpoints,
   ...namesEndpoints,

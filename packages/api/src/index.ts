@@ -4,6 +4,7 @@
  */
 
 export * from './access-resources.ts'
+export * from './address-resources.ts'
 export * from './agent-protocol.ts'
 export * from './app-resources.ts'
 export * from './client.ts'

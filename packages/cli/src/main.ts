@@ -1,5 +1,6 @@
 import { BerthError, messageOf } from '@berth/core'
 import { Command, CommanderError } from 'commander'
+import { registerAddressPools } from './commands/address-pools.ts'
 import { registerAdmin } from './commands/admin.ts'
 import { registerAdvise } from './commands/advise.ts'
 import { registerBackup } from './commands/backup.ts'
@@ -78,6 +79,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerProfiles,
     registerExternals,
     registerNet,
+    registerAddressPools,
     registerPlacing,
     registerServers,
     registerCompletion,

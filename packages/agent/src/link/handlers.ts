@@ -6,6 +6,7 @@ import { BerthError, type NodeConfig } from '@berth/core'
 import type { PullOptions } from '../engine/engine.ts'
 import { instanceLogs } from '../instance/instance-logs.ts'
 import { measureCoreSpeed } from '../metrics/core-speed.ts'
+import { addressRoutes } from './address-handlers.ts'
 import { type AgentRequest, numberIn, respondJson } from './agent-request.ts'
 import { serveExec, serveHostExec } from './exec-handler.ts'
 import type { LinkServices } from './link-services.ts'
@@ -33,6 +34,7 @@ const routes: readonly Route[] = [
   ['POST', '/v1/images/resolve', resolveImage],
   ...registryRoutes,
   ...policyRoutes,
+  ...addressRoutes,
   ['GET', '/v1/routes', serveRoutes],
   ['POST', '/v1/reach', serveReach],
   ['POST', '/v1/speed', serveSpeed],

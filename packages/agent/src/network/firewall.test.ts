@@ -10,14 +10,20 @@ const plan = planNetwork({
   domain: 'berth',
   defaultPool: 'production',
 })
+const several = planNetwork({
+  ...{ pool: '10.77.0.0/16', pools: ['10.77.0.0/16', '10.80.0.0/16'], block: '10.77.3.0/24', peers: [] },
+  ...{ domain: 'berth', defaultPool: 'production' },
+})
 const drivers = ['bridge', 'routed'] as const
 
 /** In a network namespace of its own, which goes with the program. */
 const apart = (...argv: string[]) => runCommand('unshare', ['--net', ...argv])
 
 describe('the rules of a node', () => {
-  it.each(drivers)('are what nft takes: %s', async (driver) => {
-    const table = renderTable(plan, '169.254.77.53', driver)
+  it.each(
+    drivers.flatMap((driver) => [['one pool', plan, driver] as const, ['several pools', several, driver] as const]),
+  )('are what nft takes: %s, %s %s', async (_, each, driver) => {
+    const table = renderTable(each, '169.254.77.53', driver)
     const script = 'printf %s "$1" | nft -f - && nft list table inet berth'
     const { code, stdout, stderr } = await apart('sh', '-c', script, 'sh', table)
     expect(stderr).toBe('')
@@ -28,7 +34,7 @@ describe('the rules of a node', () => {
   it.each(drivers)(
     'are read back as they were written, or they would be written again and again: %s',
     async (driver) => {
-      const rules = forwardRules(plan, driver)
+      const rules = forwardRules(several, driver)
       const script =
         'iptables -N DOCKER-USER; for rule; do iptables -A DOCKER-USER $rule; done; iptables -S DOCKER-USER'
       const { stdout, stderr } = await apart('sh', '-c', script, 'sh', ...rules)
@@ -44,6 +50,16 @@ describe('the rules of a node', () => {
       '-s 10.77.0.0/16 -d 10.77.3.0/24 -o berth0 -m comment --comment berth -j ACCEPT',
       '-s 10.77.3.0/24 -d 10.77.0.0/16 -i berth0 -m comment --comment berth -j ACCEPT',
     ])
+  })
+
+  it('translate nothing between pools, and nothing at all where the pool says so', () => {
+    expect(renderTable(several, '169.254.77.53')).toContain(
+      'ip saddr 10.77.3.0/24 ip daddr != { 10.77.0.0/16, 10.80.0.0/16 } oifname != "berth0" masquerade',
+    )
+    expect(renderTable({ ...several, natOutgoing: false }, '169.254.77.53')).not.toContain('masquerade')
+    expect(forwardRules(several)).toContain(
+      '-s 10.80.0.0/16 -d 10.77.3.0/24 -o berth0 -m comment --comment berth -j ACCEPT',
+    )
   })
 
   it("keep routed containers apart from Docker's own networks, as Docker keeps those apart from each other", () => {

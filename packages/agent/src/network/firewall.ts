@@ -27,8 +27,7 @@ delete table ${table}
 table ${table} {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr ${formatBlock(plan.block)} ip daddr != ${formatBlock(plan.pool)} oifname != "${links}" masquerade
-  }
+${masquerade(plan, links)}  }
   chain input {
     type filter hook input priority filter; policy accept;
     ip daddr ${dnsAddress} ${outsideOf(driver)} drop
@@ -39,6 +38,12 @@ table ${table} {
   }
 ${driver === 'routed' ? isolation(links) : ''}}
 `
+}
+
+function masquerade({ natOutgoing, block, pools }: NetworkPlan, links: string): string {
+  if (!natOutgoing) return ''
+  const inside = pools.length === 1 ? pools.map(formatBlock) : ['{', pools.map(formatBlock).join(', '), '}']
+  return `    ip saddr ${formatBlock(block)} ip daddr != ${inside.join(' ')} oifname != "${links}" masquerade\n`
 }
 
 /** A pattern cannot stand in a set. */
@@ -72,14 +77,14 @@ export async function removeTable(exec: Exec, signal?: AbortSignal): Promise<voi
 
 /** As `iptables -S` prints them, so that wanted and found can be compared as text. */
 export function forwardRules(plan: NetworkPlan, driver: NetworkDriver = 'bridge'): readonly string[] {
-  const [pool, block] = [formatBlock(plan.pool), formatBlock(plan.block)]
+  const [pools, block] = [plan.pools.map(formatBlock), formatBlock(plan.block)]
   const links = linkPatterns[driver].iptables
   const tail = `-m comment --comment ${comment} -j ACCEPT`
-  const inbound = `-s ${pool} -d ${block} -o ${links} ${tail}`
-  if (driver === 'bridge') return [inbound, `-s ${block} -d ${pool} -i ${links} ${tail}`]
+  const inbound = pools.map((pool) => `-s ${pool} -d ${block} -o ${links} ${tail}`)
+  if (driver === 'bridge') return [...inbound, ...pools.map((pool) => `-s ${block} -d ${pool} -i ${links} ${tail}`)]
   // To the outside and back, which Docker itself sees to for a bridge of its own.
   const back = `-d ${block} -o ${links} -m conntrack --ctstate RELATED,ESTABLISHED ${tail}`
-  return [inbound, `-s ${block} -i ${links} ${tail}`, back]
+  return [...inbound, `-s ${block} -i ${links} ${tail}`, back]
 }
 
 const isOurs = (rule: string): boolean => rule.includes(`--comment ${comment} `)

@@ -240,9 +240,12 @@ function asBerthError(error: unknown, signal: Signal): BerthError {
 }
 
 function collisionOf(plan: NetworkPlan, routes: Parameters<typeof findCollision>[1]): BerthError | undefined {
-  const found = findCollision(plan.pool, routes)
+  const found = plan.pools.flatMap((range) => {
+    const route = findCollision(range, routes)
+    return route === undefined ? [] : [{ pool: formatBlock(range), route: describeRoute(route) }]
+  })[0]
   if (found === undefined) return undefined
-  const [pool, route] = [formatBlock(plan.pool), describeRoute(found)]
+  const { pool, route } = found
   return new BerthError(
     poolCollides,
     `the cluster's pool ${pool} collides with a network of this host (${route}); choose a pool that no host uses`,

@@ -1,4 +1,4 @@
-import type { NetworkConfig } from '@berth/core'
+import { type NetworkConfig, parseBlock } from '@berth/core'
 import { describe, expect, it } from 'vitest'
 import type { HostRoute } from './host-state.ts'
 import { findCollision, planNetwork, planRoutes } from './network-plan.ts'
@@ -87,7 +87,7 @@ describe('findCollision', () => {
     ['a part of the pool', { dst: '10.77.200.0/24', dev: 'br-1', protocol: 'kernel', scope: 'link' }, true],
     ['one address of the pool', { dst: '10.77.5.6', gateway: '192.168.0.9' }, true],
   ])('%s: %s', (_, route, collides) => {
-    expect(findCollision(plan.pool, [lan, uplink, route]) !== undefined).toBe(collides)
+    expect(findCollision(parseBlock(config.pool), [lan, uplink, route]) !== undefined).toBe(collides)
   })
 })
 

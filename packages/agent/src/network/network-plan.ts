@@ -30,7 +30,10 @@ export interface PeerRoute {
 
 /** A {@link NetworkConfig} that holds together. */
 export interface NetworkPlan {
-  readonly pool: AddressBlock
+  /** Of the whole cluster: between them no address is translated. */
+  readonly pools: readonly AddressBlock[]
+  /** What goes to elsewhere bears the node's address. */
+  readonly natOutgoing: boolean
   readonly block: AddressBlock
   /** The bridge's address. */
   readonly gateway: string
@@ -56,7 +59,8 @@ export function planNetwork(config: NetworkConfig): NetworkPlan {
     const other = peers.slice(0, index).find((each) => blocksOverlap(each.block, peer.block))
     if (other !== undefined) throw overlap(`node ${peer.node}`, peer.block, `node ${other.node}`, other.block)
   }
-  return { pool, block, gateway: gatewayOf(block), peers }
+  const pools = (config.pools ?? [config.pool]).map(parseBlock)
+  return { pools, natOutgoing: config.natOutgoing !== false, block, gateway: gatewayOf(block), peers }
 }
 
 const isSame = (a: AddressBlock, b: AddressBlock): boolean => a.base === b.base && a.prefix === b.prefix

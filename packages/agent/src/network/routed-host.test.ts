@@ -1,3 +1,4 @@
+import { parseBlock } from '@berth/core'
 import { describe, expect, it } from 'vitest'
 import type { HostRoute } from './host-state.ts'
 import { findCollision, planNetwork, planRoutes } from './network-plan.ts'
@@ -38,7 +39,7 @@ describe('routes of a routed node', () => {
 
   it('are neither in the way of the pool nor taken for routes to peers', () => {
     const here = { ...routeTo('10.77.3.11', link), protocol: '78' }
-    expect(findCollision(plan.pool, [here])).toBeUndefined()
+    expect(findCollision(parseBlock('10.77.0.0/16'), [here])).toBeUndefined()
     const { steps, problems } = planRoutes(plan, [here], true)
     expect(problems).toEqual([])
     expect(steps.map((step) => step.block)).toEqual(['10.77.2.0/24'])

@@ -38,7 +38,7 @@ function textOf(count: number, meshUpTo: number, which: number, password: string
   return renderBirdConfig({
     ...{
       routing,
-      pool: '10.77.0.0/16',
+      pools: ['10.77.0.0/16'],
       blocks: [`${own}.0/24`],
       source: `${own}.1`,
       logPath: join(scratch.dir, 'log'),

@@ -24,21 +24,23 @@ interface Options {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Has packets to the pool look into BIRD's table first, but for those to the node's own block. */
+/** Has packets to the pools look into BIRD's table first, but for those to the node's own block. */
 export async function ensureRules(
   exec: Exec,
-  { pool, block }: Pick<NetworkConfig, 'pool' | 'block'>,
+  { pool, pools = [pool], block }: Pick<NetworkConfig, 'pool' | 'pools' | 'block'>,
   options: Options,
 ): Promise<void> {
-  await ensureRule(exec, block, ofOwnBlock, options)
-  await ensureRule(exec, pool, ofPool, options)
+  await ensureRulesTo(exec, [block], ofOwnBlock, options)
+  await ensureRulesTo(exec, pools, ofPool, options)
 }
 
-async function ensureRule(exec: Exec, to: string, place: RulePlace, { signal }: Options): Promise<void> {
-  const rules = await ourRules(exec, place, { signal })
-  for (const rule of rules.filter((each) => destinationOf(each) !== to)) await removeRule(exec, rule, place, { signal })
-  if (rules.some((rule) => destinationOf(rule) === to)) return
-  await mustRun(exec, 'ip', ['rule', 'add', 'to', to, ...wordsOf(place)], { signal })
+async function ensureRulesTo(exec: Exec, wanted: readonly string[], place: RulePlace, options: Options): Promise<void> {
+  const rules = await ourRules(exec, place, options)
+  for (const rule of rules.filter((each) => !wanted.includes(destinationOf(each))))
+    await removeRule(exec, rule, place, options)
+  for (const to of wanted)
+    if (!rules.some((rule) => destinationOf(rule) === to))
+      await mustRun(exec, 'ip', ['rule', 'add', 'to', to, ...wordsOf(place)], options)
 }
 
 /** False when nothing was there. */

@@ -210,8 +210,8 @@ async function sentenceOf(work: () => Promise<void>): Promise<string | undefined
   }
 }
 
-function textOf(routing: Bgp, { pool, block }: NetworkConfig, { files }: BirdKeeper): string {
-  return renderBirdConfig({ routing, pool, blocks: [block], source: gatewayOf(parseBlock(block)), logPath: files.log })
+function textOf(routing: Bgp, { pool, pools = [pool], block }: NetworkConfig, { files }: BirdKeeper): string {
+  return renderBirdConfig({ routing, pools, blocks: [block], source: gatewayOf(parseBlock(block)), logPath: files.log })
 }
 
 const heldUp = (nodes: readonly string[]): string => {

@@ -111,8 +111,12 @@ export interface NameEntry {
 
 /** What a node must know of the cluster's network: its own block and how to reach the others'. */
 export interface NetworkConfig {
-  /** The whole cluster's pool, e.g. `10.77.0.0/16`. */
+  /** The range of the address pool that the node's block is of, e.g. `10.77.0.0/16`. */
   readonly pool: string
+  /** Ranges of all address pools of the cluster. Absent: there is no other one. */
+  readonly pools?: readonly string[]
+  /** False: what its instances send to the world bears their own addresses. Absent: the node's. */
+  readonly natOutgoing?: false
   readonly block: string
   readonly peers: readonly { readonly node: string; readonly block: string; readonly via: string }[]
   /** Domain of names, `berth`. */

@@ -13,9 +13,12 @@ export const secretNameSource = secretNamePattern.source
 const variableNamePattern = /^[A-Za-z_][A-Za-z0-9_]*$/
 export const variableNameSource = variableNamePattern.source
 
-export type NamedKind = 'app' | 'entrypoint' | 'pool' | 'environment' | 'node' | 'node group'
+export type NamedKind = 'app' | 'entrypoint' | 'pool' | 'environment' | 'node' | 'node group' | 'address pool'
 
-const articles = { app: 'an', entrypoint: 'an', environment: 'an', pool: 'a', node: 'a', 'node group': 'a' } as const
+const articles = {
+  ...{ app: 'an', entrypoint: 'an', environment: 'an', 'address pool': 'an' },
+  ...{ pool: 'a', node: 'a', 'node group': 'a' },
+} as const satisfies Record<NamedKind, string>
 
 export const isName = (text: string): boolean => namePattern.test(text)
 

@@ -8,7 +8,7 @@ import type { Taint } from './placement-spec.ts'
 export interface Node {
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
-  /** Block of the cluster's pool that this node's instances get addresses from, e.g. `10.77.3.0/24`. */
+  /** Block of an address pool that this node's instances get addresses from, e.g. `10.77.3.0/24`. */
   readonly block: string
   /** Address at which other nodes reach it (layer 2). */
   readonly address: string

@@ -9,7 +9,7 @@ const input: BirdConfigInput = {
       { with: 'peer', name: 'core', address: '10.0.0.254', as: 65_000, password: 'geheim' },
     ],
   },
-  pool: '10.77.0.0/16',
+  pools: ['10.77.0.0/16'],
   blocks: ['10.77.1.0/24'],
   source: '10.77.1.1',
   logPath: '/run/berth/bird/log',
@@ -46,7 +46,7 @@ it('names each session, and has a password where there is one', () => {
 
 it.each([
   ['an address', { routing: { ...input.routing, address: '10.0.0.1; include "/etc/passwd"' } }],
-  ['a pool', { pool: '10.77.0.0/16 ]; }' }],
+  ['a pool', { pools: ['10.77.0.0/16 ]; }'] }],
   ['a block', { blocks: ['10.77.1.0/24 blackhole; route 0.0.0.0/0'] }],
   ['a source', { source: '1.2.3.4; accept' }],
 ])('throws rather than print %s that is none', (_, change) => {

@@ -4,8 +4,8 @@ import { isBgpPassword } from './bgp-settings.ts'
 
 export interface BirdConfigInput {
   readonly routing: Extract<NodeRouting, { readonly mode: 'bgp' }>
-  /** The cluster's, `10.77.0.0/16`. */
-  readonly pool: string
+  /** Ranges of the cluster's address pools, `10.77.0.0/16`. */
+  readonly pools: readonly string[]
   /** What this node tells of itself. */
   readonly blocks: readonly string[]
   /** What its own packets bear, so that every node can answer them. */
@@ -39,7 +39,7 @@ export function renderBirdConfig(input: BirdConfigInput): string {
     // Seconds since the epoch, for a program to read.
     'timeformat protocol "%s";',
     'ipv4 table hostnets;',
-    ...hostPart(formatBlock(parseBlock(input.pool))),
+    ...hostPart(withinPools(input)),
     ...filters(input),
     ...kernelPart(input),
     ...routing.sessions.toSorted(byName).flatMap((session) => sessionPart(session, routing)),
@@ -50,18 +50,24 @@ export function renderBirdConfig(input: BirdConfigInput): string {
 const byName = (a: BgpSession, b: BgpSession): number => (sessionName(a) < sessionName(b) ? -1 : 1)
 
 /** The host's own networks and routes: by them next hops are found. They are told to nobody. */
-const hostPart = (pool: string): string[] => [
+const hostPart = (pools: string): string[] => [
   'protocol device { scan time 10; }',
-  `protocol direct hostlinks { ipv4 { table hostnets; import where net !~ [ ${pool}+ ]; }; }`,
-  `protocol kernel hostroutes { learn; scan time ${scanSeconds}; ipv4 { table hostnets; import where net !~ [ ${pool}+ ]; export none; }; }`,
+  `protocol direct hostlinks { ipv4 { table hostnets; import where net !~ [ ${pools} ]; }; }`,
+  `protocol kernel hostroutes { learn; scan time ${scanSeconds}; ipv4 { table hostnets; import where net !~ [ ${pools} ]; export none; }; }`,
 ]
 
-function filters({ pool, blocks, routing }: BirdConfigInput): string[] {
-  const [within, own] = [formatBlock(parseBlock(pool)), blocks.map((block) => `${formatBlock(parseBlock(block))}+`)]
-  const ours = `net ~ [ ${within}+ ]`
+/** What is in one of them. */
+const within = (blocks: readonly string[]): string =>
+  blocks.map((block) => `${formatBlock(parseBlock(block))}+`).join(', ')
+
+const withinPools = ({ pools }: BirdConfigInput): string => within(pools)
+
+function filters(input: BirdConfigInput): string[] {
+  const { blocks, routing } = input
+  const ours = `net ~ [ ${withinPools(input)} ]`
   const passOn = (how: string): string => (routing.reflects ? `if source = RTS_BGP && ${ours} then ${how} ` : '')
   return [
-    `function of_others() { if net ~ [ ${own.join(', ')} ] then return false; return ${ours}; }`,
+    `function of_others() { if net ~ [ ${within(blocks)} ] then return false; return ${ours}; }`,
     'filter from_node { if of_others() then accept; reject; }',
     'filter from_peer { if of_others() then { preference = 90; accept; } reject; }',
     `filter to_node { if proto = "own" then accept; ${passOn('accept;')}reject; }`,

@@ -20,7 +20,10 @@ export function answerName(index: NameIndex, question: NameQuestion, askerPool: 
   const found = address === undefined ? undefined : index.byAddress.get(address)
   if (found !== undefined)
     return type === 'PTR' ? { kind: 'pointer', name: `${found}.${index.domain}` } : { kind: 'empty' }
-  return { kind: address !== undefined && containsAddress(index.block, address) ? 'unknown' : 'elsewhere' }
+  return {
+    kind:
+      address !== undefined && index.blocks.some((block) => containsAddress(block, address)) ? 'unknown' : 'elsewhere',
+  }
 }
 
 function answerOwn(

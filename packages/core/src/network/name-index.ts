@@ -13,7 +13,8 @@ export interface NameIndex {
   readonly defaultPool: string
   /** Of the node that answers, and so of those who ask it. */
   readonly site: string | undefined
-  readonly block: AddressBlock
+  /** The cluster's own addresses. */
+  readonly blocks: readonly AddressBlock[]
   readonly apps: ReadonlyMap<string, AppNames>
   /** Names below the domain. */
   readonly byAddress: ReadonlyMap<string, string>
@@ -32,7 +33,7 @@ export interface AppNames {
 
 export function indexNames(
   names: NameTable,
-  network: Pick<NetworkConfig, 'pool' | 'domain' | 'defaultPool' | 'site'>,
+  network: Pick<NetworkConfig, 'pool' | 'pools' | 'domain' | 'defaultPool' | 'site'>,
   askers: readonly Asker[] = [],
 ): NameIndex {
   const apps = new Map<string, AppNames>()
@@ -56,7 +57,7 @@ export function indexNames(
     domain: network.domain,
     defaultPool: network.defaultPool,
     site: network.site,
-    block: parseBlock(network.pool),
+    blocks: (network.pools ?? [network.pool]).map(parseBlock),
     apps,
     byAddress,
     externals,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { formatPath } from '../spec/spec-issue.ts'
 import { type ExternalDocument, readExternal } from './read-external.ts'
 
-const own = { domain: 'berth', addressPool: '10.77.0.0/16' }
+const own = { domain: 'berth', addressPools: ['10.77.0.0/16'] }
 const read = (document: ExternalDocument, name = 'mysql.shop') => readExternal(name, document, own)
 const addresses = ['192.0.2.7']
 

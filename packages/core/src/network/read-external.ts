@@ -21,7 +21,7 @@ export interface ExternalDocument {
 /** Of the cluster's network: external services are elsewhere. */
 export interface OwnNetwork {
   readonly domain: string
-  readonly addressPool: string
+  readonly addressPools: readonly string[]
 }
 
 export interface ReadExternal {
@@ -74,9 +74,9 @@ function readAddresses(issues: IssueList, document: ExternalDocument, own: OwnNe
       { suggestion: 'addresses where they are fixed, a target where somebody else’s name leads to them' },
     )
   if (addresses.length > maxAddresses) issues.add(['addresses'], `at most ${maxAddresses} are possible`)
-  const pool = parseBlock(own.addressPool)
+  const pools = own.addressPools.map(parseBlock)
   for (const [index, address] of addresses.entries()) {
-    const problem = addressProblem(address, pool)
+    const problem = addressProblem(address, pools)
     if (problem !== undefined) issues.add(['addresses', index], `${JSON.stringify(address)} ${problem}`)
     else if (addresses.indexOf(address) < index) issues.add(['addresses', index], `${address} is given twice`)
   }
@@ -86,10 +86,11 @@ function readAddresses(issues: IssueList, document: ExternalDocument, own: OwnNe
 /** That mean the asker's own machine, a link, everybody or nobody. */
 const unreachable = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(parseBlock)
 
-function addressProblem(address: string, pool: AddressBlock): string | undefined {
+function addressProblem(address: string, pools: readonly AddressBlock[]): string | undefined {
   const value = tryParseAddress(address)
   if (value === undefined) return 'is no IPv4 address; write four numbers, e.g. 192.0.2.7, or a host name as target'
-  if (containsAddress(pool, value)) return 'is in the cluster’s own pool: what has it is no external service'
+  if (pools.some((pool) => containsAddress(pool, value)))
+    return 'is in the cluster’s own pool: what has it is no external service'
   if (unreachable.some((block) => containsAddress(block, value))) return 'is no address that instances could reach'
   return undefined
 }

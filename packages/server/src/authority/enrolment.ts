@@ -1,17 +1,15 @@
 import { X509Certificate } from 'node:crypto'
 import {
-  type AddressBlock,
   BerthError,
-  blockForNode,
+  chooseBlock,
   defaultGroupName,
-  formatBlock,
   isName,
   type Node,
   nameRule,
-  nodeBlockCount,
-  parseBlock,
   proposeName,
+  siteLabel,
 } from '@berth/core'
+import { addressPoolsOf, blocksFence } from '../addresses/pools-of.ts'
 import { FailureLimit, type FailureLimitOptions } from '../auth/failure-limit.ts'
 import { sameHash } from '../auth/token-text.ts'
 import type { CallContext } from '../controllers/operations.ts'
@@ -47,14 +45,11 @@ export interface Enrolled {
 export interface EnrolmentOptions {
   readonly records: Records
   readonly authority: Authority
-  /** The cluster's addresses, `10.77.0.0/16`. */
+  /** Of the pool `default`: `10.77.0.0/16`. */
   readonly addressPool: string
   readonly limit?: FailureLimit
   readonly now?: () => number
 }
-
-/** Compared and written by every enrolment, so that two of them never take the same block. No node can have this name. */
-const blocksFence = '_blocks'
 
 /** A person mistypes a token a few times; all machines of a cluster may join in one minute, but they do not fail. */
 const guesses: FailureLimitOptions = {
@@ -69,7 +64,7 @@ export class Enrolment {
   readonly #records: Records
   readonly #state: State
   readonly #authority: Authority
-  readonly #pool: AddressBlock
+  readonly #addressPool: string
   readonly #limit: FailureLimit
   readonly #now: () => number
   #admitting: Promise<unknown> = Promise.resolve()
@@ -78,7 +73,7 @@ export class Enrolment {
     this.#records = options.records
     this.#state = options.records.state
     this.#authority = options.authority
-    this.#pool = parseBlock(options.addressPool)
+    this.#addressPool = options.addressPool
     this.#now = options.now ?? Date.now
     this.#limit = options.limit ?? new FailureLimit({ ...guesses, now: this.#now })
   }
@@ -112,7 +107,8 @@ export class Enrolment {
 
   /**
    * Throws `join.invalid-token`, `join.wrong-cluster`, `join.token-expired`, `join.token-used`, `join.too-many-failures`,
-   * `join.invalid-request`, `node.exists`, `name.invalid`, `network.pool-exhausted`; the token is used up only when the node is in.
+   * `join.invalid-request`, `node.exists`, `name.invalid`, `network.pool-exhausted`,
+   * `address-pool.none`; the token is used up only when the node is in.
    */
   async join(request: JoinRequest, options: { readonly signal?: AbortSignal } = {}): Promise<Enrolled> {
     const hash = this.#presented(request)
@@ -165,13 +161,13 @@ export class Enrolment {
     this.#requireNew(request.name)
     const joinedAt = this.#now()
     const { name, labels, address } = request
-    const block = this.#freeBlock()
     const certificate = {
       certificateFingerprint: fingerprintOf(certificatePem),
       certificateExpiresAt: new X509Certificate(certificatePem).validToDate.getTime(),
     }
     const { group } = token
     if (group !== undefined) this.#requireGroup(tx, group)
+    const block = this.#freeBlock(labels, group)
     const node: Node = {
       ...{ name, labels, block, address, schedulable: true, ...certificate, joinedAt },
       ...(group === undefined || group === defaultGroupName ? {} : { group }),
@@ -242,13 +238,10 @@ export class Enrolment {
     )
   }
 
-  #freeBlock(): string {
-    const count = nodeBlockCount(this.#pool)
-    for (let index = 0; index < count; index += 1) {
-      const block = formatBlock(blockForNode(this.#pool, index))
-      if (!this.#state.nodes.hasBlock(block)) return block
-    }
-    return formatBlock(blockForNode(this.#pool, count))
+  #freeBlock(labels: JoinRequest['labels'], group = defaultGroupName): string {
+    const { nodes } = this.#state
+    const pools = addressPoolsOf(this.#state, this.#addressPool)
+    return chooseBlock(pools, { site: labels[siteLabel], group }, (block) => nodes.hasBlock(block)).block
   }
 
   /** Used and unused ones alike: after its time a token is just not known. Leaves room in the transaction. */

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Node } from '@berth/core'
 import type { Logger } from 'pino'
+import { AddressPools } from '../addresses/address-pools.ts'
 import { AgentPort } from '../agents/agent-port.ts'
 import { RefusedAgents } from '../agents/refused-agents.ts'
 import { Approvals } from '../approvals/approvals.ts'
@@ -152,6 +153,7 @@ function createServices(
   const advertised = `${advertisedHost(listen?.host ?? '127.0.0.1', config.names)}:${listen?.port ?? 0}`
   const addressPool = config.addressPool ?? defaults.addressPool
   const domain = config.domain ?? defaults.domain
+  const addressPools = new AddressPools({ records, range: addressPool, agents })
   return {
     info: {
       ...{ version: config.version, startedAt: Date.now(), agentPort, advertised, domain },
@@ -179,6 +181,7 @@ function createServices(
     backups: createBackups(options),
     coreUse: (node, signal) => gatherCoreUse(agents, node, signal),
     nodeRoutes: new NodeRoutes(state, agents),
+    addressPools,
     certificateProblems: () => keeper.problems(),
     trafficChanges: new TrafficChanges(views),
     apps: new Apps(records),
@@ -194,7 +197,7 @@ function createServices(
     nodeConfigs: new NodeConfigs({ records, sources, agents }),
     groups: new Groups(records),
     profiles: new Profiles(records),
-    externals: new Externals(records, { domain, addressPool }),
+    externals: new Externals(records, { domain, addressPools: () => addressPools.all().map(({ range }) => range) }),
     approvals: new Approvals(records),
     enrolment: new Enrolment({ records, authority, addressPool }),
     relay,

@@ -1,5 +1,6 @@
 import type { ServerAddress } from '@berth/api'
 import {
+  type AddressPool,
   type Assignment,
   type Instance,
   isHeld,
@@ -8,9 +9,11 @@ import {
   type Node,
   type NodeRouting,
   type Pool,
+  poolOf,
   type RouteTable,
   resolveAssignment,
 } from '@berth/core'
+import { addressPoolsOf } from '../addresses/pools-of.ts'
 import type { FeedLine, NodeFeed, SnapshotLine } from '../agents/node-feed.ts'
 import { PolicyFeed } from '../policy/policy-feed.ts'
 import type { State, StateChange } from '../records/index.ts'
@@ -21,7 +24,7 @@ import { PeerTable } from './peer-table.ts'
 
 export interface ClusterFeedOptions {
   readonly state: State
-  /** The cluster's address pool, `10.77.0.0/16`. */
+  /** Of the address pool `default`, `10.77.0.0/16`. */
   readonly addressPool: string
   readonly domain: string
   readonly defaultPool: string
@@ -58,6 +61,9 @@ export class ClusterFeed implements NodeFeed, Disposable {
   readonly #changedPeers = new Set<string>()
   readonly #peerSends = new PacedWork({ act: () => this.#sendPeers() })
   readonly #routingSends = new PacedWork({ act: (node) => this.#sendRouting(node) })
+  /** To nodes whose address pool has changed, or whose cluster has another one. */
+  readonly #networkSends = new PacedWork({ act: (node) => this.#sendNetwork(node) })
+  #pools: readonly AddressPool[] | undefined
   /** What each node that listens was told last. */
   readonly #toldRouting = new Map<string, string>()
 
@@ -76,8 +82,8 @@ export class ClusterFeed implements NodeFeed, Disposable {
 
   [Symbol.dispose](): void {
     this.#unsubscribe()
-    const works = [this.#nameChanges, this.#nameSends, this.#peerSends, this.#routingSends, this.#policy]
-    for (const work of works) work[Symbol.dispose]()
+    const works = [this.#nameChanges, this.#nameSends, this.#peerSends, this.#routingSends, this.#networkSends]
+    for (const work of [...works, this.#policy]) work[Symbol.dispose]()
   }
 
   snapshot(node: string, heldPeers?: string): SnapshotLine {
@@ -130,6 +136,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     else if (change.kind === 'pools') this.#onPool(change.before, change.after, change.revision)
     else if (change.kind === 'nodes') this.#onNode(change.id, change.before, change.after, change.revision)
     else if (change.kind === 'members') this.#onMembers(change.revision)
+    else if (change.kind === 'addressPools') this.#onAddressPools()
     if (change.kind === 'nodes' || change.kind === 'routings')
       for (const node of this.#subscribers.keys()) this.#routingSends.mark(node)
   }
@@ -170,6 +177,11 @@ export class ClusterFeed implements NodeFeed, Disposable {
     else if (before?.labels.gateway === 'true') this.#send(name, { type: 'gateway-ends', revision })
   }
 
+  #onAddressPools(): void {
+    this.#pools = undefined
+    for (const node of this.#subscribers.keys()) this.#networkSends.mark(node)
+  }
+
   #onMembers(revision: number): void {
     const servers = this.#options.servers()
     if (servers === undefined) return
@@ -182,6 +194,10 @@ export class ClusterFeed implements NodeFeed, Disposable {
 
   network(node: string): FeedLine {
     return { type: 'network', revision: this.#options.state.revision, network: this.#network(node) }
+  }
+
+  #sendNetwork(node: string): void {
+    if (this.#subscribers.has(node)) this.#send(node, this.network(node))
   }
 
   /** One line for all. */
@@ -248,7 +264,12 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const peers = withPeers ? this.#peers.of(node) : []
     const site = siteOf(state.nodes.get(node))
     const place = site === undefined ? {} : { site }
-    return { pool: addressPool, block: state.nodes.get(node)?.block ?? '', peers, domain, defaultPool, ...place }
+    const block = state.nodes.get(node)?.block ?? ''
+    this.#pools ??= addressPoolsOf(state, addressPool)
+    const own = block === '' ? undefined : poolOf(this.#pools, block)
+    const several = this.#pools.length === 1 ? {} : { pools: this.#pools.map(({ range }) => range) }
+    const nat = own?.natOutgoing === false ? { natOutgoing: false as const } : {}
+    return { pool: own?.range ?? addressPool, ...several, ...nat, block, peers, domain, defaultPool, ...place }
   }
 
   #isGateway = (node: string): boolean => this.#options.state.nodes.get(node)?.labels.gateway === 'true'

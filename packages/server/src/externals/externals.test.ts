@@ -9,7 +9,7 @@ import { profileView } from '../views/profile-view.ts'
 import { Externals } from './externals.ts'
 
 const call = { actor: 'test' }
-const own = { domain: 'berth', addressPool: '10.77.0.0/16' }
+const own = { domain: 'berth', addressPools: () => ['10.77.0.0/16'] }
 const mysql = { addresses: ['192.0.2.7'], ports: { mysql: 3306 } }
 
 let cluster: TestCluster

@@ -1,12 +1,4 @@
-import {
-  BerthError,
-  closest,
-  type ExternalDocument,
-  type ExternalService,
-  formatPath,
-  type OwnNetwork,
-  readExternal,
-} from '@berth/core'
+import { BerthError, closest, type ExternalDocument, type ExternalService, formatPath, readExternal } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
 import type { ExternalRecord, Records, RecordTransaction, State } from '../records/index.ts'
 import { externalConflicts } from './external-conflicts.ts'
@@ -18,14 +10,20 @@ export interface PutOptions {
   readonly version?: number | undefined
 }
 
+export interface OwnNames {
+  readonly domain: string
+  /** Ranges of the address pools as they are now. */
+  readonly addressPools: () => readonly string[]
+}
+
 /** External services, as people change them. Names, rules and routes follow from the records. */
 export class Externals {
   readonly #records: Records
   readonly #state: State
-  readonly #own: OwnNetwork
+  readonly #own: OwnNames
   readonly #now: () => number
 
-  constructor(records: Records, own: OwnNetwork, now: () => number = Date.now) {
+  constructor(records: Records, own: OwnNames, now: () => number = Date.now) {
     this.#records = records
     this.#state = records.state
     this.#own = own
@@ -95,8 +93,8 @@ export class Externals {
   }
 }
 
-function readOrRefuse(name: string, document: ExternalDocument, own: OwnNetwork): ExternalService {
-  const { external, issues } = readExternal(name, document, own)
+function readOrRefuse(name: string, document: ExternalDocument, own: OwnNames): ExternalService {
+  const { external, issues } = readExternal(name, document, { ...own, addressPools: own.addressPools() })
   if (external !== undefined) return external
   const problems = issues.map(({ path, message, suggestion }) => ({
     ...{ path: formatPath(path), message },

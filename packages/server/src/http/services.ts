@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { BackupLine, LogLine } from '@berth/api'
+import type { AddressPools } from '../addresses/address-pools.ts'
 import type { AgentLinks } from '../agents/agent-links.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { Apps } from '../apps/apps.ts'
@@ -119,6 +120,7 @@ export interface Services {
   readonly registry: Pick<ClusterRegistry, 'run' | 'status' | 'collect' | 'stop'>
   readonly routing: Routing
   readonly nodeRoutes: NodeRoutes
+  readonly addressPools: AddressPools
   readonly sources: SourceUploads
   readonly relay: Relay
   readonly buildOutputs: BuildOutputs

@@ -1,4 +1,5 @@
 import type {
+  AddressPool,
   App,
   Approval,
   BerthEvent,
@@ -51,6 +52,7 @@ export interface RecordTypes {
   readonly certificates: CertificateRecord
   readonly registries: RegistryRecord
   readonly imageRegistries: ImageRegistryRecord
+  readonly addressPools: AddressPoolRecord
   readonly routings: RoutingRecord
   readonly authorities: AuthorityRecord
   readonly members: MemberRecord
@@ -154,6 +156,12 @@ export interface RegistryHome {
   readonly port: number
   readonly since: number
   readonly by: string
+}
+
+/** An address pool. Key `/address-pools/<name>`; `default` only once it was changed. */
+export interface AddressPoolRecord extends AddressPool {
+  readonly updatedAt: number
+  readonly updatedBy: string
 }
 
 /** How nodes learn routes. There is one: key `/routing/cluster`; absent until something was set. */

@@ -24,6 +24,7 @@ import { PackedRows } from './packed-rows.ts'
 import { entrypointId, poolId, releaseId, secretId } from './record-kinds.ts'
 import { RecordTable } from './record-table.ts'
 import type {
+  AddressPoolRecord,
   AuthorityRecord,
   CertificateRecord,
   ExternalRecord,
@@ -83,6 +84,7 @@ export const createTables = (): Tables => ({
   certificates: new RecordTable<CertificateRecord>(),
   registries: new RecordTable<RegistryRecord>(),
   imageRegistries: new RecordTable<ImageRegistryRecord>(),
+  addressPools: new RecordTable<AddressPoolRecord>(),
   routings: new RecordTable<RoutingRecord>(),
   authorities: new RecordTable<AuthorityRecord>(),
   members: new RecordTable<MemberRecord>(),
@@ -167,6 +169,9 @@ export class InstanceTable extends RecordTable<Instance> {
   }
   byNode(node: string): Instance[] {
     return this.#byNode.get(node)
+  }
+  countOnNode(node: string): number {
+    return this.#byNode.ids(node).length
   }
   /** Those that are leaving traffic. */
   draining(): Instance[] {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Handlers } from '../handler.ts'
 import type { Services } from '../services.ts'
 import { accessHandlers } from './access-handlers.ts'
+import { addressHandlers } from './address-handlers.ts'
 import { appHandlers } from './app-handlers.ts'
 import { buildHandlers } from './build-handlers.ts'
 import { clusterHandlers } from './cluster-handlers.ts'
@@ -42,5 +43,6 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...imageHandlers(services),
   ...registryHandlers(services),
   ...routingHandlers(services),
+  ...addressHandlers(services),
   ...accessHandlers(services),
 })

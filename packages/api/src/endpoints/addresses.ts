@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import * as a from '../address-resources.ts'
+import { defineEndpoint } from '../endpoint.ts'
+import { nameParams, none, ok } from './shared.ts'
+
+const names = z.array(z.string()).max(100)
+const rules = {
+  sites: names.optional(),
+  groups: names.optional(),
+  natOutgoing: z.boolean().optional(),
+  disabled: z.boolean().optional(),
+}
+
+/** Pools of addresses, and who has which. */
+export const addressesEndpoints = {
+  listAddressPools: defineEndpoint({
+    method: 'GET',
+    path: '/v1/address-pools',
+    summary: 'Address pools: for which nodes, and how much of them is given out',
+    role: 'viewer',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: none,
+    response: z.object({ items: z.array(a.addressPoolView) }),
+  }),
+  getAddressPool: defineEndpoint({
+    method: 'GET',
+    path: '/v1/address-pools/:name',
+    summary: 'One address pool, with the nodes that have blocks of it',
+    role: 'viewer',
+    transport: 'json',
+    params: nameParams,
+    query: none,
+    body: none,
+    response: a.addressPoolView,
+  }),
+  addAddressPool: defineEndpoint({
+    method: 'POST',
+    path: '/v1/address-pools',
+    summary: 'Add an address pool; nodes that join from then on get blocks of it where it is for them',
+    role: 'admin',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: z.strictObject({ name: z.string(), range: z.string(), blockSize: z.number().int().optional(), ...rules }),
+    response: a.addressPoolView,
+  }),
+  updateAddressPool: defineEndpoint({
+    method: 'PATCH',
+    path: '/v1/address-pools/:name',
+    summary: 'Change for whom an address pool is, and how; what has addresses keeps them',
+    role: 'admin',
+    transport: 'json',
+    params: nameParams,
+    query: none,
+    body: z.strictObject(rules),
+    response: a.addressPoolView,
+  }),
+  removeAddressPool: defineEndpoint({
+    method: 'DELETE',
+    path: '/v1/address-pools/:name',
+    summary: 'Remove an address pool of which no node has a block',
+    role: 'admin',
+    transport: 'json',
+    params: nameParams,
+    query: none,
+    body: none,
+    response: ok,
+  }),
+} as const

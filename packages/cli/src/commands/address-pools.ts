@@ -1,0 +1,150 @@
+import type { AddressPoolView } from '@berth/api'
+import { BerthError } from '@berth/core'
+import type { Command } from 'commander'
+import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { formatTable } from '../output/table.ts'
+import { action } from './command.ts'
+import { wholeNumber } from './words.ts'
+
+interface PoolOptions {
+  readonly site?: readonly string[]
+  readonly group?: readonly string[]
+  readonly nat?: boolean
+  readonly disable?: boolean
+  readonly enable?: boolean
+}
+
+interface AddOptions extends PoolOptions {
+  readonly blockSize?: string
+}
+
+/** Addresses: pools of them, and who has which. */
+export function registerAddressPools(program: Command): void {
+  const ip = program.command('ip').summary('addresses of instances: the pools that nodes get blocks of')
+  const pool = ip.command('pool').alias('pools').summary('address pools, of which nodes get blocks when they join')
+  pool
+    .command('ls')
+    .summary('address pools: for which nodes, and how much of them is given out')
+    .action(
+      action(async ({ client, out, form, signal }) => {
+        const { items } = await client.call('listAddressPools', {}, { signal })
+        await printListing(items, poolListing, form, out)
+      }),
+    )
+  pool
+    .command('show')
+    .argument('<name>')
+    .summary('one of them, with the nodes that have blocks of it')
+    .action(
+      action(async ({ client, out, form, signal }, [name = '']) => {
+        await printItem(await client.call('getAddressPool', { params: { name } }, { signal }), form, out, poolText)
+      }),
+    )
+  registerAdd(pool)
+  registerSet(pool)
+  pool
+    .command('rm')
+    .argument('<name>')
+    .summary('remove an address pool of which no node has a block')
+    .action(
+      action(async ({ client, out, signal, confirm }, [name = '']) => {
+        await confirm(`Remove the address pool ${name}?`)
+        await client.call('removeAddressPool', { params: { name } }, { signal })
+        out.note(`the address pool ${name} is removed`)
+      }),
+    )
+}
+
+function registerAdd(pool: Command): void {
+  withRules(
+    pool
+      .command('add')
+      .argument('<name>')
+      .argument('<range>', 'addresses that nobody has: 10.78.0.0/16')
+      .summary('add an address pool; nodes that join from then on get blocks of it where it is for them')
+      .option('--block-size <prefix>', 'prefix length of the nodes’ blocks (24: 253 instances)', wholeNumber),
+  ).action(
+    action<AddOptions>(async ({ client, out, form, signal }, [name = '', range = ''], options) => {
+      const size = options.blockSize === undefined ? {} : { blockSize: Number(options.blockSize) }
+      const body = { name, range, ...size, ...rulesOf(options) }
+      await printItem(await client.call('addAddressPool', { body }, { signal }), form, out, poolText)
+    }),
+  )
+}
+
+function registerSet(pool: Command): void {
+  withRules(
+    pool
+      .command('set')
+      .argument('<name>')
+      .summary('change for whom an address pool is; what has addresses keeps them')
+      .option('--enable', 'give out blocks of it again'),
+  ).action(
+    action<PoolOptions>(async ({ client, out, form, signal }, [name = ''], options) => {
+      const body = rulesOf(options)
+      if (Object.keys(body).length === 0)
+        throw new BerthError('usage.value', 'say what to set, e.g. --site paris or --disable; see: berth ip pool ls')
+      const changed = await client.call('updateAddressPool', { params: { name }, body }, { signal })
+      await printItem(changed, form, out, poolText)
+    }),
+  )
+}
+
+const withRules = (command: Command): Command =>
+  command
+    .option('--site <site...>', 'only for nodes whose label `site` is one of these; none: whatever it is')
+    .option('--group <group...>', 'only for nodes of these groups; none: of all')
+    .option('--no-nat', 'what its instances send to the outside bears their own addresses, not their node’s')
+    .option('--nat', 'it bears their node’s address (default)')
+    .option('--disable', 'give out no blocks of it; what has one keeps it')
+
+export function rulesOf({ site, group, nat, disable, enable }: PoolOptions): {
+  sites?: string[]
+  groups?: string[]
+  natOutgoing?: boolean
+  disabled?: boolean
+} {
+  if (disable === true && enable === true)
+    throw new BerthError('usage.value', '--disable and --enable: give one of them')
+  return {
+    ...(site === undefined ? {} : { sites: orNone(site) }),
+    ...(group === undefined ? {} : { groups: orNone(group) }),
+    ...(nat === undefined ? {} : { natOutgoing: nat }),
+    ...(disable === true ? { disabled: true } : {}),
+    ...(enable === true ? { disabled: false } : {}),
+  }
+}
+
+const orNone = (names: readonly string[]): string[] => (names.length === 1 && names[0] === 'none' ? [] : [...names])
+
+const forText = ({ sites, groups }: AddressPoolView): string =>
+  [...sites.map((site) => `site=${site}`), ...groups.map((group) => `group=${group}`)].join(' ') || 'all nodes'
+
+export function poolText(pool: AddressPoolView): string {
+  const { name, range, blockSize, natOutgoing, disabled, blocks, addresses, nodes } = pool
+  const rows: readonly (readonly [string, string])[] = [
+    ['pool', `${name}${disabled ? ' (disabled: it gives out nothing)' : ''}`],
+    ['range', range],
+    ['for', forText(pool)],
+    ['blocks', `/${blockSize}, ${blocks.used} of ${blocks.total} taken`],
+    ['addresses', `${addresses.used} of instances`],
+    ['outside', natOutgoing ? 'sees the node’s address' : 'sees the instance’s own address'],
+  ]
+  const lines = rows.map(([key, value]) => `${key.padEnd(10)} ${value}`)
+  if (nodes.length === 0) return lines.join('\n')
+  const table = formatTable(
+    ['node', 'block', 'addresses'],
+    nodes.map((node) => [node.name, node.block, String(node.addresses)]),
+  )
+  return [...lines, '', table].join('\n')
+}
+
+export const poolListing: ListingView<AddressPoolView> = {
+  headers: ['name', 'range', 'for', 'blocks', 'taken', 'addresses', 'state'],
+  row: (pool) => [
+    ...[pool.name, pool.range, forText(pool), `/${pool.blockSize}`, `${pool.blocks.used} of ${pool.blocks.total}`],
+    ...[String(pool.addresses.used), pool.disabled ? 'disabled' : 'enabled'],
+  ],
+  name: ({ name }) => name,
+  empty: 'no address pools',
+}

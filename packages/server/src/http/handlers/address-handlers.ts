@@ -1,0 +1,24 @@
+import type { AddressPool } from '@berth/core'
+import { addressPoolView } from '../../views/address-pool-view.ts'
+import type { Handlers } from '../handler.ts'
+import type { Services } from '../services.ts'
+
+type AddressHandlers = Pick<
+  Handlers,
+  'listAddressPools' | 'getAddressPool' | 'addAddressPool' | 'updateAddressPool' | 'removeAddressPool'
+>
+
+export function addressHandlers({ addressPools, views: { state } }: Services): AddressHandlers {
+  const viewOf = (pool: AddressPool) => addressPoolView(state, pool, addressPools.nodesOf(pool))
+  return {
+    listAddressPools: () => ({ items: addressPools.all().map(viewOf) }),
+    getAddressPool: ({ params }) => viewOf(addressPools.require(params.name)),
+    addAddressPool: async ({ body, context }) => viewOf(await addressPools.add(body, context)),
+    updateAddressPool: async ({ params, body, context }) =>
+      viewOf(await addressPools.update(params.name, body, context)),
+    removeAddressPool: async ({ params, context }) => {
+      await addressPools.remove(params.name, context)
+      return { ok: true }
+    },
+  }
+}
