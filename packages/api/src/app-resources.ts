@@ -24,6 +24,9 @@ export const poolView = z.object({
       ready: z.number().int(),
       cpuMilli: z.number().int().optional(),
       memoryBytes: z.number().int().optional(),
+      /** Limits of its instances' network. */
+      inBitsPerSecond: z.number().int().optional(),
+      outBitsPerSecond: z.number().int().optional(),
       /** What its berth.yaml says, where `resize` has set something. */
       written: sizesView.optional(),
       /** What was asked for with `resize`, and waits for approval. */

@@ -27,6 +27,9 @@ export const instanceView = z.object({
   restarts: z.number().int(),
   cpuMilli: z.number().int().optional(),
   memoryBytes: z.number().int().optional(),
+  /** Limits of its network. */
+  inBitsPerSecond: z.number().int().optional(),
+  outBitsPerSecond: z.number().int().optional(),
   /** What its container has, while that is another than its grant. */
   granted: grantView.optional(),
   /** It was resized by itself, so its entrypoint's sizes do not change it. */

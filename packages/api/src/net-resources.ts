@@ -68,9 +68,82 @@ export const liveFlows = z.object({
   flows: z.array(flowView),
   /** So many more are not told. */
   more: count,
+  /** So many that are over, of nodes to instances of their own, are left out: probes of health. */
+  probes: count,
   silent,
 })
 export type LiveFlows = z.infer<typeof liveFlows>
+
+const groupEnd = z.object({
+  kind: z.enum(['instance', 'node', 'external', 'outside']),
+  /** An entrypoint (`shop/production/web`), a node, an external service; of what is outside empty. */
+  name: z.string(),
+})
+export type FlowGroupEnd = z.infer<typeof groupEnd>
+
+/** Connections between the same two, to the same port, about which the rules say the same. */
+export const flowGroupView = z.object({
+  from: groupEnd,
+  to: groupEnd,
+  protocol: z.string(),
+  port: count.optional(),
+  flows: count,
+  /** Both ways; 0 where kernels do not count them. */
+  bytes: count,
+  /** What the rules of now say. */
+  allowed: z.boolean(),
+  /** Who drops them, in a sentence; empty where nobody does. */
+  message: z.string(),
+})
+export type FlowGroupView = z.infer<typeof flowGroupView>
+
+export const flowGroups = z.object({
+  /** The largest first. */
+  groups: z.array(flowGroupView),
+  /** In all of them together. */
+  flows: count,
+  /** So many more are not told. */
+  more: count,
+  probes: count,
+  silent,
+})
+export type FlowGroups = z.infer<typeof flowGroups>
+
+const matrixParty = z.object({
+  /** `shop/production/web`, `shop/production`, an external service; of what is outside empty. */
+  name: z.string(),
+  kind: z.enum(['instances', 'external', 'outside']),
+  /** Of its instances those in force, in order; several lists where they differ. */
+  profiles: z.array(z.array(z.string())),
+  addresses: count,
+})
+export type MatrixPartyView = z.infer<typeof matrixParty>
+
+const matrixCell = z.object({
+  /** Everything passes, some of it, nothing; `unasked`: no instance is on either end, so no rule is asked. */
+  verdict: z.enum(['all', 'some', 'none', 'unasked']),
+  /** What passes, where it is some: `tcp:3306`. */
+  allows: z.array(z.string()),
+  /** Not the same for all addresses of both. */
+  isMixed: z.boolean(),
+})
+export type MatrixCellView = z.infer<typeof matrixCell>
+
+const side = z.object({
+  parties: z.array(matrixParty),
+  /** All that fit the filter; those told begin with this one. */
+  total: count,
+  offset: count,
+})
+
+/** Who may talk to whom by the rules of now; a part of it, since it grows with the square. */
+export const netMatrix = z.object({
+  from: side,
+  to: side,
+  /** A row for each of `from`, in it a cell for each of `to`. */
+  cells: z.array(z.array(matrixCell)),
+})
+export type NetMatrix = z.infer<typeof netMatrix>
 
 /** Packets of the same two ends, protocol and port that the rules of one node have dropped of late. */
 export const dropView = z.object({

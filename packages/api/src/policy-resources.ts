@@ -42,6 +42,33 @@ export const profileView = z.object({
 })
 export type ProfileView = z.infer<typeof profileView>
 
+export const profileUsersView = z.object({
+  /** `shop/production/db`, each that names it. */
+  entrypoints: z.array(z.string()),
+  /** Instances that have it; of `default` those that name none. */
+  instances: z.number().int(),
+})
+export type ProfileUsersView = z.infer<typeof profileUsersView>
+
+/** A profile as it was read, or what is wrong with it. */
+export const validatedProfileView = z.object({
+  name: z.string().optional(),
+  inbound: z.array(z.string()).optional(),
+  outbound: z.array(z.string()).optional(),
+  /** As `putProfile` takes it. */
+  document: z.record(z.string(), z.unknown()).optional(),
+  /** Each with its place, from 1, where it has one. */
+  problems: z.array(
+    z.object({
+      path: z.string(),
+      message: z.string(),
+      suggestion: z.string().optional(),
+      line: z.number().int().optional(),
+    }),
+  ),
+})
+export type ValidatedProfileView = z.infer<typeof validatedProfileView>
+
 const end = z.object({
   /** As it was asked for, or the instance that was taken of several. */
   name: z.string(),

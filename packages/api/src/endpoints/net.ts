@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
 import * as n from '../net-resources.ts'
-import { nameParams, none } from './shared.ts'
+import { flag, nameParams, none } from './shared.ts'
 
 /** Only with this on one end: an instance, `app`, `app/entrypoint`, `app/pool/entrypoint` or an address. */
 const of = z.string().optional()
@@ -30,9 +30,47 @@ export const netEndpoints = {
       of,
       /** 1,000 unless said otherwise. */
       limit: z.coerce.number().int().min(1).max(20_000).optional(),
+      /** With probes of health that are over. */
+      probes: flag,
     }),
     body: none,
     response: n.liveFlows,
+  }),
+  listFlowGroups: defineEndpoint({
+    method: 'GET',
+    path: '/v1/net/flow-groups',
+    summary: 'Connections by entrypoint on both ends, port and what the rules say, counted; the nodes are asked',
+    role: 'viewer',
+    transport: 'json',
+    params: none,
+    query: z.strictObject({
+      of,
+      /** Groups; 1,000 unless said otherwise. */
+      limit: z.coerce.number().int().min(1).max(5_000).optional(),
+      probes: flag,
+    }),
+    body: none,
+    response: n.flowGroups,
+  }),
+  getNetMatrix: defineEndpoint({
+    method: 'GET',
+    path: '/v1/net/matrix',
+    summary: 'Who may talk to whom: for each two entrypoints (or pools), external services and what is outside',
+    role: 'viewer',
+    transport: 'json',
+    params: none,
+    query: z.strictObject({
+      by: z.enum(['entrypoint', 'pool']).optional(),
+      /** Only with this in their names. */
+      from: z.string().max(200).optional(),
+      to: z.string().max(200).optional(),
+      fromOffset: z.coerce.number().int().min(0).optional(),
+      toOffset: z.coerce.number().int().min(0).optional(),
+      /** So many rows and columns; 40 unless said otherwise. */
+      limit: z.coerce.number().int().min(1).max(100).optional(),
+    }),
+    body: none,
+    response: n.netMatrix,
   }),
   listDrops: defineEndpoint({
     method: 'GET',

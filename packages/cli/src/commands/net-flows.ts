@@ -10,22 +10,33 @@ import { wholeNumber } from './words.ts'
 const of = 'only with this on one end: an instance, APP, APP/ENTRYPOINT, APP/POOL/ENTRYPOINT or an address'
 const lookAgainMs = 2_000
 
+interface FlowsOptions {
+  readonly limit?: string
+  readonly probes?: boolean
+}
+
 export function registerFlows(net: Command): void {
   net
     .command('flows')
     .argument('[of]', of)
     .summary('who talks to whom now, by name on both ends, and what the rules say; the nodes are asked')
     .option('--limit <count>', 'at most so many (1000)', wholeNumber)
+    .option('--probes', 'with probes of health that are over')
     .action(
-      action<{ limit?: string }>(async ({ client, out, form, signal }, [end], { limit }) => {
+      action<FlowsOptions>(async ({ client, out, form, signal }, [end], { limit, probes = false }) => {
         const query = {
           ...(end === undefined ? {} : { of: end }),
           ...(limit === undefined ? {} : { limit: Number(limit) }),
+          ...(probes ? { probes: 'true' } : {}),
         }
         const found = await client.call('listFlows', { query }, { signal })
         if (form === 'json' || form === 'yaml') await printItem(found, form, out, () => '')
         else await printListing(found.flows, flowListing, form, out)
         if (found.more > 0) out.note(`${found.more} more are not shown; name an end, or --limit`)
+        if (found.probes > 0)
+          out.note(
+            `${found.probes} that are over, of nodes to their own instances, are not shown: mostly probes; --probes`,
+          )
         for (const line of silentNotes(found.silent)) out.note(line)
       }),
     )

@@ -8,6 +8,7 @@ import { readSecret } from '../read-secret.ts'
 import { action } from './command.ts'
 import { registerExplain } from './net-explain.ts'
 import { registerFlows } from './net-flows.ts'
+import { registerMatrix } from './net-matrix.ts'
 import { registerNetPlan } from './net-plan.ts'
 import { type RouteRow, routeListing, routeRows, routingText, sessionListing, sessionRows } from './net-text.ts'
 import { wholeNumber } from './words.ts'
@@ -35,6 +36,7 @@ export function registerNet(program: Command): void {
   registerSettings(net)
   registerPeers(net)
   registerExplain(net)
+  registerMatrix(net)
   registerFlows(net)
   registerNetPlan(net)
   net

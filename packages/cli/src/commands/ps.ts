@@ -1,4 +1,5 @@
 import type { InstanceView } from '@berth/api'
+import { formatBandwidth } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { formatAge, formatBytes, formatCores } from '../output/format.ts'
@@ -67,17 +68,23 @@ export const instanceListing = (style: Style, now: number): ListingView<Instance
     String(each.restarts),
     formatAge(now - (each.startedAt ?? each.createdAt)),
   ],
-  wideHeaders: ['cpu', 'memory', 'cores', 'container', 'message'],
+  wideHeaders: ['cpu', 'memory', 'cores', 'in', 'out', 'container', 'message'],
   wideRow: (each) => [
     grantText(each.cpuMilli, each.granted?.cpuMilli, formatCores),
     grantText(each.memoryBytes, each.granted?.memoryBytes, formatBytes),
     each.cores ?? '-',
+    limitText(each.inBitsPerSecond),
+    limitText(each.outBitsPerSecond),
     each.containerId?.slice(0, 12) ?? '-',
     each.message ?? '',
   ],
   name: (each) => each.id,
   empty: 'no instances; deploy an app with `berth deploy`',
 })
+
+/** Of its network. */
+const limitText = (bitsPerSecond: number | undefined): string =>
+  bitsPerSecond === undefined ? '-' : formatBandwidth(bitsPerSecond)
 
 /** `1.5 (still 1)`: the container does not have yet what it is to have. */
 const grantText = (

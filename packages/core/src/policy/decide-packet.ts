@@ -102,13 +102,17 @@ function matches(rule: PolicyRule, packet: Packet, world: PolicyWorld): boolean 
   )
 }
 
-function isPeer(
-  { tag, net, ports }: PolicyPeer,
+function isPeer(peer: PolicyPeer, address: string, port: number | undefined, world: PolicyWorld): boolean {
+  const { ports } = peer
+  return (ports === undefined || hasPort(ports, port)) && isPeerAddress(peer, address, world)
+}
+
+/** Ports aside. */
+export function isPeerAddress(
+  { tag, net }: Pick<PolicyPeer, 'tag' | 'net'>,
   address: string,
-  port: number | undefined,
   world: PolicyWorld,
 ): boolean {
-  if (ports !== undefined && !hasPort(ports, port)) return false
   if (net !== undefined && !netHas(net, parseAddress(address))) return false
   if (tag === undefined) return true
   if (world.externals?.get(address)?.includes(tag) === true) return true
@@ -116,5 +120,5 @@ function isPeer(
   return endpoint !== undefined && tagsOf(endpoint, world.profiles).has(tag)
 }
 
-const hasPort = (ports: readonly PortRange[], port: number | undefined): boolean =>
+export const hasPort = (ports: readonly PortRange[], port: number | undefined): boolean =>
   port !== undefined && ports.some(({ first, last }) => first <= port && port <= last)

@@ -9,6 +9,7 @@ import {
   type PolicyEndpoint,
   profilesInForce,
   tryParseAddress,
+  usualSourcePort,
 } from '@berth/core'
 import type { State } from '../records/index.ts'
 import { decisionView } from './decision-view.ts'
@@ -22,9 +23,6 @@ export interface PacketQuestion {
   readonly port?: number | undefined
   readonly sourcePort?: number | undefined
 }
-
-/** Programs let the system choose: one of these. */
-const usualSourcePort = 49_152
 
 /** Asks the simulator. Throws `net.no-instance`, `net.unknown-end`, `net.no-port`. */
 export function explainPacket(state: State, question: PacketQuestion): PacketExplanation {

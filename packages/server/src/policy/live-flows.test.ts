@@ -2,7 +2,7 @@ import type { DropsReport, FlowsReport } from '@berth/api'
 import { BerthError, type Flow } from '@berth/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TestCluster, testSpec } from '../controllers/cluster.testing.ts'
-import { liveFlows } from './live-flows.ts'
+import { liveFlowGroups, liveFlows } from './live-flows.ts'
 import { planProfiles } from './plan-profiles.ts'
 import { Profiles } from './profiles.ts'
 import { recentDrops } from './recent-drops.ts'
@@ -86,6 +86,36 @@ describe('liveFlows', () => {
     expect(silent.silent).toContainEqual({ node, message: 'install conntrack' })
     await expect(liveFlows({ of: 'nothing' }, options({}))).rejects.toMatchObject({ code: 'net.unknown-end' })
     await expect(liveFlows({ of: 'shop/none' }, options({}))).rejects.toMatchObject({ code: 'net.no-instance' })
+  })
+})
+
+describe('liveFlowGroups', () => {
+  it('counts by entrypoint, port and what the rules say, without probes unless they are asked for', async () => {
+    const own = cluster.state.nodes.get(node)?.address ?? ''
+    const flows = [
+      ...[flow(), flow({ sourcePort: 4001 }), flow({ destinationPort: 5433 })],
+      ...['192.0.2.9', '192.0.2.10'].map((source) => flow({ source })),
+      flow({ source: own, state: 'TIME_WAIT' }),
+    ]
+    const answers = options({ flows: { flows, more: 0 } })
+    const found = await liveFlowGroups({}, answers)
+    const [client, server] = ['web', 'db'].map((name) => ({ kind: 'instance', name: `shop/production/${name}` }))
+    const message = 'no inbound rule of profile db allows it'
+    expect(found).toMatchObject({ flows: 5, probes: 1, more: 0 })
+    expect(found.groups.map(({ bytes: _, protocol: __, ...group }) => group)).toEqual(
+      expect.arrayContaining([
+        { from: client, to: server, port: 5432, flows: 2, allowed: true, message: '' },
+        { from: { kind: 'outside', name: '' }, to: server, port: 5432, flows: 2, allowed: false, message },
+        { from: client, to: server, port: 5433, flows: 1, allowed: false, message },
+      ]),
+    )
+    const all = await liveFlowGroups({ probes: true }, answers)
+    expect(all).toMatchObject({ flows: 6, probes: 0 })
+    expect(all.groups).toContainEqual(expect.objectContaining({ from: { kind: 'node', name: node }, allowed: true }))
+    expect(await liveFlows({}, answers)).toMatchObject({ probes: 1, more: 0 })
+    expect((await liveFlows({ probes: true }, answers)).flows).toHaveLength(6)
+    const few = await liveFlowGroups({ limit: 1 }, answers)
+    expect([few.groups.length, few.more]).toEqual([1, 3])
   })
 })
 

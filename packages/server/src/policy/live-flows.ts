@@ -1,9 +1,12 @@
-import type { FlowsReport, FlowView, LiveFlows } from '@berth/api'
+import type { FlowGroups, FlowsReport, FlowView, LiveFlows } from '@berth/api'
 import {
   type AddressOwner,
   decidePacket,
   type Flow,
   firstPacket,
+  groupFlows,
+  isProbe,
+  type JudgedFlow,
   mergeFlows,
   type PacketDecision,
   type PolicyWorld,
@@ -24,27 +27,57 @@ export interface AskingOptions {
 export interface FlowsQuery {
   readonly of?: string | undefined
   readonly limit?: number | undefined
+  /** With probes that are over. */
+  readonly probes?: boolean | undefined
 }
 
 const usualLimit = 1_000
 
 /** Who talks to whom, and what the rules say about each. Throws `net.unknown-end`, `net.no-instance`. */
-export async function liveFlows({ of, limit = usualLimit }: FlowsQuery, options: AskingOptions): Promise<LiveFlows> {
-  const { state } = options
-  const { flows, more, silent } = await askFlows(options, addressesOf(state, of))
-  const owners = ownersOf(state)
-  const world = policyWorld(state)
-  const named = flows
-    .map((flow) => ({ flow, from: owners(flow.source), to: owners(flow.destination) }))
-    .sort((a, b) => compare(nameOf(a), nameOf(b)))
+export async function liveFlows(query: FlowsQuery, options: AskingOptions): Promise<LiveFlows> {
+  const { limit = usualLimit } = query
+  const { named, more, probes, silent } = await namedFlows(query, options)
+  const world = policyWorld(options.state)
+  named.sort((a, b) => compare(nameOf(a), nameOf(b)))
   return {
     flows: named.slice(0, limit).map(({ flow, from, to }) => flowView(flow, from, to, world)),
     more: more + Math.max(0, named.length - limit),
-    silent,
+    ...{ probes, silent },
   }
 }
 
-const nameOf = ({ flow, from, to }: { readonly flow: Flow; readonly from: AddressOwner; readonly to: AddressOwner }) =>
+/** The same by entrypoint, port and what the rules say, counted. Throws `net.unknown-end`, `net.no-instance`. */
+export async function liveFlowGroups(query: FlowsQuery, options: AskingOptions): Promise<FlowGroups> {
+  const { limit = usualLimit } = query
+  const { named, more, probes, silent } = await namedFlows(query, options)
+  const world = policyWorld(options.state)
+  const groups = groupFlows(named.map((each) => judged(each, world)))
+  const left = groups.slice(limit).reduce((sum, { flows }) => sum + flows, 0)
+  return { groups: groups.slice(0, limit), flows: named.length, more: more + left, probes, silent }
+}
+
+interface NamedFlow {
+  readonly flow: Flow
+  readonly from: AddressOwner
+  readonly to: AddressOwner
+}
+
+async function namedFlows({ of, probes: isWithProbes = false }: FlowsQuery, options: AskingOptions) {
+  const { state } = options
+  const { flows, more, silent } = await askFlows(options, addressesOf(state, of))
+  const owners = ownersOf(state)
+  const all = flows.map((flow): NamedFlow => ({ flow, from: owners(flow.source), to: owners(flow.destination) }))
+  const named = isWithProbes ? all : all.filter(({ flow, from, to }) => !isProbe(flow, from, to))
+  return { named, more, probes: all.length - named.length, silent }
+}
+
+function judged({ flow, from, to }: NamedFlow, world: PolicyWorld): JudgedFlow {
+  const { allowed, outbound, inbound } = decisionsOf(decidePacket(firstPacket(flow), world), from, to, world)
+  const message = [outbound, inbound].flatMap((each) => (each.allowed ? [] : [each.message])).join('; ')
+  return { flow, from, to, allowed, message }
+}
+
+const nameOf = ({ flow, from, to }: NamedFlow) =>
   `${from.name} ${to.name} ${flow.protocol} ${String(flow.destinationPort ?? 0).padStart(5, '0')} ${flow.sourcePort}`
 const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b))
 

@@ -19,6 +19,7 @@ export function instanceView({ state, traffic, isOnline }: ViewContext, instance
   const always = { id, name, app, pool, entrypoint, release, generation, type, desired, createdAt, createdBy }
   const view: Growing = { ...always, phase, restarts, ready, inTraffic }
   addWanted(view, instance)
+  addLimits(view, instance, state)
   if (status !== undefined) addObserved(view, instance, status)
   const message = messageFor(instance, status, offline)
   if (message !== undefined) view.message = message
@@ -41,6 +42,15 @@ function addWanted(view: Growing, instance: Instance): void {
   if (dueAt !== undefined) view.dueAt = dueAt
   if (sizedAlone !== undefined) view.sizedAlone = sizedAlone
   if (resources !== undefined) view.resources = nodeResources(resources)
+}
+
+/** Of its network: what was set since, or what its release says. */
+function addLimits(view: Growing, { app, release, entrypoint, sizes }: Instance, state: ViewContext['state']): void {
+  const written = state.releases.find(app, release)?.spec.entrypoints[entrypoint]?.resources
+  const into = sizes?.inBitsPerSecond ?? written?.inBitsPerSecond
+  const out = sizes?.outBitsPerSecond ?? written?.outBitsPerSecond
+  if (into !== undefined) view.inBitsPerSecond = into
+  if (out !== undefined) view.outBitsPerSecond = out
 }
 
 function addObserved(view: Growing, instance: Instance, status: InstanceStatus): void {

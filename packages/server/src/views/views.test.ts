@@ -63,8 +63,9 @@ it('says of an instance what is known of it, and leaves out what is not', async 
   const some = { app: 'shop', pool: 'production', entrypoint: 'web', inTraffic: false }
   expect(instanceView(context, plain)).toMatchObject({ ...some, phase: 'pending', ready: false, restarts: 0 })
   for (const value of Object.values(instanceView(context, plain))) expect(value).not.toBeUndefined()
-  const view = instanceView(context, { ...full, ...wanted, group: 'g', resources: { gpu: 1 } })
-  expect(view).toMatchObject({ ...some, ...wanted, ...observed, ...seen, group: 'g', node: 'h1' })
+  const sizes = { outBitsPerSecond: 10_000_000 }
+  const view = instanceView(context, { ...full, ...wanted, sizes, group: 'g', resources: { gpu: 1 } })
+  expect(view).toMatchObject({ ...some, ...wanted, ...observed, ...seen, ...sizes, group: 'g', node: 'h1' })
   expect(view.granted).toMatchObject({ memoryBytes: 1 })
   const silent = instanceView({ ...context, isOnline: () => false }, full)
   expect(silent.message).toContain('node h1 is offline')
