@@ -60,10 +60,10 @@ ${dockerBridges.map((bridge) => `    iifname "${links}" oifname "${bridge}" ct s
 `
 
 /** Keeps the table as rendered: a table that was changed or flushed by others is replaced. */
-export function createTableKeeper(exec: Exec): (ruleset: string, signal?: AbortSignal) => Promise<void> {
+export function createTableKeeper(exec: Exec, name = table): (ruleset: string, signal?: AbortSignal) => Promise<void> {
   let applied: { ruleset: string; listing: string } | undefined
   const list = async (signal?: AbortSignal) =>
-    (await exec('nft', ['list', 'table', ...table.split(' ')], { signal })).stdout
+    (await exec('nft', ['list', 'table', ...name.split(' ')], { signal })).stdout
   return async (ruleset, signal) => {
     if (applied?.ruleset === ruleset && (await list(signal)) === applied.listing) return
     await mustRun(exec, 'nft', ['-f', '-'], { input: ruleset, signal })
@@ -84,7 +84,8 @@ export function forwardRules(plan: NetworkPlan, driver: NetworkDriver = 'bridge'
   if (driver === 'bridge') return [...inbound, ...pools.map((pool) => `-s ${block} -d ${pool} -i ${links} ${tail}`)]
   // To the outside and back, which Docker itself sees to for a bridge of its own.
   const back = `-d ${block} -o ${links} -m conntrack --ctstate RELATED,ESTABLISHED ${tail}`
-  return [...inbound, `-s ${block} -i ${links} ${tail}`, back]
+  const published = `-d ${block} -o ${links} -m conntrack --ctstate DNAT ${tail}`
+  return [...inbound, `-s ${block} -i ${links} ${tail}`, back, published]
 }
 
 const isOurs = (rule: string): boolean => rule.includes(`--comment ${comment} `)

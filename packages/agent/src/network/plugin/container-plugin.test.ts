@@ -421,10 +421,10 @@ describe('what cannot be', () => {
     ['no pool', 'IpamDriver.RequestAddress', {}, /^PoolID has to be a text/],
     ['an address that is none', 'IpamDriver.RequestAddress', { PoolID, Address: '10.77.3' }, /is no IPv4 address$/],
     [
-      'published ports',
+      'published ports of SCTP',
       'NetworkDriver.ProgramExternalConnectivity',
-      { Options: { 'com.docker.network.portmap': [{}] } },
-      /^publishing ports/,
+      { EndpointID: 'e1', Options: { 'com.docker.network.portmap': [{ Proto: 132, Port: 80 }] } },
+      /^publishing ports of other protocols/,
     ],
     ['no address to release', 'IpamDriver.ReleaseAddress', { PoolID }, /^Address has to be/],
   ]

@@ -2,6 +2,9 @@ import { join } from 'node:path'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import { repeat } from '../../node/repeat.ts'
+import { PortHolder } from '../publish/port-holder.ts'
+import { createPortKernel, type PortKernel } from '../publish/port-kernel.ts'
+import { PortPublisher } from '../publish/port-publisher.ts'
 import { type Exec, runCommand } from '../run-command.ts'
 import { EndpointCollector } from './endpoint-collector.ts'
 import { createEndpointLinks, type EndpointLinks } from './endpoint-links.ts'
@@ -25,8 +28,10 @@ export interface ContainerPluginOptions {
   readonly socketPath?: string
   readonly exec?: Exec
   readonly links?: EndpointLinks
+  readonly ports?: PortKernel
   readonly now?: () => number
   readonly collectIntervalMs?: number
+  readonly keepIntervalMs?: number
 }
 
 export const endpointDirectory = (runDir: string): string => join(runDir, 'netd', 'endpoints')
@@ -43,9 +48,14 @@ export async function startContainerPlugin(options: ContainerPluginOptions): Pro
   const settings = new PluginSettings(stateDir, log)
   const records = new EndpointRecords(endpointDirectory(runDir))
   const endpoints = new Endpoints({ records, links: options.links ?? createEndpointLinks(exec), now })
+  const holder = new PortHolder()
+  const publisher = new PortPublisher({
+    ...{ records, holder, log, kernel: options.ports ?? createPortKernel(exec) },
+    others: async () => ({ ports: [], source: await settings.source() }),
+  })
   const handlers = {
     '/Plugin.Activate': () => ({ Implements: ['NetworkDriver', 'IpamDriver'] }),
-    ...new RoutedNetworkDriver({ settings, endpoints }).handlers,
+    ...new RoutedNetworkDriver({ settings, endpoints, publisher }).handlers,
     ...new RoutedIpamDriver({ settings, endpoints, now }).handlers,
   }
   const server = new PluginServer(socketPath, handlers, log)
@@ -56,7 +66,10 @@ export async function startContainerPlugin(options: ContainerPluginOptions): Pro
     reported = problem
   }
   await serve(server.open())
-  const timer = setInterval(() => void serve(server.keep()), keepIntervalMs).unref()
+  const keeping = repeat(options.keepIntervalMs ?? keepIntervalMs, async () => {
+    await serve(server.keep())
+    await publisher.keep()
+  })
   const collector = new EndpointCollector({ endpoints, now, log })
   const collecting = repeat(options.collectIntervalMs ?? collectIntervalMs, async () => {
     await collector
@@ -65,9 +78,10 @@ export async function startContainerPlugin(options: ContainerPluginOptions): Pro
   })
   return {
     async [Symbol.asyncDispose]() {
-      clearInterval(timer)
+      await keeping[Symbol.asyncDispose]()
       await collecting[Symbol.asyncDispose]()
       await server[Symbol.asyncDispose]()
+      await holder[Symbol.asyncDispose]()
     },
   }
 }

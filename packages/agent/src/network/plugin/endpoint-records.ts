@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BerthError } from '@berth/core'
+import { BerthError, type PublishedPort, tryParseAddress } from '@berth/core'
 import { badCall, isRecord } from './plugin-call.ts'
 
 /** What Docker calls an endpoint: a container in a network, from before its start until after its end. */
@@ -15,6 +15,8 @@ export interface EndpointRecord {
   /** The other end, as it is called until Docker takes it into the container. */
   readonly peer: string
   readonly createdAt: number
+  /** Of the node, that lead here. */
+  readonly ports?: readonly PublishedPort[]
 }
 
 /** A file for each endpoint, in memory: a reboot takes them and the links that they are about alike. */
@@ -77,4 +79,12 @@ const isEndpoint = (value: unknown): value is EndpointRecord =>
   ['id', 'network', 'mac', 'link', 'peer'].every((field) => typeof value[field] === 'string') &&
   Array.isArray(value.addresses) &&
   value.addresses.every((each) => typeof each === 'string') &&
-  typeof value.createdAt === 'number'
+  typeof value.createdAt === 'number' &&
+  (value.ports === undefined || (Array.isArray(value.ports) && value.ports.every(isPort)))
+
+const isPort = (value: unknown): boolean =>
+  isRecord(value) &&
+  (value.protocol === 'tcp' || value.protocol === 'udp') &&
+  ['hostPort', 'port'].every((field) => Number.isInteger(value[field])) &&
+  tryParseAddress(String(value.address)) !== undefined &&
+  (value.hostAddress === undefined || tryParseAddress(String(value.hostAddress)) !== undefined)

@@ -1,4 +1,6 @@
 import { BerthError, macOf, routedGateway, tryParseAddress } from '@berth/core'
+import { readPortBindings } from '../publish/port-bindings.ts'
+import type { PortPublisher } from '../publish/port-publisher.ts'
 import type { EndpointRecord } from './endpoint-records.ts'
 import type { Endpoints } from './endpoints.ts'
 import {
@@ -20,6 +22,7 @@ const connected = 1
 export interface NetworkDriverParts {
   readonly settings: PluginSettings
   readonly endpoints: Endpoints
+  readonly publisher: PortPublisher
 }
 
 /** Docker's `NetworkDriver`: a link and a route for every container. */
@@ -41,8 +44,8 @@ export class RoutedNetworkDriver {
     '/NetworkDriver.DeleteEndpoint': (body) => this.#deleteEndpoint(body),
     '/NetworkDriver.Join': (body) => this.#join(body),
     '/NetworkDriver.Leave': (body) => this.#leave(body),
-    '/NetworkDriver.ProgramExternalConnectivity': (body) => refusePorts(body),
-    '/NetworkDriver.RevokeExternalConnectivity': () => ({}),
+    '/NetworkDriver.ProgramExternalConnectivity': (body) => this.#publish(body),
+    '/NetworkDriver.RevokeExternalConnectivity': (body) => this.#withdraw(body),
     '/NetworkDriver.DiscoverNew': () => ({}),
     '/NetworkDriver.DiscoverDelete': () => ({}),
   }
@@ -78,7 +81,19 @@ export class RoutedNetworkDriver {
   }
 
   async #deleteEndpoint(body: PluginBody): Promise<object> {
+    // Also when it was there no more.
+    await using _ = { [Symbol.asyncDispose]: () => this.#parts.publisher.keep() }
     await this.#parts.endpoints.remove(requiredText(body, 'EndpointID'))
+    return {}
+  }
+
+  async #publish(body: PluginBody): Promise<object> {
+    await this.#parts.publisher.publish(requiredText(body, 'EndpointID'), readPortBindings(body))
+    return {}
+  }
+
+  async #withdraw(body: PluginBody): Promise<object> {
+    await this.#parts.publisher.withdraw(requiredText(body, 'EndpointID'))
     return {}
   }
 
@@ -113,12 +128,4 @@ function hostAddress(text: string): string {
 function checkedMac(text: string): string {
   if (/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)) return text.toLowerCase()
   throw badCall(`Interface.MacAddress ${JSON.stringify(text)} is no MAC address`)
-}
-
-function refusePorts(body: PluginBody): object {
-  const options = optionalRecord(body, 'Options')
-  const ports = options['com.docker.network.portmap']
-  if (Array.isArray(ports) && ports.length > 0)
-    throw notOffered('publishing ports (-p; the container is reached at its own address)')
-  return {}
 }

@@ -26,6 +26,12 @@ export class PluginSettings {
     )
   }
 
+  /** Of what the node itself sends to its containers; undefined while that is not known. */
+  async source(): Promise<string | undefined> {
+    const settings = await this.#read('routed')
+    return settings === undefined ? undefined : new RoutedPlan(settings).source
+  }
+
   /** Whether an instance of this node has the address; undefined while that is not known. */
   async isOfInstance(address: string): Promise<boolean | undefined> {
     return (await this.#read('instances'))?.some((each) => each.address === address)
