@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { InstanceView, PacketExplanation } from '../../packages/api/src/index.ts'
@@ -155,6 +155,52 @@ it('limits of bandwidth are in force on the link of a container, and change whil
   await until('another limit', async () => /tbf be: dev veth\S+ root .*rate 30Mbit/.test(await queues()))
   const { items } = await cluster.client.list('listInstances', { query: { app: 'shop' } })
   expect(items.map((each) => each.id).sort()).toEqual(instances.map((each) => each.id).sort())
+})
+
+it('rules, limits, addresses and flows outlive a dockerd that is killed, and packets go on meanwhile', async () => {
+  const host = cluster.lab.host('h2')
+  const before = await cluster.containers(host)
+  const pid = before.find((each) => each.address === find('app').address)?.pid
+  const inside = (...argv: string[]) => host.exec(['nsenter', `--target=${pid}`, '--net', '--', ...argv])
+  const call = (port: number, seconds: number): string[] => {
+    const url = `http://${find('db').address}:${port}/`
+    return ['busybox', 'timeout', String(seconds), 'busybox', 'wget', '-q', '-O', '-', url]
+  }
+  // As app asks all the time: what it is answered, and what it is not.
+  const loop = `while sleep 0.2; do ${call(3306, 20).join(' ')} > /dev/null && echo answered || echo lost; done`
+  const logFile = join(cluster.dir, 'calls.log')
+  const asking = await host.spawn(['nsenter', `--target=${pid}`, '--net', '--', 'busybox', 'sh', '-c', loop], {
+    logFile,
+  })
+  const answers = (): number => readFileSync(logFile, 'utf8').match(/answered/g)?.length ?? 0
+  const limits = async () =>
+    (await host.exec(['tc', 'qdisc', 'show'])).stdout.match(/tbf .*rate (?:30|10)Mbit/g)?.length ?? 0
+  const more = async () => {
+    const now = answers()
+    await until('more answers', () => answers() > now + 3)
+  }
+  try {
+    await more()
+    await host.killDockerd('SIGKILL')
+    await more()
+    expect((await inside(...call(3306, 20))).stdout).toContain(find('app').address)
+    expect((await inside(...call(9999, 3))).code).not.toBe(0)
+    expect(await limits()).toBe(2)
+    await host.startDockerd()
+    await until('all to be known again', async () => {
+      const { items } = await cluster.client.list('listInstances', { query: { app: 'shop' } })
+      return items.length === 4 && items.every((each) => each.ready)
+    })
+    await more()
+    expect(readFileSync(logFile, 'utf8')).not.toContain('lost')
+  } finally {
+    asking.kill('SIGKILL')
+  }
+  expect(await limits()).toBe(2)
+  const sorted = (list: typeof before) => list.toSorted((a, b) => a.pid - b.pid)
+  expect(sorted(await cluster.containers(host))).toEqual(sorted(before))
+  expect(await reaches('app', 'db', 3306)).toBe(true)
+  expect(await reaches('web', 'db', 3306)).toBe(false)
 })
 
 describe('a change', () => {
