@@ -4,6 +4,8 @@ const shared = {
   pool: 'forks',
   testTimeout: 30_000,
   hookTimeout: 120_000,
+  // What is waited for comes at once on an idle machine, and late on a busy one.
+  expect: { poll: { timeout: 20_000, interval: 20 } },
   // Node reads TypeScript by itself: the same modules as in production, and a third less processor time than through Vite.
   experimental: { viteModuleRunner: false },
 } as const
@@ -40,7 +42,14 @@ export default defineConfig({
           experimental: { viteModuleRunner: true },
         },
       },
-      { test: { ...shared, name: 'browser', include: ['packages/console/test/*.test.ts'] } },
+      {
+        test: {
+          ...shared,
+          name: 'browser',
+          include: ['packages/console/test/*.test.ts'],
+          expect: { poll: { timeout: 45_000, interval: 20 } },
+        },
+      },
     ],
   },
 })

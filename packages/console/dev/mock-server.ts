@@ -10,6 +10,7 @@ import { matchPath } from '../src/router/match-path.ts'
 import { accessHandlers } from './access-handlers.ts'
 import { serveExec } from './exec-echo.ts'
 import { type Call, type JsonHandlers, jsonHandlers } from './handlers.ts'
+import { late } from './late.ts'
 import { MockStore } from './mock-store.ts'
 import { planHandlers } from './plan-handlers.ts'
 import { schedulingHandlers } from './scheduling-handlers.ts'
@@ -109,6 +110,7 @@ export class MockServer implements AsyncDisposable {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://mock')
     try {
+      if (url.pathname.startsWith('/v1/')) await late()
       if (url.pathname === '/v1/login') return await login(request, response)
       if (url.pathname === '/v1/logout')
         return void response.writeHead(200, { 'set-cookie': 'berth_session=; Max-Age=0; Path=/' }).end('{"ok":true}')
@@ -150,9 +152,10 @@ export class MockServer implements AsyncDisposable {
       pathname === '/' ? undefined : await readFile(join(this.#dist, normalize(pathname))).catch(() => undefined)
     const name = file === undefined ? '/index.html' : pathname
     const content = file ?? (await readFile(join(this.#dist, name)))
-    response
-      .writeHead(200, { 'content-type': types[extname(name)] ?? 'application/octet-stream', ...security })
-      .end(content)
+    // As the server does: names of assets change with what is in them.
+    const caching = name.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache'
+    const type = types[extname(name)] ?? 'application/octet-stream'
+    response.writeHead(200, { 'content-type': type, 'cache-control': caching, ...security }).end(content)
   }
 }
 

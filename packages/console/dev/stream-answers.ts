@@ -1,9 +1,11 @@
 import type { ServerResponse } from 'node:http'
+import type { WatchEvent } from '@berth/api/endpoint'
 import type { EndpointName, LogLine } from '@berth/api/endpoints'
 import type { InstanceView } from '@berth/api/instance-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import type { ListName } from '../src/store/list-keys.ts'
 import type { Call } from './handlers.ts'
+import { lateInOrder } from './late.ts'
 import type { MockStore } from './mock-store.ts'
 import { buildLines, serviceLine } from './streams.ts'
 
@@ -45,10 +47,12 @@ export function watchList(store: MockStore, name: ListName, call: Call, response
   }
   send({ type: 'mark', revision: store.revision })
   const matches = fits(call)
-  const stop = store.follow(revision, ({ name: changed, event }) => {
-    if (changed !== name || (event.type === 'put' && !matches(event.item))) return
+  const change = lateInOrder((event: WatchEvent<unknown>) => {
     send(event)
     send({ type: 'mark', revision: event.revision })
+  })
+  const stop = store.follow(revision, ({ name: changed, event }) => {
+    if (changed === name && (event.type !== 'put' || matches(event.item))) change(event)
   })
   response.once('close', stop)
 }

@@ -9,8 +9,6 @@ beforeAll(async () => {
 afterEach(() => console_.closePages())
 afterAll(() => console_[Symbol.asyncDispose]())
 
-const text = { timeout: 8_000, interval: 20 }
-
 describe('logging in', () => {
   it('asks, tells what is wrong, and comes back to where one wanted to go', async () => {
     const page = await console_.open()
@@ -31,7 +29,7 @@ describe('logging in', () => {
     page.on('framenavigated', (frame) => seen.push(frame.url()))
     await page.goto(`${console_.mock.url}/login#token=${mockToken}`)
     await page.getByRole('heading', { name: 'Apps' }).waitFor()
-    expect(seen.at(-1)).not.toContain(mockToken)
+    await expect.poll(() => seen.at(-1)).not.toContain(mockToken)
     await page.goBack()
     expect(page.url()).not.toContain(mockToken)
     await page.goto(`${console_.mock.url}/apps`)
@@ -58,24 +56,23 @@ describe('acting', () => {
     await rollout.getByRole('button', { name: 'Resume' }).click()
     console_.mock.simulation.held = false
     const web = page.getByRole('region', { name: 'web', exact: true })
-    await expect.poll(() => web.getByRole('link', { name: 'v13' }).count(), text).toBe(4)
-    await expect.poll(() => rollout.count(), text).toBe(0)
+    await expect.poll(() => web.getByRole('link', { name: 'v13' }).count()).toBe(4)
+    await expect.poll(() => rollout.count()).toBe(0)
     await page.getByText('v13 runs, the latest release is v14.').waitFor()
   })
 
   it('deploys a commit after its plan, and follows build and rollout', async () => {
     const page = await console_.enter('/apps/shop/staging')
+    await page.locator('[data-deploy]').waitFor()
     await page.keyboard.press('d')
     await page.getByLabel('Branch, tag or commit').fill('nonsense')
     await page.keyboard.press('Enter')
     await page.getByText('there is no such branch, tag or commit').waitFor()
     await page.getByLabel('Branch, tag or commit').fill('main')
     await page.keyboard.press('Enter')
-    expect(await page.locator('.diff li').allInnerTexts()).toEqual([
-      expect.stringContaining('~'),
-      expect.stringContaining('+'),
-      expect.stringContaining('-'),
-    ])
+    await expect
+      .poll(() => page.locator('.diff li').allInnerTexts())
+      .toEqual([expect.stringContaining('~'), expect.stringContaining('+'), expect.stringContaining('-')])
     await page.getByRole('button', { name: 'Deploy to staging' }).click()
     await page.waitForURL('**/builds/b-new*')
     await page.locator('.line').getByText('fetched d3adb33f').waitFor()
@@ -98,7 +95,7 @@ describe('acting', () => {
     await page.getByRole('button', { name: 'Scale web' }).click()
     await page.getByLabel('Wanted').fill('99999999')
     await page.getByRole('alert').getByText('at most 10,000 instances').waitFor()
-    expect(await page.getByRole('dialog').getByRole('button', { name: 'Scale' }).isDisabled()).toBe(true)
+    await expect.poll(() => page.getByRole('dialog').getByRole('button', { name: 'Scale' }).isDisabled()).toBe(true)
     expect(await page.getByLabel('Wanted').inputValue()).toBe('99999999')
   })
 
@@ -112,13 +109,14 @@ describe('acting', () => {
     expect(await page.content()).not.toContain('hunter2')
     await page.getByRole('button', { name: 'Remove API_KEY' }).click()
     // It is first asked what uses it.
-    await page.getByRole('dialog').waitFor()
+    const confirmation = page.getByRole('dialog').filter({ has: page.getByRole('button', { name: 'Remove' }) })
+    await confirmation.waitFor()
     await page.keyboard.press('Escape')
-    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await confirmation.waitFor({ state: 'detached' })
     expect(await page.getByRole('cell', { name: 'API_KEY', exact: true }).count()).toBe(1)
     await page.getByRole('button', { name: 'Remove API_KEY' }).click()
-    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
-    await expect.poll(() => page.getByRole('cell', { name: 'API_KEY', exact: true }).count(), text).toBe(0)
+    await confirmation.getByRole('button', { name: 'Remove' }).click()
+    await expect.poll(() => page.getByRole('cell', { name: 'API_KEY', exact: true }).count()).toBe(0)
   })
 })
 
@@ -126,14 +124,14 @@ it('types into a terminal, resizes it, and shows how the command ended', async (
   const page = await console_.enter('/instances/shop.production.web-1/terminal')
   await page.getByRole('status').getByText('Connected').waitFor()
   const screen = async () => (await page.locator('.xterm-rows').textContent()) ?? ''
-  await expect.poll(screen, text).toContain('/app')
+  await expect.poll(screen).toContain('/app')
   await page.keyboard.type('echo hello berth\r')
-  await expect.poll(async () => (await screen()).match(/hello berth/g)?.length, text).toBe(2)
+  await expect.poll(async () => (await screen()).match(/hello berth/g)?.length).toBe(2)
   await page.setViewportSize({ width: 700, height: 700 })
   await page.keyboard.type('size\r')
-  await expect.poll(screen, text).toMatch(/\d+x\d+/)
+  await expect.poll(screen).toMatch(/\d+x\d+/)
   await page.keyboard.press('Control+Shift+Escape')
-  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Terminal')
+  await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('Terminal')
   await page.locator('.xterm-helper-textarea').focus()
   await page.keyboard.type('exit 3\r')
   await page.getByText('The command ended with code 3').waitFor()
@@ -153,7 +151,7 @@ describe('a lost connection', () => {
     console_.mock.store.put('listNodes', { ...node, schedulable: false })
     console_.mock.comeBack()
     await page.getByText('Not schedulable').waitFor()
-    await expect.poll(() => page.getByRole('alert').count(), text).toBe(0)
+    await expect.poll(() => page.getByRole('alert').count()).toBe(0)
   })
 
   it('lists again when the server has forgotten the changes', async () => {
@@ -163,7 +161,7 @@ describe('a lost connection', () => {
     console_.mock.store.remove('listNodes', 'anchor-2')
     console_.mock.store.compact()
     console_.mock.comeBack()
-    await expect.poll(() => page.getByRole('heading', { name: 'anchor-2' }).count(), text).toBe(0)
+    await expect.poll(() => page.getByRole('heading', { name: 'anchor-2' }).count()).toBe(0)
     await page.getByRole('heading', { name: 'anchor-1' }).waitFor()
   })
 })

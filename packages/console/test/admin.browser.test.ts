@@ -21,14 +21,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const text = { timeout: 8_000, interval: 20 }
-
 describe('certificates', () => {
   it('says which hosts lack one, takes one from files, warns of its end, and removes it', async () => {
     const page = await console_.enter('/certificates')
     await page.getByRole('button', { name: 'Add one for news.example.com' }).click()
     const dialog = page.getByRole('dialog', { name: 'Add a certificate' })
-    expect(await dialog.getByLabel('Name').inputValue()).toBe('news-example-com')
+    await expect.poll(() => dialog.getByLabel('Name').inputValue()).toBe('news-example-com')
     const [certificate, key] = await dialog.locator('input[type=file]').all()
     await certificate?.setInputFiles(join(folder, 'key.pem'))
     await key?.setInputFiles(join(folder, 'key.pem'))
@@ -40,12 +38,12 @@ describe('certificates', () => {
     await row.getByText('in 19 days').waitFor()
     await row.locator('.status-warn').waitFor()
     expect(await page.content()).not.toContain(readFileSync(join(folder, 'key.pem'), 'utf8').split('\n')[1])
-    await expect.poll(() => page.getByText('no certificate has their host').count(), text).toBe(0)
+    await expect.poll(() => page.getByText('no certificate has their host').count()).toBe(0)
     await page.getByRole('button', { name: 'Remove news-example-com' }).click()
     const confirmation = page.getByRole('dialog', { name: 'Remove certificate news-example-com?' })
     await confirmation.getByText('browsers will no longer reach them by HTTPS').waitFor()
     await confirmation.getByRole('button', { name: 'Remove' }).click()
-    await expect.poll(() => row.count(), text).toBe(0)
+    await expect.poll(() => row.count()).toBe(0)
     await page.getByText('no certificate has their host').waitFor()
   })
 
@@ -78,7 +76,7 @@ describe('access tokens', () => {
     expect(await page.content()).not.toContain(token)
     await page.getByRole('button', { name: 'Revoke ana-laptop' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
-    await expect.poll(() => row.count(), text).toBe(0)
+    await expect.poll(() => row.count()).toBe(0)
   })
 
   it('warn who would log themselves out', async () => {
@@ -106,7 +104,7 @@ describe('jobs', () => {
     const dialog = page.getByRole('dialog', { name: 'Run a job in shop/production' })
     await dialog.getByLabel('Entrypoint').selectOption('web')
     const run = dialog.getByRole('button', { name: 'Run', exact: true })
-    expect(await run.isDisabled()).toBe(true)
+    await expect.poll(() => run.isDisabled()).toBe(true)
     await dialog.getByLabel('Command').fill("false 'one word")
     await dialog.getByText('A quote is still open').waitFor()
     await dialog.getByLabel('Command').fill("false 'one word'")
@@ -118,7 +116,7 @@ describe('jobs', () => {
     const row = page.getByRole('row').filter({ hasText: "false 'one word'" })
     await row.getByText('code 1').waitFor()
     await row.getByRole('button', { name: /^Run again/ }).click()
-    expect(await dialog.getByLabel('Command').inputValue()).toBe("false 'one word'")
+    await expect.poll(() => dialog.getByLabel('Command').inputValue()).toBe("false 'one word'")
   })
 })
 
@@ -129,9 +127,9 @@ describe('what runs by the clock', () => {
     await row.getByText('0 3 * * *').waitFor()
     await row.getByText(/next in [56] hours/).waitFor()
     const runs = row.getByRole('list', { name: 'Last runs, the newest first' }).getByRole('listitem')
-    expect(await runs.count()).toBe(5)
+    await expect.poll(() => runs.count()).toBe(5)
     await row.getByRole('button', { name: 'Run now report' }).click()
-    await expect.poll(() => runs.count(), text).toBe(6)
+    await expect.poll(() => runs.count()).toBe(6)
     await page.getByRole('row').filter({ hasText: 'report-1' }).waitFor()
   })
 
@@ -139,7 +137,7 @@ describe('what runs by the clock', () => {
     const page = await console_.enter('/apps/ledger/production')
     await page.getByText('api asks for 16 GiB of memory').waitFor()
     await page.getByRole('button', { name: 'Approve' }).click()
-    await expect.poll(() => page.getByText('api asks for 16 GiB of memory').count(), text).toBe(0)
+    await expect.poll(() => page.getByText('api asks for 16 GiB of memory').count()).toBe(0)
   })
 })
 
@@ -153,7 +151,7 @@ it('drains a node, and takes it back', async () => {
   await page.getByText('Being drained: 6 instances left').waitFor()
   await page.getByText('Asked for by dev, 2 at a time.').waitFor()
   await page.getByRole('button', { name: 'Take instances again' }).click()
-  await expect.poll(() => page.getByText('Being drained').count(), text).toBe(0)
+  await expect.poll(() => page.getByText('Being drained').count()).toBe(0)
 })
 
 describe('removing', () => {
@@ -165,11 +163,11 @@ describe('removing', () => {
     await dialog.getByText('https://staging.shop.example.com/').waitFor()
     const remove = dialog.getByRole('button', { name: 'Remove staging' })
     await dialog.getByLabel('Type staging to confirm').fill('shop')
-    expect(await remove.isDisabled()).toBe(true)
+    await expect.poll(() => remove.isDisabled()).toBe(true)
     await dialog.getByLabel('Type staging to confirm').fill('staging')
     await remove.click()
     await page.waitForURL('**/apps/shop')
-    await expect.poll(() => page.getByRole('link', { name: 'staging', exact: true }).count(), text).toBe(0)
+    await expect.poll(() => page.getByRole('link', { name: 'staging', exact: true }).count()).toBe(0)
     await page.getByRole('link', { name: 'production', exact: true }).waitFor()
   })
 
@@ -186,7 +184,7 @@ describe('removing', () => {
     await page.waitForURL('**/apps')
     await page.getByText('being removed', { exact: true }).waitFor()
     console_.mock.simulation.held = false
-    await expect.poll(() => page.getByRole('link', { name: 'ledger', exact: true }).count(), text).toBe(0)
+    await expect.poll(() => page.getByRole('link', { name: 'ledger', exact: true }).count()).toBe(0)
   })
 
   it('a node that still runs something is refused, and why is said in the dialog', async () => {
@@ -212,7 +210,7 @@ it('edits the labels of a node', async () => {
   await dialog.getByLabel('Value 2', { exact: true }).fill('a100')
   await dialog.getByRole('button', { name: 'Save' }).click()
   await page.getByText('gpu=a100').waitFor()
-  expect(await page.getByText('disk=nvme').count()).toBe(0)
+  await expect.poll(() => page.getByText('disk=nvme').count()).toBe(0)
 })
 
 it('registers an app by its repository and goes on to its first deploy', async () => {
@@ -220,7 +218,7 @@ it('registers an app by its repository and goes on to its first deploy', async (
   await page.getByRole('button', { name: 'New app' }).click()
   const dialog = page.getByRole('dialog', { name: 'New app' })
   await dialog.getByLabel('Repository').fill('https://git.example.com/acme/Price_List.git')
-  expect(await dialog.getByLabel('Name').inputValue()).toBe('price-list')
+  await expect.poll(() => dialog.getByLabel('Name').inputValue()).toBe('price-list')
   await dialog.getByRole('button', { name: 'Create and deploy…' }).click()
   await page.waitForURL('**/apps/price-list**')
   await page.getByRole('dialog', { name: 'Deploy price-list' }).waitFor()
@@ -234,7 +232,7 @@ it('builds a commit without rolling it out', async () => {
   await dialog.getByRole('button', { name: 'Build', exact: true }).click()
   await page.waitForURL('**/builds/b-new*')
   await page.locator('.page-title').getByText('Succeeded').waitFor()
-  expect(await page.getByText('Then deploys to').count()).toBe(0)
+  await expect.poll(() => page.getByText('Then deploys to').count()).toBe(0)
 })
 
 it('runs another command in a terminal', async () => {
@@ -244,6 +242,6 @@ it('runs another command in a terminal', async () => {
   page.on('websocket', (socket) => asked.push(socket.url()))
   await page.getByRole('textbox', { name: 'Command' }).fill("psql -c 'select 1'")
   await page.keyboard.press('Enter')
-  await expect.poll(() => asked.length, text).toBe(1)
+  await expect.poll(() => asked.length).toBe(1)
   expect(new URL(asked[0] ?? '').searchParams.getAll('command')).toEqual(['psql', '-c', 'select 1'])
 })

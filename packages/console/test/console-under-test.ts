@@ -13,6 +13,11 @@ const dist = join(root, 'dist')
 /** Everything is there at once on an idle machine; on a busy one a browser starts its processes slowly. */
 const waitsMs = 45_000
 vi.setConfig({ testTimeout: 120_000 })
+/**
+ * To find tests that take for granted that a page is fast: with `BERTH_TEST_CPU_SLOWDOWN=6` it gets a sixth of its processor. Goes
+ * well with `BERTH_MOCK_LATE_MS`, see `dev/late.ts`.
+ */
+const slowdown = Number(process.env.BERTH_TEST_CPU_SLOWDOWN ?? 1)
 /** On the same file system as `dist`, and never committed. */
 const underWay = join(root, '../../node_modules/.cache/console')
 
@@ -98,6 +103,8 @@ export class ConsoleUnderTest implements AsyncDisposable {
     const context = await this.#browser.newContext({ viewport: { width, height: 812 }, locale, colorScheme })
     this.#contexts.push(context)
     const page = await context.newPage()
+    if (slowdown > 1)
+      await (await context.newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate: slowdown })
     page.setDefaultTimeout(waitsMs)
     page.on('console', (message) => message.type() === 'error' && this.complaints.push(message.text()))
     page.on('pageerror', (error) => this.complaints.push(String(error)))

@@ -19,7 +19,7 @@ describe('resizing', () => {
     await dialog.getByLabel('CPU, in cores').fill('1.5')
     await dialog.getByRole('button', { name: 'Show what it does' }).click()
     await dialog.getByText('1.3 CPU → 1.5 CPU').first().waitFor()
-    expect(await dialog.locator('.resize-effects li').count()).toBe(24)
+    await expect.poll(() => dialog.locator('.resize-effects li').count()).toBe(24)
     await dialog.getByRole('button', { name: 'Resize', exact: true }).click()
     const query = page.getByRole('region', { name: 'query' })
     await query.getByText('yaml: 1.3 · 2 GiB').waitFor()
@@ -29,7 +29,7 @@ describe('resizing', () => {
     await dialog.getByRole('button', { name: 'Show what it does' }).click()
     await dialog.getByRole('button', { name: 'Resize', exact: true }).click()
     await query.getByText('1.3 cores · 2 GiB').waitFor()
-    expect(await query.getByText('yaml: 1.3').count()).toBe(0)
+    await expect.poll(() => query.getByText('yaml: 1.3').count()).toBe(0)
   })
 
   it('says who is replaced, and does nothing where somebody would find no place', async () => {
@@ -46,7 +46,7 @@ describe('resizing', () => {
     await dialog.getByLabel('CPU, in cores').fill('300')
     await dialog.getByRole('button', { name: 'Show what it does' }).click()
     await dialog.getByText('6 of 6 find no place with these sizes').waitFor()
-    expect(await dialog.getByRole('button', { name: 'Resize', exact: true }).isDisabled()).toBe(true)
+    await expect.poll(() => dialog.getByRole('button', { name: 'Resize', exact: true }).isDisabled()).toBe(true)
   })
 
   it('changes one instance alone', async () => {

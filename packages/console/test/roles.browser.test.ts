@@ -66,8 +66,8 @@ describe('a viewer', () => {
 it('a deployer deploys, and leaves nodes and tokens alone', async () => {
   const page = await console_.enter('/apps/shop/production', { token: 'berth_deployer_token' })
   await page.locator('.table tbody tr').first().waitFor()
-  expect(await offered(page)).toEqual(expect.arrayContaining(['Deploy', 'Restart', 'Scale']))
-  expect((await links(page)).join()).toMatch(/Settings/)
+  await expect.poll(() => offered(page)).toEqual(expect.arrayContaining(['Deploy', 'Restart', 'Scale']))
+  await expect.poll(async () => (await links(page)).join()).toMatch(/Settings/)
   await page.goto(`${console_.mock.url}/nodes/anchor-1`)
   await page.locator('.meters').waitFor()
   expect(await offered(page)).toEqual([])

@@ -8,18 +8,16 @@ beforeAll(async () => {
 afterEach(() => console_.closePages())
 afterAll(() => console_[Symbol.asyncDispose]())
 
-const text = { timeout: 8_000, interval: 20 }
-
 describe('jobs by the clock', () => {
   it('of all apps are listed, what is due next first, with what became of the last runs', async () => {
     const page = await console_.enter('/schedules')
     const rows = page.getByRole('table', { name: 'Jobs by the clock' }).getByRole('row')
     await rows.nth(1).getByText('*/30 * * * *').waitFor()
     await rows.nth(1).getByText('in 3 minutes').waitFor()
-    expect(await rows.nth(1).getByRole('list').getByRole('listitem').count()).toBe(3)
+    await expect.poll(() => rows.nth(1).getByRole('list').getByRole('listitem').count()).toBe(3)
     await rows.nth(3).getByText('reindex').waitFor()
     await page.getByLabel('Filter by app or job').fill('shop')
-    await expect.poll(() => rows.count(), text).toBe(2)
+    await expect.poll(() => rows.count()).toBe(2)
   })
 
   it('show each run with its output, and run besides when they are told to', async () => {
@@ -32,7 +30,7 @@ describe('jobs by the clock', () => {
     await runs.nth(0).getByRole('button', { name: 'Output' }).click()
     await runs.nth(0).getByText('5000 rows moved').first().waitFor()
     await page.getByRole('button', { name: 'Run now settle' }).click()
-    await expect.poll(() => runs.count(), text).toBe(4)
+    await expect.poll(() => runs.count()).toBe(4)
     await runs.nth(0).getByText('by dev').waitFor()
   })
 
