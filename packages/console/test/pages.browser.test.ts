@@ -84,9 +84,9 @@ describe.each([
     for (const [path, selector] of pages) {
       await go(page, path, locale === 'en-US' && width === 1280)
       await page.locator(selector).first().waitFor()
-      expect(await overflow(page), path).toBeLessThanOrEqual(0)
-      expect(await page.title(), path).toMatch(/ · Berth$/)
-      expect(await page.locator('h1').count(), path).toBe(1)
+      await expect.poll(() => overflow(page), { message: path }).toBeLessThanOrEqual(0)
+      await expect.poll(() => page.title(), { message: path }).toMatch(/ · Berth$/)
+      await expect.poll(() => page.locator('h1').count(), { message: path }).toBe(1)
     }
     // The two pages of what is gone are told so by the server, which browsers report.
     expect(console_.complaints.filter((each) => !each.includes('404'))).toEqual([])
@@ -99,7 +99,7 @@ it('dialogs fit narrow screens', async () => {
   await page.locator('[data-deploy]').click()
   await page.locator('dialog button[type=submit]').click()
   await page.locator('.diff').waitFor()
-  expect(await overflow(page)).toBeLessThanOrEqual(0)
+  await expect.poll(() => overflow(page)).toBeLessThanOrEqual(0)
   const box = await page.locator('dialog').boundingBox()
   expect(box?.x).toBeGreaterThanOrEqual(0)
   expect((box?.x ?? 0) + (box?.width ?? 999)).toBeLessThanOrEqual(390)
