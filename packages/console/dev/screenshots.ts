@@ -46,6 +46,13 @@ const pages: Readonly<Record<string, string>> = {
   advice: '/advice',
   groups: '/groups',
   group: '/groups/fast',
+  network: '/network',
+  'network-flows': '/network/flows',
+  'network-drops': '/network/drops',
+  'network-profiles': '/network/profiles',
+  'network-profile': '/network/profiles/db',
+  'network-services': '/network/services',
+  'network-nodes': '/network/nodes',
   routes: '/routes',
   certificates: '/certificates',
   tokens: '/tokens',
@@ -154,6 +161,22 @@ const actions: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.locator('dialog button[type=submit]').click()
     await page.locator('.resize-effects').waitFor()
   },
+  explain: async (page) => {
+    await at(page, '/network')
+    await page.locator('.matrix-cell:has(.verdict-some)').first().click()
+    await page.locator('.explanation').waitFor()
+  },
+  'profile-plan': async (page) => {
+    await at(page, '/network/profiles/db')
+    await page.locator('.page-actions .button').click()
+    await page.locator('dialog textarea').fill('name: db\ninbound: []\n')
+    await page.locator('dialog button[type=submit]').click()
+    await page.locator('dialog .plan').waitFor()
+  },
+  'external-new': async (page) => {
+    await at(page, '/network/services')
+    await page.locator('.network-bar .button-primary').click()
+  },
   search: async (page) => {
     await page.keyboard.press('/')
     await page.keyboard.type('web')
@@ -164,7 +187,7 @@ const actions: Readonly<Record<string, (page: Page) => Promise<void>>> = {
 }
 
 /** Pages whose point is further down. */
-const whole = /^(plan|group|schedule|advice|nodes)/
+const whole = /^(network|plan|group|schedule|advice|nodes)/
 
 async function shoot(
   browser: Browser,

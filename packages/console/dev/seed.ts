@@ -6,6 +6,7 @@ import { seedAccess, seedRest, seedScheduling } from './seed-access.ts'
 import { seedCluster } from './seed-cluster.ts'
 import { seedHistory } from './seed-history.ts'
 import { instance } from './seed-instance.ts'
+import { seedNetwork } from './seed-network.ts'
 
 const minute = 60_000
 const hour = 60 * minute
@@ -23,6 +24,7 @@ export function seed(store: MockStore, now: number): void {
   seedAccess(store, now)
   seedScheduling(store, now)
   seedRest(store, now)
+  seedNetwork(store, now)
 }
 
 const nodes = (now: number): NodeView[] => {

@@ -49,7 +49,9 @@ export function sizingHandlers(store: MockStore): JsonHandlers {
   }
 }
 
-const sizesOf = ({ cpuMilli, memoryBytes }: SizesView): SizesView => ({
+const sizesOf = ({ cpuMilli, memoryBytes, inBitsPerSecond, outBitsPerSecond }: SizesView): SizesView => ({
+  ...(inBitsPerSecond === undefined ? {} : { inBitsPerSecond }),
+  ...(outBitsPerSecond === undefined ? {} : { outBitsPerSecond }),
   ...(cpuMilli === undefined ? {} : { cpuMilli }),
   ...(memoryBytes === undefined ? {} : { memoryBytes }),
 })

@@ -20,6 +20,7 @@ import { Shell } from './shell/shell.tsx'
 const AdvicePage = lazy(() => import('./advice/advice-page.tsx'))
 const GroupPage = lazy(() => import('./groups/group-page.tsx'))
 const GroupsPage = lazy(() => import('./groups/groups-page.tsx'))
+const NetworkPage = lazy(() => import('./network/network-page.tsx'))
 const ReleasePage = lazy(() => import('./pages/release-page.tsx'))
 const CertificatesPage = lazy(() => import('./pages/certificates-page.tsx'))
 const SchedulePage = lazy(() => import('./schedules/schedule-page.tsx'))
@@ -53,6 +54,7 @@ const pages: readonly (readonly [pattern: string, render: Render])[] = [
   ['/advice', () => <AdvicePage />],
   ['/groups', () => <GroupsPage />],
   ['/groups/:name', ({ name = '' }) => <GroupPage name={name} />],
+  ['/network/:tab?/:name?', ({ tab, name }) => <NetworkPage tab={tab} name={name} />],
   ['/routes', () => <RoutesPage />],
   ['/certificates', () => <CertificatesPage />],
   ['/tokens', () => <TokensPage />],

@@ -69,7 +69,7 @@ it('a deployer deploys, and leaves nodes and tokens alone', async () => {
   await expect.poll(() => offered(page)).toEqual(expect.arrayContaining(['Deploy', 'Restart', 'Scale']))
   await expect.poll(async () => (await links(page)).join()).toMatch(/Settings/)
   await page.goto(`${console_.mock.url}/nodes/anchor-1`)
-  await page.locator('.meters').waitFor()
+  await page.locator('.meters').first().waitFor()
   expect(await offered(page)).toEqual([])
   expect(await page.locator('nav').getByRole('link', { name: 'Access tokens' }).count()).toBe(0)
 })

@@ -1,6 +1,13 @@
 import type { ResizeView, SizesView } from '@berth/api/sizing-resources'
 import { BerthError } from '@berth/core/model/berth-error'
-import { formatBytes, formatCpu, parseBytes, parseCpu } from '@berth/core/spec/quantities'
+import {
+  formatBandwidth,
+  formatBytes,
+  formatCpu,
+  parseBandwidth,
+  parseBytes,
+  parseCpu,
+} from '@berth/core/spec/quantities'
 import type { Parsed } from '@berth/core/spec/spec-issue'
 import { useEffect, useState } from 'react'
 import { Button } from '../components/button.tsx'
@@ -31,20 +38,21 @@ interface ResizeDialogProps {
 interface Wanted {
   readonly cpuMilli?: number
   readonly memoryBytes?: number
+  readonly inBitsPerSecond?: number
+  readonly outBitsPerSecond?: number
   readonly asWritten: boolean
 }
 
 /** First how much, then what becomes of each instance, then the confirmation. */
 export default function ResizeDialog({ target, sizes, written, proposed, onClose }: ResizeDialogProps) {
-  const { resize: text, common } = useText()
+  const { resize: text, bandwidth, common } = useText()
   const resize = useResize(target)
   const { busy, problem, submit } = useSubmit()
-  const [cpu, setCpu] = useState(() => cpuText(proposed ?? sizes))
-  const [memory, setMemory] = useState(() => memoryText(proposed ?? sizes))
+  const [amounts, setAmounts] = useState(() => amountsOf(proposed ?? sizes))
   const [asWritten, setAsWritten] = useState(false)
   const [effect, setEffect] = useState<ResizeView>()
   const name = 'name' in target ? target.name : `${target.app}/${target.pool}/${target.entrypoint}`
-  const wanted = (): Wanted => (asWritten ? { asWritten } : { ...changeOf(cpu, memory, sizes), asWritten })
+  const wanted = (): Wanted => (asWritten ? { asWritten } : { ...changeOf(amounts, sizes), asWritten })
   const look = () => submit({ run: async () => resize({ ...wanted(), dryRun: true }), after: setEffect })
   const apply = () =>
     submit({ run: async () => resize({ ...wanted(), dryRun: false }), done: text.done(name), after: onClose })
@@ -52,6 +60,15 @@ export default function ResizeDialog({ target, sizes, written, proposed, onClose
   useEffect(() => {
     if (proposed !== undefined) look()
   }, [])
+  const amount = (key: keyof Amounts, label: string, hint?: string) => (
+    <Amount
+      label={label}
+      hint={hint}
+      value={amounts[key]}
+      disabled={asWritten}
+      onChange={(next) => setAmounts({ ...amounts, [key]: next })}
+    />
+  )
   const changes = effect?.changes === true && effect.problems.length === 0
   return (
     <Dialog
@@ -83,8 +100,12 @@ export default function ResizeDialog({ target, sizes, written, proposed, onClose
         <>
           <p className="muted">{'name' in target ? text.aloneHint : text.hint}</p>
           <div className="field-row">
-            <Amount label={text.cpu} value={cpu} disabled={asWritten} onChange={setCpu} />
-            <Amount label={text.memory} value={memory} disabled={asWritten} onChange={setMemory} />
+            {amount('cpu', text.cpu)}
+            {amount('memory', text.memory)}
+          </div>
+          <div className="field-row">
+            {amount('in', bandwidth.in, bandwidth.hint)}
+            {amount('out', bandwidth.out)}
           </div>
           {written !== undefined && (
             <Check label={text.asWritten(sizeText(written))} checked={asWritten} onChange={setAsWritten} />
@@ -99,13 +120,14 @@ export default function ResizeDialog({ target, sizes, written, proposed, onClose
 
 interface AmountProps {
   readonly label: string
+  readonly hint: string | undefined
   readonly value: string
   readonly disabled: boolean
   readonly onChange: (value: string) => void
 }
 
-const Amount = ({ label, value, disabled, onChange }: AmountProps) => (
-  <Field label={label}>
+const Amount = ({ label, hint, value, disabled, onChange }: AmountProps) => (
+  <Field label={label} {...(hint === undefined ? {} : { hint })}>
     <input
       className="mono"
       spellCheck={false}
@@ -125,17 +147,35 @@ function useResize(target: ResizeTarget): (body: Wanted & { readonly dryRun: boo
       : client.call('resizeEntrypoint', { params: { ...target }, body })
 }
 
-const cpuText = ({ cpuMilli }: SizesView): string => (cpuMilli === undefined ? '' : formatCpu(cpuMilli))
-const memoryText = ({ memoryBytes }: SizesView): string => (memoryBytes === undefined ? '' : formatBytes(memoryBytes))
+/** As they are typed. */
+interface Amounts {
+  readonly cpu: string
+  readonly memory: string
+  readonly in: string
+  readonly out: string
+}
+
+function amountsOf({ cpuMilli, memoryBytes, inBitsPerSecond, outBitsPerSecond }: SizesView): Amounts {
+  const text = (value: number | undefined, format: (value: number) => string) =>
+    value === undefined ? '' : format(value)
+  return {
+    ...{ cpu: text(cpuMilli, formatCpu), memory: text(memoryBytes, formatBytes) },
+    ...{ in: text(inBitsPerSecond, formatBandwidth), out: text(outBitsPerSecond, formatBandwidth) },
+  }
+}
 
 /** Only what differs is said: what is not asked for stays so. */
-function changeOf(cpu: string, memory: string, sizes: SizesView): Omit<Wanted, 'asWritten'> {
-  const cpuMilli = amountOf(cpu, parseCpu)
-  const memoryBytes = amountOf(memory, parseBytes)
-  return {
-    ...(cpuMilli === undefined || cpuMilli === sizes.cpuMilli ? {} : { cpuMilli }),
-    ...(memoryBytes === undefined || memoryBytes === sizes.memoryBytes ? {} : { memoryBytes }),
+function changeOf(amounts: Amounts, sizes: SizesView): Omit<Wanted, 'asWritten'> {
+  const wanted = {
+    cpuMilli: amountOf(amounts.cpu, parseCpu),
+    memoryBytes: amountOf(amounts.memory, parseBytes),
+    inBitsPerSecond: amountOf(amounts.in, parseBandwidth),
+    outBitsPerSecond: amountOf(amounts.out, parseBandwidth),
   }
+  const names = Object.keys(wanted) as (keyof typeof wanted)[]
+  return Object.fromEntries(
+    names.flatMap((name) => (wanted[name] === undefined || wanted[name] === sizes[name] ? [] : [[name, wanted[name]]])),
+  )
 }
 
 function amountOf(text: string, parse: (text: string) => Parsed<number>): number | undefined {

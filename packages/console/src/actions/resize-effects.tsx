@@ -1,4 +1,5 @@
 import type { InstanceResizeView, ResizeView } from '@berth/api/sizing-resources'
+import { formatBandwidth } from '@berth/core/spec/quantities'
 import { Banner } from '../components/layout.tsx'
 import { NodeLink } from '../components/small.tsx'
 import { Mark } from '../components/status.tsx'
@@ -49,6 +50,8 @@ interface Sizes {
   readonly cpuMilli?: number | undefined
   readonly memoryBytes?: number | undefined
   readonly cores?: string | undefined
+  readonly inBitsPerSecond?: number | undefined
+  readonly outBitsPerSecond?: number | undefined
 }
 
 /** `CPU 0.5 → 1.5, 512 MiB → 1 GiB` */
@@ -59,5 +62,7 @@ function change(before: Sizes, after: Sizes): string {
     ...part(before.cpuMilli, after.cpuMilli, (milli) => `${formatCores(milli)} CPU`),
     ...part(before.memoryBytes, after.memoryBytes, formatBytes),
     ...part(before.cores, after.cores, (cores) => `[${cores}]`),
+    ...part(before.inBitsPerSecond, after.inBitsPerSecond, (bits) => `in ${formatBandwidth(bits)}`),
+    ...part(before.outBitsPerSecond, after.outBitsPerSecond, (bits) => `out ${formatBandwidth(bits)}`),
   ].join(', ')
 }

@@ -11,6 +11,19 @@ export function formatBytes(bytes: number): string {
   return `${shorten(value, unit === 0)} ${binary[unit]}`
 }
 
+const decimal = ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s'] as const
+
+/** `12.3 Mbit/s`: what was measured. */
+export function formatRate(bitsPerSecond: number): string {
+  let value = Math.max(0, bitsPerSecond)
+  let unit = 0
+  while (value >= 1000 && unit < decimal.length - 1) {
+    value /= 1000
+    unit += 1
+  }
+  return `${shorten(value, unit === 0)} ${decimal[unit]}`
+}
+
 /** `1.25` cores. */
 export const formatCores = (milli: number): string => String(Number((milli / 1000).toFixed(milli < 100 ? 3 : 2)))
 

@@ -3,6 +3,7 @@ import { chineseAdmin } from './chinese-admin.ts'
 import { chineseApps } from './chinese-apps.ts'
 import { chineseGroups } from './chinese-groups.ts'
 import { chineseHealth } from './chinese-health.ts'
+import { chineseNetwork } from './chinese-network.ts'
 import { chineseSchedule } from './chinese-schedule.ts'
 import type { Dictionary } from './dictionary.ts'
 
@@ -12,6 +13,7 @@ export const chinese: Dictionary = {
   ...chineseApps,
   ...chineseGroups,
   ...chineseHealth,
+  ...chineseNetwork,
   ...chineseSchedule,
   common: {
     cancel: '取消',
@@ -55,6 +57,7 @@ export const chinese: Dictionary = {
     nodes: '节点',
     groups: '节点组',
     advice: '规格建议',
+    network: '网络',
     routes: '路由',
     certificates: '证书',
     events: '事件',
@@ -229,6 +232,7 @@ export const chinese: Dictionary = {
     goNodes: '前往节点',
     goAdvice: '前往规格建议',
     goGroups: '前往节点组',
+    goNetwork: '前往网络',
     goRoutes: '前往路由',
     goEvents: '前往事件',
     goCertificates: '前往证书',

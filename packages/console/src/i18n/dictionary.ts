@@ -4,6 +4,7 @@ import type { englishAdmin } from './english-admin.ts'
 import type { englishApps } from './english-apps.ts'
 import type { englishGroups } from './english-groups.ts'
 import type { englishHealth } from './english-health.ts'
+import type { englishNetwork } from './english-network.ts'
 import type { englishSchedule } from './english-schedule.ts'
 
 /** The same keys and the same arguments, other words. */
@@ -22,3 +23,4 @@ export type AdminDictionary = Words<typeof englishAdmin>
 export type HealthDictionary = Words<typeof englishHealth>
 export type ScheduleDictionary = Words<typeof englishSchedule>
 export type GroupDictionary = Words<typeof englishGroups>
+export type NetworkDictionary = Words<typeof englishNetwork>

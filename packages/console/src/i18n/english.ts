@@ -3,6 +3,7 @@ import { englishAdmin } from './english-admin.ts'
 import { englishApps } from './english-apps.ts'
 import { englishGroups } from './english-groups.ts'
 import { englishHealth } from './english-health.ts'
+import { englishNetwork } from './english-network.ts'
 import { englishSchedule } from './english-schedule.ts'
 
 const count = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`
@@ -14,6 +15,7 @@ export const english = {
   ...englishApps,
   ...englishGroups,
   ...englishHealth,
+  ...englishNetwork,
   ...englishSchedule,
   common: {
     cancel: 'Cancel',
@@ -57,6 +59,7 @@ export const english = {
     nodes: 'Nodes',
     groups: 'Node groups',
     advice: 'Right sizes',
+    network: 'Network',
     routes: 'Routes',
     certificates: 'Certificates',
     events: 'Events',
@@ -231,6 +234,7 @@ export const english = {
     goNodes: 'Go to the nodes',
     goAdvice: 'Go to the right sizes',
     goGroups: 'Go to the node groups',
+    goNetwork: 'Go to the network',
     goRoutes: 'Go to the routes',
     goEvents: 'Go to the events',
     goCertificates: 'Go to the certificates',

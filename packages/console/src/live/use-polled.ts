@@ -11,6 +11,8 @@ export interface Polled<T> {
   /** What was answered last; it stays when a later question fails. */
   readonly value: T | undefined
   readonly error: unknown
+  /** When that was. */
+  readonly at?: number | undefined
 }
 
 /**
@@ -40,12 +42,12 @@ export function usePolled<N extends JsonName>(
         try {
           if (!document.hidden) {
             const value = await client.call(name, input, { signal })
-            if (!signal.aborted) setState({ key, value, error: undefined })
+            if (!signal.aborted) setState({ key, value, error: undefined, at: Date.now() })
           }
         } catch (error) {
           if (signal.aborted) return
           if (needsLogin(error)) return goToLogin()
-          setState((before) => ({ key, value: before.key === key ? before.value : undefined, error }))
+          setState((before) => (before.key === key ? { ...before, error } : { key, value: undefined, error }))
         }
         await delay(everyMs, signal).catch(() => undefined)
       }

@@ -7,6 +7,9 @@ export interface Usage {
   readonly cpuLimitMilli: number
   readonly memoryBytes: number
   readonly memoryLimitBytes: number
+  /** A second. */
+  readonly networkInBytes: number
+  readonly networkOutBytes: number
 }
 
 const windowMs = 30_000
@@ -18,8 +21,10 @@ export function useUsage(query: MetricsQuery): ReadonlyMap<string, Usage> {
     () =>
       new Map(
         metrics.map(({ instance, samples, cpuLimitMilli, memoryLimitBytes }) => {
-          const { cpuMilli = 0, memoryBytes = 0 } = samples.at(-1) ?? {}
-          return [instance, { cpuMilli, cpuLimitMilli, memoryBytes, memoryLimitBytes }]
+          const last = samples.at(-1)
+          const { cpuMilli = 0, memoryBytes = 0, networkInBytes = 0, networkOutBytes = 0 } = last ?? {}
+          const limits = { cpuLimitMilli, memoryLimitBytes }
+          return [instance, { ...limits, cpuMilli, memoryBytes, networkInBytes, networkOutBytes }]
         }),
       ),
     [metrics],

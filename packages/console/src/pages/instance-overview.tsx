@@ -1,10 +1,11 @@
 import type { InstanceView } from '@berth/api/instance-resources'
+import { formatBandwidth } from '@berth/core/spec/quantities'
 import { type ReactNode, useCallback } from 'react'
 import { Age, Took } from '../components/age.tsx'
 import { Facts, Section } from '../components/layout.tsx'
 import { By, Code, LogTail, NodeLink, ReleaseLink } from '../components/small.tsx'
 import { Mark, Meter } from '../components/status.tsx'
-import { formatBytes, formatCores, sizeText } from '../format/quantities.ts'
+import { formatBytes, formatCores, formatRate, sizeText } from '../format/quantities.ts'
 import { formatTime } from '../format/times.ts'
 import { joinWords } from '../format/words.ts'
 import { useLanguage, useText } from '../i18n/language.tsx'
@@ -28,7 +29,7 @@ export function InstanceOverview({ instance }: { readonly instance: InstanceView
       {diagnosis !== undefined && <DiagnosisBanner instance={instance} diagnosis={diagnosis} />}
       <div className="halves">
         <Section title={text.instance.runs}>
-          <InstanceFacts instance={instance} />
+          <InstanceFacts instance={instance} usage={usage} />
           {instance.phase === 'running' && <UsageMeters instance={instance} usage={usage} />}
         </Section>
         <Section title={text.instance.life}>
@@ -46,8 +47,8 @@ export function InstanceOverview({ instance }: { readonly instance: InstanceView
   )
 }
 
-function InstanceFacts({ instance }: { readonly instance: InstanceView }) {
-  const { instance: text, pool, jobs, resize } = useText()
+function InstanceFacts({ instance, usage }: { readonly instance: InstanceView; readonly usage: Usage | undefined }) {
+  const { instance: text, pool, jobs, resize, bandwidth } = useText()
   const { containerId, command, stopReason } = instance
   return (
     <Facts
@@ -65,6 +66,7 @@ function InstanceFacts({ instance }: { readonly instance: InstanceView }) {
             </span>
           ),
         ],
+        [bandwidth.network, <NetworkRates key="nr" instance={instance} usage={usage} />],
         [text.cores, instance.cores === undefined ? undefined : <code key="cs">{instance.cores}</code>],
         [resize.granted, instance.granted !== undefined && sizeText(instance.granted)],
         ['ID', copyable(instance.id)],
@@ -81,6 +83,24 @@ const copyable = (value: string | undefined, short?: number): ReactNode =>
       {value}
     </Code>
   )
+
+/** What its network may carry, and what it does. */
+function NetworkRates({ instance, usage }: { readonly instance: InstanceView; readonly usage: Usage | undefined }) {
+  const { bandwidth: text } = useText()
+  const limit = (bits: number | undefined): string => (bits === undefined ? text.noLimit : formatBandwidth(bits))
+  const { inBitsPerSecond, outBitsPerSecond, phase } = instance
+  const hasLimit = inBitsPerSecond !== undefined || outBitsPerSecond !== undefined
+  return (
+    <>
+      {hasLimit ? text.limits(limit(inBitsPerSecond), limit(outBitsPerSecond)) : text.noLimit}
+      {phase === 'running' && usage !== undefined && (
+        <span className="muted small block">
+          {text.now(formatRate(usage.networkInBytes * 8), formatRate(usage.networkOutBytes * 8))}
+        </span>
+      )}
+    </>
+  )
+}
 
 function UsageMeters({ instance, usage }: { readonly instance: InstanceView; readonly usage: Usage | undefined }) {
   const { instance: text, units, nodes } = useText()

@@ -17,6 +17,7 @@ import { useUsage } from '../metrics/use-usage.ts'
 import { useClient, useList } from '../store/context.tsx'
 import { InstanceTable } from './instance-table.tsx'
 import { MetricsPanel } from './metrics-panel.tsx'
+import { NodeBandwidth } from './node-bandwidth.tsx'
 import { NodeConfiguration } from './node-configuration.tsx'
 import { NodeRegistry } from './node-registry.tsx'
 import { NodeScheduling } from './node-scheduling.tsx'
@@ -56,7 +57,10 @@ export function NodePage({ name }: { readonly name: string }) {
       )}
       <Section>
         <div className="split">
-          <NodeMeters node={node} />
+          <div>
+            <NodeMeters node={node} />
+            <NodeBandwidth node={node} instances={instances.items} />
+          </div>
           <NodeFacts node={node} />
         </div>
       </Section>

@@ -13,6 +13,7 @@ export function HelpDialog({ onClose }: { readonly onClose: () => void }) {
     [['g', 'n'], help.goNodes],
     [['g', 'g'], help.goGroups],
     [['g', 'i'], help.goAdvice],
+    [['g', 'w'], help.goNetwork],
     [['g', 'r'], help.goRoutes],
     [['g', 'c'], help.goCertificates],
     [['g', 'e'], help.goEvents],

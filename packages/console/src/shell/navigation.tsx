@@ -13,6 +13,7 @@ type PageName =
   | 'nodes'
   | 'groups'
   | 'advice'
+  | 'network'
   | 'routes'
   | 'certificates'
   | 'events'
@@ -53,6 +54,7 @@ export const groups: readonly Group[] = [
   {
     title: 'traffic',
     places: [
+      { page: 'network', icon: 'network' },
       { page: 'routes', icon: 'routes', first: true },
       { page: 'certificates', icon: 'certificate' },
     ],

@@ -10,6 +10,7 @@ export const places: Readonly<Record<string, string>> = {
   n: '/nodes',
   g: '/groups',
   i: '/advice',
+  w: '/network',
   r: '/routes',
   c: '/certificates',
   e: '/events',

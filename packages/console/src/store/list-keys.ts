@@ -22,6 +22,8 @@ const keys = {
   listTokens: (token) => token.name,
   listRoutes: (route) => route.url,
   listCertificates: (certificate) => certificate.name,
+  listProfiles: (profile) => profile.name,
+  listExternals: (external) => external.name,
   listEvents: (event) => event.id,
 } satisfies { readonly [N in ListEndpoint]?: (item: Answer<N>) => string }
 

@@ -1,0 +1,76 @@
+import type { ProfileView } from '@berth/api/policy-resources'
+import { BerthError } from '@berth/core/model/berth-error'
+import { formatRule, profileDocument } from '@berth/core/policy/format-profile'
+import type { Profile } from '@berth/core/policy/profile'
+import { readProfile } from '@berth/core/policy/read-profile'
+import type { MockStore } from './mock-store.ts'
+
+const hour = 3_600_000
+
+export const profileView = (profile: Profile, rest: Partial<ProfileView> = {}): ProfileView => ({
+  ...{ name: profile.name, tags: [...profile.tags] },
+  ...{ inbound: profile.inbound.map(formatRule), outbound: profile.outbound.map(formatRule) },
+  document: structuredClone(profileDocument(profile)) as ProfileView['document'],
+  ...{ version: 1, instances: 0, warnings: [], updatedAt: Date.now() - 30 * hour, updatedBy: 'token:mai' },
+  ...rest,
+})
+
+export function readOrThrow(document: unknown): Profile {
+  const { profile, issues } = readProfile(document)
+  if (profile !== undefined) return profile
+  throw new BerthError('profile.invalid', issues.map(({ message }) => message).join('; '))
+}
+
+/** Which entrypoints name which profiles; all others name none. */
+export const namedProfiles: Readonly<Record<string, readonly string[]>> = {
+  'shop/production/web': ['web'],
+  'shop/production/worker': ['app'],
+  'shop/staging/web': ['web'],
+  'ledger/production/api': ['db'],
+  'search/production/query': ['app', 'web'],
+  'search/production/index': ['db'],
+}
+
+/** Profiles, external services, and limits of bandwidth. */
+export function seedNetwork(store: MockStore, now: number): void {
+  const count = (name: string): number =>
+    store
+      .all('listInstances')
+      .filter((each) => namedProfiles[`${each.app}/${each.pool}/${each.entrypoint}`]?.includes(name)).length
+  const put = (document: unknown, rest: Partial<ProfileView> = {}) => {
+    const profile = readOrThrow(document)
+    store.put('listProfiles', profileView(profile, { instances: count(profile.name), ...rest }))
+  }
+  put({ name: 'web', inbound: ['tcp:8080', 'icmp:8'], outbound: ['tcp:443', 'to app', 'to db'] })
+  put({ name: 'app', tags: ['app', 'db-users'], inbound: ['tcp:9000 from web'], outbound: ['deny tcp:25', 'allow'] })
+  put({
+    name: 'db',
+    inbound: ['from db', 'tcp:3306 from db-users', 'tcp:9100 from 10.77.0.0/16'],
+    outbound: ['to old-db'],
+  })
+  put(
+    { name: 'reports', inbound: ['tcp:80 from raeders'], outbound: [] },
+    {
+      warnings: [
+        { path: 'inbound[0]', message: 'nobody bears the tag raeders', suggestion: 'did you mean "readers"?' },
+      ],
+    },
+  )
+  const external = { site: 'fra', routes: [], version: 1, updatedAt: now - 9 * hour, updatedBy: 'token:mai' }
+  store.put('listExternals', {
+    ...{ ...external, name: 'mysql.shop', hostname: 'mysql.shop.berth', addresses: ['192.0.2.70', '192.0.2.71'] },
+    ...{ ports: [{ name: 'mysql', port: 3306, protocol: 'tcp' }], tags: ['old-db'] },
+  })
+  store.put('listExternals', {
+    ...{ ...external, name: 'search-cloud', hostname: 'search-cloud.berth', addresses: [], tags: [] },
+    ...{ target: 'search-12.eu.cloud.example', ports: [{ name: 'https', port: 443, protocol: 'tcp' }] },
+  })
+  for (const each of store.all('listInstances'))
+    if (each.app === 'shop' && each.entrypoint === 'web')
+      store.put('listInstances', { ...each, inBitsPerSecond: 200_000_000, outBitsPerSecond: 100_000_000 })
+  for (const node of store.all('listNodes'))
+    store.put('listNodes', { ...node, routes: { mode: 'bgp', sessions: 5, up: node.name === 'anchor-3' ? 3 : 5 } })
+  for (const node of store.all('listNodes'))
+    if (node.name.startsWith('anchor'))
+      store.put('listNodes', { ...node, uplink: { name: 'eth0', bitsPerSecond: 10_000_000_000 } })
+}

@@ -1,0 +1,50 @@
+import { Page } from '../components/layout.tsx'
+import { useText } from '../i18n/language.tsx'
+import { NotFoundPage } from '../pages/not-found-page.tsx'
+import { DropsTab } from './drops-tab.tsx'
+import { ExternalsTab } from './externals-tab.tsx'
+import { FlowsTab } from './flows-tab.tsx'
+import { MatrixTab } from './matrix-tab.tsx'
+import { NodeRoutesTab } from './node-routes-tab.tsx'
+import { ProfilePage } from './profile-page.tsx'
+import { ProfilesTab } from './profiles-tab.tsx'
+import '../styles/network.css'
+
+const tabs = {
+  matrix: MatrixTab,
+  flows: FlowsTab,
+  drops: DropsTab,
+  profiles: ProfilesTab,
+  services: ExternalsTab,
+  nodes: NodeRoutesTab,
+} as const
+type Tab = keyof typeof tabs
+
+const isTab = (text: string): text is Tab => Object.hasOwn(tabs, text)
+
+/** Who may talk to whom, who does, and by which ways. */
+export default function NetworkPage({
+  tab = 'matrix',
+  name,
+}: {
+  readonly tab?: string | undefined
+  readonly name?: string | undefined
+}) {
+  const { network: text } = useText()
+  if (!isTab(tab) || (name !== undefined && tab !== 'profiles')) return <NotFoundPage />
+  if (name !== undefined) return <ProfilePage name={name} />
+  const Shown = tabs[tab]
+  return (
+    <Page
+      title={text.title}
+      about={text.about[tab]}
+      tabs={Object.keys(tabs).map((each) => ({
+        label: text.tabs[each as Tab],
+        to: each === 'matrix' ? '/network' : `/network/${each}`,
+        exact: each === 'matrix',
+      }))}
+    >
+      <Shown />
+    </Page>
+  )
+}
