@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 const time = z.number()
 const asNumber = z.number().int()
+const routesMode = z.enum(['static', 'bgp', 'cloud'])
 const label = z.object({ name: z.string(), value: z.string() })
 
 /** A speaker of BGP that is none of the nodes; its password is never shown. */
@@ -14,9 +15,25 @@ export const routingPeerView = z.object({
   hasPassword: z.boolean(),
 })
 
+const cloudRoute = z.object({ node: z.string(), destination: z.string(), nextHop: z.string() })
+
+/** A route table of a provider and what was found in it; its token is never shown. */
+export const cloudTableView = z.object({
+  name: z.string(),
+  url: z.string(),
+  /** Only nodes of it; absent: all. */
+  site: z.string().optional(),
+  hasToken: z.boolean(),
+  inForce: z.array(cloudRoute),
+  /** Asked for, and not to be seen yet. */
+  pending: z.array(cloudRoute),
+  failed: z.array(cloudRoute.extend({ why: z.string() })),
+  problem: z.string().optional(),
+})
+
 /** How nodes learn the routes to each other's blocks, and what follows from that. */
 export const routingView = z.object({
-  mode: z.enum(['static', 'bgp']),
+  mode: routesMode,
   as: asNumber,
   sites: z.record(z.string(), asNumber),
   meshUpTo: z.number().int(),
@@ -27,6 +44,8 @@ export const routingView = z.object({
   mesh: z.boolean(),
   /** Nodes that pass on what they learn, by site; the site of nodes without that label is ''. */
   reflectorsOf: z.record(z.string(), z.array(z.string())),
+  /** Route tables of providers. */
+  tables: z.array(cloudTableView),
   /** Without an IPv4 address: nothing can be routed to them. */
   without: z.array(z.string()),
   updatedAt: time.optional(),
@@ -36,7 +55,7 @@ export const routingView = z.object({
 /** How one node gets to others' blocks now. */
 export const nodeRoutesView = z.object({
   node: z.string(),
-  mode: z.enum(['static', 'bgp']),
+  mode: routesMode,
   /** BIRD does. */
   running: z.boolean(),
   sessions: z.array(
@@ -67,5 +86,6 @@ export const nodeRoutesView = z.object({
 })
 
 export type RoutingView = z.infer<typeof routingView>
+export type CloudTableView = z.infer<typeof cloudTableView>
 export type RoutingPeerView = z.infer<typeof routingPeerView>
 export type NodeRoutesView = z.infer<typeof nodeRoutesView>

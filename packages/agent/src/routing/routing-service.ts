@@ -99,12 +99,13 @@ export class RoutingService implements AsyncDisposable {
     await writeFileAtomic(this.#path, this.#options.sealer.seal(text, context))
   }
 
-  /** Blocks that BGP has brought a route to, whose static ones are not needed any more; undefined: routes are static. */
+  /** Blocks that BGP, or a provider's table, has brought a route to, whose static ones are not needed any more; undefined: routes are static. */
   async learned({
     signal,
   }: {
     readonly signal?: AbortSignal | undefined
   } = {}): Promise<ReadonlySet<string> | undefined> {
+    if (this.#order?.mode === 'cloud') return new Set(this.#order.inForce)
     if (this.#order?.mode !== 'bgp') return undefined
     return new Set((await tableRoutes(this.#exec, { signal })).map(({ dst }) => dst))
   }
@@ -135,7 +136,7 @@ export class RoutingService implements AsyncDisposable {
     if (order === undefined || network === undefined || network.block === '') return
     try {
       const problems =
-        order.mode === 'bgp' ? await this.#speak(order, network, signal) : await this.#retire(network, signal)
+        order.mode === 'bgp' ? await this.#speak(order, network, signal) : await this.#retire(order, network, signal)
       this.#options.onLook(problems.length === 0 ? undefined : problems.join('; '))
     } catch (error) {
       if (!signal.aborted) this.#options.onLook(messageOf(error))
@@ -160,15 +161,20 @@ export class RoutingService implements AsyncDisposable {
     return [...problems, ...this.#watch.problems(now)]
   }
 
-  /** The static routes come first. Where one cannot be made, both kinds stay. */
-  async #retire(network: NetworkConfig, signal: AbortSignal): Promise<readonly string[]> {
+  /** The static routes, or those of a provider's table, come first. Where one is not there, both kinds stay. */
+  async #retire(
+    order: Exclude<NodeRouting, Bgp>,
+    network: NetworkConfig,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
     if (this.#isRetired) return []
     if ((await this.#keeper.isRunning()) || (await tableRoutes(this.#exec, { signal })).length > 0) {
       await this.#options.checkNetwork(signal)
-      const missing = await this.#withoutStatic(network, signal)
-      if (missing.length > 0) return [heldUp(missing)]
+      const inForce = new Set(order.mode === 'cloud' ? order.inForce : [])
+      const missing = await this.#withoutRoute(network, inForce, signal)
+      if (missing.length > 0) return [heldUp(order.mode, missing)]
       await this.#keeper.stop({ signal })
-      this.#options.log.info('routes are static; BIRD has ended')
+      this.#options.log.info({ mode: order.mode }, 'routes do not come from BGP any more; BIRD has ended')
     }
     await removeTable(this.#exec, { signal })
     this.#watch.forget()
@@ -176,9 +182,14 @@ export class RoutingService implements AsyncDisposable {
     return []
   }
 
-  async #withoutStatic({ block, peers }: NetworkConfig, signal: AbortSignal): Promise<string[]> {
+  async #withoutRoute(
+    { block, peers }: NetworkConfig,
+    inForce: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<string[]> {
     const there = new Set((await readRoutes(this.#exec, signal)).map(({ dst }) => dst))
-    return peers.filter((peer) => peer.block !== block && !there.has(peer.block)).map(({ node }) => node)
+    const isMissing = (to: string): boolean => to !== block && !there.has(to) && !inForce.has(to)
+    return peers.filter((peer) => isMissing(peer.block)).map(({ node }) => node)
   }
 
   async #read(): Promise<NodeRouting | undefined> {
@@ -214,8 +225,9 @@ function textOf(routing: Bgp, { pool, pools = [pool], block }: NetworkConfig, { 
   return renderBirdConfig({ routing, pools, blocks: [block], source: gatewayOf(parseBlock(block)), logPath: files.log })
 }
 
-const heldUp = (nodes: readonly string[]): string => {
+const heldUp = (mode: 'static' | 'cloud', nodes: readonly string[]): string => {
+  const wanted = mode === 'static' ? 'to be static' : 'to be entries of a provider’s table'
   const named = nodes.slice(0, 4).join(', ')
   const more = nodes.length > 4 ? ` and ${nodes.length - 4} more` : ''
-  return `routes are to be static, but there is none to ${named}${more}: BIRD goes on until there is; or go back: berth net set --routes bgp`
+  return `routes are ${wanted}, but there is none to ${named}${more}: BIRD goes on until there is; or go back: berth net set --routes bgp`
 }

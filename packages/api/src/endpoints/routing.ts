@@ -27,7 +27,7 @@ export const routingEndpoints = {
     params: none,
     query: none,
     body: z.strictObject({
-      mode: z.enum(['static', 'bgp']).optional(),
+      mode: z.enum(['static', 'bgp', 'cloud']).optional(),
       /** AS number of nodes whose site has none of its own. */
       as: asNumber.optional(),
       /** AS numbers by site; null takes one away. */
@@ -61,6 +61,34 @@ export const routingEndpoints = {
     method: 'DELETE',
     path: '/v1/routing/peers/:name',
     summary: 'Have nodes speak BGP with a router no more',
+    role: 'admin',
+    transport: 'json',
+    params: nameParams,
+    query: none,
+    body: none,
+    response: routingView,
+  }),
+  setCloudTable: defineEndpoint({
+    method: 'PUT',
+    path: '/v1/routing/tables/:name',
+    summary: 'Keep an entry of each node’s block in a route table of a provider, behind an HTTP service',
+    role: 'admin',
+    transport: 'json',
+    params: nameParams,
+    query: none,
+    body: z.strictObject({
+      url: z.string(),
+      /** Only nodes with this label `site`; absent: all. */
+      site: z.string().optional(),
+      /** Absent: as before, as long as the address is the same. Empty: none. */
+      token: z.string().optional(),
+    }),
+    response: routingView,
+  }),
+  removeCloudTable: defineEndpoint({
+    method: 'DELETE',
+    path: '/v1/routing/tables/:name',
+    summary: 'Keep the entries of a route table no more; they stay there',
     role: 'admin',
     transport: 'json',
     params: nameParams,

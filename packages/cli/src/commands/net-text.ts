@@ -3,14 +3,17 @@ import { formatAge } from '../output/format.ts'
 import type { ListingView } from '../output/print.ts'
 import { formatTable } from '../output/table.ts'
 
+const wayText: Readonly<Record<RoutingView['mode'], string>> = {
+  static: 'static: every node is in one layer 2 with the others',
+  bgp: 'bgp: learned from each other',
+  cloud: 'cloud: entries of a provider’s route table',
+}
+
 export function routingText(view: RoutingView): string {
   const { mode, as, sites, peers, meshUpTo, reflectors, mesh, without } = view
   const numbers = [String(as), ...Object.entries(sites).map(([site, number]) => `${site} ${number}`)]
   const rows: (readonly [string, string | undefined])[] = [
-    [
-      'routes',
-      mode === 'static' ? 'static: every node is in one layer 2 with the others' : 'bgp: learned from each other',
-    ],
+    ['routes', wayText[mode]],
     ['AS', numbers.join(', ')],
     [
       'sessions',
@@ -19,11 +22,15 @@ export function routingText(view: RoutingView): string {
         : `with ${reflectors} reflectors a site, above ${meshUpTo} nodes`,
     ],
     ['reflectors', reflectorsText(view)],
+    ['tables', view.tables.map(tableText).join('; ') || undefined],
     ['no address', without.length === 0 ? undefined : `${without.join(', ')}: nothing is routed to nodes without IPv4`],
   ]
   const lines = rows.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(12)}${value}`]))
   return peers.length === 0 ? lines.join('\n') : [...lines, '', peersText(peers)].join('\n')
 }
+
+const tableText = ({ name, url, site, inForce, pending, failed }: RoutingView['tables'][number]): string =>
+  `${name} (${url}${site === undefined ? '' : `, site ${site}`}): ${inForce.length} of ${inForce.length + pending.length + failed.length} entries in force`
 
 const reflectorsText = ({ reflectorsOf }: RoutingView): string | undefined =>
   Object.entries(reflectorsOf)

@@ -15,7 +15,7 @@ describe('what is set', () => {
 
   it.each([
     [{}, 'say what to set'],
-    [{ routes: 'ospf' }, '--routes ospf: use static or bgp'],
+    [{ routes: 'ospf' }, '--routes ospf: use static, bgp or cloud'],
     [{ site: ['paris'] }, '--site paris: write e.g. paris=64601'],
     [{ site: ['paris=x'] }, '--site paris=x: write'],
   ])('mistakes: %j', (options, message) => expect(() => changeOf(options)).toThrow(message))
@@ -30,6 +30,7 @@ const view: RoutingView = {
   ...{ mode: 'bgp', as: 64_512, sites: { paris: 64_601 }, meshUpTo: 50, reflectors: 2, mesh: true, without: ['c'] },
   peers: [{ name: 'core', address: '10.0.0.1', as: 65_000, label: { name: 'rack', value: 'r7' }, hasPassword: true }],
   reflectorsOf: { '': ['a'], paris: ['b', 'd'] },
+  tables: [],
 }
 
 it('says how nodes learn routes', () => {

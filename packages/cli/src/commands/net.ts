@@ -6,6 +6,7 @@ import { readText } from '../files.ts'
 import { printItem, printListing } from '../output/print.ts'
 import { readSecret } from '../read-secret.ts'
 import { action } from './command.ts'
+import { cloudProblems, cloudRouteListing, cloudRouteRows, registerCloudTables } from './net-cloud.ts'
 import { registerExplain } from './net-explain.ts'
 import { registerFlows } from './net-flows.ts'
 import { registerMatrix } from './net-matrix.ts'
@@ -35,6 +36,7 @@ export function registerNet(program: Command): void {
     .summary("the network: how nodes learn the routes to each other's instances, and who may talk to whom")
   registerSettings(net)
   registerPeers(net)
+  registerCloudTables(net)
   registerExplain(net)
   registerMatrix(net)
   registerFlows(net)
@@ -44,10 +46,17 @@ export function registerNet(program: Command): void {
     .summary('which routes nodes have, and from whom; the nodes are asked')
     .argument('[node]', 'this one; all of them unless said otherwise')
     .option('--sessions', 'sessions of BGP instead: with whom, up or down, since when')
+    .option('--cloud', 'entries of the providers’ route tables instead: in force, waiting or refused, and why')
     .action(
-      action<{ sessions?: boolean }>(async (context, [node], { sessions = false }) => {
+      action<{ sessions?: boolean; cloud?: boolean }>(async (context, [node], { sessions = false, cloud = false }) => {
+        const { form, out, client, signal } = context
+        const { tables } = await client.call('getRouting', {}, { signal })
+        for (const problem of cloudProblems(tables)) out.note(problem)
+        if (cloud) {
+          const rows = cloudRouteRows(tables).filter((row) => node === undefined || row.node === node)
+          return await printListing(rows, cloudRouteListing, form, out)
+        }
         const views = await askNodes(context, node)
-        const { form, out } = context
         if (sessions) await printListing(sessionRows(views), sessionListing(Date.now()), form, out)
         else await printListing<RouteRow>(routeRows(views), routeListing, form, out)
       }),
@@ -66,7 +75,10 @@ function registerSettings(net: Command): void {
   net
     .command('set')
     .summary('change how nodes learn routes; no packet is lost by it')
-    .option('--routes <way>', 'static: all nodes are in one layer 2; bgp: by BIRD on every node')
+    .option(
+      '--routes <way>',
+      'static: all nodes are in one layer 2; bgp: by BIRD on every node; cloud: by a provider’s route table',
+    )
     .option('--as <number>', 'AS number of nodes whose site has none of its own (64512)', asNumber)
     .option('--site <site=number...>', 'AS number of a site; `none` takes it away')
     .option('--mesh-up-to <count>', 'so many nodes speak with each other; more, with reflectors (50)', wholeNumber)
@@ -151,8 +163,8 @@ function asNumber(text: string): string {
 }
 
 function modeOf(text: string): RoutingView['mode'] {
-  if (text === 'static' || text === 'bgp') return text
-  throw new BerthError('usage.value', `--routes ${text}: use static or bgp`)
+  if (text === 'static' || text === 'bgp' || text === 'cloud') return text
+  throw new BerthError('usage.value', `--routes ${text}: use static, bgp or cloud`)
 }
 
 function siteOf(text: string): [string, number | null] {

@@ -21,6 +21,8 @@ export interface BgpSession {
 /** What a node is told of its routes. */
 export type NodeRouting =
   | { readonly mode: 'static' }
+  /** Blocks that a provider's route table leads to. */
+  | { readonly mode: 'cloud'; readonly inForce: readonly string[] }
   | {
       readonly mode: 'bgp'
       readonly as: number
@@ -36,6 +38,8 @@ export interface BgpPlanInput {
   readonly settings: BgpSettings
   readonly peers: readonly BgpPeer[]
   readonly nodes: readonly BgpNode[]
+  /** By provider's table of the node; asked in mode `cloud` only. */
+  readonly inForceFor?: (node: BgpNode) => readonly string[]
 }
 
 export const siteLabel = 'site'
@@ -81,6 +85,7 @@ export class BgpPlan {
     if (this.#input.mode === 'static') return { mode: 'static' }
     const self = this.#speakers.get(node)
     if (self === undefined) return undefined
+    if (this.#input.mode === 'cloud') return { mode: 'cloud', inForce: this.#input.inForceFor?.(self) ?? [] }
     const { as, address, reflects } = self
     return { mode: 'bgp', as, address, reflects, sessions: [...this.#withNodes(self), ...this.#withPeers(self)] }
   }

@@ -3,7 +3,7 @@ import { isName, nameRule } from '../model/names.ts'
 import { formatAddress, tryParseAddress } from './address-block.ts'
 
 /** How nodes learn the routes to each other's blocks. */
-export type RoutesMode = 'static' | 'bgp'
+export type RoutesMode = 'static' | 'bgp' | 'cloud'
 
 export interface BgpSettings {
   /** AS number of the nodes of sites that have none of their own. */

@@ -9,6 +9,8 @@ import type { Term } from '../leadership/index.ts'
 import { NodeConfigController } from '../node-config/node-config-controller.ts'
 import { ClusterRegistry } from '../registry/cluster-registry.ts'
 import { RegistryKeeper } from '../registry/registry-keeper.ts'
+import { CloudRoutesKeeper } from '../routing/cloud/cloud-routes-keeper.ts'
+import { HttpRouteTable } from '../routing/cloud/http-route-table.ts'
 import type { ControlOptions, SharedControl } from './control.ts'
 
 /** What acts while this server leads `cluster`; changes are told to it by the parts that every server has. */
@@ -87,6 +89,17 @@ export function leadCluster(
   stack.use(new RebalanceController({ ...{ state, records, isOnline, books }, log: log.child({ part: 'rebalance' }) }))
   const nodeConfigs = stack.use(
     new NodeConfigController({ ...{ state, records, agents, isOnline }, log: log.child({ part: 'node-config' }) }),
+  )
+  stack.use(
+    new CloudRoutesKeeper({
+      ...{
+        records,
+        log: log.child({ part: 'cloud-routes' }),
+        owner: `berth:${foundation.authority.fingerprint.slice(0, 16)}`,
+      },
+      tables: () => routing.tables,
+      open: (table) => new HttpRouteTable({ name: table.name, url: table.url, token: routing.tokenOf(table) }),
+    }),
   )
   stack.use(lead)
   return { feed, pools, nodeConfigs, registry }

@@ -62,8 +62,8 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   const leadership = stack.use(await joinServers(options, store, state))
   const records = new Records(store, state)
   const { secrets: values, certificates: pairs, registries: logins, authorities } = state
-  const sealedPeers = [...state.routings.values()].flatMap(({ peers }) =>
-    peers.filter(({ sealed }) => sealed !== undefined),
+  const sealedPeers = [...state.routings.values()].flatMap(({ peers, tables = [] }) =>
+    [...peers, ...tables].filter(({ sealed }) => sealed !== undefined),
   )
   const sealedValuesExist = values.size + pairs.size + logins.size + authorities.size + sealedPeers.length > 0
   const key = await openSecretKey(join(directory, 'secret.key'), { sealedValuesExist })

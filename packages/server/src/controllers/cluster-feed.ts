@@ -137,7 +137,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     else if (change.kind === 'nodes') this.#onNode(change.id, change.before, change.after, change.revision)
     else if (change.kind === 'members') this.#onMembers(change.revision)
     else if (change.kind === 'addressPools') this.#onAddressPools()
-    if (change.kind === 'nodes' || change.kind === 'routings')
+    if (change.kind === 'nodes' || change.kind === 'routings' || change.kind === 'cloudTables')
       for (const node of this.#subscribers.keys()) this.#routingSends.mark(node)
   }
 

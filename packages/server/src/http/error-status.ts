@@ -48,6 +48,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'node.offline': 503,
   'app.name-taken': 409,
   'app.removing': 409,
+  'cloud-routes.no-table': 409,
   'build.ended': 409,
   'build.running': 409,
   'build.no-node': 503,

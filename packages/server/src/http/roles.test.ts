@@ -25,6 +25,8 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   updateRouting: 'admin',
   setRoutingPeer: 'admin',
   removeRoutingPeer: 'admin',
+  setCloudTable: 'admin',
+  removeCloudTable: 'admin',
   getNodeRoutes: 'viewer',
   listAddressPools: 'viewer',
   getAddressPool: 'viewer',

@@ -23,6 +23,7 @@ import type {
   Rollout,
   RoutesMode,
   Token,
+  WantedRoute,
 } from '@berth/core'
 
 /** Every kind of record and its type. `docs/design/records.md` lists keys, writers, sizes and rates. */
@@ -53,6 +54,7 @@ export interface RecordTypes {
   readonly registries: RegistryRecord
   readonly imageRegistries: ImageRegistryRecord
   readonly addressPools: AddressPoolRecord
+  readonly cloudTables: CloudTableStatus
   readonly routings: RoutingRecord
   readonly authorities: AuthorityRecord
   readonly members: MemberRecord
@@ -169,6 +171,8 @@ export interface RoutingRecord extends BgpSettings {
   readonly name: 'cluster'
   readonly mode: RoutesMode
   readonly peers: readonly RoutingPeerRecord[]
+  /** Absent: none. */
+  readonly tables?: readonly CloudTableRecord[]
   readonly updatedAt: number
   readonly updatedBy: string
 }
@@ -176,6 +180,26 @@ export interface RoutingRecord extends BgpSettings {
 /** Its password is sealed like a secret. */
 export interface RoutingPeerRecord extends Omit<BgpPeer, 'password'> {
   readonly sealed?: string
+}
+
+/** A provider's route table, behind an HTTP service; its token is sealed like a secret. */
+export interface CloudTableRecord {
+  readonly name: string
+  readonly url: string
+  /** Of nodes with this label `site` only; absent: of all. */
+  readonly site?: string
+  readonly sealed?: string
+}
+
+/** What was found in a provider's route table. Written by the leader when it differs. Key `/cloud-routes/<name>`. */
+export interface CloudTableStatus {
+  readonly name: string
+  readonly inForce: readonly WantedRoute[]
+  /** Asked for, and not to be seen yet. */
+  readonly pending: readonly WantedRoute[]
+  readonly failed: readonly (WantedRoute & { readonly why: string })[]
+  /** Of the whole table. */
+  readonly problem?: string
 }
 
 /** A server that is up. Key `/servers/<name>`, on the server's lease. */

@@ -103,6 +103,43 @@ describe('how routes are learned', () => {
     expect(() => wrong.verifyKey()).toThrow(expect.objectContaining({ code: 'secrets.cannot-open' }))
   })
 
+  it('is by entries of tables: each node is told what is in force in its own', async () => {
+    await addNode('a', '10.0.0.1', { site: 'paris' })
+    await addNode('b', '10.0.0.2')
+    await expect(routing.change({ mode: 'cloud' }, admin)).rejects.toMatchObject({ code: 'cloud-routes.no-table' })
+    const table = { name: 'vpc', url: 'https://routes.example/vpc', site: 'paris', token: password }
+    await routing.setTable(table, admin)
+    expect(routing.tables).toEqual([])
+    await routing.change({ mode: 'cloud' }, admin)
+    const [kept] = routing.tables
+    expect(JSON.stringify(kept)).not.toContain(password)
+    expect(kept === undefined ? '' : routing.tokenOf(kept)).toBe(password)
+    const entry = { node: 'c', destination: '10.77.9.0/24', nextHop: '10.0.0.9' }
+    await under.records.commit('system:test', (tx) =>
+      tx.put('cloudTables', { name: 'vpc', inForce: [entry], pending: [], failed: [] }),
+    )
+    expect(routing.plan.of('a')).toEqual({ mode: 'cloud', inForce: ['10.77.9.0/24'] })
+    expect(routing.plan.of('b')).toEqual({ mode: 'cloud', inForce: [] })
+    await expect(routing.removeTable('vpc', admin)).rejects.toMatchObject({ code: 'cloud-routes.no-table' })
+    await routing.change({ mode: 'static' }, admin)
+    await routing.removeTable('vpc', admin)
+    expect(under.state.cloudTables.size).toBe(0)
+  })
+
+  it("forgets a table's token with its address, and takes it only where it is safe", async () => {
+    const table = { name: 'vpc', url: 'https://routes.example/vpc', token: password }
+    await routing.setTable(table, admin)
+    await routing.setTable({ name: 'vpc', url: table.url }, admin)
+    expect(routing.settings.tables).toMatchObject([{ sealed: expect.any(String) }])
+    await routing.setTable({ name: 'vpc', url: 'https://elsewhere.example' }, admin)
+    expect(routing.settings.tables).toEqual([{ name: 'vpc', url: 'https://elsewhere.example' }])
+    const invalid = { code: 'cloud-routes.invalid-table' }
+    await expect(routing.setTable({ ...table, name: 'Vpc 1' }, admin)).rejects.toMatchObject(invalid)
+    for (const url of ['vpc', 'ftp://x/', 'https://a:b@x/', 'https://x/?q', 'http://routes.example/vpc'])
+      await expect(routing.setTable({ ...table, url }, admin)).rejects.toMatchObject(invalid)
+    await expect(routing.setTable({ ...table, name: 'second' }, admin)).rejects.toMatchObject(invalid)
+  })
+
   it('refuses what cannot be, and changes nothing then', async () => {
     await expect(routing.change({ as: 0 }, admin)).rejects.toMatchObject({ code: 'routing.invalid-as' })
     await expect(routing.change({ meshUpTo: 1 }, admin)).rejects.toMatchObject({ code: 'routing.invalid-setting' })
@@ -147,7 +184,14 @@ describe('the API of routes', () => {
     expect(JSON.parse((await call('DELETE', '/v1/routing/peers/core')).text)).toMatchObject({ peers: [] })
     expect((await call('DELETE', '/v1/routing/peers/core')).status).toBe(404)
     expect((await call('PATCH', '/v1/routing', { as: 0 })).status).toBe(400)
-    expect((await call('PATCH', '/v1/routing', { mode: 'cloud' })).status).toBe(400)
+    expect((await call('PATCH', '/v1/routing', { mode: 'cloud' })).text).toContain('cloud-routes.no-table')
+    expect((await call('PATCH', '/v1/routing', { mode: 'ospf' })).status).toBe(400)
+    const table = { url: 'https://127.0.0.1:1/vpc', site: 'paris', token: password }
+    const kept = await call('PUT', '/v1/routing/tables/vpc', table)
+    expect(kept.text).not.toContain(password)
+    expect(JSON.parse(kept.text).tables).toMatchObject([{ name: 'vpc', site: 'paris', hasToken: true, inForce: [] }])
+    expect(JSON.parse((await call('DELETE', '/v1/routing/tables/vpc')).text)).toMatchObject({ tables: [] })
+    expect((await call('DELETE', '/v1/routing/tables/vpc')).status).toBe(404)
     expect((await call('GET', '/v1/nodes/none/routes')).status).toBe(404)
   })
 })

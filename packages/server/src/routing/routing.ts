@@ -6,14 +6,32 @@ import {
   checkBgpPeer,
   checkBgpSettings,
   defaultBgpSettings,
+  isOfTable,
   messageOf,
+  type Node,
   type RoutesMode,
 } from '@berth/core'
 import type { Logger } from 'pino'
 import type { CallContext } from '../controllers/operations.ts'
-import type { Records, RecordTransaction, RoutingPeerRecord, RoutingRecord, State } from '../records/index.ts'
+import type {
+  CloudTableRecord,
+  Records,
+  RecordTransaction,
+  RoutingPeerRecord,
+  RoutingRecord,
+  State,
+} from '../records/index.ts'
 import { seal, unseal } from '../secrets/seal.ts'
 import type { SecretKey } from '../secrets/secret-key.ts'
+import {
+  type CloudTable,
+  checkCloudTable,
+  checkSites,
+  maxTables,
+  noTable,
+  noTables,
+  tooManyTables,
+} from './cloud/cloud-table.ts'
 
 export interface RoutingOptions {
   readonly records: Records
@@ -53,7 +71,7 @@ export class Routing {
     this.#log = options.log
     this.#now = options.now ?? Date.now
     this.#state.changes.subscribe(({ kind }) => {
-      if (kind === 'nodes' || kind === 'routings') this.#plan = undefined
+      if (kind === 'nodes' || kind === 'routings' || kind === 'cloudTables') this.#plan = undefined
     })
   }
 
@@ -61,6 +79,8 @@ export class Routing {
   verifyKey(): void {
     const peer = this.settings.peers.find(({ sealed }) => sealed !== undefined)
     if (peer !== undefined) this.#open(peer)
+    const table = tablesOf(this.settings).find(({ sealed }) => sealed !== undefined)
+    if (table !== undefined) this.tokenOf(table)
   }
 
   get settings(): RoutingRecord {
@@ -74,11 +94,12 @@ export class Routing {
       ...{ mode, settings: { as, sites, meshUpTo, reflectors } },
       peers: peers.flatMap((peer) => this.#withPassword(peer) ?? []),
       nodes: [...this.#state.nodes.values()],
+      inForceFor: (node) => this.#inForceFor(node),
     })
     return this.#plan
   }
 
-  /** Throws `routing.invalid-as`, `routing.invalid-setting`. */
+  /** Throws `routing.invalid-as`, `routing.invalid-setting`, `cloud-routes.no-table`. */
   async change(change: RoutingChange, context: CallContext): Promise<void> {
     await this.#put(context, (before) => {
       const sites = Object.entries({ ...before.sites, ...change.sites }).filter(([, as]) => as !== null)
@@ -89,6 +110,7 @@ export class Routing {
         reflectors: change.reflectors ?? before.reflectors,
       })
       const mode = change.mode ?? before.mode
+      if (mode === 'cloud' && tablesOf(before).length === 0) throw noTables()
       const message = mode === before.mode ? 'settings of BGP were changed' : `routes are ${wayOf(mode)} from now on`
       return { record: { ...before, ...settings, mode }, message }
     })
@@ -119,12 +141,59 @@ export class Routing {
     })
   }
 
+  /** Tables that are to be kept; none while routes are learned otherwise. */
+  get tables(): readonly CloudTableRecord[] {
+    return this.settings.mode === 'cloud' ? tablesOf(this.settings) : []
+  }
+
+  /** Throws `secrets.cannot-open`. */
+  tokenOf(table: CloudTableRecord): string | undefined {
+    return table.sealed === undefined ? undefined : unseal(this.#key, boundToTable(table), table.sealed)
+  }
+
+  /** Its token stays unless another is given, or it has another address; an empty one takes it away. Throws `cloud-routes.invalid-table`. */
+  async setTable(wanted: CloudTable, context: CallContext): Promise<void> {
+    const { token, ...table } = checkCloudTable(wanted)
+    await this.#put(context, (before) => {
+      const known = tablesOf(before).find(({ name }) => name === table.name)
+      const others = tablesOf(before).filter(({ name }) => name !== table.name)
+      checkSites(table, others)
+      if (others.length >= maxTables) throw tooManyTables()
+      const given = token === undefined || token === '' ? undefined : seal(this.#key, boundToTable(table), token)
+      const sealed = token === undefined && known?.url === table.url ? known.sealed : given
+      const record = { ...table, ...(sealed === undefined ? {} : { sealed }) }
+      const message = `routes are entries of the table ${table.name} (${table.url})`
+      return { record: { ...before, tables: [...others, record] }, message }
+    })
+  }
+
+  /** Its entries stay there. Throws `cloud-routes.table-not-found`, `cloud-routes.no-table`. */
+  async removeTable(name: string, context: CallContext): Promise<void> {
+    await this.#put(context, (before, tx) => {
+      const tables = tablesOf(before).filter((table) => table.name !== name)
+      if (tables.length === tablesOf(before).length) throw noTable(name, tablesOf(before))
+      if (tables.length === 0 && before.mode === 'cloud') throw noTables()
+      tx.delete('cloudTables', name)
+      return { record: { ...before, tables }, message: `the table ${name} is not kept any more; its entries stay` }
+    })
+  }
+
+  #inForceFor(node: Pick<Node, 'labels'>): readonly string[] {
+    const tables = this.tables.filter(({ site }) => isOfTable(node, site))
+    return tables.flatMap(({ name }) =>
+      (this.#state.cloudTables.get(name)?.inForce ?? []).map(({ destination }) => destination),
+    )
+  }
+
   async #put(
     context: CallContext,
-    work: (before: RoutingRecord) => { readonly record: RoutingRecord; readonly message: string },
+    work: (
+      before: RoutingRecord,
+      tx: RecordTransaction,
+    ) => { readonly record: RoutingRecord; readonly message: string },
   ): Promise<void> {
     const commit = (tx: RecordTransaction): void => {
-      const { record, message } = work(this.settings)
+      const { record, message } = work(this.settings, tx)
       tx.put('routings', { ...record, updatedAt: this.#now(), updatedBy: context.actor }, { ifUnchanged: true })
       tx.event({ type: 'routing.set', subject: {}, message })
     }
@@ -170,9 +239,16 @@ const unset: RoutingRecord = {
   updatedBy: '',
 }
 
+const tablesOf = ({ tables = [] }: RoutingRecord): readonly CloudTableRecord[] => tables
+
+const boundToTable = ({ name, url }: Pick<CloudTableRecord, 'name' | 'url'>): readonly string[] => [
+  ...['cloud-routes', name, url],
+]
+
 const boundTo = ({ name, address }: Pick<BgpPeer, 'name' | 'address'>): readonly string[] => ['routing', name, address]
 
-const wayOf = (mode: RoutesMode): string => ({ static: 'static', bgp: 'learned by BGP' })[mode]
+const wayOf = (mode: RoutesMode): string =>
+  ({ static: 'static', bgp: 'learned by BGP', cloud: 'entries of a provider’s table' })[mode]
 
 function withoutPassword({ password: _, ...peer }: BgpPeer): BgpPeer {
   return peer

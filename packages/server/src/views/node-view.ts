@@ -1,6 +1,7 @@
 import type { NodeView } from '@berth/api'
 import { type Instance, type Node, type NodeStatus, versionProblem } from '@berth/core'
 import { imageRulesOf } from '../images/image-rules.ts'
+import { cloudRouteProblems } from './cloud-route-problems.ts'
 import { nodeConfigProblems, nodeConfigView } from './node-config-view.ts'
 import { stayingOn } from './staying.ts'
 import { defined, type ViewContext } from './view-context.ts'
@@ -51,6 +52,7 @@ export function nodeView({ state, isOnline, version = '', whyRefused }: ViewCont
       ...(refusal === undefined ? [] : [`its agent is refused: ${refusal}`]),
       ...[node.certificateProblem, ...versionProblems(status, name, version)].filter(isSaid),
       ...nodeConfigProblems(config),
+      ...cloudRouteProblems(state, name),
     ],
     ...defined({
       certificateExpiresAt: node.certificateExpiresAt,
