@@ -32,11 +32,16 @@ function routeConflicts(state: State, { name, routes }: ExternalService): string
     .map(({ route, owner }) => `route ${route} belongs to ${owner}`)
 }
 
-/** External services in the way of what a release brings: their routes and names would be taken from them without a word. */
-export function externalsInTheWay(state: State, spec: AppSpec, app: string): string[] {
-  return Object.keys(spec.entrypoints)
+/** External services in the way of what a release brings: their routes and names would be taken from them without a word. `pool`: where it goes. */
+export function externalsInTheWay(state: State, spec: AppSpec, app: string, pool: string): string[] {
+  const problems = Object.keys(spec.entrypoints)
     .flatMap((entrypoint) => [...state.externals.ids()].filter((id) => isNamed(id, entrypoint, app)))
     .map((name) => `an external service is called ${name}, as an entrypoint: berth external rm ${name}`)
+  const asPool = `${pool}.${app}`
+  // A pool that is there has the name already.
+  if (!state.pools.has(`${app}/${pool}`) && state.externals.has(asPool))
+    problems.push(`an external service is called ${asPool}, as this new pool: berth external rm ${asPool}`)
+  return problems
 }
 
 const isNamed = (external: string, entrypoint: string, app: string): boolean =>

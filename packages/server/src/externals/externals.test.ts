@@ -136,6 +136,15 @@ describe('refuses', () => {
     await expect(set('production.shop')).rejects.toThrow(/shop has a pool production/)
   })
 
+  it('a deploy to a new pool that one is called as', async () => {
+    await new Apps(cluster.records).create({ name: 'shop', vcs: 'git' }, call)
+    await set('production.shop')
+    cluster.commits.set('c2', testSpec({ web: {} }))
+    await expect(cluster.deploy('c2')).rejects.toThrow(/as this new pool: berth external rm production.shop/)
+    await externals.remove('production.shop', {}, call)
+    await cluster.deploy('c2')
+  })
+
   it('another version than the one that was meant, and what is not there', async () => {
     await set('mysql', mysql, 0)
     await expect(set('mysql', mysql, 0)).rejects.toMatchObject({ code: 'external.changed' })

@@ -26,7 +26,7 @@ export function problemsOf(state: State, spec: AppSpec, app: string, pool: strin
   return [
     ...missingSecrets(state, spec, app, environment),
     ...unknownProfiles(state, spec),
-    ...externalsInTheWay(state, spec, app),
+    ...externalsInTheWay(state, spec, app, pool),
     ...routeConflicts(state, spec, app, pool, environment),
   ]
 }
