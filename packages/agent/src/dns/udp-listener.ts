@@ -73,10 +73,8 @@ export class UdpListener implements AsyncDisposable {
     } else if (answer !== undefined) this.#send(answer, from)
   }
 
+  /** Without a callback, which would cost a turn of the queue for each answer: where one cannot be sent, the asker asks again. */
   #send(answer: Buffer, to: RemoteInfo): void {
-    if (!this.#closed) this.#socket.send(answer, to.port, to.address, ignoreFailure)
+    if (!this.#closed) this.#socket.send(answer, to.port, to.address)
   }
 }
-
-/** The asker asks again. */
-const ignoreFailure = (): void => {}
