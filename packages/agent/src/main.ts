@@ -9,6 +9,7 @@ import { coreReport } from './cores/core-report.ts'
 import { WeightRegulator } from './cores/weight-regulator.ts'
 import { type Disk, openDisk } from './disk.ts'
 import { createNetdFiles } from './dns/netd-files.ts'
+import { readNetdProblem } from './dns/netd-problem.ts'
 import { DockerClient } from './engine/docker-client.ts'
 import { DockerEngine } from './engine/docker-engine.ts'
 import { EngineWatch } from './engine/engine-watch.ts'
@@ -462,6 +463,7 @@ class Agent {
     await this.#housekeeping.rotateLogs()
     const found = await this.#network.check({ signal })
     this.#reporter.problems.set('network', found.length === 0 ? undefined : found.join('; '))
+    this.#reporter.problems.set('names', await readNetdProblem(this.#config.stateDir))
   }
 
   #makeHousekeeping(): Housekeeping {

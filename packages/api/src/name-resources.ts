@@ -57,3 +57,24 @@ export const externalView = z.object({
   updatedBy: z.string(),
 })
 export type ExternalView = z.infer<typeof externalView>
+
+export const domainDocument = z.strictObject({
+  /** One of Berth's names: `db.production.shop`. */
+  target: z.string().optional(),
+  addresses: z.array(z.string()).optional(),
+  /** Asked for all names in and below the domain; with a site, by its nodes only. */
+  resolvers: z.array(z.strictObject({ address: z.string(), site: z.string().optional() })).optional(),
+})
+
+export const domainView = z.object({
+  name: z.string(),
+  target: z.string().optional(),
+  addresses: z.array(z.string()),
+  resolvers: z.array(z.object({ address: z.string(), site: z.string().optional() })),
+  /** What is seldom meant, or leads nowhere, one sentence each. */
+  warnings: z.array(z.string()),
+  version: z.number().int(),
+  updatedAt: z.number().int(),
+  updatedBy: z.string(),
+})
+export type DomainView = z.infer<typeof domainView>

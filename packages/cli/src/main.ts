@@ -8,6 +8,7 @@ import { interruption } from './commands/command.ts'
 import { registerCompletion } from './commands/completion.ts'
 import { registerContexts } from './commands/context.ts'
 import { registerDeploy } from './commands/deploy.ts'
+import { registerDomains } from './commands/domains.ts'
 import { registerExec } from './commands/exec.ts'
 import { registerExternals } from './commands/externals.ts'
 import { registerGroups } from './commands/groups.ts'
@@ -78,6 +79,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerGroups,
     registerProfiles,
     registerExternals,
+    registerDomains,
     registerNet,
     registerAddressPools,
     registerPlacing,

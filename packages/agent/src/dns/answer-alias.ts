@@ -63,6 +63,6 @@ function questionFor(type: number, name: string): Query {
   packet.writeUInt16BE(recordClass.IN, packet.length - 2)
   return {
     ...{ packet, questionEnd: packet.length, type, class: recordClass.IN, flags: flag.recursionDesired },
-    ...{ hasEdns: false, dnssecOk: false, udpBytes: minUdpBytes },
+    ...{ hasEdns: false, dnssecOk: false, udpBytes: minUdpBytes, loopMark: undefined },
   }
 }

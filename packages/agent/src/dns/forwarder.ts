@@ -1,9 +1,10 @@
 import { performance } from 'node:perf_hooks'
-import { type Query, questionKey, responseCode } from './message.ts'
+import { type Query, questionKey, readName, responseCode } from './message.ts'
 import { encodeForwardedAnswer, type UpstreamAnswer } from './upstream-message.ts'
 
 export interface Resolver {
   readonly address: string
+  readonly loopMark: string
   ask(query: Query, timeoutMs: number): Promise<UpstreamAnswer>
 }
 
@@ -22,6 +23,12 @@ const defaultLimits: ForwarderLimits = {
   maxPending: 1000,
   timeoutsMs: [800, 1000, 1200],
   restMs: 10_000,
+}
+
+/** Resolvers for the names in and below a domain, in place of the host's. */
+export interface Zone {
+  readonly name: string
+  readonly resolvers: readonly Resolver[]
 }
 
 interface Kept {
@@ -45,6 +52,7 @@ export class Forwarder {
   readonly #pending = new Map<string, Promise<UpstreamAnswer | undefined>>()
   readonly #restingUntilMs = new Map<string, number>()
   #resolvers: readonly Resolver[] = []
+  #zones: ReadonlyMap<string, readonly Resolver[]> = new Map()
   #cacheBytes = 0
 
   constructor(limits: Partial<ForwarderLimits> = {}) {
@@ -54,9 +62,28 @@ export class Forwarder {
   /** Answers of former resolvers are forgotten: another network may have other names. */
   setResolvers(resolvers: readonly Resolver[]): void {
     this.#resolvers = resolvers
+    this.#forget()
+  }
+
+  /** Answers of before are forgotten: the names mean something else now. */
+  setZones(zones: readonly Zone[]): void {
+    this.#zones = new Map(zones.map(({ name, resolvers }) => [name, resolvers]))
+    this.#forget()
+  }
+
+  #forget(): void {
     this.#restingUntilMs.clear()
     this.#cache.clear()
+    this.#pending.clear()
     this.#cacheBytes = 0
+  }
+
+  /** The resolver that has brought our own question back to us; undefined for everybody's own. It is asked last from then on. */
+  noteLoop({ loopMark }: Query): Resolver | undefined {
+    if (loopMark === undefined) return undefined
+    const resolver = [this.#resolvers, ...this.#zones.values()].flat().find((each) => each.loopMark === loopMark)
+    if (resolver !== undefined) this.#restingUntilMs.set(resolver.address, performance.now() + this.#limits.restMs)
+    return resolver
   }
 
   get cacheBytes(): number {
@@ -103,16 +130,22 @@ export class Forwarder {
     let pending = this.#pending.get(key)
     if (pending === undefined) {
       if (this.#pending.size >= this.#limits.maxPending) return undefined
-      pending = this.#ask(query).finally(() => this.#pending.delete(key))
-      this.#pending.set(key, pending)
-      void pending.then((answer) => answer !== undefined && this.#keep(key, answer))
+      const asking = this.#ask(query)
+      pending = asking
+      this.#pending.set(key, asking)
+      void asking.then((answer) => {
+        // One that was asked of former resolvers is nobody else's answer.
+        if (this.#pending.get(key) !== asking) return
+        this.#pending.delete(key)
+        if (answer !== undefined) this.#keep(key, answer)
+      })
     }
     return await pending
   }
 
   async #ask(query: Query): Promise<UpstreamAnswer | undefined> {
     let lastResort: UpstreamAnswer | undefined
-    const order = this.#inOrder()
+    const order = this.#inOrder(this.#resolversFor(query))
     for (const [index, timeoutMs] of order.length === 0 ? [] : this.#limits.timeoutsMs.entries()) {
       const resolver = order[index % order.length] as Resolver
       try {
@@ -129,11 +162,22 @@ export class Forwarder {
     return lastResort
   }
 
+  /** Those of the nearest zone that the name is in, else the host's. */
+  #resolversFor({ packet }: Query): readonly Resolver[] {
+    if (this.#zones.size === 0) return this.#resolvers
+    const labels = readName(packet).split('.')
+    for (let from = 0; from < labels.length; from++) {
+      const resolvers = this.#zones.get(labels.slice(from).join('.'))
+      if (resolvers !== undefined) return resolvers
+    }
+    return this.#resolvers
+  }
+
   /** As configured, those that failed lately last. */
-  #inOrder(): readonly Resolver[] {
+  #inOrder(resolvers: readonly Resolver[]): readonly Resolver[] {
     const now = performance.now()
     const rests = (each: Resolver) => (this.#restingUntilMs.get(each.address) ?? 0) > now
-    return [...this.#resolvers.filter((each) => !rests(each)), ...this.#resolvers.filter(rests)]
+    return [...resolvers.filter((each) => !rests(each)), ...resolvers.filter(rests)]
   }
 
   #keep(key: string, answer: UpstreamAnswer): void {

@@ -12,6 +12,7 @@ import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Netd, type NetdOptions, startNetd } from './netd.ts'
 import { createNetdFiles, type NetdFiles } from './netd-files.ts'
+import { readNetdProblem } from './netd-problem.ts'
 import { startTestResolver } from './test-resolver.testing.ts'
 
 const address = '127.0.0.1'
@@ -346,5 +347,99 @@ describe('the process of netd', () => {
     )
     expect(result.lost).toBe(0)
     expect(result.asked).toBeGreaterThanOrEqual(16)
+  })
+})
+
+describe('own domains', () => {
+  it('are answered from the files, and asked of their own resolvers, as they change', async () => {
+    const saying = (data: string) =>
+      startTestResolver(({ name, type }) => ({ answers: type === 'A' ? [{ type: 'A', name, data }] : [] }), data, 0)
+    await using internal = await saying('127.0.0.1')
+    await using host = await startTestResolver(
+      ({ name }) => ({ answers: [{ type: 'A', name, data: '127.0.0.2' }] }),
+      '127.0.0.2',
+      internal.port,
+    )
+    await writeFile(join(stateDir, 'resolv.conf'), 'nameserver 127.0.0.2\n')
+    await using netd = await start({ resolverPort: host.port, listenAddresses: ['127.0.0.3'] })
+    const ask = async (name: string): Promise<string[]> => {
+      const socket = createSocket('udp4')
+      const received = once(socket, 'message', { signal: AbortSignal.timeout(20_000) })
+      socket.send(encode(name), netd.port, '127.0.0.3')
+      const [message] = (await received) as [Buffer]
+      socket.close()
+      return addressesIn(dnsPacket.decode(message))
+    }
+    const until = async (name: string, wanted: readonly string[]) => {
+      const end = Date.now() + 20_000
+      let found = await ask(name)
+      while (found.join() !== wanted.join() && Date.now() < end) {
+        await delay(20)
+        found = await ask(name)
+      }
+      expect(found).toEqual(wanted)
+    }
+    await until('a.corp.internal', ['127.0.0.2'])
+    const resolvers = [{ address: '127.0.0.1' }]
+    const domains = [
+      { name: 'corp.internal', resolvers },
+      { name: 'db.corp.internal', target: 'web.shop' },
+    ]
+    await files.writeNames({ ...namesOf(1, 2), domains })
+    await until('a.corp.internal', ['127.0.0.1'])
+    await until('A.Corp.internal', ['127.0.0.1'])
+    await until('db.corp.internal', ['10.77.1.2', '10.77.1.3'])
+    await until('acorp.internal', ['127.0.0.2'])
+    await files.writeNames(namesOf(2, 2))
+    await until('a.corp.internal', ['127.0.0.2'])
+  })
+})
+
+describe('a resolver that asks us what we ask it', () => {
+  /** As others do: passes on what it is asked, and gives back the answer. */
+  async function startLoop(port: () => number): Promise<AsyncDisposable & { readonly port: number }> {
+    const socket = createSocket('udp4')
+    const passing = new Set<ReturnType<typeof createSocket>>()
+    socket.bind(0, '127.0.0.1')
+    await once(socket, 'listening')
+    socket.on('message', (message, from) => {
+      const onward = createSocket('udp4')
+      passing.add(onward)
+      onward.on('message', (answer) => socket.send(answer, from.port, from.address))
+      onward.send(message, port(), '127.0.0.3')
+    })
+    return {
+      port: socket.address().port,
+      async [Symbol.asyncDispose]() {
+        for (const each of [socket, ...passing]) each.close()
+      },
+    }
+  }
+
+  it('is refused at once, and the agent is told until the resolvers are others', async () => {
+    let ourPort = 0
+    await using loop = await startLoop(() => ourPort)
+    await writeFile(join(stateDir, 'resolv.conf'), 'nameserver 127.0.0.1\n')
+    await using netd = await start({ resolverPort: loop.port, listenAddresses: ['127.0.0.3'] })
+    ourPort = netd.port
+    const socket = createSocket('udp4')
+    const received = once(socket, 'message', { signal: AbortSignal.timeout(20_000) })
+    socket.send(encode('a.example'), netd.port, '127.0.0.3')
+    const [answer] = (await received) as [Buffer]
+    socket.close()
+    expect(dnsPacket.decode(answer)).toMatchObject({ id: 7, rcode: 'REFUSED' })
+    expect(netd.counters).toMatchObject({ forwarded: 1, looped: 3, failed: 0 })
+    const end = Date.now() + 20_000
+    const told = async (wanted: string | undefined) => {
+      let problem = await readNetdProblem(stateDir)
+      while ((problem === undefined) !== (wanted === undefined) && Date.now() < end) {
+        await delay(20)
+        problem = await readNetdProblem(stateDir)
+      }
+      return problem
+    }
+    expect(await told('it')).toMatch(/the resolver 127.0.0.1 asks this node's own DNS/)
+    await writeFile(join(stateDir, 'resolv.conf'), 'nameserver 127.0.0.9\n')
+    expect(await told(undefined)).toBeUndefined()
   })
 })

@@ -5,13 +5,17 @@ import type { Logger } from 'pino'
 import { ensureLoopbackAddress, hasLocalAddress } from '../network/loopback-address.ts'
 import { type ContainerPluginOptions, startContainerPlugin } from '../network/plugin/container-plugin.ts'
 import { type Exec, runCommand } from '../network/run-command.ts'
+import type { Zone } from './forwarder.ts'
 import { watchHostResolvers } from './host-resolvers.ts'
+import { LoopReport } from './netd-problem.ts'
+import type { NetdState } from './netd-state.ts'
 import { NetdWatcher } from './netd-watcher.ts'
 import { dnsAddress } from './resolv-conf.ts'
 import { type NetdCounters, Responder } from './responder.ts'
 import { TcpListener } from './tcp-listener.ts'
 import { UdpListener } from './udp-listener.ts'
 import { Upstream } from './upstream.ts'
+import { ZoneResolvers } from './zone-resolvers.ts'
 
 export interface NetdOptions {
   /** Berth's state directory; netd reads `netd/` below it. */
@@ -43,11 +47,18 @@ const checkIntervalMs = 5000
  */
 export async function startNetd(options: NetdOptions, { signal }: { signal?: AbortSignal } = {}): Promise<Netd> {
   const { stateDir, log, listenAddresses = [dnsAddress], resolvConfPath = '/etc/resolv.conf' } = options
-  const responder = new Responder()
   await using started = new AsyncDisposableStack()
+  const loops = started.use(new LoopReport(stateDir, log))
+  const responder = new Responder((resolver) => loops.note(resolver))
   // First: dockerd may be starting already, and names wait for addresses that containers do not need.
   if (options.plugin !== undefined) started.use(await startContainerPlugin({ stateDir, log, ...options.plugin }))
-  started.use(await NetdWatcher.start({ stateDir, log, tell: (state) => responder.setState(state) }))
+  const tell = (zones: readonly Zone[]) => responder.setZones(zones)
+  const zones = started.use(new ZoneResolvers({ own: listenAddresses, tell, port: options.resolverPort }))
+  const take = (state: Partial<NetdState>) => {
+    responder.setState(state)
+    zones.setState(state)
+  }
+  started.use(await NetdWatcher.start({ stateDir, log, tell: take }))
   let upstreams: readonly Upstream[] = []
   const closeUpstreams = () => {
     for (const upstream of upstreams) upstream[Symbol.dispose]()
@@ -57,6 +68,7 @@ export async function startNetd(options: NetdOptions, { signal }: { signal?: Abo
     await watchHostResolvers(resolvConfPath, listenAddresses, (addresses) => {
       log.info({ resolvers: addresses }, "took over the host's resolvers")
       closeUpstreams()
+      loops.forget()
       upstreams = addresses.map((address) => new Upstream(address, options.resolverPort))
       responder.setResolvers(upstreams)
     }),

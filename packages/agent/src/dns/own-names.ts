@@ -1,4 +1,11 @@
-import { answerName, indexNames, type NameIndex, type NameQuestionType, poolOfAsker } from '@berth/core'
+import {
+  answerName,
+  indexNames,
+  type NameAnswer,
+  type NameIndex,
+  type NameQuestionType,
+  poolOfAsker,
+} from '@berth/core'
 import {
   type AnswerTemplate,
   encodeAnswer,
@@ -62,11 +69,11 @@ export class OwnNames {
       ofPool = new Map()
       this.#decisions.set(pool, ofPool)
     }
-    const asWritten = query.packet.toString('latin1', 12, query.questionEnd)
-    const kept = ofPool.get(asWritten) ?? ofPool.get(questionKey(query))
+    const key = questionKey(query)
+    const kept = ofPool.get(key)
     if (kept !== undefined) return kept
     const decision: Decision = { template: this.#makeTemplate(query, pool), turn: 0 }
-    ofPool.set(questionKey(query), decision)
+    ofPool.set(key, decision)
     if (++this.#kept >= maxTemplates) {
       this.#decisions.clear()
       this.#kept = 0
@@ -85,7 +92,12 @@ export class OwnNames {
     if (answer.kind === 'alias') return answer
     return isDomain && query.type === recordType.SOA
       ? makeAuthorityTemplate(this.#zone)
-      : makeTemplate(answer, this.#zone)
+      : makeTemplate(answer, this.#zoneOf(answer))
+  }
+
+  #zoneOf(answer: NameAnswer): Zone {
+    const domain = 'zone' in answer ? answer.zone : undefined
+    return domain === undefined ? this.#zone : { ...this.#zone, domain }
   }
 }
 

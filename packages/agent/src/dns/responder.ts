@@ -1,5 +1,5 @@
 import { answerAlias } from './answer-alias.ts'
-import { Forwarder, type Resolver } from './forwarder.ts'
+import { Forwarder, type Resolver, type Zone } from './forwarder.ts'
 import { encodeRefusal, type Query, readQuery, recordClass, responseCode } from './message.ts'
 import type { NetdState } from './netd-state.ts'
 import { OwnNames } from './own-names.ts'
@@ -14,6 +14,8 @@ export interface NetdCounters {
   readonly forwarded: number
   /** Of these, without an answer in time. */
   readonly failed: number
+  /** Refused: our own questions, brought back by a resolver that asks us. */
+  readonly looped: number
   /** Refused for what they asked (operations, classes, several questions). */
   readonly rejected: number
   /** Dropped: broken messages, and answers that nobody asked for. */
@@ -27,11 +29,17 @@ export class Responder {
     cached: 0,
     forwarded: 0,
     failed: 0,
+    looped: 0,
     rejected: 0,
     malformed: 0,
   }
   readonly #forwarder = new Forwarder()
+  readonly #onLoop: (resolver: Resolver) => void
   #names = new OwnNames({})
+
+  constructor(onLoop: (resolver: Resolver) => void = () => {}) {
+    this.#onLoop = onLoop
+  }
 
   setState(state: Partial<NetdState>): void {
     this.#names = new OwnNames(state)
@@ -39,6 +47,10 @@ export class Responder {
 
   setResolvers(resolvers: readonly Resolver[]): void {
     this.#forwarder.setResolvers(resolvers)
+  }
+
+  setZones(zones: readonly Zone[]): void {
+    this.#forwarder.setZones(zones)
   }
 
   /**
@@ -77,6 +89,12 @@ export class Responder {
     if (cached !== undefined) {
       this.counters.cached++
       return cached
+    }
+    const looping = this.#forwarder.noteLoop(query)
+    if (looping !== undefined) {
+      this.counters.looped++
+      this.#onLoop(looping)
+      return encodeRefusal(query.packet, responseCode.refused, query.questionEnd)
     }
     this.counters.forwarded++
     return this.#orFailure(query, this.#forwarder.resolve(query, limit))

@@ -36,9 +36,24 @@ function read(packet: dnsPacket.Packet): UpstreamAnswer {
   return answer
 }
 
+const mark = '0123456789abcdef'
+
 describe('encodeUpstreamQuery', () => {
+  it('is known again by its mark, other options beside it', () => {
+    const asked = readQuery(encodeUpstreamQuery(query, 5, mark))
+    expect(asked).toMatchObject({ kind: 'query', query: { loopMark: mark } })
+    const options = [
+      { code: 10, data: Buffer.alloc(8) },
+      { code: 65_077, data: Buffer.from(mark, 'hex') },
+    ]
+    expect(queryOf('a.example', { additionals: [{ ...opt(), options } as never] }).loopMark).toBe(mark)
+    const short = [{ code: 65_077, data: Buffer.alloc(7) }]
+    expect(queryOf('a.example', { additionals: [{ ...opt(), options: short } as never] }).loopMark).toBeUndefined()
+    expect(query.loopMark).toBeUndefined()
+  })
+
   it('asks for recursion and takes answers longer than 512 bytes', () => {
-    expect(dnsPacket.decode(encodeUpstreamQuery(query, 5))).toMatchObject({
+    expect(dnsPacket.decode(encodeUpstreamQuery(query, 5, mark))).toMatchObject({
       id: 5,
       flag_rd: true,
       questions: [{ name: 'Example.com', type: 'A' }],
@@ -49,7 +64,11 @@ describe('encodeUpstreamQuery', () => {
   it("passes the asker's DNSSEC wishes on", () => {
     const wishes = opt(dnsPacket.DNSSEC_OK)
     const asked = dnsPacket.decode(
-      encodeUpstreamQuery(queryOf('example.com', { flags: dnsPacket.CHECKING_DISABLED, additionals: [wishes] }), 5),
+      encodeUpstreamQuery(
+        queryOf('example.com', { flags: dnsPacket.CHECKING_DISABLED, additionals: [wishes] }),
+        5,
+        mark,
+      ),
     )
     expect(asked).toMatchObject({ flag_cd: true, additionals: [{ flag_do: true }] })
   })

@@ -5,6 +5,8 @@ import {
   flag,
   forEachRecord,
   headerBytes,
+  loopMarkBytes,
+  loopMarkOption,
   type Query,
   questionKey,
   type RecordPlace,
@@ -29,9 +31,9 @@ export interface UpstreamAnswer {
   readonly ttlSeconds: number
 }
 
-/** The query as we ask it: our own id and EDNS, the asker's case, recursion and DNSSEC wishes. */
-export function encodeUpstreamQuery(query: Query, id: number): Buffer {
-  const message = Buffer.alloc(query.questionEnd + ednsBytes)
+/** The query as we ask it: our own id and EDNS, the asker's case, recursion and DNSSEC wishes. By `loopMark` we know it should it come back. */
+export function encodeUpstreamQuery(query: Query, id: number, loopMark: string): Buffer {
+  const message = Buffer.alloc(query.questionEnd + ednsBytes + 4 + loopMarkBytes)
   query.packet.copy(message, 0, 0, query.questionEnd)
   message.writeUInt16BE(id, 0)
   message.writeUInt16BE(flag.recursionDesired | (query.flags & flag.checkingDisabled), 2)
@@ -40,7 +42,16 @@ export function encodeUpstreamQuery(query: Query, id: number): Buffer {
   message.writeUInt16BE(1, 10)
   writeEdns(message, query.questionEnd)
   if (query.dnssecOk) message[query.questionEnd + 7] = 0x80
+  writeLoopMark(message, query.questionEnd + ednsBytes, loopMark)
   return message
+}
+
+/** As the only option of the OPT record that ends at `offset`. */
+function writeLoopMark(message: Buffer, offset: number, loopMark: string): void {
+  message.writeUInt16BE(4 + loopMarkBytes, offset - 2)
+  message.writeUInt16BE(loopMarkOption, offset)
+  message.writeUInt16BE(loopMarkBytes, offset + 2)
+  message.write(loopMark, offset + 4, 'hex')
 }
 
 /** undefined for anything that is no answer to `query`: another question, another id, broken, or not an answer at all. */

@@ -1,8 +1,8 @@
-import { randomInt } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { createConnection, isIPv6 } from 'node:net'
 import { BerthError } from '@berth/core'
-import type { Query } from './message.ts'
+import { loopMarkBytes, type Query } from './message.ts'
 import { encodeUpstreamQuery, readUpstreamAnswer, type UpstreamAnswer } from './upstream-message.ts'
 
 /** Several sockets, each with a port of its own, so that a forger has more to guess than an id. */
@@ -22,6 +22,8 @@ interface Channel {
 /** One of the host's resolvers. */
 export class Upstream implements Disposable {
   readonly address: string
+  /** Goes with every question, and tells it from others' if it comes back. */
+  readonly loopMark = randomBytes(loopMarkBytes).toString('hex')
   readonly #port: number
   readonly #channels = new Map<number, Promise<Channel>>()
 
@@ -52,7 +54,7 @@ export class Upstream implements Disposable {
     const { promise, resolve, reject } = Promise.withResolvers<UpstreamAnswer>()
     waiting.set(id, { query, resolve, reject })
     const timer = setTimeout(() => reject(this.#failure('it did not answer in time')), timeoutMs)
-    socket.send(encodeUpstreamQuery(query, id), (error) => {
+    socket.send(encodeUpstreamQuery(query, id, this.loopMark), (error) => {
       if (error !== null) reject(error)
     })
     return await promise.finally(() => {
@@ -97,7 +99,7 @@ export class Upstream implements Disposable {
 
   #askByTcp(query: Query, timeoutMs: number): Promise<UpstreamAnswer> {
     const id = randomInt(0x10000)
-    const request = encodeUpstreamQuery(query, id)
+    const request = encodeUpstreamQuery(query, id, this.loopMark)
     const length = Buffer.alloc(2)
     length.writeUInt16BE(request.length)
     return new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@ import { defineEndpoint } from '../endpoint.ts'
 import * as n from '../name-resources.ts'
 import { ifVersion, listQuery, nameParams, none, ok } from './shared.ts'
 
-/** Names of what Berth does not run. */
+/** Names of what Berth does not run, and names that are not Berth's. */
 export const namesEndpoints = {
   listExternals: defineEndpoint({
     method: 'GET',
@@ -42,6 +42,51 @@ export const namesEndpoints = {
     method: 'DELETE',
     path: '/v1/externals/:name',
     summary: 'Forget an external service: its name, its routes, and what its tags let through',
+    role: 'admin',
+    transport: 'json',
+    params: nameParams,
+    query: ifVersion,
+    body: none,
+    response: ok,
+  }),
+  listDomains: defineEndpoint({
+    method: 'GET',
+    path: '/v1/domains',
+    summary: 'Domains of your own that the DNS of nodes answers for',
+    role: 'viewer',
+    transport: 'list',
+    params: none,
+    query: listQuery,
+    body: none,
+    response: n.domainView,
+  }),
+  getDomain: defineEndpoint({
+    method: 'GET',
+    path: '/v1/domains/:name',
+    summary: 'One domain of your own',
+    role: 'viewer',
+    transport: 'json',
+    params: nameParams,
+    query: none,
+    body: none,
+    response: n.domainView,
+  }),
+  setDomain: defineEndpoint({
+    method: 'PUT',
+    path: '/v1/domains/:name',
+    summary:
+      'Answer for a name of your own (`db.corp.example`, `*.shop.corp.example`) by one of Berth’s or addresses, or ask resolvers for all below it; with `version` only if it still has that one (0: if there is none)',
+    role: 'admin',
+    transport: 'json',
+    params: nameParams,
+    query: ifVersion,
+    body: n.domainDocument,
+    response: n.domainView,
+  }),
+  removeDomain: defineEndpoint({
+    method: 'DELETE',
+    path: '/v1/domains/:name',
+    summary: 'Forget a domain of your own: its names are asked of the nodes’ resolvers again',
     role: 'admin',
     transport: 'json',
     params: nameParams,

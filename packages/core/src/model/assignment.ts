@@ -1,5 +1,6 @@
 import type { ConfigFile, HookSpec, PortSpec, ProbeSpec, RestartPolicy, UlimitSpec, VolumeSpec } from './app-spec.ts'
 import type { ExternalService } from './external-service.ts'
+import type { OwnDomain } from './own-domain.ts'
 import type { BurstMode } from './placement-spec.ts'
 
 /**
@@ -86,6 +87,8 @@ export interface NameTable {
   readonly apps?: readonly NamedApp[]
   /** Absent: none. */
   readonly externals?: readonly NamedExternal[]
+  /** Absent: none. */
+  readonly domains?: readonly OwnDomain[]
 }
 
 /** An external service, as far as names go. */

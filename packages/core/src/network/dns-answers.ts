@@ -3,6 +3,7 @@ import { containsAddress } from './address-block.ts'
 import { answerExternal } from './external-names.ts'
 import type { NameAnswer, NameQuestion, NameQuestionType } from './name-answer.ts'
 import { type AppNames, instanceName, type NameIndex } from './name-index.ts'
+import { type FoundDomain, findDomain } from './own-domains.ts'
 
 /**
  * What a name means to an asker of a pool:
@@ -16,6 +17,8 @@ export function answerName(index: NameIndex, question: NameQuestion, askerPool: 
     const labels = name.slice(0, -index.domain.length - 1).split('.')
     return answerOwn(index, labels, type, askerPool)
   }
+  const domain = findDomain(index.domains, name)
+  if (domain !== undefined) return answerDomain(index, domain, type, askerPool)
   const address = addressOfReverse(name)
   const found = address === undefined ? undefined : index.byAddress.get(address)
   if (found !== undefined)
@@ -24,6 +27,20 @@ export function answerName(index: NameIndex, question: NameQuestion, askerPool: 
     kind:
       address !== undefined && index.blocks.some((block) => containsAddress(block, address)) ? 'unknown' : 'elsewhere',
   }
+}
+
+/** As its target is, under its own name. */
+function answerDomain(
+  index: NameIndex,
+  { domain, name: zone, service }: FoundDomain,
+  type: NameQuestionType,
+  askerPool: string | undefined,
+): NameAnswer {
+  const { target, addresses = [] } = domain
+  if (target === undefined)
+    return type === 'A' && service.length === 0 ? { kind: 'addresses', addresses } : { kind: 'empty', zone }
+  const answer = answerOwn(index, [...service, ...target.split('.')], type, askerPool)
+  return answer.kind === 'empty' || answer.kind === 'unknown' ? { ...answer, zone } : answer
 }
 
 function answerOwn(

@@ -7,6 +7,7 @@ export interface NameQuestion {
 /** Types that have no answer here are all `other`. */
 export type NameQuestionType = 'A' | 'SRV' | 'PTR' | 'other'
 
+/** `zone`: whose name it is, where that is not the cluster's domain. */
 export type NameAnswer =
   /** At least one. `near`: so many, which come first, are of the asker's site, and the others are not. Absent: all are as near. */
   | { readonly kind: 'addresses'; readonly addresses: readonly string[]; readonly near?: number }
@@ -15,8 +16,8 @@ export type NameAnswer =
   | { readonly kind: 'alias'; readonly target: string }
   | { readonly kind: 'pointer'; readonly name: string }
   /** The name exists, but has nothing of this type; also when no instance of it is ready. */
-  | { readonly kind: 'empty' }
-  | { readonly kind: 'unknown' }
+  | { readonly kind: 'empty'; readonly zone?: string }
+  | { readonly kind: 'unknown'; readonly zone?: string }
   /** Not a name of Berth's: somebody else's to answer. */
   | { readonly kind: 'elsewhere' }
 

@@ -1,5 +1,6 @@
 import type { NamedExternal, NameEntry, NameTable, NetworkConfig } from '../model/assignment.ts'
 import { type AddressBlock, parseBlock } from './address-block.ts'
+import { type DomainIndex, indexDomains } from './own-domains.ts'
 
 /** Where an asker stands: `address` of an instance, ready or not. */
 export interface Asker {
@@ -19,6 +20,7 @@ export interface NameIndex {
   /** Names below the domain. */
   readonly byAddress: ReadonlyMap<string, string>
   readonly externals: ReadonlyMap<string, NamedExternal>
+  readonly domains: DomainIndex
   readonly poolOf: ReadonlyMap<string, string>
 }
 
@@ -61,6 +63,7 @@ export function indexNames(
     apps,
     byAddress,
     externals,
+    domains: indexDomains(names.domains),
     poolOf,
   }
 }

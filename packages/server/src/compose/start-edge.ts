@@ -14,6 +14,7 @@ import { ServerAdmission } from '../authority/server-admission.ts'
 import { defaults, type ServerConfig } from '../config.ts'
 import { checkPassphrase } from '../copies/key-files.ts'
 import { writeBackup } from '../copies/write-backup.ts'
+import { Domains } from '../domains/domains.ts'
 import { Externals } from '../externals/externals.ts'
 import { Groups } from '../groups/groups.ts'
 import { Authenticator } from '../http/authenticate.ts'
@@ -198,6 +199,7 @@ function createServices(
     groups: new Groups(records),
     profiles: new Profiles(records),
     externals: new Externals(records, { domain, addressPools: () => addressPools.all().map(({ range }) => range) }),
+    domains: new Domains(records, domain),
     approvals: new Approvals(records),
     enrolment: new Enrolment({ records, authority, addressPool }),
     relay,

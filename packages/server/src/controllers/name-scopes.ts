@@ -26,7 +26,7 @@ export class NameScopes {
     const entries = apps.flatMap(({ app, pools }) =>
       pools.flatMap((pool) => someOf(this.#tables.entriesOf(app, pool), node, siteOf(this.#state.nodes.get(node)))),
     )
-    return { version: this.#tables.version, entries, apps, ...this.#tables.externals() }
+    return { version: this.#tables.version, entries, apps, ...this.#tables.others() }
   }
 
   /** Of these apps, those that anybody could look for. */
@@ -46,10 +46,11 @@ export class NameScopes {
     return this.#bindsOf(instance).length > 0 || this.#listening(instance.app) !== undefined
   }
 
-  /** Those that run there, and what they bind. */
+  /** Those that run there, what they bind, and what everybody may look for. */
   #appsFor(node: string): Set<string> {
     const seen = new Set<string>()
-    const apps = new Set<string>()
+    // Own domains lead everybody there.
+    const apps = new Set((this.#tables.others().domains ?? []).flatMap(({ target }) => target?.split('.').at(-1) ?? []))
     for (const instance of this.#state.instances.byNode(node)) {
       const key = `${instance.app}/${instance.release}/${instance.entrypoint}`
       if (seen.has(key)) continue

@@ -9,9 +9,10 @@ import {
   type NameTable,
   type Node,
   namedServices,
+  type OwnDomain,
   type Pool,
 } from '@berth/core'
-import { type ChangeOf, poolId, type State, type StateChange } from '../records/index.ts'
+import { type ChangeOf, type DomainRecord, poolId, type State, type StateChange } from '../records/index.ts'
 
 export interface NameTablesOptions {
   readonly state: State
@@ -49,8 +50,8 @@ export class NameTables {
   #count = 0
   #version = 0
   #full: NameTable | undefined
-  #externals: readonly NamedExternal[] | undefined
-  #isExternalsChanged = false
+  #others: Pick<NameTable, 'externals' | 'domains'> | undefined
+  #isOthersChanged = false
   /** Names of what listens on no port are left out. */
   #isScoped = false
 
@@ -65,9 +66,9 @@ export class NameTables {
     if (change.kind === 'instances') return this.#noteInstance(change.id, change.before, change.after)
     if (change.kind === 'statuses') return this.#noteStatus(change)
     if (change.kind === 'nodes') return this.#noteNode(change)
-    if (change.kind === 'externals') {
-      this.#externals = undefined
-      this.#isExternalsChanged = true
+    if (change.kind === 'externals' || change.kind === 'domains') {
+      this.#others = undefined
+      this.#isOthersChanged = true
       return true
     }
     if (change.kind === 'pools') {
@@ -140,8 +141,8 @@ export class NameTables {
       for (const id of this.#options.state.pools.ids()) this.#dirty.add(id)
       this.#refreshPools()
     }
-    const isForAll = isTurned || this.#isExternalsChanged
-    this.#isExternalsChanged = false
+    const isForAll = isTurned || this.#isOthersChanged
+    this.#isOthersChanged = false
     if (!isForAll && !isListChanged && !isEntriesChanged && !(isScoped && changed.size > 0)) return undefined
     this.#version = this.#options.state.revision
     this.#full = undefined
@@ -167,18 +168,23 @@ export class NameTables {
         .flatMap((each) => each.entries)
         .sort((a, b) => (a.instance < b.instance ? -1 : 1)),
       apps: this.#apps?.list ?? [],
-      ...this.externals(),
+      ...this.others(),
     }
     return this.#full
   }
 
   /** Of a table, whatever node it is for. */
-  externals(): Pick<NameTable, 'externals'> {
-    this.#externals ??= this.#options.state.externals
-      .all()
-      .map(namedExternal)
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
-    return this.#externals.length === 0 ? {} : { externals: this.#externals }
+  others(): Pick<NameTable, 'externals' | 'domains'> {
+    if (this.#others === undefined) {
+      const { state } = this.#options
+      const externals = state.externals.all().map(namedExternal).sort(byName)
+      const domains = state.domains.all().map(ownDomain).sort(byName)
+      this.#others = {
+        ...(externals.length === 0 ? {} : { externals }),
+        ...(domains.length === 0 ? {} : { domains }),
+      }
+    }
+    return this.#others
   }
 
   /** Of one pool. */
@@ -230,6 +236,10 @@ export class NameTables {
 
 /** Empty says nothing. */
 export const siteOf = (node: Node | undefined): string | undefined => node?.labels.site || undefined
+
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1)
+
+const ownDomain = ({ version: _, updatedAt: __, updatedBy: ___, ...domain }: DomainRecord): OwnDomain => domain
 
 const namedExternal = ({ name, addresses, target, ports, site }: ExternalService): NamedExternal => ({
   ...{ name, addresses, ports },

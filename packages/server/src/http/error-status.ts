@@ -54,6 +54,8 @@ const statusByCode: Readonly<Record<string, number>> = {
   'build.no-node': 503,
   'environment.unknown': 404,
   'external.changed': 409,
+  'domain.changed': 409,
+  'domain.too-many': 409,
   'external.too-many': 409,
   'instance.not-running': 409,
   'net.no-instance': 404,

@@ -12,6 +12,7 @@ import type { Enrolment } from '../authority/enrolment.ts'
 import type { ServerAdmission } from '../authority/server-admission.ts'
 import type { Certificates } from '../certificates/certificates.ts'
 import type { Operations } from '../controllers/operations.ts'
+import type { Domains } from '../domains/domains.ts'
 import type { Externals } from '../externals/externals.ts'
 import type { Groups } from '../groups/groups.ts'
 import type { NodeImages } from '../images/node-images.ts'
@@ -104,6 +105,7 @@ export interface Services {
   readonly groups: Groups
   readonly profiles: Profiles
   readonly externals: Externals
+  readonly domains: Domains
   readonly approvals: Approvals
   readonly secrets: Secrets
   readonly tokens: Tokens

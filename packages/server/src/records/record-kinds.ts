@@ -47,6 +47,7 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
   nodeConfigs: { prefix: '/node-configs/', idOf: (config) => config.node, version: 1 },
   profiles: { prefix: '/profiles/', idOf: byName, version: 1 },
   externals: { prefix: '/externals/', idOf: byName, version: 1 },
+  domains: { prefix: '/domains/', idOf: byName, version: 1 },
   approvals: { prefix: '/approvals/', idOf: byEntrypoint, version: 1 },
   crons: { prefix: '/crons/', idOf: byEntrypoint, version: 1 },
   fences: { prefix: '/fence/', idOf: (fence) => fence.node, version: 1 },

@@ -16,6 +16,7 @@ import type {
   NodeConfigRecord,
   NodeGroup,
   NodeStatus,
+  OwnDomain,
   Pool,
   ProfileDocument,
   Rebalance,
@@ -44,6 +45,7 @@ export interface RecordTypes {
   readonly nodeConfigs: NodeConfigRecord
   readonly profiles: ProfileRecord
   readonly externals: ExternalRecord
+  readonly domains: DomainRecord
   readonly approvals: Approval
   readonly crons: CronRecord
   readonly fences: Fence
@@ -80,6 +82,14 @@ export interface ProfileRecord {
   readonly name: string
   readonly document: ProfileDocument
   /** Raised by every change. */
+  readonly version: number
+  readonly updatedAt: number
+  readonly updatedBy: string
+}
+
+/** A domain of one's own. Key `/domains/<name>`. */
+export interface DomainRecord extends OwnDomain {
+  /** Goes up with every change. */
   readonly version: number
   readonly updatedAt: number
   readonly updatedBy: string
