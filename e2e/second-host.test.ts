@@ -70,6 +70,43 @@ describe('a second host', () => {
     expect(answer.stdout).toContain(here?.address)
   })
 
+  it('what is in its node’s own network has the node’s address, in names and for the gateway too', async () => {
+    const extra = 'rollout: {surge: 0, unavailable: 1}'
+    const files = webApp({ app: 'edge', replicas: 2, extra })
+    const yaml = (files['berth.yaml'] ?? '')
+      .replace('http: 8080', 'http: 8090')
+      .replace('    cpu:', '    network: host\n    cpu:')
+    const repository = await cluster.repository('edge', { ...files, 'berth.yaml': yaml })
+    await cluster.mustBerth(['deploy', 'edge', '--repository', repository.path])
+    const all = (await cluster.client.list('listInstances', { query: { app: 'edge' } })).items
+    const byNode = Object.fromEntries(all.map(({ node, address, network }) => [node, { address, network }]))
+    const [first, second] = cluster.lab.hosts
+    expect(byNode).toEqual({
+      h1: { address: first?.address, network: 'host' },
+      h2: { address: second?.address, network: 'host' },
+    })
+    const asker = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items.find(
+      ({ node }) => node === 'h1',
+    )
+    const there = all.find(({ node }) => node === 'h2')
+    const url = `http://${there?.name}.production.edge.berth:8090/ip`
+    const answer = await cluster.mustBerth(['exec', asker?.id ?? '', 'wget', '-q', '-O', '-', url])
+    // To an address of a node it goes out as everything that leaves the cluster's network: as its own node.
+    expect(answer.stdout).toContain(first?.address)
+    const back = `http://${asker?.name}.production.shop.berth:8080/ip`
+    expect((await cluster.mustBerth(['exec', there?.id ?? '', 'wget', '-q', '-O', '-', back])).stdout).not.toBe('')
+    const seen = new Set<string>()
+    const load = startLoad(`${cluster.gatewayUrl}/`, {
+      host: 'edge.test',
+      connections: 2,
+      onBody: (body) => seen.add(JSON.parse(body).instance),
+    })
+    await until('both to answer', () => seen.size === 2)
+    await cluster.mustBerth(['restart', 'edge'])
+    expect((await load.stop()).failures).toEqual([])
+    await cluster.mustBerth(['rm', 'edge', '-y'])
+  })
+
   it('labels change at once, and a cordoned node gets nothing new', async () => {
     await cluster.mustBerth(['node', 'label', 'h2', 'disk=ssd'])
     await cluster.mustBerth(['node', 'cordon', 'h2'])

@@ -69,6 +69,22 @@ describe('a container', () => {
     expect(seen).toMatch(/^4096\n512\n(.*\n)*nameserver 169\.254\.77\.53/)
   })
 
+  it('shares its node’s network where it is to, without rules or limits by the node’s address', async () => {
+    const ports = [{ name: 'http', port: 8080, protocol: 'tcp' as const, hostPort: 8080 }]
+    const change = { network: 'host' as const, address: '127.0.0.1', ports, bandwidth: { outBitsPerSecond: 1_000_000 } }
+    const assignment = node.assign(change)
+    await node.server.ready(assignment.instance)
+    const { HostConfig: host, Config: config, NetworkSettings: network } = inspect(assignment)
+    expect(host).toMatchObject({ NetworkMode: 'host', CapDrop: ['ALL'], PortBindings: {} })
+    expect(config.Hostname).toBe(assignment.hostname)
+    expect(Object.keys(network.Networks)).toEqual(['host'])
+    expect(node.host.run('wget', '-qO-', 'http://127.0.0.1:8080/')).toContain(assignment.hostname)
+    expect(node.host.docker('exec', assignment.instance, 'cat', '/etc/resolv.conf')).toContain('169.254.77.53')
+    expect(readFileSync(join(node.host.stateDir, 'netd', 'instances.json'), 'utf8')).not.toContain(assignment.instance)
+    expect(node.host.run('nft', 'list', 'tables')).not.toContain('berth_bandwidth')
+    await node.stopInstance(assignment)
+  })
+
   it('gets its secrets as files in memory, and nowhere in clear', async () => {
     const value = 'correct-horse-battery'
     const assignment = node.assign({ secrets: [{ file: 'db;rm -rf $HOME', value }], user: 'app' })

@@ -16,6 +16,7 @@ import { EngineWatch } from './engine/engine-watch.ts'
 import { createProbe } from './health/probe.ts'
 import { labels } from './instance/container-spec.ts'
 import { type InstanceKeeper, InstanceKeepers } from './instance/instance-keepers.ts'
+import { withOwnAddress } from './instance/own-address.ts'
 import { Reconciler } from './instance/reconciler.ts'
 import { StatusBus } from './instance/status-bus.ts'
 import { forgetLink, noteLink } from './link/link-note.ts'
@@ -262,9 +263,7 @@ class Agent {
         watch: (instance, target) => this.#cores.watch(instance, target),
         forget: (instance) => this.#cores.forget(instance),
       },
-      this.#namesKeeper(),
-      this.#policy,
-      this.#bandwidth,
+      ...[this.#namesKeeper(), this.#policy, this.#bandwidth].map(withOwnAddress),
     ])
   }
 

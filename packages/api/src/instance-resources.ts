@@ -19,6 +19,8 @@ export const instanceView = z.object({
   rollout: z.string().optional(),
   node: z.string().optional(),
   address: z.string().optional(),
+  /** Absent: the cluster's. With `host` the address is the node's. */
+  network: z.enum(['host']).optional(),
   phase: z.enum(['pending', 'assigned', 'running', 'stopping', 'ended']),
   desired: z.enum(['run', 'drain', 'stop']),
   ready: z.boolean(),

@@ -111,6 +111,7 @@ export { type Move, proposeMoves, type RebalanceOptions, rebalance } from './sch
 export { meets, parseRequirement, type Requirement, type RequirementOperator } from './schedule/requirement.ts'
 export type { NewSizes } from './schedule/resize.ts'
 export * from './spec/bandwidth-change.ts'
+export { limitsBandwidth } from './spec/canonical-network.ts'
 export { formatTarget } from './spec/canonical-peers.ts'
 export { formatTaint, parseTaint } from './spec/canonical-placement.ts'
 export * from './spec/canonicalize.ts'

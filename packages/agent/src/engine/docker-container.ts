@@ -22,17 +22,23 @@ export function toDockerCreate(spec: ContainerSpec, options: { readonly layerQuo
     StopTimeout: Math.ceil(spec.stopGraceMs / 1000),
     ExposedPorts: Object.fromEntries(spec.ports.map((each) => [portKey(each), {}])),
     HostConfig: { ...hostConfig(spec), ...(options.layerQuota === true ? layerLimit(spec) : {}) },
-    NetworkingConfig: {
-      EndpointsConfig: { [spec.network.name]: { IPAMConfig: { IPv4Address: spec.network.address } } },
-    },
+    ...networking(spec),
+  }
+}
+
+function networking({ network }: ContainerSpec): object {
+  if (network === 'host') return {}
+  return {
+    NetworkingConfig: { EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: network.address } } } },
   }
 }
 
 function hostConfig(spec: ContainerSpec): object {
-  const published = spec.ports.filter((each) => each.hostPort !== undefined)
+  // In the node's own network a port is there by itself.
+  const published = spec.network === 'host' ? [] : spec.ports.filter((each) => each.hostPort !== undefined)
   return {
     ...dockerGrant(spec),
-    NetworkMode: spec.network.name,
+    NetworkMode: spec.network === 'host' ? 'host' : spec.network.name,
     PidsLimit: spec.pidsLimit,
     CapDrop: ['ALL'],
     CapAdd: spec.capabilities,

@@ -81,7 +81,8 @@ export interface ContainerSpec extends KernelGrant {
   readonly env: Readonly<Record<string, string>>
   readonly labels: Readonly<Record<string, string>>
   readonly hostname: string
-  readonly network: { readonly name: string; readonly address: string }
+  /** `host`: the node's own. */
+  readonly network: { readonly name: string; readonly address: string } | 'host'
   readonly mounts: readonly MountSpec[]
   readonly ports: readonly { readonly port: number; readonly protocol: 'tcp' | 'udp'; readonly hostPort?: number }[]
   readonly user?: string

@@ -38,7 +38,7 @@ export function containerSpec(assignment: Assignment, context: SpecContext): Con
     env: { ...assignment.env, ...secretVariables(assignment) },
     labels: { ...ownerLabels(assignment), ...berthLabels(assignment, context) },
     hostname: assignment.hostname,
-    network: { name: context.networkName, address: assignment.address },
+    network: assignment.network ?? { name: context.networkName, address: assignment.address },
     mounts: mounts(assignment, context.files),
     ports: assignment.ports,
     ...(user === undefined ? {} : { user }),

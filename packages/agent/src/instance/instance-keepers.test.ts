@@ -1,6 +1,7 @@
 import type { Assignment } from '@berth/core'
 import { expect, it } from 'vitest'
 import { type InstanceKeeper, InstanceKeepers } from './instance-keepers.ts'
+import { withOwnAddress } from './own-address.ts'
 
 const assignment = { instance: 'shop.production.web-1' } as Assignment
 const target = { containerId: 'c1', pid: 42, cpuLimitMilli: 1000, memoryLimitBytes: 0 }
@@ -36,4 +37,14 @@ it('does not start what one of them is not ready for', async () => {
   const refuses: InstanceKeeper = { ready: () => Promise.reject(new Error('no rules')) }
   await expect(new InstanceKeepers([refuses, noting('b', heard)]).ready(assignment)).rejects.toThrow('no rules')
   expect(heard).toEqual([])
+})
+
+it('says nothing of what has its node’s address to those who work by address', async () => {
+  const heard: string[] = []
+  const keepers = new InstanceKeepers([withOwnAddress(noting('rules', heard))])
+  const guest = { instance: 'shop.production.proxy-1', network: 'host' } as Assignment
+  keepers.setInstances([assignment, guest])
+  await keepers.ready(guest)
+  await keepers.ready(assignment)
+  expect(heard).toEqual(['rules has 1', `rules is ready for ${assignment.instance}`])
 })

@@ -176,6 +176,11 @@ export const entrypointSchema = object({
     'Security profiles (`berth profile`), in the order in which their rules are asked. Default: the app’s.',
     [['db']],
   ),
+  network: key(
+    text,
+    '`cluster`: an address of its own. `host`: the node’s network, with its address and its ports. Default: cluster.',
+    ['host'],
+  ),
   init: key(flag, 'Runs a small init as process 1, which reaps orphans and passes signals on. Default: false.'),
   health: key(
     object({

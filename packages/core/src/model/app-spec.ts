@@ -54,6 +54,9 @@ export interface BuildLimits {
   readonly proxy?: string
 }
 
+/** `host`: the node's own network; the instance's address is the node's, and its ports are too. */
+export type NetworkMode = 'host'
+
 export type EntrypointType = 'service' | 'job'
 
 export interface EntrypointSpec {
@@ -81,6 +84,8 @@ export interface EntrypointSpec {
   readonly capabilities: readonly string[]
   /** Security profiles in the order in which their rules are asked, its own or the app's. Absent: none. */
   readonly profiles?: readonly string[]
+  /** Absent: the cluster's own, with an address for each instance. */
+  readonly network?: NetworkMode
   readonly init: boolean
   readonly health: { readonly readiness?: ProbeSpec; readonly liveness?: ProbeSpec }
   readonly hooks: { readonly afterStart?: HookSpec; readonly beforeStop?: HookSpec }

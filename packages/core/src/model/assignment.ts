@@ -1,4 +1,13 @@
-import type { ConfigFile, HookSpec, PortSpec, ProbeSpec, RestartPolicy, UlimitSpec, VolumeSpec } from './app-spec.ts'
+import type {
+  ConfigFile,
+  HookSpec,
+  NetworkMode,
+  PortSpec,
+  ProbeSpec,
+  RestartPolicy,
+  UlimitSpec,
+  VolumeSpec,
+} from './app-spec.ts'
 import type { ExternalService } from './external-service.ts'
 import type { OwnDomain } from './own-domain.ts'
 import type { BurstMode } from './placement-spec.ts'
@@ -23,6 +32,8 @@ export interface Assignment {
   /** Raised to ask for a restart in place of the same instance. */
   readonly restartNonce: number
   readonly address: string
+  /** Absent: the cluster's. */
+  readonly network?: NetworkMode
   readonly hostname: string
   readonly image: string
   readonly command: readonly string[]

@@ -1,3 +1,4 @@
+import type { NetworkMode } from './app-spec.ts'
 import type { InstancePhase } from './instance-phase.ts'
 import type { BurstMode } from './placement-spec.ts'
 import type { Sizes } from './sizes.ts'
@@ -19,6 +20,8 @@ export interface Instance {
   /** Absent while no node could be found; `unplaced` says why. */
   readonly node?: string
   readonly address?: string
+  /** Absent: the cluster's. With `host` its address is its node's. */
+  readonly network?: NetworkMode
   /** The grant: its limits. */
   readonly cpuMilli?: number
   readonly memoryBytes?: number

@@ -64,6 +64,18 @@ describe('addresses', () => {
   })
 })
 
+describe('those in their node’s network', () => {
+  const hosted = [entry('edge.staging.proxy-1', '192.168.0.7'), entry('edge.staging.agent-1', '192.168.0.7')]
+  const named = indexNames({ ...table, entries: [...entries, ...hosted] }, network)
+
+  it('have names, and their node’s address has none of theirs', () => {
+    const question = { name: 'proxy.edge.berth', type: 'A' } as const
+    expect(answerName(named, question, 'staging')).toEqual({ kind: 'addresses', addresses: ['192.168.0.7'] })
+    expect(answerName(named, { name: '7.0.168.192.in-addr.arpa', type: 'PTR' }, 'staging').kind).toBe('elsewhere')
+    expect(poolOfAsker(named, '192.168.0.7')).toBeUndefined()
+  })
+})
+
 describe('names without addresses', () => {
   it.each<[why: string, name: string, pool: string | undefined]>([
     ['the domain itself', 'berth', undefined],

@@ -1,5 +1,5 @@
 import type { NamedExternal, NameEntry, NameTable, NetworkConfig } from '../model/assignment.ts'
-import { type AddressBlock, parseBlock } from './address-block.ts'
+import { type AddressBlock, containsAddress, parseBlock } from './address-block.ts'
 import { type DomainIndex, indexDomains } from './own-domains.ts'
 
 /** Where an asker stands: `address` of an instance, ready or not. */
@@ -48,8 +48,11 @@ export function indexNames(
   const byAddress = new Map<string, string>()
   for (const { name, addresses } of externals.values()) for (const each of addresses) byAddress.set(each, name)
   const poolOf = new Map<string, string>()
+  const blocks = (network.pools ?? [network.pool]).map(parseBlock)
   for (const entry of names.entries) {
     addReady(appNames(apps, entry.app), entry)
+    // Others are nodes' own: of instances in their network there may be several.
+    if (!blocks.some((block) => containsAddress(block, entry.address))) continue
     byAddress.set(entry.address, instanceName(entry))
     poolOf.set(entry.address, entry.pool)
   }
@@ -59,7 +62,7 @@ export function indexNames(
     domain: network.domain,
     defaultPool: network.defaultPool,
     site: network.site,
-    blocks: (network.pools ?? [network.pool]).map(parseBlock),
+    blocks,
     apps,
     byAddress,
     externals,

@@ -14,7 +14,7 @@ export interface AddressOwner {
 
 export type OwnedInstance = Pick<
   Instance,
-  'id' | 'app' | 'pool' | 'entrypoint' | 'address' | 'node' | 'desired' | 'createdAt'
+  'id' | 'app' | 'pool' | 'entrypoint' | 'address' | 'network' | 'node' | 'desired' | 'createdAt'
 >
 
 /** `externals`: names of external services by address. An address may be somebody's who is on the way out and somebody's who comes: it is theirs who are to run, then of who was made last. */
@@ -25,8 +25,9 @@ export function addressOwners(
 ): (address: string) => AddressOwner {
   const owners = new Map<string, OwnedInstance>()
   for (const instance of instances) {
-    const { address } = instance
-    if (address === undefined) continue
+    const { address, network } = instance
+    // In the node's own network its address is the node's, as is what is sent from there.
+    if (address === undefined || network === 'host') continue
     const other = owners.get(address)
     if (other === undefined || isBefore(instance, other)) owners.set(address, instance)
   }

@@ -12,6 +12,8 @@ export interface AssignmentInput {
   readonly domain: string
   /** Spec of another app's current release in the same environment, for the ports of what is bound. */
   readonly specOf: (app: string) => AppSpec | undefined
+  /** Whether another app has a pool of the instance's pool's name. */
+  readonly hasPool?: (app: string) => boolean
 }
 
 /**
@@ -25,6 +27,7 @@ export function resolveAssignment(input: AssignmentInput): Assignment | undefine
   return {
     ...identity(input),
     address: instance.address,
+    ...(instance.network === undefined ? {} : { network: instance.network }),
     hostname: `${instance.entrypoint}-${instance.ordinal}`,
     image: release.image,
     command: instance.command ?? spec.command,
@@ -119,11 +122,12 @@ function environmentOf(input: AssignmentInput, spec: EntrypointSpec): Record<str
 function bindings(input: AssignmentInput, spec: EntrypointSpec): Record<string, string> {
   const variables: Record<string, string> = {}
   for (const { app, entrypoint, as } of spec.bind) {
-    const { pool } = input.instance
-    variables[`${as}_HOST`] =
-      app === input.instance.app
-        ? `${entrypoint}.${pool}.${app}.${input.domain}`
-        : `${entrypoint}.${app}.${input.domain}`
+    const { pool, network } = input.instance
+    // Who asks from the node's own address is of no pool: the name has to say which is meant.
+    const isExplicit = app === input.instance.app || (network === 'host' && input.hasPool?.(app) === true)
+    variables[`${as}_HOST`] = isExplicit
+      ? `${entrypoint}.${pool}.${app}.${input.domain}`
+      : `${entrypoint}.${app}.${input.domain}`
     const target = app === input.instance.app ? input.release.spec : input.specOf(app)
     const port = target?.entrypoints[entrypoint]?.ports[0]?.port
     if (port !== undefined) variables[`${as}_PORT`] = String(port)

@@ -1,3 +1,4 @@
+import type { NetworkMode } from '../model/app-spec.ts'
 import type {
   PlacementPeer,
   PlacementPreference,
@@ -31,6 +32,8 @@ export interface InstanceRequest {
   /** Of what nodes declare: `{gpu: 2}` of a count, `{fpga: 1}` of named ones. */
   readonly resources?: Readonly<Record<string, number>>
   readonly hostPorts?: readonly number[]
+  /** Absent: the cluster's, of which it gets an address. */
+  readonly network?: NetworkMode
   /** Names of volumes that the node must offer. */
   readonly volumes?: readonly string[]
   /** The node group; absent: any. */

@@ -12,6 +12,7 @@ const samples: readonly Partial<InstanceRequest>[] = [
   { resources: { fpga: 1 } },
   { hostPorts: [80] },
   { hostPorts: [80, 81] },
+  { network: 'host' },
   { volumes: ['data'] },
   { volumes: ['80'] },
   { group: 'bound' },

@@ -7,6 +7,7 @@ export const keyedFields: Readonly<Record<Exclude<keyof InstanceRequest, keyof S
   diskBytes: true,
   resources: true,
   hostPorts: true,
+  network: true,
   volumes: true,
   group: true,
   strategy: true,
@@ -61,8 +62,8 @@ function peersKey({ apart, near, spread }: InstanceRequest): string {
 const peerText = ({ app, entrypoint, over, weight }: Peer): string =>
   `${app}/${entrypoint ?? ''}\x01${over ?? ''}\x01${weight ?? ''}`
 
-function rareKey({ hostPorts, volumes, prefer, tolerate }: InstanceRequest): string {
-  let key = ''
+function rareKey({ hostPorts, network, volumes, prefer, tolerate }: InstanceRequest): string {
+  let key = network === undefined ? '' : `\n\x18${network}`
   if (hostPorts !== undefined && hostPorts.length > 0) key += `\n\x13${hostPorts.join(' ')}`
   if (volumes !== undefined && volumes.length > 0) key += `\n\x14${volumes.join('\x01')}`
   if (prefer !== undefined) for (const { where, weight } of prefer) key += `\n\x15${weight} ${where}`

@@ -5,6 +5,7 @@ import { canonicalBind, type Siblings } from './canonical-bind.ts'
 import { canonicalContainer, canonicalResources } from './canonical-container.ts'
 import { canonicalHealth, canonicalHooks } from './canonical-health.ts'
 import { canonicalMounts } from './canonical-mounts.ts'
+import { canonicalNetwork, portsInNetwork, refuseInHostNetwork } from './canonical-network.ts'
 import { canonicalPlacementParts } from './canonical-placement.ts'
 import { canonicalPorts } from './canonical-ports.ts'
 import { canonicalProfiles } from './canonical-profiles.ts'
@@ -27,16 +28,23 @@ export function canonicalEntrypoint(
   checkEntrypointName(issues, path, name)
   const type = document.type ?? specDefaults.type
   refuseForeignKeys(issues, path, document, type)
-  const ports = canonicalPorts(issues, [...path, 'ports'], document.ports)
+  const network = canonicalNetwork(issues, [...path, 'network'], document.network)
+  const declared = canonicalPorts(issues, [...path, 'ports'], document.ports)
+  const ports = portsInNetwork(issues, [...path, 'ports'], declared, network)
   const variables = readVariables(issues, [...path, 'env'], document.env)
   refuseSecretTwins(issues, path, document, variables)
   const mounts = canonicalMounts(issues, path, document)
   const resources = canonicalResources(issues, path, document)
   refuseBeyondLimit(issues, [...path, 'bandwidth'], resources)
+  const container = canonicalContainer(issues, path, document)
   const profiles =
     document.profiles === undefined
       ? siblings.profiles
       : canonicalProfiles(issues, [...path, 'profiles'], document.profiles)
+  if (network === 'host') {
+    const { bandwidth } = document
+    refuseInHostNetwork(issues, path, { ...container, ports, bandwidth, profiles })
+  }
   return {
     type,
     command: readCommand(issues, [...path, 'command'], document.command),
@@ -46,8 +54,9 @@ export function canonicalEntrypoint(
     env: variables,
     ...mounts,
     bind: canonicalBind(issues, [...path, 'bind'], document.bind, siblings),
-    ...canonicalContainer(issues, path, document),
+    ...container,
     ...(profiles === undefined ? {} : { profiles }),
+    ...(network === undefined ? {} : { network }),
     health: canonicalHealth(issues, [...path, 'health'], document.health, { name, type, ports }),
     hooks: canonicalHooks(issues, [...path, 'hooks'], document.hooks),
     ...canonicalLifecycle(issues, path, document, type),

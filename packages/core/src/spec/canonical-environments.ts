@@ -4,6 +4,7 @@ import { refuseBeyondLimit } from './canonical-bandwidth.ts'
 import type { Siblings } from './canonical-bind.ts'
 import { canonicalResources } from './canonical-container.ts'
 import { readPriority, refuseReplicas } from './canonical-entrypoint.ts'
+import { limitsBandwidth, refuseBandwidth } from './canonical-network.ts'
 import { canonicalPlacementParts } from './canonical-placement.ts'
 import { canonicalRoutes } from './canonical-routes.ts'
 import { canonicalSchedule } from './canonical-schedule.ts'
@@ -81,6 +82,8 @@ function canonicalOverride(
   const resources = canonicalResources(issues, path, document)
   if (document.bandwidth !== undefined)
     refuseBeyondLimit(issues, [...path, 'bandwidth'], { ...entrypoint?.resources, ...resources })
+  if (entrypoint?.network === 'host' && limitsBandwidth(resources))
+    refuseBandwidth(issues, [...path, 'bandwidth'], [['entrypoints', name, 'network']])
   const env = readVariables(issues, [...path, 'env'], document.env)
   return {
     ...(replicas === undefined ? {} : { replicas }),

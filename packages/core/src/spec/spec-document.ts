@@ -57,6 +57,7 @@ export interface EntrypointDocument extends ResourcesDocument {
   readonly workingDirectory?: string | undefined
   readonly capabilities?: Texts | undefined
   readonly profiles?: string | Texts | undefined
+  readonly network?: string | undefined
   readonly init?: boolean | undefined
   readonly health?: HealthDocument | undefined
   readonly hooks?: HooksDocument | undefined

@@ -98,6 +98,7 @@ function entrypointToDocument(spec: EntrypointSpec): EntrypointDocument {
     ...(spec.workingDirectory === undefined ? {} : { workingDirectory: spec.workingDirectory }),
     capabilities: spec.capabilities,
     ...(spec.profiles === undefined ? {} : { profiles: spec.profiles }),
+    ...(spec.network === undefined ? {} : { network: spec.network }),
     init: spec.init,
     hooks: mapValues(
       spec.hooks as Readonly<Record<string, { command: readonly string[]; timeoutMs: number }>>,

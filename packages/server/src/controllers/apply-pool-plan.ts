@@ -3,6 +3,7 @@ import type { NewsOfCommit } from '../events/instance-news.ts'
 import type { EventDraft, RecordTransaction, State } from '../records/index.ts'
 import { poolId } from '../records/index.ts'
 import { grantChange } from '../schedule/grant-change.ts'
+import { givenAddress } from '../schedule/request-of.ts'
 import { specOfInstance } from '../schedule/spec-of-instance.ts'
 import { maxOperations } from '../store/store.ts'
 import type { Ordinals } from './ordinals.ts'
@@ -279,7 +280,7 @@ export class PoolPlanWriter {
 
   #place(instance: Instance, how: { readonly displacing?: boolean } = {}): Instance {
     const placed = this.#placer.place(instance, how)
-    if (placed.node !== undefined) this.#use(placed.node, placed.address)
+    if (placed.node !== undefined) this.#use(placed.node, givenAddress(placed))
     return placed
   }
 

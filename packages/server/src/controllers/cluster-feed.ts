@@ -256,6 +256,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
         const current = state.pools.find(app, instance.pool)?.release ?? state.releases.byApp(app).at(-1)?.id
         return current === undefined ? undefined : state.releases.find(app, current)?.spec
       },
+      hasPool: (app) => state.pools.find(app, instance.pool) !== undefined,
     })
   }
 

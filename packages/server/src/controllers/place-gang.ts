@@ -1,5 +1,6 @@
 import type { Instance, Pool, PoolSnapshot } from '@berth/core'
 import { poolId, type Records, type RecordTransaction, type State } from '../records/index.ts'
+import { givenAddress } from '../schedule/request-of.ts'
 import type { InstancePlacer } from './place-instances.ts'
 
 /** Instances of one entrypoint and generation that start together or not at all. */
@@ -98,9 +99,12 @@ async function writePart(
 ): Promise<boolean> {
   const tx = begin(context)
   tx.require('pools', poolId(context.snapshot.pool.app, context.snapshot.pool.name))
-  const last = new Map(part.map((each) => [each.node ?? '', each.address ?? '']))
-  for (const [node, lastAddress] of last)
-    tx.put('fences', { node, lastAddress, updatedAt: context.now }, { ifUnchanged: true })
+  const last = new Map(part.map((each) => [each.node ?? '', context.state.fences.get(each.node ?? '')?.lastAddress]))
+  for (const each of part) last.set(each.node ?? '', givenAddress(each) ?? last.get(each.node ?? ''))
+  for (const [node, lastAddress] of last) {
+    const given = lastAddress === undefined ? {} : { lastAddress }
+    tx.put('fences', { node, ...given, updatedAt: context.now }, { ifUnchanged: true })
+  }
   for (const each of part) {
     tx.put('instances', each, { ifUnchanged: true })
     const { app, pool, id, node } = each
@@ -135,7 +139,7 @@ async function giveUp(context: GangContext, { waiting, held }: Gang, found: numb
 }
 
 function withoutPlace(instance: Instance): Instance {
-  const { node, address, cpuMilli, memoryBytes, reservedCpuMilli, reservedMemoryBytes, ...rest } = instance
+  const { node, address, network, cpuMilli, memoryBytes, reservedCpuMilli, reservedMemoryBytes, ...rest } = instance
   const { hostPorts, group, cores, resources, gang, ...asked } = rest
   return asked
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Nodes } from '../nodes/nodes.ts'
 import { TestCluster, testSpec } from './cluster.testing.ts'
 
 const call = { actor: 'test' }
@@ -90,6 +91,29 @@ describe('placing', () => {
     const job = await cluster.operations.runJob({ ...production, entrypoint: 'web', command: ['migrate'] }, call)
     await cluster.until('the job', () => cluster.state.statuses.get(job.id)?.phase === 'ended')
     expect(cluster.node.assignments.get(job.id)?.ports).toEqual([{ name: 'http', port: 8080, protocol: 'tcp' }])
+  })
+
+  it('gives what is in its node’s network the node’s address, once a node for each port', async () => {
+    const ports = [{ name: 'http', port: 8080, protocol: 'tcp' as const, hostPort: 8080 }]
+    const proxy = { network: 'host' as const, ports, replicas: 2, readyTimeoutMs: 60_000 }
+    cluster.commits.set('c1', testSpec({ proxy, web: { replicas: 2 } }))
+    await deploySoon('c1')
+    await cluster.until(
+      'one waits',
+      () => cluster.state.instances.unplaced().length === 1 && placed('web').length === 2,
+    )
+    expect(placed('proxy')).toMatchObject([
+      { node: 'node-a', address: '127.0.0.1', network: 'host', hostPorts: [8080] },
+    ])
+    expect(cluster.state.instances.unplaced()[0]?.unplaced).toContain('8080')
+    expect(placed('web').map(({ address }) => address)).toEqual(['10.77.1.2', '10.77.1.3'])
+    expect(cluster.state.fences.get('node-a')?.lastAddress).toBe('10.77.1.3')
+    const id = placed('proxy')[0]?.id ?? ''
+    expect(cluster.node.assignments.get(id)).toMatchObject({ network: 'host', address: '127.0.0.1' })
+    const nodes = new Nodes(cluster.records, () => 0)
+    await expect(nodes.update('node-a', { address: '192.0.2.7' }, call)).rejects.toThrow(
+      `reach node node-a at 192.0.2.7: ${id} has its address`,
+    )
   })
 
   it('never places what is ordered to stop in the same moment', async () => {

@@ -13,7 +13,8 @@ export function findViolations(records: DecodedRecords): string[] {
 function* addresses(instances: readonly Instance[]): Generator<string> {
   yield* twice(
     instances,
-    ({ address }) => (address === undefined ? [] : [address]),
+    // Several may have their node's.
+    ({ address, network }) => (address === undefined || network !== undefined ? [] : [address]),
     (address) => `address ${address}`,
   )
 }

@@ -39,7 +39,10 @@ export class Nodes {
         const before = this.require(name)
         const node = changedNode(before, change)
         this.#checkGroup(tx, before, node)
-        if (node.address !== before.address) this.#checkFree(node)
+        if (node.address !== before.address) {
+          this.#checkFree(node)
+          this.#checkHostNetwork(node)
+        }
         if (isDeepStrictEqual(node, before)) return before
         tx.put('nodes', node, { ifUnchanged: true })
         tx.event({ type: 'node.updated', subject: { node: name }, message: describeChange(before, node) })
@@ -57,6 +60,19 @@ export class Nodes {
     throw new BerthError(
       'node.invalid-address',
       `${address} is where node ${other.name} is reached: give the address of the machine of ${name}, or that of ${other.name} first`,
+    )
+  }
+
+  /** Their address was given with their container, and is the node's. */
+  #checkHostNetwork({ name, address }: Node): void {
+    const held = this.#state.instances
+      .byNode(name)
+      .filter((each) => each.network === 'host' && isHeld(this.#state, each))
+    if (held.length === 0) return
+    throw new BerthError(
+      'node.in-use',
+      `reach node ${name} at ${address}: ${held.map(({ id }) => id).join(', ')} ${held.length === 1 ? 'has' : 'have'} its address (\`network: host\`); empty it first (berth node drain ${name})`,
+      { details: { node: name, instances: held.length } },
     )
   }
 

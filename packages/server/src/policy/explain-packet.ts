@@ -67,9 +67,10 @@ function findEnd(state: State, text: string): End {
   const external = state.externals.get(text)
   if (external !== undefined) return externalEnd(external)
   const instance = state.instances.get(text) ?? firstOf(state, text)
-  const { id, address, node } = instance
+  const { id, address, network, node } = instance
   if (address === undefined || node === undefined)
     throw new BerthError('net.no-instance', `${text} has no address yet: no node has been found for it`)
+  if (network === 'host') return { name: id, address, instance, node, profiles: [] }
   return { name: id, address, instance, isContainer: true, node, profiles: profilesOfInstance(state, instance) }
 }
 
@@ -82,7 +83,7 @@ function externalEnd({ name, addresses, target, ports }: ExternalService): End {
 
 /** Whoever has it; nobody is an answer too. */
 function endAt(state: State, address: string): End {
-  const instance = [...state.instances.values()].find((each) => each.address === address)
+  const instance = [...state.instances.values()].find((each) => each.address === address && each.network === undefined)
   const node = policyNodes(state).get(address)
   if (instance !== undefined) return { ...findEnd(state, instance.id) }
   if (node !== undefined) return { name: address, address, node: node.name, profiles: [] }

@@ -153,13 +153,13 @@ export class LiveBooks implements Disposable {
 
   #promise(id: string, request: InstanceRequest, booking: Booking): Placed {
     const { node } = booking
-    const address = this.#nextAddress(node)
+    const address = this.#addressFor(node, request)
     if (address === undefined) {
       this.books.release(id)
       return { placed: false, message: `no free address in the block of ${node}` }
     }
     this.#promised.set(id, { request, address })
-    this.#lastAddresses.set(node, address)
+    if (request.network === undefined) this.#lastAddresses.set(node, address)
     this.#note(id, { node, address, group: request.group ?? defaultGroupName })
     return { placed: true, record: { ...recordOfBooking(booking, request), node, address } }
   }
@@ -300,6 +300,10 @@ export class LiveBooks implements Disposable {
     const booking = this.books.booking(id)
     const room = { group, cpuMilli: booking?.reservedCpuMilli ?? 0, memoryBytes: booking?.reservedMemoryBytes ?? 0 }
     if (node !== undefined) this.#given.set(id, { node, address, ...(booking === undefined ? {} : { room }) })
+  }
+
+  #addressFor(node: string, { network }: InstanceRequest): string | undefined {
+    return network === 'host' ? this.#options.state.nodes.get(node)?.address : this.#nextAddress(node)
   }
 
   /** Goes round from the one given out last, so that it is found at once. */

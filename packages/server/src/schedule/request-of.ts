@@ -44,6 +44,7 @@ export function requestOf(
     ...{ cpuMilli, memoryBytes, diskBytes },
     resources: { ...extra, ...guaranteedResources(spec.resources) },
     hostPorts: subject.type === 'job' ? [] : spec.ports.flatMap((port) => port.hostPort ?? []),
+    network: spec.network,
     // How many belong to a node is decided; beside the one that leaves there is one more for a while.
     strategy: isPinned ? undefined : placement.strategy,
     max: isPinned ? undefined : placement.max,
@@ -71,7 +72,7 @@ export function requestOfRecord(instance: Instance): InstanceRequest {
   ])
   return defined({
     entrypoint: entrypointKey(instance),
-    ...{ group, cpuMilli, memoryBytes, hostPorts },
+    ...{ group, cpuMilli, memoryBytes, hostPorts, network: instance.network },
     resources: Object.fromEntries(counts),
     unbound: instance.cores === undefined ? true : undefined,
   })
@@ -100,7 +101,7 @@ export function recordOfBooking(booking: Booking, request: InstanceRequest): Par
   const resources = { ...Object.fromEntries(counts), ...named }
   return defined({
     ...{ node, cpuMilli, memoryBytes, cores },
-    group: request.group,
+    ...{ group: request.group, network: request.network },
     priority: request.priority === 0 ? undefined : request.priority,
     reservedCpuMilli: booking.reservedCpuMilli === 0 ? undefined : booking.reservedCpuMilli,
     reservedMemoryBytes: booking.reservedMemoryBytes === 0 ? undefined : booking.reservedMemoryBytes,
@@ -108,6 +109,10 @@ export function recordOfBooking(booking: Booking, request: InstanceRequest): Par
     resources: Object.keys(resources).length === 0 ? undefined : resources,
   })
 }
+
+/** Of its node's block; undefined: its address is none that is given out. */
+export const givenAddress = ({ network, address }: Pick<Instance, 'network' | 'address'>): string | undefined =>
+  network === undefined ? address : undefined
 
 /** The record after a resize. `held`: memory that is still reserved beside that. */
 export function resizedRecord(instance: Instance, booking: Booking, sizes: Sizes | undefined, held: number): Instance {

@@ -28,11 +28,12 @@ export function instanceView({ state, traffic, isOnline }: ViewContext, instance
 
 function addWanted(view: Growing, instance: Instance): void {
   const { rollout, node, address, cpuMilli, memoryBytes, stopReason, group, cores, priority, dueAt } = instance
-  const { command, resources, sizedAlone } = instance
+  const { command, resources, sizedAlone, network } = instance
   if (command !== undefined) view.command = [...command]
   if (rollout !== undefined) view.rollout = rollout
   if (node !== undefined) view.node = node
   if (address !== undefined) view.address = address
+  if (network !== undefined) view.network = network
   if (cpuMilli !== undefined) view.cpuMilli = cpuMilli
   if (memoryBytes !== undefined) view.memoryBytes = memoryBytes
   if (stopReason !== undefined) view.stopReason = stopReason

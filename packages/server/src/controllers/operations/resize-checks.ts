@@ -8,6 +8,7 @@ import {
   formatBytes,
   type Instance,
   type InstanceRequest,
+  limitsBandwidth,
   nodeGroupOf,
   type Pool,
   type Sizes,
@@ -41,7 +42,9 @@ export function wantedSizes(what: string, args: SizeArguments): Sizes {
 }
 
 /** A limit below what is guaranteed. */
-function bandwidthProblem({ resources }: EntrypointSpec, wanted: Sizes): string | undefined {
+function bandwidthProblem({ resources, network }: EntrypointSpec, wanted: Sizes): string | undefined {
+  if (network === 'host' && limitsBandwidth(wanted))
+    return 'with `network: host` it sends and receives as its node does: its bandwidth cannot be limited'
   const ways = [
     [wanted.inBitsPerSecond, resources.guaranteedInBitsPerSecond],
     [wanted.outBitsPerSecond, resources.guaranteedOutBitsPerSecond],
