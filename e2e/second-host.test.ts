@@ -107,6 +107,21 @@ describe('a second host', () => {
     await cluster.mustBerth(['rm', 'edge', '-y'])
   })
 
+  it('a port of a node leads to one of its instances while it runs, from another machine too', async () => {
+    const [first, second] = cluster.lab.hosts
+    const all = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items
+    const [one, other] = all.filter(({ node }) => node === 'h2')
+    const ask = async () =>
+      (await first?.exec(['curl', '-s', '-m', '2', `http://${second?.address}:9000/`]))?.stdout ?? ''
+    expect(await ask()).toBe('')
+    await cluster.mustBerth(['publish', one?.id ?? '', '9000:8080'])
+    await until('an answer', async () => (await ask()).includes(one?.id ?? ''))
+    const refused = await cluster.berth(['publish', other?.id ?? '', '9000:8080'])
+    expect(refused.stderr).toContain(`port 9000 of h2 is that of ${one?.id}`)
+    await cluster.mustBerth(['unpublish', one?.id ?? '', '9000'])
+    await until('no answer', async () => (await ask()) === '')
+  })
+
   it('labels change at once, and a cordoned node gets nothing new', async () => {
     await cluster.mustBerth(['node', 'label', 'h2', 'disk=ssd'])
     await cluster.mustBerth(['node', 'cordon', 'h2'])

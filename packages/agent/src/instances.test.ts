@@ -85,6 +85,32 @@ describe('a container', () => {
     await node.stopInstance(assignment)
   })
 
+  it('is reached at ports of its node that are published and withdrawn while it runs', async () => {
+    const assignment = node.assign({})
+    const { containerId } = await node.server.ready(assignment.instance)
+    const answer = (): string => node.host.run('sh', '-c', 'wget -qO- -T 2 -t 1 http://10.77.1.1:9000/ || true')
+    expect(answer()).toBe('')
+    node.server.change(assignment.instance, { published: [{ hostPort: 9000, port: 8080, protocol: 'tcp' }] })
+    await waitUntil('an answer', () => answer().includes(assignment.hostname))
+    node.host.docker('kill', assignment.instance)
+    await node.server.status(assignment.instance, 'restarted', ({ restarts, ready }) => restarts > 0 && ready)
+    await waitUntil('an answer after a restart', () => answer().includes(assignment.hostname))
+    await node.killAgent()
+    expect(answer()).toContain(assignment.hostname)
+    await node.startAgent()
+    await waitUntil('an answer by the next agent', () => answer().includes(assignment.hostname))
+    node.server.change(assignment.instance, { published: [] })
+    await waitUntil('no answer', () => answer() === '')
+    expect((await node.server.ready(assignment.instance)).containerId).toBe(containerId)
+    node.server.change(assignment.instance, { published: [{ hostPort: 9000, port: 8080, protocol: 'tcp' }] })
+    await waitUntil('an answer again', () => answer().includes(assignment.hostname))
+    await node.stopInstance(assignment)
+    await waitUntil(
+      'it goes with its instance',
+      () => !node.host.run('nft', 'list', 'tables').includes('berth_publish'),
+    )
+  })
+
   it('gets its secrets as files in memory, and nowhere in clear', async () => {
     const value = 'correct-horse-battery'
     const assignment = node.assign({ secrets: [{ file: 'db;rm -rf $HOME', value }], user: 'app' })

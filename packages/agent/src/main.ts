@@ -37,6 +37,7 @@ import { repeat } from './node/repeat.ts'
 import type { ConfigKeeper } from './node-config/config-keeper.ts'
 import { createKeeper } from './node-config/create-keeper.ts'
 import { PolicyKeeper } from './policy/policy-keeper.ts'
+import { PublishKeeper } from './publishing/publish-keeper.ts'
 import { ImageTransfers } from './registry/image-transfers.ts'
 import { RegistryService } from './registry/registry-service.ts'
 import { birdDirectory } from './routing/bird-files.ts'
@@ -88,6 +89,7 @@ class Agent {
   readonly #netd
   readonly #policy: PolicyKeeper
   readonly #bandwidth: BandwidthKeeper
+  readonly #publishing: PublishKeeper
   readonly #records = new RecordProblems()
   readonly #upgrades: UpgradeWatch
   readonly #receiver: ExecutableReceiver
@@ -141,6 +143,7 @@ class Agent {
     this.#routing = stack.use(this.#makeRouting())
     this.#policy = stack.use(this.#makePolicy())
     this.#bandwidth = stack.use(this.#makeBandwidth())
+    this.#publishing = stack.use(this.#makePublishing())
     this.#reconciler = stack.use(this.#makeReconciler())
     this.#regulator = stack.use(this.#makeRegulator())
     this.#gateway = stack.use(this.#makeGateway())
@@ -163,6 +166,7 @@ class Agent {
     this.#reconciler.start(await this.#disk.instances.load())
     this.#policy.start()
     this.#bandwidth.start()
+    this.#publishing.start()
     await this.#gateway.resume()
     await this.#registry.resume()
     this.#stack.use(repeat(refreshMs, (signal) => this.#refresh(signal)))
@@ -241,6 +245,14 @@ class Agent {
     })
   }
 
+  #makePublishing(): PublishKeeper {
+    return new PublishKeeper({
+      log: this.#config.log.child({ part: 'publishing' }),
+      block: () => this.#disk.node.state.network?.block,
+      onProblem: (problem) => this.#reporter.problems.set('publishing', problem),
+    })
+  }
+
   #makeBandwidth(): BandwidthKeeper {
     return new BandwidthKeeper({
       log: this.#config.log.child({ part: 'bandwidth' }),
@@ -263,7 +275,7 @@ class Agent {
         watch: (instance, target) => this.#cores.watch(instance, target),
         forget: (instance) => this.#cores.forget(instance),
       },
-      ...[this.#namesKeeper(), this.#policy, this.#bandwidth].map(withOwnAddress),
+      ...[this.#namesKeeper(), this.#policy, this.#bandwidth, this.#publishing].map(withOwnAddress),
     ])
   }
 

@@ -17,6 +17,7 @@ import { createNodeNetwork } from './network/node-network.ts'
 import { pluginSocketPath, startContainerPlugin } from './network/plugin/container-plugin.ts'
 import { runCommand } from './network/run-command.ts'
 import { removePolicyTable } from './policy/policy-kernel.ts'
+import { removePublishing } from './publishing/publish-keeper.ts'
 import { removeRegistry } from './registry/remove-registry.ts'
 import { birdDirectory } from './routing/bird-files.ts'
 import { removeRouting } from './routing/remove-routing.ts'
@@ -66,6 +67,7 @@ export async function purgeNode(options: PurgeOptions): Promise<string[]> {
   })
   await attempt('remove the security rules', () => removePolicyTable(runCommand, signal))
   await attempt("remove the network plugin's socket", () => rm(pluginSocketPath, { force: true }))
+  await attempt('remove the published ports', () => removePublishing(runCommand, signal))
   await attempt('remove the limits of bandwidth', async () => {
     await removePolicing(runCommand, signal)
     await removeShaping(runCommand, signal)

@@ -4,6 +4,13 @@ import { grantView } from './sizing-resources.ts'
 /** Resources of instances and what they use; see `index.ts`. */
 const time = z.number().int()
 
+/** A port of an instance's node that leads to one of its own. */
+export const publishedPort = z.strictObject({
+  hostPort: z.number().int().min(1).max(65_535),
+  port: z.number().int().min(1).max(65_535),
+  protocol: z.enum(['tcp', 'udp']),
+})
+
 export const instanceView = z.object({
   id: z.string(),
   /** `web-4`: unique in its pool. */
@@ -21,6 +28,8 @@ export const instanceView = z.object({
   address: z.string().optional(),
   /** Absent: the cluster's. With `host` the address is the node's. */
   network: z.enum(['host']).optional(),
+  /** Ports of its node that lead to it, published while it runs. */
+  published: z.array(publishedPort).optional(),
   phase: z.enum(['pending', 'assigned', 'running', 'stopping', 'ended']),
   desired: z.enum(['run', 'drain', 'stop']),
   ready: z.boolean(),

@@ -21,6 +21,7 @@ import { registerNet } from './commands/net.ts'
 import { registerPlanning } from './commands/planning.ts'
 import { registerProfiles } from './commands/profiles.ts'
 import { registerPs } from './commands/ps.ts'
+import { registerPublish } from './commands/publish.ts'
 import { registerRebalance } from './commands/rebalance.ts'
 import { registerRegistries } from './commands/registry.ts'
 import { registerResize } from './commands/resize.ts'
@@ -67,6 +68,7 @@ export function createProgram({ version, register }: MainOptions): Command {
   for (const each of [
     registerLifecycle,
     registerRebalance,
+    registerPublish,
     registerResize,
     registerAdvise,
     registerTop,

@@ -47,6 +47,7 @@ describe('the rules of a node', () => {
     expect(renderTable(plan, '169.254.77.53')).toContain('iifname != { "lo", "berth0" } drop')
     expect(renderTable(plan, '169.254.77.53')).not.toContain('forward')
     expect(forwardRules(plan)).toEqual([
+      '-d 10.77.3.0/24 -o berth0 -m conntrack --ctstate DNAT -m comment --comment berth -j ACCEPT',
       '-s 10.77.0.0/16 -d 10.77.3.0/24 -o berth0 -m comment --comment berth -j ACCEPT',
       '-s 10.77.3.0/24 -d 10.77.0.0/16 -i berth0 -m comment --comment berth -j ACCEPT',
     ])

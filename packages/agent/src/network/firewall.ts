@@ -81,11 +81,13 @@ export function forwardRules(plan: NetworkPlan, driver: NetworkDriver = 'bridge'
   const links = linkPatterns[driver].iptables
   const tail = `-m comment --comment ${comment} -j ACCEPT`
   const inbound = pools.map((pool) => `-s ${pool} -d ${block} -o ${links} ${tail}`)
-  if (driver === 'bridge') return [...inbound, ...pools.map((pool) => `-s ${block} -d ${pool} -i ${links} ${tail}`)]
+  // What came to a published port.
+  const published = `-d ${block} -o ${links} -m conntrack --ctstate DNAT ${tail}`
+  if (driver === 'bridge')
+    return [published, ...inbound, ...pools.map((pool) => `-s ${block} -d ${pool} -i ${links} ${tail}`)]
   // To the outside and back, which Docker itself sees to for a bridge of its own.
   const back = `-d ${block} -o ${links} -m conntrack --ctstate RELATED,ESTABLISHED ${tail}`
-  const published = `-d ${block} -o ${links} -m conntrack --ctstate DNAT ${tail}`
-  return [...inbound, `-s ${block} -i ${links} ${tail}`, back, published]
+  return [published, ...inbound, `-s ${block} -i ${links} ${tail}`, back]
 }
 
 const isOurs = (rule: string): boolean => rule.includes(`--comment ${comment} `)

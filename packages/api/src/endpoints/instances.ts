@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import { instanceView, metricsView } from '../instance-resources.ts'
+import { instanceView, metricsView, publishedPort } from '../instance-resources.ts'
 import { count, flag, idParams, logLine, none, watch } from './shared.ts'
 
 /** Instances: what they say, what they use, and a way in. */
@@ -42,6 +42,28 @@ export const instancesEndpoints = {
     transport: 'json',
     params: idParams,
     query: none,
+    body: none,
+    response: instanceView,
+  }),
+  publishPort: defineEndpoint({
+    method: 'POST',
+    path: '/v1/instances/:id/ports',
+    summary: 'Let a port of its node lead to one instance, as long as that runs there',
+    role: 'deployer',
+    transport: 'json',
+    params: idParams,
+    query: none,
+    body: publishedPort.extend({ protocol: publishedPort.shape.protocol.default('tcp') }),
+    response: instanceView,
+  }),
+  unpublishPort: defineEndpoint({
+    method: 'DELETE',
+    path: '/v1/instances/:id/ports/:hostPort',
+    summary: 'Withdraw a port that was published for one instance',
+    role: 'deployer',
+    transport: 'json',
+    params: idParams.extend({ hostPort: z.coerce.number().int().min(1).max(65_535) }),
+    query: z.strictObject({ protocol: publishedPort.shape.protocol.default('tcp') }),
     body: none,
     response: instanceView,
   }),

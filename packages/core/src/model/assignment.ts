@@ -10,6 +10,7 @@ import type {
 } from './app-spec.ts'
 import type { ExternalService } from './external-service.ts'
 import type { OwnDomain } from './own-domain.ts'
+import type { InstancePort } from './instance.ts'
 import type { BurstMode } from './placement-spec.ts'
 
 /**
@@ -51,6 +52,8 @@ export interface Assignment {
   /** Limits of its network; they change while it runs. Absent: none. */
   readonly bandwidth?: BandwidthLimits
   readonly ports: readonly PortSpec[]
+  /** Ports of the node that lead to it; they change while it runs. Absent: none. */
+  readonly published?: readonly InstancePort[]
   readonly volumes: readonly VolumeSpec[]
   readonly sysctls: Readonly<Record<string, string>>
   readonly ulimits: readonly UlimitSpec[]

@@ -35,6 +35,8 @@ export interface Instance {
   /** What was reserved before its memory became less: held until the agent has lowered the limit, which it does not below what is in use. */
   readonly heldMemoryBytes?: number
   readonly hostPorts?: readonly number[]
+  /** Published while it runs, beside what its entrypoint says; they go with it. */
+  readonly published?: readonly InstancePort[]
   /** The group in which it was placed. */
   readonly group?: string
   /** The cores that it owns on a node of a `bound` group: `2-3,7:300` are cores 2 and 3, and 300 thousandths of core 7. */
@@ -65,6 +67,13 @@ export interface Instance {
   /** Also what tells it from an earlier instance of the same id: a pool that was removed and made again counts from 1 again. */
   readonly createdAt: number
   readonly createdBy: string
+}
+
+/** A port of an instance's node that leads to one of its own. */
+export interface InstancePort {
+  readonly hostPort: number
+  readonly port: number
+  readonly protocol: 'tcp' | 'udp'
 }
 
 /** What the agent sees. Written from its reports only. Key `/status/<id>`. */

@@ -41,6 +41,7 @@ export function resolveAssignment(input: AssignmentInput): Assignment | undefine
     ...bandwidthOf(instance, spec),
     ...container(spec),
     ports: instance.type === 'job' ? spec.ports.map(({ hostPort: _, ...port }) => port) : spec.ports,
+    ...(instance.published === undefined ? {} : { published: instance.published }),
     ...lifecycle(spec, instance),
   }
 }

@@ -1,5 +1,5 @@
 import type { CapacityView, ImaginedNodes, PlanView, ResizeView, SavedPlan } from '@berth/api'
-import type { Build, Instance, Move, Pool, Rebalance, Rollout } from '@berth/core'
+import type { Build, Instance, InstancePort, Move, Pool, Rebalance, Rollout } from '@berth/core'
 
 /** On whose behalf. Every record and event written carries the actor. */
 export interface CallContext {
@@ -130,5 +130,9 @@ export interface Operations {
   resumeRollout(id: string, context: CallContext): Promise<Rollout>
   abortRollout(id: string, context: CallContext): Promise<Rollout>
   restartInstance(id: string, context: CallContext): Promise<Instance>
+  /** Throws `publish.port-taken`, `publish.host-network`, `instance.not-running`. */
+  publishPort(id: string, port: InstancePort, context: CallContext): Promise<Instance>
+  /** Throws `publish.not-found`. */
+  unpublishPort(id: string, port: Pick<InstancePort, 'hostPort' | 'protocol'>, context: CallContext): Promise<Instance>
   stopInstance(id: string, context: CallContext): Promise<Instance>
 }

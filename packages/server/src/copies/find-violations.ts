@@ -20,8 +20,10 @@ function* addresses(instances: readonly Instance[]): Generator<string> {
 }
 
 function* ports(instances: readonly Instance[]): Generator<string> {
-  const portsOf = ({ node, hostPorts }: Instance) =>
-    node === undefined ? [] : (hostPorts ?? []).map((port) => `${node}:${port}`)
+  const portsOf = ({ node, hostPorts = [], published = [] }: Instance) =>
+    node === undefined
+      ? []
+      : [...hostPorts, ...published.map(({ hostPort }) => hostPort)].map((port) => `${node}:${port}`)
   yield* twice(instances, portsOf, (port) => `port ${port}`)
 }
 

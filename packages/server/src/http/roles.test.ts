@@ -72,6 +72,8 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   listInstances: 'viewer',
   getInstance: 'viewer',
   restartInstance: 'deployer',
+  publishPort: 'deployer',
+  unpublishPort: 'deployer',
   stopInstance: 'deployer',
   getLogs: 'viewer',
   exec: 'deployer',

@@ -21,7 +21,15 @@ import type { State, StateChange } from '../records/index.ts'
 import { displace } from './displace.ts'
 import { Displacements } from './displacements.ts'
 import { GivenOut } from './given-out.ts'
-import { bookingOfRecord, nameLabel, recordOfBooking, requestOf, requestOfRecord, resizedRecord } from './request-of.ts'
+import {
+  bookingOfRecord,
+  nameLabel,
+  recordOfBooking,
+  requestOf,
+  requestOfRecord,
+  resizedRecord,
+  withPublished,
+} from './request-of.ts'
 import { specOfInstance } from './spec-of-instance.ts'
 import { VictimRules } from './victim-rules.ts'
 
@@ -207,7 +215,7 @@ export class LiveBooks implements Disposable {
     const spec = specOfInstance(state, instance)
     const pool = state.pools.find(instance.app, instance.pool)
     if (spec === undefined || pool === undefined) return requestOfRecord(instance)
-    const request = requestOf(instance, spec, pool)
+    const request = withPublished(requestOf(instance, spec, pool), instance)
     return instance.group === undefined ? request : { ...request, group: instance.group }
   }
 

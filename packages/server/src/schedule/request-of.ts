@@ -63,6 +63,13 @@ export function requestOf(
   })
 }
 
+/** With the ports that were published for it where it runs. */
+export function withPublished(request: InstanceRequest, { published }: Pick<Instance, 'published'>): InstanceRequest {
+  if (published === undefined) return request
+  const { hostPorts = [] } = request
+  return { ...request, hostPorts: [...new Set([...hostPorts, ...published.map(({ hostPort }) => hostPort)])] }
+}
+
 /** Of an instance whose release is not known any more: what its record says is kept for it. */
 export function requestOfRecord(instance: Instance): InstanceRequest {
   const { group, reservedCpuMilli: cpuMilli, reservedMemoryBytes: memoryBytes, hostPorts, resources } = instance
@@ -70,12 +77,13 @@ export function requestOfRecord(instance: Instance): InstanceRequest {
     name,
     typeof each === 'number' ? each : each.length,
   ])
-  return defined({
+  const request = defined({
     entrypoint: entrypointKey(instance),
     ...{ group, cpuMilli, memoryBytes, hostPorts, network: instance.network },
     resources: Object.fromEntries(counts),
     unbound: instance.cores === undefined ? true : undefined,
   })
+  return withPublished(request, instance)
 }
 
 /** Memory that was given back stays reserved until the agent has lowered the limit. */

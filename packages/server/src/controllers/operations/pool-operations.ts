@@ -17,6 +17,7 @@ import { runCron, runJob } from './job-operations.ts'
 import { requireInstance, requireLivePool, requireRelease } from './lookup.ts'
 import { movePool } from './move-pool.ts'
 import type { OperationsContext } from './operations-context.ts'
+import { publishPort, unpublishPort } from './publish-port.ts'
 import { removeApp, removePool } from './removal.ts'
 import { resizeInstance } from './resize-instance.ts'
 import { resizePool } from './resize-pool.ts'
@@ -43,6 +44,8 @@ export function createPoolOperations(context: OperationsContext): PoolOperations
     resumeRollout: (id, call) => moveRollout(context, id, call, 'resume'),
     abortRollout: (id, call) => moveRollout(context, id, call, 'abort'),
     restartInstance: (id, call) => restartInstance(context, id, call),
+    publishPort: (id, port, call) => publishPort(context, id, port, call),
+    unpublishPort: (id, port, call) => unpublishPort(context, id, port, call),
     stopInstance: (id, call) => stopInstance(context, id, call),
   }
 }

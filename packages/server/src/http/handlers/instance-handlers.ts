@@ -11,7 +11,15 @@ import type { Services } from '../services.ts'
 
 type InstanceHandlers = Pick<
   Handlers,
-  'listInstances' | 'getInstance' | 'restartInstance' | 'stopInstance' | 'getLogs' | 'exec' | 'getMetrics'
+  | 'listInstances'
+  | 'getInstance'
+  | 'restartInstance'
+  | 'publishPort'
+  | 'unpublishPort'
+  | 'stopInstance'
+  | 'getLogs'
+  | 'exec'
+  | 'getMetrics'
 >
 
 export const instanceHandlers = (services: Services, log: Logger): InstanceHandlers => {
@@ -21,6 +29,10 @@ export const instanceHandlers = (services: Services, log: Logger): InstanceHandl
     getInstance: ({ params }) => instanceView(views, requireInstance(views.state, params.id)),
     restartInstance: async ({ params, context }) =>
       instanceView(views, await operations.restartInstance(params.id, context)),
+    publishPort: async ({ params, body, context }) =>
+      instanceView(views, await operations.publishPort(params.id, body, context)),
+    unpublishPort: async ({ params: { id, hostPort }, query, context }) =>
+      instanceView(views, await operations.unpublishPort(id, { hostPort, ...query }, context)),
     stopInstance: async ({ params, context }) => instanceView(views, await operations.stopInstance(params.id, context)),
     getLogs: ({ query, signal }) => readInstanceLogs({ state: views.state, agents, query, signal }),
     getMetrics: async ({ query, signal }) => ({

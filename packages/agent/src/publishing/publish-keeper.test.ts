@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process'
+import pino from 'pino'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Exec, runCommand } from '../network/run-command.ts'
+import { TestNamespace } from '../policy/test-namespace.testing.ts'
+import { waitUntil } from '../testing/wait-until.ts'
+import { PublishKeeper } from './publish-keeper.ts'
+
+// Programs are started for it, and machines under load take their time; every wait has a deadline of its own.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
+const log = pino({ level: 'silent' })
+const [first, second] = ['10.77.1.2', '10.77.1.3']
+const instance = (address: string, ...ports: readonly [hostPort: number, port: number][]) => ({
+  instance: `at ${address}`,
+  address,
+  desired: 'run' as const,
+  published: ports.map(([hostPort, port]) => ({ hostPort, port, protocol: 'tcp' as const })),
+})
+
+let host: TestNamespace
+let client: TestNamespace
+let containers: [TestNamespace, TestNamespace]
+let keeper: PublishKeeper
+let problems: (string | undefined)[]
+
+const exec: Exec = (file, args, options) =>
+  runCommand('nsenter', [`--net=/proc/${host.pid}/ns/net`, file, ...args], options)
+
+function open(checkIntervalMs = 60_000): void {
+  problems = []
+  const procNet = `/proc/${host.pid}/net`
+  const options = { log, exec, procNet, checkIntervalMs, block: () => '10.77.1.0/24' }
+  keeper = new PublishKeeper({ ...options, onProblem: (problem) => problems.push(problem) })
+}
+
+/** Answers each connection with who it comes from, until its namespace's test has ended. */
+function serve(namespace: TestNamespace, port: number): void {
+  const source = `require('node:net').createServer((socket) => socket.end(socket.remoteAddress)).listen(${port}, '0.0.0.0')
+setTimeout(() => process.exit(), 60000); process.stdin.on('end', () => process.exit()).resume()`
+  const [file, args] = namespace.inside(process.execPath, '-e', source)
+  servers.push(spawn(file, args, { stdio: ['pipe', 'ignore', 'inherit'] }))
+}
+let servers: ReturnType<typeof spawn>[] = []
+
+/** What is answered; empty: nobody. */
+function ask(namespace: TestNamespace, address: string, port: number): string {
+  return namespace.run([
+    'sh',
+    '-c',
+    'busybox nc -w 3 "$1" "$2" < /dev/null 2> /dev/null || true',
+    'sh',
+    address,
+    String(port),
+  ])
+}
+const rules = (): string => host.run(['nft', 'list', 'ruleset'])
+
+beforeEach(async () => {
+  const made = await Promise.all([1, 2, 3, 4].map(() => TestNamespace.create()))
+  ;[host, client] = made as [TestNamespace, TestNamespace]
+  containers = made.slice(2) as [TestNamespace, TestNamespace]
+  host.ip('link add berth0 type bridge', 'link set berth0 up', 'address add 10.77.1.1/24 dev berth0')
+  host.sysctl('net.ipv4.ip_forward=1')
+  for (const [index, each] of containers.entries()) {
+    each.connect('eth0', host, `veth${index}`)
+    each.ip(`address add 10.77.1.${index + 2}/24 dev eth0`, 'route add default via 10.77.1.1')
+    host.ip(`link set veth${index} master berth0`)
+  }
+  client.connect('eth0', host, 'eth0')
+  client.ip('address add 192.0.2.9/24 dev eth0')
+  host.ip('address add 192.0.2.1/24 dev eth0')
+  for (const each of containers) serve(each, 8080)
+  open()
+})
+afterEach(async () => {
+  await keeper[Symbol.asyncDispose]()
+  for (const each of servers) each.stdin?.end()
+  servers = []
+  for (const each of [host, client, ...containers]) await each[Symbol.asyncDispose]()
+})
+
+describe('published ports', () => {
+  it('lead to their instance from outside, from the node and from its other instances, until they are withdrawn', async () => {
+    keeper.setInstances([instance(first, [9000, 8080]), instance(second, [9001, 8080])])
+    keeper.start()
+    await waitUntil('an answer', () => ask(client, '192.0.2.1', 9000) === '192.0.2.9')
+    await waitUntil('an answer of the other', () => ask(client, '192.0.2.1', 9001) === '192.0.2.9')
+    await waitUntil('an answer for the node', () => ask(host, '192.0.2.1', 9000) === '192.0.2.1')
+    await waitUntil('an answer for a neighbour', () => ask(containers[1], '192.0.2.1', 9000) === '10.77.1.1')
+    expect(ask(client, '192.0.2.1', 8080)).toBe('')
+    keeper.setInstances([instance(first), instance(second, [9001, 8080])])
+    await waitUntil('no answer', () => ask(client, '192.0.2.1', 9000) === '')
+    await waitUntil('the other still', () => ask(client, '192.0.2.1', 9001) === '192.0.2.9')
+    keeper.setInstances([{ ...instance(second, [9001, 8080]), desired: 'stop' }])
+    await waitUntil('nothing is left', () => !rules().includes('berth_publish'))
+    expect(problems).toEqual([])
+  })
+
+  it('are made again when somebody has taken them away, and outlive their keeper', async () => {
+    await keeper[Symbol.asyncDispose]()
+    open(50)
+    keeper.setInstances([instance(first, [9000, 8080])])
+    keeper.start()
+    await waitUntil('its rules', () => rules().includes('dport 9000'))
+    host.run(['nft', 'flush', 'ruleset'])
+    await waitUntil('its rules again', () => rules().includes('dport 9000'))
+    await keeper[Symbol.asyncDispose]()
+    expect(rules()).toContain('dport 9000')
+    open()
+    keeper.start()
+    await waitUntil('what nobody wants any more is gone', () => !rules().includes('berth_publish'))
+  })
+
+  it('are left to a program of the node that listens there, and said so', async () => {
+    serve(host, 9000)
+    await waitUntil('the program', () => ask(client, '192.0.2.1', 9000) === '192.0.2.9')
+    await keeper[Symbol.asyncDispose]()
+    open(50)
+    keeper.setInstances([instance(first, [9000, 8080], [9001, 8080])])
+    keeper.start()
+    await waitUntil('the other one', () => rules().includes('dport 9001'))
+    expect(rules()).not.toContain('dport 9000')
+    await waitUntil('the word', () => problems.length > 0)
+    expect(problems).toEqual([expect.stringContaining(`9000/tcp does not lead to at ${first}: a program of this node`)])
+    servers.at(-1)?.stdin?.end()
+    await waitUntil('it is free', () => rules().includes('dport 9000'))
+    await waitUntil('that it is well', () => problems.at(-1) === undefined)
+  })
+})

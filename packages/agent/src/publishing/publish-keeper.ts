@@ -1,0 +1,143 @@
+import { readFile } from 'node:fs/promises'
+import {
+  type Assignment,
+  listeningPorts,
+  messageOf,
+  type PublishedTarget,
+  portText,
+  publishingTable,
+  renderPublishing,
+} from '@berth/core'
+import type { Logger } from 'pino'
+import { type Exec, mustRun, runCommand } from '../network/run-command.ts'
+import { repeat } from '../node/repeat.ts'
+
+type LocalInstance = Pick<Assignment, 'instance' | 'address' | 'desired' | 'published'>
+
+interface Wanted extends PublishedTarget {
+  readonly instance: string
+}
+
+export interface PublishKeeperOptions {
+  readonly log: Logger
+  /** The node's block; undefined: not known yet. */
+  readonly block: () => string | undefined
+  /** A sentence; undefined: it is well again. */
+  readonly onProblem: (problem: string | undefined) => void
+  readonly exec?: Exec
+  /** Of the kernel's tables of sockets. */
+  readonly procNet?: string
+  readonly checkIntervalMs?: number
+}
+
+/**
+ * Keeps ports of the node that lead to its instances in the kernel. No process stands between: agent, server and dockerd may be dead. A port at which a
+ * program of the node listens itself is left to it. Closing the keeper leaves everything in force.
+ */
+export class PublishKeeper implements AsyncDisposable {
+  readonly #options: PublishKeeperOptions
+  readonly #exec: Exec
+  readonly #closing = new AbortController()
+  #wanted: readonly Wanted[] = []
+  #text: string | undefined
+  #listing: string | undefined
+  /** Another agent may have left something. */
+  #isIdle = false
+  #work: Promise<void> = Promise.resolve()
+  #check: AsyncDisposable | undefined
+  #reported: string | undefined
+
+  constructor(options: PublishKeeperOptions) {
+    this.#options = options
+    this.#exec = options.exec ?? runCommand
+  }
+
+  /** The instances that were here before have been told. */
+  start(): void {
+    void this.#apply()
+    this.#check = repeat(this.#options.checkIntervalMs ?? 5_000, () => this.#apply())
+  }
+
+  /** Those that are to stop get nothing new. */
+  setInstances(instances: readonly LocalInstance[]): void {
+    const before = JSON.stringify(this.#wanted)
+    this.#wanted = instances.flatMap(({ instance, address, desired, published = [] }) =>
+      desired === 'stop' ? [] : published.map((each) => ({ ...each, address, instance })),
+    )
+    if (JSON.stringify(this.#wanted) !== before) void this.#apply()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await this.#check?.[Symbol.asyncDispose]()
+    await this.#work
+  }
+
+  #apply(): Promise<void> {
+    this.#work = this.#work.then(() => this.#put())
+    return this.#work
+  }
+
+  /** Never throws: what could not be done is a problem, and tried again. */
+  async #put(): Promise<void> {
+    const { signal } = this.#closing
+    const block = this.#options.block()
+    const wanted = this.#wanted
+    if (signal.aborted || (wanted.length > 0 && block === undefined) || (this.#isIdle && wanted.length === 0)) return
+    try {
+      const taken = wanted.length === 0 ? new Set<string>() : await this.#taken()
+      const possible = wanted.filter((each) => !taken.has(portText(each)))
+      await this.#write(renderPublishing(possible, block ?? ''), possible.length === 0, signal)
+      this.#isIdle = wanted.length === 0
+      this.#report(wanted.filter((each) => taken.has(portText(each))).map(takenText))
+    } catch (error) {
+      if (!signal.aborted) this.#report([messageOf(error)])
+    }
+  }
+
+  async #write(text: string, isEmpty: boolean, signal: AbortSignal): Promise<void> {
+    if (text === this.#text && (isEmpty || (await this.#isThere(signal)))) return
+    this.#text = undefined
+    await mustRun(this.#exec, 'nft', ['-f', '-'], { input: text, signal })
+    this.#listing = isEmpty ? undefined : await this.#list(signal)
+    this.#text = text
+  }
+
+  async #isThere(signal: AbortSignal): Promise<boolean> {
+    const found = await this.#list(signal)
+    return found !== undefined && found === this.#listing
+  }
+
+  /** undefined: there is no such table. */
+  async #list(signal: AbortSignal): Promise<string | undefined> {
+    const { code, stdout } = await this.#exec('nft', ['list', 'table', 'inet', publishingTable], { signal })
+    return code === 0 ? stdout : undefined
+  }
+
+  /** By programs of the node. Without IPv6 its files are not there. */
+  async #taken(): Promise<Set<string>> {
+    const { procNet = '/proc/self/net' } = this.#options
+    const taken = new Set<string>()
+    for (const protocol of ['tcp', 'udp'] as const)
+      for (const family of ['', '6']) {
+        const table = await readFile(`${procNet}/${protocol}${family}`, 'utf8').catch(() => '')
+        for (const hostPort of listeningPorts(table, protocol)) taken.add(portText({ hostPort, protocol }))
+      }
+    return taken
+  }
+
+  #report(problems: readonly string[]): void {
+    const problem = problems.length === 0 ? undefined : `published ports: ${problems.join('; ')}`
+    if (problem === this.#reported) return
+    this.#reported = problem
+    if (problem !== undefined) this.#options.log.warn({ problem }, 'published ports have a problem')
+    this.#options.onProblem(problem)
+  }
+}
+
+const takenText = (each: Wanted): string =>
+  `${portText(each)} does not lead to ${each.instance}: a program of this node listens there; publish another one, or end that`
+
+/** Also where there is none. */
+export const removePublishing = (exec: Exec, signal?: AbortSignal): Promise<string> =>
+  mustRun(exec, 'nft', ['-f', '-'], { input: renderPublishing([], ''), signal })
