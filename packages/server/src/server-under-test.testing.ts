@@ -29,6 +29,9 @@ export interface Ask {
   readonly body?: string | Buffer
 }
 
+/** Each node at an address of its own, whichever server it joins at. */
+let joined = 0
+
 /** A whole server in a folder of its own, reached as its users reach it. */
 export class ServerUnderTest implements AsyncDisposable {
   readonly directory: string
@@ -131,7 +134,9 @@ export class ServerUnderTest implements AsyncDisposable {
   async join(name: string): Promise<PeerCredentials> {
     const { token } = await this.local.call('createJoinToken', { body: {} })
     const { requestPem, keyPem } = await createRequest(name)
-    const body = { token, name, address: '192.0.2.1', certificateRequestPem: requestPem }
+    joined += 1
+    const address = `198.51.${100 + (joined >> 8)}.${joined & 255}`
+    const body = { token, name, address, certificateRequestPem: requestPem }
     const { certificatePem, authorityPem } = await this.local.call('joinNode', { body })
     this.authorityPem = authorityPem
     const credentials = { certificatePem, keyPem, authorityPem }

@@ -23,6 +23,7 @@ export async function enrolNodes(client: Client, wanted: NodesToEnrol): Promise<
   const { count, prefix, labels, signal, onProgress } = wanted
   const options = signal === undefined ? {} : { signal }
   const nodes: NodeCredentials[] = []
+  const addresses = freeAddresses((await client.list('listNodes', {}, options)).items.map(({ address }) => address))
   let next = 0
   let agentPort = 0
   const worker = async (): Promise<void> => {
@@ -31,7 +32,7 @@ export async function enrolNodes(client: Client, wanted: NodesToEnrol): Promise<
       const name = `${prefix}${index + 1}`
       const { keyPem, requestPem } = await createCertificateRequest(name)
       const { token } = await client.call('createJoinToken', { body: {} }, options)
-      const body = { token, name, address: addressOf(index), labels: labels?.(index) ?? {} }
+      const body = { token, name, address: addresses.next().value, labels: labels?.(index) ?? {} }
       const answer = await client.call('joinNode', { body: { ...body, certificateRequestPem: requestPem } }, options)
       agentPort = answer.agentPort
       const { certificatePem, authorityPem } = answer
@@ -43,5 +44,11 @@ export async function enrolNodes(client: Client, wanted: NodesToEnrol): Promise<
   return { nodes, agentPort }
 }
 
-/** Of the range for benchmarks (RFC 2544): nobody is there. */
-const addressOf = (index: number): string => `198.${18 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`
+/** Of the range for benchmarks (RFC 2544): nobody is there. No two nodes are reached at one. */
+function* freeAddresses(taken: readonly string[]): Generator<string, never> {
+  const given = new Set(taken)
+  for (let index = 0; ; index += 1) {
+    const address = `198.${18 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`
+    if (!given.has(address)) yield address
+  }
+}

@@ -41,7 +41,8 @@ afterEach(async () => {
 const join_ = async (name: string, labels: Record<string, string> = {}): Promise<Node> => {
   const { token } = await enrolment.createToken({ ttlMs: 60_000 }, admin)
   const { requestPem: certificateRequestPem } = await createRequest(name)
-  const request = { ...{ token, name, labels, certificateRequestPem }, address: '192.0.2.1', from: '192.0.2.1' }
+  const address = `192.0.2.${name.charCodeAt(0)}`
+  const request = { ...{ token, name, labels, certificateRequestPem }, address, from: '192.0.2.1' }
   return (await enrolment.join(request)).node
 }
 const paris = { name: 'paris', range: '10.80.0.0/24', blockSize: 26, sites: ['paris'] }

@@ -112,7 +112,7 @@ export async function openAgents(options: OpenAgentsOptions = {}): Promise<Agent
     const request = {
       token,
       name,
-      address: '192.0.2.1',
+      address: `192.0.2.${under.state.nodes.all().length + 1}`,
       labels: {},
       from: '192.0.2.1',
       certificateRequestPem: requestPem,

@@ -29,10 +29,12 @@ afterEach(async () => {
 })
 
 const newToken = async (): Promise<string> => (await enrolment.createToken({ ttlMs: 60_000 }, admin)).token
+/** Each node at one of its own. */
+const addressOf = (name: string): string => `192.0.2.${name.charCodeAt(0)}`
 const request = async (token: string, name: string, change: object = {}) => ({
   token,
   name,
-  address: '192.0.2.1',
+  address: addressOf(name),
   labels: {},
   from: '192.0.2.1',
   certificateRequestPem: (await createRequest(name)).requestPem,
@@ -103,6 +105,27 @@ describe('enrolment', () => {
     await expect(enrolment.join(await request(token, 'a'))).rejects.toMatchObject({ code: 'node.exists' })
     const { node } = await enrolment.join(await request(token, 'b'))
     expect(node.block).toBe('10.77.1.0/24')
+  })
+
+  it('refuses the address of another node, before and at joining, until that one is gone', async () => {
+    const { node } = await enrolment.join(await request(await newToken(), 'a'))
+    const token = await newToken()
+    const same = await request(token, 'b', { address: node.address })
+    const refused = { code: 'node.invalid-address', message: expect.stringMatching(/where node a is reached; .*node rm a/) }
+    expect(enrolment.problemsOf(same)).toEqual([refused])
+    await expect(enrolment.join(same)).rejects.toMatchObject(refused)
+    await under.records.commit('system', (tx) => tx.delete('nodes', 'a'))
+    expect((await enrolment.join(same)).node.name).toBe('b')
+  })
+
+  it('lets one of two in that come with one address at once', async () => {
+    const [first, second] = [await newToken(), await newToken()]
+    const address = '192.0.2.200'
+    const results = await Promise.allSettled([
+      enrolment.join(await request(first, 'a', { address })),
+      enrolment.join(await request(second, 'b', { address })),
+    ])
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
   })
 
   it('tells all that would keep a machine out at once, and uses nothing up', async () => {

@@ -14,7 +14,7 @@ import { FailureLimit, type FailureLimitOptions } from '../auth/failure-limit.ts
 import { sameHash } from '../auth/token-text.ts'
 import type { CallContext } from '../controllers/operations.ts'
 import { requireGroup } from '../groups/groups.ts'
-import { checkAddress } from '../nodes/address.ts'
+import { checkAddress, requireFreeAddress } from '../nodes/address.ts'
 import { checkLabels } from '../nodes/labels.ts'
 import type { JoinToken, Records, RecordTransaction, State } from '../records/index.ts'
 import type { Authority } from './authority.ts'
@@ -107,13 +107,13 @@ export class Enrolment {
 
   /**
    * Throws `join.invalid-token`, `join.wrong-cluster`, `join.token-expired`, `join.token-used`, `join.too-many-failures`,
-   * `join.invalid-request`, `node.exists`, `name.invalid`, `network.pool-exhausted`,
+   * `join.invalid-request`, `node.exists`, `node.invalid-address`, `name.invalid`, `network.pool-exhausted`,
    * `address-pool.none`; the token is used up only when the node is in.
    */
   async join(request: JoinRequest, options: { readonly signal?: AbortSignal } = {}): Promise<Enrolled> {
     const hash = this.#presented(request)
     checkRequest(request)
-    this.#requireNew(request.name)
+    this.#requireFree(request)
     const certificatePem = await this.#authority.signNode(request.certificateRequestPem, request.name)
     const { value: node } = await this.#inTurn(() =>
       this.#records.commit(`node:${request.name}`, (tx) => this.#admit(tx, hash, request, certificatePem), options),
@@ -133,6 +133,7 @@ export class Enrolment {
       () => checkAddress(request),
       () => checkLabels(request.labels),
       () => this.#requireNew(request.name),
+      () => this.#requireOwnAddress(request),
     ]) {
       try {
         check()
@@ -158,7 +159,7 @@ export class Enrolment {
 
   #admit(tx: RecordTransaction, hash: string, request: JoinRequest, certificatePem: string): Node {
     const token = this.#usableToken(hash)
-    this.#requireNew(request.name)
+    this.#requireFree(request)
     const joinedAt = this.#now()
     const { name, labels, address } = request
     const certificate = {
@@ -235,6 +236,20 @@ export class Enrolment {
       'node.exists',
       `there is a node ${name} already; join with another --node, or, if it is the same machine set up anew, first: berth node rm ${name}`,
       { details: { node: name } },
+    )
+  }
+
+  #requireFree(request: JoinRequest): void {
+    this.#requireNew(request.name)
+    this.#requireOwnAddress(request)
+  }
+
+  #requireOwnAddress(request: Pick<JoinRequest, 'name' | 'address'>): void {
+    requireFreeAddress(
+      this.#state,
+      request,
+      (other) =>
+        `join with --address, at which others reach this machine, or, if ${other} is this machine before it was set up anew, first: berth node rm ${other}`,
     )
   }
 

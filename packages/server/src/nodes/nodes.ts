@@ -4,6 +4,7 @@ import type { CallContext } from '../controllers/operations.ts'
 import { groupOfNode, isHeld } from '../groups/group-use.ts'
 import { requireGroup } from '../groups/groups.ts'
 import type { Records, RecordTransaction, State } from '../records/index.ts'
+import { requireFreeAddress } from './address.ts'
 import { changedNode, describeChange, type NodeChange } from './node-change.ts'
 
 const told = 5
@@ -11,6 +12,9 @@ const told = 5
 /** The first of them, for people. */
 const someOf = (ids: readonly string[]): string =>
   [...ids.slice(0, told), ...(ids.length > told ? [`${ids.length - told} more`] : [])].join(', ')
+
+const moveOf = (name: string) => (other: string) =>
+  `give the address of the machine of ${name}, or that of ${other} first`
 
 /** Each takes three operations and compares of a transaction. */
 const forgottenPerCommit = 30
@@ -40,7 +44,7 @@ export class Nodes {
         const node = changedNode(before, change)
         this.#checkGroup(tx, before, node)
         if (node.address !== before.address) {
-          this.#checkFree(node)
+          requireFreeAddress(this.#state, node, moveOf(name))
           this.#checkHostNetwork(node)
         }
         if (isDeepStrictEqual(node, before)) return before
@@ -51,16 +55,6 @@ export class Nodes {
       context,
     )
     return value
-  }
-
-  /** Packets for the one would go to the other. */
-  #checkFree({ name, address }: Node): void {
-    const other = this.#state.nodes.all().find((each) => each.address === address && each.name !== name)
-    if (other === undefined) return
-    throw new BerthError(
-      'node.invalid-address',
-      `${address} is where node ${other.name} is reached: give the address of the machine of ${name}, or that of ${other.name} first`,
-    )
   }
 
   /** Their address was given with their container, and is the node's. */
