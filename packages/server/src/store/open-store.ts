@@ -4,7 +4,7 @@ import type { Worker } from 'node:worker_threads'
 import { BerthError, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import { readPrivateFile } from '../files/private-files.ts'
-import { checkTls } from './etcd/check-tls.ts'
+import { checkTls, refuseMissingTls } from './etcd/check-tls.ts'
 import { openEtcdStore } from './etcd/etcd-store.ts'
 import type { TlsFiles } from './etcd/member-credentials.ts'
 import { openSqliteStore } from './sqlite/sqlite-store.ts'
@@ -51,13 +51,18 @@ async function openEtcd(
 ): Promise<Store> {
   const files = tls ? await readTlsFiles(settings) : undefined
   if (files !== undefined) await checkTls(addresses, files, shared.signal)
-  return openEtcdStore({
+  const opening = openEtcdStore({
     ...shared,
     addresses,
     prefix,
     ...(files === undefined ? {} : { tls: files }),
     ...(settings.user === undefined ? {} : { login: { user: settings.user, password: await readPassword(settings) } }),
     ...(compaction ? {} : { compaction: false }),
+  })
+  return opening.catch(async (error: unknown) => {
+    if (files === undefined && error instanceof BerthError && error.code === 'store.unavailable')
+      await refuseMissingTls(addresses)
+    throw error
   })
 }
 

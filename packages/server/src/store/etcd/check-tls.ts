@@ -18,10 +18,30 @@ export async function checkTls(addresses: readonly string[], files: TlsFiles, si
   throw deniedError('open the store', addresses[index] ?? '', finding)
 }
 
+/** Why nothing came of an attempt without TLS, when that is why; gRPC only says that there is no connection. */
+export async function refuseMissingTls(addresses: readonly string[]): Promise<void> {
+  const speak = await Promise.all(addresses.map((address) => speaksTls(hostOf(address), portOf(address))))
+  const address = addresses[speak.indexOf(true)]
+  if (address === undefined) return
+  const why = 'it speaks TLS: name the authority of its certificate (--store-ca), and ours if it asks for one (--store-cert, --store-key)'
+  throw deniedError('open the store', address, why)
+}
+
+function speaksTls(host: string, port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  // Nothing is said to it and nothing of it believed: that it shakes hands is all that is asked.
+  const socket = connect({ host, port, ALPNProtocols: ['h2'], rejectUnauthorized: false, timeout: patienceMs })
+  socket.once('secureConnect', () => resolve(true))
+  for (const end of ['error', 'close', 'timeout']) socket.once(end, () => resolve(false))
+  return promise.finally(() => socket.destroy())
+}
+
+const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1))
+
 /** Undefined: not to be reached, so not known. */
 function problemOf(address: string, { ca, certificate, key }: TlsFiles): Promise<string | 'good' | undefined> {
   const host = hostOf(address)
-  const port = Number(address.slice(address.lastIndexOf(':') + 1))
+  const port = portOf(address)
   return new Promise((resolve) => {
     const done = (finding: string | undefined): void => {
       clearTimeout(timer)
@@ -61,9 +81,9 @@ function problemOf(address: string, { ca, certificate, key }: TlsFiles): Promise
 function explain(error: NodeJS.ErrnoException): string | undefined {
   const code = error.code ?? ''
   if (/alert certificate required|alert bad certificate|handshake failure/i.test(error.message))
-    return `it wants a client certificate that its authority signed (--store-cert, --store-key): ${error.message}`
+    return `it wants a client certificate that its authority signed (--store-cert, --store-key): ${error.message.trim()}`
   if (/alert certificate (expired|unknown|revoked)|alert unknown ca/i.test(error.message))
-    return `it does not accept the client certificate: ${error.message}`
+    return `it does not accept the client certificate: ${error.message.trim()}`
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `its certificate is for another name: ${error.message}`
   if (/CERT|SELF_SIGNED|VERIFY|UNABLE_TO/.test(code))
     return `its certificate is not good by the authority given (--store-ca): ${error.message}`

@@ -111,6 +111,10 @@ describe('an etcd that wants certificates', () => {
     ...{ caFile: ours.file, certificateFile: certificate, keyFile: key },
   })
 
+  it('says to whom asks without any that it speaks TLS', async () => {
+    await expect(open({ url })).rejects.toMatchObject({ code: 'store.denied', message: expect.stringMatching(/it speaks TLS.*--store-ca/) })
+  })
+
   it('is told from one that speaks no TLS, and files from none', async () => {
     await using plain = await EtcdCluster.start()
     const settings = { url: `etcd://${plain.addresses[0]}`, caFile: ours.file }
