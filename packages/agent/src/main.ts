@@ -19,7 +19,7 @@ import { type InstanceKeeper, InstanceKeepers } from './instance/instance-keeper
 import { withOwnAddress } from './instance/own-address.ts'
 import { Reconciler } from './instance/reconciler.ts'
 import { StatusBus } from './instance/status-bus.ts'
-import { forgetLink, noteLink } from './link/link-note.ts'
+import { forgetLink, noteLink, noteNoLink } from './link/link-note.ts'
 import { ServerLinks } from './link/server-links.ts'
 import { SyncService } from './link/sync-service.ts'
 import { createCollector, type KernelCollector } from './metrics/collector.ts'
@@ -427,6 +427,9 @@ class Agent {
       log: log.child({ part: 'link' }),
       ...(ping === undefined ? {} : { ping }),
       onLost: () => forgetLink(this.#disk.directory, log),
+      onNoLink: (reason, isRefusal) => {
+        if (this.#links?.isUp !== true) noteNoLink(this.#disk.directory, reason, isRefusal, log)
+      },
       services: {
         node: this.#disk.identity.name,
         engine,

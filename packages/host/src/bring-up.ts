@@ -135,9 +135,9 @@ export async function waitForDocker(socket: string, paths: HostPaths, signal: Ab
   await waitFor(what, async () => (await probeDocker(socket)) === undefined, 60_000, signal)
 }
 
-/** Polls until it holds; the error names what was waited for. */
+/** Polls until it holds; the error names what was waited for, as it is then. */
 export async function waitFor(
-  what: string,
+  what: string | (() => string),
   holds: () => boolean | Promise<boolean>,
   timeoutMs: number,
   signal: AbortSignal,
@@ -146,7 +146,8 @@ export async function waitFor(
   while (!(await holds())) {
     signal.throwIfAborted()
     if (performance.now() > deadline) {
-      throw new BerthError('host.timeout', `waited ${Math.round(timeoutMs / 1000)} s in vain for ${what}`, {
+      const awaited = typeof what === 'string' ? what : what()
+      throw new BerthError('host.timeout', `waited ${Math.round(timeoutMs / 1000)} s in vain for ${awaited}`, {
         retryable: true,
       })
     }

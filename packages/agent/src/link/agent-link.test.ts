@@ -41,15 +41,18 @@ it('writes into its log why a server ends the link, once for as long as it is th
   const log = pino({ level: 'info' }, { write: (line) => void logged.push(JSON.parse(line)) })
   const { port } = server.address() as AddressInfo
   const identity = await authority.identity('n1', [])
+  const noLinks: [string, boolean][] = []
   await using _link = new AgentLink({
     servers: [{ host: '127.0.0.1', port }],
     credentials: { settled: async () => identity },
     services: {} as LinkServices,
     log,
+    onNoLink: (reason, isRefusal) => void noLinks.push([reason, isRefusal]),
   })
   const told = () => logged.filter(({ msg }) => msg === `the server ended the link: ${why}`)
   await waitUntil('to be refused three times', () => dialled >= 3 && told().length > 0)
   expect(told()).toHaveLength(1)
+  expect(noLinks).toEqual([[why, true]])
   why = 'its certificate is not the one that node n1 was given last'
   await waitUntil('the other reason', () => told().length > 0)
   expect(logged.filter(({ msg }) => msg === 'linked to the server')).toHaveLength(1)

@@ -21,6 +21,8 @@ export interface AgentLinkOptions {
   readonly log: Logger
   readonly ping?: PingTimes
   readonly onUp?: () => void
+  /** No link came about, for this reason; of each server once for as long as it is the same. A refusal is a server's own word. */
+  readonly onNoLink?: (reason: string, isRefusal: boolean) => void
 }
 
 /** Keeps one link to one of the servers: dials them in turn, serves, and dials again, with pauses that grow and are never in step. */
@@ -78,6 +80,7 @@ export class AgentLink implements AsyncDisposable {
     if (failures > 0 && this.#unreachable.get(key) === reason) return
     this.#unreachable.set(key, reason)
     this.#options.log.warn({ reason }, 'cannot reach the server; trying on')
+    this.#options.onNoLink?.(reason, false)
   }
 
   async #serve(address: ServerAddress, signal: AbortSignal): Promise<void> {
@@ -107,6 +110,7 @@ export class AgentLink implements AsyncDisposable {
     this.#refusal = isShort ? why : undefined
     const what = why === undefined ? 'lost the link to the server' : `the server ended the link: ${why}`
     this.#options.log[isNews ? 'warn' : 'debug'](address, what)
+    if (isShort && why !== undefined && isNews) this.#options.onNoLink?.(why, true)
   }
 
   /** A server just closes the connection then, which tells nobody why. */

@@ -1,4 +1,5 @@
-import { createClient } from '@berth/api'
+import { join } from 'node:path'
+import { type Client, createClient } from '@berth/api'
 import { BerthError, messageOf } from '@berth/core'
 import {
   bringUp,
@@ -19,11 +20,12 @@ import { createTransport } from '../context/transports.ts'
 import { action } from './command.ts'
 import { collect, configOf, folders, type HostOptions, hostDefaults, machine, portOf } from './host-options.ts'
 import { registerAdd } from './node-add.ts'
-import { isHeard, isNode, registerJoin } from './node-join.ts'
+import { isHeard, isNode, lastSeen, registerJoin } from './node-join.ts'
 import { enrol, folderArguments, type Program, runRole } from './run-role.ts'
+import { lastFailure } from './last-failure.ts'
 import { hostStore, type StoreOptions, withStoreOptions } from './store-options.ts'
 import { registerStoreTools } from './store-tools.ts'
-import { checkStore, requireServerKey } from './up-store.ts'
+import { checkStore, refuseLoneKey, requireServerKey } from './up-store.ts'
 
 interface UpOptions extends HostOptions, StoreOptions {}
 
@@ -64,6 +66,7 @@ async function up(context: CommandContext, options: UpOptions, program: readonly
   const isOnlyNode = former !== undefined && former.server === undefined && isNode(paths)
   if (isOnlyNode && options.store === undefined) return goOn(context, paths, former, program)
   if (isOnlyNode) requireServerKey(paths, former)
+  if (former === undefined && options.store === undefined) refuseLoneKey(paths)
   const store = hostStore(options, former)
   const config = withStore(await configOf(options, paths, true), store)
   if (options.store !== undefined) await checkStore({ paths, former, store, program, signal })
@@ -72,16 +75,7 @@ async function up(context: CommandContext, options: UpOptions, program: readonly
   await bringUp({ paths, config, program, log, signal })
   if (config.superviseDocker) await waitForDocker(config.dockerSocket, paths, signal)
   const client = createClient(createTransport({ type: 'socket', path: paths.serverSocket }))
-  await waitFor(
-    `the server (its log: ${paths.logs}/server.log; it may still come: berth up again goes on from here)`,
-    () =>
-      client.call('getVersion', {}, { signal }).then(
-        () => true,
-        () => false,
-      ),
-    60_000,
-    signal,
-  )
+  await untilServerAnswers(client, paths, signal)
   log('server answers')
   const nodes = await client.list('listNodes', {}, { signal })
   if (!nodes.items.some((node) => node.name === config.node)) {
@@ -94,7 +88,9 @@ async function up(context: CommandContext, options: UpOptions, program: readonly
     (await client.list('listNodes', {}, { signal })).items.find(({ name }) => name === config.node)
   // A server that has just started knows from its records only that the node was online.
   const isOnline = async () => isHeard(paths) && (await self())?.online === true
-  await waitFor(`node ${config.node} to come online (its log: ${paths.logs}/agent.log)`, isOnline, 60_000, signal)
+  const awaited = () =>
+    `node ${config.node} to come online (${lastSeen(paths)}); after lost keys or an older store: docs/operations.md, Restore`
+  await waitFor(awaited, isOnline, 60_000, signal)
   log(`node ${config.node} is online`)
   const { address = config.address } = (await self()) ?? {}
   if (address !== config.address)
@@ -104,6 +100,20 @@ async function up(context: CommandContext, options: UpOptions, program: readonly
   const status = await client.call('getStatus', {}, { signal })
   out.line(`Console: ${status.consoleUrl ?? `https://${config.address}:${portOf(listen)}`}`)
   out.note('a token to log in with: berth token create NAME --role admin')
+}
+
+async function untilServerAnswers(client: Client, paths: HostPaths, signal: AbortSignal): Promise<void> {
+  const what = () => {
+    const said = lastFailure(join(paths.logs, 'server.log'))
+    const met = said === undefined ? '' : `what it said last: ${said}; `
+    return `the server (${met}its log: ${paths.logs}/server.log, or journalctl -u berth-server; it may still come: berth up again goes on from here)`
+  }
+  const answers = () =>
+    client.call('getVersion', {}, { signal }).then(
+      () => true,
+      () => false,
+    )
+  await waitFor(what, answers, 60_000, signal)
 }
 
 /** Joining anew is the last that one wants where the records are gone. */

@@ -18,6 +18,7 @@ import {
   installPackages,
   readHostConfig,
   readLinkNote,
+  readNoLinkNote,
   surveyHere,
   waitFor,
   waitForDocker,
@@ -95,7 +96,7 @@ class Joining {
     if (config.superviseDocker) await waitForDocker(config.dockerSocket, this.#paths, signal)
     if (joined) out.note(`${config.node} has joined before; waiting for a server to hear it`)
     else await enrol(this.#paths, config, this.#program, server, token, signal)
-    await this.#untilHeard(server, joined)
+    await this.#untilHeard(server, config.node, joined)
     const what = joined ? 'is a node of this cluster already' : `has joined the cluster of ${server}`
     this.#log(`${config.node} ${what}; berth node ls shows it there`)
   }
@@ -173,14 +174,39 @@ class Joining {
     for (const line of plannedSteps(findings, joined)) note(`would ${line}`)
   }
 
-  /** The server has heard of it: what is not so after a minute needs a person. */
-  async #untilHeard(server: string, joined: boolean): Promise<void> {
-    const { logs, stateDir } = this.#paths
+  /** The server has heard of it: what is not so after a minute needs a person, and so does a refusal of a node that has joined before. */
+  async #untilHeard(server: string, node: string, joined: boolean): Promise<void> {
+    const { stateDir } = this.#paths
     const removed = `if it was removed from the cluster, take Berth off with \`berth down --all --purge\`, remove ${join(stateDir, 'agent', 'node.json')} and join anew`
     const next = joined ? removed : 'the command can be repeated'
-    const what = `the server at ${server} to hear of this node (its log: ${logs}/agent.log, or journalctl -u berth-agent); ${next}`
-    await waitFor(what, () => isHeard(this.#paths), linkTimeoutMs, this.#context.signal)
+    const what = () => `the server at ${server} to hear of this node (${lastSeen(this.#paths)}); ${next}`
+    const isHeardOrRefused = (): boolean => {
+      if (isHeard(this.#paths)) return true
+      if (joined) refuseRefused(node, this.#paths)
+      return false
+    }
+    await waitFor(what, isHeardOrRefused, linkTimeoutMs, this.#context.signal)
   }
+}
+
+/** For so long a refusal has to hold: a server that has just started may be about to learn of its nodes. */
+const refusalMs = 3_000
+
+/** Throws when a server does not want the agent that runs here. */
+export function refuseRefused(node: string, paths: HostPaths, now = Date.now()): void {
+  const note = readNoLinkNote(paths)
+  if (note === undefined || !note.isRefusal || now - note.at < refusalMs) return
+  throw new BerthError(
+    'node.join-failed',
+    `join as ${node}: this machine has joined before, and the server lets its agent no longer in: ${note.reason}`,
+  )
+}
+
+/** What the agent that runs here has met last on its way to a server, and where its log is. */
+export function lastSeen(paths: HostPaths): string {
+  const note = readNoLinkNote(paths)
+  const log = `its log: ${paths.logs}/agent.log, or journalctl -u berth-agent`
+  return note === undefined ? log : `what its agent met last: ${note.reason}; ${log}`
 }
 
 /** By a server, and by the process that runs now. */

@@ -43,3 +43,13 @@ export function requireServerKey({ stateDir }: HostPaths, { node }: HostConfig):
     `berth up --store: this machine is node ${node} of a cluster and has not the key to be a server of it; on a server: berth server token, then here what that prints, then this again`,
   )
 }
+
+/** A machine that was given the key of a cluster, and no store, would found a cluster of its own with it. */
+export function refuseLoneKey({ stateDir }: HostPaths): void {
+  const folder = join(stateDir, 'server')
+  if (!existsSync(join(folder, 'secret.key')) || existsSync(join(folder, 'store.db'))) return
+  throw new BerthError(
+    'server.lone-key',
+    `berth up: this machine has the key of a cluster (${folder}/secret.key), and no records. To be one more server say where they are: berth up --store etcd://…; after a loss bring them back first: berth restore FILE; for a cluster of its own move ${folder} away. Nothing was changed`,
+  )
+}

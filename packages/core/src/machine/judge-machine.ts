@@ -97,8 +97,8 @@ const judgeRoot: Rule = (_, { root }) => {
     return blocked('not root, and there is no sudo', 'log in as root, or install sudo and allow this user to use it')
   if (root === 'sudo-refused')
     return blocked(
-      'not root, and sudo asks for a password or refuses',
-      'give --sudo-password-file, or allow this user to use sudo without one',
+      'not root, and sudo asks for a password, does not take the one that was given, or refuses',
+      'give the right one by --sudo-password-file, or allow this user to use sudo',
     )
   return undefined
 }

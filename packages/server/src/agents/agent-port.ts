@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { agentAlpn } from '@berth/api'
 import { messageOf } from '@berth/core'
@@ -92,7 +93,7 @@ export class AgentPort implements AsyncDisposable {
       if (!this.#handshakes.delete(from)) return
       const { refused, log } = this.#options
       const remote = addressIn(from)
-      const isNews = refused.note(remote, distrust, performance.now())
+      const [isNews] = placesOf(remote).map((place) => refused.note(place, distrust, performance.now()))
       log[isNews ? 'warn' : 'debug']({ remote }, `a connection to the agent port ended in its handshake: ${distrust}`)
     })
   }
@@ -146,6 +147,13 @@ const distrust =
 /** `10.0.0.5 40112`; one of IPv4 is written as that also where the port listens for both. */
 const placeOf = ({ remoteAddress = '', remotePort = 0 }: Socket): string =>
   `${remoteAddress.replace(/^::ffff:/, '')} ${remotePort}`
+
+/** The agent of the server's own machine comes by the loopback, and its node is known by an address of the machine. */
+function placesOf(remote: string): string[] {
+  if (remote !== '::1' && !remote.startsWith('127.')) return [remote]
+  const own = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+  return [remote, ...own.map(({ address }) => address)]
+}
 
 const addressIn = (place: string): string => place.slice(0, place.indexOf(' '))
 
