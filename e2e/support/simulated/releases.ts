@@ -23,6 +23,9 @@ entrypoints:
 
 export const nodeLabels = ['disk=ssd/hdd', 'site=a/b/c', 'kernel=6.1/6.12/6.18']
 
+/** The link of the node that built was lost, as happens where thousands of agents share a machine: to be built once more. */
+const linkFailures: ReadonlySet<string> = new Set(['node.offline', 'agent.stream-failed'])
+
 /** Registers the apps and makes a release of each, as their owners would: a repository, a build, an image that is there. */
 export async function makeReleases(
   client: Client,
@@ -37,19 +40,26 @@ export async function makeReleases(
 ): Promise<void> {
   const { directory, apps, replicas, more = '', signal } = options
   const names = Array.from({ length: apps }, (_, index) => index)
+  const repositories = new Map<string, string>()
+  const build = (app: string) =>
+    client.call('startBuild', { params: { app }, body: { repository: repositories.get(app) ?? '' } }, { signal })
   await inParallel(names, 8, async (index) => {
     const app = appName(index)
-    const repository = makeRepository(directory, app, specOf(app, index, replicas) + more)
-    await client.call('startBuild', { params: { app }, body: { repository } }, { signal })
+    repositories.set(app, makeRepository(directory, app, specOf(app, index, replicas) + more))
+    await build(app)
   })
+  const givenUp = new Set<string>()
   const deadline = performance.now() + apps * 2_000 + 60_000
   for (let made = 0; made < apps; ) {
     if (performance.now() > deadline) throw new Error(`only ${made} of ${apps} releases were made in time`)
     await delay(1000, undefined, { signal })
     const { items } = await client.list('listBuilds', {}, { signal })
-    const failed = items.find((build) => build.state === 'failed')
-    if (failed !== undefined) throw new Error(`build of ${failed.app} failed: ${failed.error?.message}`)
-    made = items.filter((build) => build.state === 'succeeded').length
+    for (const { id, app, error } of items.filter(({ id, state }) => state === 'failed' && !givenUp.has(id))) {
+      if (!linkFailures.has(error?.code ?? '')) throw new Error(`build of ${app} failed: ${error?.message}`)
+      givenUp.add(id)
+      await build(app)
+    }
+    made = new Set(items.filter(({ state }) => state === 'succeeded').map(({ app }) => app)).size
   }
 }
 
