@@ -499,7 +499,10 @@ class Agent {
 
   /** A person has accepted a store: its next snapshot is obeyed. */
   async #judgeAgain(): Promise<void> {
-    if (await this.#desired.isToBeJudgedAgain()) this.#links?.redial()
+    if (!(await this.#desired.isToBeJudgedAgain())) return
+    // Until the next snapshot there is nothing new to judge: to dial ever anew before it is here would keep it from coming.
+    this.#desired.forgetOffer()
+    this.#links?.redial()
   }
 
   /** A taken port must not keep a node from working. */

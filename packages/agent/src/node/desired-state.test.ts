@@ -108,6 +108,8 @@ describe('a store that has gone back', () => {
   it('is forced through to every consumer once a person has accepted it', async () => {
     accept('e1')
     expect(await desired.isToBeJudgedAgain()).toBe(true)
+    desired.forgetOffer()
+    expect(await desired.isToBeJudgedAgain()).toBe(false)
     await desired.apply(snapshot('e1', 301))
     await desired.apply(line(302))
     expect(routes.slice(1)).toEqual([
@@ -189,6 +191,18 @@ describe('the servers', () => {
     await desired.offerServers('e1', at('a', 'b'))
     expect(servers).toEqual([['a'], ['a', 'b']])
     expect(store.state.revision).toBe(500)
+  })
+
+  it('of a store that a person has accepted are those that it goes to, also while it obeys nobody', async () => {
+    await desired.apply(snapshot('e1', 500))
+    await desired.apply(snapshot('e2', 7))
+    await desired.offerServers('e2', at('b'))
+    expect(servers).toEqual([])
+    accept('e2')
+    await desired.offerServers('e2', at('b'))
+    await desired.offerServers('e3', at('evil'))
+    expect(servers).toEqual([['b']])
+    expect(desired.frozen).toBe(true)
   })
 
   it('are never none', async () => {

@@ -145,6 +145,11 @@ export class DesiredState implements AsyncDisposable {
     return (offered.epoch === epoch && offered.revision >= revision) || (await this.#acceptedEpoch()) === offered.epoch
   }
 
+  /** The link is dialled anew, and begins with a snapshot. */
+  forgetOffer(): void {
+    this.#offered = undefined
+  }
+
   get #forcesRoutes(): boolean {
     return this.#options.store.state.forceRoutes === true
   }
@@ -219,10 +224,14 @@ export class DesiredState implements AsyncDisposable {
     await this.#applyNetwork(copy.network)
   }
 
-  /** Said by a server that does not lead: it counts if its store is this node's, or the node knows none yet. */
+  /**
+   * Said by a server that does not lead: it counts if its store is this node's, a person has accepted it, or the node knows none yet. Only
+   * who leads sends the snapshot that ends a freeze.
+   */
   async offerServers(epoch: string, servers: readonly ServerAddress[]): Promise<void> {
     const { epoch: known } = this.#options.store.state
-    if (!this.#frozen && (known === undefined || known === epoch)) await this.#applyServers(servers)
+    const isOurs = !this.#frozen && (known === undefined || known === epoch)
+    if (isOurs || (await this.#acceptedEpoch()) === epoch) await this.#applyServers(servers)
   }
 
   /** Those that are not there any more are kept: a server that comes back may be the only one then. */
