@@ -111,7 +111,10 @@ describe('enrolment', () => {
     const { node } = await enrolment.join(await request(await newToken(), 'a'))
     const token = await newToken()
     const same = await request(token, 'b', { address: node.address })
-    const refused = { code: 'node.invalid-address', message: expect.stringMatching(/where node a is reached; .*node rm a/) }
+    const refused = {
+      code: 'node.invalid-address',
+      message: expect.stringMatching(/where node a is reached; .*node rm a/),
+    }
     expect(enrolment.problemsOf(same)).toEqual([refused])
     await expect(enrolment.join(same)).rejects.toMatchObject(refused)
     await under.records.commit('system', (tx) => tx.delete('nodes', 'a'))

@@ -23,7 +23,8 @@ export async function refuseMissingTls(addresses: readonly string[]): Promise<vo
   const speak = await Promise.all(addresses.map((address) => speaksTls(hostOf(address), portOf(address))))
   const address = addresses[speak.indexOf(true)]
   if (address === undefined) return
-  const why = 'it speaks TLS: name the authority of its certificate (--store-ca), and ours if it asks for one (--store-cert, --store-key)'
+  const why =
+    'it speaks TLS: name the authority of its certificate (--store-ca), and ours if it asks for one (--store-cert, --store-key)'
   throw deniedError('open the store', address, why)
 }
 

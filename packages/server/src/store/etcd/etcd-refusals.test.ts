@@ -112,7 +112,10 @@ describe('an etcd that wants certificates', () => {
   })
 
   it('says to whom asks without any that it speaks TLS', async () => {
-    await expect(open({ url })).rejects.toMatchObject({ code: 'store.denied', message: expect.stringMatching(/it speaks TLS.*--store-ca/) })
+    await expect(open({ url })).rejects.toMatchObject({
+      code: 'store.denied',
+      message: expect.stringMatching(/it speaks TLS.*--store-ca/),
+    })
   })
 
   it('is told from one that speaks no TLS, and files from none', async () => {
