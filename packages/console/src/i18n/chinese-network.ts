@@ -141,7 +141,7 @@ export const chineseNetwork: NetworkDictionary = {
     },
     routes: {
       mode: '路由',
-      modes: { static: '静态：所有节点在同一个二层网络', bgp: 'BGP：互相学习' },
+      modes: { static: '静态：所有节点在同一个二层网络', bgp: 'BGP：互相学习', cloud: '云：云厂商路由表中的条目' },
       as: 'AS 号',
       sessions: '会话',
       mesh: (upTo) => `每个节点与其他所有节点，最多 ${upTo} 个`,

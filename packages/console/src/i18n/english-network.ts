@@ -142,7 +142,11 @@ export const englishNetwork = {
     },
     routes: {
       mode: 'Routes',
-      modes: { static: 'static: all nodes are in one layer 2', bgp: 'BGP: learned from each other' },
+      modes: {
+        static: 'static: all nodes are in one layer 2',
+        bgp: 'BGP: learned from each other',
+        cloud: 'cloud: entries of a provider’s route tables',
+      },
       as: 'AS number',
       sessions: 'Sessions',
       mesh: (upTo: number) => `every node with every other, up to ${upTo}`,

@@ -9,8 +9,8 @@ import type {
   VolumeSpec,
 } from './app-spec.ts'
 import type { ExternalService } from './external-service.ts'
-import type { OwnDomain } from './own-domain.ts'
 import type { InstancePort } from './instance.ts'
+import type { OwnDomain } from './own-domain.ts'
 import type { BurstMode } from './placement-spec.ts'
 
 /**
