@@ -6,7 +6,8 @@ export class PolicingTable {
   readonly #exec: Exec
   /** Unknown before the first time: another agent may have left one. */
   #text: string | undefined
-  #listing = ''
+  /** undefined: it was gone again when it was looked at, and is made anew. */
+  #listing: string | undefined
 
   constructor(exec: Exec) {
     this.#exec = exec
@@ -15,19 +16,24 @@ export class PolicingTable {
   /** Throws `network.command-failed` with what nft says; what was in force stays. */
   async put(addresses: readonly PolicedAddress[], signal?: AbortSignal): Promise<void> {
     const text = renderPolicing(addresses)
-    if (text === this.#text && (addresses.length === 0 || (await this.#list(signal)) === this.#listing)) return
+    if (text === this.#text && (addresses.length === 0 || (await this.#isThere(signal)))) return
     this.#text = undefined
     await mustRun(this.#exec, 'nft', ['-f', '-'], { input: text, signal })
-    this.#listing = addresses.length === 0 ? '' : await this.#list(signal)
+    this.#listing = addresses.length === 0 ? undefined : await this.#list(signal)
     this.#text = text
   }
 
-  /** Both families; nothing where one is missing. */
-  async #list(signal: AbortSignal | undefined): Promise<string> {
+  async #isThere(signal: AbortSignal | undefined): Promise<boolean> {
+    const found = await this.#list(signal)
+    return found !== undefined && found === this.#listing
+  }
+
+  /** Both families; undefined where one is missing. */
+  async #list(signal: AbortSignal | undefined): Promise<string | undefined> {
     const listings: string[] = []
     for (const family of ['bridge', 'inet']) {
       const { code, stdout } = await this.#exec('nft', ['list', 'table', family, policingTable], { signal })
-      if (code !== 0) return ''
+      if (code !== 0) return undefined
       listings.push(stdout)
     }
     return listings.join('')

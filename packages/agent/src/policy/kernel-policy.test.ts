@@ -104,7 +104,9 @@ describe('the kernel', () => {
       expect([...arrived].sort()).toEqual([...expected].sort())
       await expectNoted(sent, world, table)
     }
-    await fc.assert(fc.asyncProperty(arbitraryWorld, packets, holds), { numRuns: 12, endOnFailure: true })
+    // Worlds differ much in how many packets they let pass; five times as many as are usually enough are always enough.
+    for (let round = 0; round < 5 && Math.min(counts.passed, counts.dropped) <= 100; round++)
+      await fc.assert(fc.asyncProperty(arbitraryWorld, packets, holds), { numRuns: 12, endOnFailure: true })
     expect(counts.passed).toBeGreaterThan(100)
     expect(counts.dropped).toBeGreaterThan(100)
   })

@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { calm } from './calm.ts'
 
 it('tells at once without a pause, and once for all that comes within one', async () => {
@@ -16,7 +16,7 @@ it('tells at once without a pause, and once for all that comes within one', asyn
   pauseMs = 5
   for (let n = 0; n < 1_000; n += 1) notify()
   expect(told).toBe(2)
-  await vi.waitFor(() => expect(told).toBe(3))
+  await expect.poll(() => told).toBe(3)
   notify()
   stop()
   await new Promise((resolve) => setTimeout(resolve, 20))

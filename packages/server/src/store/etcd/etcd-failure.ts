@@ -9,10 +9,12 @@ export class EtcdFailure extends Error {
   readonly address: string
 
   constructor(status: number, reason: string, address: string) {
-    super(`etcd ${address}: ${reason}`)
+    // The client's library appends this also where it has nothing to note.
+    const said = reason.replace(/\s*Resolution note:\s*$/, '')
+    super(`etcd ${address}: ${said}`)
     this.name = 'EtcdFailure'
     this.status = status
-    this.reason = reason
+    this.reason = said
     this.address = address
   }
 
