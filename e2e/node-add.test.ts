@@ -146,7 +146,9 @@ describe('bad days', () => {
     const refused = await add('--host-key', ann.hostKey, `ann@${fourth.address}`)
     expect(refused).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('not root, and sudo asks for a password, does not take the one that was given, or refuses'),
+      stderr: expect.stringContaining(
+        'not root, and sudo asks for a password, does not take the one that was given, or refuses',
+      ),
     })
     const stranger = await add('--host-key', ann.hostKey, `bob@${fourth.address}`)
     expect(stranger).toMatchObject({
