@@ -143,7 +143,8 @@ describe('names in containers', () => {
 
   it("of others are asked of the host's resolver", async () => {
     const answer = `require('node:dgram').createSocket('udp4').on('message', function (m, from) {
-      const answer = Buffer.concat([m.subarray(0, m.length - 11), Buffer.from('c00c00010001000000050004c0000207', 'hex')])
+      const question = m.subarray(0, m.indexOf(0, 12) + 5)
+      const answer = Buffer.concat([question, Buffer.from('c00c00010001000000050004c0000207', 'hex')])
       answer.writeUInt16BE(0x8180, 2); answer.writeUInt16BE(1, 6); answer.writeUInt16BE(0, 10)
       this.send(answer, from.port, from.address)
     }).bind(53, '127.0.0.77')`
