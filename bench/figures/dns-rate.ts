@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -96,7 +97,9 @@ async function startNetd(directory: string): Promise<Server> {
   await files.writeNetwork(network)
   const script = fileURLToPath(import.meta.resolve('@berth/agent/dns/netd-process.testing'))
   const port = await freePort()
-  return await startServer([process.execPath, script, directory, address, String(port)], port)
+  // The program's own setting (scripts/build-binary.ts).
+  const program = [process.execPath, '--max-semi-space-size=2', script]
+  return await startServer([...program, directory, address, String(port)], port)
 }
 
 async function startDnsmasq(directory: string): Promise<Server> {
@@ -150,13 +153,24 @@ async function untilAnswers(child: ChildProcess, name: string, port: number): Pr
   throw new Error(`${name} does not answer; the figure needs the packages dnsperf, dnsmasq-base and util-linux`)
 }
 
-async function freePort(): Promise<number> {
+/** Free for UDP and TCP: both servers listen on both. */
+async function freePort(tries = 20): Promise<number> {
   const socket = createSocket('udp4')
-  socket.bind(0, address)
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  return port
+  const server = createServer()
+  try {
+    socket.bind(0, address)
+    await once(socket, 'listening')
+    const { port } = socket.address()
+    server.listen(port, address)
+    await once(server, 'listening')
+    server.close()
+    return port
+  } catch (error) {
+    if (tries === 0) throw error
+    return await freePort(tries - 1)
+  } finally {
+    socket.close()
+  }
 }
 
 const dnsperf = async (directory: string, port: number, options: readonly string[]): Promise<string> => {
