@@ -59,18 +59,6 @@ ${dockerBridges.map((bridge) => `    iifname "${links}" oifname "${bridge}" ct s
   }
 `
 
-/** Keeps the table as rendered: a table that was changed or flushed by others is replaced. */
-export function createTableKeeper(exec: Exec, name = table): (ruleset: string, signal?: AbortSignal) => Promise<void> {
-  let applied: { ruleset: string; listing: string } | undefined
-  const list = async (signal?: AbortSignal) =>
-    (await exec('nft', ['list', 'table', ...name.split(' ')], { signal })).stdout
-  return async (ruleset, signal) => {
-    if (applied?.ruleset === ruleset && (await list(signal)) === applied.listing) return
-    await mustRun(exec, 'nft', ['-f', '-'], { input: ruleset, signal })
-    applied = { ruleset, listing: await list(signal) }
-  }
-}
-
 export async function removeTable(exec: Exec, signal?: AbortSignal): Promise<void> {
   await mustRun(exec, 'nft', ['-f', '-'], { input: `add table ${table}\ndelete table ${table}\n`, signal })
 }

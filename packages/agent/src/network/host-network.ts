@@ -5,14 +5,7 @@ import type { NetdFiles } from '../dns/netd-files.ts'
 import type { RoutedSettings } from '../dns/netd-state.ts'
 import { dnsAddress } from '../dns/resolv-conf.ts'
 import type { DockerNetwork } from './docker-network.ts'
-import {
-  createTableKeeper,
-  ensureForwardRules,
-  forwardRules,
-  removeForwardRules,
-  removeTable,
-  renderTable,
-} from './firewall.ts'
+import { ensureForwardRules, forwardRules, removeForwardRules, removeTable, renderTable } from './firewall.ts'
 import { readLink, readRoutes } from './host-state.ts'
 import { ensureLoopbackAddress, hasLocalAddress, removeLoopbackAddress } from './loopback-address.ts'
 import {
@@ -26,6 +19,7 @@ import {
 } from './network-plan.ts'
 import { ensureRoutedHost, isRoutedHost, leaveOtherBlocks, removeRoutedHost, requireArpAnswers } from './routed-host.ts'
 import { type Exec, mustRun } from './run-command.ts'
+import { createTableKeeper } from './table-keeper.ts'
 
 const peerUnroutable = 'network.peer-unroutable'
 const poolCollides = 'network.pool-collides'
@@ -68,7 +62,7 @@ export class HostNetwork {
     this.#dockerNetwork = dockerNetwork
     this.#exec = exec
     this.#log = log
-    this.#keepTable = createTableKeeper(exec)
+    this.#keepTable = createTableKeeper(exec, ['inet berth'])
   }
 
   /** What is in force as far as is known. */
@@ -96,7 +90,7 @@ export class HostNetwork {
     const steps = [
       () => this.#enableForwarding(),
       () => this.#ensureDnsAddress(signal),
-      () => this.#keepTable(renderTable(plan, dnsAddress, driver), signal),
+      () => this.#keepTable(renderTable(plan, dnsAddress, driver), { signal }),
       () => (driver === 'routed' ? this.#ensureRouted(plan, signal) : this.#ensureBridge(plan, signal)),
       () => ensureForwardRules(this.#exec, forwardRules(plan, driver), signal),
       async () => failures.push(...(await this.#ensureRoutes(plan, removeAbsentPeers, signal))),

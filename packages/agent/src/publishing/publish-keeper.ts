@@ -10,6 +10,7 @@ import {
 } from '@berth/core'
 import type { Logger } from 'pino'
 import { type Exec, mustRun, runCommand } from '../network/run-command.ts'
+import { createTableKeeper } from '../network/table-keeper.ts'
 import { repeat } from '../node/repeat.ts'
 
 type LocalInstance = Pick<Assignment, 'instance' | 'address' | 'desired' | 'published'>
@@ -36,11 +37,9 @@ export interface PublishKeeperOptions {
  */
 export class PublishKeeper implements AsyncDisposable {
   readonly #options: PublishKeeperOptions
-  readonly #exec: Exec
+  readonly #keepTable: ReturnType<typeof createTableKeeper>
   readonly #closing = new AbortController()
   #wanted: readonly Wanted[] = []
-  #text: string | undefined
-  #listing: string | undefined
   /** Another agent may have left something. */
   #isIdle = false
   #work: Promise<void> = Promise.resolve()
@@ -49,7 +48,7 @@ export class PublishKeeper implements AsyncDisposable {
 
   constructor(options: PublishKeeperOptions) {
     this.#options = options
-    this.#exec = options.exec ?? runCommand
+    this.#keepTable = createTableKeeper(options.exec ?? runCommand, [`inet ${publishingTable}`])
   }
 
   /** The instances that were here before have been told. */
@@ -87,31 +86,12 @@ export class PublishKeeper implements AsyncDisposable {
     try {
       const taken = wanted.length === 0 ? new Set<string>() : await this.#taken()
       const possible = wanted.filter((each) => !taken.has(portText(each)))
-      await this.#write(renderPublishing(possible, block ?? ''), possible.length === 0, signal)
+      await this.#keepTable(renderPublishing(possible, block ?? ''), { signal, isRemoval: possible.length === 0 })
       this.#isIdle = wanted.length === 0
       this.#report(wanted.filter((each) => taken.has(portText(each))).map(takenText))
     } catch (error) {
       if (!signal.aborted) this.#report([messageOf(error)])
     }
-  }
-
-  async #write(text: string, isEmpty: boolean, signal: AbortSignal): Promise<void> {
-    if (text === this.#text && (isEmpty || (await this.#isThere(signal)))) return
-    this.#text = undefined
-    await mustRun(this.#exec, 'nft', ['-f', '-'], { input: text, signal })
-    this.#listing = isEmpty ? undefined : await this.#list(signal)
-    this.#text = text
-  }
-
-  async #isThere(signal: AbortSignal): Promise<boolean> {
-    const found = await this.#list(signal)
-    return found !== undefined && found === this.#listing
-  }
-
-  /** undefined: there is no such table. */
-  async #list(signal: AbortSignal): Promise<string | undefined> {
-    const { code, stdout } = await this.#exec('nft', ['list', 'table', 'inet', publishingTable], { signal })
-    return code === 0 ? stdout : undefined
   }
 
   /** By programs of the node. Without IPv6 its files are not there. */

@@ -7,8 +7,8 @@ import {
   publishedPortsTable,
   renderPublishedPorts,
 } from '@berth/core'
-import { createTableKeeper } from '../firewall.ts'
 import type { Exec } from '../run-command.ts'
+import { createTableKeeper } from '../table-keeper.ts'
 
 /** The kernel's part of published ports. */
 export interface PortKernel {
@@ -19,7 +19,7 @@ export interface PortKernel {
 }
 
 export function createPortKernel(exec: Exec): PortKernel {
-  const keepTable = createTableKeeper(exec, publishedPortsTable)
+  const keepTable = createTableKeeper(exec, [publishedPortsTable])
   const listing = ['list', 'table', ...publishedPortsTable.split(' ')]
   // Without nft there is none.
   const tableExists = async () => (await exec('nft', listing).catch(() => undefined))?.code === 0
@@ -31,7 +31,7 @@ export function createPortKernel(exec: Exec): PortKernel {
         before = ports
         return
       }
-      await keepTable(renderPublishedPorts(ports, source))
+      await keepTable(renderPublishedPorts(ports, source), { isRemoval: ports.length === 0 })
       // Unknown ones of a predecessor are those that are still there.
       await forgetFlows(exec, differing(before ?? ports, ports))
       before = ports
