@@ -13,6 +13,8 @@ export class GatewayReports {
   readonly #isOnline: (node: string) => boolean
   readonly #reports = new Map<string, GatewayReport>()
   #gateways: readonly string[] = []
+  /** No gateways any more, and their nginx still serves what it has begun. */
+  readonly #ending = new Set<string>()
 
   constructor(state: State, isOnline: (node: string) => boolean) {
     this.#state = state
@@ -24,7 +26,16 @@ export class GatewayReports {
   nodesChanged(): void {
     const { nodes } = this.#state
     this.#gateways = [...nodes.values()].filter((node) => node.labels.gateway === 'true').map((node) => node.name)
-    for (const node of this.#reports.keys()) if (!nodes.has(node)) this.#reports.delete(node)
+    for (const node of this.#reports.keys()) if (nodes.get(node)?.labels.gateway !== 'true') this.#reports.delete(node)
+    for (const { name } of nodes.values()) this.statusChanged(name)
+    for (const node of this.#ending) this.statusChanged(node)
+  }
+
+  /** A node says that its nginx runs, or does not any more. */
+  statusChanged(node: string): void {
+    const labels = this.#state.nodes.get(node)?.labels
+    if (labels !== undefined && labels.gateway !== 'true' && this.#isRunning(node)) this.#ending.add(node)
+    else this.#ending.delete(node)
   }
 
   get exist(): boolean {
@@ -32,7 +43,7 @@ export class GatewayReports {
   }
 
   isGateway(node: string): boolean {
-    return this.#gateways.includes(node)
+    return this.#gateways.includes(node) || this.#ending.has(node)
   }
 
   versionOf(node: string): number | undefined {
@@ -40,12 +51,19 @@ export class GatewayReports {
   }
 
   take(node: string, report: GatewayReport): void {
-    this.#reports.set(node, report)
+    if (this.#gateways.includes(node)) this.#reports.set(node, report)
   }
 
-  /** Also where nobody is heard of: a gateway that is cut off goes on routing by its last table, until its node is removed. */
+  /**
+   * Also where nobody is heard of: a gateway that is cut off goes on routing by its last table, until its node is removed. One that is none any
+   * more and still ends takes no table, and serves what it has begun by the last: nothing is out of its traffic before it has ended.
+   */
   inForceEverywhere(version: number): boolean {
-    return this.#gateways.every((node) => (this.versionOf(node) ?? -1) >= version)
+    return this.#gateways.every((node) => (this.versionOf(node) ?? -1) >= version) && !this.#isOneEnding()
+  }
+
+  #isOneEnding(): boolean {
+    return [...this.#ending].some(this.#isOnline)
   }
 
   /** In every gateway that is there to serve, and there is one. */

@@ -81,6 +81,25 @@ describe('with two gateways', () => {
     await cluster.until('the end', () => cluster.state.rollouts.get(id)?.state === 'succeeded')
   })
 
+  it('one that is none any more and still serves what it has begun holds back every old one until it has ended', async () => {
+    const old = web().map((each) => each.id)
+    other.gatewayStuck = true
+    await cluster.records.commit('system:test', (tx) => {
+      const node = cluster.state.nodes.get('node-b')
+      if (node !== undefined) tx.put('nodes', { ...node, labels: {} })
+    })
+    const { id } = await cluster.operations.restart(production, call)
+    const drains = () => old.filter((each) => cluster.state.instances.get(each)?.desired === 'drain')
+    await cluster.until('a new one in traffic', () => drains().length > 0)
+    await delay(whileMs)
+    expect(drains()).toHaveLength(1)
+    expect(old.every((each) => cluster.state.instances.has(each))).toBe(true)
+    expect(other.stoppedInTraffic).toEqual([])
+    await isRunning(false)
+    await cluster.until('the end', () => cluster.state.rollouts.get(id)?.state === 'succeeded')
+    other.stoppedInTraffic.length = 0
+  })
+
   it('none that answers: a rollout goes back and says so', async () => {
     cluster.commits.set('c2', testSpec({ web: { replicas: 2, readyTimeoutMs: 300 } }, { routes: [webRoute] }))
     cluster.node.gatewayStuck = true

@@ -113,6 +113,7 @@ export class TrafficController implements Traffic, Disposable {
 
   #onChange(change: StateChange): void {
     if (change.kind === 'nodes') this.#reports.nodesChanged()
+    if (change.kind === 'nodeStatuses') this.#reports.statusChanged(change.id)
     this.#flips.note(change)
     if (this.#isAboutGateways(change)) this.#options.onChange(this.#poolsInTransition())
     if (this.#pools.note(change) || change.kind === 'certificates' || isRouted(change)) this.#compiling.mark('table')
