@@ -83,9 +83,15 @@ async function* bodyOf(
 
 /** It may have been done or not. */
 function brokenOff(endpoint: Endpoint, error: unknown): BerthError {
-  const message = `the connection to the server at ${placeOf(endpoint)} broke off (${messageOf(error)})`
+  const message = `the connection to the server at ${placeOf(endpoint)} broke off (${messageOf(error)})${otherPort(endpoint)}`
   return new BerthError('server.gone', message, { retryable: true, cause: error })
 }
+
+/** The port that agents dial closes what shows no node's certificate without a word. */
+const otherPort = (endpoint: Endpoint): string =>
+  endpoint.type === 'tls' && new URL(endpoint.url).port === '7601'
+    ? '; 7601 is the port that nodes dial, the API’s is 7600 unless the server was told otherwise'
+    : ''
 
 export const placeOf = (endpoint: Endpoint): string => (endpoint.type === 'socket' ? endpoint.path : endpoint.url)
 
