@@ -94,7 +94,8 @@ describe('on a node whose cores are shared', () => {
 
   it('memory in use is not taken away; once it is free it is', async () => {
     const [first] = await of('web')
-    const hold = 'globalThis.b = Buffer.alloc(180 << 20, 1); console.log("held"); setTimeout(() => {}, 12000)'
+    const hold = `globalThis.b = Buffer.alloc(180 << 20, 1)
+      setInterval(() => { if (require('node:fs').existsSync('/tmp/enough')) process.exit() }, 50)`
     const held = cluster.berth(['exec', first?.id ?? '', '--', 'node', '-e', hold])
     const used = async () =>
       (await cluster.client.call('getMetrics', { query: { instance: first?.id ?? '' } })).items
@@ -104,7 +105,8 @@ describe('on a node whose cores are shared', () => {
     const refused = await cluster.berth(['resize', 'shop/web', '--memory', '128Mi'])
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('keeps what it had') })
     expect((await cluster.berth(['ps', 'shop/web', '-o', 'wide'])).stdout).toContain('128Mi (still 256Mi)')
-    await held
+    await cluster.mustBerth(['exec', first?.id ?? '', '--', 'touch', '/tmp/enough'])
+    expect(await held).toMatchObject({ code: 0 })
     await until(
       'it to be given back',
       async () => (await processes('web')).every((each) => each.memory === 128 * mebibyte),
@@ -123,7 +125,9 @@ describe('on a node whose cores are shared', () => {
       async () => (await of('web')).every((each) => each.cpuMilli === 400 && each.granted === undefined && each.ready),
       120_000,
     )
-    expect(await processes('web')).toEqual(before.map((each) => ({ ...each, quota: 40_000 })))
+    // Ready is what was said before, perhaps: who just started has a link and has looked at it in a moment.
+    const after = await until('both to answer', () => processes('web'))
+    expect(after).toEqual(before.map((each) => ({ ...each, quota: 40_000 })))
   })
 
   it('what is wrong is told in words', async () => {

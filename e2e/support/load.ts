@@ -74,11 +74,11 @@ function once(url: string, agent: Agent, { host, onBody }: LoadOptions): Promise
   })
 }
 
-/** Waits for a condition; fails with what it was and the last error. */
+/** Waits for a condition, as long as a busy machine may need; fails with what it was and the last error. */
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs
   let last: unknown

@@ -51,6 +51,8 @@ const refreshMs = 30_000
 const acceptanceLookMs = 2_000
 const saveUsageMs = 300_000
 const upgradeLookMs = 1_000
+/** A call that comes with the first link waits so long for the first look at its instance. */
+const firstLookMs = 3_000
 
 /**
  * Runs the agent of this node until the signal comes. It takes up what was remembered, adopts what runs, and from then on makes Docker
@@ -437,6 +439,7 @@ class Agent {
           engine,
           bus: this.#bus,
           status: (instance) => this.#reconciler.status(instance),
+          looked: (instance) => this.#reconciler.looked(instance, firstLookMs),
           engineUp: (signal) => watch.up(signal),
         },
         builds: this.#builder,

@@ -64,6 +64,7 @@ function follow(options: { tail?: number; follow?: boolean } = {}) {
     engine: { logs: (id: string, read: LogOptions) => log(id).read(read) } as unknown as Engine,
     bus,
     status: (id: string) => (id === 'web-1' ? status : undefined),
+    looked: async () => undefined,
     engineUp: async () => undefined,
   }
   const done = (async () => {

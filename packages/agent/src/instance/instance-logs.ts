@@ -13,6 +13,8 @@ export interface InstanceLogsDeps {
   readonly bus: StatusBus
   /** undefined for an instance that this node does not know. */
   status(instance: string): InstanceStatus | undefined
+  /** Resolves when its status is what is, not what was remembered at the agent's start, or after a while. */
+  looked(instance: string): Promise<void>
   engineUp(signal: AbortSignal): Promise<void>
 }
 
@@ -32,6 +34,7 @@ export async function* instanceLogs(
   instance: string,
   options: InstanceLogOptions,
 ): AsyncGenerator<LogLine> {
+  await deps.looked(instance)
   if (deps.status(instance) === undefined) {
     throw new BerthError('instance.not-found', `read the log of ${instance}: this node does not run it`)
   }

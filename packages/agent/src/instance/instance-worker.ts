@@ -65,6 +65,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
   #granted: GrantInForce | undefined
   #step: { readonly type: InstanceStepType; readonly abort: AbortController } | undefined
   #reported = ''
+  readonly #looked = Promise.withResolvers<void>()
   readonly #settled = Promise.withResolvers<void>()
   readonly #gone = Promise.withResolvers<void>()
 
@@ -75,6 +76,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     this.#memory = record.memory
     this.#secretsLost = record.secretsLost
     this.#stale = !fresh
+    if (fresh) this.#looked.resolve()
     this.#log = deps.log.child({ instance: record.assignment.instance })
     this.#steps = new InstanceSteps(deps, this)
     this.#loop = this.#run()
@@ -94,6 +96,11 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
 
   get secretsLost(): boolean {
     return this.#secretsLost
+  }
+
+  /** Resolves when its container has been looked at once: before that nothing is known of it. */
+  get looked(): Promise<void> {
+    return this.#looked.promise
   }
 
   /** Resolves when a run that was found at the start has been probed once: from then on `ready` is a fact, not a memory. */
@@ -219,6 +226,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
   seen(container: ObservedContainer | undefined): void {
     this.#container = container
     this.#stale = false
+    this.#looked.resolve()
     this.#noteGone()
     this.#report()
   }
@@ -267,6 +275,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     this.#wakeup.wake()
     await this.#loop
     await this.stopHealth()
+    this.#looked.resolve()
     this.#settled.resolve()
   }
 

@@ -249,6 +249,23 @@ describe('the same instance', () => {
     expect(engine.done).toEqual([`create ${id}`, `start ${id}`])
   })
 
+  it('runs for all that is told once it has been looked at, and no call waits for that for ever', async () => {
+    const before = await start()
+    await before.reconciler.assign(first)
+    const { containerId = '' } = await before.ready(first)
+    await before[Symbol.asyncDispose]()
+    const gate = Promise.withResolvers<void>()
+    engine.gates.set('inspect', gate.promise)
+    const agent = await start()
+    await agent.reconciler.looked(id, 1)
+    expect(agent.reconciler.status(id)?.pid).toBeUndefined()
+    const looked = agent.reconciler.looked(id, 60_000)
+    gate.resolve()
+    await looked
+    expect(agent.reconciler.status(id)).toMatchObject({ containerId, pid: expect.any(Number) })
+    await agent.reconciler.looked('nobody', 60_000)
+  })
+
   it('is forgotten with everything of it', async () => {
     const agent = await start()
     await agent.reconciler.assign(first)

@@ -73,6 +73,11 @@ export class Reconciler implements AsyncDisposable {
     return stray && strayStatus(this.#deps.node, instance, stray)
   }
 
+  /** Resolves when the container of an instance that was found at the start has been looked at, or after the time. */
+  async looked(instance: string, timeoutMs: number): Promise<void> {
+    await within(timeoutMs, this.#workers.get(instance)?.looked)
+  }
+
   /** Assignments that are missing in it stay as they are. Resolves when all of it is durable. */
   async applySnapshot(assignments: readonly Assignment[]): Promise<void> {
     const saved = assignments.map((assignment) => this.#accept(assignment))
@@ -129,10 +134,7 @@ export class Reconciler implements AsyncDisposable {
 
   /** Resolves when everything found at the start has been probed once, or after the time. */
   async settled(timeoutMs: number): Promise<void> {
-    const { promise: timeUp, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, timeoutMs)
-    await Promise.race([timeUp, Promise.all([...this.#workers.values()].map((worker) => worker.settled))])
-    clearTimeout(timer)
+    await within(timeoutMs, Promise.all([...this.#workers.values()].map((worker) => worker.settled)))
   }
 
   onEvent(event: EngineEvent): void {
@@ -280,6 +282,13 @@ export class Reconciler implements AsyncDisposable {
   #announce(): void {
     this.#deps.keepers.setInstances(this.assignments)
   }
+}
+
+async function within(timeoutMs: number, what: Promise<unknown> | undefined): Promise<void> {
+  const { promise: timeUp, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, timeoutMs)
+  await Promise.race([timeUp, what])
+  clearTimeout(timer)
 }
 
 const isSame = (worker: InstanceWorker, createdAt: number | undefined): boolean =>

@@ -8,6 +8,7 @@ import { readFrames, withLength, write } from './stream-io.ts'
 
 /** A command in an instance's container. When the stream breaks, the command is ended. */
 export async function serveExec(services: LinkServices, request: AgentRequest, instance: string): Promise<void> {
+  await services.logs.looked(instance)
   const containerId = containerOf(services, instance)
   await using session = await services.engine.exec(containerId, execRequest(request.query), { signal: request.signal })
   await relay(session, request)

@@ -6,7 +6,7 @@ export class PretendedEngine {
   readonly containers = new Map<string, ContainerView>()
   /** `create web-1`, `start web-1`, … */
   readonly done: string[] = []
-  /** What a call waits for, by its name: `stop`. */
+  /** What a call waits for, by its name: `stop`, `inspect`. */
   readonly gates = new Map<string, Promise<void>>()
   #ids = 0
   #clock = 1_000
@@ -71,6 +71,7 @@ export class PretendedEngine {
   }
 
   async inspectContainer(idOrName: string): Promise<ContainerView | undefined> {
+    await this.gates.get('inspect')
     return this.containers.get(idOrName) ?? this.byName(idOrName)
   }
 

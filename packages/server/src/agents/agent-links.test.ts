@@ -34,6 +34,7 @@ const eventTypes = () =>
     .all()
     .map((event) => event.type)
     .filter((type) => !type.startsWith('node.token'))
+const routesRequest = { method: 'GET', path: '/v1/routes' } as const
 const assignment = (id: string, desired: 'run' | 'stop' = 'run') => ({ instance: id, desired }) as Assignment
 
 describe('the agent port', () => {
@@ -326,9 +327,67 @@ describe('reports', () => {
 describe('requests', () => {
   it('reject with node.offline when there is no link, and with node.not-found when there is no node', async () => {
     await agents.join('a')
-    expect(() => agents.links.logs('a', 'x')).toThrow(expect.objectContaining({ code: 'node.offline' }))
+    await expect(agents.links.logs('a', 'x').next()).rejects.toMatchObject({ code: 'node.offline' })
     await expect(agents.links.metrics('b')).rejects.toMatchObject({ code: 'node.not-found' })
     await expect(agents.links.reach('a', [])).rejects.toMatchObject({ code: 'node.offline' })
+  })
+
+  /** Its agent links and goes again. */
+  const linkOnce = async (online: boolean): Promise<void> => {
+    const peer = await agents.dial('a')
+    if (online) {
+      await peer.send({ type: 'hello', node: nodeStatus('a'), instances: [] })
+      await eventually(() => expect(agents.links.isOnline('a')).toBe(true))
+    }
+    await peer[Symbol.asyncDispose]()
+    await eventually(() => expect(agents.links.isConnected('a')).toBe(false))
+  }
+
+  it('that people make wait for the link of a node that is not known to be gone; the others do not', async () => {
+    await linkOnce(true)
+    const waiting = [
+      agents.links.exec('a', 'x', { command: ['true'] }),
+      agents.links.logs('a', 'x').next(),
+      agents.links.request('a', routesRequest),
+    ]
+    await expect(agents.links.reach('a', [])).rejects.toMatchObject({ code: 'node.offline' })
+    await agents.dial('a')
+    for (const each of waiting) await expect(each).rejects.toMatchObject({ code: 'agent.not-found' })
+  })
+
+  it('wait for no node that never was online, has fallen silent, or is removed', async () => {
+    await linkOnce(false)
+    await expect(agents.links.request('a', routesRequest)).rejects.toMatchObject({ code: 'node.offline' })
+    await agents[Symbol.asyncDispose]()
+    agents = await openAgents({ silenceMs: 500, linkWaitMs: 1e9 })
+    await linkOnce(true)
+    await expect(agents.links.request('a', routesRequest)).rejects.toMatchObject({ code: 'node.offline' })
+    expect(agents.links.isOnline('a')).toBe(false)
+    await agents[Symbol.asyncDispose]()
+    agents = await openAgents({ silenceMs: 60_000, linkWaitMs: 1e9 })
+    await linkOnce(true)
+    const waiting = agents.links.request('a', routesRequest)
+    await agents.under.records.commit('system', (tx) => tx.delete('nodes', 'a'))
+    await expect(waiting).rejects.toMatchObject({ code: 'node.not-found' })
+  })
+
+  it('wait so long and no longer, until they are given up, or until the server stops', async () => {
+    await agents[Symbol.asyncDispose]()
+    agents = await openAgents({ silenceMs: 60_000, linkWaitMs: 1 })
+    await linkOnce(true)
+    await expect(agents.links.request('a', routesRequest)).rejects.toMatchObject({ code: 'node.offline' })
+    await agents[Symbol.asyncDispose]()
+    agents = await openAgents({ silenceMs: 60_000, linkWaitMs: 1e9 })
+    await linkOnce(true)
+    const giveUp = new AbortController()
+    const waiting = agents.links.request('a', { ...routesRequest, signal: giveUp.signal })
+    giveUp.abort(new Error('enough'))
+    await expect(waiting).rejects.toThrow('enough')
+    const last = agents.links.request('a', routesRequest)
+    await Promise.all([
+      expect(last).rejects.toMatchObject({ code: 'node.offline' }),
+      agents.links[Symbol.asyncDispose](),
+    ])
   })
 
   it('give the agent’s own error', async () => {

@@ -1,36 +1,13 @@
-import type { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type {
-  AgentConfigPlan,
-  BuildEvent,
-  BuildRequest,
-  CertificateDelivery,
-  CertificateRequest,
-  ConfigOrder,
-  CoreReport,
-  FromAgent,
-  LogLine,
-  MetricsView,
-  ReachTarget,
-  ServerAddress,
-  UsageReport,
-} from '@berth/api'
-import {
-  BerthError,
-  type InstanceStatus,
-  messageOf,
-  type NodeConfig,
-  type NodeImage,
-  type NodeStatus,
-  tooFarApart,
-  versionDistance,
-} from '@berth/core'
+import type { FromAgent, ServerAddress } from '@berth/api'
+import { BerthError, type InstanceStatus, messageOf, type NodeStatus, tooFarApart, versionDistance } from '@berth/core'
 import type { Logger } from 'pino'
 import type { State } from '../records/index.ts'
+import { AgentCalls } from './agent-calls.ts'
 import { AgentLead, type AgentLeadOptions } from './agent-lead.ts'
 import { AgentLink } from './agent-link.ts'
-import * as requests from './agent-requests.ts'
-import { listImages, removeImage } from './image-requests.ts'
+import type { SignalOptions } from './agent-requests.ts'
+import { LinkWaits } from './link-waits.ts'
 import type { AgentListener } from './node-feed.ts'
 import { SilenceWatch } from './silence-watch.ts'
 import { SyncStream } from './sync-stream.ts'
@@ -46,6 +23,8 @@ export interface AgentLinksOptions {
   readonly version?: string
   readonly pingMs?: number
   readonly silenceMs?: number
+  /** How long calls of people wait for the link of a node that is not known to be gone. */
+  readonly linkWaitMs?: number
 }
 
 interface Connected {
@@ -53,20 +32,19 @@ interface Connected {
   sync: SyncStream
 }
 
-interface SignalOptions {
-  readonly signal?: AbortSignal | undefined
-}
-
 const defaultSilenceMs = 10_000
+/** Agents dial again within two seconds, however often they failed. */
+const defaultLinkWaitMs = 5_000
 /** Nodes are pinged in so many parts, one after the other: thousands at once would hold up everything else. */
 const pingParts = 20
 
 /**
  * The agents that are connected: one link a node (a new one replaces the old), its sync stream, its reports, and whatever else is asked
- * of its agent. Calls reject with `node.offline` when it is not there, or with the agent's own error. Unless it leads, this server only
- * listens to what they say.
+ * of its agent. Calls reject with `node.offline` when it is not there, or with the agent's own error. What people ask for waits a while for
+ * the link of a node that is marked online: its agent, or this server, may have just started. Unless it leads, this server only listens to
+ * what they say.
  */
-export class AgentLinks implements AsyncDisposable {
+export class AgentLinks extends AgentCalls implements AsyncDisposable {
   readonly #options: AgentLinksOptions
   readonly #state: State
   readonly #links = new Map<string, Connected>()
@@ -74,6 +52,7 @@ export class AgentLinks implements AsyncDisposable {
   readonly #pings: NodeJS.Timeout
   readonly #unsubscribe: () => void
   readonly #twins = new TwinWatch()
+  readonly #waits = new LinkWaits()
   #lead: AgentLead | undefined
   #part = 1
   /** Those of this round of pings. */
@@ -81,6 +60,7 @@ export class AgentLinks implements AsyncDisposable {
   #isClosing = false
 
   constructor(options: AgentLinksOptions) {
+    super()
     this.#options = options
     this.#state = options.state
     this.#silence = new SilenceWatch(options.silenceMs ?? defaultSilenceMs)
@@ -88,6 +68,7 @@ export class AgentLinks implements AsyncDisposable {
     this.#pings.unref()
     this.#unsubscribe = this.#state.changes.subscribe((change) => {
       if (change.kind === 'nodes' && change.after === undefined) this.#removed(change.id)
+      if (change.kind === 'nodeStatuses' && !this.isOnline(change.id)) this.#waits.wake(change.id)
       if (change.kind === 'members' && this.#lead === undefined) this.#tellServers(this.#links.values())
     })
   }
@@ -102,6 +83,7 @@ export class AgentLinks implements AsyncDisposable {
       previous.link.close('replaced by a new connection of the same node')
       this.#noteTwin(node, socket.remoteAddress ?? 'an unknown address')
     }
+    this.#waits.wake(node)
     this.#options.log.info({ node, remote: socket.remoteAddress }, `node ${node} connected`)
   }
 
@@ -121,7 +103,10 @@ export class AgentLinks implements AsyncDisposable {
       ...{ log: this.#options.log, silenceMs: this.#options.silenceMs },
       onPresence: (node, online) => {
         // A connection that is open but silent is of no use: what waits for it fails now, and the agent dials again.
-        if (!online) this.#links.get(node)?.link.close('not heard of for too long')
+        if (!online) {
+          this.#links.get(node)?.link.close('not heard of for too long')
+          this.#waits.wake(node)
+        }
         this.#options.listener.onLink(node, online)
       },
       onForgotten: (status) => this.#forget(status),
@@ -144,84 +129,18 @@ export class AgentLinks implements AsyncDisposable {
     return [...this.#links.keys()]
   }
 
-  /**
-   * Marked online: heard of within the last 10 seconds, by this server if it leads, else by the leader. Its link may be down for a
-   * moment; then calls reject.
-   */
   /** When a node that fell silent was last heard of by this server, where it leads. */
   silentSince(node: string): number | undefined {
     return this.#lead?.presence.silentSince(node)
   }
 
+  /** Marked online: heard of within the last 10 seconds, by this server if it leads, else by the leader. Its link may be down for a moment. */
   isOnline(node: string): boolean {
     return this.#lead?.presence.isOnline(node) ?? this.#state.nodeStatuses.get(node)?.online === true
   }
 
   isConnected(node: string): boolean {
     return this.#links.has(node)
-  }
-
-  logs(node: string, instance: string, options: requests.LogOptions = {}): AsyncGenerator<LogLine> {
-    return requests.readLogs(this.#link(node), instance, options)
-  }
-
-  async exec(node: string, instance: string, options: requests.ExecOptions): Promise<requests.ExecStream> {
-    return requests.openExec(this.#link(node), instance, options)
-  }
-
-  async sendExecutable(
-    node: string,
-    offered: { readonly version: string; readonly sha256: string },
-    body: Readable,
-    options: SignalOptions,
-  ): Promise<boolean> {
-    return requests.sendExecutable(this.#link(node), offered, body, options)
-  }
-
-  async planConfig(node: string, config: NodeConfig, options: SignalOptions = {}): Promise<AgentConfigPlan> {
-    return requests.planConfig(this.#link(node), config, options)
-  }
-
-  async orderConfig(node: string, order: ConfigOrder, options: SignalOptions = {}): Promise<void> {
-    return requests.orderConfig(this.#link(node), order, options)
-  }
-
-  async execOnNode(node: string, options: requests.ExecOptions): Promise<requests.ExecStream> {
-    return requests.openNodeExec(this.#link(node), options)
-  }
-
-  async metrics(
-    node: string,
-    options: SignalOptions & { readonly sinceMs?: number | undefined } = {},
-  ): Promise<MetricsView[]> {
-    return requests.readMetrics(this.#link(node), options)
-  }
-
-  async cores(node: string, options: SignalOptions = {}): Promise<CoreReport> {
-    return requests.readCores(this.#link(node), options)
-  }
-
-  async usage(node: string, options: SignalOptions = {}): Promise<UsageReport> {
-    return requests.readUsage(this.#link(node), options)
-  }
-
-  /** Leaving the loop early, or aborting, cancels the build. */
-  build(
-    node: string,
-    request: BuildRequest,
-    context: AsyncIterable<Uint8Array>,
-    options: SignalOptions = {},
-  ): AsyncGenerator<BuildEvent> {
-    return requests.runBuild(this.#link(node), request, context, options)
-  }
-
-  async cancelBuild(node: string, id: string, options: SignalOptions = {}): Promise<void> {
-    return requests.cancelBuild(this.#link(node), id, options)
-  }
-
-  /** The id of an image on that node, which pulls it if need be. */
-  async resolveImage(node: string, image: string, options: requests.ResolveOptions = {}): Promise<string> {
-    return requests.resolveImage(this.#link(node), image, options)
   }
 
   async hasImage(node: string, image: string, { signal }: SignalOptions = {}): Promise<boolean> {
@@ -236,47 +155,9 @@ export class AgentLinks implements AsyncDisposable {
     }
   }
 
-  /** Those of them that answer that node. */
-  async reach(
-    node: string,
-    targets: readonly ReachTarget[],
-    options: SignalOptions = {},
-  ): Promise<readonly ReachTarget[]> {
-    return requests.reachFrom(this.#link(node), targets, options)
-  }
-
-  async copyImage(image: string, from: string, to: string, options: requests.CopyOptions = {}): Promise<string> {
-    return requests.copyImage(this.#link(from), this.#link(to), image, options)
-  }
-
-  async listImages(node: string, options: SignalOptions): Promise<readonly NodeImage[]> {
-    return listImages(this.#link(node), options)
-  }
-
-  async removeImage(node: string, reference: string, options: SignalOptions): Promise<void> {
-    return removeImage(this.#link(node), reference, options)
-  }
-
-  /** One document for another, for parts that know their own paths. */
-  async request<T>(node: string, request: Parameters<typeof requests.requestDocument>[1]): Promise<T> {
-    return requests.requestDocument<T>(this.#link(node), request)
-  }
-
   /** It should have been there. */
   lacksImage(image: string, node: string): void {
     this.#lead?.images.holders.lacks(image, node)
-  }
-
-  async measureSpeed(node: string, options: SignalOptions): Promise<number> {
-    return requests.measureSpeed(this.#link(node), options)
-  }
-
-  async requestCertificate(node: string, options: SignalOptions): Promise<CertificateRequest> {
-    return requests.requestCertificate(this.#link(node), options)
-  }
-
-  async deliverCertificate(node: string, delivery: CertificateDelivery, options: SignalOptions): Promise<void> {
-    return requests.deliverCertificate(this.#link(node), delivery, options)
   }
 
   /** Copies from whichever connected node has it. Resolves to why that could not be; undefined: it is there. */
@@ -300,6 +181,7 @@ export class AgentLinks implements AsyncDisposable {
     clearInterval(this.#pings)
     this.#unsubscribe()
     for (const { link } of this.#links.values()) link.close('the server stops')
+    this.#waits.wakeAll()
     await this.#lead?.[Symbol.asyncDispose]()
   }
 
@@ -355,6 +237,7 @@ export class AgentLinks implements AsyncDisposable {
     this.#links.delete(node)
     this.#lead?.presence.forget(node)
     this.#twins.forget(node)
+    this.#waits.wake(node)
   }
 
   /** A node that has joined here finds the leader by it. */
@@ -386,7 +269,15 @@ export class AgentLinks implements AsyncDisposable {
     this.#links.get(node)?.sync.send({ type: 'forget', revision: this.#state.revision, instance, ...incarnation })
   }
 
-  #link(node: string): AgentLink {
+  protected async linkSoon(node: string, { signal }: SignalOptions): Promise<AgentLink> {
+    const { linkWaitMs = defaultLinkWaitMs } = this.#options
+    const link = this.#links.get(node)?.link
+    const isUp = link !== undefined && !link.closed.aborted
+    if (!isUp && !this.#isClosing && this.isOnline(node)) await this.#waits.wait(node, linkWaitMs, signal)
+    return this.linkOf(node)
+  }
+
+  protected linkOf(node: string): AgentLink {
     const connected = this.#links.get(node)
     if (connected !== undefined) return connected.link
     const what = this.#state.nodes.has(node)

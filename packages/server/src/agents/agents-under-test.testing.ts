@@ -63,6 +63,7 @@ export interface AgentsUnderTest extends AsyncDisposable {
 export interface OpenAgentsOptions {
   readonly silenceMs?: number
   readonly lifetimes?: CertificateLifetimes
+  readonly linkWaitMs?: number
   /** The authority's clock, and that of renewals. */
   readonly now?: () => number
 }
@@ -85,7 +86,8 @@ export async function openAgents(options: OpenAgentsOptions = {}): Promise<Agent
   const silenceMs = options.silenceMs ?? 10_000
   const { records } = under
   const news = new InstanceNews({ records, log })
-  const links = new AgentLinks({ state: under.state, listener, log, pingMs: silenceMs / 10, silenceMs })
+  const waits = options.linkWaitMs === undefined ? {} : { linkWaitMs: options.linkWaitMs }
+  const links = new AgentLinks({ ...waits, state: under.state, listener, log, pingMs: silenceMs / 10, silenceMs })
   const lead = links.lead({ records, news, feed, term: { number: 1, isOver: false } })
   const retry = { firstMs: 20, maxMs: 20 }
   const certificates = new NodeCertificates({ records: under.records, authority, agents: links, log, now, retry })
