@@ -25,7 +25,15 @@ import { SyncService } from './link/sync-service.ts'
 import { createCollector, type KernelCollector } from './metrics/collector.ts'
 import { registerUsageMetrics } from './metrics/prometheus.ts'
 import { recentUse, useWindowMs } from './metrics/recent-use.ts'
+import { AddressCollector } from './network/address-collector.ts'
+import { DockerMembers } from './network/docker-members.ts'
+import { DockerNetworkCalls } from './network/docker-network-calls.ts'
 import { createNodeNetwork, type NodeNetwork, networkName } from './network/node-network.ts'
+import { endpointDirectory } from './network/plugin/container-plugin.ts'
+import { createEndpointLinks } from './network/plugin/endpoint-links.ts'
+import { EndpointRecords } from './network/plugin/endpoint-records.ts'
+import { Endpoints } from './network/plugin/endpoints.ts'
+import { runCommand } from './network/run-command.ts'
 import { DesiredState } from './node/desired-state.ts'
 import { DisposalStack } from './node/disposal-stack.ts'
 import type { GatewayReport } from './node/gateway-loop.ts'
@@ -53,6 +61,7 @@ const saveUsageMs = 300_000
 const upgradeLookMs = 1_000
 /** A call that comes with the first link waits so long for the first look at its instance. */
 const firstLookMs = 3_000
+const collectAddressesMs = 60_000
 
 /**
  * Runs the agent of this node until the signal comes. It takes up what was remembered, adopts what runs, and from then on makes Docker
@@ -98,6 +107,7 @@ class Agent {
   readonly #registry: RegistryService
   readonly #routing: RoutingService
   readonly #transfers: ImageTransfers
+  readonly #addresses: AddressCollector
   #nodeConfig: ConfigKeeper | undefined
   #watch: EngineWatch | undefined
   #links: ServerLinks | undefined
@@ -143,6 +153,7 @@ class Agent {
       onChange: (status) => this.#sync.node(status),
     })
     this.#routing = stack.use(this.#makeRouting())
+    this.#addresses = this.#makeAddresses(socketPath)
     this.#policy = stack.use(this.#makePolicy())
     this.#bandwidth = stack.use(this.#makeBandwidth())
     this.#publishing = stack.use(this.#makePublishing())
@@ -175,6 +186,7 @@ class Agent {
     this.#stack.use(this.#housekeeping.watchDisk())
     const { collectEveryMs = defaults.collectEveryMs } = this.#config
     this.#stack.use(repeat(collectEveryMs, (signal) => this.#housekeeping.collectEnded(signal)))
+    this.#stack.use(repeat(collectAddressesMs, (signal) => this.#collectAddresses(signal)))
     this.#stack.use(repeat(acceptanceLookMs, () => this.#judgeAgain()))
     this.#stack.use(repeat(saveUsageMs, () => this.#disk.usage.save()))
     this.#stack.use(repeat(upgradeLookMs, () => this.#lookAtUpgrade()))
@@ -253,6 +265,25 @@ class Agent {
       block: () => this.#disk.node.state.network?.block,
       onProblem: (problem) => this.#reporter.problems.set('publishing', problem),
     })
+  }
+
+  #makeAddresses(socketPath: string): AddressCollector {
+    const { log, runDir = defaults.runDir } = this.#config
+    const records = new EndpointRecords(endpointDirectory(runDir))
+    const calls = new DockerNetworkCalls(socketPath, networkName, log.child({ part: 'network' }))
+    return new AddressCollector({
+      members: new DockerMembers(calls, networkName),
+      endpoints: new Endpoints({ records, links: createEndpointLinks(runCommand), now: Date.now }),
+      driver: () => this.#network.drivers.driver,
+      ...{ exec: runCommand, log: log.child({ part: 'addresses' }) },
+    })
+  }
+
+  async #collectAddresses(signal: AbortSignal): Promise<void> {
+    if (this.#watch?.isUp !== true) return
+    await this.#addresses
+      .release({ signal })
+      .catch((error: unknown) => this.#config.log.warn({ reason: messageOf(error) }, 'cannot look for leftovers'))
   }
 
   #makeBandwidth(): BandwidthKeeper {
@@ -451,6 +482,7 @@ class Agent {
         registry: this.#registry,
         transfers: this.#transfers,
         routing: this.#routing,
+        addresses: this.#addresses,
         policy: this.#policy,
         onImage: () => this.#reconciler.retry(),
         nodeConfig,

@@ -23,3 +23,80 @@ export const addressPoolView = z.object({
 })
 
 export type AddressPoolView = z.infer<typeof addressPoolView>
+
+const owner = {
+  /** The instance that has it. */
+  instance: z.string().optional(),
+  app: z.string().optional(),
+  /** The container that has it, where somebody started it by hand. */
+  container: z.string().optional(),
+}
+
+/**
+ * An address that is not free. `gateway`: the node's own, by which its containers reach everything. `by-hand`: of a container that no server
+ * knows of. `kept`: for such containers, the first one of as many as `last` says.
+ */
+export const addressView = z.object({
+  address: z.string(),
+  last: z.string().optional(),
+  node: z.string(),
+  /** Absent: it is in none of its node's blocks. */
+  block: z.string().optional(),
+  pool: z.string().optional(),
+  kind: z.enum(['instance', 'by-hand', 'gateway', 'kept']),
+  ...owner,
+  /** `pending`, `assigned`, `running`, `stopping`, `ended`; absent: it has none. */
+  state: z.string().optional(),
+  since: count.optional(),
+})
+
+export const silentNode = z.object({ node: z.string(), message: z.string() })
+
+export const addressListing = z.object({
+  items: z.array(addressView),
+  /** Nodes that could not be asked what was started there by hand. */
+  silent: z.array(silentNode),
+  /** There is more, of the nodes after this one. */
+  after: z.string().optional(),
+})
+
+/** Whatever is known of one address. */
+export const oneAddress = z.object({
+  address: z.string(),
+  kind: z.enum(['instance', 'by-hand', 'gateway', 'reserved', 'free', 'unassigned', 'node', 'external', 'outside']),
+  /** In a sentence. */
+  message: z.string(),
+  node: z.string().optional(),
+  block: z.string().optional(),
+  pool: z.string().optional(),
+  ...owner,
+  state: z.string().optional(),
+  since: count.optional(),
+  names: z.array(z.string()),
+  /** Whose it was last, while a server remembers that. */
+  last: z.object({ instance: z.string(), node: z.string(), until: count }).optional(),
+})
+
+export const addressFinding = z.object({
+  kind: z.string(),
+  message: z.string(),
+  address: z.string().optional(),
+  node: z.string().optional(),
+  instance: z.string().optional(),
+  /** Nobody has it: it is held for a container that there is not. */
+  leak: z.boolean(),
+  /** It was taken away just now. */
+  released: z.boolean(),
+})
+
+export const addressCheck = z.object({
+  findings: z.array(addressFinding),
+  compared: z.object({ nodes: count, instances: count, containers: count }),
+  silent: z.array(silentNode),
+})
+
+export type AddressView = z.infer<typeof addressView>
+export type AddressListing = z.infer<typeof addressListing>
+export type OneAddress = z.infer<typeof oneAddress>
+export type AddressFindingView = z.infer<typeof addressFinding>
+export type AddressCheck = z.infer<typeof addressCheck>

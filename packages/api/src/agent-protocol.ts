@@ -52,6 +52,8 @@ import type {
  * | POST /v1/registry/collect | `{remove: RegistryPlace[]}`; answer {@link RegistryCollection} when what nothing names is off the disk |
  * | DELETE /v1/registry?purge | the registry ends here; its images go with `purge` only |
  * | GET /v1/routes | {@link RoutesReport} |
+ * | GET /v1/network/addresses | `AddressReport` of core: what this node has of its addresses |
+ * | POST /v1/network/addresses/release | takes away what no container has for long enough; answer `AddressRelease` of core |
  * | GET /v1/policy/counts?profile | {@link RuleCounts} |
  * | GET /v1/policy/drops | {@link DropsReport} |
  * | POST /v1/flows | `{of?: string[]}` → {@link FlowsReport}: connections of its instances, or those with an end at these addresses |

@@ -1,3 +1,4 @@
+import type { AddressView } from '@berth/api/address-resources'
 import type { FlowGroupEnd, FlowGroupView, MatrixPartyView, NetEnd } from '@berth/api/net-resources'
 import { parseProfile } from '@berth/api/policy/parse-profile'
 import type { NodeRoutesView } from '@berth/api/routing-resources'
@@ -158,10 +159,20 @@ export function networkHandlers(store: MockStore): JsonHandlers {
       store.remove('listExternals', name)
       return { ok: true as const }
     },
+    listAddresses: () => ({ items: addresses(store), silent: [] }),
+    checkAddresses: () => ({
+      findings: [
+        {
+          ...{ kind: 'left', address: '10.77.1.77', node: 'anchor-1', leak: true, released: false },
+          message: 'Docker’s endpoint old-one with 10.77.1.77 on anchor-1 belongs to no container',
+        },
+      ],
+      ...{ compared: { nodes: 3, instances: 41, containers: 42 }, silent: [] },
+    }),
     getRouting: () => ({
       ...{ mode: 'bgp', as: 64_512, sites: { fra: 64_601 }, meshUpTo: 50, reflectors: 2, mesh: true, reflectorsOf: {} },
       peers: [{ name: 'core', address: '192.0.2.254', as: 65_000, hasPassword: true }],
-      without: [],
+      ...{ without: [], tables: [] },
     }),
     getNodeRoutes: ({ params: { name = '' } }) => routesOf(store, name),
   }
@@ -217,6 +228,39 @@ function explain(
     ...{ allowed, from: end(from, source), to: end(to, destination), protocol, port: Number(port) },
     ...{ outbound: say(outbound, 'outbound'), inbound: say(inbound, 'inbound') },
   }
+}
+
+function addresses(store: MockStore): AddressView[] {
+  const place = { node: 'anchor-1', block: '10.77.1.0/24', pool: 'default' }
+  return [
+    { ...place, address: '10.77.1.1', kind: 'gateway' },
+    ...store.all('listInstances').flatMap(({ id, app, node, address, phase, createdAt }): AddressView[] =>
+      node === undefined || address === undefined
+        ? []
+        : [
+            {
+              ...{
+                address,
+                node,
+                app,
+                instance: id,
+                kind: 'instance',
+                state: phase,
+                since: createdAt,
+                pool: 'default',
+              },
+            },
+          ],
+    ),
+    {
+      ...place,
+      address: '10.77.1.240',
+      kind: 'by-hand',
+      container: 'mine',
+      state: 'running',
+      since: Date.now() - 60_000,
+    },
+  ]
 }
 
 function drops() {

@@ -49,6 +49,7 @@ const pages: Readonly<Record<string, string>> = {
   network: '/network',
   'network-flows': '/network/flows',
   'network-drops': '/network/drops',
+  'network-addresses': '/network/addresses',
   'network-profiles': '/network/profiles',
   'network-profile': '/network/profiles/db',
   'network-services': '/network/services',

@@ -77,6 +77,21 @@ describe('who does', () => {
   })
 })
 
+describe('addresses', () => {
+  it('are shown with whose they are, found by name, and compared when asked', async () => {
+    const page = await console_.enter('/network/addresses')
+    const table = page.getByRole('table', { name: 'Addresses' })
+    await table.getByRole('row').filter({ hasText: '10.77.1.240' }).getByText('by hand').waitFor()
+    await table.getByRole('link', { name: 'shop.production.web-1', exact: true }).first().waitFor()
+    await page.getByRole('searchbox', { name: 'Filter addresses' }).fill('mine')
+    await expect.poll(() => table.locator('tbody tr').count(), polling).toBe(1)
+    await page.getByRole('button', { name: 'Compare', exact: true }).click()
+    await page.getByText('1 difference').waitFor()
+    await page.getByText('old-one with 10.77.1.77 on anchor-1 belongs to no container').waitFor()
+    expect(await overflow(page)).toBe(0)
+  })
+})
+
 describe('profiles', () => {
   it('are listed with what is wrong with them, and opened with what each rule decided', async () => {
     const page = await console_.enter('/network/profiles')

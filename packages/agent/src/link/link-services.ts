@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { CoreReport, MetricsView, UsageReport } from '@berth/api'
 import type { Engine } from '../engine/engine.ts'
 import type { InstanceLogsDeps } from '../instance/instance-logs.ts'
+import type { AddressCollector } from '../network/address-collector.ts'
 import type { ConfigKeeper } from '../node-config/config-keeper.ts'
 import type { PolicyKeeper } from '../policy/policy-keeper.ts'
 import type { ImageTransfers } from '../registry/image-transfers.ts'
@@ -31,6 +32,7 @@ export interface LinkServices {
   readonly registry: Pick<RegistryService, 'run' | 'report' | 'collect' | 'end'>
   readonly transfers: Pick<ImageTransfers, 'push' | 'pull'>
   readonly routing: Pick<RoutingService, 'report'>
+  readonly addresses: Pick<AddressCollector, 'report' | 'release'>
   readonly policy: Pick<PolicyKeeper, 'counts' | 'drops' | 'flows'>
   /** An image has come to this node. */
   onImage(): void

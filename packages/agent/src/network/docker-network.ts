@@ -1,25 +1,12 @@
-import { BerthError, formatBlock, messageOf, type NetworkDriver } from '@berth/core'
+import { BerthError, formatBlock, type NetworkDriver } from '@berth/core'
 import type { Logger } from 'pino'
-import { type DockerCall, DockerClient } from '../engine/docker-client.ts'
-import { isEngineDown } from '../engine/engine-error.ts'
+import { DockerNetworkCalls, type NetworkInspectInfo, nameOfContainer } from './docker-network-calls.ts'
 import { bridgeName, type NetworkPlan } from './network-plan.ts'
 
 /** Marks the network as made by us: only then may it be made anew, and only while no container is in it. */
 const ownLabel = 'berth.network'
 
 type Signal = AbortSignal | undefined
-
-const timeoutMs = 15_000
-
-/** What is read of Docker's answer. */
-interface NetworkInspectInfo {
-  readonly Id: string
-  readonly Name: string
-  readonly Driver: string
-  readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] | null }
-  readonly Options?: Readonly<Record<string, string>> | null
-  readonly Labels?: Readonly<Record<string, string>> | null
-}
 
 /** What Docker calls our drivers; netd serves the one of routed mode, for networks and for addresses. */
 const dockerDrivers: Readonly<Record<NetworkDriver, string>> = { bridge: 'bridge', routed: 'berth' }
@@ -36,11 +23,11 @@ type Fault = (remedy: string) => BerthError
 
 /** The Docker network of a node, on its engine. */
 export class DockerNetwork {
-  readonly #client: DockerClient
+  readonly #calls: DockerNetworkCalls
   readonly #name: string
 
   constructor(socketPath: string, name: string, log: Logger) {
-    this.#client = new DockerClient(socketPath, log)
+    this.#calls = new DockerNetworkCalls(socketPath, name, log)
     this.#name = name
   }
 
@@ -49,7 +36,7 @@ export class DockerNetwork {
    * `network.engine-unreachable`, `network.engine-refused`.
    */
   async settle(wanted: NetworkDriver, signal: Signal): Promise<{ driver: NetworkDriver; bound: number }> {
-    const found = await this.#inspect(signal)
+    const found = await this.#calls.inspect(signal)
     const other = wanted === 'bridge' ? 'routed' : 'bridge'
     if (found?.Driver !== dockerDrivers[other] || found.Labels?.[ownLabel] === undefined)
       return { driver: wanted, bound: 0 }
@@ -87,21 +74,21 @@ export class DockerNetwork {
     optionsOf: () => Promise<object>,
     signal: Signal,
   ): Promise<boolean> {
-    const found = await this.#inspect(signal)
+    const found = await this.#calls.inspect(signal)
     if (found !== undefined) {
       const fault = faultOf(found)
       if (fault === undefined) return false
       const containers = await this.#containers(signal)
       if (containers.length > 0 || found.Labels?.[ownLabel] === undefined) throw fault(this.#remedy(containers))
-      await this.#call('remove', { method: 'DELETE', path: `/networks/${found.Id}`, signal })
+      await this.#calls.call('remove', { method: 'DELETE', path: `/networks/${found.Id}`, signal })
     }
-    await this.#call('create', { method: 'POST', path: '/networks/create', body: await optionsOf(), signal })
+    await this.#calls.call('create', { method: 'POST', path: '/networks/create', body: await optionsOf(), signal })
     return true
   }
 
   /** Removes the network; does nothing when there is none. Throws `network.in-use` while containers are bound to it. */
   async remove(signal: Signal): Promise<void> {
-    const found = await this.#inspect(signal)
+    const found = await this.#calls.inspect(signal)
     if (found === undefined) return
     const containers = await this.#containers(signal)
     if (containers.length > 0) {
@@ -110,7 +97,7 @@ export class DockerNetwork {
         `remove the Docker network ${this.#name}: it is in use; first remove ${describeContainers(containers)}`,
       )
     }
-    await this.#call('remove', { method: 'DELETE', path: `/networks/${found.Id}`, signal })
+    await this.#calls.call('remove', { method: 'DELETE', path: `/networks/${found.Id}`, signal })
   }
 
   /** Undefined when it can be used as it is. */
@@ -151,38 +138,14 @@ export class DockerNetwork {
     return containers.length === 0 ? remove : `remove ${describeContainers(containers)} and ${remove}`
   }
 
-  /** Stopped ones too: they would not start again in another network of the same name. */
   async #containers(signal: Signal): Promise<string[]> {
-    const query = { all: 'true', filters: JSON.stringify({ network: [this.#name] }) }
-    const call = { method: 'GET', path: '/containers/json', query, signal } as const
-    const list = await this.#call<{ Names: readonly string[] }[]>('list the containers in', call)
-    return list.map((container) => (container.Names[0] ?? '').replace(/^\//, ''))
-  }
-
-  async #inspect(signal: Signal): Promise<NetworkInspectInfo | undefined> {
-    // By list, not by name: a name that is a prefix of some network's id would find that one.
-    const query = { filters: JSON.stringify({ name: [this.#name] }) }
-    const list = await this.#call<NetworkInspectInfo[]>('list', { method: 'GET', path: '/networks', query, signal })
-    const found = list.find((each) => each.Name === this.#name)
-    if (found === undefined) return undefined
-    return await this.#call('inspect', { method: 'GET', path: `/networks/${found.Id}`, signal })
+    return (await this.#calls.containers(signal)).map(nameOfContainer)
   }
 
   async #majorVersion(signal: Signal): Promise<number> {
     const call = { method: 'GET', path: '/version', signal } as const
-    const { Version } = await this.#call<{ Version: string }>('ask for the version before', call)
+    const { Version } = await this.#calls.call<{ Version: string }>('ask for the version before', call)
     return Number.parseInt(Version, 10)
-  }
-
-  async #call<Result = void>(verb: string, call: Omit<DockerCall, 'action'>): Promise<Result> {
-    const action = `${verb} the Docker network ${this.#name}`
-    try {
-      return await this.#client.json<Result>({ action, timeoutMs, ...call })
-    } catch (cause) {
-      if (!(cause instanceof BerthError)) throw cause
-      const code = isEngineDown(cause) ? 'network.engine-unreachable' : 'network.engine-refused'
-      throw new BerthError(code, messageOf(cause), { cause, retryable: isEngineDown(cause) })
-    }
   }
 }
 

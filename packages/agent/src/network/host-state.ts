@@ -44,6 +44,23 @@ export async function readLinkNames(exec: Exec, prefix: string, signal?: AbortSi
   return names.filter((name) => name.startsWith(prefix))
 }
 
+/** Docker's on a bridge, the other end of which is on the host too, and so in no container. */
+export async function readUnusedVeths(exec: Exec, bridge: string, signal?: AbortSignal): Promise<string[]> {
+  const { code, stdout } = await exec('ip', ['-json', 'link', 'show', 'master', bridge, 'type', 'veth'], { signal })
+  if (code !== 0) return []
+  return parseList<VethOutput>(stdout).flatMap(({ ifname, link }) =>
+    link?.startsWith(dockerVeth) && ifname.startsWith(dockerVeth) ? [ifname] : [],
+  )
+}
+
+const dockerVeth = 'veth'
+
+interface VethOutput {
+  readonly ifname: string
+  /** The other end's name; absent where that is in another network namespace. */
+  readonly link?: string
+}
+
 /** undefined when there is no such link. */
 export async function readLink(exec: Exec, name: string, signal?: AbortSignal): Promise<HostLink | undefined> {
   const { code, stdout } = await exec('ip', ['-json', 'address', 'show', 'dev', name], { signal })

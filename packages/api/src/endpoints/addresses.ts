@@ -13,6 +13,59 @@ const rules = {
 
 /** Pools of addresses, and who has which. */
 export const addressesEndpoints = {
+  listAddresses: defineEndpoint({
+    method: 'GET',
+    path: '/v1/addresses',
+    summary: 'Addresses in use, and whose they are; nodes are asked what was started there by hand',
+    role: 'viewer',
+    transport: 'json',
+    params: none,
+    query: z.strictObject({
+      node: z.string().optional(),
+      pool: z.string().optional(),
+      app: z.string().optional(),
+      /** From the node after this one on. */
+      after: z.string().optional(),
+      /** About so many: nodes are told whole; 1,000 unless said otherwise. */
+      limit: z.coerce.number().int().min(1).max(10_000).optional(),
+    }),
+    body: none,
+    response: a.addressListing,
+  }),
+  getAddress: defineEndpoint({
+    method: 'GET',
+    path: '/v1/addresses/:address',
+    summary: 'Whose an address is, since when, its names, and whose it was last',
+    role: 'viewer',
+    transport: 'json',
+    params: z.strictObject({ address: z.string() }),
+    query: none,
+    body: none,
+    response: a.oneAddress,
+  }),
+  checkAddresses: defineEndpoint({
+    method: 'GET',
+    path: '/v1/address-check',
+    summary:
+      'Where what the store says of addresses and what nodes really have differ; the nodes are asked, twice if need be',
+    role: 'viewer',
+    transport: 'json',
+    params: none,
+    query: z.strictObject({ node: z.string().optional() }),
+    body: none,
+    response: a.addressCheck,
+  }),
+  releaseAddresses: defineEndpoint({
+    method: 'POST',
+    path: '/v1/address-check/release',
+    summary: 'The same, and nodes take away what no container has; what runs is not touched',
+    role: 'admin',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: z.strictObject({ node: z.string().optional() }),
+    response: a.addressCheck,
+  }),
   listAddressPools: defineEndpoint({
     method: 'GET',
     path: '/v1/address-pools',

@@ -3,6 +3,7 @@ import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { formatTable } from '../output/table.ts'
+import { registerAddresses } from './addresses.ts'
 import { action } from './command.ts'
 import { wholeNumber } from './words.ts'
 
@@ -20,7 +21,10 @@ interface AddOptions extends PoolOptions {
 
 /** Addresses: pools of them, and who has which. */
 export function registerAddressPools(program: Command): void {
-  const ip = program.command('ip').summary('addresses of instances: the pools that nodes get blocks of')
+  const ip = program
+    .command('ip')
+    .summary('addresses of instances: whose they are, and the pools that nodes get blocks of')
+  registerAddresses(ip)
   const pool = ip.command('pool').alias('pools').summary('address pools, of which nodes get blocks when they join')
   pool
     .command('ls')

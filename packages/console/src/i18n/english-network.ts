@@ -9,6 +9,7 @@ export const englishNetwork = {
       profiles: 'Profiles',
       services: 'External services',
       nodes: 'Between nodes',
+      addresses: 'Addresses',
     },
     about: {
       matrix: 'Who may talk to whom by the rules of now. A cell tells which rule decides on both ends.',
@@ -17,6 +18,7 @@ export const englishNetwork = {
       profiles: 'A profile says which tags an instance bears, and what it may send and be sent.',
       services: 'What Berth does not run, but names, routes and guards.',
       nodes: 'How nodes learn the routes to each other’s instances.',
+      addresses: 'Addresses in use, whose they are, and whether nodes have what is written down.',
     },
     from: 'From',
     to: 'To',
@@ -69,6 +71,30 @@ export const englishNetwork = {
       count: (n: number) => `${n} ${n === 1 ? 'connection' : 'connections'}.`,
       more: (n: number) => `${n} more are not shown.`,
       probes: (n: number) => `${n} ended ones of nodes to their own instances, mostly probes of health, are left out.`,
+    },
+    addresses: {
+      filter: 'Filter addresses',
+      address: 'Address',
+      of: 'Of',
+      node: 'Node',
+      block: 'Block',
+      pool: 'Pool',
+      since: 'Since',
+      kinds: {
+        instance: 'instance',
+        'by-hand': 'by hand',
+        gateway: 'the node itself',
+        kept: 'kept for containers started by hand',
+      },
+      empty: 'No address matches',
+      first: 'From the first node',
+      more: (node: string) => `Nodes after ${node}`,
+      check: 'Compare',
+      checkAbout: 'Compare what is written down with what nodes really have.',
+      same: (instances: number, nodes: number) =>
+        `${instances} ${instances === 1 ? 'instance' : 'instances'} on ${nodes} ${nodes === 1 ? 'node' : 'nodes'}: everything is as it is written down`,
+      differ: (n: number) =>
+        `${n} ${n === 1 ? 'difference' : 'differences'}; left-overs go by themselves within two minutes`,
     },
     drops: {
       filter: 'Filter',

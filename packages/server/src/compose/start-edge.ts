@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Node } from '@berth/core'
 import type { Logger } from 'pino'
 import { AddressPools } from '../addresses/address-pools.ts'
+import { AddressUses } from '../addresses/address-uses.ts'
 import { AgentPort } from '../agents/agent-port.ts'
 import { RefusedAgents } from '../agents/refused-agents.ts'
 import { Approvals } from '../approvals/approvals.ts'
@@ -135,7 +136,7 @@ function createServices(
   keeper: CertificateKeeper,
   refused: RefusedAgents,
 ): Services {
-  const { config, foundation, control } = options
+  const { config, foundation, control, stack } = options
   const { state, records, authority, secrets, certificates, registries, routing, tokens, sessions } = foundation
   const { agents, traffic, operations, books, images, registry, sources, buildOutputs } = control
   const gateway = gatewayAddress(config.gatewayUrl, config.gatewayHttpsPort ?? defaults.gatewayHttpsPort)
@@ -183,6 +184,7 @@ function createServices(
     coreUse: (node, signal) => gatherCoreUse(agents, node, signal),
     nodeRoutes: new NodeRoutes(state, agents),
     addressPools,
+    addressUses: stack.use(new AddressUses({ state, pools: addressPools, agents, domain })),
     certificateProblems: () => keeper.problems(),
     trafficChanges: new TrafficChanges(views),
     apps: new Apps(records),

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { BackupLine, LogLine } from '@berth/api'
 import type { AddressPools } from '../addresses/address-pools.ts'
+import type { AddressUses } from '../addresses/address-uses.ts'
 import type { AgentLinks } from '../agents/agent-links.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { Apps } from '../apps/apps.ts'
@@ -123,6 +124,7 @@ export interface Services {
   readonly routing: Routing
   readonly nodeRoutes: NodeRoutes
   readonly addressPools: AddressPools
+  readonly addressUses: AddressUses
   readonly sources: SourceUploads
   readonly relay: Relay
   readonly buildOutputs: BuildOutputs

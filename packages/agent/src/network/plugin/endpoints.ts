@@ -35,6 +35,11 @@ export class Endpoints {
     return (await this.#isInContainer(address)) || (await this.#isNew(address))
   }
 
+  /** Whether the host's end of its link is there. */
+  isLinked(address: string): Promise<boolean> {
+    return this.#parts.links.exists(routedLinkOf(address))
+  }
+
   /** Addresses of links and records that belong to no container, and to none that is being made. */
   async leftBehind(): Promise<string[]> {
     const { records, links } = this.#parts

@@ -1,0 +1,91 @@
+import type { AddressView } from '@berth/api'
+import {
+  type AddressPool,
+  type AddressReport,
+  containsAddress,
+  gatewayOf,
+  type Instance,
+  type Node,
+  ownAddresses,
+  parseAddress,
+  parseBlock,
+  poolOf,
+} from '@berth/core'
+import type { State } from '../records/index.ts'
+import { ownAddressOf } from './address-history.ts'
+import { blocksOf } from './pools-of.ts'
+
+export interface AddressQuery {
+  readonly node?: string | undefined
+  readonly pool?: string | undefined
+  readonly app?: string | undefined
+}
+
+/** Addresses of one node that are not free, in their order. `report`: what it says itself; undefined: it was not asked. */
+export function addressesOfNode(
+  state: State,
+  pools: readonly AddressPool[],
+  node: Node,
+  report: AddressReport | undefined,
+): AddressView[] {
+  const placed = placeIn(pools, node)
+  const instances = state.instances.byNode(node.name).flatMap((each) => instanceRow(state, each) ?? [])
+  const claimed = new Set(instances.map(({ address }) => address))
+  const byHand = report?.containers.filter(
+    ({ instance, address }) => instance === undefined && address !== undefined && !claimed.has(address),
+  )
+  const rows: readonly Row[] = [
+    ...reservedRows(state, node),
+    ...instances,
+    ...(byHand ?? []).map(
+      ({ address = '', name, createdAt }): Row => ({
+        ...{ address, kind: 'by-hand', container: name, state: 'running', since: createdAt },
+      }),
+    ),
+  ]
+  return rows.map(placed).sort(byAddress)
+}
+
+type Row = Omit<AddressView, 'node' | 'block' | 'pool'>
+
+const placeIn =
+  (pools: readonly AddressPool[], node: Node) =>
+  (row: Row): AddressView => {
+    const block = blocksOf(node).find((each) => containsAddress(parseBlock(each), row.address))
+    const pool = poolOf(pools, row.address)?.name
+    return {
+      ...{ ...row, node: node.name },
+      ...(block === undefined ? {} : { block }),
+      ...(pool === undefined ? {} : { pool }),
+    }
+  }
+
+const byAddress = (a: AddressView, b: AddressView): number => parseAddress(a.address) - parseAddress(b.address)
+
+function instanceRow(state: State, instance: Instance): Row | undefined {
+  const held = ownAddressOf(instance)
+  if (held === undefined) return undefined
+  const { id, app, createdAt } = instance
+  const phase = state.statuses.field(id, 'phase') ?? 'assigned'
+  return { address: held.address, kind: 'instance', instance: id, app, state: phase, since: createdAt }
+}
+
+function reservedRows(state: State, { name, block }: Node): Row[] {
+  if (block === '') return []
+  const parsed = parseBlock(block)
+  const kept = isRouted(state, name) ? ownAddresses(parsed) : undefined
+  return [
+    { address: gatewayOf(parsed), kind: 'gateway' },
+    ...(kept === undefined ? [] : [{ address: kept.first, last: kept.last, kind: 'kept' } as const]),
+  ]
+}
+
+/** In routed mode, or about to be: then a part of its block is not for instances. */
+export function isRouted(state: State, node: string): boolean {
+  const network = state.nodeStatuses.get(node)?.network
+  return network?.driver === 'routed' || network?.wanted === 'routed'
+}
+
+/** Whether the row is of those that were asked for. */
+export const isAskedFor = ({ pool, app }: AddressQuery, row: AddressView): boolean =>
+  (pool === undefined || row.pool === pool) && (app === undefined || row.app === app)

@@ -1,0 +1,114 @@
+import type { OneAddress } from '@berth/api'
+import {
+  type AddressPool,
+  BerthError,
+  blockSize,
+  containsAddress,
+  gatewayOf,
+  type Instance,
+  isOwnAddress,
+  type Node,
+  parseAddress,
+  parseBlock,
+  poolOf,
+  tryParseAddress,
+} from '@berth/core'
+import type { State } from '../records/index.ts'
+import { type AddressHistory, ownAddressOf } from './address-history.ts'
+import { isRouted } from './list-addresses.ts'
+import { blocksOf } from './pools-of.ts'
+
+export interface ShowOptions {
+  readonly state: State
+  readonly pools: readonly AddressPool[]
+  readonly history: Pick<AddressHistory, 'of'>
+  readonly domain: string
+  /** The name of a container that has it on that node, by hand; undefined: none, or nobody can say. */
+  readonly containerAt: (node: string, address: string) => Promise<{ name: string; createdAt: number } | undefined>
+}
+
+type Said = Omit<OneAddress, 'address' | 'names' | 'node' | 'block' | 'pool'> & { readonly names?: string[] }
+
+/** All that is known of one address. Throws `network.invalid-address`. */
+export async function showAddress(address: string, options: ShowOptions): Promise<OneAddress> {
+  if (tryParseAddress(address) === undefined)
+    throw new BerthError(
+      'network.invalid-address',
+      `"${address}" is no IPv4 address; write four numbers, e.g. 10.77.3.5`,
+    )
+  const { state, pools, history } = options
+  const node = nodeWith(state, address)
+  const block = node === undefined ? undefined : blocksOf(node).find((each) => contains(each, address))
+  const pool = poolOf(pools, address)
+  const said =
+    ofInstance(address, options) ?? ofCluster(state, address) ?? (await ofPlace(address, node, block, pool, options))
+  const last = said.kind === 'free' || said.kind === 'unassigned' ? history.of(address) : undefined
+  return {
+    ...{ address, names: [], ...said },
+    ...(node === undefined ? {} : { node: node.name }),
+    ...(block === undefined ? {} : { block }),
+    ...(pool === undefined ? {} : { pool: pool.name }),
+    ...(last === undefined ? {} : { last }),
+  }
+}
+
+const contains = (block: string, address: string): boolean => containsAddress(parseBlock(block), address)
+
+const nodeWith = (state: State, address: string): Node | undefined =>
+  [...state.nodes.values()].find((node) => blocksOf(node).some((block) => contains(block, address)))
+
+function ofInstance(address: string, { state, domain }: ShowOptions): Said | undefined {
+  const instance = [...state.instances.values()].find((each) => ownAddressOf(each)?.address === address)
+  if (instance === undefined) return undefined
+  const { id, app, node, createdAt } = instance
+  const status = state.statuses.get(id)
+  const phase = status?.phase ?? 'assigned'
+  const message =
+    phase === 'ended'
+      ? `of ${id} on ${node}, which has ended; it is free when the instance is forgotten`
+      : `of ${id} on ${node}`
+  const names = status?.ready === true ? namesOf(instance, domain) : []
+  return { kind: 'instance', message, instance: id, app, state: phase, since: createdAt, names }
+}
+
+/** Names that mean it, as long as it is ready. */
+const namesOf = ({ app, pool, entrypoint, ordinal, type }: Instance, domain: string): string[] =>
+  type === 'service'
+    ? [`${entrypoint}-${ordinal}.${pool}.${app}.${domain}`, `${entrypoint}.${pool}.${app}.${domain}`]
+    : []
+
+/** What is none of a pool's. */
+function ofCluster(state: State, address: string): Said | undefined {
+  const node = [...state.nodes.values()].find((each) => each.address === address)
+  if (node !== undefined) return { kind: 'node', message: `of node ${node.name} itself`, since: node.joinedAt }
+  const external = state.externals.all().find(({ addresses }) => addresses.includes(address))
+  if (external === undefined) return undefined
+  return { kind: 'external', message: `of the external service ${external.name}` }
+}
+
+async function ofPlace(
+  address: string,
+  node: Node | undefined,
+  blockText: string | undefined,
+  pool: AddressPool | undefined,
+  { state, containerAt }: ShowOptions,
+): Promise<Said> {
+  if (pool === undefined) return { kind: 'outside', message: 'in no address pool: berth ip pool ls' }
+  if (node === undefined || blockText === undefined)
+    return { kind: 'unassigned', message: `free: no node has a block of the pool ${pool.name} with it` }
+  const block = parseBlock(blockText)
+  const place = parseAddress(address) - block.base
+  if (address === gatewayOf(parseBlock(node.block)))
+    return { kind: 'gateway', message: `of node ${node.name} in its own block: the way out of its containers` }
+  if (place <= 1 || place === blockSize(block) - 1)
+    return { kind: 'reserved', message: `the block ${blockText} of ${node.name} gives it to nobody` }
+  const container = await containerAt(node.name, address)
+  if (container !== undefined) {
+    const { name, createdAt } = container
+    const message = `of the container ${name} on ${node.name}, which was started by hand`
+    return { kind: 'by-hand', message, container: name, state: 'running', since: createdAt }
+  }
+  const isKept = isRouted(state, node.name) && isOwnAddress(parseBlock(node.block), address)
+  const whose = isKept ? ', kept for containers that are started by hand' : ''
+  return { kind: 'free', message: `free, in the block ${blockText} of ${node.name}${whose}` }
+}
