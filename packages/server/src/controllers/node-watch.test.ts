@@ -1,4 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { State } from '../records/index.ts'
 import { silent } from '../store/sqlite/open-temporary.testing.ts'
 import { TestCluster, testSpec } from './cluster.testing.ts'
 import { NodeWatch } from './node-watch.ts'
@@ -73,4 +75,42 @@ it('tells of a silent node once, again when somebody hears it, and of one that i
   expect(await look()).toEqual(['node-b'])
   expect(watch.fate('node-b', 1000)).toBe('agent-away')
   expect(await look()).toEqual([])
+})
+
+it('hundreds that fall silent one after the other are looked at together', async () => {
+  const names = Array.from({ length: 300 }, (_, at) => `node-${at}`)
+  const online = new Set(names)
+  const told = new Set<string>()
+  let looks = 0
+  let listener: (change: object) => void = () => undefined
+  const state = {
+    changes: {
+      subscribe: (each: typeof listener) => {
+        listener = each
+        return () => undefined
+      },
+    },
+    nodes: { ids: () => names, has: () => true, get: () => undefined, size: names.length },
+    instances: {
+      byNode: (node: string) => {
+        if (node === 'node-0') looks += 1
+        return []
+      },
+    },
+  } as unknown as State
+  await using _ = new NodeWatch({
+    ...{ records: cluster.records, state, log: silent, lookMs: 3_600_000 },
+    isOnline: (node) => online.has(node),
+    reach: async () => [],
+    onChange: (node) => told.add(node),
+  })
+  const startedAt = performance.now()
+  for (const name of names) {
+    online.delete(name)
+    listener({ kind: 'nodeStatuses', id: name, before: { online: true }, after: { online: false } })
+    await nextTurn()
+  }
+  await cluster.until('all of them', () => told.size === names.length)
+  expect(looks).toBeLessThanOrEqual(2 + (performance.now() - startedAt) / 200)
+  expect(looks).toBeGreaterThan(0)
 })

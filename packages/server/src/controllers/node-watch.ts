@@ -40,6 +40,8 @@ interface Silence {
 }
 
 const lookMs = 3_000
+/** Between two looks: hundreds of nodes that fall silent one after the other are looked at together. */
+const pauseMs = 200
 const maxTimerMs = 3_600_000
 const askedNodes = 3
 const askedInstances = 6
@@ -60,6 +62,9 @@ export class NodeWatch implements AsyncDisposable {
   readonly #timer: NodeJS.Timeout
   readonly #unsubscribe: () => void
   #looking: Promise<void> | undefined
+  /** Somebody has fallen silent since the look that is under way, or the last one, began. */
+  #isDue = false
+  #pausing: NodeJS.Timeout | undefined
   #cutOff = { at: Number.NEGATIVE_INFINITY, isCutOff: true }
 
   constructor(options: NodeWatchOptions) {
@@ -76,6 +81,7 @@ export class NodeWatch implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
+    clearTimeout(this.#pausing)
     this.#unsubscribe()
     this.#closing.abort()
     await this.#looking
@@ -125,9 +131,18 @@ export class NodeWatch implements AsyncDisposable {
   }
 
   #lookSoon(): void {
-    this.#looking ??= this.look().finally(() => {
+    this.#isDue = true
+    if (this.#looking !== undefined || this.#pausing !== undefined) return
+    this.#isDue = false
+    this.#looking = this.look().finally(() => {
       this.#looking = undefined
+      if (!this.#closing.signal.aborted) this.#pausing = setTimeout(() => this.#paused(), pauseMs).unref()
     })
+  }
+
+  #paused(): void {
+    this.#pausing = undefined
+    if (this.#isDue) this.#lookSoon()
   }
 
   /** So that nobody waits for the next look once an app's patience has ended. */
