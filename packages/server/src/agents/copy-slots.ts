@@ -21,6 +21,8 @@ export class CopySlots {
   readonly #taking = new Map<string, number>()
   readonly #giving = new Map<string, number>()
   readonly #waiting = new Set<Waiter>()
+  /** All that wait are looked at with the next turn of the event loop. */
+  #due: NodeJS.Immediate | undefined
 
   constructor(rulesOf: (node: string) => ImageRules) {
     this.#rulesOf = rulesOf
@@ -44,20 +46,27 @@ export class CopySlots {
       }
       signal.addEventListener('abort', stop, { once: true })
       this.#waiting.add(waiter)
-      this.look()
+      // One more that waits opens no way for the others, who came before it.
+      if (this.#due === undefined) this.#offer(waiter)
     })
   }
 
   /** Something may be possible now that was not before: a node has an image, rules are others, a node has gone. */
   look(): void {
-    for (const waiter of [...this.#waiting]) {
-      const sources = waiter.sources()
-      if (sources === undefined || sources.length === 0) waiter.grant(undefined)
-      else if (countOf(this.#taking, waiter.to) < this.#rulesOf(waiter.to).takes) {
-        const from = sources.find((node) => countOf(this.#giving, node) < this.#rulesOf(node).gives)
-        if (from !== undefined) waiter.grant(this.#take(from, waiter.to))
-      }
-    }
+    if (this.#waiting.size === 0) return
+    this.#due ??= setImmediate(() => {
+      this.#due = undefined
+      for (const waiter of [...this.#waiting]) this.#offer(waiter)
+    })
+  }
+
+  /** Who gives is asked last: that may be any of thousands. */
+  #offer(waiter: Waiter): void {
+    if (countOf(this.#taking, waiter.to) >= this.#rulesOf(waiter.to).takes) return
+    const sources = waiter.sources()
+    const from = sources?.find((node) => countOf(this.#giving, node) < this.#rulesOf(node).gives)
+    if (from !== undefined) waiter.grant(this.#take(from, waiter.to))
+    else if (sources === undefined || sources.length === 0) waiter.grant(undefined)
   }
 
   #take(from: string, to: string): CopySlot {

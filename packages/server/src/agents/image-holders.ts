@@ -40,7 +40,7 @@ export class ImageHolders {
   }
 
   #find(image: string): Set<string> {
-    const releases = this.#state.releases.all().filter((release) => release.image === image)
+    const releases = this.#state.releases.byImage(image)
     const nodes = new Set<string>()
     for (const { build } of releases) {
       const node = build === undefined ? undefined : this.#state.builds.get(build)?.node

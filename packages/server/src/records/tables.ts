@@ -98,9 +98,13 @@ export const createTables = (): Tables => ({
 
 export class ReleaseTable extends RecordTable<Release> {
   readonly #byApp = this.index((release) => release.app)
+  readonly #byImage = this.index((release) => release.image)
   /** Oldest first. */
   byApp(app: string): Release[] {
     return this.#byApp.get(app).sort((a, b) => releaseNumber(a.id) - releaseNumber(b.id))
+  }
+  byImage(image: string): Release[] {
+    return this.#byImage.get(image)
   }
   find(app: string, release: string): Release | undefined {
     return this.get(releaseId(app, release))
