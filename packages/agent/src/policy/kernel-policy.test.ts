@@ -1,50 +1,66 @@
 import {
+  bookedAddress,
   compilePolicy,
   decidePacket,
   nodePolicyOf,
   type Packet,
   type PolicyTable,
   type PolicyWorld,
+  readProfile,
   renderNoTable,
   renderTable,
   renderTableChange,
+  twinOf,
 } from '@berth/core'
-import { arbitraryPacket, arbitraryWorld, outsideAddresses, worldAddresses } from '@berth/core/policy/policy.testing'
+import {
+  arbitraryPacket,
+  arbitraryWorld,
+  outsideAddresses,
+  outsideAddresses6,
+  testTwins,
+  twinPacket,
+  worldAddresses,
+} from '@berth/core/policy/policy.testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Exec, runCommand } from '../network/run-command.ts'
 import { PacketRange, packetKey } from './packet-range.testing.ts'
 import { readCounts, readDrops } from './policy-counts.ts'
+import { TestNamespace } from './test-namespace.testing.ts'
 
 let range: PacketRange
 beforeAll(async () => {
-  range = await PacketRange.create([...worldAddresses, ...outsideAddresses, '10.77.2.1'])
+  const own = [...worldAddresses, '10.77.2.1']
+  const twins = own.flatMap((address) => twinOf(testTwins, address) ?? [])
+  range = await PacketRange.create([...own, ...outsideAddresses, ...twins, ...outsideAddresses6])
 })
 afterAll(() => range[Symbol.asyncDispose]())
+
+const endpointOf = (world: PolicyWorld, address: string) => world.endpoints.get(bookedAddress(world, address))
 
 /** Its rules alone are asked: the other end is another node's. */
 function passes(packet: Packet, world: PolicyWorld, node: string): boolean {
   const { outbound, inbound } = decidePacket(packet, world)
-  const isHere = (address: string): boolean => world.endpoints.get(address)?.node === node
+  const isHere = (address: string): boolean => endpointOf(world, address)?.node === node
   return (!isHere(packet.source) || outbound.allowed) && (!isHere(packet.destination) || inbound.allowed)
 }
 
 /** As the log of what node `a` drops has it: by whom, and whose rule. */
 function dropKey(packet: Packet, world: PolicyWorld): string[] {
   const { outbound, inbound } = decidePacket(packet, world)
-  const isHere = (address: string): boolean => world.endpoints.get(address)?.node === 'a'
+  const isHere = (address: string): boolean => endpointOf(world, address)?.node === 'a'
   const [end, decision, of] =
     isHere(packet.source) && !outbound.allowed
       ? (['out', outbound, packet.source] as const)
       : (['in', inbound, packet.destination] as const)
   if (decision.allowed || !isHere(of)) return []
   const { reason } = decision
-  const by = reason.kind === 'rule' ? `${reason.profile} ${reason.number}` : world.endpoints.get(of)?.profiles.join('/')
+  const by = reason.kind === 'rule' ? `${reason.profile} ${reason.number}` : endpointOf(world, of)?.profiles.join('/')
   return [`${endsKey(packet)} ${end} ${by}`]
 }
 
 const endsKey = ({ source, destination, protocol, destinationPort }: Packet): string =>
-  `${source} ${destination} ${protocol} ${protocol === 'icmp' ? undefined : destinationPort}`
+  `${source} ${destination} ${protocol} ${protocol.startsWith('icmp') ? undefined : destinationPort}`
 
 /** What TCP sends again of an earlier table's packets is noted too: these say nothing. */
 const earlierEnds = new Set<string>()
@@ -87,10 +103,8 @@ describe('the kernel', () => {
   it('decides as the simulator does', { timeout: 60_000 }, async () => {
     const counts = { passed: 0, dropped: 0 }
     const known = new Set<string>()
-    const packets = fc.array(arbitraryPacket(['tcp', 'tcp', 'tcp', 'udp', 'udp', 'udp', 'icmp']), {
-      minLength: 60,
-      maxLength: 60,
-    })
+    const packet = arbitraryPacket(['tcp', 'tcp', 'tcp', 'udp', 'udp', 'udp', 'icmp'])
+    const packets = fc.array(fc.oneof(packet, packet.map(twinPacket)), { minLength: 60, maxLength: 60 })
     const holds = async (world: PolicyWorld, some: readonly Packet[]): Promise<void> => {
       const table = compilePolicy(nodePolicyOf(world, 'a'))
       const sent = unknownOf(some, known)
@@ -129,6 +143,27 @@ describe('the kernel', () => {
       }),
       { numRuns: 12, endOnFailure: true },
     )
+  })
+
+  it('never keeps neighbours of IPv6 from finding each other', async () => {
+    const closed = readProfile({ name: 'closed', inbound: [], outbound: [] }).profile
+    if (closed === undefined) throw new Error('no profile')
+    const world: PolicyWorld = {
+      profiles: new Map([['closed', closed]]),
+      endpoints: new Map([['10.77.1.2', { node: 'a', profiles: ['closed'] }]]),
+      ...{ nodes: new Map(), twins: testTwins },
+    }
+    await using node = await TestNamespace.create()
+    await using container = await TestNamespace.create()
+    container.connect('eth0', node, 'berth-test')
+    node.ip6('address add fd77:1::10.77.1.1/120 dev berth-test nodad')
+    container.ip6('address add fd77:1::10.77.1.2/120 dev eth0 nodad')
+    node.nft(renderTable(compilePolicy(nodePolicyOf(world, 'a'))))
+    // The node asks where the container is, and gets an answer, though nothing is allowed that the container sends.
+    node.run(['busybox', 'ping6', '-c', '1', '-W', '10', 'fd77:1::10.77.1.2'])
+    expect(() => container.run(['busybox', 'ping6', '-c', '1', '-W', '1', 'fd77:1::10.77.1.1'])).toThrow()
+    const drops = node.run(['nft', 'list', 'set', 'inet', 'berth-policy', 'dropped-others6'])
+    expect(drops).toContain('fd77:1::a4d:102 . fd77:1::a4d:101 . ipv6-icmp')
   })
 
   it('takes the table away', () => {

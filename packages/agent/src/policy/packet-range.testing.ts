@@ -2,21 +2,24 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Packet } from '@berth/core'
+import { familyOf, type Packet } from '@berth/core'
 import { waitUntil } from '../testing/wait-until.ts'
 import { TestNamespace } from './test-namespace.testing.ts'
 
-const seen = `add table ip seen
-add set ip seen ports { type ipv4_addr . ipv4_addr . inet_proto . inet_service . inet_service; flags dynamic; }
-add set ip seen pings { type ipv4_addr . ipv4_addr; flags dynamic; }
-add chain ip seen arrival { type filter hook prerouting priority -350; policy accept; }
-add rule ip seen arrival meta l4proto { tcp, udp } update @ports { ip saddr . ip daddr . meta l4proto . th sport . th dport } drop
-add rule ip seen arrival icmp type 8 update @pings { ip saddr . ip daddr } drop
+const seenOf = (ip: 'ip' | 'ip6', type: string, ping: string): string => `add table ${ip} seen
+add set ${ip} seen ports { type ${type} . ${type} . inet_proto . inet_service . inet_service; flags dynamic; }
+add set ${ip} seen pings { type ${type} . ${type}; flags dynamic; }
+add chain ${ip} seen arrival { type filter hook prerouting priority -350; policy accept; }
+add rule ${ip} seen arrival meta l4proto { tcp, udp } update @ports { ${ip} saddr . ${ip} daddr . meta l4proto . th sport . th dport } drop
+add rule ${ip} seen arrival ${ping} update @pings { ${ip} saddr . ${ip} daddr } drop
 `
+const seen = `${seenOf('ip', 'ipv4_addr', 'icmp type 8')}${seenOf('ip6', 'ipv6_addr', 'icmpv6 type 128')}`
+
+const routerMac = '02:00:00:00:08:01'
 
 /** As arrivals are listed. */
 export const packetKey = ({ source, destination, protocol, sourcePort, destinationPort }: Packet): string =>
-  protocol === 'icmp'
+  protocol.startsWith('icmp')
     ? `${source} ${destination}`
     : `${source} ${destination} ${protocol} ${sourcePort} ${destinationPort}`
 
@@ -54,24 +57,40 @@ export class PacketRange implements AsyncDisposable {
       'address add 169.254.8.1/30 dev senders',
       'address add 169.254.9.1/30 dev receivers',
       'route add default via 169.254.9.2 dev receivers',
+      `link set senders address ${routerMac}`,
+    )
+    router.sysctl('net.ipv6.conf.all.forwarding=1')
+    router.ip6(
+      'address add fd08::1/64 dev senders nodad',
+      'address add fd09::1/64 dev receivers nodad',
+      'route add default via fd09::2 dev receivers',
     )
     receivers.ip('address add 169.254.9.2/30 dev way')
+    receivers.ip6('address add fd09::2/64 dev way nodad')
     receivers.nft(seen)
+    const isOf6 = (address: string): boolean => familyOf(address) === 6
     // What is sent to an address of one's own goes out as well.
+    const ownLast = ['rule add pref 50 lookup main', 'rule add pref 100 lookup local', 'rule del pref 0']
     senders.ip(
       'address add 169.254.8.2/30 dev way',
-      ...sources.map((address) => `address add ${address}/32 dev lo`),
+      ...sources.filter((each) => !isOf6(each)).map((address) => `address add ${address}/32 dev lo`),
       'route add default via 169.254.8.1 dev way',
-      'rule add pref 50 lookup main',
-      'rule add pref 100 lookup local',
-      'rule del pref 0',
+      ...ownLast,
+    )
+    // Nothing comes back then, and no word of who the router is either.
+    senders.ip6(
+      'address add fd08::2/64 dev way nodad',
+      ...sources.filter(isOf6).map((address) => `address add ${address}/128 dev lo nodad noprefixroute`),
+      `neigh replace fd08::1 lladdr ${routerMac} dev way nud permanent`,
+      'route add default via fd08::1 dev way',
+      ...ownLast,
     )
     return new PacketRange(router, senders, receivers)
   }
 
   /** Sends them in order, and waits until the last of what was sent, which nobody keeps back, is there. */
   async send(packets: readonly Packet[], expected: ReadonlySet<string>): Promise<Set<string>> {
-    this.#receivers.nft('flush set ip seen ports\nflush set ip seen pings\n')
+    for (const ip of ['ip', 'ip6']) this.#receivers.nft(`flush set ${ip} seen ports\nflush set ${ip} seen pings\n`)
     this.#batch += 1
     const last: Packet = {
       ...{ source: '169.254.8.2', destination: '192.0.2.77', protocol: 'udp' },

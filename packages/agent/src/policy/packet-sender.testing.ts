@@ -9,7 +9,7 @@ import type { Packet } from '@berth/core'
 const open = new Set<Socket | ChildProcess>()
 
 async function sendDatagram({ source, destination, sourcePort, destinationPort }: Packet): Promise<void> {
-  const socket = createSocket('udp4')
+  const socket = createSocket(source.includes(':') ? 'udp6' : 'udp4')
   socket.bind({ address: source, port: sourcePort ?? 0 })
   await once(socket, 'listening')
   await new Promise<void>((resolve) => socket.send('x', destinationPort ?? 0, destination, () => resolve()))
@@ -27,7 +27,11 @@ function sendSyn({ source, destination, sourcePort, destinationPort }: Packet): 
 }
 
 function ping({ source, destination }: Packet): void {
-  open.add(spawn('busybox', ['ping', '-c', '1', '-W', '5', '-I', source, destination], { stdio: 'ignore' }))
+  open.add(
+    spawn('busybox', [source.includes(':') ? 'ping6' : 'ping', '-c', '1', '-W', '5', '-I', source, destination], {
+      stdio: 'ignore',
+    }),
+  )
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

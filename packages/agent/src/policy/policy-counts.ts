@@ -50,7 +50,7 @@ export async function readDrops(
     const by = rules.get(Number(mark))
     return [
       {
-        ...{ source, destination, protocol: String(protocol) },
+        ...{ source, destination, protocol: protocolName(String(protocol)) },
         ...(port === undefined ? {} : { port: Number(port) }),
         ...(by === undefined ? {} : { by: decidingRule(by) }),
         ...{ packets: elem.counter?.packets ?? 0, bytes: elem.counter?.bytes ?? 0 },
@@ -60,6 +60,9 @@ export async function readDrops(
   })
   return { isFull: elements.some((each) => each.length >= maxNotedDrops), drops }
 }
+
+/** As rules call it: nft has another name. */
+const protocolName = (name: string): string => (name === 'ipv6-icmp' ? 'icmpv6' : name)
 
 function decidingRule(counted: CountedRule): DecidingRule {
   const { end } = counted

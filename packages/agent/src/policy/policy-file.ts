@@ -1,5 +1,12 @@
 import { readFile, rename } from 'node:fs/promises'
-import { formatAddress, type KnownPolicy, messageOf, type PolicyDocument, profileDocument } from '@berth/core'
+import {
+  formatAddress,
+  type KnownPolicy,
+  messageOf,
+  type PolicyDocument,
+  policyDocument6,
+  profileDocument,
+} from '@berth/core'
 import type { Logger } from 'pino'
 import { writeFileAtomic } from '../state/atomic-file.ts'
 import { decodeChecked, encodeChecked } from '../state/checked-json.ts'
@@ -54,8 +61,9 @@ export class PolicyFile implements AsyncDisposable {
   }
 }
 
-const documentOf = ({ profiles, members, gateways }: KnownPolicy): PolicyDocument => ({
+const documentOf = ({ profiles, members, gateways, ipv6 }: KnownPolicy): PolicyDocument => ({
   profiles: [...profiles.values()].map(profileDocument),
   members: Object.fromEntries([...members].map(([tag, addresses]) => [tag, Array.from(addresses, formatAddress)])),
   gateways: Array.from(gateways, formatAddress),
+  ...(ipv6 === undefined ? {} : { ipv6: policyDocument6(ipv6) }),
 })

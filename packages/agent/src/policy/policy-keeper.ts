@@ -11,6 +11,8 @@ import {
   policyOfInstances,
   profilesInForce,
   readPolicy,
+  tryParseAddress,
+  twinOf,
 } from '@berth/core'
 import type { Logger } from 'pino'
 import type { InstanceKeeper } from '../instance/instance-keepers.ts'
@@ -122,9 +124,15 @@ export class PolicyKeeper implements AsyncDisposable, InstanceKeeper {
 
   /** Connections of the instances that are here; with `of` those that begin or end at one of these addresses. */
   async flows(options: { readonly of?: readonly string[]; readonly signal?: AbortSignal }): Promise<FlowsReport> {
-    const here = new Set(this.#instances.map(({ address }) => address))
+    const here = this.#withTwins(this.#instances.map(({ address }) => address))
     const { of, signal } = options
-    return await readFlows({ here, ...(of === undefined ? {} : { of: new Set(of) }), exec: this.#exec, signal })
+    return await readFlows({ here, ...(of === undefined ? {} : { of: this.#withTwins(of) }), exec: this.#exec, signal })
+  }
+
+  #withTwins(addresses: readonly string[]): ReadonlySet<string> {
+    const twins = this.#known?.ipv6?.twins ?? []
+    const ofIpv4 = addresses.filter((address) => tryParseAddress(address) !== undefined)
+    return new Set([...addresses, ...ofIpv4.flatMap((address) => twinOf(twins, address) ?? [])])
   }
 
   drops(options: { readonly signal?: AbortSignal }): Promise<DropsReport> {

@@ -46,7 +46,8 @@ async function* trackedLines({ path = '/proc/net/nf_conntrack', exec, signal }: 
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
   try {
-    yield* (await mustRun(exec, 'conntrack', ['-L', '-f', 'ipv4'], { signal, timeoutMs: 30_000 })).split('\n')
+    for (const family of ['ipv4', 'ipv6'])
+      yield* (await mustRun(exec, 'conntrack', ['-L', '-f', family], { signal, timeoutMs: 30_000 })).split('\n')
   } catch (error) {
     if (!(error instanceof BerthError) || error.code !== 'network.command-missing') throw error
     throw new BerthError(

@@ -41,6 +41,11 @@ export class TestNamespace implements AsyncDisposable {
     this.run(['ip', '-batch', '-'], `${lines.join('\n')}\n`)
   }
 
+  /** The same of IPv6. */
+  ip6(...lines: string[]): void {
+    this.run(['ip', '-6', '-batch', '-'], `${lines.join('\n')}\n`)
+  }
+
   nft(ruleset: string): void {
     this.run(['nft', '-f', '-'], ruleset)
   }

@@ -1,4 +1,5 @@
 import type { Instance } from '../model/instance.ts'
+import { type TwinRange, twinned } from '../network/twin-address.ts'
 import type { PolicyNode } from './policy-world.ts'
 
 /** Whose an address is. */
@@ -22,6 +23,7 @@ export function addressOwners(
   instances: Iterable<OwnedInstance>,
   nodes: ReadonlyMap<string, PolicyNode>,
   externals: ReadonlyMap<string, string> = new Map(),
+  twins: readonly TwinRange[] = [],
 ): (address: string) => AddressOwner {
   const owners = new Map<string, OwnedInstance>()
   for (const instance of instances) {
@@ -32,9 +34,10 @@ export function addressOwners(
     if (other === undefined || isBefore(instance, other)) owners.set(address, instance)
   }
   return (address) => {
-    const instance = owners.get(address)
+    const booked = twinned(twins, address) ?? address
+    const instance = owners.get(booked)
     if (instance !== undefined) return ownerOf(instance, address)
-    const node = nodes.get(address)
+    const node = nodes.get(booked)
     if (node !== undefined) return { kind: 'node', name: node.name, address, node: node.name }
     const external = externals.get(address)
     return external === undefined

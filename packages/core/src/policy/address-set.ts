@@ -26,6 +26,10 @@ function placeOf(set: AddressSet, address: number): number {
   return low
 }
 
+/** Those from one address up to another, this one left out: a part of the set, which is not copied. */
+export const addressesBetween = (set: AddressSet, from: number, end: number): AddressSet =>
+  set.subarray(placeOf(set, from), placeOf(set, end))
+
 export const hasAddress = (set: AddressSet, address: number): boolean => set[placeOf(set, address)] === address
 
 export interface AddressChange {

@@ -1,14 +1,13 @@
-import { parseAddress } from '../network/address-block.ts'
 import { nodeDnsAddress } from '../network/node-dns-address.ts'
 import { netHas } from './policy-net.ts'
-import { type PolicyEndpoint, type PolicyWorld, tagsOf } from './policy-world.ts'
+import { bookedAddress, type PolicyEndpoint, type PolicyWorld, tagsOf } from './policy-world.ts'
 import type { PolicyPeer, PolicyRule, PortRange } from './profile.ts'
 
-/** The first packet of a connection, or one of a connection that stands (`isReply`: established or related). Of IP version 4. */
+/** The first packet of a connection, or one of a connection that stands (`isReply`: established or related). Of IPv4, or of IPv6 with addresses in their one form. */
 export interface Packet {
   readonly source: string
   readonly destination: string
-  /** `gre` and the like are protocols too. */
+  /** `gre` and the like are protocols too; of IPv6 `icmpv6`. */
   readonly protocol: string
   readonly sourcePort?: number
   readonly destinationPort?: number
@@ -26,7 +25,7 @@ export type PolicyReason =
   | { readonly kind: 'no-profile' }
   /** No instance: nothing is enforced on this end. */
   | { readonly kind: 'no-instance' }
-  | { readonly kind: 'established' | 'own-node' | 'gateway' | 'resolver' }
+  | { readonly kind: 'established' | 'own-node' | 'gateway' | 'resolver' | 'neighbour' }
 
 export interface EndDecision {
   readonly allowed: boolean
@@ -49,20 +48,22 @@ export function decidePacket(packet: Packet, world: PolicyWorld): PacketDecision
 }
 
 function decideOutbound(packet: Packet, world: PolicyWorld): EndDecision {
-  const endpoint = world.endpoints.get(packet.source)
+  const endpoint = world.endpoints.get(bookedAddress(world, packet.source))
   if (endpoint === undefined) return passes('no-instance')
   if (endpoint.profiles.length === 0) return passes('no-profile')
   if (packet.isReply === true) return passes('established')
+  if (isNeighbourly(packet)) return passes('neighbour')
   if (asksResolver(packet)) return passes('resolver')
   return byRules('outbound', endpoint, packet, world)
 }
 
 function decideInbound(packet: Packet, world: PolicyWorld): EndDecision {
-  const endpoint = world.endpoints.get(packet.destination)
+  const endpoint = world.endpoints.get(bookedAddress(world, packet.destination))
   if (endpoint === undefined) return passes('no-instance')
-  const sender = world.nodes.get(packet.source)
+  const sender = world.nodes.get(bookedAddress(world, packet.source))
   if (endpoint.profiles.length === 0) return passes('no-profile')
   if (packet.isReply === true) return passes('established')
+  if (isNeighbourly(packet)) return passes('neighbour')
   if (sender?.name === endpoint.node) return passes('own-node')
   if (sender?.isGateway === true && packet.protocol === 'tcp') return passes('gateway')
   return byRules('inbound', endpoint, packet, world)
@@ -72,6 +73,14 @@ const passes = (kind: Exclude<PolicyReason['kind'], 'rule' | 'no-rule'>): EndDec
   allowed: true,
   reason: { kind },
 })
+
+/**
+ * ICMPv6 without which no packet of IPv6 goes: "packet too big", and who is a router or a neighbour and where.
+ */
+export const neighbourTypes: readonly number[] = [2, 133, 134, 135, 136]
+
+const isNeighbourly = ({ protocol, icmpType }: Packet): boolean =>
+  protocol === 'icmpv6' && icmpType !== undefined && neighbourTypes.includes(icmpType)
 
 const asksResolver = ({ destination, destinationPort, protocol }: Packet): boolean =>
   destination === nodeDnsAddress && destinationPort === 53 && (protocol === 'udp' || protocol === 'tcp')
@@ -113,10 +122,10 @@ export function isPeerAddress(
   address: string,
   world: PolicyWorld,
 ): boolean {
-  if (net !== undefined && !netHas(net, parseAddress(address))) return false
+  if (net !== undefined && !netHas(net, address)) return false
   if (tag === undefined) return true
   if (world.externals?.get(address)?.includes(tag) === true) return true
-  const endpoint = world.endpoints.get(address)
+  const endpoint = world.endpoints.get(bookedAddress(world, address))
   return endpoint !== undefined && tagsOf(endpoint, world.profiles).has(tag)
 }
 

@@ -42,7 +42,22 @@ describe('parseFlow', () => {
         isAnswered: true,
       },
     ],
-    ['version 6', 'ipv6 10 tcp 6 9 CLOSE src=::1 dst=::1 sport=1 dport=2 src=::1 dst=::1 sport=2 dport=1', undefined],
+    [
+      'IPv6, with its addresses in their one form',
+      'ipv6     10 tcp      6 9 CLOSE src=2001:0db8:0000:0000:0000:0000:0000:0001 dst=fd77:0001:0000:0000:0000:0000:0a4d:0102 sport=1 dport=2 src=fd77:0001:0000:0000:0000:0000:0a4d:0103 dst=2001:0db8:0000:0000:0000:0000:0000:0001 sport=3 dport=1',
+      {
+        ...{ protocol: 'tcp', source: '2001:db8::1', sourcePort: 1, destination: 'fd77:1::a4d:103' },
+        ...{ destinationPort: 3, state: 'CLOSE', isAnswered: true, sentTo: '[fd77:1::a4d:102]:2' },
+      },
+    ],
+    [
+      'a ping of IPv6, by conntrack',
+      'icmpv6   58 29 src=2001:db8::1 dst=fd77:1::a4d:102 type=128 code=0 id=5 src=fd77:1::a4d:102 dst=2001:db8::1 type=129 code=0 id=5 mark=0 use=1',
+      {
+        ...{ protocol: 'icmpv6', source: '2001:db8::1', destination: 'fd77:1::a4d:102', icmpType: 128, icmpCode: 0 },
+        isAnswered: true,
+      },
+    ],
     ['what is none', 'conntrack v1.4.7 (conntrack-tools): 5 flow entries have been shown.', undefined],
     ['nothing', '', undefined],
   ])('%s', (_, line, flow) => expect(parseFlow(line)).toEqual(flow))

@@ -1,6 +1,7 @@
+import { canonicalAddress } from '../network/address6.ts'
 import type { Packet } from './decide-packet.ts'
 
-/** A connection as a kernel tracks it, of IP version 4. */
+/** A connection as a kernel tracks it. Addresses of IPv6 are in their one form. */
 export interface Flow {
   readonly protocol: string
   /** Who began it, before any translation of its address. */
@@ -22,21 +23,21 @@ export interface Flow {
   readonly bytes?: number
 }
 
-/** A line of `/proc/net/nf_conntrack` or of `conntrack -L`. undefined: nothing of version 4, or no line of theirs. */
+/** A line of `/proc/net/nf_conntrack` or of `conntrack -L`. undefined: no line of theirs. */
 export function parseFlow(line: string): Flow | undefined {
   const words = line.trim().split(/\s+/)
-  if (words[0] === 'ipv4') words.splice(0, 2)
+  if (words[0] === 'ipv4' || words[0] === 'ipv6') words.splice(0, 2)
   const [protocol = ''] = words
   const pairs = words.flatMap((word): (readonly [string, string])[] => {
     const at = word.indexOf('=')
-    return at < 1 ? [] : [[word.slice(0, at), word.slice(at + 1)]]
+    return at < 1 ? [] : [pairOf(word.slice(0, at), word.slice(at + 1))]
   })
   const second = pairs.findIndex(([key], index) => index > 0 && key === 'src')
   if (second < 0 || !/^[a-z0-9]+$/.test(protocol)) return undefined
   const sent = new Map(pairs.slice(0, second))
   const back = new Map(pairs.slice(second))
   const [source, destination] = [sent.get('src') ?? '', back.get('src') ?? '']
-  if (source.includes(':') || destination.includes(':') || destination === '') return undefined
+  if (destination === '') return undefined
   const state = words.find((word, index) => index > 0 && /^[A-Z][A-Z_0-9]+$/.test(word))
   return {
     ...{ protocol, source, destination },
@@ -48,6 +49,10 @@ export function parseFlow(line: string): Flow | undefined {
     ...numbers({ packets: both(sent, back, 'packets'), bytes: both(sent, back, 'bytes') }),
   }
 }
+
+/** The proc file writes all groups of an address of IPv6, with their zeros. */
+const pairOf = (key: string, text: string): readonly [string, string] =>
+  key === 'src' || key === 'dst' ? [key, canonicalAddress(text) ?? text] : [key, text]
 
 type Pairs = ReadonlyMap<string, string>
 
@@ -62,7 +67,7 @@ const both = (sent: Pairs, back: Pairs, key: string): string | undefined =>
 function translated(sent: Pairs, back: Pairs): { readonly sentTo?: string } {
   const [to = '', port] = [sent.get('dst'), sent.get('dport')]
   if (to === back.get('src') && port === back.get('sport')) return {}
-  return { sentTo: port === undefined ? to : `${to}:${port}` }
+  return { sentTo: port === undefined ? to : `${to.includes(':') ? `[${to}]` : to}:${port}` }
 }
 
 /** What began it, to be decided about anew. */

@@ -1,6 +1,8 @@
+import { type TwinPool, twinPool, twinRange } from '../network/twin-address.ts'
 import { type AddressChange, type AddressSet, addressSet, changeAddresses, noAddresses } from './address-set.ts'
+import { type AddressSet6, addressSet6, textsOf6 } from './address-set6.ts'
 import type { ProfileDocument } from './format-profile.ts'
-import type { NodePolicy } from './policy-world.ts'
+import type { NodePolicy, NodePolicy6 } from './policy-world.ts'
 import { type Profile, profilesInForce } from './profile.ts'
 import { readProfile } from './read-profile.ts'
 
@@ -11,6 +13,15 @@ export interface PolicyDocument {
   readonly members: Readonly<Record<string, readonly string[]>>
   /** Addresses of gateways. */
   readonly gateways: readonly string[]
+  /** Absent: no pool has addresses of IPv6. */
+  readonly ipv6?: PolicyDocument6
+}
+
+export interface PolicyDocument6 {
+  /** Members and gateways with an address of one of these bear the tag by its twin too. */
+  readonly pools: readonly TwinPool[]
+  /** Addresses that are no twins, by tag. */
+  readonly members: Readonly<Record<string, readonly string[]>>
 }
 
 /** By tag; only changes since what was told before. */
@@ -32,10 +43,10 @@ export function joinMemberChanges(first: MemberChanges, second: MemberChanges): 
   return joined
 }
 
-export type KnownPolicy = Pick<NodePolicy, 'profiles' | 'members' | 'gateways'>
+export type KnownPolicy = Pick<NodePolicy, 'profiles' | 'members' | 'gateways' | 'ipv6'>
 
 /** A profile that cannot be read is left out: instances that have it are closed. */
-export function readPolicy({ profiles, members, gateways }: PolicyDocument): KnownPolicy {
+export function readPolicy({ profiles, members, gateways, ipv6 }: PolicyDocument): KnownPolicy {
   const read = profiles.flatMap((document) => readProfile(document).profile ?? [])
   return {
     profiles: new Map(read.map((profile): [string, Profile] => [profile.name, profile])),
@@ -43,8 +54,14 @@ export function readPolicy({ profiles, members, gateways }: PolicyDocument): Kno
       Object.entries(members).map(([tag, addresses]): [string, AddressSet] => [tag, addressSet(addresses)]),
     ),
     gateways: addressSet(gateways),
+    ...(ipv6 === undefined ? {} : { ipv6: readPolicy6(ipv6) }),
   }
 }
+
+const readPolicy6 = ({ pools, members }: PolicyDocument6): NodePolicy6 => ({
+  twins: pools.map(twinRange),
+  members: new Map(Object.entries(members).map(([tag, all]): [string, AddressSet6] => [tag, addressSet6(all)])),
+})
 
 export function changeMembers(policy: KnownPolicy, changes: MemberChanges): KnownPolicy {
   const members = new Map(policy.members)
@@ -54,6 +71,12 @@ export function changeMembers(policy: KnownPolicy, changes: MemberChanges): Know
   }
   return { ...policy, members }
 }
+
+/** What was read, as it was told. */
+export const policyDocument6 = ({ twins, members }: NodePolicy6): PolicyDocument6 => ({
+  pools: twins.map(twinPool),
+  members: Object.fromEntries([...members].map(([tag, all]) => [tag, textsOf6(all)])),
+})
 
 /** Of the instances that run there: those in force on each. */
 export function policyOfInstances(

@@ -1,4 +1,4 @@
-import { type AddressBlock, formatBlock, parseAddress } from '../network/address-block.ts'
+import { type AddressBlock, formatBlock } from '../network/address-block.ts'
 import { outsideAddresses } from './outside-addresses.ts'
 import {
   isEverything,
@@ -98,12 +98,11 @@ function namedNets(parties: readonly MatrixParty[], world: PolicyWorld): Net[] {
 function kindsOf(addresses: readonly string[], nets: readonly Net[], world: PolicyWorld): Kind[] {
   const kinds = new Map<string, Kind>()
   for (const address of addresses) {
-    const value = parseAddress(address)
     const key = [
       world.endpoints.get(address)?.profiles.join() ?? '-',
       world.externals?.get(address)?.join() ?? '',
       world.nodes.has(address) ? address : '',
-      nets.map((net) => (netHas(net, value) ? 1 : 0)).join(''),
+      nets.map((net) => (netHas(net, address) ? 1 : 0)).join(''),
     ].join(' ')
     if (!kinds.has(key)) kinds.set(key, { address, key })
   }

@@ -1,4 +1,6 @@
 import fc from 'fast-check'
+import { canonicalAddress } from '../network/address6.ts'
+import { type TwinRange, twinOf, twinRange } from '../network/twin-address.ts'
 import type { Packet } from './decide-packet.ts'
 import { parseNet } from './policy-net.ts'
 import type { PolicyWorld } from './policy-world.ts'
@@ -9,10 +11,17 @@ import { joinRanges } from './read-ports.ts'
 const names = ['db', 'web', 'app-1', 'Ops_x', 'default']
 const tags = ['db', 'web', 'db-users', 'nobody', 'a.b']
 const ports = [53, 80, 443, 3306, 8080]
-const nets = ['10.0.0.0/8', '10.77.1.0/24', '10.77.1.4/30', '10.77.2.3', '0.0.0.0/0', '192.0.2.0/24', '2001:db8::/32']
+const nets = [
+  ...['10.0.0.0/8', '10.77.1.0/24', '10.77.1.4/30', '10.77.2.3', '0.0.0.0/0', '192.0.2.0/24'],
+  ...['2001:db8::/32', 'fd77:1::/64', 'fd77:1::10.77.1.0/120', 'fd77:1::10.77.2.3', '::/0'],
+]
 export const worldAddresses = ['10.77.1.2', '10.77.1.3', '10.77.1.4', '10.77.2.2', '10.77.2.3', '10.77.2.4']
 /** Those of nobody. */
 export const outsideAddresses = ['192.0.2.9', '10.9.9.9']
+/** Of nobody, of IPv6; the second is in the pool's prefix and no twin. */
+export const outsideAddresses6 = ['2001:db8::9', 'fd77:1::10.9.9.9'].map((address) => canonicalAddress(address) ?? '')
+/** All of the world above have twins. */
+export const testTwins: readonly TwinRange[] = [twinRange({ range: '10.77.0.0/16', ipv6: 'fd77:1::/64' })]
 
 const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(arbitrary, { nil: undefined, freq: 2 })
@@ -44,13 +53,19 @@ const peer = (hasPorts: boolean, versions: readonly number[]): fc.Arbitrary<Poli
 
 const action = fc.constantFrom<'allow' | 'deny'>('allow', 'allow', 'deny')
 
-const plainRule = fc.record({ action, source: peer(false, [4]), destination: peer(false, [4]) })
-const portRule = fc.record({
-  action,
-  protocol: fc.constantFrom<'tcp' | 'udp'>('tcp', 'udp'),
-  source: peer(true, [4]),
-  destination: peer(true, [4]),
-})
+/** Nets of one rule are of one version. */
+const version = fc.constantFrom<readonly number[]>([4], [4], [6])
+const plainRule = version.chain((versions) =>
+  fc.record({ action, source: peer(false, versions), destination: peer(false, versions) }),
+)
+const portRule = version.chain((versions) =>
+  fc.record({
+    action,
+    protocol: fc.constantFrom<'tcp' | 'udp'>('tcp', 'udp'),
+    source: peer(true, versions),
+    destination: peer(true, versions),
+  }),
+)
 const icmpRule = fc
   .record({
     action,
@@ -64,12 +79,15 @@ const icmpRule = fc
     ({ code, ...rule }) =>
       withoutAbsent({ ...rule, icmpCode: rule.icmpType === undefined ? undefined : code }) as PolicyRule,
   )
-const rule6 = fc.record({
-  action,
-  protocol: fc.constant<'icmpv6'>('icmpv6'),
-  source: peer(false, [6]),
-  destination: peer(false, [6]),
-})
+const rule6 = fc
+  .record({
+    action,
+    protocol: fc.constant<'icmpv6'>('icmpv6'),
+    source: peer(false, [6]),
+    destination: peer(false, [6]),
+    icmpType: optional(fc.constantFrom(128, 1, 135)),
+  })
+  .map((each) => withoutAbsent(each) as PolicyRule)
 
 export const arbitraryRule: fc.Arbitrary<PolicyRule> = fc.oneof(
   { weight: 3, arbitrary: plainRule },
@@ -88,6 +106,8 @@ const profile = (name: string): fc.Arbitrary<Profile> =>
   })
 export const arbitraryProfile = fc.constantFrom(...names).chain(profile)
 
+const allOutside = [...outsideAddresses, ...outsideAddresses6]
+
 /** Six instances on two nodes, `a` (10.77.1.0/24) and `b`; `missing` is a profile that does not exist. */
 export const arbitraryWorld: fc.Arbitrary<PolicyWorld> = fc
   .record({
@@ -97,10 +117,12 @@ export const arbitraryWorld: fc.Arbitrary<PolicyWorld> = fc
       maxLength: worldAddresses.length,
     }),
     isGateway: fc.boolean(),
-    externals: fc.tuple(...outsideAddresses.map(() => fc.subarray(tags, { maxLength: 2 }))),
+    externals: fc.tuple(...allOutside.map(() => fc.subarray(tags, { maxLength: 2 }))),
+    hasTwins: fc.boolean(),
   })
-  .map(({ profiles, endpoints, isGateway, externals }) => ({
-    externals: new Map(outsideAddresses.map((address, index) => [address, externals[index] ?? []])),
+  .map(({ profiles, endpoints, isGateway, externals, hasTwins }) => ({
+    ...(hasTwins ? { twins: testTwins } : {}),
+    externals: new Map(allOutside.map((address, index) => [address, externals[index] ?? []])),
     profiles: new Map(profiles.map((each) => [each.name, each])),
     endpoints: new Map(
       worldAddresses.map((address, index) => [
@@ -131,3 +153,13 @@ export const arbitraryPacket = (protocols: readonly string[] = ['tcp', 'udp', 'i
     .map(({ sourcePort, destinationPort, ...packet }) =>
       packet.protocol === 'icmp' ? { ...packet, icmpType: 8, icmpCode: 0 } : { ...packet, sourcePort, destinationPort },
     )
+
+/** The same packet between the twins of both; addresses of nobody become others of nobody. */
+export function twinPacket(packet: Packet): Packet {
+  const twin = (address: string): string =>
+    twinOf(testTwins, address) ?? outsideAddresses6[outsideAddresses.indexOf(address)] ?? address
+  const ends = { source: twin(packet.source), destination: twin(packet.destination) }
+  return packet.protocol === 'icmp'
+    ? { ...ends, protocol: 'icmpv6', icmpType: 128, icmpCode: 0 }
+    : { ...packet, ...ends }
+}

@@ -1,4 +1,5 @@
 import type { AddressBlock } from '../network/address-block.ts'
+import type { AddressBlock6 } from '../network/address6.ts'
 
 export type PolicyAction = 'allow' | 'deny'
 export const policyProtocols = ['tcp', 'udp', 'icmp', 'icmpv6'] as const
@@ -12,8 +13,7 @@ export interface PortRange {
 
 export type PolicyNet =
   | { readonly family: 4; readonly block: AddressBlock }
-  /** Instances have no address of version 6 yet: it matches nothing. The text as it was written, lower case. */
-  | { readonly family: 6; readonly text: string }
+  | { readonly family: 6; readonly block: AddressBlock6 }
 
 /** One side of a packet: what it must be for a rule to match. What is absent is any. */
 export interface PolicyPeer {
