@@ -1,4 +1,4 @@
-import { type NameAnswer, parseAddress, type ServiceTarget } from '@berth/core'
+import { type NameAnswer, parseAddress, parseAddress6, type ServiceTarget } from '@berth/core'
 import {
   ednsBytes,
   flag,
@@ -115,10 +115,13 @@ function encodeRecord(name: Buffer, type: number, data: Buffer, ttl = ttlSeconds
 }
 
 function encodeAddress(name: Buffer, address: string): Buffer {
+  if (address.includes(':')) return encodeRecord(name, recordType.AAAA, bytesOf6(address))
   const data = Buffer.alloc(4)
   data.writeUInt32BE(parseAddress(address))
   return encodeRecord(name, recordType.A, data)
 }
+
+const bytesOf6 = (address: string): Buffer => Buffer.from(parseAddress6(address).toString(16).padStart(32, '0'), 'hex')
 
 const encodeServiceAddresses = ({ name, addresses }: ServiceTarget): Buffer[] =>
   addresses.map((each) => encodeAddress(encodeName(name), each))

@@ -393,6 +393,25 @@ describe('own domains', () => {
     await files.writeNames(namesOf(2, 2))
     await until('a.corp.internal', ['127.0.0.2'])
   })
+
+  it.each(['own', 'the host’s'])('are asked of resolvers at addresses of IPv6: %s', async (whose) => {
+    await using resolver = await startTestResolver(
+      ({ name }) => ({ answers: [{ type: 'AAAA', name, data: '2001:db8::5' }] }),
+      '::1',
+    )
+    if (whose === 'own') {
+      const domains = [{ name: 'corp.internal', resolvers: [{ address: '::1' }] }]
+      await files.writeNames({ ...namesOf(1, 2), domains })
+    } else await writeFile(join(stateDir, 'resolv.conf'), 'nameserver ::1\n')
+    await using netd = await start({ resolverPort: resolver.port, listenAddresses: ['127.0.0.3'] })
+    const socket = createSocket('udp4')
+    const received = once(socket, 'message', { signal: AbortSignal.timeout(20_000) })
+    socket.send(encode('a.corp.internal', 7, 'AAAA'), netd.port, '127.0.0.3')
+    const [message] = (await received) as [Buffer]
+    socket.close()
+    const { answers = [] } = dnsPacket.decode(message)
+    expect(answers.map((each) => ('data' in each ? each.data : undefined))).toEqual(['2001:db8::5'])
+  })
 })
 
 describe('a resolver that asks us what we ask it', () => {

@@ -208,3 +208,20 @@ it('answers with those of its own site first, each of them in turn, and with the
     0, 0, 1, 1, 1,
   ])
 })
+
+it('writes addresses of IPv6', () => {
+  const twins = [{ range: '10.77.0.0/16', ipv6: 'fd77:1::/64' }]
+  const names = new OwnNames({ ...state, network: { ...state.network, twins } })
+  expect(dataOf(ask(names, 'web.shop.berth', 'AAAA')).toSorted()).toEqual([
+    ...['fd77:1::a4d:102', 'fd77:1::a4d:103', 'fd77:1::a4d:104'],
+  ])
+  const services = ask(names, '_http._tcp.web.staging.shop.berth', 'SRV')
+  expect(services?.additionals?.flatMap((each) => ('data' in each ? [each.data] : []))).toEqual([
+    ...['10.77.2.2', 'fd77:1::a4d:202'],
+  ])
+  expect(dataOf(ask(names, `${'2.0.1.0.d.4.a.0'}.${'0.'.repeat(16)}1.0.0.0.7.7.d.f.ip6.arpa`, 'PTR'))).toEqual([
+    'web-0.production.shop.berth',
+  ])
+  // Without IPv6 there is no answer of that type, and the name is there.
+  expect(ask(new OwnNames(state), 'web.shop.berth', 'AAAA')).toMatchObject({ rcode: 'NOERROR', answers: [] })
+})

@@ -106,6 +106,8 @@ function questionType(type: number): NameQuestionType {
     case recordType.A:
     case recordType.ANY:
       return 'A'
+    case recordType.AAAA:
+      return 'AAAA'
     case recordType.SRV:
       return 'SRV'
     case recordType.PTR:

@@ -52,7 +52,7 @@ export async function startTestResolver(say: Say, address = '127.0.0.1', port = 
 
 /** The same port twice; one that is free for the one kind may be taken for the other. */
 async function listen(tcp: Server, address: string, port: number, tries = 20): Promise<Socket> {
-  const udp = createSocket('udp4')
+  const udp = createSocket(address.includes(':') ? 'udp6' : 'udp4')
   try {
     udp.bind(port, address)
     await once(udp, 'listening')

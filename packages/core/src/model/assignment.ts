@@ -1,3 +1,4 @@
+import type { TwinPool } from '../network/twin-address.ts'
 import type {
   ConfigFile,
   HookSpec,
@@ -33,6 +34,8 @@ export interface Assignment {
   /** Raised to ask for a restart in place of the same instance. */
   readonly restartNonce: number
   readonly address: string
+  /** Its twin of IPv6. Absent: its pool has none. */
+  readonly address6?: string
   /** Absent: the cluster's. */
   readonly network?: NetworkMode
   readonly hostname: string
@@ -102,11 +105,20 @@ export interface NameTable {
   /** Absent: none. */
   readonly externals?: readonly NamedExternal[]
   /** Absent: none. */
-  readonly domains?: readonly OwnDomain[]
+  readonly domains?: readonly NamedDomain[]
 }
 
 /** An external service, as far as names go. */
-export type NamedExternal = Pick<ExternalService, 'name' | 'addresses' | 'target' | 'ports' | 'site'>
+export type NamedExternal = Pick<ExternalService, 'name' | 'addresses' | 'target' | 'ports' | 'site'> & WithAddresses6
+
+/** An own domain, as far as names go. */
+export type NamedDomain = OwnDomain & WithAddresses6
+
+/** `addresses` are of IPv4 alone then: netd of a version before knows no others. */
+export interface WithAddresses6 {
+  /** Absent: none. */
+  readonly addresses6?: readonly string[]
+}
 
 export interface NamedApp {
   readonly app: string
@@ -141,4 +153,6 @@ export interface NetworkConfig {
   readonly defaultPool: string
   /** Where the node stands: its label `site`. Absent: it has none. */
   readonly site?: string
+  /** Pools whose addresses have twins of IPv6. Absent: there are none. */
+  readonly twins?: readonly TwinPool[]
 }

@@ -7,7 +7,7 @@ export interface ExternalService {
    * where it stands for `mysql.shop`).
    */
   readonly name: string
-  /** IPv4. Empty exactly where there is a target. */
+  /** Those of IPv6 in their one form. Empty exactly where there is a target. */
   readonly addresses: readonly string[]
   /** A host name of somebody else's, which is looked up by whoever asks. */
   readonly target?: string

@@ -7,7 +7,7 @@ export interface OwnDomain {
   readonly name: string
   /** One of Berth's names, without the cluster's domain: `db.production.shop`. */
   readonly target?: string
-  /** IPv4. */
+  /** Those of IPv6 in their one form. */
   readonly addresses?: readonly string[]
   readonly resolvers?: readonly DomainResolver[]
 }

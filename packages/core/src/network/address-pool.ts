@@ -16,6 +16,8 @@ export interface AddressPool {
   readonly name: string
   /** `10.78.0.0/16`; never changed, as `blockPrefix`. */
   readonly range: string
+  /** `fd77:1::/64`: its addresses have twins of IPv6. Once it is there it stays. Absent: there are none. */
+  readonly ipv6?: string
   /** Of the blocks that nodes get. */
   readonly blockPrefix: number
   /** Only nodes whose label `site` is one of these; none: whatever it is. */

@@ -1,9 +1,11 @@
 import type { NamedExternal, NameEntry } from '../model/assignment.ts'
 import { containsAddress } from './address-block.ts'
-import { answerExternal } from './external-names.ts'
+import { answerAddresses, answerExternal } from './external-names.ts'
 import type { NameAnswer, NameQuestion, NameQuestionType } from './name-answer.ts'
 import { type AppNames, instanceName, type NameIndex } from './name-index.ts'
 import { type FoundDomain, findDomain } from './own-domains.ts'
+import { addressOfReverse } from './reverse-name.ts'
+import { twinned, twinOf } from './twin-address.ts'
 
 /**
  * What a name means to an asker of a pool:
@@ -19,7 +21,8 @@ export function answerName(index: NameIndex, question: NameQuestion, askerPool: 
   }
   const domain = findDomain(index.domains, name)
   if (domain !== undefined) return answerDomain(index, domain, type, askerPool)
-  const address = addressOfReverse(name)
+  const asked = addressOfReverse(name)
+  const address = asked === undefined ? undefined : (twinned(index.twins, asked) ?? asked)
   const found = address === undefined ? undefined : index.byAddress.get(address)
   if (found !== undefined)
     return type === 'PTR' ? { kind: 'pointer', name: `${found}.${index.domain}` } : { kind: 'empty' }
@@ -36,10 +39,11 @@ function answerDomain(
   type: NameQuestionType,
   askerPool: string | undefined,
 ): NameAnswer {
-  const { target, addresses = [] } = domain
-  if (target === undefined)
-    return type === 'A' && service.length === 0 ? { kind: 'addresses', addresses } : { kind: 'empty', zone }
-  const answer = answerOwn(index, [...service, ...target.split('.')], type, askerPool)
+  const { target } = domain
+  const answer =
+    target !== undefined
+      ? answerOwn(index, [...service, ...target.split('.')], type, askerPool)
+      : answerAddresses(service.length === 0 ? domain : {}, type)
   return answer.kind === 'empty' || answer.kind === 'unknown' ? { ...answer, zone } : answer
 }
 
@@ -58,11 +62,19 @@ function answerOwn(
     return external === undefined ? { kind: 'unknown' } : answerExternal(external, labels, type, index.domain)
   }
   if (serviceLabels === 2) return answerService(index, found, labels, type)
-  if (serviceLabels === 1 || type !== 'A' || found.length === 0) return { kind: 'empty' }
-  const { entries, near } = nearFirst(index, found)
-  const addresses = entries.map((entry) => entry.address)
+  if (serviceLabels === 1 || (type !== 'A' && type !== 'AAAA')) return { kind: 'empty' }
+  const { entries, near } = nearFirst(
+    index,
+    found.filter((entry) => addressesOf(index, entry, type).length > 0),
+  )
+  if (entries.length === 0) return { kind: 'empty' }
+  const addresses = entries.flatMap((entry) => addressesOf(index, entry, type))
   return { kind: 'addresses', addresses, ...(near === undefined ? {} : { near }) }
 }
+
+/** One, or none: an entry of a pool without IPv6 has no other address. */
+const addressesOf = (index: NameIndex, { address }: NameEntry, type: 'A' | 'AAAA'): readonly string[] =>
+  type === 'A' ? [address] : [twinOf(index.twins, address) ?? []].flat()
 
 const nameOf = (index: NameIndex, entry: NameEntry): string => `${instanceName(entry)}.${index.domain}`
 
@@ -78,7 +90,11 @@ function answerService(
     entry.ports
       .filter((port) => port.name === portName && port.protocol === protocol)
       .map(({ port }) => ({
-        ...{ name: nameOf(index, entry), addresses: [entry.address], port },
+        ...{
+          name: nameOf(index, entry),
+          addresses: [...addressesOf(index, entry, 'A'), ...addressesOf(index, entry, 'AAAA')],
+          port,
+        },
         ...(place < near ? {} : { isFar: true as const }),
       })),
   )
@@ -153,12 +169,4 @@ function poolFor(
   if (app.pools.has(index.defaultPool)) return index.defaultPool
   const [only, ...others] = app.pools
   return others.length === 0 ? only : undefined
-}
-
-const reversePattern = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/
-
-/** `5.3.77.10.in-addr.arpa` → `10.77.3.5` */
-function addressOfReverse(name: string): string | undefined {
-  const match = reversePattern.exec(name)
-  return match === null ? undefined : `${match[4]}.${match[3]}.${match[2]}.${match[1]}`
 }

@@ -1,4 +1,4 @@
-import type { NamedExternal } from '../model/assignment.ts'
+import type { NamedExternal, WithAddresses6 } from '../model/assignment.ts'
 import type { NameAnswer, NameQuestionType, ServiceTarget } from './name-answer.ts'
 
 /** What an external service's name means; `labels` may begin with the port and protocol of a service. */
@@ -12,11 +12,11 @@ export function answerExternal(
   if (protocol.startsWith('_')) return answerPort(external, port.slice(1), protocol.slice(1), type, domain)
   if (port.startsWith('_')) return { kind: 'empty' }
   if (external.target !== undefined) return { kind: 'alias', target: external.target }
-  return type === 'A' ? { kind: 'addresses', addresses: external.addresses } : { kind: 'empty' }
+  return answerAddresses(external, type)
 }
 
 function answerPort(
-  { name, addresses, target, ports }: NamedExternal,
+  { name, addresses, addresses6 = [], target, ports }: NamedExternal,
   portName: string,
   protocol: string,
   type: NameQuestionType,
@@ -24,6 +24,16 @@ function answerPort(
 ): NameAnswer {
   const port = ports.find((each) => each.name === portName && each.protocol === protocol)
   if (port === undefined) return { kind: 'unknown' }
-  const service: ServiceTarget = { name: target ?? `${name}.${domain}`, addresses, port: port.port }
+  const all = [...addresses, ...addresses6]
+  const service: ServiceTarget = { name: target ?? `${name}.${domain}`, addresses: all, port: port.port }
   return type === 'SRV' ? { kind: 'services', services: [service] } : { kind: 'empty' }
+}
+
+/** Of the version that was asked for. */
+export function answerAddresses(
+  { addresses = [], addresses6 = [] }: WithAddresses6 & { readonly addresses?: readonly string[] },
+  type: NameQuestionType,
+): NameAnswer {
+  const found = type === 'A' ? addresses : type === 'AAAA' ? addresses6 : []
+  return found.length === 0 ? { kind: 'empty' } : { kind: 'addresses', addresses: found }
 }

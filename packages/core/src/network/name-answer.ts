@@ -5,11 +5,11 @@ export interface NameQuestion {
 }
 
 /** Types that have no answer here are all `other`. */
-export type NameQuestionType = 'A' | 'SRV' | 'PTR' | 'other'
+export type NameQuestionType = 'A' | 'AAAA' | 'SRV' | 'PTR' | 'other'
 
 /** `zone`: whose name it is, where that is not the cluster's domain. */
 export type NameAnswer =
-  /** At least one. `near`: so many, which come first, are of the asker's site, and the others are not. Absent: all are as near. */
+  /** At least one, of the version that was asked for. `near`: so many, which come first, are of the asker's site, and the others are not. Absent: all are as near. */
   | { readonly kind: 'addresses'; readonly addresses: readonly string[]; readonly near?: number }
   | { readonly kind: 'services'; readonly services: readonly ServiceTarget[] }
   /** Another's name: what that has of the type is the answer. */
@@ -24,7 +24,7 @@ export type NameAnswer =
 export interface ServiceTarget {
   /** `web-1.production.shop.berth` */
   readonly name: string
-  /** Of that name; none where it is another's. */
+  /** Of that name, of both versions; none where it is another's. */
   readonly addresses: readonly string[]
   readonly port: number
   /** There are others, of the asker's site. */

@@ -1,6 +1,7 @@
 import type { NamedExternal, NameEntry, NameTable, NetworkConfig } from '../model/assignment.ts'
 import { type AddressBlock, containsAddress, parseBlock } from './address-block.ts'
 import { type DomainIndex, indexDomains } from './own-domains.ts'
+import { type TwinRange, twinRange } from './twin-address.ts'
 
 /** Where an asker stands: `address` of an instance, ready or not. */
 export interface Asker {
@@ -17,11 +18,12 @@ export interface NameIndex {
   /** The cluster's own addresses. */
   readonly blocks: readonly AddressBlock[]
   readonly apps: ReadonlyMap<string, AppNames>
-  /** Names below the domain. */
+  /** Names below the domain; not of twins. */
   readonly byAddress: ReadonlyMap<string, string>
   readonly externals: ReadonlyMap<string, NamedExternal>
   readonly domains: DomainIndex
   readonly poolOf: ReadonlyMap<string, string>
+  readonly twins: readonly TwinRange[]
 }
 
 export interface AppNames {
@@ -35,7 +37,7 @@ export interface AppNames {
 
 export function indexNames(
   names: NameTable,
-  network: Pick<NetworkConfig, 'pool' | 'pools' | 'domain' | 'defaultPool' | 'site'>,
+  network: Pick<NetworkConfig, 'pool' | 'pools' | 'domain' | 'defaultPool' | 'site' | 'twins'>,
   askers: readonly Asker[] = [],
 ): NameIndex {
   const apps = new Map<string, AppNames>()
@@ -46,7 +48,8 @@ export function indexNames(
   }
   const externals = new Map((names.externals ?? []).map((each) => [each.name, each]))
   const byAddress = new Map<string, string>()
-  for (const { name, addresses } of externals.values()) for (const each of addresses) byAddress.set(each, name)
+  for (const { name, addresses, addresses6 = [] } of externals.values())
+    for (const each of [...addresses, ...addresses6]) byAddress.set(each, name)
   const poolOf = new Map<string, string>()
   const blocks = (network.pools ?? [network.pool]).map(parseBlock)
   for (const entry of names.entries) {
@@ -68,6 +71,7 @@ export function indexNames(
     externals,
     domains: indexDomains(names.domains),
     poolOf,
+    twins: (network.twins ?? []).map(twinRange),
   }
 }
 

@@ -1,15 +1,16 @@
+import type { NamedDomain } from '../model/assignment.ts'
 import type { DomainResolver, OwnDomain } from '../model/own-domain.ts'
 
 /** Own domains made ready for questions. */
 export interface DomainIndex {
   /** Also wildcards, by what they are below. */
-  readonly exact: ReadonlyMap<string, OwnDomain>
-  readonly below: ReadonlyMap<string, OwnDomain>
+  readonly exact: ReadonlyMap<string, NamedDomain>
+  readonly below: ReadonlyMap<string, NamedDomain>
 }
 
-export function indexDomains(domains: readonly OwnDomain[] = []): DomainIndex {
-  const exact = new Map<string, OwnDomain>()
-  const below = new Map<string, OwnDomain>()
+export function indexDomains(domains: readonly NamedDomain[] = []): DomainIndex {
+  const exact = new Map<string, NamedDomain>()
+  const below = new Map<string, NamedDomain>()
   for (const domain of domains) {
     if (domain.resolvers !== undefined) continue
     if (domain.name.startsWith('*.')) below.set(domain.name.slice(2), domain)
@@ -19,7 +20,7 @@ export function indexDomains(domains: readonly OwnDomain[] = []): DomainIndex {
 }
 
 export interface FoundDomain {
-  readonly domain: OwnDomain
+  readonly domain: NamedDomain
   /** Of the name that was asked for, without what tells port and protocol. */
   readonly name: string
   /** `_http`, `_tcp`, or nothing. */

@@ -3,6 +3,8 @@ import type { BandwidthLimits } from '../model/assignment.ts'
 /** One whose limits hold by its address: before its veth is there, and where the kernel cannot hold packets back. */
 export interface PolicedAddress {
   readonly address: string
+  /** Its twin of IPv6, which may have as much again. Absent: it has none. */
+  readonly address6?: string
   readonly limits: BandwidthLimits
 }
 
@@ -34,19 +36,25 @@ function renderTable(family: (typeof families)[number], addresses: readonly Poli
     `table ${family} ${policingTable} {`,
     '  chain sent {',
     `    type filter hook prerouting priority ${from}; policy accept;`,
-    ...addresses.flatMap(({ address, limits }) => rule('saddr', address, limits.outBitsPerSecond)),
+    ...addresses.flatMap((each) => rules('saddr', each, each.limits.outBitsPerSecond)),
     '  }',
     '  chain received {',
     `    type filter hook postrouting priority ${to}; policy accept;`,
-    ...addresses.flatMap(({ address, limits }) => rule('daddr', address, limits.inBitsPerSecond)),
+    ...addresses.flatMap((each) => rules('daddr', each, each.limits.inBitsPerSecond)),
     '  }',
     '}',
   ]
 }
 
-function rule(field: 'saddr' | 'daddr', address: string, bitsPerSecond: number | undefined): string[] {
+function rules(
+  field: 'saddr' | 'daddr',
+  { address, address6 }: PolicedAddress,
+  bitsPerSecond: number | undefined,
+): string[] {
   if (bitsPerSecond === undefined) return []
   const bytes = Math.floor(bitsPerSecond / 8)
   const burst = Math.max(65_536, Math.ceil(bytes / 100))
-  return [`    ip ${field} ${address} limit rate over ${bytes} bytes/second burst ${burst} bytes drop`]
+  const limit = `limit rate over ${bytes} bytes/second burst ${burst} bytes drop`
+  const first = `    ip ${field} ${address} ${limit}`
+  return address6 === undefined ? [first] : [first, `    ip6 ${field} ${address6} ${limit}`]
 }

@@ -1,6 +1,8 @@
 import type { DomainResolver, OwnDomain } from '../model/own-domain.ts'
 import { IssueList, type SpecIssue } from '../spec/spec-issue.ts'
-import { containsAddress, parseBlock, tryParseAddress } from './address-block.ts'
+import { tryParseAddress } from './address-block.ts'
+import { linkLocalAddresses, nobodysAddresses } from './address-use.ts'
+import { canonicalAddress } from './address6.ts'
 import { hostNameProblem } from './host-name.ts'
 import { nodeDnsAddress } from './node-dns-address.ts'
 
@@ -52,7 +54,12 @@ function checkName(issues: IssueList, name: string, own: string): void {
       ['name'],
       `${name} is of the cluster’s own domain ${own}: names there are those of apps and external services`,
     )
-  else if (tryParseAddress(base) !== undefined || base === 'in-addr.arpa' || base === 'localhost')
+  else if (
+    tryParseAddress(base) !== undefined ||
+    base === 'in-addr.arpa' ||
+    base === 'ip6.arpa' ||
+    base === 'localhost'
+  )
     issues.add(['name'], `${name} cannot be a domain of your own`)
 }
 
@@ -67,18 +74,16 @@ function readTarget(issues: IssueList, target: string, own: string): string {
   return short
 }
 
-const nobody = ['0.0.0.0/8', '224.0.0.0/3'].map(parseBlock)
-
 function readAddresses(issues: IssueList, addresses: readonly string[]): readonly string[] {
   if (addresses.length > maxAddresses) issues.add(['addresses'], `at most ${maxAddresses} are possible`)
-  for (const [index, address] of addresses.entries()) {
-    const value = tryParseAddress(address)
-    if (value === undefined) issues.add(['addresses', index], `${JSON.stringify(address)} is no IPv4 address`)
-    else if (nobody.some((block) => containsAddress(block, value)))
-      issues.add(['addresses', index], `${address} is nobody’s address`)
-    else if (addresses.indexOf(address) < index) issues.add(['addresses', index], `${address} is given twice`)
+  const read = addresses.map((address) => canonicalAddress(address) ?? address)
+  for (const [index, address] of read.entries()) {
+    if (canonicalAddress(address) === undefined)
+      issues.add(['addresses', index], `${JSON.stringify(address)} is no IPv4 or IPv6 address`)
+    else if (nobodysAddresses.has(address)) issues.add(['addresses', index], `${address} is nobody’s address`)
+    else if (read.indexOf(address) < index) issues.add(['addresses', index], `${address} is given twice`)
   }
-  return addresses
+  return read
 }
 
 function readResolvers(
@@ -91,13 +96,15 @@ function readResolvers(
       suggestion: `leave \`*.\` out: ${name.slice(2)}`,
     })
   if (resolvers.length > maxResolvers) issues.add(['resolvers'], `at most ${maxResolvers} are possible`)
-  return resolvers.map(({ address, site }, index) => {
+  const read = resolvers.map((each) => ({ ...each, address: canonicalAddress(each.address) ?? each.address }))
+  return read.map(({ address, site }, index) => {
     const path = ['resolvers', index]
-    const value = tryParseAddress(address)
-    if (value === undefined || nobody.some((block) => containsAddress(block, value)))
-      issues.add(path, `${JSON.stringify(address)} is no IPv4 address of a resolver`)
+    if (canonicalAddress(address) === undefined || nobodysAddresses.has(address))
+      issues.add(path, `${JSON.stringify(address)} is no IPv4 or IPv6 address of a resolver`)
+    else if (linkLocalAddresses.has(address))
+      issues.add(path, `${address} is link-local: nodes could not tell on which link it is`)
     else if (address === nodeDnsAddress) issues.add(path, `${address} is Berth’s own DNS: it would ask itself`)
-    else if (resolvers.findIndex((each) => each.address === address && each.site === site) < index)
+    else if (read.findIndex((each) => each.address === address && each.site === site) < index)
       issues.add(path, `${address} is given twice`)
     if (site !== undefined && !/^[A-Za-z0-9._:/@+-]{1,63}$/.test(site))
       issues.add(path, `${JSON.stringify(site)} is no site: it is a value of the label \`site\` of nodes`)

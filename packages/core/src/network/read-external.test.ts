@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { formatPath } from '../spec/spec-issue.ts'
 import { type ExternalDocument, readExternal } from './read-external.ts'
 
-const own = { domain: 'berth', addressPools: ['10.77.0.0/16'] }
+const own = { domain: 'berth', addressPools: ['10.77.0.0/16', 'fd77:1::a4d:0/112'] }
 const read = (document: ExternalDocument, name = 'mysql.shop') => readExternal(name, document, own)
 const addresses = ['192.0.2.7']
 
@@ -38,6 +38,12 @@ it('reads what is written as in a berth.yaml', () => {
   })
 })
 
+it('writes addresses of IPv6 in their one form', () => {
+  expect(read({ addresses: ['2001:DB8:0::7', '192.0.2.7', 'fd77:1::10.78.0.1'] }).external?.addresses).toEqual([
+    ...['2001:db8::7', '192.0.2.7', 'fd77:1::a4e:1'],
+  ])
+})
+
 it.each(['mysql', 'mysql.shop', 'mysql.staging.shop'])('is called %s', (name) =>
   expect(read({ addresses }, name).external).toMatchObject({ name }),
 )
@@ -48,18 +54,24 @@ describe('refuses', () => {
     ['both', { addresses, target: 'db.example' }, ['addresses']],
     [
       'what is no address',
-      { addresses: ['db.example', '10.1', '::1'] },
+      { addresses: ['db.example', '10.1', 'fd00:::1'] },
       ['addresses[0]', 'addresses[1]', 'addresses[2]'],
     ],
-    ['an address of the cluster’s pool', { addresses: ['10.77.3.4'] }, ['addresses[0]']],
+    [
+      'an address of the cluster’s pool',
+      { addresses: ['10.77.3.4', 'fd77:1::10.77.3.4'] },
+      ['addresses[0]', 'addresses[1]'],
+    ],
     [
       'addresses that nobody reaches',
-      { addresses: ['127.0.0.1', '169.254.77.53', '224.0.0.1'] },
-      ['addresses[0]', 'addresses[1]', 'addresses[2]'],
+      { addresses: ['127.0.0.1', '169.254.77.53', '224.0.0.1', '::1', 'fe80::1', 'ff02::1', '::ffff:192.0.2.7'] },
+      [0, 1, 2, 3, 4, 5, 6].map((index) => `addresses[${index}]`),
     ],
     ['an address twice', { addresses: ['192.0.2.7', '192.0.2.7'] }, ['addresses[1]']],
+    ['one of IPv6 twice', { addresses: ['2001:db8::7', '2001:DB8:0::7'] }, ['addresses[1]']],
     ['a target that is no host name', { target: 'DB.example.' }, ['target']],
     ['a target that is an address', { target: '192.0.2.7' }, ['target']],
+    ['a target that is one of IPv6', { target: '2001:db8::7' }, ['target']],
     ['a target of Berth’s own', { target: 'web.shop.berth' }, ['target']],
     ['tags of a target', { target: 'db.example', tags: ['db'] }, ['tags']],
     ['routes to a target', { target: 'db.example', ports: [80], routes: ['a.example'] }, ['routes']],

@@ -5,7 +5,8 @@ import { canonicalPorts } from '../spec/canonical-ports.ts'
 import { canonicalRoutes } from '../spec/canonical-routes.ts'
 import type { EntrypointDocument, RouteDocument } from '../spec/spec-document.ts'
 import { IssueList, type SpecIssue } from '../spec/spec-issue.ts'
-import { type AddressBlock, containsAddress, parseBlock, tryParseAddress } from './address-block.ts'
+import { AddressRanges, unreachableAddresses } from './address-use.ts'
+import { canonicalAddress } from './address6.ts'
 import { hostNameProblem } from './host-name.ts'
 
 /** An external service as people write it; ports and routes as in a `berth.yaml`. */
@@ -21,6 +22,7 @@ export interface ExternalDocument {
 /** Of the cluster's network: external services are elsewhere. */
 export interface OwnNetwork {
   readonly domain: string
+  /** Of IPv4 and, where pools have it, of IPv6. */
   readonly addressPools: readonly string[]
 }
 
@@ -74,24 +76,21 @@ function readAddresses(issues: IssueList, document: ExternalDocument, own: OwnNe
       { suggestion: 'addresses where they are fixed, a target where somebody else’s name leads to them' },
     )
   if (addresses.length > maxAddresses) issues.add(['addresses'], `at most ${maxAddresses} are possible`)
-  const pools = own.addressPools.map(parseBlock)
-  for (const [index, address] of addresses.entries()) {
+  const pools = new AddressRanges(...own.addressPools)
+  const read = addresses.map((address) => canonicalAddress(address) ?? address)
+  for (const [index, address] of read.entries()) {
     const problem = addressProblem(address, pools)
     if (problem !== undefined) issues.add(['addresses', index], `${JSON.stringify(address)} ${problem}`)
-    else if (addresses.indexOf(address) < index) issues.add(['addresses', index], `${address} is given twice`)
+    else if (read.indexOf(address) < index) issues.add(['addresses', index], `${address} is given twice`)
   }
-  return addresses
+  return read
 }
 
-/** That mean the asker's own machine, a link, everybody or nobody. */
-const unreachable = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(parseBlock)
-
-function addressProblem(address: string, pools: readonly AddressBlock[]): string | undefined {
-  const value = tryParseAddress(address)
-  if (value === undefined) return 'is no IPv4 address; write four numbers, e.g. 192.0.2.7, or a host name as target'
-  if (pools.some((pool) => containsAddress(pool, value)))
-    return 'is in the cluster’s own pool: what has it is no external service'
-  if (unreachable.some((block) => containsAddress(block, value))) return 'is no address that instances could reach'
+function addressProblem(address: string, pools: AddressRanges): string | undefined {
+  if (canonicalAddress(address) === undefined)
+    return 'is no IPv4 or IPv6 address; write e.g. 192.0.2.7 or 2001:db8::7, or a host name as target'
+  if (pools.has(address)) return 'is in the cluster’s own pool: what has it is no external service'
+  if (unreachableAddresses.has(address)) return 'is no address that instances could reach'
   return undefined
 }
 
@@ -99,7 +98,7 @@ function checkTarget(issues: IssueList, { target, tags = [], routes = [] }: Exte
   if (target === undefined) return
   const problem = hostNameProblem(target)
   if (problem !== undefined) issues.add(['target'], `${JSON.stringify(target)} ${problem}`)
-  else if (tryParseAddress(target) !== undefined)
+  else if (canonicalAddress(target) !== undefined)
     issues.add(['target'], `${target} is an address`, { suggestion: 'give it as one' })
   else if (target === own.domain || target.endsWith(`.${own.domain}`))
     issues.add(['target'], `${target} is a name of Berth’s own: what it names is no external service`)

@@ -2,14 +2,15 @@ import {
   type AppSpec,
   compileNames,
   type ExternalService,
+  familyOf,
   type Instance,
   type NamedApp,
+  type NamedDomain,
   type NamedExternal,
   type NameEntry,
   type NameTable,
   type Node,
   namedServices,
-  type OwnDomain,
   type Pool,
 } from '@berth/core'
 import { type ChangeOf, type DomainRecord, poolId, type State, type StateChange } from '../records/index.ts'
@@ -178,7 +179,7 @@ export class NameTables {
     if (this.#others === undefined) {
       const { state } = this.#options
       const externals = state.externals.all().map(namedExternal).sort(byName)
-      const domains = state.domains.all().map(ownDomain).sort(byName)
+      const domains = state.domains.all().map(namedDomain).sort(byName)
       this.#others = {
         ...(externals.length === 0 ? {} : { externals }),
         ...(domains.length === 0 ? {} : { domains }),
@@ -239,10 +240,19 @@ export const siteOf = (node: Node | undefined): string | undefined => node?.labe
 
 const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1)
 
-const ownDomain = ({ version: _, updatedAt: __, updatedBy: ___, ...domain }: DomainRecord): OwnDomain => domain
+function namedDomain({ version: _, updatedAt: __, updatedBy: ___, ...domain }: DomainRecord): NamedDomain {
+  return domain.addresses === undefined ? domain : { ...domain, ...byFamily(domain.addresses) }
+}
+
+/** netd of a version before knows addresses of IPv4 alone. */
+function byFamily(all: readonly string[]): Pick<NamedExternal, 'addresses' | 'addresses6'> {
+  const addresses6 = all.filter((address) => familyOf(address) === 6)
+  const addresses = all.filter((address) => familyOf(address) === 4)
+  return { addresses, ...(addresses6.length === 0 ? {} : { addresses6 }) }
+}
 
 const namedExternal = ({ name, addresses, target, ports, site }: ExternalService): NamedExternal => ({
-  ...{ name, addresses, ports },
+  ...{ name, ...byFamily(addresses), ports },
   ...(target === undefined ? {} : { target }),
   ...(site === undefined ? {} : { site }),
 })
