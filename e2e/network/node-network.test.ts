@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { NetworkConfig } from '@berth/core'
+import { type NetworkConfig, twinOf, twinRange } from '@berth/core'
 import { createLab, type Lab, type LabHost, makeBaseImages, NODE_IMAGE, trixieDocker } from '@berth/lab'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { NetworkProcess } from './network-client.ts'
@@ -230,5 +230,104 @@ describe('the network of a node', () => {
     ])
     await expectTraffic()
     await run(h1, 'ip', 'route', 'delete', 'unreachable', '192.0.2.77')
+  })
+})
+
+describe('the network of a node whose pool has IPv6', () => {
+  const twins = () => [twinRange({ range: lab.containerPool, ipv6: 'fd77:1::/64' })]
+  const with6 = (host: LabHost): NetworkConfig =>
+    configOf(host, { twins: [{ range: lab.containerPool, ipv6: 'fd77:1::/64' }] })
+  const address6In = (host: LabHost, last: number): string => twinOf(twins(), addressIn(host, last)) ?? ''
+  const url6Of = (host: LabHost): string => `http://[${address6In(host, 10)}]:8080/`
+  const server6 = server.replace('0.0.0.0', '::')
+
+  const askOnce = (url: string): string =>
+    `fetch('${url}').then((r) => r.text()).then((t) => console.log(t), (e) => console.log(e.cause?.code ?? e.message))`
+  const askFromContainer6 = async (host: LabHost, url: string): Promise<string> =>
+    (await host.exec(['docker', 'exec', 'web', 'timeout', '5', 'node', '-e', askOnce(url)])).stdout.trim()
+  const askFromHost6 = async (host: LabHost, url: string): Promise<string> =>
+    (await host.exec(['timeout', '5', process.execPath, '-e', askOnce(url)])).stdout.trim()
+
+  beforeEach(async () => {
+    for (const host of lab.hosts) await run(host, 'docker', 'rm', '--force', 'web')
+    expect(await networks[0].call({ ensure: with6(h1) })).toEqual({ value: [] })
+    expect(await networks[1].call({ ensure: with6(h2) })).toEqual({ value: [] })
+    for (const host of lab.hosts)
+      await run(
+        host,
+        ...['docker', 'run', '--detach', '--name', 'web', '--network', 'berth'],
+        ...['--ip', addressIn(host, 10), '--ip6', address6In(host, 10), NODE_IMAGE, 'node', '-e', server6],
+      )
+  })
+
+  const expectTraffic6 = async (): Promise<void> => {
+    await eventually(() => askFromContainer6(h1, url6Of(h2)), address6In(h1, 10))
+    await eventually(() => askFromContainer6(h2, url6Of(h1)), address6In(h2, 10))
+  }
+
+  it('joins containers by both, and gives packets of the node the twin of its address', async () => {
+    await expectTraffic6()
+    await expectTraffic()
+    for (const host of lab.hosts) await eventually(() => askFromHost6(host, url6Of(host)), address6In(host, 1))
+    expect(await askFromHost6(h1, url6Of(h2))).toBe(address6In(h1, 1))
+    // Before the first instruction.
+    for (const host of lab.hosts) {
+      const other = host === h1 ? h2 : h1
+      const ask = `require('node:http').get('${url6Of(other)}', (r) => r.pipe(process.stdout)).on('error', (e) => console.log(e.code))`
+      const addresses = ['--ip', addressIn(host, 11), '--ip6', address6In(host, 11)]
+      const said = await run(
+        host,
+        ...['docker', 'run', '--rm', '--network', 'berth'],
+        ...addresses,
+        NODE_IMAGE,
+        'node',
+        '-e',
+        ask,
+      )
+      expect(said).toBe(address6In(host, 11))
+    }
+  })
+
+  it('changes nothing when asked again, and repairs what others removed', async () => {
+    await expectTraffic6()
+    const state = async () =>
+      await run(
+        h1,
+        ...[
+          'sh',
+          '-c',
+          'ip6tables-save | grep -v "^#" | sed "s/\\[.*//"; ip -6 route | grep proto.77; ip -6 -o address show scope global',
+        ],
+      )
+    const before = await state()
+    expect(before).toContain('fd77:1::')
+    expect(await networks[0].call({ ensure: with6(h1) })).toEqual({ value: [] })
+    expect(await state()).toBe(before)
+    await run(h1, 'ip6tables', '-F', 'DOCKER-USER')
+    await run(h1, 'ip', '-6', 'route', 'flush', 'proto', '77')
+    await run(h1, 'ip', '-6', 'address', 'flush', 'dev', 'eth0', 'to', 'fe80::be:0:0/96')
+    await run(h1, 'sysctl', '-qw', 'net.ipv6.conf.all.forwarding=0')
+    expect(await askFromContainer6(h1, url6Of(h2))).not.toBe(address6In(h1, 10))
+    expect(await networks[0].call({ check: {} })).toEqual({ value: [] })
+    await expectTraffic6()
+    expect(await state()).toBe(before)
+    // What the host's owner has turned off stays so.
+    await run(h1, 'sysctl', '-qw', 'net.ipv6.conf.eth0.disable_ipv6=1')
+    expect((await networks[0].call({ check: {} })).value).toEqual([expect.stringMatching(/turned off on eth0/)])
+    await run(h1, 'sysctl', '-qw', 'net.ipv6.conf.eth0.disable_ipv6=0')
+    await eventually(async () => JSON.stringify((await networks[0].call({ check: {} })).value), '[]')
+    await expectTraffic6()
+  })
+
+  it('is made of one without when nothing is in it, and says what is in the way', async () => {
+    for (const host of lab.hosts) await run(host, 'docker', 'rm', '--force', 'web')
+    for (const network of networks) expect(await network.call({ remove: {} })).toEqual({ value: [] })
+    expect(await run(h1, 'ip', '-6', 'address', 'show', 'dev', 'eth0')).not.toContain('fe80::be:')
+    expect(await run(h1, 'ip', '-6', 'route')).not.toContain('fd77:1::')
+    expect(await networks[0].call({ ensure: configOf(h1) })).toEqual({ value: [] })
+    await startContainer(h1)
+    const refusal = await networks[0].call({ ensure: with6(h1) })
+    expect(refusal).toMatchObject({ code: 'network.subnet-differs' })
+    expect(refusal.message).toMatch(/has no IPv6 addresses of fd77:1::.*\/120; remove the container web in it/)
   })
 })

@@ -6,6 +6,8 @@ const count = z.number().int()
 export const addressPoolView = z.object({
   name: z.string(),
   range: z.string(),
+  /** `fd77:1::/64`: behind it each address is one of IPv6 too. Absent: its instances have none. */
+  ipv6: z.string().optional(),
   /** Prefix length of the blocks: 24. */
   blockSize: count,
   /** Only for nodes whose label `site` is one of these; none: whatever it is. */

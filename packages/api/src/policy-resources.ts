@@ -81,7 +81,17 @@ const end = z.object({
 export const endDecision = z.object({
   allowed: z.boolean(),
   reason: z.enum([
-    ...(['rule', 'no-rule', 'no-profile', 'no-instance', 'established', 'own-node', 'gateway', 'resolver'] as const),
+    ...([
+      'rule',
+      'no-rule',
+      'no-profile',
+      'no-instance',
+      'established',
+      'own-node',
+      'gateway',
+      'resolver',
+      'neighbour',
+    ] as const),
   ]),
   /** One sentence. */
   message: z.string(),

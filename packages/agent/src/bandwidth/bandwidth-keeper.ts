@@ -6,7 +6,7 @@ import { repeat } from '../node/repeat.ts'
 import { findLink, isLinkShaped, readShaping, type ShapingState, shapeLink, sweepShaping } from './link-shaper.ts'
 import { PolicingTable } from './policing-table.ts'
 
-type LocalInstance = Pick<Assignment, 'instance' | 'address' | 'bandwidth'>
+type LocalInstance = Pick<Assignment, 'instance' | 'address' | 'address6' | 'bandwidth'>
 
 interface Run {
   readonly containerId: string
@@ -138,7 +138,10 @@ export class BandwidthKeeper implements AsyncDisposable, InstanceKeeper {
     const left = limited.filter(({ instance }) => !this.#shaped.has(instance))
     try {
       await this.#table.put(
-        left.map(({ address, bandwidth: limits }) => ({ address, limits })),
+        left.map(({ address, address6, bandwidth: limits }) => ({
+          ...{ address, limits },
+          ...(address6 === undefined ? {} : { address6 }),
+        })),
         signal,
       )
       this.#failure = undefined

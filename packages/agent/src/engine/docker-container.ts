@@ -28,9 +28,9 @@ export function toDockerCreate(spec: ContainerSpec, options: { readonly layerQuo
 
 function networking({ network }: ContainerSpec): object {
   if (network === 'host') return {}
-  return {
-    NetworkingConfig: { EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: network.address } } } },
-  }
+  const { name, address, address6 } = network
+  const addresses = { IPv4Address: address, ...(address6 === undefined ? {} : { IPv6Address: address6 }) }
+  return { NetworkingConfig: { EndpointsConfig: { [name]: { IPAMConfig: addresses } } } }
 }
 
 function hostConfig(spec: ContainerSpec): object {

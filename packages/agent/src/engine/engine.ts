@@ -82,7 +82,7 @@ export interface ContainerSpec extends KernelGrant {
   readonly labels: Readonly<Record<string, string>>
   readonly hostname: string
   /** `host`: the node's own. */
-  readonly network: { readonly name: string; readonly address: string } | 'host'
+  readonly network: { readonly name: string; readonly address: string; readonly address6?: string } | 'host'
   readonly mounts: readonly MountSpec[]
   readonly ports: readonly { readonly port: number; readonly protocol: 'tcp' | 'udp'; readonly hostPort?: number }[]
   readonly user?: string

@@ -38,7 +38,7 @@ export function containerSpec(assignment: Assignment, context: SpecContext): Con
     env: { ...assignment.env, ...secretVariables(assignment) },
     labels: { ...ownerLabels(assignment), ...berthLabels(assignment, context) },
     hostname: assignment.hostname,
-    network: assignment.network ?? { name: context.networkName, address: assignment.address },
+    network: networkOf(assignment, context),
     mounts: mounts(assignment, context.files),
     ports: assignment.ports,
     ...(user === undefined ? {} : { user }),
@@ -55,6 +55,14 @@ export function containerSpec(assignment: Assignment, context: SpecContext): Con
     ...context.grant,
     ...(assignment.diskBytes === undefined ? {} : { layerMaxBytes: assignment.diskBytes }),
   }
+}
+
+function networkOf(
+  { network, address, address6 }: Assignment,
+  { networkName }: Pick<SpecContext, 'networkName'>,
+): ContainerSpec['network'] {
+  if (network !== undefined) return network
+  return { name: networkName, address, ...(address6 === undefined ? {} : { address6 }) }
 }
 
 /** Only those whose owner has asked for it: what is in the environment lies on Docker's disk in clear. */

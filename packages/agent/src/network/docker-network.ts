@@ -16,6 +16,7 @@ const bridgeOption = (name: string): string => `com.docker.network.bridge.${name
 /** Since 28 Docker keeps other machines from ports that are not published, partly before any rule of DOCKER-USER. This is how to say no. */
 const directAccessEngine = 28
 const gatewayModeOption = bridgeOption('gateway_mode_ipv4')
+const gatewayMode6Option = bridgeOption('gateway_mode_ipv6')
 const directAccessMode = 'nat-unprotected'
 
 /** The error for a network that cannot be used as it is, waiting for what to do about it. */
@@ -154,9 +155,9 @@ const describeContainers = (names: readonly string[]): string =>
 
 /** What is wrong with a network of our name, as the end of a sentence; undefined when nothing is. */
 function describeDifference(found: NetworkInspectInfo, plan: NetworkPlan): string | undefined {
-  const subnet = found.IPAM?.Config?.[0]?.Subnet
   if (found.Driver !== dockerDrivers.bridge) return `has the driver ${found.Driver}`
-  if (subnet !== formatBlock(plan.block)) return `holds ${subnet ?? 'no subnet'}`
+  const subnets = describeSubnets(found, plan)
+  if (subnets !== undefined) return subnets
   const bridge = found.Options?.[bridgeOption('name')]
   if (bridge !== bridgeName) return `is on the bridge ${bridge ?? 'of another name'}`
   if (found.Options?.[bridgeOption('enable_ip_masquerade')] !== 'false') return 'hides the addresses of its containers'
@@ -165,17 +166,32 @@ function describeDifference(found: NetworkInspectInfo, plan: NetworkPlan): strin
 
 /** What is wrong with it in routed mode. */
 function describeRoutedDifference(found: NetworkInspectInfo, plan: NetworkPlan): string | undefined {
-  const subnet = found.IPAM?.Config?.[0]?.Subnet
   if (found.Driver !== dockerDrivers.routed) return `has the driver ${found.Driver}`
-  return subnet === formatBlock(plan.block) ? undefined : `holds ${subnet ?? 'no subnet'}`
+  return describeSubnets(found, plan)
 }
+
+/** A network keeps IPv6 that its pool has no prefix for any more: nobody gets an address of it. */
+function describeSubnets({ IPAM }: NetworkInspectInfo, { block, ipv6 }: NetworkPlan): string | undefined {
+  const subnets = (IPAM?.Config ?? []).flatMap(({ Subnet }) => Subnet ?? [])
+  const subnet = subnets.find((each) => !each.includes(':'))
+  if (subnet !== formatBlock(block)) return `holds ${subnet ?? 'no subnet'}`
+  if (ipv6 === undefined || subnets.includes(ipv6.block)) return undefined
+  return `has no IPv6 addresses of ${ipv6.block}`
+}
+
+/** Docker's words for the subnets of a network. */
+const subnetsOf = ({ block, gateway, ipv6 }: NetworkPlan, withGateways: boolean): object[] => [
+  { Subnet: formatBlock(block), ...(withGateways ? { Gateway: gateway } : {}) },
+  ...(ipv6 === undefined ? [] : [{ Subnet: ipv6.block, ...(withGateways ? { Gateway: ipv6.gateway } : {}) }]),
+]
 
 function routedOptions(name: string, plan: NetworkPlan): object {
   return {
     Name: name,
     Driver: dockerDrivers.routed,
     // The gateway is the plugin's to say. --ip needs the subnet to be written here.
-    IPAM: { Driver: dockerDrivers.routed, Config: [{ Subnet: formatBlock(plan.block) }] },
+    IPAM: { Driver: dockerDrivers.routed, Config: subnetsOf(plan, false) },
+    ...(plan.ipv6 === undefined ? {} : { EnableIPv6: true }),
     Labels: { [ownLabel]: 'node' },
   }
 }
@@ -184,13 +200,17 @@ function createOptions(name: string, plan: NetworkPlan, mtu: number, engineMajor
   return {
     Name: name,
     Driver: dockerDrivers.bridge,
-    IPAM: { Driver: 'default', Config: [{ Subnet: formatBlock(plan.block), Gateway: plan.gateway }] },
+    IPAM: { Driver: 'default', Config: subnetsOf(plan, true) },
+    ...(plan.ipv6 === undefined ? {} : { EnableIPv6: true }),
     Options: {
       [bridgeOption('name')]: bridgeName,
       // Our own rule does it, only for what leaves the pool.
       [bridgeOption('enable_ip_masquerade')]: 'false',
       'com.docker.network.driver.mtu': String(mtu),
       ...(engineMajor >= directAccessEngine ? { [gatewayModeOption]: directAccessMode } : {}),
+      ...(engineMajor >= directAccessEngine && plan.ipv6 !== undefined
+        ? { [gatewayMode6Option]: directAccessMode }
+        : {}),
     },
     Labels: { [ownLabel]: 'node' },
   }

@@ -40,10 +40,14 @@ ${driver === 'routed' ? isolation(links) : ''}}
 `
 }
 
-function masquerade({ natOutgoing, block, pools }: NetworkPlan, links: string): string {
+function masquerade({ natOutgoing, block, pools, ipv6 }: NetworkPlan, links: string): string {
   if (!natOutgoing) return ''
-  const inside = pools.length === 1 ? pools.map(formatBlock) : ['{', pools.map(formatBlock).join(', '), '}']
-  return `    ip saddr ${formatBlock(block)} ip daddr != ${inside.join(' ')} oifname != "${links}" masquerade\n`
+  const rule = (ip: 'ip' | 'ip6', from: string, all: readonly string[]): string => {
+    const inside = all.length === 1 ? all : ['{', all.join(', '), '}']
+    return `    ${ip} saddr ${from} ${ip} daddr != ${inside.join(' ')} oifname != "${links}" masquerade\n`
+  }
+  const first = rule('ip', formatBlock(block), pools.map(formatBlock))
+  return ipv6 === undefined ? first : `${first}${rule('ip6', ipv6.block, ipv6.pools)}`
 }
 
 /** A pattern cannot stand in a set. */
@@ -63,9 +67,14 @@ export async function removeTable(exec: Exec, signal?: AbortSignal): Promise<voi
   await mustRun(exec, 'nft', ['-f', '-'], { input: `add table ${table}\ndelete table ${table}\n`, signal })
 }
 
-/** As `iptables -S` prints them, so that wanted and found can be compared as text. */
-export function forwardRules(plan: NetworkPlan, driver: NetworkDriver = 'bridge'): readonly string[] {
-  const [pools, block] = [plan.pools.map(formatBlock), formatBlock(plan.block)]
+export const forwardRules = (plan: NetworkPlan, driver: NetworkDriver = 'bridge'): readonly string[] =>
+  rulesBetween({ pools: plan.pools.map(formatBlock), block: formatBlock(plan.block) }, driver)
+
+/** As `iptables -S` and `ip6tables -S` print them, so that wanted and found can be compared as text. */
+export function rulesBetween(
+  { pools, block }: { readonly pools: readonly string[]; readonly block: string },
+  driver: NetworkDriver,
+): readonly string[] {
   const links = linkPatterns[driver].iptables
   const tail = `-m comment --comment ${comment} -j ACCEPT`
   const inbound = pools.map((pool) => `-s ${pool} -d ${block} -o ${links} ${tail}`)
@@ -80,32 +89,48 @@ export function forwardRules(plan: NetworkPlan, driver: NetworkDriver = 'bridge'
 
 const isOurs = (rule: string): boolean => rule.includes(`--comment ${comment} `)
 
+/** Docker's rules of IPv4 and of IPv6. */
+export type TablesProgram = 'iptables' | 'ip6tables'
+
 /**
  * Lets the pool's addresses reach each other through the node. Docker drops what it does not know from being forwarded, and an accept
  * of an nftables table cannot overrule that; DOCKER-USER is the chain that Docker leaves to others and asks first. It is made here
  * where Docker has not made it yet (or, told not to use iptables, never does); Docker keeps what it finds.
  */
-export async function ensureForwardRules(exec: Exec, rules: readonly string[], signal?: AbortSignal): Promise<void> {
-  const found = await readForwardRules(exec, signal)
-  if (found === undefined) await mustRun(exec, 'iptables', ['-w', '5', '-N', chain], { signal })
-  const jump = await exec('iptables', ['-w', '5', '-C', 'FORWARD', '-j', chain], { signal })
-  if (jump.code !== 0) await mustRun(exec, 'iptables', ['-w', '5', '-I', 'FORWARD', '1', '-j', chain], { signal })
+export async function ensureForwardRules(
+  exec: Exec,
+  rules: readonly string[],
+  signal?: AbortSignal,
+  program: TablesProgram = 'iptables',
+): Promise<void> {
+  const found = await readForwardRules(exec, signal, program)
+  if (found === undefined) await mustRun(exec, program, ['-w', '5', '-N', chain], { signal })
+  const jump = await exec(program, ['-w', '5', '-C', 'FORWARD', '-j', chain], { signal })
+  if (jump.code !== 0) await mustRun(exec, program, ['-w', '5', '-I', 'FORWARD', '1', '-j', chain], { signal })
   for (const rule of rules) {
     if (found?.includes(rule)) continue
-    await mustRun(exec, 'iptables', ['-w', '5', '-I', chain, '1', ...rule.split(' ')], { signal })
+    await mustRun(exec, program, ['-w', '5', '-I', chain, '1', ...rule.split(' ')], { signal })
   }
   const outdated = found?.filter((rule) => isOurs(rule) && !rules.includes(rule)) ?? []
-  for (const rule of outdated) await mustRun(exec, 'iptables', ['-w', '5', '-D', chain, ...rule.split(' ')], { signal })
+  for (const rule of outdated) await mustRun(exec, program, ['-w', '5', '-D', chain, ...rule.split(' ')], { signal })
 }
 
-export async function removeForwardRules(exec: Exec, signal?: AbortSignal): Promise<void> {
-  const ours = (await readForwardRules(exec, signal))?.filter(isOurs) ?? []
-  for (const rule of ours) await mustRun(exec, 'iptables', ['-w', '5', '-D', chain, ...rule.split(' ')], { signal })
+export async function removeForwardRules(
+  exec: Exec,
+  signal?: AbortSignal,
+  program: TablesProgram = 'iptables',
+): Promise<void> {
+  const ours = (await readForwardRules(exec, signal, program))?.filter(isOurs) ?? []
+  for (const rule of ours) await mustRun(exec, program, ['-w', '5', '-D', chain, ...rule.split(' ')], { signal })
 }
 
 /** undefined when there is no such chain. */
-async function readForwardRules(exec: Exec, signal?: AbortSignal): Promise<string[] | undefined> {
-  const { code, stdout } = await exec('iptables', ['-w', '5', '-S', chain], { signal })
+async function readForwardRules(
+  exec: Exec,
+  signal: AbortSignal | undefined,
+  program: TablesProgram,
+): Promise<string[] | undefined> {
+  const { code, stdout } = await exec(program, ['-w', '5', '-S', chain], { signal })
   if (code !== 0) return undefined
   const prefix = `-A ${chain} `
   return stdout.split('\n').flatMap((line) => (line.startsWith(prefix) ? [line.slice(prefix.length)] : []))

@@ -5,8 +5,16 @@ import type { NetdFiles } from '../dns/netd-files.ts'
 import type { RoutedSettings } from '../dns/netd-state.ts'
 import { dnsAddress } from '../dns/resolv-conf.ts'
 import type { DockerNetwork } from './docker-network.ts'
-import { ensureForwardRules, forwardRules, removeForwardRules, removeTable, renderTable } from './firewall.ts'
+import {
+  ensureForwardRules,
+  forwardRules,
+  removeForwardRules,
+  removeTable,
+  renderTable,
+  rulesBetween,
+} from './firewall.ts'
 import { readLink, readRoutes } from './host-state.ts'
+import { ensureBridge6, ensureIpv6Host, removeIpv6Host } from './ipv6-host.ts'
 import { ensureLoopbackAddress, hasLocalAddress, removeLoopbackAddress } from './loopback-address.ts'
 import {
   bridgeName,
@@ -15,8 +23,8 @@ import {
   type NetworkPlan,
   planRoutes,
   type RouteStep,
-  routeProtocol,
 } from './network-plan.ts'
+import { routeProtocol } from './route-protocol.ts'
 import { ensureRoutedHost, isRoutedHost, leaveOtherBlocks, removeRoutedHost, requireArpAnswers } from './routed-host.ts'
 import { type Exec, mustRun } from './run-command.ts'
 import { createTableKeeper } from './table-keeper.ts'
@@ -26,7 +34,7 @@ const poolCollides = 'network.pool-collides'
 
 /** Failures that leave the node's own instances a network: problems to report, but nothing to wait for. */
 export const bearable: ReadonlySet<string> = new Set([
-  ...[peerUnroutable, poolCollides, 'network.engine-upgraded', 'network.driver-waits'],
+  ...[peerUnroutable, poolCollides, 'network.engine-upgraded', 'network.driver-waits', 'network.ipv6-off'],
 ])
 
 /** Of a network that is only taken away again, netd is told nothing. */
@@ -94,6 +102,7 @@ export class HostNetwork {
       () => (driver === 'routed' ? this.#ensureRouted(plan, signal) : this.#ensureBridge(plan, signal)),
       () => ensureForwardRules(this.#exec, forwardRules(plan, driver), signal),
       async () => failures.push(...(await this.#ensureRoutes(plan, removeAbsentPeers, signal))),
+      () => this.#ensureIpv6(plan, driver, { removeAbsentPeers, signal }),
     ]
     for (const step of steps) {
       await step().catch((error: unknown) => failures.push(asBerthError(error, signal)))
@@ -109,6 +118,8 @@ export class HostNetwork {
     }
     await removeRoutedHost(this.#exec, signal)
     await removeForwardRules(this.#exec, signal)
+    await removeForwardRules(this.#exec, signal, 'ip6tables')
+    await removeIpv6Host(this.#exec, signal)
     await removeTable(this.#exec, signal)
     if (hasLocalAddress(dnsAddress)) await removeLoopbackAddress(this.#exec, dnsAddress, signal)
   }
@@ -117,6 +128,18 @@ export class HostNetwork {
     if ((await readFile(forwardingPath, 'utf8')).trim() === '1') return
     await writeFile(forwardingPath, '1')
     this.#log.info('turned IPv4 forwarding on')
+  }
+
+  /** Nothing of it where the pool has no prefix. */
+  async #ensureIpv6(
+    { ipv6 }: NetworkPlan,
+    driver: NetworkDriver,
+    options: { readonly removeAbsentPeers: boolean; readonly signal: Signal },
+  ): Promise<void> {
+    if (ipv6 === undefined) return
+    const { signal } = options
+    await ensureForwardRules(this.#exec, rulesBetween(ipv6, driver), signal, 'ip6tables')
+    await ensureIpv6Host(this.#exec, ipv6, await readRoutes(this.#exec, signal), options)
   }
 
   async #ensureDnsAddress(signal: Signal): Promise<void> {
@@ -143,6 +166,7 @@ export class HostNetwork {
   /** The kernel's part first: it is repaired while dockerd is dead, too. */
   async #ensureRouted(plan: NetworkPlan, signal: Signal): Promise<void> {
     await ensureRoutedHost(this.#exec, plan, signal)
+    if (plan.ipv6 !== undefined) throw routedIpv6(plan.ipv6.block)
     const settings = { block: formatBlock(plan.block), mtu: await this.#uplinkMtu(signal) }
     await this.#dockerNetwork.ensureRouted(plan, () => this.#tellNetd(settings), signal)
     await leaveOtherBlocks(this.#exec, plan, signal)
@@ -157,14 +181,17 @@ export class HostNetwork {
   }
 
   async #ensureBridge(plan: NetworkPlan, signal: Signal): Promise<void> {
-    const link = await readLink(this.#exec, bridgeName, signal)
-    await this.#dockerNetwork.ensure(plan, () => this.#uplinkMtu(signal), link !== undefined, signal)
+    const before = await readLink(this.#exec, bridgeName, signal)
+    await this.#dockerNetwork.ensure(plan, () => this.#uplinkMtu(signal), before !== undefined, signal)
     if (isRoutedHost()) await this.#leaveRouted(signal)
+    // The addresses of IPv6 of one that has just been made are no good yet.
+    const link = plan.ipv6 === undefined ? before : await readLink(this.#exec, bridgeName, signal)
     if (link === undefined) return
     if (!link.addresses.includes(bridgeAddress(plan))) {
       await mustRun(this.#exec, 'ip', ['address', 'replace', bridgeAddress(plan), 'dev', bridgeName], { signal })
     }
     if (!link.up) await mustRun(this.#exec, 'ip', ['link', 'set', bridgeName, 'up'], { signal })
+    if (plan.ipv6 !== undefined) await ensureBridge6(this.#exec, bridgeName, plan.ipv6, signal)
   }
 
   /** The bridge is there, and has the node's address. */
@@ -214,6 +241,12 @@ function driverWaits(wanted: NetworkDriver, bound: number): BerthError {
     `this node is to have ${what}, but ${containers} in the network that it has: it changes when they are gone (berth node drain)`,
   )
 }
+
+const routedIpv6 = (block: string): BerthError =>
+  new BerthError(
+    'network.ipv6-routed',
+    `this node’s address pool has IPv6 (${block}), and containers of a node in routed mode have none: join it with --network bridge, or by labels and groups to a pool without IPv6 (berth ip pool ls)`,
+  )
 
 function routeFailure(step: RouteStep, error: unknown, signal: Signal): BerthError {
   const cause = asBerthError(error, signal)

@@ -1,6 +1,6 @@
 import { type Exec, mustRun } from './run-command.ts'
 
-/** An IPv4 route of the main table, as `ip -json route` prints it. */
+/** A route of the main table, as `ip -json route` prints it. */
 export interface HostRoute {
   /** Absent: unicast. */
   readonly type?: string
@@ -19,11 +19,21 @@ export interface HostLink {
   readonly up: boolean
   /** `10.77.3.1/24` */
   readonly addresses: readonly string[]
+  /** Of IPv6, but those that the kernel still has doubts about (duplicates). */
+  readonly addresses6: readonly string[]
 }
 
 /** Unicast routes. */
 export async function readRoutes(exec: Exec, signal?: AbortSignal): Promise<HostRoute[]> {
   const text = await mustRun(exec, 'ip', ['-json', '-4', 'route', 'show', 'table', 'main', 'type', 'unicast'], {
+    signal,
+  })
+  return parseList<HostRoute>(text)
+}
+
+/** Unicast routes of IPv6. A kernel without it has none. */
+export async function readRoutes6(exec: Exec, signal?: AbortSignal): Promise<HostRoute[]> {
+  const text = await mustRun(exec, 'ip', ['-json', '-6', 'route', 'show', 'table', 'main', 'type', 'unicast'], {
     signal,
   })
   return parseList<HostRoute>(text)
@@ -70,14 +80,23 @@ export async function readLink(exec: Exec, name: string, signal?: AbortSignal): 
     name,
     mtu: link.mtu,
     up: link.flags.includes('UP'),
-    addresses: link.addr_info.filter((each) => each.family === 'inet').map((each) => `${each.local}/${each.prefixlen}`),
+    addresses: textsOf(link.addr_info.filter((each) => each.family === 'inet')),
+    addresses6: textsOf(link.addr_info.filter((each) => each.family === 'inet6' && each.tentative !== true)),
   }
 }
+
+const textsOf = (addresses: LinkOutput['addr_info']): string[] =>
+  addresses.map(({ local, prefixlen }) => `${local}/${prefixlen}`)
 
 interface LinkOutput {
   readonly mtu: number
   readonly flags: readonly string[]
-  readonly addr_info: readonly { readonly family: string; readonly local: string; readonly prefixlen: number }[]
+  readonly addr_info: readonly {
+    readonly family: string
+    readonly local: string
+    readonly prefixlen: number
+    readonly tentative?: boolean
+  }[]
 }
 
 const parseList = <Item>(text: string): Item[] => (text.trim() === '' ? [] : (JSON.parse(text) as Item[]))

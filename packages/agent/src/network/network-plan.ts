@@ -12,15 +12,11 @@ import {
   tryParseAddress,
 } from '@berth/core'
 import type { HostRoute } from './host-state.ts'
+import { type NetworkPlan6, planNetwork6 } from './ipv6-plan.ts'
+import { routedProtocol, routeProtocol } from './route-protocol.ts'
 
 /** Of the bridge that holds the node's block. */
 export const bridgeName = 'berth0'
-
-/** Marks our routes in the kernel (`proto 77`), so that nobody else's is ever touched. */
-export const routeProtocol = '77'
-
-/** Marks our routes to this node's own containers and its block, in routed mode. */
-export const routedProtocol = '78'
 
 export interface PeerRoute {
   readonly node: string
@@ -39,6 +35,8 @@ export interface NetworkPlan {
   readonly gateway: string
   /** Without this node itself. */
   readonly peers: readonly PeerRoute[]
+  /** Absent: the pool has no prefix. */
+  readonly ipv6?: NetworkPlan6
 }
 
 /** Throws `network.invalid-block`, `network.invalid-address`, `network.block-overlap`. */
@@ -60,7 +58,9 @@ export function planNetwork(config: NetworkConfig): NetworkPlan {
     if (other !== undefined) throw overlap(`node ${peer.node}`, peer.block, `node ${other.node}`, other.block)
   }
   const pools = (config.pools ?? [config.pool]).map(parseBlock)
-  return { pools, natOutgoing: config.natOutgoing !== false, block, gateway: gatewayOf(block), peers }
+  const plan = { pools, natOutgoing: config.natOutgoing !== false, block, gateway: gatewayOf(block), peers }
+  const ipv6 = planNetwork6(config, plan)
+  return ipv6 === undefined ? plan : { ...plan, ipv6 }
 }
 
 const isSame = (a: AddressBlock, b: AddressBlock): boolean => a.base === b.base && a.prefix === b.prefix

@@ -10,7 +10,8 @@ import {
 } from '@berth/core'
 import { type HostRoute, readLinkNames, readRoutesOf } from './host-state.ts'
 import { ensureLoopbackAddress, hasLoopbackAddress, removeLoopbackAddress } from './loopback-address.ts'
-import { type NetworkPlan, routedProtocol } from './network-plan.ts'
+import type { NetworkPlan } from './network-plan.ts'
+import { routedProtocol } from './route-protocol.ts'
 import { type Exec, mustRun } from './run-command.ts'
 
 type Signal = AbortSignal | undefined

@@ -1,7 +1,7 @@
 import type { RoutesReport } from '@berth/api'
 import { type RoutesMode, sessionName } from '@berth/core'
 import { readRoutes } from '../network/host-state.ts'
-import { routeProtocol } from '../network/network-plan.ts'
+import { routeProtocol } from '../network/route-protocol.ts'
 import type { Exec } from '../network/run-command.ts'
 import type { BirdKeeper } from './bird-keeper.ts'
 import { readBirdRoutes } from './bird-report.ts'

@@ -5,6 +5,7 @@ import { nameParams, none, ok } from './shared.ts'
 
 const names = z.array(z.string()).max(100)
 const rules = {
+  ipv6: z.string().optional(),
   sites: names.optional(),
   groups: names.optional(),
   natOutgoing: z.boolean().optional(),

@@ -8,6 +8,7 @@ import { action } from './command.ts'
 import { wholeNumber } from './words.ts'
 
 interface PoolOptions {
+  readonly ipv6?: string
   readonly site?: readonly string[]
   readonly group?: readonly string[]
   readonly nat?: boolean
@@ -98,11 +99,13 @@ const withRules = (command: Command): Command =>
   command
     .option('--site <site...>', 'only for nodes whose label `site` is one of these; none: whatever it is')
     .option('--group <group...>', 'only for nodes of these groups; none: of all')
+    .option('--ipv6 <prefix>', 'its addresses are ones of IPv6 too, behind this prefix, e.g. fd77:1::/64; it stays')
     .option('--no-nat', 'what its instances send to the outside bears their own addresses, not their node’s')
     .option('--nat', 'it bears their node’s address (default)')
     .option('--disable', 'give out no blocks of it; what has one keeps it')
 
-export function rulesOf({ site, group, nat, disable, enable }: PoolOptions): {
+export function rulesOf({ ipv6, site, group, nat, disable, enable }: PoolOptions): {
+  ipv6?: string
   sites?: string[]
   groups?: string[]
   natOutgoing?: boolean
@@ -111,6 +114,7 @@ export function rulesOf({ site, group, nat, disable, enable }: PoolOptions): {
   if (disable === true && enable === true)
     throw new BerthError('usage.value', '--disable and --enable: give one of them')
   return {
+    ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(site === undefined ? {} : { sites: orNone(site) }),
     ...(group === undefined ? {} : { groups: orNone(group) }),
     ...(nat === undefined ? {} : { natOutgoing: nat }),
@@ -125,10 +129,11 @@ const forText = ({ sites, groups }: AddressPoolView): string =>
   [...sites.map((site) => `site=${site}`), ...groups.map((group) => `group=${group}`)].join(' ') || 'all nodes'
 
 export function poolText(pool: AddressPoolView): string {
-  const { name, range, blockSize, natOutgoing, disabled, blocks, addresses, nodes } = pool
+  const { name, range, ipv6, blockSize, natOutgoing, disabled, blocks, addresses, nodes } = pool
   const rows: readonly (readonly [string, string])[] = [
     ['pool', `${name}${disabled ? ' (disabled: it gives out nothing)' : ''}`],
     ['range', range],
+    ...(ipv6 === undefined ? [] : [['IPv6', ipv6] as const]),
     ['for', forText(pool)],
     ['blocks', `/${blockSize}, ${blocks.used} of ${blocks.total} taken`],
     ['addresses', `${addresses.used} of instances`],

@@ -15,11 +15,14 @@ import type { CallContext } from '../controllers/operations.ts'
 import { requireGroup } from '../groups/groups.ts'
 import { askNodes } from '../policy/ask-nodes.ts'
 import type { AddressPoolRecord, Records, RecordTransaction, State } from '../records/index.ts'
+import { range6Of, withIpv6 } from './check-ipv6.ts'
 import { addressPoolsOf, blocksFence } from './pools-of.ts'
 
 export interface NewAddressPool {
   readonly name: string
   readonly range: string
+  /** A prefix of IPv6. */
+  readonly ipv6?: string | undefined
   /** A prefix length; 24 unless said otherwise. */
   readonly blockSize?: number | undefined
   readonly sites?: readonly string[] | undefined
@@ -28,8 +31,8 @@ export interface NewAddressPool {
   readonly disabled?: boolean | undefined
 }
 
-/** What is not named stays. Range and size of blocks never change: addresses were given out by them. */
-export type AddressPoolChange = Pick<NewAddressPool, 'sites' | 'groups' | 'natOutgoing' | 'disabled'>
+/** What is not named stays. Range, size of blocks and a prefix of IPv6 never change: addresses were given out by them. */
+export type AddressPoolChange = Pick<NewAddressPool, 'ipv6' | 'sites' | 'groups' | 'natOutgoing' | 'disabled'>
 
 export interface AddressPoolsOptions {
   readonly records: Records
@@ -61,6 +64,11 @@ export class AddressPools {
     return addressPoolsOf(this.#state, this.#range)
   }
 
+  /** Of IPv4, and of IPv6 where pools have it. */
+  ranges(): readonly string[] {
+    return this.all().flatMap((pool) => [pool.range, range6Of(pool) ?? []].flat())
+  }
+
   /** Throws `address-pool.not-found`. */
   require(name: string): AddressPool {
     const pools = this.all()
@@ -85,20 +93,16 @@ export class AddressPools {
    * `address-pool.too-many`, `network.invalid-block`, `group.not-found`, `name.invalid`.
    */
   async add(wanted: NewAddressPool, context: CallContext): Promise<AddressPool> {
-    const pool = poolFrom(wanted)
-    this.#checkNew(pool)
-    await this.#requireFreeOnNodes(pool, context.signal ?? new AbortController().signal)
-    return await this.#put(context, 'address-pool.created', () => {
-      this.#checkNew(pool)
-      return pool
-    })
+    const make = (): AddressPool => this.#checkNew(poolFrom(wanted), wanted.ipv6)
+    await this.#requireFreeOnNodes(make(), context.signal ?? new AbortController().signal)
+    return await this.#put(context, 'address-pool.created', make)
   }
 
-  /** Throws `address-pool.not-found`, `group.not-found`. */
+  /** Throws `address-pool.not-found`, `group.not-found`, and what {@link withIpv6} does. */
   async update(name: string, change: AddressPoolChange, context: CallContext): Promise<AddressPool> {
     return await this.#put(context, 'address-pool.updated', () => {
       const before = this.require(name)
-      const { sites, groups, natOutgoing, disabled } = change
+      const { ipv6, sites, groups, natOutgoing, disabled } = change
       const after: AddressPool = {
         ...before,
         ...(sites === undefined ? {} : { sites: [...new Set(sites)].sort() }),
@@ -107,7 +111,7 @@ export class AddressPools {
         ...(disabled === undefined ? {} : { disabled }),
       }
       for (const group of groups ?? []) requireGroup(this.#state, group)
-      return after
+      return ipv6 === undefined ? after : withIpv6(this.#state, after, ipv6, this.nodesOf(after))
     })
   }
 
@@ -150,7 +154,7 @@ export class AddressPools {
     tx.put('fences', { node: blocksFence, updatedAt: this.#now() }, { ifUnchanged: true })
   }
 
-  #checkNew(pool: AddressPool): void {
+  #checkNew(pool: AddressPool, ipv6: string | undefined): AddressPool {
     const { name, range } = pool
     const pools = this.all()
     if (pools.some((each) => each.name === name))
@@ -173,6 +177,7 @@ export class AddressPools {
     const collision = collisionWith(range, this.#taken())
     if (collision !== undefined) throw collides(pool, collision.what, collision.range)
     for (const group of pool.groups) requireGroup(this.#state, group)
+    return ipv6 === undefined ? pool : withIpv6(this.#state, pool, ipv6, [])
   }
 
   /** What the store knows of that has addresses, and is no pool. */
@@ -213,13 +218,14 @@ function poolFrom({ name, range, blockSize, sites, groups, natOutgoing, disabled
   })
 }
 
-function sentenceOf({ name, range, blockPrefix, sites, groups, natOutgoing, disabled }: AddressPool): string {
+function sentenceOf({ name, range, ipv6, blockPrefix, sites, groups, natOutgoing, disabled }: AddressPool): string {
   const whose = [
     ...(sites.length === 0 ? [] : [`of ${sites.join(', ')}`]),
     ...(groups.length === 0 ? [] : [`of group ${groups.join(', ')}`]),
   ]
   const parts = [
     `blocks of /${blockPrefix} for ${whose.length === 0 ? 'every node' : `nodes ${whose.join(' and ')}`}`,
+    ...(ipv6 === undefined ? [] : [`with IPv6 of ${ipv6}`]),
     ...(natOutgoing ? [] : ['untranslated to the outside']),
     ...(disabled ? ['disabled'] : []),
   ]

@@ -200,7 +200,7 @@ function createServices(
     nodeConfigs: new NodeConfigs({ records, sources, agents }),
     groups: new Groups(records),
     profiles: new Profiles(records),
-    externals: new Externals(records, { domain, addressPools: () => addressPools.all().map(({ range }) => range) }),
+    externals: new Externals(records, { domain, addressPools: () => addressPools.ranges() }),
     domains: new Domains(records, domain),
     approvals: new Approvals(records),
     enrolment: new Enrolment({ records, authority, addressPool }),

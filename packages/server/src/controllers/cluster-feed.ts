@@ -12,8 +12,11 @@ import {
   poolOf,
   type RouteTable,
   resolveAssignment,
+  type TwinRange,
+  twinOf,
 } from '@berth/core'
 import { addressPoolsOf } from '../addresses/pools-of.ts'
+import { twinPoolsOf, twinRangesOf } from '../addresses/twin-pools.ts'
 import type { FeedLine, NodeFeed, SnapshotLine } from '../agents/node-feed.ts'
 import { PolicyFeed } from '../policy/policy-feed.ts'
 import type { State, StateChange } from '../records/index.ts'
@@ -242,7 +245,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const pool = state.pools.find(instance.app, instance.pool)
     if (release === undefined || pool === undefined || isHeld(instance, pool)) return undefined
     const references = release.spec.entrypoints[instance.entrypoint]?.secrets ?? []
-    return resolveAssignment({
+    const assignment = resolveAssignment({
       instance,
       release,
       environment: pool.environment,
@@ -258,6 +261,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
       },
       hasPool: (app) => state.pools.find(app, instance.pool) !== undefined,
     })
+    return assignment === undefined ? undefined : withTwin(assignment, twinRangesOf(state))
   }
 
   #network(node: string, withPeers = true): NetworkConfig {
@@ -270,8 +274,17 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const own = block === '' ? undefined : poolOf(this.#pools, block)
     const several = this.#pools.length === 1 ? {} : { pools: this.#pools.map(({ range }) => range) }
     const nat = own?.natOutgoing === false ? { natOutgoing: false as const } : {}
-    return { pool: own?.range ?? addressPool, ...several, ...nat, block, peers, domain, defaultPool, ...place }
+    const twins = twinPoolsOf(state)
+    const ipv6 = twins.length === 0 ? {} : { twins }
+    return { pool: own?.range ?? addressPool, ...several, ...nat, block, peers, domain, defaultPool, ...place, ...ipv6 }
   }
 
   #isGateway = (node: string): boolean => this.#options.state.nodes.get(node)?.labels.gateway === 'true'
+}
+
+/** In its node's network it has the node's addresses. */
+function withTwin(assignment: Assignment, twins: readonly TwinRange[]): Assignment {
+  const { address, network } = assignment
+  const address6 = network === undefined ? twinOf(twins, address) : undefined
+  return address6 === undefined ? assignment : { ...assignment, address6 }
 }

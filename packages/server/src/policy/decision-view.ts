@@ -40,6 +40,8 @@ function messageOf(
       return 'it comes from its own node: probes and what runs there always pass'
     case 'gateway':
       return 'it comes from a gateway, which reaches every instance by TCP'
+    case 'neighbour':
+      return 'it is neighbour discovery of IPv6 or the news that a packet was too big, which always pass'
     case 'resolver':
       return 'it is a question for the node’s resolver, which always passes'
   }

@@ -1,19 +1,23 @@
 import type { PacketExplanation } from '@berth/api'
 import {
   BerthError,
+  canonicalAddress,
   decidePacket,
   type ExternalPort,
   type ExternalService,
+  familyOf,
   type Instance,
   type Packet,
   type PolicyEndpoint,
   profilesInForce,
-  tryParseAddress,
+  twinned,
+  twinOf,
   usualSourcePort,
 } from '@berth/core'
+import { twinRangesOf } from '../addresses/twin-pools.ts'
 import type { State } from '../records/index.ts'
 import { decisionView } from './decision-view.ts'
-import { externalTags, policyNodes } from './net-world.ts'
+import { externalTags, policyNodes, worldTwins } from './net-world.ts'
 import { allProfiles, byHandAddresses, profilesOfInstance } from './profile-of.ts'
 
 export interface PacketQuestion {
@@ -26,16 +30,17 @@ export interface PacketQuestion {
 
 /** Asks the simulator. Throws `net.no-instance`, `net.unknown-end`, `net.no-port`. */
 export function explainPacket(state: State, question: PacketQuestion): PacketExplanation {
-  const [from, to] = [findEnd(state, question.from), findEnd(state, question.to)]
+  const [from, to] = ofOneFamily(state, findEnd(state, question.from), findEnd(state, question.to))
   const packet = packetOf(state, question, from, to)
   const ends = [from, to].filter(({ isContainer }) => isContainer === true)
   const { allowed, outbound, inbound } = decidePacket(packet, {
     profiles: new Map(allProfiles(state).map((profile) => [profile.name, profile])),
     endpoints: new Map(
-      ends.map(({ address, node = '', profiles }): [string, PolicyEndpoint] => [address, { node, profiles }]),
+      ends.map(({ booked, node = '', profiles }): [string, PolicyEndpoint] => [booked, { node, profiles }]),
     ),
     externals: externalTags(state),
     nodes: policyNodes(state),
+    ...worldTwins(state),
   })
   return {
     allowed,
@@ -49,6 +54,8 @@ export function explainPacket(state: State, question: PacketQuestion): PacketExp
 interface End {
   readonly name: string
   readonly address: string
+  /** Of IPv4, where the address is a twin. */
+  readonly booked: string
   readonly instance?: Instance
   readonly isContainer?: boolean
   readonly node?: string
@@ -63,31 +70,54 @@ const viewOf = ({ name, address, node, profiles }: End) => ({
 })
 
 function findEnd(state: State, text: string): End {
-  if (tryParseAddress(text) !== undefined) return endAt(state, text)
+  const asked = canonicalAddress(text)
+  if (asked !== undefined) return endAt(state, asked)
   const external = state.externals.get(text)
   if (external !== undefined) return externalEnd(external)
   const instance = state.instances.get(text) ?? firstOf(state, text)
   const { id, address, network, node } = instance
   if (address === undefined || node === undefined)
     throw new BerthError('net.no-instance', `${text} has no address yet: no node has been found for it`)
-  if (network === 'host') return { name: id, address, instance, node, profiles: [] }
-  return { name: id, address, instance, isContainer: true, node, profiles: profilesOfInstance(state, instance) }
+  if (network === 'host') return { name: id, address, booked: address, instance, node, profiles: [] }
+  return {
+    name: id,
+    address,
+    booked: address,
+    instance,
+    isContainer: true,
+    node,
+    profiles: profilesOfInstance(state, instance),
+  }
 }
 
 /** The first of its addresses stands for all: they bear the same tags. */
 function externalEnd({ name, addresses, target, ports }: ExternalService): End {
-  const [address] = addresses
-  if (address !== undefined) return { name, address, profiles: [], ports }
+  const address = addresses.find((each) => familyOf(each) === 4) ?? addresses[0]
+  if (address !== undefined) return { name, address, booked: address, profiles: [], ports }
   throw new BerthError('net.no-instance', `${name} has no address of its own: it is whatever ${target} is`)
 }
 
 /** Whoever has it; nobody is an answer too. */
 function endAt(state: State, address: string): End {
-  const instance = [...state.instances.values()].find((each) => each.address === address && each.network === undefined)
-  const node = policyNodes(state).get(address)
-  if (instance !== undefined) return { ...findEnd(state, instance.id) }
-  if (node !== undefined) return { name: address, address, node: node.name, profiles: [] }
-  return { name: address, address, profiles: [], ...byHandAt(state, address) }
+  const booked = twinned(twinRangesOf(state), address) ?? address
+  const instance = [...state.instances.values()].find((each) => each.address === booked && each.network === undefined)
+  const node = policyNodes(state).get(booked)
+  if (instance !== undefined) return { ...findEnd(state, instance.id), address }
+  if (node !== undefined) return { name: address, address, booked, node: node.name, profiles: [] }
+  return { name: address, address, booked, profiles: [], ...byHandAt(state, booked) }
+}
+
+/** No packet goes from an address of one version to one of the other: where one end is of IPv6, the other is its twin. */
+function ofOneFamily(state: State, from: End, to: End): readonly [End, End] {
+  if (familyOf(from.address) === familyOf(to.address)) return [from, to]
+  const twins = twinRangesOf(state)
+  const twin = (end: End): End => {
+    if (familyOf(end.address) === 6) return end
+    const address = twinOf(twins, end.address)
+    if (address !== undefined) return { ...end, address }
+    throw new BerthError('net.no-instance', `${end.name} has no address of IPv6, and the other end has no other one`)
+  }
+  return [twin(from), twin(to)]
 }
 
 /** An address that containers have which somebody starts by hand on a routed node: the profile `default` holds for them. */
@@ -121,6 +151,8 @@ const rank = ({ address, desired }: Instance): number => (address === undefined 
 function packetOf(state: State, question: PacketQuestion, from: End, to: End): Packet {
   const { protocol = 'tcp' } = question
   const ends = { source: from.address, destination: to.address, protocol }
+  if (protocol === 'icmp' && familyOf(from.address) === 6)
+    return { ...ends, protocol: 'icmpv6', icmpType: 128, icmpCode: 0 }
   if (protocol === 'icmp') return { ...ends, icmpType: 8, icmpCode: 0 }
   const destinationPort = question.port ?? declaredPort(state, to, protocol)
   if (destinationPort !== undefined)

@@ -1,9 +1,10 @@
-import { type AddressOwner, addressOwners, BerthError, tryParseAddress } from '@berth/core'
+import { type AddressOwner, addressOwners, BerthError, canonicalAddress, twinned } from '@berth/core'
+import { twinRangesOf } from '../addresses/twin-pools.ts'
 import type { State } from '../records/index.ts'
 import { policyNodes } from './net-world.ts'
 
 export const ownersOf = (state: State): ((address: string) => AddressOwner) =>
-  addressOwners(state.instances.values(), policyNodes(state), externalNames(state))
+  addressOwners(state.instances.values(), policyNodes(state), externalNames(state), twinRangesOf(state))
 
 const externalNames = (state: State): Map<string, string> =>
   new Map(
@@ -16,7 +17,8 @@ const externalNames = (state: State): Map<string, string> =>
  */
 export function addressesOf(state: State, text: string | undefined): ReadonlySet<string> | undefined {
   if (text === undefined) return undefined
-  if (tryParseAddress(text) !== undefined) return new Set([text])
+  const asked = canonicalAddress(text)
+  if (asked !== undefined) return new Set([asked])
   const external = state.externals.get(text)
   if (external !== undefined && external.addresses.length > 0) return new Set(external.addresses)
   const one = state.instances.get(text)
@@ -43,15 +45,17 @@ export function addressesOf(state: State, text: string | undefined): ReadonlySet
  * belongs to no instance.
  */
 export function nodesToAsk(state: State, addresses?: ReadonlySet<string>): Set<string> {
+  const twins = twinRangesOf(state)
+  const booked = new Set([...(addresses ?? [])].map((address) => twinned(twins, address) ?? address))
   const nodes = new Set<string>()
   const own = new Set<string>()
   const found = new Set<string>()
   for (const { address, node } of state.instances.values()) {
     if (address === undefined || node === undefined) continue
     nodes.add(node)
-    if (addresses?.has(address) !== true) continue
+    if (!booked.has(address)) continue
     own.add(node)
     found.add(address)
   }
-  return addresses !== undefined && found.size === addresses.size ? own : nodes
+  return addresses !== undefined && found.size === booked.size ? own : nodes
 }

@@ -1,5 +1,5 @@
 import type { MatrixPartyView, NetMatrix } from '@berth/api'
-import { type MatrixParty, type PolicyWorld, parseBlock, policyMatrix } from '@berth/core'
+import { familyOf, type MatrixParty, type PolicyWorld, parseBlock, policyMatrix } from '@berth/core'
 import type { State } from '../records/index.ts'
 import { policyWorld } from './net-world.ts'
 
@@ -41,7 +41,10 @@ function partiesOf(state: State, by: 'entrypoint' | 'pool'): MatrixParty[] {
     if (others === undefined) addresses.set(name, [address])
     else others.push(address)
   }
-  const externals = [...state.externals.values()].filter((each) => each.addresses.length > 0)
+  // It is of IPv4: networks and ICMP of the other version say nothing of it.
+  const externals = [...state.externals.values()]
+    .map(({ name, addresses: all }) => ({ name, addresses: all.filter((address) => familyOf(address) === 4) }))
+    .filter((each) => each.addresses.length > 0)
   return [
     ...[...addresses].map(([name, all]): MatrixParty => ({ name, kind: 'instances', addresses: all })).sort(byName),
     ...externals

@@ -7,6 +7,7 @@ import {
   parseBlock,
   profilesInForce,
 } from '@berth/core'
+import { twinRangesOf } from '../addresses/twin-pools.ts'
 import type { State } from '../records/index.ts'
 import { allProfiles, byHandAddresses } from './profile-of.ts'
 
@@ -25,6 +26,12 @@ export function externalTags(state: State): Map<string, string[]> {
   for (const each of state.externals.values())
     for (const address of each.addresses) tags.set(address, [...(tags.get(address) ?? []), ...each.tags])
   return tags
+}
+
+/** Pools with IPv6, where there are any. */
+export function worldTwins(state: State): Pick<PolicyWorld, 'twins'> {
+  const twins = twinRangesOf(state)
+  return twins.length === 0 ? {} : { twins }
 }
 
 /** Profiles as they would be: some others than there are, some gone (undefined). */
@@ -52,5 +59,5 @@ export function policyWorld(state: State, changes: ProfileChanges = new Map()): 
     const named = state.releases.find(app, release)?.spec.entrypoints[entrypoint]?.profiles ?? []
     endpoints.set(address, { node, profiles: inForce(named) })
   }
-  return { profiles, endpoints, externals: externalTags(state), nodes: policyNodes(state) }
+  return { profiles, endpoints, externals: externalTags(state), nodes: policyNodes(state), ...worldTwins(state) }
 }

@@ -1,6 +1,7 @@
 import {
   defaultProfileName,
   type ExternalService,
+  familyOf,
   type Instance,
   type MemberChanges,
   mentionedTags,
@@ -11,6 +12,7 @@ import {
   profilesInForce,
   tryParseAddress,
 } from '@berth/core'
+import { twinPoolsOf } from '../addresses/twin-pools.ts'
 import type { State, StateChange } from '../records/index.ts'
 import { byHandAddresses, profileOf, profilesOfInstance } from './profile-of.ts'
 import { TagMembers } from './tag-members.ts'
@@ -55,6 +57,7 @@ export class NodePolicies {
     if (change.kind === 'instances') return this.#set(change.id, change.after)
     if (change.kind === 'profiles') return this.#noteProfile(change.id)
     if (change.kind === 'externals') return this.#noteExternal(change.before, change.after)
+    if (change.kind === 'addressPools') return this.#noteAddressPools(change.before?.ipv6, change.after?.ipv6)
     if (change.kind === 'nodeStatuses')
       return (
         change.before?.network?.driver !== change.after?.network?.driver &&
@@ -83,7 +86,18 @@ export class NodePolicies {
         .filter((each) => each !== undefined),
       members: Object.fromEntries([...tags].sort().map((tag) => [tag, this.#members.of(tag)])),
       gateways: profiles.length === 0 ? [] : gatewaysOf(this.#state),
+      ...(profiles.length === 0 ? {} : this.#ipv6Of(tags)),
     }
+  }
+
+  #ipv6Of(tags: ReadonlySet<string>): Pick<PolicyDocument, 'ipv6'> {
+    const pools = twinPoolsOf(this.#state)
+    if (pools.length === 0) return {}
+    const members: Record<string, string[]> = {}
+    for (const external of this.#state.externals.values())
+      for (const tag of external.tags)
+        if (tags.has(tag)) members[tag] = [...(members[tag] ?? []), ...addresses6Of(external)]
+    return { ipv6: { pools, members: Object.fromEntries(Object.entries(members).sort()) } }
   }
 
   /** Of changed members those that a node has been told of; undefined: none. */
@@ -173,17 +187,29 @@ export class NodePolicies {
   #noteExternal(before: ExternalService | undefined, after: ExternalService | undefined): boolean {
     if (before !== undefined) this.#countExternal(before, -1)
     if (after !== undefined) this.#countExternal(after, 1)
+    // Seldom, and told as a whole: members by tag are counted by addresses of IPv4.
+    const isOf6 = [before, after].some((each) => each !== undefined && addresses6Of(each).length > 0)
+    if (isOf6 && twinPoolsOf(this.#state).length > 0) this.#stale = 'all'
     return [before, after].some((each) => each !== undefined && each.tags.length > 0)
   }
 
+  #noteAddressPools(before: string | undefined, after: string | undefined): boolean {
+    if (before === after) return false
+    this.#stale = 'all'
+    return true
+  }
+
   #countExternal({ addresses, tags }: ExternalService, by: 1 | -1): void {
-    for (const address of addresses) this.#members.count(address, tags, by)
+    for (const address of addresses) if (familyOf(address) === 4) this.#members.count(address, tags, by)
   }
 
   #markStale(node: string): void {
     if (this.#stale !== 'all') this.#stale.add(node)
   }
 }
+
+const addresses6Of = ({ addresses }: ExternalService): string[] =>
+  addresses.filter((address) => familyOf(address) === 6)
 
 const isSame = (a: Endpoint, b: Endpoint): boolean =>
   a.node === b.node && a.address === b.address && isSameList(a.profiles, b.profiles) && isSameList(a.tags, b.tags)

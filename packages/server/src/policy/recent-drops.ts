@@ -1,4 +1,6 @@
 import type { DecidingRule, DropsReport, DropView, RecentDrops } from '@berth/api'
+import { twinned } from '@berth/core'
+import { twinRangesOf } from '../addresses/twin-pools.ts'
 import { askNodes } from './ask-nodes.ts'
 import { type AskingOptions, endView } from './live-flows.ts'
 import { addressesOf, nodesToAsk, ownersOf } from './net-ends.ts'
@@ -14,11 +16,12 @@ export async function recentDrops(
   const request = { method: 'GET', path: '/v1/policy/drops' } as const
   const { answers, silent } = await askNodes<DropsReport>({ agents, nodes, request, signal })
   const owners = ownersOf(state)
+  const twins = twinRangesOf(state)
+  const isAsked = (address: string): boolean =>
+    addresses?.has(address) === true || addresses?.has(twinned(twins, address) ?? address) === true
   const drops = answers.flatMap(({ node, answer }) =>
     answer.drops
-      .filter(
-        ({ source, destination }) => addresses === undefined || addresses.has(source) || addresses.has(destination),
-      )
+      .filter(({ source, destination }) => addresses === undefined || isAsked(source) || isAsked(destination))
       .map(({ source, destination, protocol, port, by, packets, bytes, at }): DropView => {
         const [from, to] = [owners(source), owners(destination)]
         const ends = { from: endView(from), to: endView(to), protocol, ...(port === undefined ? {} : { port }) }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Node } from '@berth/core'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { AddressPools } from '../addresses/address-pools.ts'
 import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
 import { openSecretKey, type SecretKey } from '../secrets/secret-key.ts'
 import { ServerUnderTest } from '../server-under-test.testing.ts'
@@ -42,6 +43,18 @@ describe('how routes are learned', () => {
     await addNode('a', '10.0.0.1')
     expect(routing.plan.of('a')).toEqual({ mode: 'static' })
     expect(under.state.routings.size).toBe(0)
+  })
+
+  it('stays static beside a pool with IPv6, and such a pool is not made beside BGP', async () => {
+    const agents = { isOnline: () => false, request: async <T>() => ({}) as T }
+    const pools = new AddressPools({ records: under.records, range: '10.77.0.0/16', agents })
+    await routing.change({ mode: 'bgp' }, admin)
+    const refusal = { code: 'address-pool.ipv6-routes', message: expect.stringContaining('not by BGP') as string }
+    await expect(pools.update('default', { ipv6: 'fd77::/64' }, admin)).rejects.toMatchObject(refusal)
+    await routing.change({ mode: 'static' }, admin)
+    await pools.update('default', { ipv6: 'fd77::/64' }, admin)
+    await expect(routing.change({ mode: 'bgp' }, admin)).rejects.toMatchObject(refusal)
+    await routing.change({ meshUpTo: 40 }, admin)
   })
 
   it('changes for every node with the settings, and with nodes', async () => {

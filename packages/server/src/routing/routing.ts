@@ -12,6 +12,8 @@ import {
   type RoutesMode,
 } from '@berth/core'
 import type { Logger } from 'pino'
+import { ipv6Routes } from '../addresses/check-ipv6.ts'
+import { twinPoolsOf } from '../addresses/twin-pools.ts'
 import type { CallContext } from '../controllers/operations.ts'
 import type {
   CloudTableRecord,
@@ -99,7 +101,7 @@ export class Routing {
     return this.#plan
   }
 
-  /** Throws `routing.invalid-as`, `routing.invalid-setting`, `cloud-routes.no-table`. */
+  /** Throws `routing.invalid-as`, `routing.invalid-setting`, `cloud-routes.no-table`, `address-pool.ipv6-routes`. */
   async change(change: RoutingChange, context: CallContext): Promise<void> {
     await this.#put(context, (before) => {
       const sites = Object.entries({ ...before.sites, ...change.sites }).filter(([, as]) => as !== null)
@@ -111,6 +113,8 @@ export class Routing {
       })
       const mode = change.mode ?? before.mode
       if (mode === 'cloud' && tablesOf(before).length === 0) throw noTables()
+      if (mode !== 'static' && twinPoolsOf(this.#state).length > 0)
+        throw ipv6Routes('an address pool has IPv6 (berth ip pool ls)', mode)
       const message = mode === before.mode ? 'settings of BGP were changed' : `routes are ${wayOf(mode)} from now on`
       return { record: { ...before, ...settings, mode }, message }
     })

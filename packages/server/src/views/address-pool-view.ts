@@ -4,7 +4,7 @@ import type { State } from '../records/index.ts'
 
 /** `nodes`: those that have a block of it. */
 export function addressPoolView(state: State, pool: AddressPool, nodes: readonly string[]): AddressPoolView {
-  const { name, range, blockPrefix: blockSize, sites, groups, natOutgoing, disabled } = pool
+  const { name, range, ipv6, blockPrefix: blockSize, sites, groups, natOutgoing, disabled } = pool
   const holders = nodes.map((node) => ({
     name: node,
     block: state.nodes.get(node)?.block ?? '',
@@ -12,6 +12,7 @@ export function addressPoolView(state: State, pool: AddressPool, nodes: readonly
   }))
   return {
     ...{ name, range, blockSize, sites: [...sites], groups: [...groups], natOutgoing, disabled },
+    ...(ipv6 === undefined ? {} : { ipv6 }),
     blocks: { total: blocksInPool(pool), used: nodes.length },
     addresses: { used: holders.reduce((sum, { addresses }) => sum + addresses, 0) },
     nodes: holders,

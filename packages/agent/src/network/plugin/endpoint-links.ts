@@ -1,7 +1,7 @@
 import { access, readdir, writeFile } from 'node:fs/promises'
 import { addressOfRoutedLink, BerthError, macOf, routedGateway } from '@berth/core'
 import { hasLoopbackAddress } from '../loopback-address.ts'
-import { routedProtocol } from '../network-plan.ts'
+import { routedProtocol } from '../route-protocol.ts'
 import type { Exec } from '../run-command.ts'
 import type { EndpointRecord } from './endpoint-records.ts'
 

@@ -1,0 +1,85 @@
+import {
+  type AddressPool,
+  AddressRanges,
+  BerthError,
+  checkTwinPrefix,
+  formatBlock6,
+  parseBlock,
+  twinBlockOf,
+  twinRange,
+} from '@berth/core'
+import type { State } from '../records/index.ts'
+
+/** The range of IPv6 that a pool's addresses are in. */
+export function range6Of({ range, ipv6 }: Pick<AddressPool, 'range' | 'ipv6'>): string | undefined {
+  if (ipv6 === undefined) return undefined
+  const block = twinBlockOf([twinRange({ range, ipv6 })], parseBlock(range))
+  return block === undefined ? undefined : formatBlock6(block)
+}
+
+/**
+ * A pool that is given a prefix, which then stays. Throws `network.invalid-block`, `address-pool.unusable`, `address-pool.ipv6-set`,
+ * `address-pool.in-use`, `address-pool.collides`, `address-pool.ipv6-routes`, `address-pool.ipv6-routed`.
+ */
+export function withIpv6(state: State, pool: AddressPool, text: string, nodes: readonly string[]): AddressPool {
+  const ipv6 = checkTwinPrefix(text)
+  const { name } = pool
+  if (pool.ipv6 === ipv6) return pool
+  if (pool.ipv6 !== undefined)
+    throw new BerthError(
+      'address-pool.ipv6-set',
+      `address pool ${name} has the IPv6 prefix ${pool.ipv6} already, by which addresses were given out; it stays`,
+    )
+  const busy = nodes.filter((node) => state.instances.byNode(node).length > 0)
+  if (busy.length > 0)
+    throw new BerthError(
+      'address-pool.in-use',
+      `give address pool ${name} the IPv6 prefix ${ipv6}: instances run with addresses of it on ${busy.slice(0, 5).join(', ')}${busy.length > 5 ? ` and ${busy.length - 5} more nodes` : ''}; empty them first (berth node drain), or make a new pool with --ipv6`,
+      { details: { pool: name, nodes: busy.slice(0, 100) } },
+    )
+  const routed = nodes.filter((node) => isRouted(state, node))
+  if (routed.length > 0)
+    throw new BerthError(
+      'address-pool.ipv6-routed',
+      `address pool ${name} cannot have IPv6: containers of nodes in routed mode have none, and ${routed.slice(0, 5).join(', ')} ${routed.length === 1 ? 'is' : 'are'} in it; make a pool for other nodes (berth ip pool add --ipv6)`,
+      { details: { pool: name, nodes: routed.slice(0, 100) } },
+    )
+  const made = { ...pool, ipv6 }
+  requireFree(state, made)
+  requireStaticRoutes(state, `address pool ${name} cannot have IPv6`)
+  return made
+}
+
+function isRouted(state: State, node: string): boolean {
+  const network = state.nodeStatuses.get(node)?.network
+  return network?.driver === 'routed' || network?.wanted === 'routed'
+}
+
+function requireFree(state: State, pool: AddressPool): void {
+  const range = range6Of(pool)
+  if (range === undefined) return
+  const taken = new AddressRanges(range)
+  for (const { name, address } of state.nodes.values())
+    if (taken.has(address)) throw collides(pool, range, `the address of node ${name}`)
+  for (const { name, addresses } of state.externals.all())
+    if (addresses.some((address) => taken.has(address))) throw collides(pool, range, `the external service ${name}`)
+}
+
+const collides = ({ name }: AddressPool, range: string, what: string): BerthError =>
+  new BerthError(
+    'address-pool.collides',
+    `address pool ${name}: ${range} shares addresses with ${what}; choose another IPv6 prefix`,
+    { details: { what } },
+  )
+
+/** Throws `address-pool.ipv6-routes`. */
+export function requireStaticRoutes(state: State, why: string): void {
+  const mode = [...state.routings.values()][0]?.mode ?? 'static'
+  if (mode !== 'static') throw ipv6Routes(why, mode)
+}
+
+export const ipv6Routes = (why: string, mode: string): BerthError =>
+  new BerthError(
+    'address-pool.ipv6-routes',
+    `${why}: routes of IPv6 are made between nodes of one layer 2 network alone, not by ${mode === 'bgp' ? 'BGP' : 'a provider’s route table'} (routes ${mode})`,
+  )

@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { TestCluster, testSpec } from '../controllers/cluster.testing.ts'
+import { Externals } from '../externals/externals.ts'
+import { explainPacket } from '../policy/explain-packet.ts'
+import { ownersOf } from '../policy/net-ends.ts'
+import { Profiles } from '../policy/profiles.ts'
+import { AddressPools } from './address-pools.ts'
+
+const call = { actor: 'test' }
+const prefix = 'fd77:1::/64'
+const twins = [{ range: '10.77.0.0/16', ipv6: prefix }]
+
+let cluster: TestCluster
+let pools: AddressPools
+let externals: Externals
+beforeEach(async () => {
+  cluster = await TestCluster.start()
+  const agents = { isOnline: () => false, request: async <T>() => ({}) as T }
+  pools = new AddressPools({ records: cluster.records, range: '10.77.0.0/16', agents })
+  externals = new Externals(cluster.records, { domain: 'berth', addressPools: () => pools.ranges() })
+})
+afterEach(() => cluster[Symbol.asyncDispose]())
+
+const deploy = async (): Promise<void> => {
+  const profiles = new Profiles(cluster.records)
+  await profiles.put('web', { inbound: ['tcp:80 from ops', 'icmpv6:128 from fd00::/8'], outbound: [] }, {}, call)
+  cluster.commits.set('c1', testSpec({ web: { profiles: ['web'] } }))
+  await cluster.deploy('c1')
+}
+const webAddress = (): string => cluster.state.instances.all()[0]?.address ?? ''
+
+describe('a pool with IPv6', () => {
+  it('is told to nodes, with the twin of each instance', async () => {
+    expect(cluster.feed.snapshot('node-a').network).not.toHaveProperty('twins')
+    await pools.update('default', { ipv6: 'FD77:1:0::/64' }, call)
+    await deploy()
+    const { network, assignments, policy } = cluster.feed.snapshot('node-a')
+    expect(network?.twins).toEqual(twins)
+    expect(webAddress()).toBe('10.77.1.2')
+    expect(assignments.map(({ address, address6 }) => [address, address6])).toEqual([['10.77.1.2', 'fd77:1::a4d:102']])
+    expect(policy?.ipv6).toEqual({ pools: twins, members: {} })
+    expect(pools.ranges()).toEqual(['10.77.0.0/16', 'fd77:1::a4d:0/112'])
+  })
+
+  it('has external services with IPv6 bear their tags, and names', async () => {
+    await pools.update('default', { ipv6: prefix }, call)
+    await deploy()
+    await externals.put('jump', { addresses: ['192.0.2.7', '2001:DB8::7'], tags: ['ops'] }, {}, call)
+    await cluster.until('the name', () => cluster.feed.snapshot('node-a').names.externals !== undefined)
+    const { policy, names } = cluster.feed.snapshot('node-a')
+    expect(policy?.members).toEqual({ ops: ['192.0.2.7'] })
+    expect(policy?.ipv6).toEqual({ pools: twins, members: { ops: ['2001:db8::7'] } })
+    expect(names.externals).toMatchObject([{ name: 'jump', addresses: ['192.0.2.7'], addresses6: ['2001:db8::7'] }])
+    const inPool = externals.put('bad', { addresses: ['fd77:1::10.77.9.9'] }, {}, call)
+    await expect(inPool).rejects.toThrow('in the cluster’s own pool')
+  })
+
+  it('is explained by addresses of both versions', async () => {
+    await pools.update('default', { ipv6: prefix }, call)
+    await deploy()
+    await externals.put('jump', { addresses: ['2001:db8::7'], tags: ['ops'] }, {}, call)
+    const reasonOf = (question: Parameters<typeof explainPacket>[1]) => {
+      const { inbound, to } = explainPacket(cluster.state, question)
+      return [to.address, inbound.allowed, inbound.reason, inbound.number]
+    }
+    const web = 'fd77:1::a4d:102'
+    expect(reasonOf({ from: 'jump', to: 'shop/web', port: 80 })).toEqual([web, true, 'rule', 1])
+    expect(reasonOf({ from: 'jump', to: 'shop/web', port: 81 })).toEqual([web, false, 'no-rule', undefined])
+    expect(reasonOf({ from: 'fd00::9', to: web, protocol: 'icmp' })).toEqual([web, true, 'rule', 2])
+    expect(reasonOf({ from: '192.0.2.7', to: 'shop/web', port: 80 })).toEqual([
+      '10.77.1.2',
+      false,
+      'no-rule',
+      undefined,
+    ])
+    expect(ownersOf(cluster.state)(web)).toMatchObject({
+      kind: 'instance',
+      name: 'shop.production.web-1',
+      address: web,
+    })
+    expect(ownersOf(cluster.state)('fd77:1::a4d:101')).toMatchObject({ kind: 'node', name: 'node-a' })
+  })
+
+  it('is none for who has no address of it', async () => {
+    await deploy()
+    const question = { from: '2001:db8::7', to: 'shop/web', port: 80 }
+    expect(() => explainPacket(cluster.state, question)).toThrow('has no address of IPv6')
+    expect(cluster.feed.snapshot('node-a').policy).not.toHaveProperty('ipv6')
+  })
+})
+
+describe('a prefix is refused', () => {
+  it.each([
+    ['fd77::1/64', 'network.invalid-block', 'the block around it'],
+    ['fd77::/100', 'network.invalid-block', 'choose /16 to /96'],
+    ['fe80::/64', 'address-pool.unusable', 'link-local'],
+    ['10.0.0.0/8', 'network.invalid-block', 'no block of IPv6'],
+  ])('%s', async (ipv6, code, text) => {
+    const refusal = { code, message: expect.stringContaining(text) as string }
+    await expect(pools.update('default', { ipv6 }, call)).rejects.toMatchObject(refusal)
+    await expect(pools.add({ name: 'b', range: '10.78.0.0/16', ipv6 }, call)).rejects.toMatchObject(refusal)
+    expect(pools.all()).toHaveLength(1)
+  })
+
+  it('where there is another, and taken again where it is the same', async () => {
+    await pools.add({ name: 'b', range: '10.78.0.0/16', ipv6: 'fd78::/96' }, call)
+    expect(pools.require('b')).toMatchObject({ ipv6: 'fd78::/96' })
+    await pools.update('b', { ipv6: 'fd78::/96', disabled: true }, call)
+    await expect(pools.update('b', { ipv6: 'fd79::/96' }, call)).rejects.toMatchObject({
+      code: 'address-pool.ipv6-set',
+    })
+    // The same prefix twice is no overlap: the IPv4 addresses behind it are others.
+    await pools.add({ name: 'c', range: '10.79.0.0/16', ipv6: 'fd78::/96' }, call)
+  })
+
+  it('while instances have addresses of the pool', async () => {
+    await deploy()
+    const refusal = { code: 'address-pool.in-use', message: expect.stringContaining('on node-a') as string }
+    await expect(pools.update('default', { ipv6: prefix }, call)).rejects.toMatchObject(refusal)
+    await pools.add({ name: 'b', range: '10.78.0.0/16', ipv6: 'fd78::/96' }, call)
+  })
+
+  it('with what somebody has, and to routed nodes', async () => {
+    await externals.put('jump', { addresses: ['fd77:1::10.77.0.9'] }, {}, call)
+    await expect(pools.update('default', { ipv6: prefix }, call)).rejects.toThrow('the external service jump')
+    await cluster.addNode('node-r', '10.77.9.0/24', { network: { driver: 'routed' } })
+    const refusal = { code: 'address-pool.ipv6-routed', message: expect.stringContaining('node-r is in it') as string }
+    await expect(pools.update('default', { ipv6: 'fd78::/64' }, call)).rejects.toMatchObject(refusal)
+  })
+})
