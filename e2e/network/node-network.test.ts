@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type NetworkConfig, twinOf, twinRange } from '@berth/core'
-import { createLab, type Lab, type LabHost, makeBaseImages, NODE_IMAGE, trixieDocker } from '@berth/lab'
+import { createLab, type Lab, type LabHost, NODE_IMAGE, trixieDocker } from '@berth/lab'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { NetworkProcess } from './network-client.ts'
 
@@ -60,9 +60,13 @@ async function eventually(read: () => Promise<string>, wanted: string | RegExp):
 
 beforeAll(async () => {
   // The engines of Debian 12 and of Debian 13, side by side.
-  lab = await createLab({ hosts: [{ name: 'h1' }, { name: 'h2', ...(await trixieDocker()) }] })
+  lab = await createLab({
+    hosts: [
+      { name: 'h1', baseImages: true },
+      { name: 'h2', baseImages: true, ...(await trixieDocker()) },
+    ],
+  })
   ;[h1, h2] = [lab.host('h1'), lab.host('h2')]
-  for (const host of lab.hosts) await makeBaseImages(host.dockerHost)
   outside = createServer((request, response) => response.end(request.socket.remoteAddress)).listen(0, lab.serverAddress)
   await once(outside, 'listening')
   outsideUrl = `http://${lab.serverAddress}:${(outside.address() as AddressInfo).port}/`

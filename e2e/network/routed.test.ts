@@ -6,15 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createNetdFiles } from '@berth/agent/dns/netd-files'
 import { isOwnAddress, macOf, type NetworkConfig, parseBlock, routedLinkOf } from '@berth/core'
-import {
-  createLab,
-  type Lab,
-  type LabHost,
-  makeBaseImages,
-  NODE_IMAGE,
-  type SpawnedProcess,
-  trixieDocker,
-} from '@berth/lab'
+import { createLab, type Lab, type LabHost, NODE_IMAGE, type SpawnedProcess, trixieDocker } from '@berth/lab'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { NetworkProcess } from './network-client.ts'
 
@@ -124,8 +116,8 @@ beforeAll(async () => {
   // The engines of Debian 12 and of Debian 13, side by side.
   lab = await createLab({
     hosts: [
-      { name: 'h1', startDockerd: false },
-      { name: 'h2', startDockerd: false, ...(await trixieDocker()) },
+      { name: 'h1', startDockerd: false, baseImages: true },
+      { name: 'h2', startDockerd: false, baseImages: true, ...(await trixieDocker()) },
     ],
   })
   ;[h1, h2] = [lab.host('h1'), lab.host('h2')]
@@ -138,7 +130,6 @@ beforeAll(async () => {
     )
     await startNetd(host)
     await host.startDockerd()
-    await makeBaseImages(host.dockerHost)
   }
   outside = createServer((request, response) => response.end(request.socket.remoteAddress)).listen(0, lab.serverAddress)
   await once(outside, 'listening')

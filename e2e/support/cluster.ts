@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { type Client, createClient } from '../../packages/api/src/index.ts'
 import { createTransport } from '../../packages/cli/src/context/transports.ts'
-import { createLab, type ExecResult, type Lab, type LabHost, makeBaseImages } from '../../packages/lab/src/index.ts'
+import { createLab, type ExecResult, type Lab, type LabHost } from '../../packages/lab/src/index.ts'
 
 const root = join(import.meta.dirname, '../..')
 export const berthBinary = join(root, 'dist/berth')
@@ -38,6 +38,7 @@ export class Cluster implements AsyncDisposable {
     if (!existsSync(berthBinary)) throw new Error(`${berthBinary} does not exist: npm run build:binary`)
     const { dockerdPath, usrLayer } = options
     const host = {
+      baseImages: true,
       ...(dockerdPath === undefined ? {} : { dockerdPath }),
       ...(usrLayer === undefined ? {} : { usrLayer }),
     }
@@ -46,7 +47,6 @@ export class Cluster implements AsyncDisposable {
     mkdirSync(dir, { recursive: true })
     const cluster = new Cluster(lab, dir)
     try {
-      await Promise.all(lab.hosts.map((each) => makeBaseImages(each.dockerHost)))
       const more = (await options.beforeUp?.(cluster.first)) ?? []
       await cluster.mustBerth([
         'up',

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { BerthError } from '@berth/core'
 import { mustRun } from './command.ts'
@@ -47,6 +48,31 @@ export async function makeBaseImages(dockerHost: string, options: BaseImageOptio
   const missing = images.filter((_, index) => !present[index])
   if (missing.length > 0) await load(dockerHost, missing, signal)
   return images.map((image) => ({ tag: image.definition.tag, id: image.id, loaded: missing.includes(image) }))
+}
+
+/** Whether the engine has images of these names, whatever is in them. */
+export async function hasBaseImages(dockerHost: string, signal?: AbortSignal): Promise<boolean> {
+  const replies = await Promise.all(
+    [BASE_IMAGE, NODE_IMAGE].map((tag) =>
+      callDocker(dockerHost, { method: 'GET', path: `/images/${tag}/json`, signal }),
+    ),
+  )
+  return replies.every(({ status }) => status === 200)
+}
+
+/** What the images are made of, without reading it: the same as long as none of the files has changed. */
+export async function baseImageSource(options: BaseImageOptions = {}): Promise<readonly unknown[]> {
+  const definitions = await defineImages(options)
+  const sources = definitions.flatMap(({ layers }) =>
+    layers.flatMap(({ entries }) => entries.flatMap((entry) => (entry.kind === 'copy' ? [entry.source] : []))),
+  )
+  return [definitions, await Promise.all([...new Set(sources)].map(fileIdentity))]
+}
+
+/** Changes whenever the file is another. */
+export const fileIdentity = async (path: string): Promise<readonly unknown[]> => {
+  const { size, mtimeMs } = await stat(path)
+  return [path, size, mtimeMs]
 }
 
 const defineImages = async ({

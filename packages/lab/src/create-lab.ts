@@ -6,6 +6,7 @@ import { checkHostName, hostAddress, type LabNames, namesOf } from './addresses.
 import { CgroupTree } from './cgroup-tree.ts'
 import { writeDaemonConfig } from './dockerd.ts'
 import { Host, type HostSetting } from './host.ts'
+import { ImageStock } from './image-stock.ts'
 import type { HostOptions, Lab, LabHost, LabLog, LabOptions } from './lab.ts'
 import { LabSwitch } from './lab-switch.ts'
 import { tryLock } from './lock.ts'
@@ -161,6 +162,8 @@ class NamespaceLab implements Lab {
     const host = this.#newHost(options)
     try {
       await writeDaemonConfig(host.dir, options.daemonConfig ?? {})
+      const { dockerdPath = null, usrLayer = null } = options
+      if (options.baseImages === true) await host.stockImages(new ImageStock({ dockerdPath, usrLayer }))
       await host.boot(options)
       return host
     } catch (error) {

@@ -3,6 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { BerthError } from '@berth/core'
 import type { LabNames } from './addresses.ts'
+import { hasBaseImages, makeBaseImages } from './base-image.ts'
 import { CgroupTree } from './cgroup-tree.ts'
 import { runCommand } from './command.ts'
 import { Dockerd } from './dockerd.ts'
@@ -10,6 +11,7 @@ import { clockEnvironment, writeClock } from './host-clock.ts'
 import type { HostPart } from './host-part.ts'
 import { restartPart, signalPart } from './host-parts.ts'
 import { enterArgv, startInside } from './host-process.ts'
+import type { ImageStock } from './image-stock.ts'
 import type { Cancellable, ExecOptions, ExecResult, LabHost, LabLog, SpawnedProcess, SpawnOptions } from './lab.ts'
 import type { LabSshd, SshdOptions } from './lab-sshd.ts'
 import { type LabSwitch, netnsOf } from './lab-switch.ts'
@@ -47,6 +49,8 @@ export class Host implements LabHost {
   readonly #usrLayer: string | null
   readonly #ownClock: boolean
   #init: ProcessIdentity | null
+  /** Until its Docker has the base images. */
+  #lacking: ImageStock | undefined
 
   constructor(setting: HostSetting, record: HostRecord) {
     this.#setting = setting
@@ -163,8 +167,20 @@ export class Host implements LabHost {
     return this.#cgroup.members().find((pid) => namespacedPids(pid)[1] === pidInHost)
   }
 
-  startDockerd(options?: Cancellable): Promise<void> {
-    return this.#dockerd.start(options)
+  /** Before its Docker has ever started: it has the base images from the beginning. */
+  async stockImages(stock: ImageStock): Promise<void> {
+    this.#lacking = stock
+    await mkdir(join(this.dir, 'docker'), { recursive: true })
+    await stock.layInto(join(this.dir, 'docker'))
+  }
+
+  async startDockerd(options: Cancellable = {}): Promise<void> {
+    await this.#dockerd.start(options)
+    const stock = this.#lacking
+    this.#lacking = undefined
+    if (stock === undefined || (await hasBaseImages(this.dockerHost, options.signal))) return
+    await makeBaseImages(this.dockerHost, options)
+    await stock.keep(join(this.dir, 'docker'))
   }
 
   killDockerd(how: NodeJS.Signals = 'SIGKILL', options?: Cancellable): Promise<void> {

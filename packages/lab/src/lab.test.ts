@@ -12,6 +12,7 @@ import { BASE_IMAGE, makeBaseImages, NODE_IMAGE } from './base-image.ts'
 import { CgroupTree } from './cgroup-tree.ts'
 import { runCommand } from './command.ts'
 import { createLab } from './create-lab.ts'
+import { ImageStock } from './image-stock.ts'
 import type { Lab, LabHost } from './lab.ts'
 import { readManifest, registryEntry } from './manifest.ts'
 import { commandName, identify, isAlive } from './process-table.ts'
@@ -265,6 +266,24 @@ describe('two hosts', () => {
     await expect(lab.addHost({ name: 'late' })).rejects.toThrow('the name is taken')
     await expect(lab.addHost({ name: 'a b' })).rejects.toThrow('host name')
     expect(() => lab.host('nobody')).toThrow('there are h1, h2, late')
+  })
+
+  test('what one host has loaded is there for others, which change nothing of it', async () => {
+    const at = await mkdtemp(join(tmpdir(), 'berth-stock-'))
+    const stock = new ImageStock({ dockerdPath: null, usrLayer: null, dir: join(at, 'stock') })
+    expect(await stock.layInto(at)).toBe(false)
+    await stock.keep(join(h1.dir, 'docker'))
+    expect(await stock.layInto(at)).toBe(true)
+    expect(readFileSync(join(at, 'image/overlay2/repositories.json'), 'utf8')).toContain(NODE_IMAGE)
+    await rm(at, { recursive: true })
+
+    const h3 = await lab.addHost({ name: 'stocked', baseImages: true })
+    expect((await makeBaseImages(h3.dockerHost)).map(({ loaded }) => loaded)).toEqual([false, false])
+    const spoil = 'echo x >>/etc/passwd; chmod 600 /usr/local/bin/node; rm /etc/group'
+    await docker(h3, 'run', '--name', 'spoilt', NODE_IMAGE, 'sh', '-c', spoil)
+    expect(
+      await docker(h3, 'run', '--rm', NODE_IMAGE, 'sh', '-c', 'node --version; grep -c x: /etc/passwd; ls /etc/group'),
+    ).toBe(`${process.version}\n3\n/etc/group`)
   })
 
   test('nothing is left of it', async () => {

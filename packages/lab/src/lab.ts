@@ -30,6 +30,8 @@ export interface HostOptions {
   readonly usrLayer?: string
   /** Merged over the lab's own /etc/docker/daemon.json (live-restore, cgroupfs). */
   readonly daemonConfig?: Readonly<Record<string, unknown>>
+  /** Its Docker has `berth/base:local` and `berth/node:local` as soon as it has started: what an earlier host has loaded is shared. Default: false. */
+  readonly baseImages?: boolean
   /** False: no dockerd is started until `startDockerd()`. Default: true. */
   readonly startDockerd?: boolean
   /** Programs that are started in it see a clock that `setClock` moves (needs libfaketime). Default: the machine's. */

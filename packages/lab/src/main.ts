@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { BerthError, messageOf } from '@berth/core'
-import { makeBaseImages } from './base-image.ts'
 import { createLab, openLab } from './create-lab.ts'
 import { type FaultOptions, faultCommands, faultOptions, faultUsage, relayCommand } from './fault-commands.ts'
 import type { Lab, LabLog } from './lab.ts'
@@ -98,9 +97,8 @@ async function up(options: Options): Promise<number> {
   if (!Number.isInteger(hosts) || hosts < 1)
     throw new BerthError('lab.usage', `--hosts ${options.hosts}: give a count from 1 on`)
   const engine = options.docker === 'trixie' ? await trixieDocker({ log }) : {}
-  const host = { ...engine, ownClock: options['own-clock'] }
+  const host = { ...engine, ownClock: options['own-clock'], baseImages: options.images }
   const lab = await createLab({ hosts: Array.from({ length: hosts }, () => host), keep: true, log })
-  if (options.images) await Promise.all(lab.hosts.map((host) => makeBaseImages(host.dockerHost)))
   console.log(`lab ${lab.index}: this machine is ${lab.serverAddress}, containers may use ${lab.containerPool}`)
   for (const host of lab.hosts) console.log(`  ${host.name}  ${host.address}  DOCKER_HOST=${host.dockerHost}`)
   console.log(`try: lab exec --lab ${lab.index} ${lab.hosts[0]?.name} -- sh     end: lab down --lab ${lab.index}`)
