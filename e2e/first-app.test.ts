@@ -83,7 +83,7 @@ describe('the road of a commit', () => {
   })
 
   it('replaces instances under load without losing a request', async () => {
-    const load = startLoad(`${cluster.gatewayUrl}/`, { host: 'shop.test', connections: 8 })
+    const load = startLoad(`${cluster.gatewayUrl}/`, { host: 'shop.test', connections: 8, pauseMs: 0 })
     await cluster.mustBerth(['deploy'], { cwd: shop.path })
     const report = await load.stop()
     expect(report.failures).toEqual([])

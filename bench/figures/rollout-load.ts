@@ -23,7 +23,12 @@ export const figure: Figure = {
     let slowest = Number.POSITIVE_INFINITY
     for (const [index, victim] of (['none', 'agent', 'server'] as const).entries()) {
       await repository.commit(app(String(index + 1)))
-      const load = startLoad(`${cluster.gatewayUrl}/`, { host: 'shop.test', connections: 8, maxMs: 300_000 })
+      const load = startLoad(`${cluster.gatewayUrl}/`, {
+        host: 'shop.test',
+        connections: 8,
+        maxMs: 300_000,
+        pauseMs: 0,
+      })
       const seconds = await rollOut(cluster, repository.path, victim, context)
       const report = await load.stop()
       failed.push(report.failures.length)

@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 
 export interface LoadReport {
   readonly requests: number
@@ -17,12 +18,17 @@ export interface LoadOptions {
   readonly connections?: number
   readonly host?: string
   readonly maxMs?: number
+  /**
+   * Between an answer and the next request of a connection. Default: so long that there is a request every 2 to 3 ms, which leaves time
+   * for what is tested. 0: as many as the machine can.
+   */
+  readonly pauseMs?: number
   readonly onBody?: (body: string) => void
 }
 
-/** Keeps `connections` requests under way by keep-alive until stopped; every answer but 200 is a failure, with its reason. */
+/** Keeps asking by `connections` connections (keep-alive) until stopped; every answer but 200 is a failure, with its reason. */
 export function startLoad(url: string, options: LoadOptions = {}): Load {
-  const { connections = 16, maxMs = 120_000 } = options
+  const { connections = 16, maxMs = 120_000, pauseMs = 2.5 * connections } = options
   const agent = new Agent({ keepAlive: true, maxSockets: connections })
   const started = performance.now()
   const failures: string[] = []
@@ -34,6 +40,7 @@ export function startLoad(url: string, options: LoadOptions = {}): Load {
       const problem = await once(url, agent, options)
       latencies.push(performance.now() - at)
       if (problem !== undefined) failures.push(`${((performance.now() - started) / 1000).toFixed(2)}s ${problem}`)
+      if (pauseMs > 0) await delay(pauseMs)
     }
   }
   const workers = Array.from({ length: connections }, worker)
@@ -80,7 +87,7 @@ export async function until<T>(
   look: () => Promise<T | undefined | false> | T | undefined | false,
   timeoutMs = 60_000,
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs
+  const begun = Date.now()
   let last: unknown
   for (;;) {
     try {
@@ -89,9 +96,11 @@ export async function until<T>(
     } catch (error) {
       last = error
     }
-    if (Date.now() > deadline)
+    const waitedMs = Date.now() - begun
+    if (waitedMs > timeoutMs)
       throw new Error(`waited ${timeoutMs} ms in vain for ${what}${last === undefined ? '' : `: ${last}`}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    // To look takes the time of what is waited for.
+    await delay(Math.min(150, 20 + waitedMs / 20))
   }
 }
 
