@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createCollector, type KernelCollector } from '@berth/agent/metrics/collector'
-import { createLab, type Lab, type LabHost, makeBaseImages, NODE_IMAGE } from '@berth/lab'
+import { createLab, type Lab, type LabHost, NODE_IMAGE } from '@berth/lab'
 import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -76,13 +76,13 @@ async function watch(instance: string, container: string): Promise<void> {
 }
 
 async function eventually<Value>(read: () => Value | Promise<Value>, accept: (value: Value) => boolean): Promise<void> {
-  const end = Date.now() + 20_000
+  const end = Date.now() + 60_000
   let value = await read()
   while (Date.now() < end && !accept(value)) {
     await delay(50)
     value = await read()
   }
-  if (!accept(value)) expect.unreachable(`after 20 s it is still ${JSON.stringify(value)}`)
+  if (!accept(value)) expect.unreachable(`after 60 s it is still ${JSON.stringify(value)}`)
 }
 
 const samplesOf = (instance: string) => collector.since().find((view) => view.instance === instance)?.samples ?? []
@@ -90,9 +90,8 @@ const countersOf = (instance: string) => collector.counters().find((each) => eac
 const lastOf = (instance: string) => samplesOf(instance).at(-1)
 
 beforeAll(async () => {
-  lab = await createLab({ hosts: 1 })
+  lab = await createLab({ hosts: [{ baseImages: true }] })
   host = lab.host('h1')
-  await makeBaseImages(host.dockerHost)
   collector = createCollector({ node: 'h1', log: pino({ level: 'silent' }), intervalMs: 1000 })
   server = createServer((socket) => {
     connections.add(socket)
