@@ -1,11 +1,11 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import type { Client } from '../../../packages/api/src/index.ts'
+import { freePort } from '../../../packages/api/src/testing/free-ports.testing.ts'
 import { createApiClient } from '../../../packages/lab/src/simulated/api-client.ts'
 
 export interface ServerProcessOptions {
@@ -137,13 +137,4 @@ export class ServerProcess implements AsyncDisposable {
     await ended
     clearTimeout(timer)
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -6,6 +6,7 @@ import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { freePort } from '@berth/api/testing/free-ports.testing'
 import type { NetworkConfig } from '@berth/core'
 import dnsPacket from 'dns-packet'
 import pino from 'pino'
@@ -296,15 +297,6 @@ describe('the process of netd', () => {
     return result
   }
 
-  async function freePort(): Promise<number> {
-    const socket = createSocket('udp4')
-    socket.bind(0, address)
-    await once(socket, 'listening')
-    const { port } = socket.address()
-    socket.close()
-    return port
-  }
-
   afterEach(async () => {
     for (const child of started.splice(0))
       if (child.exitCode === null && child.signalCode === null) await end(child, 'SIGKILL')
@@ -313,7 +305,7 @@ describe('the process of netd', () => {
   const busyMachineMs = 120_000
 
   it('hands over to its successor without a lost question', { timeout: busyMachineMs }, async () => {
-    const port = await freePort()
+    const port = await freePort(address)
     let current = await startProcess(port)
     const result = await askDuring(port, async () => {
       for (let round = 0; round < 6; round++) {
@@ -331,7 +323,7 @@ describe('the process of netd', () => {
   it('may be killed and started again: askers that try three times always get their answer', {
     timeout: busyMachineMs,
   }, async () => {
-    const port = await freePort()
+    const port = await freePort(address)
     const timeoutMs = await patienceMs(port)
     let current = await startProcess(port)
     const result = await askDuring(

@@ -1,17 +1,10 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { freePort } from '@berth/api/testing/free-ports.testing'
 import type { Route } from '@berth/core'
 import { sampleMember, sampleRoute, sampleTable } from '@berth/core/network/route-table.testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  eventually,
-  freePort,
-  openGateway,
-  openUpstream,
-  readText,
-  spawnUpstream,
-  type TestGateway,
-} from './gateway.testing.ts'
+import { eventually, openGateway, openUpstream, readText, spawnUpstream, type TestGateway } from './gateway.testing.ts'
 
 let open: TestGateway
 let version = 0

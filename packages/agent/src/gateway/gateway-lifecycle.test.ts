@@ -4,19 +4,12 @@ import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/pro
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '@berth/api/testing/free-ports.testing'
 import { BerthError } from '@berth/core'
 import { sampleRoute, sampleTable } from '@berth/core/network/route-table.testing'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import {
-  echoBody,
-  eventually,
-  freePort,
-  openGateway,
-  openUpstream,
-  readText,
-  type TestGateway,
-} from './gateway.testing.ts'
+import { echoBody, eventually, openGateway, openUpstream, readText, type TestGateway } from './gateway.testing.ts'
 import { createNginxGateway } from './nginx-gateway.ts'
 
 const errorOf = async (promise: Promise<unknown>): Promise<BerthError> => {

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { connect } from 'node:http2'
+import { freePort } from '@berth/api/testing/free-ports.testing'
 import type { Certificate, Route } from '@berth/core'
 import { sampleRoute, sampleTable } from '@berth/core/network/route-table.testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sampleCertificate } from './certificate.testing.ts'
-import { fetchFrom, freePort, openGateway, openUpstream, type TestGateway, type Upstream } from './gateway.testing.ts'
+import { fetchFrom, openGateway, openUpstream, type TestGateway, type Upstream } from './gateway.testing.ts'
 
 let open: TestGateway
 let member: Upstream

@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import { chmod, readFile } from 'node:fs/promises'
 import { createServer as createHttpServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
+import { freePort } from '@berth/api/testing/free-ports.testing'
 import { pino } from 'pino'
 import { Scratch } from '../testing/scratch.ts'
 import type { Gateway } from './gateway.ts'
@@ -29,15 +30,6 @@ async function listenOnNewPort(server: Server): Promise<number> {
     await once(server, 'close')
   }
   throw new Error('no port that has not been given before')
-}
-
-/** A port that nobody had a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  const port = await listenOnNewPort(server)
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Waits until `check` is true; throws after `withinMs`. */

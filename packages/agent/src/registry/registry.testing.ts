@@ -1,9 +1,9 @@
 import { createHash, createPrivateKey, createPublicKey, randomUUID, sign, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { request } from 'node:https'
-import { type AddressInfo, createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { RegistryOrder } from '@berth/api'
+import { freePort } from '@berth/api/testing/free-ports.testing'
 import { placeText, type RegistryPlace } from '@berth/core'
 import { TestAuthority } from '../testing/test-authority.ts'
 
@@ -121,13 +121,4 @@ function keyIdOf(certificatePem: string): string {
   let id = ''
   for (let at = 47; at >= 0; at -= 1) id += letters[Number((bits >> BigInt(at * 5)) & 31n)]
   return (id.match(/.{4}/g) ?? []).join(':')
-}
-
-async function freePort(address: string): Promise<number> {
-  const server = createServer().listen(0, address)
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

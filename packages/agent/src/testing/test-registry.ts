@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { get } from 'node:http'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
+import { freePort } from '@berth/api/testing/free-ports.testing'
 import { waitUntil } from './wait-until.ts'
 
 /** The password has characters that base64 writes in two ways, and one that is not ASCII. */
@@ -50,15 +50,6 @@ export class TestRegistry implements AsyncDisposable {
     this.#process.kill('SIGKILL')
     await ended
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 const answers = (host: string): Promise<boolean> =>

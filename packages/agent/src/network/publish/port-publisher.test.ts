@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '@berth/api/testing/free-ports.testing'
 import { type PublishedPort, routedLinkOf, routedPeerOf } from '@berth/core'
 import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -60,14 +61,6 @@ async function takePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
-/** One that nobody has. */
-async function freePort(): Promise<number> {
-  const port = await takePort()
-  await new Promise((resolve) => taken?.close(resolve))
-  taken = undefined
-  return port
-}
-
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'berth-ports-'))
   records = new EndpointRecords(directory)
@@ -87,7 +80,7 @@ afterEach(async () => {
 
 describe('a published port', () => {
   it('is in force with its container, and free once it is withdrawn', async () => {
-    const port = await freePort()
+    const port = await freePort(here)
     await publisher.publish('e1', [binding(port), binding(port, { protocol: 'udp', port: 53 })])
     const wanted = { hostAddress: here, hostPort: port, address: '10.77.3.250' }
     expect(kernel.inForce).toEqual([
@@ -104,7 +97,7 @@ describe('a published port', () => {
   })
 
   it('goes with the record of its container, whoever took that away', async () => {
-    const port = await freePort()
+    const port = await freePort(here)
     await publisher.publish('e1', [binding(port)])
     await records.remove('e1')
     await publisher.keep()
@@ -145,7 +138,7 @@ describe('a published port', () => {
   })
 
   it('that the kernel refuses is published to nobody', async () => {
-    const port = await freePort()
+    const port = await freePort(here)
     kernel.failure = new Error('no nft')
     await expect(publisher.publish('e1', [binding(port)])).rejects.toThrow('no nft')
     kernel.failure = undefined
@@ -154,7 +147,7 @@ describe('a published port', () => {
   })
 
   it('is taken over by a successor, beside its predecessor as well', async () => {
-    const port = await freePort()
+    const port = await freePort(here)
     await publisher.publish('e1', [binding(port)])
     const before = kernel.inForce
     kernel.inForce = []

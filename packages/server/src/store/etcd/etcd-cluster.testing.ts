@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePorts } from '@berth/api/testing/free-ports.testing'
 import { eventually } from '../contract/store-under-test.ts'
 import { EtcdMember } from './etcd-member.ts'
 import { calls } from './etcd-messages.ts'
@@ -156,12 +156,3 @@ export class TestMember {
 }
 
 const once2s = () => ({ token: undefined, timeoutMs: 2_000, signal: new AbortController().signal })
-
-/** All taken at once, so that they differ. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => once(server.close(), 'close')))
-  return ports
-}
