@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { BerthError, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import { readPrivateFile } from '../files/private-files.ts'
 import { checkTls, refuseMissingTls } from './etcd/check-tls.ts'
-import { openEtcdStore } from './etcd/etcd-store.ts'
+import { type EtcdStoreOptions, openEtcdStore } from './etcd/etcd-store.ts'
 import type { TlsFiles } from './etcd/member-credentials.ts'
 import { openSqliteStore } from './sqlite/sqlite-store.ts'
 import type { Store } from './store.ts'
@@ -23,6 +24,9 @@ export interface OpenStoreOptions {
   readonly onFailure?: (error: StoreError) => void
   readonly signal?: AbortSignal | undefined
 }
+
+/** Who answers has answered by then, most of the time. */
+const suspiciousMs = 1_000
 
 export const sqlitePath = (directory: string, { path }: Extract<StoreLocation, { kind: 'sqlite' }>): string =>
   path ?? join(directory, 'store.db')
@@ -51,19 +55,31 @@ async function openEtcd(
 ): Promise<Store> {
   const files = tls ? await readTlsFiles(settings) : undefined
   if (files !== undefined) await checkTls(addresses, files, shared.signal)
-  const opening = openEtcdStore({
-    ...shared,
-    addresses,
-    prefix,
-    ...(files === undefined ? {} : { tls: files }),
-    ...(settings.user === undefined ? {} : { login: { user: settings.user, password: await readPassword(settings) } }),
-    ...(compaction ? {} : { compaction: false }),
-  })
-  return opening.catch(async (error: unknown) => {
-    if (files === undefined && error instanceof BerthError && error.code === 'store.unavailable')
-      await refuseMissingTls(addresses)
+  const login =
+    settings.user === undefined ? {} : { login: { user: settings.user, password: await readPassword(settings) } }
+  const compacting = compaction ? {} : { compaction: false as const }
+  const tlsFiles = files === undefined ? {} : { tls: files }
+  const options = { ...shared, addresses, prefix, ...tlsFiles, ...login, ...compacting }
+  return files === undefined ? await openWithoutTls(options) : await openEtcdStore(options)
+}
+
+/** An etcd that speaks TLS is none that does not answer: said as soon as it is known, not when all patience is over. */
+async function openWithoutTls(options: EtcdStoreOptions): Promise<Store> {
+  const giveUp = new AbortController()
+  const signal = AbortSignal.any([giveUp.signal, ...(options.signal === undefined ? [] : [options.signal])])
+  const opening = openEtcdStore({ ...options, signal })
+  const suspicion = async (): Promise<Store> => {
+    const isOpen = await Promise.race([opening.then(() => true), delay(suspiciousMs, false)])
+    if (!isOpen) await refuseMissingTls(options.addresses)
+    return await opening
+  }
+  try {
+    return await Promise.race([opening, suspicion()])
+  } catch (error) {
+    giveUp.abort(error)
+    if (error instanceof BerthError && error.code === 'store.unavailable') await refuseMissingTls(options.addresses)
     throw error
-  })
+  }
 }
 
 async function readTlsFiles({ caFile, certificateFile, keyFile }: StoreSettings): Promise<TlsFiles> {

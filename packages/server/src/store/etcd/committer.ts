@@ -17,7 +17,7 @@ interface Slot {
   revision: number
 }
 
-const withinMs = 20_000
+const defaultWithinMs = 20_000
 
 /**
  * Commits exactly once, also when a member dies in the middle. A connection that breaks after a transaction was sent leaves open whether it
@@ -27,19 +27,22 @@ const withinMs = 20_000
 export class Committer {
   readonly #client: EtcdClient
   readonly #keys: EtcdKeys
+  readonly #withinMs: number
   readonly #name = randomBytes(9).toString('base64url')
   readonly #free: Slot[] = []
   #slots = 0
   #commits = 0
 
-  constructor(client: EtcdClient, keys: EtcdKeys) {
+  /** `withinMs`: how long a transaction is tried. */
+  constructor(client: EtcdClient, keys: EtcdKeys, withinMs = defaultWithinMs) {
     this.#client = client
     this.#keys = keys
+    this.#withinMs = withinMs
   }
 
   /** `isGone`: nobody waits for it any more, so it is not sent another time. */
   async commit(transaction: EtcdTransaction, scope: CallScope, isGone: () => boolean): Promise<TransactionResult> {
-    const endMs = performance.now() + withinMs
+    const endMs = performance.now() + this.#withinMs
     let slot = this.#takeSlot()
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#attempt(transaction, slot, scope, endMs)

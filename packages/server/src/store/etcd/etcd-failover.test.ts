@@ -97,7 +97,7 @@ it('a member that is frozen is left for another', async () => {
 
 it('all members down: errors that say so and that nothing was changed; all back: everything goes on', async () => {
   await using cluster = await EtcdCluster.start({ members: 3 })
-  await using test = await openInEtcd(cluster.addresses)
+  await using test = await openInEtcd(cluster.addresses, { commitWithinMs: 8_000 })
   const { store } = test
   const start = await revisionOf(store)
   const watching = new AbortController()

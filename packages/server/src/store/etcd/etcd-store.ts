@@ -39,6 +39,8 @@ export interface EtcdStoreOptions {
   readonly compaction?: CompactionPolicy | false
   /** What a watch may buffer for a slow reader. */
   readonly watchBufferBytes?: number
+  /** How long a commit is tried while no member takes it. Default 20 s. */
+  readonly commitWithinMs?: number
   /** Gives the store a new epoch. */
   readonly newEpoch?: boolean
   /** Called once when the store has failed for good; every call then rejects with this error, and only a restart helps. */
@@ -96,7 +98,7 @@ class EtcdStore implements Store {
       ...(tls === undefined ? {} : { tls }),
       ...(login === undefined ? {} : { login }),
     })
-    this.#committer = new Committer(this.#client, this.#keys)
+    this.#committer = new Committer(this.#client, this.#keys, options.commitWithinMs)
   }
 
   async open(signal: AbortSignal | undefined): Promise<void> {
