@@ -374,6 +374,6 @@ it('reads its own rendering as the same spec', () => {
       const again = specOf(renderSpec(spec))
       expect(JSON.stringify(again)).toBe(JSON.stringify(spec))
     }),
-    { numRuns: 200 },
+    { numRuns: process.env.BERTH_TEST_LONG === '1' ? 200 : 50 },
   )
 })

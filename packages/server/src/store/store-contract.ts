@@ -11,8 +11,8 @@ import { watchContract } from './contract/watches.ts'
 /** A machine that is busy with other things takes its time. */
 const timeoutMs = 240_000
 
-/** What every adapter of the store port keeps. An adapter's own test calls this with a way to open one. */
-export function storeContract(name: string, open: OpenStoreUnderTest): void {
+/** What every adapter of the store port keeps. An adapter's own test calls this with a way to open one. `modelRuns`: unless in the long form. */
+export function storeContract(name: string, open: OpenStoreUnderTest, { modelRuns = 20 } = {}): void {
   describe(`the store contract on ${name}`, { timeout: timeoutMs }, () => {
     transactionContract(open)
     readContract(open)
@@ -20,6 +20,6 @@ export function storeContract(name: string, open: OpenStoreUnderTest): void {
     leaseContract(open)
     compactionContract(open)
     durabilityContract(open)
-    modelContract(open)
+    modelContract(open, modelRuns)
   })
 }

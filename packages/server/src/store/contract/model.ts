@@ -58,7 +58,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('reopen') }) },
 ) as fc.Arbitrary<Action>
 
-export function modelContract(open: OpenStoreUnderTest): void {
+export function modelContract(open: OpenStoreUnderTest, runs: number): void {
   describe('against a model', () => {
     it('commits, reads, compactions and restarts do what a map per revision does', async () => {
       await using test = await open()
@@ -69,7 +69,7 @@ export function modelContract(open: OpenStoreUnderTest): void {
           for (const one of actions) await comparison.perform(one)
           await comparison.compareHistory()
         }),
-        { numRuns: process.env.BERTH_TEST_LONG === '1' ? 60 : 20, endOnFailure: true },
+        { numRuns: process.env.BERTH_TEST_LONG === '1' ? 60 : runs, endOnFailure: true },
       )
     })
   })

@@ -12,4 +12,5 @@ beforeAll(async () => {
 
 afterAll(() => cluster?.[Symbol.asyncDispose]())
 
-storeContract(isDebian ? 'etcd of Debian 13' : 'a single etcd', () => openInEtcd(cluster.addresses))
+// The other version is compared with the model at length.
+storeContract(isDebian ? 'etcd of Debian 13' : 'a single etcd', () => openInEtcd(cluster.addresses), { modelRuns: 5 })
