@@ -44,7 +44,7 @@ function services(credentials: NodeCredentials): LinkServices {
   return { credentials, sync } as Partial<LinkServices> as LinkServices
 }
 
-it('certificates of nodes, the server and the authority are renewed while the link stays and after it is cut', async () => {
+it.concurrent('certificates of nodes, the server and the authority are renewed while the link stays and after it is cut', async () => {
   const log = pino({ level: 'silent' })
   const stateDir = await mkdtemp(join(tmpdir(), 'berth-agent-'))
   await using server = await ServerUnderTest.start({ certificates: { lifetimes, checkMs: 200 } })
@@ -95,7 +95,7 @@ it('certificates of nodes, the server and the authority are renewed while the li
   await rm(stateDir, { recursive: true, maxRetries: 20, retryDelay: 50 })
 })
 
-it('a call over a connection of before a renewal goes on', async () => {
+it.concurrent('a call over a connection of before a renewal goes on', async () => {
   await using server = await ServerUnderTest.start({ certificates: { lifetimes, checkMs: 200 } })
   const token = await server.token('ann', 'viewer')
   const path = '/v1/events?watch=true'

@@ -31,6 +31,8 @@ export interface AgentConfig {
   readonly collectEveryMs?: number
   /** Between two looks at what instances with a grant of disk use of it. */
   readonly diskLookMs?: number
+  /** Of the time, what those looks take at most. Default 0.02. */
+  readonly diskLookShare?: number
   /** Between two looks for what has drifted from the node configuration. */
   readonly driftLookMs?: number
   /** How soon a silent server is given up. */
@@ -48,5 +50,6 @@ export const defaults = {
   keepEndedMs: 7 * 86_400_000,
   collectEveryMs: 600_000,
   diskLookMs: 15_000,
+  diskLookShare: 0.02,
   driftLookMs: 60_000,
 } as const

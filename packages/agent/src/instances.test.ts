@@ -11,7 +11,7 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 let node: TestNode
 
 beforeAll(async () => {
-  node = await TestNode.start({ keepEndedMs: 3_000, collectEveryMs: 200, diskLookMs: 200 })
+  node = await TestNode.start({ keepEndedMs: 3_000, collectEveryMs: 200, diskLookMs: 200, diskLookShare: 0.5 })
 })
 afterAll(async () => await node?.[Symbol.asyncDispose]())
 afterEach((context) => {

@@ -523,6 +523,7 @@ class Agent {
       problems: this.#reporter.problems,
       log: this.#config.log,
       diskLookMs: this.#config.diskLookMs ?? defaults.diskLookMs,
+      diskLookShare: this.#config.diskLookShare ?? defaults.diskLookShare,
       isEngineUp: () => this.#watch?.isUp ?? false,
       isComplete: () => this.#desired.isComplete,
     })

@@ -72,6 +72,7 @@ describe('DiskWatch', () => {
       },
       onUsed: ({ instance }, bytes) => seen.used.push([instance, bytes]),
       intervalMs: 50,
+      maxShare: 0.02,
     })
     return { disk, seen }
   }

@@ -27,10 +27,9 @@ export interface DiskWatchOptions {
   readonly measure: typeof measureDirectories
   readonly onUsed: (subject: DiskSubject, usedBytes: number) => void
   readonly intervalMs: number
+  /** The looks take no more than this share of the time, however many files there are. */
+  readonly maxShare: number
 }
-
-/** The looks take no more than this share of the time, however many files there are. */
-const maxShare = 0.02
 
 /**
  * Looks now and then at what instances with a grant of disk use of it: their writable layer, their log and their `/persist`. One process
@@ -48,7 +47,7 @@ export class DiskWatch {
 
   /** Until the next look is due. */
   get pauseMs(): number {
-    return Math.max(this.#options.intervalMs, this.#tookMs / maxShare)
+    return Math.max(this.#options.intervalMs, this.#tookMs / this.#options.maxShare)
   }
 
   async look(signal: AbortSignal): Promise<void> {

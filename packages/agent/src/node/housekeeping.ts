@@ -17,6 +17,7 @@ export interface HousekeepingOptions {
   readonly problems: Problems
   readonly log: Logger
   readonly diskLookMs: number
+  readonly diskLookShare: number
   /** The engine answers. */
   readonly isEngineUp: () => boolean
   /** All that should be on this node is known. */
@@ -58,7 +59,7 @@ export class Housekeeping {
 
   /** Until disposed of. */
   watchDisk(): AsyncDisposable {
-    const { reconciler, engine, problems, diskLookMs, isEngineUp } = this.#options
+    const { reconciler, engine, problems, diskLookMs, diskLookShare, isEngineUp } = this.#options
     const disk = new DiskWatch({
       subjects: () => reconciler.diskSubjects(),
       placesOf: (id, signal) => engine.inspectContainer(id, { signal }),
@@ -66,6 +67,7 @@ export class Housekeeping {
       measure: measureDirectories,
       onUsed: (subject, usedBytes) => reconciler.diskUsed(subject, usedBytes),
       intervalMs: diskLookMs,
+      maxShare: diskLookShare,
     })
     return repeat(
       () => disk.pauseMs,

@@ -25,18 +25,21 @@ const post = async (path: string, token: string, body: object, method = 'POST') 
 }
 
 describe('a stranger', () => {
-  it.each(['/v1/nodes/join', '/v1/login'])('cannot hold a connection by a body that never ends: %s', async (path) => {
-    const socket = connect({ host: '127.0.0.1', port: server.edge.apiPort ?? 0, rejectUnauthorized: false })
-    await once(socket, 'secureConnect')
-    const startedAt = performance.now()
-    socket.on('error', () => undefined)
-    socket
-      .resume()
-      .write(`POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`)
-    await once(socket, 'close')
-    expect(performance.now() - startedAt).toBeLessThan(20_000)
-    expect(server.logged.join('')).not.toContain('"level":60')
-  })
+  it.concurrent.each(['/v1/nodes/join', '/v1/login'])(
+    'cannot hold a connection by a body that never ends: %s',
+    async (path) => {
+      const socket = connect({ host: '127.0.0.1', port: server.edge.apiPort ?? 0, rejectUnauthorized: false })
+      await once(socket, 'secureConnect')
+      const startedAt = performance.now()
+      socket.on('error', () => undefined)
+      socket
+        .resume()
+        .write(`POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`)
+      await once(socket, 'close')
+      expect(performance.now() - startedAt).toBeLessThan(28_000)
+      expect(server.logged.join('')).not.toContain('"level":60')
+    },
+  )
 
   it('cannot send much', async () => {
     const body = JSON.stringify({ token: 'x'.repeat(100_000) })
