@@ -159,7 +159,7 @@ describe('stopping', () => {
     await status(assignment, 'running', (each) => each.phase === 'running')
     const startedAt = performance.now()
     await node.stopInstance(assignment)
-    expect(performance.now() - startedAt).toBeLessThan(10_000)
+    expect(performance.now() - startedAt).toBeLessThan(50_000)
   })
 
   it('a restart that was asked for keeps instance, address and container', async () => {

@@ -297,7 +297,7 @@ describe('callers of two servers on one store', { timeout }, () => {
 it('a leader that hears fewer than half of the nodes that another hears gives up the role', { timeout }, async () => {
   const [a, b] = await startTwo()
   await joinNode('n1', [b])
-  await eventually(async () => expect(await leaderOf(b, 'cluster')).toBe('b'), 60_000)
+  await eventually(async () => expect(await leaderOf(b, 'cluster')).toBe('b'), 110_000)
   expect(await leaderOf(a, 'builds')).toBe('a')
   expect(a.logged.join('')).toContain('it hears 0 nodes')
 })

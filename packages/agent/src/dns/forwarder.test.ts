@@ -92,7 +92,7 @@ describe('asking others', () => {
     forwarder.setResolvers([upstream])
     const start = Date.now()
     expect(await resolve(forwarder, 'a.example')).toBeUndefined()
-    expect(Date.now() - start).toBeLessThan(3000)
+    expect(Date.now() - start).toBeLessThan(4900)
   })
 
   it('passes a failure on when all fail, and has nothing to say when all are silent or there is none', async () => {
