@@ -153,6 +153,7 @@ const ownNetwork = [
 
 await check('lint', [bin('biome'), 'ci', ...(process.stdout.isTTY ? [] : ['--colors=off']), '.'])
 for (const name of ['core', 'console']) await check(`types ${name}`, [bin('tsc'), '-p', `packages/${name}`])
+await check('types console tests', [bin('tsc'), '-p', 'packages/console/tsconfig.test.json'])
 // All that runs on Node.js is one program: much of it imports much of the rest, which would else be read and checked for each part again.
 await check('types node', [bin('tsc'), '-p', 'tsconfig.node.json'])
 await check('dependency rules', [bin('node'), bin('depcruise'), '--config', '.dependency-cruiser.mjs', 'packages'])
