@@ -29,7 +29,16 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'parts',
-          include: ['packages/{host,server,agent,cli,lab}/**/*.test.ts', '{scripts,bin,bench}/**/*.test.ts'],
+          include: ['packages/{agent,lab}/**/*.test.ts', '{scripts,bin,bench}/**/*.test.ts'],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'servers',
+          include: ['packages/{host,server,cli}/**/*.test.ts'],
+          // The same modules in all of them, which take longer to load than most tests: their files share processes too.
+          isolate: false,
         },
       },
       {
