@@ -17,7 +17,12 @@ export const noAddresses6: AddressSet6 = new Map()
 /** Throws `network.invalid-address`. */
 export function addressSet6(addresses: Iterable<string>): AddressSet6 {
   const values = Array.from(addresses, parseAddress6)
-  const parts = Map.groupBy(values, (value) => value >> 32n)
+  const parts = new Map<bigint, bigint[]>()
+  for (const value of values) {
+    const part = parts.get(value >> 32n)
+    if (part === undefined) parts.set(value >> 32n, [value])
+    else part.push(value)
+  }
   return new Map(
     [...parts].map(([high, part]) => {
       const added = part.map((value) => Number(value & 0xffff_ffffn))
