@@ -25,6 +25,7 @@ export async function startBird(
       ...{ mode: 'bgp', as, address: place.address, reflects: false },
       sessions: [{ with: 'node', name: peer.host.name, address: peer.address, as }],
     },
+    away: [],
     source: place.address,
     logPath: at('log'),
   })

@@ -389,6 +389,7 @@ class Agent {
       onGatewayEnds: () => this.#gateway.end(),
       onServers: (servers) => this.#links?.update(servers),
       onRouting: (routing) => this.#routing.apply(routing),
+      onNetwork: () => this.#routing.networkChanged(),
     })
   }
 

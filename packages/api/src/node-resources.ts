@@ -43,7 +43,14 @@ export const nodeView = z.object({
   os: z.string(),
   cgroup: z.enum(['v1', 'v2']),
   /** How its containers are joined; `wanted` where it is to become another when they are gone. */
-  network: z.object({ driver: z.enum(networkDrivers), wanted: z.enum(networkDrivers).optional() }).optional(),
+  network: z
+    .object({
+      driver: z.enum(networkDrivers),
+      wanted: z.enum(networkDrivers).optional(),
+      /** Its instances may have any address of it, of other nodes' blocks too. */
+      range: z.string().optional(),
+    })
+    .optional(),
   /** Where what instances left in `/persist` is kept after their end, and how long. */
   endedFiles: z.object({ directory: z.string(), keepMs: z.number().int() }).optional(),
   /** The last upgrade of its executable. */

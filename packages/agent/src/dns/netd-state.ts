@@ -21,6 +21,8 @@ export interface NetdFileContents extends NetdState {
 export interface RoutedSettings {
   /** The node's block, `10.77.3.0/24`. */
   readonly block: string
+  /** Of the pool that the block is of: instances may have addresses of other nodes' blocks. Absent: from an agent before that was possible. */
+  readonly range?: string
   /** Of the way out of the node. */
   readonly mtu: number
 }

@@ -159,19 +159,29 @@ describe('the Docker network', () => {
   const tellNetd = async () => void engine.done.push('told netd')
   const routed = {
     ...{ Id: 'n1', Name: 'berth', Driver: 'berth', Labels: { 'berth.network': 'node' } },
-    IPAM: { Driver: 'berth', Config: [{ Subnet: '10.77.3.0/24' }] },
+    IPAM: { Driver: 'berth', Config: [{ Subnet: '10.77.0.0/16' }] },
   }
 
   it('of routed mode is made with the driver that netd serves, and then left alone', async () => {
     await network.ensureRouted(plan, tellNetd, undefined)
     expect(engine.created).toEqual({
       ...{ Name: 'berth', Driver: 'berth', Labels: { 'berth.network': 'node' } },
-      IPAM: { Driver: 'berth', Config: [{ Subnet: '10.77.3.0/24' }] },
+      IPAM: { Driver: 'berth', Config: [{ Subnet: '10.77.0.0/16' }] },
     })
     expect(engine.done.splice(0)).toEqual(['told netd', 'created'])
     engine.network = routed
-    await network.ensureRouted(plan, tellNetd, undefined)
+    expect(await network.ensureRouted(plan, tellNetd, undefined)).toBe('10.77.0.0/16')
     expect(engine.done).toEqual(['told netd'])
+  })
+
+  it('of routed mode that holds the block only, as it was before, is made anew once nothing is bound to it', async () => {
+    engine.network = { ...routed, IPAM: { Config: [{ Subnet: '10.77.3.0/24' }] } }
+    engine.containers = ['shop.production.web-1']
+    expect(await network.ensureRouted(plan, tellNetd, undefined)).toBe('10.77.3.0/24')
+    expect(engine.done.splice(0)).toEqual(['told netd'])
+    engine.containers = []
+    expect(await network.ensureRouted(plan, tellNetd, undefined)).toBe('10.77.0.0/16')
+    expect(engine.done).toEqual(['removed', 'told netd', 'created'])
   })
 
   it.each([

@@ -58,33 +58,40 @@ export class DockerNetwork {
 
   /**
    * The same in routed mode, where the network is the endpoints that netd makes, and no bridge. `tellNetd` is called once it is sure that
-   * the network is the plan's or becomes it, before Docker asks netd for it.
+   * the network is the plan's or becomes it, before Docker asks netd for it. Answers of which addresses Docker lets its containers have: those
+   * of the pool, or, of a network that a version before has made and that is in use, of the node's block.
    */
-  async ensureRouted(plan: NetworkPlan, tellNetd: () => Promise<void>, signal: Signal): Promise<void> {
+  async ensureRouted(plan: NetworkPlan, tellNetd: () => Promise<void>, signal: Signal): Promise<string> {
     const faultOf = (found: NetworkInspectInfo) => this.#findDifference(found, plan, describeRoutedDifference)
     const optionsOf = async () => {
       await tellNetd()
       return routedOptions(this.#name, plan)
     }
-    if (!(await this.#ensure(faultOf, optionsOf, signal))) await tellNetd()
+    const isNarrow = (found: NetworkInspectInfo) =>
+      found.Driver === dockerDrivers.routed && subnetOf(found) === formatBlock(plan.block)
+    const kept = await this.#ensure(faultOf, optionsOf, signal, isNarrow)
+    if (kept !== undefined) await tellNetd()
+    return (kept === undefined ? undefined : subnetOf(kept)) ?? formatBlock(plan.range)
   }
 
-  /** True when it was made. */
+  /** Answers with the network that was there and stays; undefined: it was made. `isBearable`: as long as containers are bound to it. */
   async #ensure(
     faultOf: (found: NetworkInspectInfo) => Fault | undefined,
     optionsOf: () => Promise<object>,
     signal: Signal,
-  ): Promise<boolean> {
+    isBearable: (found: NetworkInspectInfo) => boolean = () => false,
+  ): Promise<NetworkInspectInfo | undefined> {
     const found = await this.#calls.inspect(signal)
     if (found !== undefined) {
       const fault = faultOf(found)
-      if (fault === undefined) return false
+      if (fault === undefined) return found
       const containers = await this.#containers(signal)
+      if (containers.length > 0 && isBearable(found)) return found
       if (containers.length > 0 || found.Labels?.[ownLabel] === undefined) throw fault(this.#remedy(containers))
       await this.#calls.call('remove', { method: 'DELETE', path: `/networks/${found.Id}`, signal })
     }
     await this.#calls.call('create', { method: 'POST', path: '/networks/create', body: await optionsOf(), signal })
-    return true
+    return undefined
   }
 
   /** Removes the network; does nothing when there is none. Throws `network.in-use` while containers are bound to it. */
@@ -167,30 +174,39 @@ function describeDifference(found: NetworkInspectInfo, plan: NetworkPlan): strin
 /** What is wrong with it in routed mode. */
 function describeRoutedDifference(found: NetworkInspectInfo, plan: NetworkPlan): string | undefined {
   if (found.Driver !== dockerDrivers.routed) return `has the driver ${found.Driver}`
-  return describeSubnets(found, plan)
+  return describeSubnets(found, plan, plan.range)
 }
 
 /** A network keeps IPv6 that its pool has no prefix for any more: nobody gets an address of it. */
-function describeSubnets({ IPAM }: NetworkInspectInfo, { block, ipv6 }: NetworkPlan): string | undefined {
-  const subnets = (IPAM?.Config ?? []).flatMap(({ Subnet }) => Subnet ?? [])
-  const subnet = subnets.find((each) => !each.includes(':'))
-  if (subnet !== formatBlock(block)) return `holds ${subnet ?? 'no subnet'}`
-  if (ipv6 === undefined || subnets.includes(ipv6.block)) return undefined
+function describeSubnets(found: NetworkInspectInfo, { block, ipv6 }: NetworkPlan, wanted = block): string | undefined {
+  const subnet = subnetOf(found)
+  if (subnet !== formatBlock(wanted)) return `holds ${subnet ?? 'no subnet'}`
+  if (ipv6 === undefined || allSubnetsOf(found).includes(ipv6.block)) return undefined
   return `has no IPv6 addresses of ${ipv6.block}`
 }
 
+const allSubnetsOf = ({ IPAM }: NetworkInspectInfo): string[] =>
+  (IPAM?.Config ?? []).flatMap(({ Subnet }) => Subnet ?? [])
+
+/** Of IPv4. */
+const subnetOf = (found: NetworkInspectInfo): string | undefined =>
+  allSubnetsOf(found).find((each) => !each.includes(':'))
+
 /** Docker's words for the subnets of a network. */
-const subnetsOf = ({ block, gateway, ipv6 }: NetworkPlan, withGateways: boolean): object[] => [
-  { Subnet: formatBlock(block), ...(withGateways ? { Gateway: gateway } : {}) },
-  ...(ipv6 === undefined ? [] : [{ Subnet: ipv6.block, ...(withGateways ? { Gateway: ipv6.gateway } : {}) }]),
-]
+const subnetsOf = ({ block, range, gateway, ipv6 }: NetworkPlan, driver: NetworkDriver): object[] =>
+  driver === 'routed'
+    ? [{ Subnet: formatBlock(range) }, ...(ipv6 === undefined ? [] : [{ Subnet: ipv6.block }])]
+    : [
+        { Subnet: formatBlock(block), Gateway: gateway },
+        ...(ipv6 === undefined ? [] : [{ Subnet: ipv6.block, Gateway: ipv6.gateway }]),
+      ]
 
 function routedOptions(name: string, plan: NetworkPlan): object {
   return {
     Name: name,
     Driver: dockerDrivers.routed,
-    // The gateway is the plugin's to say. --ip needs the subnet to be written here.
-    IPAM: { Driver: dockerDrivers.routed, Config: subnetsOf(plan, false) },
+    // The gateway is the plugin's to say. --ip needs the subnet to be written here; instances may have addresses of other nodes' blocks.
+    IPAM: { Driver: dockerDrivers.routed, Config: subnetsOf(plan, 'routed') },
     ...(plan.ipv6 === undefined ? {} : { EnableIPv6: true }),
     Labels: { [ownLabel]: 'node' },
   }
@@ -200,7 +216,7 @@ function createOptions(name: string, plan: NetworkPlan, mtu: number, engineMajor
   return {
     Name: name,
     Driver: dockerDrivers.bridge,
-    IPAM: { Driver: 'default', Config: subnetsOf(plan, true) },
+    IPAM: { Driver: 'default', Config: subnetsOf(plan, 'bridge') },
     ...(plan.ipv6 === undefined ? {} : { EnableIPv6: true }),
     Options: {
       [bridgeOption('name')]: bridgeName,

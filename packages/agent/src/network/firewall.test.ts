@@ -14,6 +14,10 @@ const several = planNetwork({
   ...{ pool: '10.77.0.0/16', pools: ['10.77.0.0/16', '10.80.0.0/16'], block: '10.77.3.0/24', peers: [] },
   ...{ domain: 'berth', defaultPool: 'production' },
 })
+const moved = planNetwork({
+  ...{ pool: '10.77.0.0/16', block: '10.77.3.0/24', addresses: ['10.77.9.7', '10.77.8.3'], peers: [] },
+  ...{ domain: 'berth', defaultPool: 'production' },
+})
 const drivers = ['bridge', 'routed'] as const
 
 /** In a network namespace of its own, which goes with the program. */
@@ -21,7 +25,11 @@ const apart = (...argv: string[]) => runCommand('unshare', ['--net', ...argv])
 
 describe('the rules of a node', () => {
   it.each(
-    drivers.flatMap((driver) => [['one pool', plan, driver] as const, ['several pools', several, driver] as const]),
+    drivers.flatMap((driver) => [
+      ['one pool', plan, driver] as const,
+      ['several pools', several, driver] as const,
+      ['addresses of other blocks', moved, driver] as const,
+    ]),
   )('are what nft takes: %s, %s %s', async (_, each, driver) => {
     const table = renderTable(each, '169.254.77.53', driver)
     const script = 'printf %s "$1" | nft -f - && nft list table inet berth'
@@ -34,7 +42,7 @@ describe('the rules of a node', () => {
   it.each(drivers)(
     'are read back as they were written, or they would be written again and again: %s',
     async (driver) => {
-      const rules = forwardRules(several, driver)
+      const rules = [...forwardRules(several, driver), ...forwardRules(moved, driver)]
       const script =
         'iptables -N DOCKER-USER; for rule; do iptables -A DOCKER-USER $rule; done; iptables -S DOCKER-USER'
       const { stdout, stderr } = await apart('sh', '-c', script, 'sh', ...rules)
@@ -61,6 +69,15 @@ describe('the rules of a node', () => {
     expect(forwardRules(several)).toContain(
       '-s 10.80.0.0/16 -d 10.77.3.0/24 -o berth0 -m comment --comment berth -j ACCEPT',
     )
+  })
+
+  it('hold for single addresses of other blocks that instances here have', () => {
+    expect(renderTable(moved, '169.254.77.53', 'routed')).toContain(
+      'ip saddr { 10.77.3.0/24, 10.77.9.7/32, 10.77.8.3/32 } ip daddr != 10.77.0.0/16 oifname != "berth-*" masquerade',
+    )
+    const rules = forwardRules(moved, 'routed')
+    expect(rules).toContain('-s 10.77.0.0/16 -d 10.77.9.7/32 -o berth-+ -m comment --comment berth -j ACCEPT')
+    expect(rules).toContain('-s 10.77.8.3/32 -i berth-+ -m comment --comment berth -j ACCEPT')
   })
 
   it("keep routed containers apart from Docker's own networks, as Docker keeps those apart from each other", () => {

@@ -1,5 +1,5 @@
 import { formatBlock, type NetworkDriver, routedLinkPrefix } from '@berth/core'
-import { bridgeName, type NetworkPlan } from './network-plan.ts'
+import { bridgeName, type NetworkPlan, ownBlocks } from './network-plan.ts'
 import { type Exec, mustRun } from './run-command.ts'
 
 const table = 'inet berth'
@@ -40,15 +40,17 @@ ${driver === 'routed' ? isolation(links) : ''}}
 `
 }
 
-function masquerade({ natOutgoing, block, pools, ipv6 }: NetworkPlan, links: string): string {
+function masquerade(plan: NetworkPlan, links: string): string {
+  const { natOutgoing, pools, ipv6 } = plan
   if (!natOutgoing) return ''
-  const rule = (ip: 'ip' | 'ip6', from: string, all: readonly string[]): string => {
-    const inside = all.length === 1 ? all : ['{', all.join(', '), '}']
-    return `    ${ip} saddr ${from} ${ip} daddr != ${inside.join(' ')} oifname != "${links}" masquerade\n`
-  }
-  const first = rule('ip', formatBlock(block), pools.map(formatBlock))
-  return ipv6 === undefined ? first : `${first}${rule('ip6', ipv6.block, ipv6.pools)}`
+  const rule = (ip: 'ip' | 'ip6', from: readonly string[], all: readonly string[]): string =>
+    `    ${ip} saddr ${anyOf(from)} ${ip} daddr != ${anyOf(all)} oifname != "${links}" masquerade\n`
+  const first = rule('ip', ownBlocks(plan).map(formatBlock), pools.map(formatBlock))
+  return ipv6 === undefined ? first : `${first}${rule('ip6', [ipv6.block], ipv6.pools)}`
 }
+
+/** In nft's words. */
+const anyOf = (blocks: readonly string[]): string => (blocks.length === 1 ? blocks.join() : `{ ${blocks.join(', ')} }`)
 
 /** A pattern cannot stand in a set. */
 const outsideOf = (driver: NetworkDriver): string =>
@@ -68,7 +70,9 @@ export async function removeTable(exec: Exec, signal?: AbortSignal): Promise<voi
 }
 
 export const forwardRules = (plan: NetworkPlan, driver: NetworkDriver = 'bridge'): readonly string[] =>
-  rulesBetween({ pools: plan.pools.map(formatBlock), block: formatBlock(plan.block) }, driver)
+  ownBlocks(plan).flatMap((own) =>
+    rulesBetween({ pools: plan.pools.map(formatBlock), block: formatBlock(own) }, driver),
+  )
 
 /** As `iptables -S` and `ip6tables -S` print them, so that wanted and found can be compared as text. */
 export function rulesBetween(

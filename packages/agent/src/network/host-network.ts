@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { NetdFiles } from '../dns/netd-files.ts'
 import type { RoutedSettings } from '../dns/netd-state.ts'
 import { dnsAddress } from '../dns/resolv-conf.ts'
+import { answerForAway } from './away-addresses.ts'
 import type { DockerNetwork } from './docker-network.ts'
 import {
   ensureForwardRules,
@@ -57,6 +58,7 @@ export class HostNetwork {
   readonly #learned: LearnedRoutes
   readonly #choice: DriverChoice
   #driver: NetworkDriver | undefined
+  #range: string | undefined
   #told: string | undefined
 
   constructor(
@@ -76,6 +78,11 @@ export class HostNetwork {
   /** What is in force as far as is known. */
   get driver(): NetworkDriver {
     return this.#driver ?? this.#choice.wanted
+  }
+
+  /** Of which addresses its containers may have any; undefined: of the block's only. */
+  get range(): string | undefined {
+    return this.#range
   }
 
   get wantedDriver(): NetworkDriver {
@@ -167,8 +174,9 @@ export class HostNetwork {
   async #ensureRouted(plan: NetworkPlan, signal: Signal): Promise<void> {
     await ensureRoutedHost(this.#exec, plan, signal)
     if (plan.ipv6 !== undefined) throw routedIpv6(plan.ipv6.block)
-    const settings = { block: formatBlock(plan.block), mtu: await this.#uplinkMtu(signal) }
-    await this.#dockerNetwork.ensureRouted(plan, () => this.#tellNetd(settings), signal)
+    const [block, range] = [formatBlock(plan.block), formatBlock(plan.range)]
+    const settings = { block, range, mtu: await this.#uplinkMtu(signal) }
+    this.#range = await this.#dockerNetwork.ensureRouted(plan, () => this.#tellNetd(settings), signal)
     await leaveOtherBlocks(this.#exec, plan, signal)
     await requireArpAnswers()
   }
@@ -183,6 +191,7 @@ export class HostNetwork {
   async #ensureBridge(plan: NetworkPlan, signal: Signal): Promise<void> {
     const before = await readLink(this.#exec, bridgeName, signal)
     await this.#dockerNetwork.ensure(plan, () => this.#uplinkMtu(signal), before !== undefined, signal)
+    this.#range = undefined
     if (isRoutedHost()) await this.#leaveRouted(signal)
     // The addresses of IPv6 of one that has just been made are no good yet.
     const link = plan.ipv6 === undefined ? before : await readLink(this.#exec, bridgeName, signal)
@@ -192,6 +201,7 @@ export class HostNetwork {
     }
     if (!link.up) await mustRun(this.#exec, 'ip', ['link', 'set', bridgeName, 'up'], { signal })
     if (plan.ipv6 !== undefined) await ensureBridge6(this.#exec, bridgeName, plan.ipv6, signal)
+    await answerForAway(this.#exec, plan, signal)
   }
 
   /** The bridge is there, and has the node's address. */

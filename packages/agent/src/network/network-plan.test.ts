@@ -1,4 +1,4 @@
-import { type NetworkConfig, parseBlock } from '@berth/core'
+import { formatBlock, type NetworkConfig, parseBlock } from '@berth/core'
 import { describe, expect, it } from 'vitest'
 import type { HostRoute } from './host-state.ts'
 import { findCollision, planNetwork, planRoutes } from './network-plan.ts'
@@ -138,5 +138,63 @@ describe('planRoutes', () => {
     expect(learning([absent], []).steps).toEqual([{ op: 'remove', block: '10.77.4.0/24' }])
     const foreign: HostRoute = { dst: '10.77.2.0/24', gateway: '192.168.0.9', dev: 'eth1', protocol: 'static' }
     expect(learning([foreign], ['10.77.2.0/24'])).toEqual({ steps: [], problems: [] })
+  })
+})
+
+describe('single addresses of others’ blocks', () => {
+  /** `b` has one of this node’s and one of `c`’s; this node has one of `b`’s. */
+  const moved = planNetwork({
+    ...config,
+    addresses: ['10.77.2.9'],
+    peers: config.peers.map((peer) => (peer.node === 'b' ? { ...peer, addresses: ['10.77.1.7', '10.77.3.8'] } : peer)),
+  })
+  const toB = (dst: string) => ours(dst, '192.168.0.2')
+
+  it('are known as those of this node, and those of its own block that are elsewhere', () => {
+    expect(moved.addresses.map(formatBlock)).toEqual(['10.77.2.9/32'])
+    expect(moved.away.map(formatBlock)).toEqual(['10.77.1.7/32'])
+  })
+
+  it('are reached by the node that has them, and are not touched again', () => {
+    const { steps } = planRoutes(moved, both, true)
+    expect(steps).toEqual([
+      { op: 'set', node: 'b', block: '10.77.1.7/32', via: '192.168.0.2', source: '10.77.1.1' },
+      { op: 'set', node: 'b', block: '10.77.3.8/32', via: '192.168.0.2', source: '10.77.1.1' },
+    ])
+    expect(planRoutes(moved, [...both, toB('10.77.1.7'), toB('10.77.3.8')], true)).toEqual({ steps: [], problems: [] })
+  })
+
+  it('are reached by their block again when they are not elsewhere any more, whatever else is unsure', () => {
+    const { steps } = planRoutes(plan, [...both, toB('10.77.1.7'), toB('10.77.3.8')], false)
+    expect(steps).toEqual([
+      { op: 'remove', block: '10.77.1.7/32' },
+      { op: 'remove', block: '10.77.3.8/32' },
+    ])
+  })
+
+  it('have another way after they have moved', () => {
+    expect(planRoutes(moved, [...both, ours('10.77.1.7', '192.168.0.3'), toB('10.77.3.8')], true).steps).toEqual([
+      { op: 'set', node: 'b', block: '10.77.1.7/32', via: '192.168.0.2', source: '10.77.1.1' },
+    ])
+  })
+
+  it('are let alone while a container that is on its way out has them here, and where routes are learned', () => {
+    const leaving: HostRoute = { dst: '10.77.1.7', dev: 'berth-0a4d0107', protocol: '78', scope: 'link' }
+    const { steps, problems } = planRoutes(moved, [...both, leaving, toB('10.77.3.8')], true)
+    expect([steps, problems]).toEqual([[], []])
+    const learned = new Set(['10.77.1.7/32', '10.77.2.0/24', '10.77.3.0/24'])
+    expect(planRoutes(moved, [toB('10.77.1.7')], true, learned).steps).toEqual([
+      { op: 'remove', block: '10.77.1.7/32' },
+    ])
+  })
+
+  it('are never reached by another while this node is told that it has them', () => {
+    const twice = planNetwork({
+      ...config,
+      addresses: ['10.77.1.7'],
+      peers: config.peers.map((peer) => ({ ...peer, addresses: ['10.77.1.7'] })),
+    })
+    expect(twice.away).toEqual([])
+    expect(planRoutes(twice, both, true).steps).toEqual([])
   })
 })

@@ -22,46 +22,82 @@ export interface PeerRoute {
   readonly node: string
   readonly block: AddressBlock
   readonly via: string
+  /** Single addresses of other blocks, `/32`. */
+  readonly addresses: readonly AddressBlock[]
+}
+
+/** Which addresses are this node's. */
+export interface AddressPlan {
+  /** Of the pool that the block is of. */
+  readonly range: AddressBlock
+  /** Of the whole cluster: between them no address is translated. */
+  readonly pools: readonly AddressBlock[]
+  readonly block: AddressBlock
+  /** Single addresses of other nodes' blocks that this node's instances have, `/32`. */
+  readonly addresses: readonly AddressBlock[]
+  /** Single addresses of the block that instances of other nodes have, `/32`. */
+  readonly away: readonly AddressBlock[]
+  /** The bridge's address. */
+  readonly gateway: string
 }
 
 /** A {@link NetworkConfig} that holds together. */
-export interface NetworkPlan {
-  /** Of the whole cluster: between them no address is translated. */
-  readonly pools: readonly AddressBlock[]
+export interface NetworkPlan extends AddressPlan {
   /** What goes to elsewhere bears the node's address. */
   readonly natOutgoing: boolean
-  readonly block: AddressBlock
-  /** The bridge's address. */
-  readonly gateway: string
   /** Without this node itself. */
   readonly peers: readonly PeerRoute[]
   /** Absent: the pool has no prefix. */
   readonly ipv6?: NetworkPlan6
 }
 
+/** Throws `network.invalid-block`, `network.invalid-address`. */
+export function planAddresses(config: NetworkConfig): AddressPlan {
+  const [range, block, addresses] = [parseBlock(config.pool), parseBlock(config.block), asBlocks(config.addresses)]
+  const others = config.peers.flatMap((peer) => asBlocks(peer.addresses))
+  return {
+    ...{ range, pools: (config.pools ?? [config.pool]).map(parseBlock), block, gateway: gatewayOf(block) },
+    addresses,
+    away: others.filter((each) => containsBlock(block, each) && !isOneOf(addresses, each)),
+  }
+}
+
 /** Throws `network.invalid-block`, `network.invalid-address`, `network.block-overlap`. */
 export function planNetwork(config: NetworkConfig): NetworkPlan {
-  const pool = parseBlock(config.pool)
-  const block = parseBlock(config.block)
-  if (!containsBlock(pool, block)) {
+  const plan = planAddresses(config)
+  const { range, block, addresses } = plan
+  if (!containsBlock(range, block)) {
     throw new BerthError(
       'network.invalid-block',
       `this node's block ${config.block} is not part of the pool ${config.pool}`,
     )
   }
   const peers = config.peers
-    .map((peer) => ({ node: peer.node, block: parseBlock(peer.block), via: formatAddress(parseAddress(peer.via)) }))
+    .map((peer) => ({
+      ...{ node: peer.node, block: parseBlock(peer.block), via: formatAddress(parseAddress(peer.via)) },
+      addresses: asBlocks(peer.addresses).filter((each) => !isOneOf(addresses, each)),
+    }))
     .filter((peer) => !isSame(peer.block, block))
   for (const [index, peer] of peers.entries()) {
     if (blocksOverlap(peer.block, block)) throw overlap(`node ${peer.node}`, peer.block, 'this node', block)
     const other = peers.slice(0, index).find((each) => blocksOverlap(each.block, peer.block))
     if (other !== undefined) throw overlap(`node ${peer.node}`, peer.block, `node ${other.node}`, other.block)
   }
-  const pools = (config.pools ?? [config.pool]).map(parseBlock)
-  const plan = { pools, natOutgoing: config.natOutgoing !== false, block, gateway: gatewayOf(block), peers }
-  const ipv6 = planNetwork6(config, plan)
-  return ipv6 === undefined ? plan : { ...plan, ipv6 }
+  const whole = { ...plan, natOutgoing: config.natOutgoing !== false, peers }
+  const ipv6 = planNetwork6(config, whole)
+  return ipv6 === undefined ? whole : { ...whole, ipv6 }
 }
+
+/** What packets of the node's instances bear. */
+export const ownBlocks = ({ block, addresses }: Pick<AddressPlan, 'block' | 'addresses'>): readonly AddressBlock[] => [
+  ...[block, ...addresses],
+]
+
+const asBlocks = (addresses: readonly string[] = []): AddressBlock[] =>
+  addresses.map((each) => ({ base: parseAddress(each), prefix: 32 }))
+
+const isOneOf = (blocks: readonly AddressBlock[], block: AddressBlock): boolean =>
+  blocks.some((each) => isSame(each, block))
 
 const isSame = (a: AddressBlock, b: AddressBlock): boolean => a.base === b.base && a.prefix === b.prefix
 
@@ -73,7 +109,7 @@ function overlap(nameA: string, a: AddressBlock, nameB: string, b: AddressBlock)
 }
 
 /** undefined for `default` and for what is no IPv4 block. */
-function blockOf(route: HostRoute): AddressBlock | undefined {
+export function blockOfRoute(route: Pick<HostRoute, 'dst'>): AddressBlock | undefined {
   const [address = '', prefix = '32'] = route.dst.split('/')
   const base = tryParseAddress(address)
   return base === undefined ? undefined : { base, prefix: Number(prefix) }
@@ -89,7 +125,7 @@ const isOurs = (route: HostRoute): boolean =>
  */
 export function findCollision(pool: AddressBlock, routes: readonly HostRoute[]): HostRoute | undefined {
   return routes.find((route) => {
-    const block = blockOf(route)
+    const block = blockOfRoute(route)
     if (block === undefined || isOurs(route)) return false
     return containsBlock(pool, block) || (route.scope === 'link' && containsBlock(block, pool))
   })
@@ -103,6 +139,20 @@ export interface RoutePlan {
   readonly steps: readonly RouteStep[]
   /** Peers whose block somebody else has a route to, in a sentence each. */
   readonly problems: readonly string[]
+}
+
+interface WantedRoute {
+  readonly node: string
+  readonly block: string
+  readonly via: string
+}
+
+/** Of two nodes that an address is said to be at, as while it moves, the last one counts. */
+function wantedRoutes({ peers }: NetworkPlan): readonly WantedRoute[] {
+  const wanted = peers.flatMap(({ node, via, block, addresses }) =>
+    [block, ...addresses].map((each) => ({ node, via, block: formatBlock(each) })),
+  )
+  return [...new Map(wanted.map((each) => [each.block, each])).values()]
 }
 
 /**
@@ -119,30 +169,36 @@ export function planRoutes(
   const steps: RouteStep[] = []
   const problems: string[] = []
   const ours = routes.filter((route) => route.protocol === routeProtocol)
-  const wanted = new Set(plan.peers.map((peer) => formatBlock(peer.block)))
+  const targets = wantedRoutes(plan)
+  const wanted = new Set(targets.map(({ block }) => block))
   for (const route of ours) {
-    const block = blockOf(route)
+    const block = blockOfRoute(route)
     if (block === undefined) continue
     if (learned?.has(formatBlock(block))) steps.push({ op: 'remove', block: formatBlock(block) })
     if (wanted.has(formatBlock(block)) || learned?.has(formatBlock(block))) continue
     const inTheWay = blocksOverlap(block, plan.block) || plan.peers.some((peer) => blocksOverlap(peer.block, block))
     if (removeAbsentPeers || inTheWay) steps.push({ op: 'remove', block: formatBlock(block) })
   }
-  for (const peer of learned === undefined ? plan.peers : []) {
-    const block = formatBlock(peer.block)
-    const foreign = routes.find((route) => route.dst === block && route.protocol !== routeProtocol)
+  for (const { node, block, via } of learned === undefined ? targets : []) {
+    const there = routes.filter((route) => isTo(route, block))
+    const foreign = there.find((route) => route.protocol !== routeProtocol)
     if (foreign !== undefined) {
+      // The container that had the address here is on its way out.
+      if (foreign.protocol === routedProtocol) continue
       problems.push(
-        `route to node ${peer.node} (${block}): the host has a route of its own there (${describeRoute(foreign)}); remove it`,
+        `route to node ${node} (${block}): the host has a route of its own there (${describeRoute(foreign)}); remove it`,
       )
       continue
     }
-    const current = ours.find((route) => route.dst === block)
-    if (current?.gateway === peer.via && current.prefsrc === plan.gateway) continue
-    steps.push({ op: 'set', node: peer.node, block, via: peer.via, source: plan.gateway })
+    const [current] = there
+    if (current?.gateway === via && current.prefsrc === plan.gateway) continue
+    steps.push({ op: 'set', node, block, via, source: plan.gateway })
   }
   return { steps, problems }
 }
+
+/** A single address is printed without its prefix. */
+const isTo = ({ dst }: HostRoute, block: string): boolean => dst === block || `${dst}/32` === block
 
 export function describeRoute(route: HostRoute): string {
   const via = route.gateway === undefined ? '' : ` via ${route.gateway}`

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { messageOf, type NetworkConfig, type NetworkDriver } from '@berth/core'
+import { messageOf, type NetworkConfig, type NetworkDriver, type NodeStatus } from '@berth/core'
 import type { Logger } from 'pino'
 import type { NetdFiles } from '../dns/netd-files.ts'
 import { DockerNetwork } from './docker-network.ts'
@@ -30,7 +30,7 @@ export interface NodeNetwork extends AsyncDisposable {
   /** To be given to Docker as the container's network. */
   readonly networkName: typeof networkName
   /** In force, as far as is known; `wanted` where it is another, and containers keep the node from changing to it. */
-  readonly drivers: { readonly driver: NetworkDriver; readonly wanted?: NetworkDriver }
+  readonly drivers: NonNullable<NodeStatus['network']>
   /**
    * Makes the node match `config` and keeps it so: from then on it is checked and repaired periodically. Throws
    * `network.invalid-block`, `network.block-overlap`, `network.pool-collides` (nothing has changed, the former configuration stays in
@@ -95,8 +95,8 @@ class CheckedNodeNetwork implements NodeNetwork {
   }
 
   get drivers(): NodeNetwork['drivers'] {
-    const { driver, wantedDriver: wanted } = this.#host
-    return driver === wanted ? { driver } : { driver, wanted }
+    const { driver, wantedDriver: wanted, range } = this.#host
+    return { driver, ...(driver === wanted ? {} : { wanted }), ...(range === undefined ? {} : { range }) }
   }
 
   ensure(config: NetworkConfig, { signal, removeAbsentPeers = false }: EnsureOptions = {}): Promise<void> {

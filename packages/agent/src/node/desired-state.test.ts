@@ -54,6 +54,7 @@ async function start(): Promise<void> {
     onGatewayEnds: () => routes.push('ends'),
     onServers: (each) => void servers.push(each.map(({ host }) => host)),
     onRouting: async ({ mode }) => void routing.push(mode),
+    onNetwork: () => undefined,
   })
 }
 

@@ -39,6 +39,8 @@ export interface DesiredStateOptions {
   readonly onGatewayEnds: () => void
   readonly onServers: (servers: readonly ServerAddress[]) => void
   readonly onRouting: (routing: NodeRouting) => Promise<void>
+  /** What the network is has been written down; it is made so from now on. */
+  readonly onNetwork: () => void
 }
 
 /**
@@ -205,6 +207,7 @@ export class DesiredState implements AsyncDisposable {
       await netd.writeNetwork(network)
       await files.writeResolvConf(resolvConfFor(network))
     })
+    this.#options.onNetwork()
     await this.#ensureNetwork(network)
   }
 

@@ -39,7 +39,8 @@ function textOf(count: number, meshUpTo: number, which: number, password: string
     ...{
       routing,
       pools: ['10.77.0.0/16'],
-      blocks: [`${own}.0/24`],
+      blocks: [`${own}.0/24`, '10.77.250.9/32'],
+      away: [`${own}.7/32`],
       source: `${own}.1`,
       logPath: join(scratch.dir, 'log'),
     },

@@ -1,5 +1,6 @@
-import { bgpTable, type NetworkConfig } from '@berth/core'
+import { bgpTable, formatBlock } from '@berth/core'
 import type { HostRoute } from '../network/host-state.ts'
+import { type AddressPlan, ownBlocks } from '../network/network-plan.ts'
 import { type Exec, mustRun } from '../network/run-command.ts'
 
 const table = String(bgpTable)
@@ -10,6 +11,8 @@ interface RulePlace {
   readonly table: string
 }
 
+/** Of its own block what other nodes have is theirs. */
+const ofAway: RulePlace = { priority: '1075', table }
 /** What the node has itself is its own also when a router tells a network that contains it. */
 const ofOwnBlock: RulePlace = { priority: '1076', table: 'main' }
 const ofPool: RulePlace = { priority: '1077', table }
@@ -24,15 +27,14 @@ interface Options {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Has packets to the pools look into BIRD's table first, but for those to the node's own block. */
-export async function ensureRules(
-  exec: Exec,
-  { pool, pools = [pool], block }: Pick<NetworkConfig, 'pool' | 'pools' | 'block'>,
-  options: Options,
-): Promise<void> {
-  await ensureRulesTo(exec, [block], ofOwnBlock, options)
-  await ensureRulesTo(exec, pools, ofPool, options)
+/** Has packets to the pools look into BIRD's table first, but for those to the node's own addresses. */
+export async function ensureRules(exec: Exec, plan: RulesPlan, options: Options): Promise<void> {
+  await ensureRulesTo(exec, plan.away.map(formatBlock), ofAway, options)
+  await ensureRulesTo(exec, ownBlocks(plan).map(formatBlock), ofOwnBlock, options)
+  await ensureRulesTo(exec, plan.pools.map(formatBlock), ofPool, options)
 }
+
+export type RulesPlan = Pick<AddressPlan, 'pools' | 'block' | 'addresses' | 'away'>
 
 async function ensureRulesTo(exec: Exec, wanted: readonly string[], place: RulePlace, options: Options): Promise<void> {
   const rules = await ourRules(exec, place, options)
@@ -46,7 +48,7 @@ async function ensureRulesTo(exec: Exec, wanted: readonly string[], place: RuleP
 /** False when nothing was there. */
 export async function removeTable(exec: Exec, { signal }: Options): Promise<boolean> {
   let found = false
-  for (const place of [ofPool, ofOwnBlock])
+  for (const place of [ofPool, ofOwnBlock, ofAway])
     for (const rule of await ourRules(exec, place, { signal })) {
       await removeRule(exec, rule, place, { signal })
       found = true

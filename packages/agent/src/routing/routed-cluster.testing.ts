@@ -63,6 +63,20 @@ export class RoutedCluster implements AsyncDisposable {
     return node
   }
 
+  /** Says to all that one of them has an address of another's block; undefined: who has the block has it. */
+  async moveTo(address: string, bearer: RoutedNode | undefined): Promise<void> {
+    for (const node of this.nodes) {
+      const { addresses: _, ...network } = node.network
+      const peers = network.peers.map(({ node: name, block, via }) => ({
+        ...{ node: name, block, via },
+        ...(name === bearer?.place.name ? { addresses: [address] } : {}),
+      }))
+      node.network = { ...network, peers, ...(node === bearer ? { addresses: [address] } : {}) }
+      node.service.networkChanged()
+      await node.checkStatic()
+    }
+  }
+
   /** Tells nodes what a server would. */
   async tell({ mode = 'bgp', settings = {}, peers = [], labels = () => ({}), only = this.nodes }: Told): Promise<void> {
     const plan = new BgpPlan({

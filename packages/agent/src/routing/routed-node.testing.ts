@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { NetworkConfig, NodeRouting } from '@berth/core'
+import { type NetworkConfig, type NodeRouting, routedGateway, routedLinkOf } from '@berth/core'
 import { pino } from 'pino'
+import { answerForAway } from '../network/away-addresses.ts'
 import { readRoutes } from '../network/host-state.ts'
 import { planNetwork, planRoutes } from '../network/network-plan.ts'
-import { routeProtocol } from '../network/route-protocol.ts'
+import { routedProtocol, routeProtocol } from '../network/route-protocol.ts'
 import type { Exec } from '../network/run-command.ts'
 import { createSealer } from '../state/sealer.ts'
 import { NetSpace } from './net-space.testing.ts'
@@ -82,7 +83,9 @@ export class RoutedNode implements AsyncDisposable {
   async checkStatic(): Promise<void> {
     const { exec } = this.host
     const learned = await this.service.learned()
-    const { steps } = planRoutes(planNetwork(this.network), await readRoutes(exec), true, learned)
+    const plan = planNetwork(this.network)
+    const { steps } = planRoutes(plan, await readRoutes(exec), true, learned)
+    await answerForAway(exec, plan)
     for (const step of steps) {
       if (step.op === 'remove') await this.host.ip('route', 'delete', step.block, 'proto', routeProtocol)
       else
@@ -111,9 +114,25 @@ export class RoutedNode implements AsyncDisposable {
     return pid > 0 ? pid : undefined
   }
 
+  /** Another container, with an address of any block and a link of its own, as on a node in routed mode. */
+  async bear(address: string): Promise<NetSpace> {
+    const [space, link] = [await NetSpace.make(this.dir), routedLinkOf(address)]
+    await this.host.ip('address', 'replace', `${routedGateway}/32`, 'dev', 'lo', 'scope', 'host')
+    await space.connect('eth0', `${address}/32`, this.host, link)
+    const source = ['src', `10.77.${this.place.number}.1`, 'proto', routedProtocol]
+    await this.host.ip('route', 'replace', `${address}/32`, 'dev', link, 'scope', 'link', ...source)
+    await space.ip('route', 'add', routedGateway, 'dev', 'eth0', 'scope', 'link')
+    await space.ip('route', 'add', 'default', 'via', routedGateway)
+    return space
+  }
+
   /** Pings the other node's container from this one's, 50 times a second; how many were lost. */
-  async lost(other: RoutedNode, count: number): Promise<number> {
-    const args = ['ping', '-c', String(count), '-i', '0.02', '-W', '1', `10.77.${other.place.number}.5`]
+  lost(other: RoutedNode, count: number): Promise<number> {
+    return this.lostTo(`10.77.${other.place.number}.5`, count)
+  }
+
+  async lostTo(address: string, count: number): Promise<number> {
+    const args = ['ping', '-c', String(count), '-i', '0.02', '-W', '1', address]
     const { stdout } = await this.container.exec('busybox', args, { timeoutMs: 60_000 })
     const [, sent = '', received = ''] = /(\d+) packets transmitted, (\d+) packets received/.exec(stdout) ?? []
     if (sent !== String(count)) throw new Error(`ping did not end: ${stdout}`)

@@ -36,7 +36,7 @@ export async function routesReport({ mode, exec, bird, states, signal }: RoutesR
         ...(device === undefined ? {} : { device }),
       })),
       ...statics.map(({ dst, gateway, dev }) => ({
-        ...{ block: dst, kind: 'static' as const, reachable: true },
+        ...{ block: dst.includes('/') ? dst : `${dst}/32`, kind: 'static' as const, reachable: true },
         ...(gateway === undefined ? {} : { via: gateway }),
         ...(dev === undefined ? {} : { device: dev }),
       })),

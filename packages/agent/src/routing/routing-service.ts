@@ -3,15 +3,16 @@ import { join } from 'node:path'
 import type { RoutesReport } from '@berth/api'
 import {
   BerthError,
-  gatewayOf,
+  formatBlock,
   messageOf,
   type NetworkConfig,
+  type NetworkPeer,
   type NodeRouting,
-  parseBlock,
   renderBirdConfig,
 } from '@berth/core'
 import type { Logger } from 'pino'
-import { readRoutes } from '../network/host-state.ts'
+import { type HostRoute, readRoutes } from '../network/host-state.ts'
+import { type AddressPlan, ownBlocks, planAddresses } from '../network/network-plan.ts'
 import { type Exec, runCommand } from '../network/run-command.ts'
 import { repeat } from '../node/repeat.ts'
 import { writeFileAtomic } from '../state/atomic-file.ts'
@@ -64,6 +65,8 @@ export class RoutingService implements AsyncDisposable {
   /** Nothing of BGP is left on this node. */
   #isRetired = false
   #looks = 0
+  /** What they were made for last. */
+  #rules: string | undefined
   #disturbed: string | undefined
   #turn: Promise<unknown> = Promise.resolve()
   #loop: AsyncDisposable | undefined
@@ -107,7 +110,12 @@ export class RoutingService implements AsyncDisposable {
   } = {}): Promise<ReadonlySet<string> | undefined> {
     if (this.#order?.mode === 'cloud') return new Set(this.#order.inForce)
     if (this.#order?.mode !== 'bgp') return undefined
-    return new Set((await tableRoutes(this.#exec, { signal })).map(({ dst }) => dst))
+    return new Set((await tableRoutes(this.#exec, { signal })).map(blockText))
+  }
+
+  /** Which addresses are whose has changed: it is told to others at once, and not at the next look. */
+  networkChanged(): void {
+    if (this.#order?.mode === 'bgp') this.#begin()
   }
 
   /** For the node's status. */
@@ -144,8 +152,9 @@ export class RoutingService implements AsyncDisposable {
   }
 
   async #speak(order: Bgp, network: NetworkConfig, signal: AbortSignal): Promise<readonly string[]> {
-    if (this.#looks % looksBetweenRules === 0) await ensureRules(this.#exec, network, { signal })
-    const refusal = await sentenceOf(() => this.#keeper.keep(textOf(order, network, this.#keeper), { signal }))
+    const plan = planAddresses(network)
+    await this.#keepRules(plan, signal)
+    const refusal = await sentenceOf(() => this.#keeper.keep(textOf(order, plan, this.#keeper), { signal }))
     // Where BIRD is not started because of another one, that says so already.
     if (this.#looks % looksBetweenOthers === 0 && refusal === undefined)
       this.#disturbed = await sentenceOf(() => this.#keeper.requireNoOther({ signal }))
@@ -159,6 +168,14 @@ export class RoutingService implements AsyncDisposable {
     const now = Date.now()
     this.#watch.note(order.sessions, readProtocols(lines), now)
     return [...problems, ...this.#watch.problems(now)]
+  }
+
+  async #keepRules(plan: AddressPlan, signal: AbortSignal): Promise<void> {
+    const { pools, block, addresses, away } = plan
+    const text = JSON.stringify({ pools, block, addresses, away })
+    if (text === this.#rules && this.#looks % looksBetweenRules !== 0) return
+    await ensureRules(this.#exec, plan, { signal })
+    this.#rules = text
   }
 
   /** The static routes, or those of a provider's table, come first. Where one is not there, both kinds stay. */
@@ -183,13 +200,17 @@ export class RoutingService implements AsyncDisposable {
   }
 
   async #withoutRoute(
-    { block, peers }: NetworkConfig,
+    { block, addresses = [], peers }: NetworkConfig,
     inForce: ReadonlySet<string>,
     signal: AbortSignal,
   ): Promise<string[]> {
-    const there = new Set((await readRoutes(this.#exec, signal)).map(({ dst }) => dst))
-    const isMissing = (to: string): boolean => to !== block && !there.has(to) && !inForce.has(to)
-    return peers.filter((peer) => isMissing(peer.block)).map(({ node }) => node)
+    const own = new Set([block, ...addresses.map((each) => `${each}/32`)])
+    const there = new Set([...own, ...inForce, ...(await readRoutes(this.#exec, signal)).map(blockText)])
+    const blocksOf = (peer: NetworkPeer): string[] => [
+      peer.block,
+      ...(peer.addresses ?? []).map((each) => `${each}/32`),
+    ]
+    return peers.filter((peer) => blocksOf(peer).some((each) => !there.has(each))).map(({ node }) => node)
   }
 
   async #read(): Promise<NodeRouting | undefined> {
@@ -221,9 +242,17 @@ async function sentenceOf(work: () => Promise<void>): Promise<string | undefined
   }
 }
 
-function textOf(routing: Bgp, { pool, pools = [pool], block }: NetworkConfig, { files }: BirdKeeper): string {
-  return renderBirdConfig({ routing, pools, blocks: [block], source: gatewayOf(parseBlock(block)), logPath: files.log })
+function textOf(routing: Bgp, plan: AddressPlan, { files }: BirdKeeper): string {
+  return renderBirdConfig({
+    ...{ routing, source: plan.gateway, logPath: files.log },
+    pools: plan.pools.map(formatBlock),
+    blocks: ownBlocks(plan).map(formatBlock),
+    away: plan.away.map(formatBlock),
+  })
 }
+
+/** A single address is printed without its prefix. */
+const blockText = ({ dst }: HostRoute): string => (dst.includes('/') ? dst : `${dst}/32`)
 
 const heldUp = (mode: 'static' | 'cloud', nodes: readonly string[]): string => {
   const wanted = mode === 'static' ? 'to be static' : 'to be entries of a provider’s table'

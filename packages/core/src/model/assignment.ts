@@ -147,7 +147,9 @@ export interface NetworkConfig {
   /** False: what its instances send to the world bears their own addresses. Absent: the node's. */
   readonly natOutgoing?: false
   readonly block: string
-  readonly peers: readonly { readonly node: string; readonly block: string; readonly via: string }[]
+  /** Addresses of other nodes' blocks that instances of this node have. Absent: none. */
+  readonly addresses?: readonly string[]
+  readonly peers: readonly NetworkPeer[]
   /** Domain of names, `berth`. */
   readonly domain: string
   readonly defaultPool: string
@@ -155,4 +157,13 @@ export interface NetworkConfig {
   readonly site?: string
   /** Pools whose addresses have twins of IPv6. Absent: there are none. */
   readonly twins?: readonly TwinPool[]
+}
+
+/** Another node, and what is reached by it. */
+export interface NetworkPeer {
+  readonly node: string
+  readonly block: string
+  readonly via: string
+  /** Addresses of other nodes' blocks (the asker's own among them) that its instances have. Absent: none. */
+  readonly addresses?: readonly string[]
 }

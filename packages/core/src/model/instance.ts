@@ -20,6 +20,8 @@ export interface Instance {
   /** Absent while no node could be found; `unplaced` says why. */
   readonly node?: string
   readonly address?: string
+  /** Its entrypoint keeps its addresses (`address: keep`): from 1, which of them it has. */
+  readonly slot?: number
   /** Absent: the cluster's. With `host` its address is its node's. */
   readonly network?: NetworkMode
   /** The grant: its limits. */

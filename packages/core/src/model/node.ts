@@ -60,10 +60,11 @@ export interface NodeStatus {
   readonly cgroup: 'v1' | 'v2'
   readonly gateway: boolean
   /**
-   * How containers are joined to the network; `wanted` where it is to become another, which waits for containers to go. Absent: from an
-   * agent that knows the bridge only.
+   * How containers are joined to the network; `wanted` where it is to become another, which waits for containers to go. `range`: its
+   * instances may have any address of it, of other nodes' blocks too; absent: only of the node's own. Absent as a whole: from an agent that
+   * knows the bridge only.
    */
-  readonly network?: { readonly driver: NetworkDriver; readonly wanted?: NetworkDriver }
+  readonly network?: { readonly driver: NetworkDriver; readonly wanted?: NetworkDriver; readonly range?: string }
   /** Where what instances left in `/persist` is kept after their end, and how long. Absent: from an agent that does not tell. */
   readonly endedFiles?: { readonly directory: string; readonly keepMs: number }
   /** When its gateway served again after nginx had ended unasked. Absent: not since the agent runs. */

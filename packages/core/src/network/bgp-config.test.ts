@@ -11,6 +11,7 @@ const input: BirdConfigInput = {
   },
   pools: ['10.77.0.0/16'],
   blocks: ['10.77.1.0/24'],
+  away: [],
   source: '10.77.1.1',
   logPath: '/run/berth/bird/log',
 }
@@ -22,6 +23,14 @@ it('tells its own block only, unless it passes on what it has learned', () => {
   const passing = renderBirdConfig({ ...input, routing: { ...input.routing, reflects: true } })
   expect(lineOf(passing, 'filter to_node')).toContain('if source = RTS_BGP && net ~ [ 10.77.0.0/16+ ] then accept;')
   expect(lineOf(passing, 'filter to_peer')).toContain('bgp_path.prepend(64512)')
+})
+
+it('tells single addresses of others’ blocks that it has, and believes others those of its own that they have', () => {
+  const text = renderBirdConfig({ ...input, blocks: ['10.77.1.0/24', '10.77.2.9/32'], away: ['10.77.1.5/32'] })
+  expect(text).toContain('route 10.77.1.0/24 blackhole; route 10.77.2.9/32 blackhole;')
+  expect(lineOf(text, 'function of_others')).toBe(
+    'function of_others() { if net ~ [ 10.77.1.5/32 ] then return true; if net ~ [ 10.77.1.0/24+, 10.77.2.9/32+ ] then return false; return net ~ [ 10.77.0.0/16+ ]; }',
+  )
 })
 
 it('differs in filters only between one who passes on and one who does not, so that no session is reset', () => {
@@ -48,6 +57,7 @@ it.each([
   ['an address', { routing: { ...input.routing, address: '10.0.0.1; include "/etc/passwd"' } }],
   ['a pool', { pools: ['10.77.0.0/16 ]; }'] }],
   ['a block', { blocks: ['10.77.1.0/24 blackhole; route 0.0.0.0/0'] }],
+  ['an address elsewhere', { away: ['10.77.1.5/32 ] then return true; if net ~ [ 0.0.0.0/0'] }],
   ['a source', { source: '1.2.3.4; accept' }],
 ])('throws rather than print %s that is none', (_, change) => {
   expect(() => renderBirdConfig({ ...input, ...change })).toThrow()

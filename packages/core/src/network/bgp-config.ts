@@ -6,8 +6,10 @@ export interface BirdConfigInput {
   readonly routing: Extract<NodeRouting, { readonly mode: 'bgp' }>
   /** Ranges of the cluster's address pools, `10.77.0.0/16`. */
   readonly pools: readonly string[]
-  /** What this node tells of itself. */
+  /** What this node tells of itself: its block, and single addresses of others' blocks. */
   readonly blocks: readonly string[]
+  /** Single addresses of its own block that other nodes have. */
+  readonly away: readonly string[]
   /** What its own packets bear, so that every node can answer them. */
   readonly source: string
   readonly logPath: string
@@ -60,14 +62,18 @@ const hostPart = (pools: string): string[] => [
 const within = (blocks: readonly string[]): string =>
   blocks.map((block) => `${formatBlock(parseBlock(block))}+`).join(', ')
 
+const exactly = (blocks: readonly string[]): string => blocks.map((block) => formatBlock(parseBlock(block))).join(', ')
+
 const withinPools = ({ pools }: BirdConfigInput): string => within(pools)
 
 function filters(input: BirdConfigInput): string[] {
-  const { blocks, routing } = input
+  const { blocks, away, routing } = input
   const ours = `net ~ [ ${withinPools(input)} ]`
   const passOn = (how: string): string => (routing.reflects ? `if source = RTS_BGP && ${ours} then ${how} ` : '')
+  // Of its own block a node believes others only what it knows to be theirs.
+  const elsewhere = away.length === 0 ? '' : `if net ~ [ ${exactly(away)} ] then return true; `
   return [
-    `function of_others() { if net ~ [ ${within(blocks)} ] then return false; return ${ours}; }`,
+    `function of_others() { ${elsewhere}if net ~ [ ${within(blocks)} ] then return false; return ${ours}; }`,
     'filter from_node { if of_others() then accept; reject; }',
     'filter from_peer { if of_others() then { preference = 90; accept; } reject; }',
     `filter to_node { if proto = "own" then accept; ${passOn('accept;')}reject; }`,

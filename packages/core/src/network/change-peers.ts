@@ -1,4 +1,5 @@
 import type { NetworkConfig } from '../model/index.ts'
+import { withOwnAddresses } from './peer-parts.ts'
 
 export interface PeerChanges {
   readonly put: NetworkConfig['peers']
@@ -11,7 +12,7 @@ export function changePeers(network: NetworkConfig, { put, gone }: PeerChanges):
   const peers = new Map(network.peers.map((peer) => [peer.node, peer]))
   for (const node of gone) peers.delete(node)
   for (const peer of put) if (peer.block !== network.block) peers.set(peer.node, peer)
-  return { ...network, peers: [...peers.values()] }
+  return withOwnAddresses({ ...network, peers: [...peers.values()] }, put)
 }
 
 /** One after the other, as one: the later word about a node counts. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import type { NetworkConfig } from '../model/index.ts'
 import {
   describePeers,
   digestOfPeers,
@@ -17,6 +18,7 @@ const peer = fc.record({
   node: fc.string({ minLength: 1, maxLength: 4 }),
   block: fc.constantFrom('10.0.1.0/24', '10.0.2.0/24', own),
   via: fc.constantFrom('1.1.1.1', '2.2.2.2'),
+  addresses: fc.option(fc.constantFrom(['10.0.2.7'], ['10.0.1.4', '10.0.2.7']), { nil: undefined }),
 })
 const peers = fc.uniqueArray(peer, { selector: ({ node }) => node, maxLength: 60 })
 const sorted = (all: Peers): Peers => all.toSorted((a, b) => (a.node < b.node ? -1 : 1))
@@ -30,7 +32,7 @@ it('gives a node that says what it has all that it lacks, by the parts that diff
       expect(isPeerDescription(held)).toBe(true)
       const digestOf = (part: number): string => digestOfPeers((ours[part] ?? []).filter(isOther), sha256)
       const differing = partsThatDiffer(held, digestOf)
-      let network = { pool: '10.0.0.0/8', block: own, peers: mine as Peers, domain: 'd', defaultPool: 'p' }
+      let network: NetworkConfig = { pool: '10.0.0.0/8', block: own, peers: mine, domain: 'd', defaultPool: 'p' }
       for (const part of differing) network = { ...network, ...replacePeerPart(network, part, ours[part] ?? []) }
       expect(sorted(network.peers)).toEqual(sorted(now.filter(isOther)))
       expect(partsThatDiffer(describePeers(network.peers, sha256), digestOf)).toEqual([])
@@ -47,6 +49,15 @@ it('tells a change of any one peer, and no change by order alone', () => {
       expect(describePeers(changed, sha256)).not.toBe(described)
     }),
   )
+})
+
+it('takes from what is said of all which addresses of others’ blocks are the node’s own', () => {
+  const network: NetworkConfig = { pool: '10.0.0.0/8', block: own, peers: [], domain: 'd', defaultPool: 'p' }
+  const self = { node: 'me', block: own, via: '1.1.1.1' }
+  const given = replacePeerPart(network, 0, [{ ...self, addresses: ['10.0.2.7'] }])
+  expect(given).toEqual({ ...network, addresses: ['10.0.2.7'] })
+  expect(replacePeerPart(given, 0, [])).toEqual(given)
+  expect(replacePeerPart(given, 0, [self])).toEqual(network)
 })
 
 it('knows what is no description', () => {

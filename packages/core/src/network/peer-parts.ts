@@ -16,7 +16,7 @@ export const peerPartOf = (node: string): number => hashText(node) % peerParts
 
 /** The same for the same peers, in whatever order. */
 export function digestOfPeers(peers: Peers, sha256: Sha256): string {
-  const lines = peers.map(({ node, block, via }) => `${node} ${block} ${via}`).sort()
+  const lines = peers.map(({ node, block, via, addresses = [] }) => [node, block, via, ...addresses].join(' ')).sort()
   return sha256(lines.join('\n')).slice(0, digestLength)
 }
 
@@ -44,5 +44,14 @@ export function partsThatDiffer(held: string, digestOf: (part: number) => string
 /** The network of a node after all of one part. Its own block is not one that it has to reach. */
 export function replacePeerPart(network: NetworkConfig, part: number, peers: Peers): NetworkConfig {
   const others = network.peers.filter(({ node }) => peerPartOf(node) !== part)
-  return { ...network, peers: [...others, ...peers.filter(({ block }) => block !== network.block)] }
+  const told = [...others, ...peers.filter(({ block }) => block !== network.block)]
+  return withOwnAddresses({ ...network, peers: told }, peers)
+}
+
+/** What is said of the node itself among all: which addresses of other nodes' blocks it has. */
+export function withOwnAddresses(network: NetworkConfig, said: Peers): NetworkConfig {
+  const self = said.find(({ block }) => block === network.block)
+  if (self === undefined) return network
+  const { addresses: _, ...rest } = network
+  return self.addresses === undefined ? rest : { ...rest, addresses: self.addresses }
 }

@@ -1,5 +1,5 @@
 import type { FromAgent } from '@berth/api'
-import { BerthError, networkDrivers } from '@berth/core'
+import { BerthError, networkDrivers, parseBlock } from '@berth/core'
 import { z } from 'zod'
 import { isPlainLine } from './plain-line.ts'
 
@@ -7,6 +7,13 @@ const time = z.number().int()
 const text = z.string().max(10_000)
 const size = z.number().nonnegative()
 const logTail = z.array(text).max(200)
+const block = z.string().refine((given) => {
+  try {
+    return parseBlock(given) !== undefined
+  } catch {
+    return false
+  }
+})
 
 /** An agent is known, but not trusted blindly; fields that only a newer agent knows are left out. */
 const instanceStatus = z.object({
@@ -52,7 +59,13 @@ const nodeStatus = z.object({
   os: text,
   cgroup: z.enum(['v1', 'v2']),
   gateway: z.boolean(),
-  network: z.object({ driver: z.enum(networkDrivers), wanted: z.enum(networkDrivers).optional() }).optional(),
+  network: z
+    .object({
+      driver: z.enum(networkDrivers),
+      wanted: z.enum(networkDrivers).optional(),
+      range: block.optional(),
+    })
+    .optional(),
   gatewayRestartedAt: time.optional(),
   endedFiles: z.object({ directory: text, keepMs: size }).optional(),
   upgrade: z

@@ -15,6 +15,7 @@ import {
   type TwinRange,
   twinOf,
 } from '@berth/core'
+import { ExtraAddresses } from '../addresses/extra-addresses.ts'
 import { addressPoolsOf } from '../addresses/pools-of.ts'
 import { twinPoolsOf, twinRangesOf } from '../addresses/twin-pools.ts'
 import type { FeedLine, NodeFeed, SnapshotLine } from '../agents/node-feed.ts'
@@ -55,6 +56,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
   readonly #names: NameTables
   readonly #scopes: NameScopes
   readonly #peers = new PeerTable()
+  readonly #extra: ExtraAddresses
   /** One line for all nodes that get the full table. */
   #namesLine: Extract<FeedLine, { readonly type: 'names' }> | undefined
   readonly #nameChanges = new PacedWork({ act: () => this.#refreshNames() })
@@ -79,7 +81,8 @@ export class ClusterFeed implements NodeFeed, Disposable {
       ...{ state, nodes: () => this.#subscribers.keys() },
       send: (node, line) => this.#send(node, line),
     })
-    for (const node of state.nodes.values()) this.#peers.set(node)
+    this.#extra = new ExtraAddresses(state)
+    for (const node of state.nodes.values()) this.#peers.set(node, this.#extra.of(node.name))
     this.#unsubscribe = options.state.changes.subscribe((change) => this.#onChange(change))
   }
 
@@ -135,8 +138,10 @@ export class ClusterFeed implements NodeFeed, Disposable {
   #onChange(change: StateChange): void {
     if (this.#names.note(change)) this.#nameChanges.mark('names')
     this.#policy.note(change)
-    if (change.kind === 'instances') this.#onInstance(change.before, change.after, change.revision)
-    else if (change.kind === 'pools') this.#onPool(change.before, change.after, change.revision)
+    if (change.kind === 'instances') {
+      for (const node of this.#extra.note(change)) this.#noteExtra(node)
+      this.#onInstance(change.before, change.after, change.revision)
+    } else if (change.kind === 'pools') this.#onPool(change.before, change.after, change.revision)
     else if (change.kind === 'nodes') this.#onNode(change.id, change.before, change.after, change.revision)
     else if (change.kind === 'members') this.#onMembers(change.revision)
     else if (change.kind === 'addressPools') this.#onAddressPools()
@@ -169,7 +174,8 @@ export class ClusterFeed implements NodeFeed, Disposable {
   /** A node that joined or left changes everybody's routes; a label may have made this one a gateway, or one no more. */
   #onNode(name: string, before: Node | undefined, after: Node | undefined, revision: number): void {
     if (after === undefined) this.#peers.delete(name)
-    else if (before?.block !== after.block || before.address !== after.address) this.#peers.set(after)
+    else if (before?.block !== after.block || before.address !== after.address)
+      this.#peers.set(after, this.#extra.of(name))
     if (before?.block !== after?.block || before?.address !== after?.address) this.#changedPeers.add(name)
     if (this.#changedPeers.size > 0) this.#peerSends.mark('peers')
     // Its own is not among its peers.
@@ -178,6 +184,16 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const line = { type: 'routes' as const, revision, routes: this.#options.routes() }
     if (this.#isGateway(name)) this.#send(name, line)
     else if (before?.labels.gateway === 'true') this.#send(name, { type: 'gateway-ends', revision })
+  }
+
+  /** Everybody gets to these addresses by that node, which hears of it by the same line. */
+  #noteExtra(name: string): void {
+    const node = this.#options.state.nodes.get(name)
+    const addresses = this.#extra.of(name)
+    if (node === undefined || addresses.join() === (this.#peers.get(name)?.addresses ?? []).join()) return
+    this.#peers.set(node, addresses)
+    this.#changedPeers.add(name)
+    this.#peerSends.mark('peers')
   }
 
   #onAddressPools(): void {
@@ -276,7 +292,10 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const nat = own?.natOutgoing === false ? { natOutgoing: false as const } : {}
     const twins = twinPoolsOf(state)
     const ipv6 = twins.length === 0 ? {} : { twins }
-    return { pool: own?.range ?? addressPool, ...several, ...nat, block, peers, domain, defaultPool, ...place, ...ipv6 }
+    const extra = this.#extra.of(node)
+    const addresses = extra.length === 0 ? {} : { addresses: extra }
+    const ours = { pool: own?.range ?? addressPool, ...several, ...nat, block, ...addresses }
+    return { ...ours, peers, domain, defaultPool, ...place, ...ipv6 }
   }
 
   #isGateway = (node: string): boolean => this.#options.state.nodes.get(node)?.labels.gateway === 'true'

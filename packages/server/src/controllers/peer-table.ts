@@ -15,8 +15,10 @@ interface Part {
 export class PeerTable {
   readonly #parts: readonly Part[] = Array.from({ length: peerParts }, () => ({ peers: new Map() }))
 
-  set({ name: node, block, address: via }: Node): void {
-    this.#changed(node).peers.set(node, { node, block, via })
+  /** `addresses`: of other nodes' blocks. */
+  set({ name: node, block, address: via }: Node, addresses: readonly string[]): void {
+    const extra = addresses.length === 0 ? {} : { addresses }
+    this.#changed(node).peers.set(node, { node, block, via, ...extra })
   }
 
   delete(node: string): void {

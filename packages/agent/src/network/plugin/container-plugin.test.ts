@@ -229,6 +229,41 @@ describe('addresses of containers that are started by hand', () => {
   })
 })
 
+describe('a network of the whole pool', () => {
+  const range = '10.77.0.0/16'
+  beforeEach(async () => {
+    await files().writeRouted({ block, range, mtu: 1400 })
+    await files().writeInstances([
+      { instance: 'shop.production.db-1', app: 'shop', pool: 'production', address: '10.77.9.7' },
+    ])
+  })
+  const ask = (Pool: string) => call('/IpamDriver.RequestPool', { AddressSpace: 'berth', Pool, SubPool: '', V6: false })
+  const take = (PoolID: unknown, Address: string) =>
+    call('/IpamDriver.RequestAddress', { PoolID, Address, Options: {} })
+
+  it('lets an instance have an address of another node’s block, and nobody else any that is not this node’s', async () => {
+    const { PoolID: wide } = await ask(range)
+    expect(wide).toBe(`berth:${range}`)
+    expect(await take(wide, '10.77.9.7')).toMatchObject({ Address: '10.77.9.7/32' })
+    expect((await take(wide, '10.77.9.8')).Err).toContain('is not for containers that are started by hand')
+    expect(await take(wide, '')).toMatchObject({ Address: '10.77.3.239/32' })
+    expect(await call('/NetworkDriver.CreateEndpoint', endpoint('e1', '10.77.9.7'))).toMatchObject({ Interface: {} })
+    expect(links.made).toMatchObject([{ link: 'berth-0a4d0907', source: '10.77.3.1' }])
+  })
+
+  it('is what a new one is; one of the block, as a version before has made it, goes on', async () => {
+    expect(await ask('')).toMatchObject({ Pool: range })
+    expect(await ask(block)).toMatchObject({ Pool: block, PoolID })
+    expect(await take(PoolID, '10.77.9.7')).toMatchObject({ Address: '10.77.9.7/32' })
+    expect((await ask('10.78.0.0/16')).Err).toContain('the subnet 10.78.0.0/16 is none of it')
+    const network = (Pool: string) => ({ NetworkID: 'n1', Options: {}, IPv4Data: [{ Pool }], IPv6Data: [] })
+    for (const subnet of [range, block]) expect(await call('/NetworkDriver.CreateNetwork', network(subnet))).toEqual({})
+    expect(await errorOf('/NetworkDriver.CreateNetwork', network('10.77.4.0/24'))).toContain(
+      `exactly one subnet, ${range}`,
+    )
+  })
+})
+
 describe('an address that is in use', () => {
   it('is refused to another container until the first is gone, in words that the agent knows', async () => {
     await call('/NetworkDriver.CreateEndpoint', endpoint('e1', '10.77.3.11'))

@@ -19,7 +19,7 @@ import {
   type PluginHandlers,
   requiredText,
 } from './plugin-call.ts'
-import type { PluginSettings, RoutedPlan } from './plugin-settings.ts'
+import { dockerPoolId, type PluginSettings, type RoutedPlan } from './plugin-settings.ts'
 
 /** How long an address that was offered, and of which nothing was heard since, is offered to nobody else. */
 const offerMs = 60_000
@@ -62,12 +62,13 @@ export class RoutedIpamDriver {
   async #requestPool(body: PluginBody): Promise<object> {
     if (body.V6 === true) throw notOffered('IPv6')
     if (optionalText(body, 'SubPool') !== '') throw notOffered('--ip-range')
-    const { blockText, poolId } = await this.#parts.settings.routed()
+    const { blockText, subnets } = await this.#parts.settings.routed()
     const asked = optionalText(body, 'Pool')
-    if (asked !== '' && asked !== blockText) {
+    const subnet = asked === '' ? subnets[0] : subnets.find((each) => each === asked)
+    if (subnet === undefined) {
       throw new BerthError('plugin.not-offered', `this node's block is ${blockText}, the subnet ${asked} is none of it`)
     }
-    return { PoolID: poolId, Pool: blockText, Data: { [gatewayType]: `${routedGateway}/32` } }
+    return { PoolID: dockerPoolId(subnet), Pool: subnet, Data: { [gatewayType]: `${routedGateway}/32` } }
   }
 
   async #requestAddress(body: PluginBody): Promise<object> {
@@ -81,7 +82,7 @@ export class RoutedIpamDriver {
   /** Docker has made its network when the block was another. Throws `plugin.not-offered`. */
   async #planOf(poolId: string): Promise<RoutedPlan> {
     const plan = await this.#parts.settings.routed()
-    if (poolId === plan.poolId) return plan
+    if (plan.subnets.some((subnet) => dockerPoolId(subnet) === poolId)) return plan
     throw new BerthError(
       'plugin.not-offered',
       `the network was made for ${poolId.replace(/^berth:/, '')}, and this node's block is ${plan.blockText} now; it is made anew when no container is in it`,

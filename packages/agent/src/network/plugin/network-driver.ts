@@ -58,10 +58,10 @@ export class RoutedNetworkDriver {
     if (options['com.docker.network.internal'] === true) throw notOffered('--internal')
     if (optionalRecords(body, 'IPv6Data').length > 0) throw notOffered('IPv6')
     const [first, ...more] = optionalRecords(body, 'IPv4Data').map((each) => optionalText(each, 'Pool'))
-    if (first !== plan.blockText || more.length > 0) {
+    if (first === undefined || !plan.subnets.includes(first) || more.length > 0) {
       throw new BerthError(
         'plugin.not-offered',
-        `a network of driver berth has exactly one subnet, this node's block ${plan.blockText}; asked for was ${[first ?? 'none', ...more].join(', ')}`,
+        `a network of driver berth has exactly one subnet, ${plan.subnets[0]}; asked for was ${[first ?? 'none', ...more].join(', ')}`,
       )
     }
     return {}

@@ -60,14 +60,17 @@ export class RoutedPlan {
   readonly blockText: string
   readonly block: AddressBlock
   readonly source: string
-  /** Of Docker's address pool; it says all that there is to know of it. */
-  readonly poolId: string
+  /** What Docker may know as the network's subnet: the pool's range, or the block, as a version before has made it. The first one is for networks that are made now. */
+  readonly subnets: readonly string[]
 
-  constructor({ block, mtu }: RoutedSettings) {
+  constructor({ block, range = block, mtu }: RoutedSettings) {
     this.mtu = mtu
     this.blockText = block
     this.block = parseBlock(block)
     this.source = gatewayOf(this.block)
-    this.poolId = `berth:${block}`
+    this.subnets = [range, block]
   }
 }
+
+/** Of Docker's address pool; it says all that there is to know of it. */
+export const dockerPoolId = (subnet: string): string => `berth:${subnet}`

@@ -1,0 +1,28 @@
+import { formatAddress } from '@berth/core'
+import { type AddressPlan, bridgeName } from './network-plan.ts'
+import { type Exec, mustRun } from './run-command.ts'
+
+/**
+ * Containers on a bridge look for every address of the node's block on the bridge itself. For those that instances of other nodes have, the
+ * node answers and passes on what comes. Run again after applying, nothing is changed.
+ */
+export async function answerForAway(
+  exec: Exec,
+  { away }: Pick<AddressPlan, 'away'>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const run = (...args: readonly string[]): Promise<string> => mustRun(exec, 'ip', args, { signal })
+  const found = addressesOf(await run('-json', '-4', 'neigh', 'show', 'proxy', 'dev', bridgeName))
+  const wanted = away.map(({ base }) => formatAddress(base))
+  const missing = wanted.filter((address) => !found.includes(address))
+  // Else the kernel waits up to 0.8 s before it answers for another.
+  if (missing.length > 0) await run('ntable', 'change', 'name', 'arp_cache', 'dev', bridgeName, 'proxy_delay', '0')
+  for (const address of missing) await run('neigh', 'replace', 'proxy', address, 'dev', bridgeName)
+  for (const address of found)
+    if (!wanted.includes(address)) await run('neigh', 'delete', 'proxy', address, 'dev', bridgeName)
+}
+
+function addressesOf(text: string): readonly string[] {
+  const list = text.trim() === '' ? [] : (JSON.parse(text) as { readonly dst?: string }[])
+  return list.flatMap(({ dst }) => dst ?? [])
+}
