@@ -59,7 +59,8 @@ afterAll(() => cluster[Symbol.asyncDispose]())
 describe('machines in routed mode', () => {
   it('say so, and their containers have no bridge', async () => {
     const nodes = (await cluster.mustBerth(['node', 'ls', '-o', 'json'])).json<NodeView[]>()
-    expect(nodes.map((each) => each.network)).toEqual([{ driver: 'routed' }, { driver: 'routed' }])
+    const network = { driver: 'routed', range: expect.stringMatching(/^10\.\d+\.0\.0\/16$/) }
+    expect(nodes.map((each) => each.network)).toEqual([network, network])
     expect(nodes.flatMap((each) => each.problems)).toEqual([])
     expect((await cluster.mustBerth(['node', 'show', 'h2'])).stdout).toMatch(/^network +routed$/m)
     for (const host of cluster.lab.hosts) {
@@ -187,6 +188,60 @@ describe('machines in routed mode', () => {
     ])
     expect(stderr).toBe('')
     expect(stdout).toMatch(/\.(239|24\d|25[0-4])$/)
+  })
+
+  it('keep an address over a deploy and a move to the other machine, with static routes and with BGP', async () => {
+    const keeps = webApp({ app: 'keeps', replicas: 1, entrypointExtra: '    address: keep' })
+    const repository = await cluster.repository('keeps', keeps)
+    await cluster.mustBerth(['deploy', 'keeps', '--repository', repository.path])
+    const kept = async (): Promise<InstanceView> =>
+      await until('the one to be ready', async () => {
+        const { items } = await cluster.client.list('listInstances', { query: { app: 'keeps' } })
+        return items.length === 1 && items[0]?.ready === true && items[0]
+      })
+    const before = await kept()
+    const { address = '', node: home = '' } = before
+    const isReached = async (): Promise<void> => {
+      for (const name of ['h1', 'h2']) {
+        const from = (await instances()).find((each) => each.node === name && each.ready)
+        if (from !== undefined) await until(`${name} to reach it`, () => reaches(from, { address }))
+      }
+    }
+    await cluster.mustBerth(['restart', 'keeps'])
+    const restarted = await kept()
+    expect(restarted).toMatchObject({ address, slot: 1, node: home })
+    expect(restarted.id).not.toBe(before.id)
+    await isReached()
+
+    await cluster.mustBerth(['node', 'drain', home, '--wait'])
+    const moved = await kept()
+    expect(moved).toMatchObject({ address, slot: 1 })
+    expect(moved.node).not.toBe(home)
+    const [host, homeHost] = [moved.node, home].map((name) => cluster.lab.hosts.find((each) => each.name === name))
+    if (host === undefined || homeHost === undefined) throw new Error('both are hosts of the lab')
+    expect((await cluster.containers(host)).map((each) => each.address)).toContain(address)
+    const routeAt = async (at: LabHost): Promise<string> => (await at.exec(['ip', 'route', 'get', address])).stdout
+    expect(await routeAt(host)).toContain('dev berth-')
+    expect(await routeAt(homeHost)).toContain('via')
+    await cluster.mustBerth(['node', 'undrain', home])
+    await cluster.mustBerth(['scale', 'shop/web', '6'])
+    await until('instances on both', async () => {
+      const ready = (await instances()).filter((each) => each.ready)
+      return new Set(ready.map((each) => each.node)).size === 2
+    })
+    await isReached()
+
+    await cluster.mustBerth(['net', 'set', '--routes', 'bgp', '--yes'])
+    const learned = async (): Promise<string> => (await homeHost.exec(['ip', 'route', 'show', 'table', '77'])).stdout
+    await until('it to be learned', async () => (await learned()).includes(`${address} via`))
+    await isReached()
+    await cluster.mustBerth(['restart', 'keeps'])
+    expect(await kept()).toMatchObject({ address, node: home })
+    await until('it to be forgotten', async () => !(await learned()).includes(`${address} via`))
+    await isReached()
+    await cluster.mustBerth(['net', 'set', '--routes', 'static', '--yes'])
+    await cluster.mustBerth(['rm', 'keeps', '-y'])
+    await until('it to go', async () => (await cluster.client.list('listApps')).items.length === 1)
   })
 
   it('are left without a trace', async () => {

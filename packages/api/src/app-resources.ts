@@ -22,6 +22,10 @@ export const poolView = z.object({
       setBy: z.enum(['spec', 'scale', 'nodes']),
       running: z.number().int(),
       ready: z.number().int(),
+      /** That it keeps, whether or not an instance has them now. */
+      addresses: z
+        .array(z.object({ slot: z.number().int(), address: z.string(), instance: z.string().optional() }))
+        .optional(),
       cpuMilli: z.number().int().optional(),
       memoryBytes: z.number().int().optional(),
       /** Limits of its instances' network. */

@@ -26,6 +26,8 @@ export const instanceView = z.object({
   rollout: z.string().optional(),
   node: z.string().optional(),
   address: z.string().optional(),
+  /** It has the address with this number of those that its entrypoint keeps. */
+  slot: z.number().int().optional(),
   /** Absent: the cluster's. With `host` the address is the node's. */
   network: z.enum(['host']).optional(),
   /** Ports of its node that lead to it, published while it runs. */

@@ -181,6 +181,11 @@ export const entrypointSchema = object({
     '`cluster`: an address of its own. `host`: the node’s network, with its address and its ports. Default: cluster.',
     ['host'],
   ),
+  address: key(
+    text,
+    '`keep`: instances have the same addresses after every replacement. Each ends before its successor begins.',
+    ['keep'],
+  ),
   init: key(flag, 'Runs a small init as process 1, which reaps orphans and passes signals on. Default: false.'),
   health: key(
     object({

@@ -68,8 +68,9 @@ export const instanceListing = (style: Style, now: number): ListingView<Instance
     String(each.restarts),
     formatAge(now - (each.startedAt ?? each.createdAt)),
   ],
-  wideHeaders: ['cpu', 'memory', 'cores', 'in', 'out', 'container', 'message'],
+  wideHeaders: ['kept', 'cpu', 'memory', 'cores', 'in', 'out', 'container', 'message'],
   wideRow: (each) => [
+    each.slot === undefined ? '-' : `no. ${each.slot}`,
     grantText(each.cpuMilli, each.granted?.cpuMilli, formatCores),
     grantText(each.memoryBytes, each.granted?.memoryBytes, formatBytes),
     each.cores ?? '-',

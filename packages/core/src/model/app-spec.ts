@@ -57,6 +57,9 @@ export interface BuildLimits {
 /** `host`: the node's own network; the instance's address is the node's, and its ports are too. */
 export type NetworkMode = 'host'
 
+/** `keep`: its instances have the same addresses after every replacement, wherever they run then. */
+export type AddressMode = 'keep'
+
 export type EntrypointType = 'service' | 'job'
 
 export interface EntrypointSpec {
@@ -86,6 +89,8 @@ export interface EntrypointSpec {
   readonly profiles?: readonly string[]
   /** Absent: the cluster's own, with an address for each instance. */
   readonly network?: NetworkMode
+  /** Absent: each instance has an address of its own, and its successor another. */
+  readonly address?: AddressMode
   readonly init: boolean
   readonly health: { readonly readiness?: ProbeSpec; readonly liveness?: ProbeSpec }
   readonly hooks: { readonly afterStart?: HookSpec; readonly beforeStop?: HookSpec }

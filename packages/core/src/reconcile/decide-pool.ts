@@ -1,6 +1,7 @@
 import { advanceRollout } from '../rollout/advance-rollout.ts'
 import { earliest, planEntrypoints } from './plan-entrypoints.ts'
 import { isUp, type ObservedInstance, type PoolPlan, type PoolSnapshot, type PoolStep } from './pool-snapshot.ts'
+import { releaseAddresses } from './release-addresses.ts'
 import { defaultPatience, type Patience, retire } from './retire.ts'
 
 /**
@@ -13,7 +14,7 @@ export function decidePool(snapshot: PoolSnapshot, now: number, patience: Patien
   const leaving = retire(snapshot, now, patience)
   const lost = new Map([...giveUp(snapshot), ...displacedJobs(snapshot)])
   const others = [...main.steps, ...leaving.steps].filter((step) => !('instance' in step && lost.has(step.instance)))
-  return withTime([...others, ...lost.values()], earliest(main.nextAt, leaving.nextAt))
+  return withTime([...others, ...lost.values(), ...releaseAddresses(snapshot)], earliest(main.nextAt, leaving.nextAt))
 }
 
 function decideMain(snapshot: PoolSnapshot, now: number): PoolPlan {
@@ -57,7 +58,7 @@ const withTime = (steps: readonly PoolStep[], nextAt: number | undefined): PoolP
   nextAt === undefined ? { steps } : { steps, nextAt }
 
 function removePool(snapshot: PoolSnapshot): PoolStep[] {
-  if (snapshot.instances.length === 0) return [{ type: 'remove-pool' }]
+  if (snapshot.instances.length === 0) return (snapshot.kept ?? []).length > 0 ? [] : [{ type: 'remove-pool' }]
   return snapshot.instances.filter(isUp).map((each) => leave(each))
 }
 

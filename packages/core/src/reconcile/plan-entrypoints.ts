@@ -1,7 +1,9 @@
 import type { AppSpec, EntrypointSpec, Pool, RolloutProgress } from '../model/index.ts'
+import { keepsAddresses } from '../spec/keeps-addresses.ts'
 import { isSystem, nodeGroupOf } from '../spec/placement-of.ts'
 import type { ObservedInstance, PoolSnapshot } from './pool-snapshot.ts'
 import { type EntrypointGoal, type EntrypointPlan, replaceEntrypoint } from './replace-entrypoint.ts'
+import { replaceKept } from './replace-kept.ts'
 import { replaceSystem } from './replace-system.ts'
 import { systemPlaces } from './system-places.ts'
 
@@ -34,6 +36,7 @@ function planEntrypoint(
 ): EntrypointPlan {
   const spec = goal.spec?.entrypoints[name]
   const entrypoint = entrypointGoal(snapshot.pool, goal, name)
+  if (keepsAddresses(spec)) return replaceKept(entrypoint, own, now)
   if (spec === undefined || !isSystem(spec)) return replaceEntrypoint(entrypoint, own, now)
   const { pool, rollout, nodes } = snapshot
   if (nodes === undefined)

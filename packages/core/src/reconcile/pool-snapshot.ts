@@ -1,5 +1,6 @@
 import type { AppSpec } from '../model/app-spec.ts'
 import type { Instance, InstanceStatus } from '../model/instance.ts'
+import type { KeptAddress } from '../model/kept-address.ts'
 import type { Pool } from '../model/pool.ts'
 import type { Rollout } from '../model/rollout.ts'
 import type { Sizes } from '../model/sizes.ts'
@@ -17,6 +18,8 @@ export interface PoolSnapshot {
   readonly listeningSince: number
   /** All nodes; needed where a service runs on each of them. */
   readonly nodes?: readonly ClusterNode[]
+  /** Addresses that the pool's entrypoints keep. Absent: none. */
+  readonly kept?: readonly KeptAddress[]
   /** Nodes that will need the rollout's image, as long as it matters which of them have it. */
   readonly images?: readonly ImageArrival[]
 }
@@ -67,6 +70,8 @@ export type PoolStep =
       readonly rollout?: string
       /** On this node and no other. */
       readonly node?: string
+      /** Which of the addresses that its entrypoint keeps is its own. */
+      readonly slot?: number
     }
   | { readonly type: 'drain'; readonly instance: string; readonly reason: string }
   | { readonly type: 'stop'; readonly instance: string; readonly reason: string }
@@ -76,6 +81,8 @@ export type PoolStep =
   | { readonly type: 'forget'; readonly instance: string }
   | { readonly type: 'update-rollout'; readonly rollout: Rollout }
   | { readonly type: 'update-pool'; readonly pool: Pool }
+  /** Nobody keeps it any more. */
+  | { readonly type: 'release-address'; readonly address: string }
   | { readonly type: 'remove-pool' }
 
 export interface PoolPlan {

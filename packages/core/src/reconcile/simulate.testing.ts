@@ -1,4 +1,5 @@
 import type { Instance } from '../model/instance.ts'
+import type { KeptAddress } from '../model/kept-address.ts'
 import { dueSizes, ownSizes, withSizes } from '../spec/sizes-of.ts'
 import { decidePool } from './decide-pool.ts'
 import { instanceRecord, statusRecord } from './pool-fixtures.testing.ts'
@@ -36,6 +37,8 @@ export class PoolWorld extends PoolRecords {
   /** Called with every step before it is applied. */
   onStep: (step: PoolStep) => void = () => {}
   nextOrdinal = 1
+  /** By address. */
+  kept = new Map<string, KeptAddress>()
   times = new ServiceTimes(0)
 
   wait(ms: number): void {
@@ -119,7 +122,8 @@ export class PoolWorld extends PoolRecords {
       ...{ name, group: 'default', labels: {}, taints: [] },
       ...{ drained: this.drained.has(name), online: !this.silent.has(name) },
     }))
-    const base = { pool: this.pool, specs: this.specs, instances, listeningSince: this.times.startedAt, nodes }
+    const kept = [...this.kept.values()]
+    const base = { pool: this.pool, specs: this.specs, instances, kept, listeningSince: this.times.startedAt, nodes }
     return this.rollout === undefined ? base : { ...base, rollout: this.rollout, images: [...this.images.values()] }
   }
 
@@ -218,6 +222,7 @@ export class PoolWorld extends PoolRecords {
     else if (step.type === 'forget') this.instances.delete(step.instance)
     else if (step.type === 'drain' || step.type === 'stop') this.#desire(step)
     else if (step.type === 'resize') this.#resize(step)
+    else if (step.type === 'release-address') this.kept.delete(step.address)
   }
 
   #resize({ instance: id, sizes }: PoolStep & { type: 'resize' }): void {
@@ -242,8 +247,9 @@ export class PoolWorld extends PoolRecords {
     const instance = instanceRecord({
       ...(sizes === undefined ? {} : { sizes }),
       ...{ entrypoint, ordinal, release, generation, type, createdAt: this.now },
-      ...(node === undefined ? {} : { node, address: `10.0.0.${ordinal}` }),
+      ...(node === undefined ? {} : { node, address: this.#addressFor(entrypoint, step.slot, ordinal) }),
       ...(step.node === undefined ? {} : { pinnedTo: step.node }),
+      ...(step.slot === undefined ? {} : { slot: step.slot }),
       ...(rollout === undefined ? {} : { rollout }),
     })
     this.instances.set(instance.id, { instance, inTraffic: false, inflight: 0 })
@@ -254,9 +260,19 @@ export class PoolWorld extends PoolRecords {
     if (this.full) return
     for (const each of this.instances.values()) {
       const node = this.#nodeFor(each.instance.ordinal, each.instance.pinnedTo)
+      const { entrypoint, slot, ordinal } = each.instance
       if (each.instance.node === undefined && each.instance.desired === 'run' && node !== undefined)
-        each.instance = { ...each.instance, node }
+        each.instance = { ...each.instance, node, address: this.#addressFor(entrypoint, slot, ordinal) }
     }
+  }
+
+  /** The one that is kept for the slot, from its first instance on. */
+  #addressFor(entrypoint: string, slot: number | undefined, ordinal: number): string {
+    const { app, name: pool } = this.pool
+    const known = [...this.kept.values()].find((each) => each.entrypoint === entrypoint && each.slot === slot)
+    const address = known?.address ?? `10.0.0.${ordinal}`
+    if (slot !== undefined) this.kept.set(address, { address, app, pool, entrypoint, slot, since: this.now })
+    return address
   }
 
   #nodeFor(ordinal: number, pinnedTo: string | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import type { EntrypointSpec, EntrypointType } from '../model/app-spec.ts'
 import { isEntrypointName, isName, nameRule, proposeEntrypointName } from '../model/names.ts'
+import { canonicalAddress } from './canonical-address.ts'
 import { refuseBeyondLimit } from './canonical-bandwidth.ts'
 import { canonicalBind, type Siblings } from './canonical-bind.ts'
 import { canonicalContainer, canonicalResources } from './canonical-container.ts'
@@ -29,6 +30,7 @@ export function canonicalEntrypoint(
   const type = document.type ?? specDefaults.type
   refuseForeignKeys(issues, path, document, type)
   const network = canonicalNetwork(issues, [...path, 'network'], document.network)
+  const address = canonicalAddress(issues, path, document, type)
   const declared = canonicalPorts(issues, [...path, 'ports'], document.ports)
   const ports = portsInNetwork(issues, [...path, 'ports'], declared, network)
   const variables = readVariables(issues, [...path, 'env'], document.env)
@@ -57,6 +59,7 @@ export function canonicalEntrypoint(
     ...container,
     ...(profiles === undefined ? {} : { profiles }),
     ...(network === undefined ? {} : { network }),
+    ...(address === undefined ? {} : { address }),
     health: canonicalHealth(issues, [...path, 'health'], document.health, { name, type, ports }),
     hooks: canonicalHooks(issues, [...path, 'hooks'], document.hooks),
     ...canonicalLifecycle(issues, path, document, type),

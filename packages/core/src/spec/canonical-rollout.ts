@@ -1,4 +1,5 @@
 import type { EntrypointSpec, InstanceShare, RolloutSpec } from '../model/app-spec.ts'
+import { allKeepAddresses, refuseSurge } from './canonical-address.ts'
 import { closest } from './closest.ts'
 import { specDefaults } from './defaults.ts'
 import { isSystem } from './placement-of.ts'
@@ -9,13 +10,15 @@ import type { IssueList, SpecPath } from './spec-issue.ts'
 type Entrypoints = Readonly<Record<string, EntrypointSpec>>
 
 const path: SpecPath = ['rollout']
+/** Where there is never one more. */
+const inPlace = { surge: 0, unavailable: 1 }
 
 export function canonicalRollout(
   issues: IssueList,
   document: RolloutDocument | undefined,
   entrypoints: Entrypoints,
 ): RolloutSpec {
-  const defaults = specDefaults.rollout
+  const defaults = allKeepAddresses(entrypoints) ? { ...specDefaults.rollout, ...inPlace } : specDefaults.rollout
   const surge = readShare(issues, [...path, 'surge'], document?.surge, defaults.surge)
   const unavailable = readShare(issues, [...path, 'unavailable'], document?.unavailable, defaults.unavailable)
   if (isNothing(surge) && isNothing(unavailable)) {
@@ -26,7 +29,8 @@ export function canonicalRollout(
         [...path, 'unavailable'],
       ],
     })
-  } else if (isNothing(unavailable)) refuseTwoOnANode(issues, entrypoints)
+  } else if (defaults.surge === 0 && !isNothing(surge)) refuseSurge(issues, [...path, 'surge'], entrypoints)
+  else if (isNothing(unavailable)) refuseTwoOnANode(issues, entrypoints)
   return {
     surge,
     unavailable,

@@ -58,6 +58,7 @@ export interface EntrypointDocument extends ResourcesDocument {
   readonly capabilities?: Texts | undefined
   readonly profiles?: string | Texts | undefined
   readonly network?: string | undefined
+  readonly address?: string | undefined
   readonly init?: boolean | undefined
   readonly health?: HealthDocument | undefined
   readonly hooks?: HooksDocument | undefined

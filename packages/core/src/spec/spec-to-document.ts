@@ -99,6 +99,7 @@ function entrypointToDocument(spec: EntrypointSpec): EntrypointDocument {
     capabilities: spec.capabilities,
     ...(spec.profiles === undefined ? {} : { profiles: spec.profiles }),
     ...(spec.network === undefined ? {} : { network: spec.network }),
+    ...(spec.address === undefined ? {} : { address: spec.address }),
     init: spec.init,
     hooks: mapValues(
       spec.hooks as Readonly<Record<string, { command: readonly string[]; timeoutMs: number }>>,

@@ -7,6 +7,7 @@ import {
   collisionWith,
   defaultBlockPrefix,
   defaultPoolName,
+  type KeptAddress,
   poolOf,
   type TakenRange,
 } from '@berth/core'
@@ -126,6 +127,8 @@ export class AddressPools {
         )
       const nodes = this.nodesOf(pool)
       if (nodes.length > 0) throw inUse(pool, nodes)
+      const kept = this.#state.keptAddresses.all().find(({ address }) => poolOf([pool], address) !== undefined)
+      if (kept !== undefined) throw isKept(pool, kept)
       this.#fence(tx)
       tx.delete('addressPools', name, { ifUnchanged: true })
       tx.event({
@@ -237,6 +240,12 @@ const collides = ({ name, range }: AddressPool, what: string, whose: string): Be
     'address-pool.collides',
     `address pool ${name}: ${range} shares addresses with ${what} (${whose}); choose a range that nobody uses`,
     { details: { what, whose } },
+  )
+
+const isKept = (pool: AddressPool, { address, app, pool: name, entrypoint }: KeptAddress): BerthError =>
+  new BerthError(
+    'address-pool.in-use',
+    `remove the address pool ${pool.name}: ${address} of it is kept for ${app}/${name}/${entrypoint}; deploy that without \`address: keep\`, or remove it`,
   )
 
 function inUse({ name, range }: AddressPool, nodes: readonly string[]): BerthError {

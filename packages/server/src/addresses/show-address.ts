@@ -41,7 +41,10 @@ export async function showAddress(address: string, options: ShowOptions): Promis
   const block = node === undefined ? undefined : blocksOf(node).find((each) => contains(each, address))
   const pool = poolOf(pools, address)
   const said =
-    ofInstance(address, options) ?? ofCluster(state, address) ?? (await ofPlace(address, node, block, pool, options))
+    ofInstance(address, options) ??
+    ofNobodyNow(state, address) ??
+    ofCluster(state, address) ??
+    (await ofPlace(address, node, block, pool, options))
   const last = said.kind === 'free' || said.kind === 'unassigned' ? history.of(address) : undefined
   return {
     ...{ address, names: [], ...said },
@@ -76,6 +79,15 @@ const namesOf = ({ app, pool, entrypoint, ordinal, type }: Instance, domain: str
   type === 'service'
     ? [`${entrypoint}-${ordinal}.${pool}.${app}.${domain}`, `${entrypoint}.${pool}.${app}.${domain}`]
     : []
+
+/** Kept by an entrypoint, none of whose instances has it. */
+function ofNobodyNow(state: State, address: string): Said | undefined {
+  const kept = state.keptAddresses.get(address)
+  if (kept === undefined) return undefined
+  const { app, pool, entrypoint, slot, since } = kept
+  const whose = `${app}/${pool}/${entrypoint}, number ${slot}`
+  return { kind: 'reserved', message: `kept for ${whose}; no instance has it now`, app, since }
+}
 
 /** What is none of a pool's. */
 function ofCluster(state: State, address: string): Said | undefined {

@@ -15,7 +15,7 @@ import type { Outcome, PoolWork } from './pool-work.ts'
 /** Operations: of the pool's record and its rollout's, of a node's fence, and the most that a step takes without them. Compares are fewer. */
 const recordCost = 3
 const fenceCost = 1
-const stepCost = 3
+const stepCost = 4
 
 /** Of one of a gang that has just been made. */
 const waitsForAll = 'all or none: the others are being created'
@@ -151,6 +151,7 @@ export class PoolPlanWriter {
       this.#tx.delete('instances', step.instance)
       if (this.#state.statuses.has(step.instance)) this.#tx.delete('statuses', step.instance)
     },
+    'release-address': ({ address }) => this.#release(address),
     'update-rollout': (step) => this.#updateRollout(step.rollout),
     'update-pool': (step) => {
       this.#pool = { ...step.pool, nextOrdinal: this.#pool.nextOrdinal }
@@ -179,6 +180,7 @@ export class PoolPlanWriter {
       type: step.kind,
       ...(step.rollout === undefined ? {} : { rollout: step.rollout }),
       ...(step.node === undefined ? {} : { pinnedTo: step.node }),
+      ...(step.slot === undefined ? {} : { slot: step.slot }),
       ...this.#displacedBy(step.entrypoint),
       ...this.#movedFrom(step.entrypoint),
       desired: 'run',
@@ -280,8 +282,29 @@ export class PoolPlanWriter {
 
   #place(instance: Instance, how: { readonly displacing?: boolean } = {}): Instance {
     const placed = this.#placer.place(instance, how)
-    if (placed.node !== undefined) this.#use(placed.node, givenAddress(placed))
+    if (placed.node !== undefined) this.#use(placed.node, this.#newAddress(placed))
     return placed
+  }
+
+  /** What it gives of the node's block: an address that is kept is given once. */
+  #newAddress(placed: Instance): string | undefined {
+    const { app, pool, entrypoint, slot, address } = placed
+    if (slot === undefined || address === undefined) return givenAddress(placed)
+    if (this.#state.keptAddresses.find({ app, pool, entrypoint, slot }) !== undefined) return undefined
+    this.#tx.create('keptAddresses', { address, app, pool, entrypoint, slot, since: this.#now })
+    return address
+  }
+
+  #release(address: string): void {
+    const kept = this.#state.keptAddresses.get(address)
+    if (kept === undefined) return
+    this.#tx.delete('keptAddresses', address, { ifUnchanged: true })
+    const { app, pool, entrypoint, slot } = kept
+    this.#tx.event({
+      type: 'address.released',
+      subject: { app, pool },
+      message: `${address} is not kept any more for ${app}/${pool}/${entrypoint}, number ${slot}`,
+    })
   }
 
   #desire(id: string, change: Pick<Instance, 'desired' | 'stopReason'> & Partial<Pick<Instance, 'drainSince'>>): void {

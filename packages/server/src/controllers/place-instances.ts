@@ -50,14 +50,16 @@ export class InstancePlacer {
     const request = this.#requestOf(instance)
     if (request === undefined)
       return { ...instance, unplaced: `release ${instance.release} has no entrypoint ${instance.entrypoint}` }
-    const kind = `${instance.release}/${instance.entrypoint}/${instance.type}/${instance.pinnedTo ?? instance.movedFrom ?? ''}`
+    const { slot = '', pinnedTo, movedFrom = '' } = instance
+    const kind = `${instance.release}/${instance.entrypoint}/${instance.type}/${pinnedTo ?? movedFrom}/${slot}`
     const refused = this.#refused.get(kind)
     if (refused !== undefined) return { ...instance, unplaced: refused }
     const planned = this.#slotsFor(instance)
     const target = this.#targetOf(instance)
     const wish = onNode(request, target ?? planned?.[0])
-    const found = this.#books.place(instance.id, wish)
-    const result = found.placed || !displacing ? found : (this.#books.displace(instance.id, wish) ?? found)
+    const kept = this.#keptFor(instance)
+    const found = this.#books.place(instance.id, wish, kept)
+    const result = found.placed || !displacing ? found : (this.#books.displace(instance.id, wish, kept) ?? found)
     if (!result.placed) {
       // One that is being created has not asked yet for others to leave.
       if (planned === undefined && (displacing || request.preempt !== true)) this.#refused.set(kind, result.message)
@@ -70,6 +72,11 @@ export class InstancePlacer {
     const { unplaced: _, displacedBy: __, ...rest } = instance
     const sizes = this.#ownSizes(instance)
     return { ...rest, ...(sizes === undefined ? {} : { sizes }), ...result.record }
+  }
+
+  /** The address that it has to have; undefined: whichever its node gives it. */
+  #keptFor({ app, pool, entrypoint, slot }: Instance): string | undefined {
+    return slot === undefined ? undefined : this.#state.keptAddresses.find({ app, pool, entrypoint, slot })?.address
   }
 
   /** The node that a rebalancing has chosen for it, while that lasts. */

@@ -1,5 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { BerthError, decidePool, defaultPatience, type Instance, type Patience, ServiceTimes } from '@berth/core'
+import {
+  BerthError,
+  decidePool,
+  defaultPatience,
+  type Instance,
+  type ObservedInstance,
+  type Patience,
+  ServiceTimes,
+} from '@berth/core'
 import type { Logger } from 'pino'
 import type { InstanceNews, NewsOfCommit } from '../events/instance-news.ts'
 import { poolId, type Records, type RecordTransaction, type StateChange } from '../records/index.ts'
@@ -53,7 +61,7 @@ export class PoolController implements AsyncDisposable {
   readonly #pace = new Pace(decisionShare)
   readonly #unsubscribe: () => void
   readonly #conflicts = new Map<string, number>()
-  /** Pools with instances that are to have more than their nodes have left. */
+  /** Pools with instances that are to have more than their nodes have left, or that find no place elsewhere although they should leave. */
   readonly #tight = new Set<string>()
   readonly #turns = new PlacingTurns()
 
@@ -113,6 +121,9 @@ export class PoolController implements AsyncDisposable {
         this.#markDisplacing(change.id, [change.before, change.after])
         if (change.after === undefined) this.#gone(change.id)
       } else if (change.after?.endedAt !== undefined) this.#markWaiting()
+    } else if (change.kind === 'keptAddresses') {
+      const record = change.after ?? change.before
+      if (record !== undefined) this.#loop.mark(poolId(record.app, record.pool))
     } else if (change.kind === 'rebalances') {
       for (const { instance } of [...(change.before?.moves ?? []), ...(change.after?.moves ?? [])])
         this.#markPoolOf(instance)
@@ -136,6 +147,13 @@ export class PoolController implements AsyncDisposable {
   /** Somebody left: on a drained node it is the next one's turn. */
   #markDrained(node: string | undefined): void {
     if (node !== undefined && this.#options.state.nodes.get(node)?.drain !== undefined) this.markNode(node)
+  }
+
+  /** It keeps its address, and leaves a drained node only once another has room for it. */
+  #isHeldBack({ instance, moves }: ObservedInstance): boolean {
+    const { slot, desired, node = '' } = instance
+    if (slot === undefined || desired !== 'run' || moves !== undefined) return false
+    return this.#options.state.nodes.get(node)?.drain !== undefined
   }
 
   #markWaiting(): void {
@@ -196,7 +214,8 @@ export class PoolController implements AsyncDisposable {
     const { revision } = state
     const startedMs = processorMs()
     const snapshot = poolSnapshot(this.#options, pool, this.#times, now)
-    if (snapshot.instances.some((each) => each.resize?.refused !== undefined)) this.#tight.add(id)
+    if (snapshot.instances.some((each) => each.resize?.refused !== undefined || this.#isHeldBack(each)))
+      this.#tight.add(id)
     else this.#tight.delete(id)
     const plan = decidePool(snapshot, now, this.#options.patience ?? defaultPatience)
     const touched = new Set(plan.steps.flatMap((step) => ('instance' in step ? [step.instance] : [])))

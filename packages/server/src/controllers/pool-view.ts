@@ -30,7 +30,7 @@ import type { TrafficView } from './traffic-controller.ts'
 export interface Surroundings {
   readonly state: State
   readonly isOnline: (node: string) => boolean
-  readonly books: Pick<LiveBooks, 'resizeRefusal' | 'displacements'>
+  readonly books: Pick<LiveBooks, 'resizeRefusal' | 'displacements' | 'mayLeave'>
   readonly traffic: { view(instance: ObservedInstance['instance']): TrafficView }
   /** Absent: nobody brings images before instances are placed. */
   readonly images?: {
@@ -58,7 +58,8 @@ export function poolSnapshot(from: Surroundings, pool: Pool, times: ServiceTimes
         ),
     )
   const nodes = hasSystem(specs.values()) ? { nodes: clusterNodes(from) } : {}
-  const snapshot = { pool, specs, instances, listeningSince: times.startedAt, ...nodes }
+  const kept = state.keptAddresses.byPool(pool.app, pool.name)
+  const snapshot = { pool, specs, instances, kept, listeningSince: times.startedAt, ...nodes }
   if (rollout === undefined) return snapshot
   return { ...snapshot, rollout, images: from.images?.look(pool, rollout, specs.get(rollout.to)) ?? [] }
 }
@@ -129,7 +130,7 @@ function due(
   if (to === undefined) return {}
   const refusal = books.resizeRefusal(instance, sizeChange(askedSizes(instance, spec), to))
   if (refusal === undefined) return { resize: { to } }
-  return refusal.reason === 'quota' ? {} : { resize: { to, refused: refusal.message } }
+  return refusal.reason === 'quota' || !books.mayLeave(instance) ? {} : { resize: { to, refused: refusal.message } }
 }
 
 /** What begins the reason of one that leaves for somebody more important. */
@@ -170,7 +171,11 @@ function leaving({ state, nodes, books, isOnline }: Surroundings, instance: Obse
   const { reschedule } = placementOf(spec)
   const fate = nodes.fate(node.name, reschedule === 'never' ? undefined : reschedule.afterMs)
   if (fate === 'lost') return { lost: `${node.name} is lost` }
-  if (node.drain !== undefined && isNextToLeave(state, node.name, node.drain.limit, instance.id))
+  if (
+    node.drain !== undefined &&
+    isNextToLeave(state, node.name, node.drain.limit, instance.id) &&
+    books.mayLeave(instance)
+  )
     return { moves: `${node.name} is drained` }
   return displaced
 }

@@ -50,6 +50,7 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
   domains: { prefix: '/domains/', idOf: byName, version: 1 },
   approvals: { prefix: '/approvals/', idOf: byEntrypoint, version: 1 },
   crons: { prefix: '/crons/', idOf: byEntrypoint, version: 1 },
+  keptAddresses: { prefix: '/kept-addresses/', idOf: (kept) => kept.address, version: 1 },
   fences: { prefix: '/fence/', idOf: (fence) => fence.node, version: 1 },
   secrets: {
     prefix: '/secrets/',

@@ -12,6 +12,7 @@ import type {
   ExternalService,
   Instance,
   InstanceStatus,
+  KeptAddress,
   Node,
   NodeConfigRecord,
   NodeGroup,
@@ -48,6 +49,7 @@ export interface RecordTypes {
   readonly domains: DomainRecord
   readonly approvals: Approval
   readonly crons: CronRecord
+  readonly keptAddresses: KeptAddress
   readonly fences: Fence
   readonly secrets: SecretRecord
   readonly tokens: Token

@@ -9,6 +9,7 @@ import {
   defaultGroup,
   type Instance,
   type InstanceStatus,
+  type KeptAddress,
   type Node,
   type NodeConfigRecord,
   type NodeGroup,
@@ -57,6 +58,7 @@ export type Tables = { readonly [K in RecordKind]: RecordTable<RecordTypes[K]> }
   readonly configRollouts: VersionTable<ConfigRollout>
   readonly approvals: EntrypointTable<Approval>
   readonly crons: EntrypointTable<CronRecord>
+  readonly keptAddresses: KeptAddressTable
   readonly secrets: SecretTable
 }
 
@@ -80,6 +82,7 @@ export const createTables = (): Tables => ({
   domains: new RecordTable<DomainRecord>(),
   approvals: new EntrypointTable<Approval>(),
   crons: new EntrypointTable<CronRecord>(),
+  keptAddresses: new KeptAddressTable(),
   fences: new RecordTable<Fence>(),
   secrets: new SecretTable(),
   tokens: new RecordTable<Token>(),
@@ -261,6 +264,21 @@ export class EntrypointTable<
     return this.get(entrypointId(app, pool, entrypoint))
   }
 }
+
+export class KeptAddressTable extends RecordTable<KeptAddress> {
+  readonly #byPool = this.index((kept) => poolId(kept.app, kept.pool))
+  readonly #bySlot = this.index(slotId)
+  byPool(app: string, pool: string): KeptAddress[] {
+    return this.#byPool.get(poolId(app, pool))
+  }
+  /** Undefined: that slot has none yet. */
+  find(of: Pick<KeptAddress, 'app' | 'pool' | 'entrypoint' | 'slot'>): KeptAddress | undefined {
+    return this.#bySlot.get(slotId(of))[0]
+  }
+}
+
+const slotId = ({ app, pool, entrypoint, slot }: Pick<KeptAddress, 'app' | 'pool' | 'entrypoint' | 'slot'>): string =>
+  `${entrypointId(app, pool, entrypoint)}/${slot}`
 
 export class SecretTable extends RecordTable<SecretRecord> {
   readonly #byApp = this.index((secret) => secret.app)

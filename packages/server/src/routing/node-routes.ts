@@ -27,9 +27,18 @@ export class NodeRoutes {
     return {
       ...{ node, mode, running, sessions: sessions.map((each) => ({ ...each })) },
       routes: routes.map((route) => {
-        const owner = owners.get(route.block)
+        const owner = owners.get(route.block) ?? bearerOf(this.#state, route.block)
         return owner === undefined ? { ...route } : { ...route, owner }
       }),
     }
   }
+}
+
+/** Of a single address that is kept: the node whose instance has it. */
+function bearerOf(state: State, block: string): string | undefined {
+  const kept = block.endsWith('/32') ? state.keptAddresses.get(block.slice(0, -'/32'.length)) : undefined
+  if (kept === undefined) return undefined
+  const { app, pool, entrypoint, slot } = kept
+  const holders = state.instances.byPool(app, pool)
+  return holders.find((each) => each.entrypoint === entrypoint && each.slot === slot && each.desired !== 'stop')?.node
 }

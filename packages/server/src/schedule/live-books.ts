@@ -21,6 +21,7 @@ import type { State, StateChange } from '../records/index.ts'
 import { displace } from './displace.ts'
 import { Displacements } from './displacements.ts'
 import { GivenOut } from './given-out.ts'
+import { KeptPlaces } from './kept-places.ts'
 import {
   bookingOfRecord,
   nameLabel,
@@ -53,6 +54,8 @@ export interface ResizeRefusal {
 interface Promised {
   readonly request: InstanceRequest
   readonly address: string
+  /** Its node was chosen for the address, and not by its own terms alone. */
+  readonly isKept: boolean
 }
 
 /** What an agent says is an average of so long, and what was placed within it is counted besides. */
@@ -65,6 +68,7 @@ const measureMs = 15_000
 export class LiveBooks implements Disposable {
   readonly books = new Books()
   readonly displacements: Displacements
+  readonly kept: KeptPlaces
   readonly #options: LiveBooksOptions
   readonly #unsubscribe: () => void
   /** What decisions under way have entered. */
@@ -80,6 +84,7 @@ export class LiveBooks implements Disposable {
     this.#options = options
     const { state } = options
     this.displacements = new Displacements(state)
+    this.kept = new KeptPlaces(state)
     this.books.putGroup(defaultGroupName, defaultGroup)
     for (const group of state.groups.values()) this.#putGroup(group)
     for (const name of state.nodes.ids()) this.#putNode(name)
@@ -106,15 +111,40 @@ export class LiveBooks implements Disposable {
     this.books.measure(name, cpuMilli)
   }
 
-  /** Finds a node and an address and enters the instance. */
-  place(id: string, request: InstanceRequest): Placed {
+  /** Finds a node and an address and enters the instance. `kept`: the address that it has to have. */
+  place(id: string, request: InstanceRequest, kept?: string): Placed {
     const quota = this.#quotaOf(request)
     if (quota !== undefined) return { placed: false, message: quota }
     if (this.books.nodeCount === 0)
       return { placed: false, message: 'the cluster has no node yet: run `berth up` or `berth node join`' }
-    const decision = this.books.place(id, request)
-    if (!decision.placed) return { placed: false, message: decision.refusal.message }
-    return this.#promise(id, request, decision.booking)
+    const refusals: string[] = []
+    for (const wish of this.#wishes(request, kept)) {
+      const decision = this.books.place(id, wish)
+      if (decision.placed) return this.#promise(id, request, decision.booking, kept)
+      refusals.push(decision.refusal.message)
+    }
+    return { placed: false, message: kept === undefined ? refusals.join() : this.kept.explain(kept, refusals) }
+  }
+
+  /**
+   * Whether it would find a place on another node, so that it may be told to leave this one. One that keeps its address leaves before its
+   * successor comes: others are replaced first, and need not be asked.
+   */
+  mayLeave(instance: Instance): boolean {
+    const { slot, address, node } = instance
+    if (slot === undefined || address === undefined) return true
+    const elsewhere = (wish: InstanceRequest): InstanceRequest => ({
+      ...wish,
+      where: [...(wish.where ?? []), `${nameLabel} != ${node}`],
+    })
+    return this.#wishes(this.requestFor(instance), address).some((wish) => this.books.fits(elsewhere(wish)))
+  }
+
+  /** At home first, since elsewhere every node needs a route to that one address. */
+  #wishes(request: InstanceRequest, kept: string | undefined): readonly InstanceRequest[] {
+    if (kept === undefined) return [request]
+    const { where = [] } = request
+    return this.kept.requirements(kept).map((each) => ({ ...request, where: [...where, each] }))
   }
 
   /** Nodes on which so many of them would find a place now, beside all that is there. Changes nothing. */
@@ -135,10 +165,20 @@ export class LiveBooks implements Disposable {
   /**
    * Enters one for which others have to leave; `waitsFor` names them. Undefined: nobody may be displaced, or it would not be enough.
    */
-  displace(id: string, request: InstanceRequest): Placed | undefined {
+  displace(id: string, request: InstanceRequest, kept?: string): Placed | undefined {
     if (request.preempt !== true || this.#quotaOf(request) !== undefined) return undefined
+    for (const wish of this.#wishes(request, kept)) {
+      const found = this.#displaceFor(id, wish)
+      if (found === undefined) continue
+      const placed = this.#promise(id, request, found.booking, kept)
+      return placed.placed ? { ...placed, record: { ...placed.record, waitsFor: found.waitsFor } } : undefined
+    }
+    return undefined
+  }
+
+  #displaceFor(id: string, request: InstanceRequest): ReturnType<typeof displace> {
     const { state } = this.#options
-    const found = displace(this.books, id, request, {
+    return displace(this.books, id, request, {
       rules: this.victimRules(),
       leaving: [...this.displacements.victims()],
       requestOf: (each) => {
@@ -147,9 +187,6 @@ export class LiveBooks implements Disposable {
       },
       restore: (each) => this.#putInstance(each),
     })
-    if (found === undefined) return undefined
-    const placed = this.#promise(id, request, found.booking)
-    return placed.placed ? { ...placed, record: { ...placed.record, waitsFor: found.waitsFor } } : undefined
   }
 
   /** `planned`: others that are imagined to leave. */
@@ -159,15 +196,15 @@ export class LiveBooks implements Disposable {
     return new VictimRules({ ...this.#options, isLeaving })
   }
 
-  #promise(id: string, request: InstanceRequest, booking: Booking): Placed {
+  #promise(id: string, request: InstanceRequest, booking: Booking, kept?: string): Placed {
     const { node } = booking
-    const address = this.#addressFor(node, request)
+    const address = kept ?? this.#addressFor(node, request)
     if (address === undefined) {
       this.books.release(id)
       return { placed: false, message: `no free address in the block of ${node}` }
     }
-    this.#promised.set(id, { request, address })
-    if (request.network === undefined) this.#lastAddresses.set(node, address)
+    this.#promised.set(id, { request, address, isKept: kept !== undefined })
+    if (request.network === undefined && kept === undefined) this.#lastAddresses.set(node, address)
     this.#note(id, { node, address, group: request.group ?? defaultGroupName })
     return { placed: true, record: { ...recordOfBooking(booking, request), node, address } }
   }
@@ -220,6 +257,7 @@ export class LiveBooks implements Disposable {
   }
 
   #onChange(change: StateChange): void {
+    if (this.kept.note(change)) for (const node of this.kept.changedNodes()) this.touchNode(node)
     if (change.kind === 'nodes' || change.kind === 'nodeStatuses') {
       if (this.#options.state.nodes.has(change.id)) this.#putNode(change.id)
       else this.#removeNode(change.id)
@@ -254,7 +292,7 @@ export class LiveBooks implements Disposable {
     const spec: BooksNode = {
       name,
       group: node.group ?? defaultGroupName,
-      labels: { ...node.labels, [nameLabel]: name },
+      labels: { ...node.labels, [nameLabel]: name, ...this.kept.labelsOf(name) },
       state: isOnline(name) ? 'online' : 'offline',
       cordoned: !node.schedulable,
       drained: node.drain !== undefined,
@@ -265,7 +303,7 @@ export class LiveBooks implements Disposable {
       ...(status?.cores === undefined ? {} : { numa: status.cores.numa }),
       speedMilli: node.speedMilli ?? 1000,
       resources: withUplink(node, status?.uplink),
-      addresses: usableCount(this.#blockOf(node), this.#keptAddresses(node)),
+      addresses: Math.max(0, usableCount(this.#blockOf(node), this.#ownAddresses(node)) + this.kept.moreOn(name)),
       ...(measured === undefined ? {} : { measuredCpuMilli: measured.cpuMilli }),
     }
     this.books.putNode(spec)
@@ -276,9 +314,9 @@ export class LiveBooks implements Disposable {
     const promised = this.#promised.get(id)
     const held = promised === undefined ? undefined : this.books.booking(id)
     if (promised === undefined || held === undefined || instance?.node === undefined) return false
-    const { request, address } = promised
+    const { request, address, isKept } = promised
     // Perhaps a node was chosen for it that its own terms do not name.
-    const isPinned = request.where?.some((text) => text.startsWith(nameLabel)) === true
+    const isPinned = isKept || request.where?.some((text) => text.startsWith(nameLabel)) === true
     const group = request.group ?? defaultGroupName
     if (isPinned || instance.address !== address || (instance.group ?? defaultGroupName) !== group) return false
     return isSameBooking(held, bookingOfRecord(instance, instance.node))
@@ -320,12 +358,12 @@ export class LiveBooks implements Disposable {
     const record = state.nodes.get(node)
     if (record === undefined) return undefined
     const last = this.#lastAddresses.get(node) ?? state.fences.get(node)?.lastAddress
-    const isUsed = (address: string): boolean => this.#given.isUsed(node, address)
-    return firstFreeAddress(this.#blockOf(record), isUsed, last, this.#keptAddresses(record))
+    const isUsed = (address: string): boolean => this.#given.isUsed(node, address) || state.keptAddresses.has(address)
+    return firstFreeAddress(this.#blockOf(record), isUsed, last, this.#ownAddresses(record))
   }
 
   /** On a routed node, which gives them to containers that are started by hand. */
-  #keptAddresses(record: Node): number {
+  #ownAddresses(record: Node): number {
     const network = this.#options.state.nodeStatuses.get(record.name)?.network
     const isRouted = network?.driver === 'routed' || network?.wanted === 'routed'
     return isRouted ? ownAddressCount(this.#blockOf(record)) : 0

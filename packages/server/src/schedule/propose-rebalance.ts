@@ -1,4 +1,4 @@
-import { hasLocalData, type Instance, isHeld, type Move, placementOf, proposeMoves } from '@berth/core'
+import { hasLocalData, type Instance, isHeld, keepsAddresses, type Move, placementOf, proposeMoves } from '@berth/core'
 import type { State } from '../records/index.ts'
 import type { LiveBooks } from './live-books.ts'
 import { specOfInstance } from './spec-of-instance.ts'
@@ -31,6 +31,8 @@ function mayMove({ state, books, isOnline }: RebalanceContext, instance: Instanc
   if (instance.generation !== pool.generation || isHeld(instance, pool)) return false
   if (books.displacements.displacerOf(instance.id) !== undefined || instance.node === undefined) return false
   if (hasLocalData(spec) || placementOf(spec).reschedule === 'never') return false
+  // It would be away while it moves.
+  if (keepsAddresses(spec)) return false
   return state.statuses.field(instance.id, 'ready') === true && isOnline(instance.node)
 }
 

@@ -2,6 +2,7 @@ import {
   hasLocalData,
   type Instance,
   isSystem,
+  limitsFor,
   type Pool,
   type PreemptionBounds,
   resolveEntrypoint,
@@ -94,7 +95,7 @@ export class VictimRules {
     if (pool === undefined || release === undefined || spec === undefined || isSystem(spec)) return none
     if (pool.rollout !== undefined || pool.removing === true) return none
     const wanted = wantedCount(pool, entrypoint, spec)
-    const { surge, unavailable } = rolloutLimits(release.spec.rollout, wanted)
+    const { surge, unavailable } = rolloutLimits(limitsFor(release.spec.rollout, spec), wanted)
     const staying = this.#staying(pool, entrypoint)
     const ready = staying.filter((each) => this.#isReady(each)).length
     const spare = ready === 0 ? staying.length : Math.max(0, ready - Math.max(0, wanted - unavailable))

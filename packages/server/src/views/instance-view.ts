@@ -28,11 +28,12 @@ export function instanceView({ state, traffic, isOnline }: ViewContext, instance
 
 function addWanted(view: Growing, instance: Instance): void {
   const { rollout, node, address, cpuMilli, memoryBytes, stopReason, group, cores, priority, dueAt } = instance
-  const { command, resources, sizedAlone, network, published } = instance
+  const { command, resources, sizedAlone, network, published, slot } = instance
   if (command !== undefined) view.command = [...command]
   if (rollout !== undefined) view.rollout = rollout
   if (node !== undefined) view.node = node
   if (address !== undefined) view.address = address
+  if (slot !== undefined) view.slot = slot
   if (network !== undefined) view.network = network
   if (published !== undefined) view.published = published.map((each) => ({ ...each }))
   if (cpuMilli !== undefined) view.cpuMilli = cpuMilli

@@ -70,8 +70,20 @@ function entrypointView(
       : { wanted: replicas?.count ?? 0, setBy: replicas?.setBy ?? 'spec' }),
     running: count((each) => state.statuses.field(each.id, 'phase') === 'running'),
     ready: count((each) => state.statuses.field(each.id, 'ready') === true),
+    ...addressesField(context, pool, name, instances),
     ...(spec === undefined ? {} : sizesFields(pool, name, spec)),
   }
+}
+
+function addressesField({ state }: ViewContext, pool: Pool, name: string, instances: readonly Instance[]) {
+  const kept = state.keptAddresses.byPool(pool.app, pool.name).filter((each) => each.entrypoint === name)
+  if (kept.length === 0) return {}
+  const holderOf = (slot: number): string | undefined =>
+    instances.find((each) => each.slot === slot && each.desired !== 'stop')?.id
+  const addresses = kept
+    .sort((a, b) => a.slot - b.slot)
+    .map(({ slot, address }) => ({ slot, address, ...defined({ instance: holderOf(slot) }) }))
+  return { addresses }
 }
 
 function sizesFields({ sizes, awaitedSizes }: Pool, name: string, spec: EntrypointSpec) {

@@ -2,6 +2,7 @@ import type { StayingInstance } from '@berth/api'
 import type { Instance, Node } from '@berth/core'
 import type { State } from '../records/index.ts'
 import { poolId } from '../records/record-kinds.ts'
+import { KeptPlaces } from '../schedule/kept-places.ts'
 
 /** Those that are told of a node: the rest follows when these have left. */
 const maxTold = 20
@@ -42,7 +43,14 @@ function whyItStays(
   const others = successors.get(key) ?? onTheWay(context.state, node, instance)
   successors.set(key, others)
   const [next] = others
-  return next === undefined ? undefined : whyNotReplaced(context, next)
+  return next === undefined ? whyKept(context.state, instance) : whyNotReplaced(context, next)
+}
+
+/** One that keeps its address leaves only once another node has room for it. */
+function whyKept(state: State, { slot, address }: Instance): string | undefined {
+  if (slot === undefined || address === undefined) return undefined
+  const why = new KeptPlaces(state).whyNowhereElse(address)
+  return why === undefined ? undefined : `keeps its address ${address}; ${why}`
 }
 
 const whyNotStopped = ({ isOnline }: StayingContext, node: string): string =>

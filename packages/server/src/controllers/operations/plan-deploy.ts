@@ -5,6 +5,7 @@ import {
   countsForSpec,
   diffSpecs,
   isSystem,
+  limitsFor,
   type Pool,
   resolveSpec,
   rolloutLimits,
@@ -157,7 +158,7 @@ function entrypointChanges(
       replace: same ? 0 : kept,
       unchanged: same ? kept : 0,
     }
-    const serving = servingRange(now, next, counts.replace, after.rollout)
+    const serving = servingRange(now, next, counts.replace, limitsFor(after.rollout, after.entrypoints[name]))
     return { name, action: actionOf(counts, now, next), ...counts, serving }
   })
 }
@@ -192,7 +193,10 @@ function savedPlan(
 function stepsOf(spec: AppSpec, entrypoints: readonly EntrypointChange[]): string[] {
   const steps = spec.rollout.before.map((job) => `run ${job} to its end`)
   for (const { name, create, replace, destroy, unchanged } of entrypoints) {
-    const { surge, unavailable } = rolloutLimits(spec.rollout, create + replace + unchanged)
+    const { surge, unavailable } = rolloutLimits(
+      limitsFor(spec.rollout, spec.entrypoints[name]),
+      create + replace + unchanged,
+    )
     if (replace > 0)
       steps.push(`replace ${replace} of ${name}, at most ${surge} more and ${unavailable} fewer than wanted at a time`)
     if (create > 0) steps.push(`create ${create} of ${name}`)

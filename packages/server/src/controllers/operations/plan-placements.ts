@@ -3,6 +3,7 @@ import {
   type AppSpec,
   type Books,
   type Instance,
+  limitsFor,
   type Pool,
   planReplacement,
   type Replacement,
@@ -81,7 +82,7 @@ function replace(
     wanted,
     kept: kept.map((each) => each.id),
     old: own.filter((each) => !kept.includes(each)).map((each) => each.id),
-    ...rolloutLimits(spec.rollout, wanted),
+    ...rolloutLimits(limitsFor(spec.rollout, entrypoint), wanted),
   })
 }
 

@@ -4,6 +4,7 @@ import {
   type EntrypointSpec,
   type Instance,
   isSystem,
+  limitsFor,
   type PlannedResize,
   type Pool,
   planResize,
@@ -41,7 +42,7 @@ export function planInstances(
             sizes: sizeChange(askedSizes(each, spec), dueSizes(each, spec, next) ?? {}),
           })),
           kept: up.filter((each) => each.node !== undefined && !due.includes(each)).map((each) => each.id),
-          ...rolloutLimits(rollout, up.length),
+          ...rolloutLimits(limitsFor(rollout, spec), up.length),
           isPinned: isSystem(spec),
         })
   const byId = new Map(planned.map((each) => [each.id, each]))
