@@ -74,7 +74,7 @@ describe('one that waits', () => {
     await cluster.records.commit('system:test', (tx) => {
       for (const name of ['node-a', 'node-b']) {
         const node = cluster.state.nodes.get(name)
-        if (node !== undefined) tx.put('nodes', { ...node, labels: { name } })
+        if (node !== undefined) tx.put('nodes', { ...node, labels: { ...node.labels, name } })
       }
     })
     await deploy('batch', 'low', { ...low, replicas: 3 })
