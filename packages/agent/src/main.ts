@@ -203,6 +203,7 @@ class Agent {
     return createCollector({
       node: this.#disk.identity.name,
       log: this.#config.log.child({ part: 'metrics' }),
+      limitDrops: (instance) => this.#bandwidth.dropsOf(instance),
       onSample: (instance, sample) => {
         const assignment = this.#reconciler.assignmentOf(instance)
         if (assignment !== undefined) this.#disk.usage.note(assignment, sample)

@@ -77,9 +77,30 @@ export const sampleView = z.object({
   memoryBytes: z.number(),
   networkInBytes: z.number(),
   networkOutBytes: z.number(),
+  /** Packets, and those that were lost: by an error, dropped by the interface, or for want of room below a limit. Absent: an agent that does not tell. */
+  networkInPackets: z.number().optional(),
+  networkOutPackets: z.number().optional(),
+  networkInErrors: z.number().optional(),
+  networkOutErrors: z.number().optional(),
+  networkInDrops: z.number().optional(),
+  networkOutDrops: z.number().optional(),
+  networkInLimitDrops: z.number().optional(),
+  networkOutLimitDrops: z.number().optional(),
   blockReadBytes: z.number(),
   blockWriteBytes: z.number(),
   tcpConnections: z.number(),
+})
+
+/** Of one direction, as the instance sees it, since its interface was made. */
+const trafficCounts = z.object({
+  bytes: z.number(),
+  packets: z.number(),
+  /** Lost by an error. */
+  errors: z.number(),
+  /** Dropped by the interface. */
+  drops: z.number(),
+  /** Dropped for want of room below its limit. */
+  limitDrops: z.number(),
 })
 
 export const metricsView = z.object({
@@ -87,9 +108,12 @@ export const metricsView = z.object({
   node: z.string(),
   cpuLimitMilli: z.number(),
   memoryLimitBytes: z.number(),
+  /** Absent: it is not read now, or by an agent that does not tell. */
+  traffic: z.object({ in: trafficCounts, out: trafficCounts }).optional(),
   samples: z.array(sampleView),
 })
 
 export type InstanceView = z.infer<typeof instanceView>
 export type SampleView = z.infer<typeof sampleView>
+export type TrafficCounts = z.infer<typeof trafficCounts>
 export type MetricsView = z.infer<typeof metricsView>

@@ -165,10 +165,14 @@ function metrics(store: MockStore, query: Readonly<Record<string, string>>): Met
       node: each.node ?? '',
       cpuLimitMilli: each.cpuMilli ?? 500,
       memoryLimitBytes: each.memoryBytes ?? 1,
+      // An agent of a version before does not tell.
+      ...(each.node === 'mast-1' ? {} : { traffic: { in: counted, out: { ...counted, limitDrops: 1_204 } } }),
       samples,
     }
   })
 }
+
+const counted = { bytes: 41_877_211, packets: 61_204, errors: 0, drops: 0, limitDrops: 0 }
 
 function sample(at: number, i: number): SampleView {
   const wave = (period: number) => (1 + Math.sin(at / period + i * 1.7)) / 2
@@ -182,6 +186,10 @@ function sample(at: number, i: number): SampleView {
     blockReadBytes: 0,
     blockWriteBytes: 4096,
     tcpConnections: 8 + 20 * wave(25_000),
+    ...{ networkInErrors: 0, networkOutErrors: 0, networkInDrops: 0, networkOutDrops: 0, networkInLimitDrops: 0 },
+    networkInPackets: Math.round(60 + 220 * wave(17_000)),
+    networkOutPackets: Math.round(110 + 600 * wave(19_000)),
+    networkOutLimitDrops: Math.round(40 * wave(19_000)) / 10,
   }
 }
 

@@ -174,6 +174,8 @@ it('shows how nodes learn routes, and what one says of its sessions', async () =
 it('limits the network of what runs, and says what is guaranteed on a node', async () => {
   const page = await console_.enter('/instances/shop.production.web-1')
   await page.getByText('in 200Mbit, out 100Mbit').waitFor()
+  await page.getByText(/^packets a second: in \d+, out \d+$/).waitFor()
+  await page.getByText('over the limit: in 0, out 1204').waitFor()
   await page.getByRole('button', { name: 'Resize' }).click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Limit of what comes in').fill('300MB')

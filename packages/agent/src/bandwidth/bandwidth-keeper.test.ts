@@ -42,7 +42,13 @@ const exec: Exec = async (file, args, options) => {
 }
 function open(checkIntervalMs = 60_000): void {
   problems = []
-  keeper = new BandwidthKeeper({ log, exec, checkIntervalMs, onProblem: (problem) => problems.push(problem) })
+  keeper = new BandwidthKeeper({
+    log,
+    exec,
+    checkIntervalMs,
+    dropsIntervalMs: 50,
+    onProblem: (problem) => problems.push(problem),
+  })
 }
 const rules = (): string => host.run(['nft', 'list', 'ruleset'])
 const qdiscs = (): string => host.run(['tc', 'qdisc', 'show'])
@@ -70,6 +76,10 @@ async function run(bandwidth: ReturnType<typeof instance>, how: 'bridge' | 'rout
   keeper.watch(id, { containerId, pid: container.pid })
   await waitUntil('its limits are in queues', () => keeper.shaped.includes(id))
 }
+
+/** More datagrams at once than a limit of one megabit has room for, to where nobody listens. Each of a socket of its own: the kernel lets few of one wait. */
+const flood = (from: TestNamespace, to: string): string =>
+  from.run(['bash', '-c', `for n in {1..600}; do printf '%01000d' 0 > /dev/udp/${to}/9; done`])
 
 beforeEach(async () => {
   refused = undefined
@@ -104,6 +114,25 @@ describe('limits of bandwidth', () => {
     await waitUntil('nothing is held by address', () => !rules().includes(address))
     expect(qdiscs()).toMatch(/tbf be: dev veth0 root .*rate 20Mbit/)
     expect(qdiscs()).toMatch(new RegExp(`tbf be: dev ${ifb} root .*rate 10Mbit`))
+  })
+
+  it('count what they have no room for, also for the next agent', async () => {
+    await run(instance(1, 1))
+    expect(keeper.dropsOf('shop.production.web-2')).toBeUndefined()
+    // Nobody who sends datagrams waits for room.
+    flood(host, address)
+    flood(container, '10.77.1.1')
+    const count = () => keeper.dropsOf(id) ?? { networkInLimitDrops: 0, networkOutLimitDrops: 0 }
+    await waitUntil('both are counted', () => count().networkInLimitDrops > 0 && count().networkOutLimitDrops > 0)
+    const before = count()
+    await keeper[Symbol.asyncDispose]()
+    open()
+    keeper.setInstances([instance(1, 1)])
+    keeper.watch(id, { containerId, pid: container.pid })
+    keeper.start()
+    await waitUntil('it is counted', () => count().networkInLimitDrops >= before.networkInLimitDrops)
+    keeper.forget(id)
+    await waitUntil('nothing is told of what is gone', () => keeper.dropsOf(id) === undefined)
   })
 
   it('are changed and taken away while it runs', async () => {

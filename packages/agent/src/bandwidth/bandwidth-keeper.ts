@@ -1,10 +1,12 @@
 import { type Assignment, BerthError, ifbOf, linkShaping, messageOf, type ShapedLink } from '@berth/core'
 import type { Logger } from 'pino'
 import type { InstanceKeeper } from '../instance/instance-keepers.ts'
+import type { LimitDrops } from '../metrics/counters.ts'
 import { type Exec, runCommand } from '../network/run-command.ts'
 import { repeat } from '../node/repeat.ts'
 import { findLink, isLinkShaped, readShaping, type ShapingState, shapeLink, sweepShaping } from './link-shaper.ts'
 import { PolicingTable } from './policing-table.ts'
+import { QueueDrops } from './queue-drops.ts'
 
 type LocalInstance = Pick<Assignment, 'instance' | 'address' | 'address6' | 'bandwidth'>
 
@@ -21,6 +23,8 @@ export interface BandwidthKeeperOptions {
   readonly onProblem: (problem: string | undefined) => void
   readonly exec?: Exec
   readonly checkIntervalMs?: number
+  /** How often is read what queues dropped. */
+  readonly dropsIntervalMs?: number
 }
 
 /**
@@ -32,6 +36,7 @@ export class BandwidthKeeper implements AsyncDisposable, InstanceKeeper {
   readonly #options: BandwidthKeeperOptions
   readonly #exec: Exec
   readonly #table: PolicingTable
+  readonly #drops: QueueDrops
   readonly #closing = new AbortController()
   readonly #runs = new Map<string, Run>()
   #instances = new Map<string, LocalInstance>()
@@ -43,18 +48,22 @@ export class BandwidthKeeper implements AsyncDisposable, InstanceKeeper {
   #isIdle = false
   #failure: BerthError | undefined
   #check: AsyncDisposable | undefined
+  #dropsReader: AsyncDisposable | undefined
   #reported: string | undefined
 
   constructor(options: BandwidthKeeperOptions) {
     this.#options = options
     this.#exec = options.exec ?? runCommand
     this.#table = new PolicingTable(this.#exec)
+    this.#drops = new QueueDrops(this.#exec)
   }
 
   /** The instances that were here before have been told. */
   start(): void {
     void this.#apply()
     this.#check = repeat(this.#options.checkIntervalMs ?? 10_000, () => this.#apply())
+    const dropsIntervalMs = this.#options.dropsIntervalMs ?? 2_000
+    this.#dropsReader = repeat(dropsIntervalMs, (signal) => this.#drops.read(this.#shaped, signal))
   }
 
   /** All that are here. */
@@ -94,8 +103,14 @@ export class BandwidthKeeper implements AsyncDisposable, InstanceKeeper {
     return [...this.#shaped.keys()]
   }
 
+  /** What its queues had no room for, so far; undefined: it has none. */
+  dropsOf(instance: string): LimitDrops | undefined {
+    return this.#drops.of(instance)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort()
+    await this.#dropsReader?.[Symbol.asyncDispose]()
     await this.#check?.[Symbol.asyncDispose]()
     await this.#work
   }

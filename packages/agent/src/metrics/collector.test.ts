@@ -5,7 +5,7 @@ import { metricsView } from '@berth/api'
 import pino from 'pino'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Clock, createCollector, type KernelCollector } from './collector.ts'
+import { type Clock, type CollectorOptions, createCollector, type KernelCollector } from './collector.ts'
 import {
   cgroupRootOf,
   type Layout,
@@ -29,6 +29,8 @@ const first: Shown = {
   writtenBytes: 0,
   receivedBytes: 1000,
   sentBytes: 2000,
+  received: [10, 1, 0],
+  sent: [20, 0, 2],
   established: 3,
 }
 /** Two seconds later. */
@@ -43,6 +45,8 @@ const second: Shown = {
   writtenBytes: 4 * mib,
   receivedBytes: 1000 + 3000,
   sentBytes: 2000 + 5000,
+  received: [16, 2, 0],
+  sent: [28, 0, 7],
   established: 7,
 }
 const instance = 'shop.production.web-1'
@@ -53,7 +57,7 @@ let root: string
 let clock: Clock & { ms: number }
 let collector: KernelCollector
 
-function start(change: { intervalMs?: number; keepMs?: number } = {}): KernelCollector {
+function start(change: Partial<CollectorOptions> = {}): KernelCollector {
   return createCollector({
     node: 'node-a',
     log: pino({ level: 'silent' }),
@@ -95,6 +99,10 @@ describe.each(layouts)('a container in the layout %s', (layout) => {
         node: 'node-a',
         cpuLimitMilli: 2000,
         memoryLimitBytes: 256 * mib,
+        traffic: {
+          in: { bytes: 4000, packets: 16, errors: 2, drops: 0, limitDrops: 0 },
+          out: { bytes: 7000, packets: 28, errors: 0, drops: 7, limitDrops: 0 },
+        },
         samples: [
           {
             at: 1_700_000_002_000,
@@ -104,6 +112,8 @@ describe.each(layouts)('a container in the layout %s', (layout) => {
             memoryBytes: 58 * mib,
             networkInBytes: 1500,
             networkOutBytes: 2500,
+            ...{ networkInPackets: 3, networkInErrors: 0.5, networkInDrops: 0, networkInLimitDrops: 0 },
+            ...{ networkOutPackets: 4, networkOutErrors: 0, networkOutDrops: 2.5, networkOutLimitDrops: 0 },
             blockReadBytes: mib,
             blockWriteBytes: 2 * mib,
             tcpConnections: 7,
@@ -154,6 +164,24 @@ describe('a collector', () => {
     expect(samples()).toMatchObject([
       { cpuMilli: 0, throttledPeriodsMilli: 0, networkInBytes: 0, memoryBytes: 50 * mib },
     ])
+  })
+
+  it('counts what queues of limits dropped from when it is known', async () => {
+    await collector[Symbol.asyncDispose]()
+    let drops: { networkInLimitDrops: number; networkOutLimitDrops: number } | undefined
+    collector = start({ keepMs: 10 * never, limitDrops: (of) => (of === instance ? drops : undefined) })
+    collector.watch(instance, target)
+    await readAfter(0, 'v2-systemd', first)
+    // By an agent before this one, which says nothing of this interval.
+    drops = { networkInLimitDrops: 4000, networkOutLimitDrops: 0 }
+    await readAfter(2000, 'v2-systemd', first)
+    drops = { networkInLimitDrops: 4010, networkOutLimitDrops: 1 }
+    await readAfter(2000, 'v2-systemd', first)
+    expect(samples()?.map((each) => [each.networkInLimitDrops, each.networkOutLimitDrops])).toEqual([
+      [0, 0],
+      [5, 0.5],
+    ])
+    expect(collector.since()[0]?.traffic).toMatchObject({ in: { limitDrops: 4010 }, out: { limitDrops: 1 } })
   })
 
   it('takes changed limits without losing the samples', async () => {
@@ -240,6 +268,11 @@ describe('metrics for Prometheus', () => {
     expect(lines).toContain(`berth_instance_cpu_throttled_periods_total${labels} 12`)
     expect(lines).toContain(`berth_instance_cpu_limit_cores${labels} 2`)
     expect(lines).toContain(`berth_instance_network_receive_bytes_total${labels} 1000`)
+    expect(lines).toContain(`berth_instance_network_receive_packets_total${labels} 10`)
+    expect(lines).toContain(`berth_instance_network_transmit_packets_total${labels} 20`)
+    expect(lines).toContain(`berth_instance_network_receive_errors_total${labels} 1`)
+    expect(lines).toContain(`berth_instance_network_transmit_drops_total${labels} 2`)
+    expect(lines).toContain(`berth_instance_network_receive_limit_drops_total${labels} 0`)
     expect(lines).toContain(`berth_instance_tcp_connections${labels} 3`)
     expect(lines).toContain('# TYPE berth_instance_cpu_seconds_total counter')
     collector.forget(instance)

@@ -5,7 +5,7 @@ import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Roots } from './container-cgroups.ts'
 import { type ContainerSource, openContainer } from './container-source.ts'
-import { type Counters, type Reading, sampleBetween } from './counters.ts'
+import { type Counters, type LimitDrops, type Reading, sampleBetween, trafficOf } from './counters.ts'
 import { type NodeReading, readNode } from './node-source.ts'
 import { SampleRing } from './sample-ring.ts'
 
@@ -64,6 +64,8 @@ export interface CollectorOptions extends Partial<Roots> {
   readonly intervalMs?: number
   readonly keepMs?: number
   readonly clock?: Clock
+  /** What queues of an instance's limits dropped so far, where it has any. */
+  readonly limitDrops?: (instance: string) => LimitDrops | undefined
   /** Told every sample of an instance. */
   readonly onSample?: (instance: string, sample: SampleView) => void
 }
@@ -100,6 +102,7 @@ class PeriodicCollector implements KernelCollector {
   readonly #intervalMs: number
   readonly #capacity: number
   readonly #clock: Clock
+  readonly #limitDrops: (instance: string) => LimitDrops | undefined
   readonly #onSample: (instance: string, sample: SampleView) => void
   readonly #watched = new Map<string, Watched>()
   readonly #nodeRing: SampleRing
@@ -116,6 +119,7 @@ class PeriodicCollector implements KernelCollector {
     this.#intervalMs = intervalMs
     this.#capacity = Math.max(1, Math.ceil((options.keepMs ?? 300_000) / intervalMs))
     this.#clock = options.clock ?? systemClock
+    this.#limitDrops = options.limitDrops ?? (() => undefined)
     this.#onSample = options.onSample ?? (() => {})
     this.#nodeRing = new SampleRing(this.#capacity)
     this.#loop = this.#readPeriodically()
@@ -140,11 +144,12 @@ class PeriodicCollector implements KernelCollector {
   }
 
   since(sinceMs = Number.NEGATIVE_INFINITY): MetricsView[] {
-    return [...this.#watched].map(([instance, { target, ring }]) => ({
+    return [...this.#watched].map(([instance, { target, ring, last }]) => ({
       instance,
       node: this.#node,
       cpuLimitMilli: target.cpuLimitMilli,
       memoryLimitBytes: target.memoryLimitBytes,
+      ...(last === undefined ? {} : { traffic: trafficOf(last.counters) }),
       samples: ring.since(sinceMs),
     }))
   }
@@ -206,7 +211,7 @@ class PeriodicCollector implements KernelCollector {
     try {
       watched.source ??= openContainer(this.#roots, watched.target.pid)
       const before = watched.last
-      watched.last = this.#reading(watched.source.read())
+      watched.last = this.#reading({ ...watched.source.read(), ...this.#limitDrops(instance) })
       if (before === undefined) return
       const sample = sampleBetween(before, watched.last, this.#clock.now())
       watched.ring.push(sample)

@@ -1,16 +1,23 @@
 import { join } from 'node:path'
 import { findCgroups, type Roots } from './container-cgroups.ts'
-import type { Counters } from './counters.ts'
-import { parseBlkio, parseEstablished, parseIoStat, parseNetDev, readField } from './kernel-files.ts'
+import type { Counters, LimitDrops } from './counters.ts'
+import {
+  type InterfaceCounts,
+  parseBlkio,
+  parseEstablished,
+  parseIoStat,
+  parseNetDev,
+  readField,
+} from './kernel-files.ts'
 import { readOptionalFile, readSmallFile } from './small-file.ts'
 
 /** Where a container's figures are read. */
 export interface ContainerSource {
-  /** Throws when the container is gone. */
+  /** Throws when the container is gone. What queues of limits dropped is not seen from inside of it. */
   read(): Counters
 }
 
-type Usage = Omit<Counters, 'networkInBytes' | 'networkOutBytes' | 'tcpConnections'>
+type Usage = Omit<Counters, keyof InterfaceCounts | keyof LimitDrops | 'tcpConnections'>
 
 /** Finds the cgroups of a container by its first process. Throws when that is gone. */
 export function openContainer(roots: Roots, pid: number): ContainerSource {
@@ -22,11 +29,9 @@ export function openContainer(roots: Roots, pid: number): ContainerSource {
     read() {
       // First: when it is gone, the process id may be another's by now.
       const usage = readUsage()
-      const { receivedBytes, sentBytes } = parseNetDev(readOptionalFile(devices), (name) => name !== 'lo')
       return {
         ...usage,
-        networkInBytes: receivedBytes,
-        networkOutBytes: sentBytes,
+        ...parseNetDev(readOptionalFile(devices), (name) => name !== 'lo'),
         tcpConnections: parseEstablished(readOptionalFile(connections)),
       }
     },

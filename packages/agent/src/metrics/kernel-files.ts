@@ -36,15 +36,23 @@ export function parseIoStat(text: string): ReadAndWritten {
   return { readBytes, writtenBytes }
 }
 
-export interface ReceivedAndSent {
-  readonly receivedBytes: number
-  readonly sentBytes: number
-}
+/** Where each count stands in a line of `/proc/net/dev`. What was dropped there never came to a queue of a limit. */
+const netDevColumns = {
+  networkInBytes: 0,
+  networkInPackets: 1,
+  networkInErrors: 2,
+  networkInDrops: 3,
+  networkOutBytes: 8,
+  networkOutPackets: 9,
+  networkOutErrors: 10,
+  networkOutDrops: 11,
+} as const
+
+export type InterfaceCounts = Readonly<Record<keyof typeof netDevColumns, number>>
 
 /** `/proc/net/dev`: the sum of the interfaces that `counts` accepts. */
-export function parseNetDev(text: string, counts: (name: string) => boolean): ReceivedAndSent {
-  let receivedBytes = 0
-  let sentBytes = 0
+export function parseNetDev(text: string, counts: (name: string) => boolean): InterfaceCounts {
+  const sums: Record<keyof typeof netDevColumns, number> = { ...nothingCounted }
   for (const line of text.split('\n').slice(2)) {
     const colon = line.indexOf(':')
     if (colon < 0 || !counts(line.slice(0, colon).trim())) continue
@@ -52,11 +60,13 @@ export function parseNetDev(text: string, counts: (name: string) => boolean): Re
       .slice(colon + 1)
       .trim()
       .split(/\s+/)
-    receivedBytes += Number(fields[0])
-    sentBytes += Number(fields[8])
+    for (const name of countNames) sums[name] += Number(fields[netDevColumns[name]])
   }
-  return { receivedBytes, sentBytes }
+  return sums
 }
+
+const countNames = Object.keys(netDevColumns) as (keyof typeof netDevColumns)[]
+export const nothingCounted = Object.fromEntries(countNames.map((name) => [name, 0])) as unknown as InterfaceCounts
 
 /**
  * `/proc/net/snmp`: TCP connections that are established or wait to be closed, of both families. `/proc/net/tcp` says the same and

@@ -1,6 +1,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
+type PacketCounts = readonly [packets: number, errors: number, drops: number]
+
 /** What a test wants the kernel's files to show. */
 export interface Shown {
   readonly cpuUs: number
@@ -13,6 +15,9 @@ export interface Shown {
   readonly writtenBytes: number
   readonly receivedBytes: number
   readonly sentBytes: number
+  /** Packets, errors and drops beside these bytes. */
+  readonly received?: PacketCounts
+  readonly sent?: PacketCounts
   readonly established: number
 }
 
@@ -87,7 +92,7 @@ const processFiles = (layout: Layout, pid: number, shown: Shown): Record<string,
   [`proc/${pid}/cgroup`]: membership[layout],
   [`proc/${pid}/net/dev`]: netDev([
     ['lo', 987_654, 987_654],
-    ['eth0', shown.receivedBytes, shown.sentBytes],
+    ['eth0', shown.receivedBytes, shown.sentBytes, shown.received, shown.sent],
   ]),
   [`proc/${pid}/net/snmp`]: snmp(shown.established),
 })
@@ -166,9 +171,18 @@ Total ${shown.readBytes + shown.writtenBytes}
 `,
 })
 
-export function netDev(interfaces: readonly (readonly [name: string, received: number, sent: number])[]): string {
+type Interface = readonly [
+  name: string,
+  receivedBytes: number,
+  sentBytes: number,
+  received?: PacketCounts | undefined,
+  sent?: PacketCounts | undefined,
+]
+
+export function netDev(interfaces: readonly Interface[]): string {
   const lines = interfaces.map(
-    ([name, received, sent]) => `${name.padStart(6)}: ${received} 6 0 0 0 0 0 0 ${sent} 5 0 0 0 0 0 0`,
+    ([name, received, sent, into = [6, 0, 0], out = [5, 0, 0]]) =>
+      `${name.padStart(6)}: ${received} ${into.join(' ')} 0 0 0 0 ${sent} ${out.join(' ')} 0 0 0 0`,
   )
   return `Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed

@@ -27,7 +27,6 @@ export function readNode(procRoot: string): NodeReading {
 
 function readCounters(procRoot: string, stat: string): Counters {
   const read = (file: string): string => readOptionalFile(join(procRoot, file))
-  const { receivedBytes, sentBytes } = parseNetDev(read('net/dev'), (name) => !virtual.test(name))
   const { readBytes, writtenBytes } = parseDiskStats(read('diskstats'))
   return {
     cpuNs: parseBusyNs(stat),
@@ -35,8 +34,7 @@ function readCounters(procRoot: string, stat: string): Counters {
     periods: 0,
     throttledPeriods: 0,
     memoryBytes: parseUsedMemory(read('meminfo')),
-    networkInBytes: receivedBytes,
-    networkOutBytes: sentBytes,
+    ...parseNetDev(read('net/dev'), (name) => !virtual.test(name)),
     blockReadBytes: readBytes,
     blockWriteBytes: writtenBytes,
     tcpConnections: parseEstablished(read('net/snmp')),

@@ -20,6 +20,7 @@ const usage: readonly Metric<Counters>[] = [
   },
   { name: 'network_receive_bytes_total', help: 'Bytes received.', kind: 'counter', read: (c) => c.networkInBytes },
   { name: 'network_transmit_bytes_total', help: 'Bytes sent.', kind: 'counter', read: (c) => c.networkOutBytes },
+  ...(['in', 'out'] as const).flatMap(networkCounts),
   { name: 'block_read_bytes_total', help: 'Bytes read from disks.', kind: 'counter', read: (c) => c.blockReadBytes },
   { name: 'block_write_bytes_total', help: 'Bytes written to disks.', kind: 'counter', read: (c) => c.blockWriteBytes },
   {
@@ -30,8 +31,37 @@ const usage: readonly Metric<Counters>[] = [
   },
 ]
 
+/** Packets beside bytes. As in the kernel, what was lost is none of the packets. */
+function networkCounts(direction: 'in' | 'out'): readonly Metric<Counters>[] {
+  const [verb, done] = direction === 'in' ? ['receive', 'received'] : ['transmit', 'sent']
+  const of = direction === 'in' ? 'networkIn' : 'networkOut'
+  const metric = (what: 'Packets' | 'Errors' | 'Drops', help: string): Metric<Counters> => ({
+    name: `network_${verb}_${what.toLowerCase()}_total`,
+    help,
+    kind: 'counter',
+    read: (counters) => counters[`${of}${what}`],
+  })
+  return [
+    metric('Packets', `Packets ${done}.`),
+    metric('Errors', `Packets that could not be ${done}, by an error of the interface.`),
+    metric('Drops', `Packets that the interface dropped instead of having them ${done}.`),
+  ]
+}
+
 const ofInstances: readonly Metric<InstanceCounters>[] = [
   ...usage.map((metric) => ({ ...metric, read: (source: InstanceCounters) => metric.read(source.counters) })),
+  {
+    name: 'network_receive_limit_drops_total',
+    help: 'Packets to the instance that the limit of its bandwidth had no room for.',
+    kind: 'counter',
+    read: (source) => source.counters.networkInLimitDrops ?? 0,
+  },
+  {
+    name: 'network_transmit_limit_drops_total',
+    help: 'Packets of the instance that the limit of its bandwidth had no room for.',
+    kind: 'counter',
+    read: (source) => source.counters.networkOutLimitDrops ?? 0,
+  },
   {
     name: 'cpu_throttled_seconds_total',
     help: 'Time that processes were kept from the CPU by the limit.',

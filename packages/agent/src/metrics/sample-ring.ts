@@ -8,12 +8,20 @@ const fields = [
   'memoryBytes',
   'networkInBytes',
   'networkOutBytes',
+  'networkInPackets',
+  'networkOutPackets',
+  'networkInErrors',
+  'networkOutErrors',
+  'networkInDrops',
+  'networkOutDrops',
+  'networkInLimitDrops',
+  'networkOutLimitDrops',
   'blockReadBytes',
   'blockWriteBytes',
   'tcpConnections',
 ] as const satisfies readonly (keyof SampleView)[]
 
-/** The last samples, 80 bytes each; the oldest gives way to the newest. */
+/** The last samples, 144 bytes each; the oldest gives way to the newest. */
 export class SampleRing {
   readonly #values: Float64Array
   readonly #capacity: number

@@ -1,5 +1,6 @@
-import type { AppView, BuildView, EventView, ReleaseView, RolloutView, RouteView } from '@berth/api'
+import type { AppView, BuildView, EventView, InstanceView, ReleaseView, RolloutView, RouteView } from '@berth/api'
 import type { Command } from 'commander'
+import type { CommandContext } from '../command-context.ts'
 import { followBuild } from '../follow.ts'
 import { followChanges } from '../follow-changes.ts'
 import { formatSeconds } from '../instance-lines.ts'
@@ -287,9 +288,19 @@ function registerInspect(program: Command): void {
         if (/^b-[a-z0-9]{8}$/.test(text)) return show(await client.call('getBuild', { params }, { signal }))
         const apps = await client.list('listApps', {}, { signal })
         const app = apps.items.find((each) => each.name === text)
-        return show(app ?? (await findInstance(context, text, options)))
+        return show(app ?? (await withTraffic(context, await findInstance(context, text, options))))
       }),
     )
+}
+
+/** What came over its network so far, where it runs and its node tells. */
+async function withTraffic({ client, signal }: CommandContext, instance: InstanceView): Promise<unknown> {
+  if (instance.phase === 'ended') return instance
+  // Counts without samples.
+  const query = { instance: instance.id, sinceMs: String(Number.MAX_SAFE_INTEGER) }
+  const { items } = await client.call('getMetrics', { query }, { signal })
+  const traffic = items[0]?.traffic
+  return traffic === undefined ? instance : { ...instance, traffic }
 }
 
 /** Every field, its times as people read them; `-o json` has them as programs do. */

@@ -1,4 +1,4 @@
-import type { MetricsView } from '@berth/api'
+import type { MetricsView, TrafficCounts } from '@berth/api'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { formatBytes, formatCores } from '../output/format.ts'
@@ -34,10 +34,10 @@ async function show(
 ): Promise<void> {
   const { items } = await client.call('getMetrics', { query }, { signal })
   const busiest = [...items].sort((a, b) => (b.samples.at(-1)?.cpuMilli ?? 0) - (a.samples.at(-1)?.cpuMilli ?? 0))
-  await printListing(busiest, listing, form, out)
+  await printListing(busiest, topListing, form, out)
 }
 
-const listing: ListingView<MetricsView> = {
+export const topListing: ListingView<MetricsView> = {
   headers: ['instance', 'node', 'cpu', 'of', 'throttled', 'memory', 'of', 'net in/s', 'net out/s', 'tcp'],
   row: (each) => {
     const last = each.samples.at(-1)
@@ -55,11 +55,24 @@ const listing: ListingView<MetricsView> = {
       String(Math.round(last.tcpConnections)),
     ]
   },
-  wideHeaders: ['read/s', 'write/s'],
-  wideRow: (each) => [
-    formatBytes(each.samples.at(-1)?.blockReadBytes ?? 0),
-    formatBytes(each.samples.at(-1)?.blockWriteBytes ?? 0),
-  ],
+  wideHeaders: ['read/s', 'write/s', 'packets in/s', 'packets out/s', 'errors', 'drops', 'over limit'],
+  wideRow: ({ samples, traffic }) => {
+    const last = samples.at(-1)
+    return [
+      formatBytes(last?.blockReadBytes ?? 0),
+      formatBytes(last?.blockWriteBytes ?? 0),
+      String(last?.networkInPackets ?? '-'),
+      String(last?.networkOutPackets ?? '-'),
+      ...(['errors', 'drops', 'limitDrops'] as const).map((count) => bothWays(traffic, count)),
+    ]
+  },
   name: (each) => each.instance,
   empty: 'no samples yet',
+}
+
+/** `3 in, 0 out`: of packets that were lost since the interface was made. */
+const bothWays = (traffic: MetricsView['traffic'], count: keyof TrafficCounts): string => {
+  if (traffic === undefined) return '-'
+  const [into, out] = [traffic.in[count], traffic.out[count]]
+  return into === 0 && out === 0 ? '0' : `${into} in, ${out} out`
 }

@@ -211,6 +211,13 @@ export const chineseNetwork: NetworkDictionary = {
     limits: (into, out) => `入 ${into}，出 ${out}`,
     noLimit: '不限',
     now: (into, out) => `当前入 ${into}，出 ${out}`,
+    packets: (into, out) => `每秒数据包：入 ${into}，出 ${out}`,
+    noneLost: '至今没有丢包',
+    lost: {
+      errors: (into, out) => `因错误丢失：入 ${into}，出 ${out}`,
+      drops: (into, out) => `被丢弃：入 ${into}，出 ${out}`,
+      limitDrops: (into, out) => `超出限速：入 ${into}，出 ${out}`,
+    },
     unknownSpeed: '速度未知',
     guaranteedIn: '入站保证',
     guaranteedOut: '出站保证',

@@ -162,6 +162,8 @@ export const chinese: Dictionary = {
     memory: '内存',
     network: '网络',
     connections: 'TCP 连接',
+    packets: '数据包',
+    lost: '丢失的数据包',
     in: '入',
     out: '出',
     limit: '上限',

@@ -218,6 +218,13 @@ export const englishNetwork = {
     limits: (into: string, out: string) => `in ${into}, out ${out}`,
     noLimit: 'no limit',
     now: (into: string, out: string) => `now in ${into}, out ${out}`,
+    packets: (into: number, out: number) => `packets a second: in ${into}, out ${out}`,
+    noneLost: 'no packet lost so far',
+    lost: {
+      errors: (into: number, out: number) => `lost by errors: in ${into}, out ${out}`,
+      drops: (into: number, out: number) => `dropped: in ${into}, out ${out}`,
+      limitDrops: (into: number, out: number) => `over the limit: in ${into}, out ${out}`,
+    },
     unknownSpeed: 'of unknown speed',
     guaranteedIn: 'Guaranteed in',
     guaranteedOut: 'Guaranteed out',

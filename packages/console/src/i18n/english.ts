@@ -164,6 +164,8 @@ export const english = {
     memory: 'Memory',
     network: 'Network',
     connections: 'TCP connections',
+    packets: 'Packets',
+    lost: 'Lost packets',
     in: 'in',
     out: 'out',
     limit: 'Limit',

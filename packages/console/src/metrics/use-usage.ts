@@ -1,3 +1,4 @@
+import type { MetricsView } from '@berth/api/instance-resources'
 import { useMemo } from 'react'
 import { type MetricsQuery, useMetrics } from './use-metrics.ts'
 
@@ -10,6 +11,10 @@ export interface Usage {
   /** A second. */
   readonly networkInBytes: number
   readonly networkOutBytes: number
+  readonly networkInPackets: number | undefined
+  readonly networkOutPackets: number | undefined
+  /** So far. */
+  readonly traffic: MetricsView['traffic']
 }
 
 const windowMs = 30_000
@@ -20,11 +25,13 @@ export function useUsage(query: MetricsQuery): ReadonlyMap<string, Usage> {
   return useMemo(
     () =>
       new Map(
-        metrics.map(({ instance, samples, cpuLimitMilli, memoryLimitBytes }) => {
+        metrics.map(({ instance, samples, cpuLimitMilli, memoryLimitBytes, traffic }) => {
           const last = samples.at(-1)
           const { cpuMilli = 0, memoryBytes = 0, networkInBytes = 0, networkOutBytes = 0 } = last ?? {}
+          const { networkInPackets, networkOutPackets } = last ?? {}
+          const packets = { networkInPackets, networkOutPackets, traffic }
           const limits = { cpuLimitMilli, memoryLimitBytes }
-          return [instance, { ...limits, cpuMilli, memoryBytes, networkInBytes, networkOutBytes }]
+          return [instance, { ...limits, cpuMilli, memoryBytes, networkInBytes, networkOutBytes, ...packets }]
         }),
       ),
     [metrics],

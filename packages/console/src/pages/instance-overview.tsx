@@ -1,11 +1,10 @@
 import type { InstanceView } from '@berth/api/instance-resources'
-import { formatBandwidth } from '@berth/core/spec/quantities'
 import { type ReactNode, useCallback } from 'react'
 import { Age, Took } from '../components/age.tsx'
 import { Facts, Section } from '../components/layout.tsx'
 import { By, Code, LogTail, NodeLink, ReleaseLink } from '../components/small.tsx'
 import { Mark, Meter } from '../components/status.tsx'
-import { formatBytes, formatCores, formatRate, sizeText } from '../format/quantities.ts'
+import { formatBytes, formatCores, sizeText } from '../format/quantities.ts'
 import { formatTime } from '../format/times.ts'
 import { joinWords } from '../format/words.ts'
 import { useLanguage, useText } from '../i18n/language.tsx'
@@ -18,6 +17,7 @@ import { path } from '../router/match-path.ts'
 import { useClient } from '../store/context.tsx'
 import { DiagnosisBanner } from './diagnosis-banner.tsx'
 import { EventList } from './event-list.tsx'
+import { NetworkRates } from './network-rates.tsx'
 
 export function InstanceOverview({ instance }: { readonly instance: InstanceView }) {
   const text = useText()
@@ -83,24 +83,6 @@ const copyable = (value: string | undefined, short?: number): ReactNode =>
       {value}
     </Code>
   )
-
-/** What its network may carry, and what it does. */
-function NetworkRates({ instance, usage }: { readonly instance: InstanceView; readonly usage: Usage | undefined }) {
-  const { bandwidth: text } = useText()
-  const limit = (bits: number | undefined): string => (bits === undefined ? text.noLimit : formatBandwidth(bits))
-  const { inBitsPerSecond, outBitsPerSecond, phase } = instance
-  const hasLimit = inBitsPerSecond !== undefined || outBitsPerSecond !== undefined
-  return (
-    <>
-      {hasLimit ? text.limits(limit(inBitsPerSecond), limit(outBitsPerSecond)) : text.noLimit}
-      {phase === 'running' && usage !== undefined && (
-        <span className="muted small block">
-          {text.now(formatRate(usage.networkInBytes * 8), formatRate(usage.networkOutBytes * 8))}
-        </span>
-      )}
-    </>
-  )
-}
 
 function UsageMeters({ instance, usage }: { readonly instance: InstanceView; readonly usage: Usage | undefined }) {
   const { instance: text, units, nodes } = useText()

@@ -68,7 +68,14 @@ interface Measure {
   readonly limit?: (metrics: MetricsView) => number
   readonly floor: number
   readonly binary?: true
+  /** Shown only where some sample tells of it. */
+  readonly isTold?: (sample: SampleView) => boolean
 }
+
+const lostIn = (s: SampleView): number =>
+  (s.networkInErrors ?? 0) + (s.networkInDrops ?? 0) + (s.networkInLimitDrops ?? 0)
+const lostOut = (s: SampleView): number =>
+  (s.networkOutErrors ?? 0) + (s.networkOutDrops ?? 0) + (s.networkOutLimitDrops ?? 0)
 
 function useMeasures(): readonly Measure[] {
   const { metrics: text } = useText()
@@ -100,6 +107,27 @@ function useMeasures(): readonly Measure[] {
       binary: true,
     },
     {
+      title: text.packets,
+      format: (value) => text.perSecond(String(Math.round(value))),
+      reads: [
+        { suffix: ` ${text.in}`, read: (s) => s.networkInPackets ?? 0 },
+        { suffix: ` ${text.out}`, read: (s) => s.networkOutPackets ?? 0, dashed: true },
+      ],
+      floor: 10,
+      isTold: (s) => s.networkInPackets !== undefined,
+    },
+    {
+      title: text.lost,
+      format: (value) => text.perSecond(String(Math.round(value * 10) / 10)),
+      reads: [
+        { suffix: ` ${text.in}`, read: lostIn },
+        { suffix: ` ${text.out}`, read: lostOut, dashed: true },
+      ],
+      floor: 5,
+      // There is nothing to see where nothing is lost.
+      isTold: (s) => lostIn(s) + lostOut(s) > 0,
+    },
+    {
       title: text.connections,
       format: (value) => String(Math.round(value)),
       reads: [{ suffix: '', read: (s) => s.tcpConnections }],
@@ -115,9 +143,12 @@ interface ChartsProps {
 }
 
 function Charts(props: ChartsProps) {
+  const measures = useMeasures().filter(
+    ({ isTold }) => isTold === undefined || props.metrics.some(({ samples }) => samples.some(isTold)),
+  )
   return (
     <div className="charts">
-      {useMeasures().map((measure) => (
+      {measures.map((measure) => (
         <MeasureChart key={measure.title} measure={measure} {...props} />
       ))}
     </div>

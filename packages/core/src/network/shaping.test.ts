@@ -8,6 +8,7 @@ import {
   isShaped,
   linkShaping,
   type Qdisc,
+  queueDrops,
   redirectsIn,
   type ShapedLink,
   shapingHandle,
@@ -90,6 +91,16 @@ describe('shaping', () => {
   it('does not take another queue on the link for its own', () => {
     const foreign: Qdisc = { kind: 'tbf', handle: '1:', dev: 'veth12', options: { rate: 125_000 } }
     expect(isShaped(linkOf({ inBitsPerSecond: 1_000_000 }), linkShaping(linkOf({}), [foreign], []))).toBe(false)
+  })
+
+  it('counts what its own queues dropped, and nobody else’s', () => {
+    const link = linkOf({})
+    const queue = { kind: 'tbf', handle: shapingHandle, drops: 7 }
+    const foreign = { kind: 'tbf', handle: '1:', dev: link.link, drops: 100 }
+    const others = [foreign, { ...queue, dev: 'veth13' }]
+    expect(queueDrops(link, others)).toEqual({ in: 0, out: 0 })
+    const own = [...others, { ...queue, dev: link.link }, { ...queue, dev: link.ifb, drops: 3 }]
+    expect(queueDrops(link, own)).toEqual({ in: 7, out: 3 })
   })
 
   it('reads where packets are sent on to', () => {

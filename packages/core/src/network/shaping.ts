@@ -56,11 +56,13 @@ export interface LinkShaping {
   readonly outBitsPerSecond?: number
 }
 
-/** As `tc -json qdisc show` prints them. */
+/** As `tc -json -statistics qdisc show` prints them. */
 export interface Qdisc {
   readonly kind: string
   readonly handle: string
   readonly dev: string
+  /** Packets that it had no room for. */
+  readonly drops?: number
   readonly options?: { readonly rate?: number }
 }
 
@@ -70,8 +72,7 @@ export function linkShaping(
   qdiscs: readonly Qdisc[],
   redirects: readonly string[],
 ): LinkShaping {
-  const rateOf = (device: string): number | undefined =>
-    qdiscs.find((each) => each.dev === device && each.kind === 'tbf' && each.handle === shapingHandle)?.options?.rate
+  const rateOf = (device: string): number | undefined => bucketOf(device, qdiscs)?.options?.rate
   const [into, out] = [rateOf(link), rateOf(ifb)]
   const redirectsTo = redirects.find((name) => name === ifb) ?? redirects[0]
   return {
@@ -81,6 +82,18 @@ export function linkShaping(
     ...(redirectsTo === undefined ? {} : { redirectsTo }),
   }
 }
+
+/** What the queues of a link's limits dropped since they were made. */
+export function queueDrops(
+  { link, ifb }: Pick<ShapedLink, 'link' | 'ifb'>,
+  qdiscs: readonly Qdisc[],
+): { readonly in: number; readonly out: number } {
+  const dropsOf = (device: string): number => bucketOf(device, qdiscs)?.drops ?? 0
+  return { in: dropsOf(link), out: dropsOf(ifb) }
+}
+
+const bucketOf = (device: string, qdiscs: readonly Qdisc[]): Qdisc | undefined =>
+  qdiscs.find((each) => each.dev === device && each.kind === 'tbf' && each.handle === shapingHandle)
 
 /** Whether the kernel has what is wanted; it counts in whole bytes. */
 export function isShaped({ ifb, limits }: Pick<ShapedLink, 'ifb' | 'limits'>, found: LinkShaping): boolean {

@@ -1,0 +1,28 @@
+import type { MetricsView } from '@berth/api'
+import { expect, it } from 'vitest'
+import { topListing } from './top.ts'
+
+const sample = {
+  ...{ at: 1, cpuMilli: 500, throttledMilli: 0, memoryBytes: 1024, networkInBytes: 10, networkOutBytes: 20 },
+  ...{ blockReadBytes: 0, blockWriteBytes: 4096, tcpConnections: 3 },
+}
+const view: MetricsView = {
+  ...{ instance: 'shop.production.web-1', node: 'a', cpuLimitMilli: 1000, memoryLimitBytes: 2048, samples: [sample] },
+}
+
+it('tells packets beside bytes, and what was lost of them since the interface was made', () => {
+  const counts = { bytes: 1, packets: 2, errors: 0, drops: 0, limitDrops: 0 }
+  const told = {
+    ...view,
+    samples: [{ ...sample, networkInPackets: 12, networkOutPackets: 7 }],
+    traffic: { in: { ...counts, drops: 4 }, out: { ...counts, limitDrops: 31 } },
+  }
+  const columns = ['0B', '4Ki', '12', '7', '0', '4 in, 0 out', '0 in, 31 out']
+  expect(topListing.wideRow?.(told)).toEqual(columns)
+  expect(topListing.wideHeaders).toHaveLength(columns.length)
+})
+
+it('does not take what an agent does not tell for nothing', () => {
+  expect(topListing.wideRow?.(view)).toEqual(['0B', '4Ki', '-', '-', '-', '-', '-'])
+  expect(topListing.wideRow?.({ ...view, samples: [] })).toEqual(['0B', '0B', '-', '-', '-', '-', '-'])
+})
