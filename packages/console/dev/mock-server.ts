@@ -12,6 +12,7 @@ import { serveExec } from './exec-echo.ts'
 import { type Call, type JsonHandlers, jsonHandlers } from './handlers.ts'
 import { late } from './late.ts'
 import { MockStore } from './mock-store.ts'
+import { nameHandlers } from './name-handlers.ts'
 import { networkHandlers } from './network-handlers.ts'
 import { planHandlers } from './plan-handlers.ts'
 import { schedulingHandlers } from './scheduling-handlers.ts'
@@ -67,6 +68,7 @@ export class MockServer implements AsyncDisposable {
       ...accessHandlers(this.store),
       ...schedulingHandlers(this.store, this.simulation),
       ...networkHandlers(this.store),
+      ...nameHandlers(this.store),
       ...planHandlers(this.store, this.simulation),
       ...sizingHandlers(this.store),
     }

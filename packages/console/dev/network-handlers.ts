@@ -145,20 +145,6 @@ export function networkHandlers(store: MockStore): JsonHandlers {
       store.remove('listProfiles', name)
       return { ok: true as const }
     },
-    setExternal: ({ params: { name = '' }, body }) => {
-      const known = { tags: [], routes: [], version: 1, updatedAt: Date.now(), updatedBy: 'token:dev', addresses: [] }
-      return store.put('listExternals', {
-        ...known,
-        ...body,
-        ports: (body.ports ?? []).map(portOf),
-        name,
-        hostname: `${name}.berth`,
-      })
-    },
-    removeExternal: ({ params: { name = '' } }) => {
-      store.remove('listExternals', name)
-      return { ok: true as const }
-    },
     listAddresses: () => ({ items: addresses(store), silent: [] }),
     checkAddresses: () => ({
       findings: [
@@ -177,11 +163,6 @@ export function networkHandlers(store: MockStore): JsonHandlers {
     getNodeRoutes: ({ params: { name = '' } }) => routesOf(store, name),
   }
 }
-
-const portOf = (port: unknown) =>
-  typeof port === 'object' && port !== null
-    ? (port as { name: string; port: number; protocol: 'tcp' | 'udp' })
-    : { name: String(port), port: Number.parseInt(String(port), 10), protocol: 'tcp' as const }
 
 function matrix(store: MockStore, query: Readonly<Record<string, string>>) {
   const { parties, world } = partiesOf(store)

@@ -53,7 +53,9 @@ const pages: Readonly<Record<string, string>> = {
   'network-profiles': '/network/profiles',
   'network-profile': '/network/profiles/db',
   'network-services': '/network/services',
+  'network-domains': '/network/domains',
   'network-nodes': '/network/nodes',
+  published: '/instances/search.production.query-1',
   routes: '/routes',
   certificates: '/certificates',
   tokens: '/tokens',
@@ -177,6 +179,14 @@ const actions: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   'external-new': async (page) => {
     await at(page, '/network/services')
     await page.locator('.network-bar .button-primary').click()
+  },
+  'domain-new': async (page) => {
+    await at(page, '/network/domains')
+    await page.locator('.network-bar .button-primary').click()
+  },
+  publish: async (page) => {
+    await at(page, '/instances/search.production.query-1')
+    await page.locator('.published + .button').click()
   },
   search: async (page) => {
     await page.keyboard.press('/')

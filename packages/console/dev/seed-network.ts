@@ -1,5 +1,7 @@
+import type { DomainView } from '@berth/api/name-resources'
 import type { ProfileView } from '@berth/api/policy-resources'
 import { BerthError } from '@berth/core/model/berth-error'
+import type { OwnDomain } from '@berth/core/model/own-domain'
 import { formatRule, profileDocument } from '@berth/core/policy/format-profile'
 import type { Profile } from '@berth/core/policy/profile'
 import { readProfile } from '@berth/core/policy/read-profile'
@@ -13,6 +15,17 @@ export const profileView = (profile: Profile, rest: Partial<ProfileView> = {}): 
   document: structuredClone(profileDocument(profile)) as ProfileView['document'],
   ...{ version: 1, instances: 0, warnings: [], updatedAt: Date.now() - 30 * hour, updatedBy: 'token:mai' },
   ...rest,
+})
+
+export const domainViewOf = (
+  { name, target, addresses = [], resolvers = [] }: OwnDomain,
+  version: number,
+  updatedAt: number,
+  warnings: readonly string[] = [],
+): DomainView => ({
+  ...{ name, addresses: [...addresses], resolvers: resolvers.map((each) => ({ ...each })) },
+  ...(target === undefined ? {} : { target }),
+  ...{ warnings: [...warnings], version, updatedAt, updatedBy: 'token:mai' },
 })
 
 export function readOrThrow(document: unknown): Profile {
@@ -60,11 +73,26 @@ export function seedNetwork(store: MockStore, now: number): void {
   store.put('listExternals', {
     ...{ ...external, name: 'mysql.shop', hostname: 'mysql.shop.berth', addresses: ['192.0.2.70', '192.0.2.71'] },
     ...{ ports: [{ name: 'mysql', port: 3306, protocol: 'tcp' }], tags: ['old-db'] },
+    routes: [
+      {
+        ...{ host: 'mysql.example.com', path: '/', port: 'mysql', tls: 'on' as const, stripPath: false },
+        ...{ timeoutMs: 60_000, maxBodyBytes: 1024 ** 2 },
+      },
+    ],
   })
   store.put('listExternals', {
     ...{ ...external, name: 'search-cloud', hostname: 'search-cloud.berth', addresses: [], tags: [] },
     ...{ target: 'search-12.eu.cloud.example', ports: [{ name: 'https', port: 443, protocol: 'tcp' }] },
   })
+  const domain = (own: OwnDomain, warnings: readonly string[] = []) =>
+    store.put('listDomains', domainViewOf(own, 1, now - 5 * hour, warnings))
+  domain({ name: 'shop.corp.example', target: 'web.production.shop' })
+  domain({ name: '*.legacy.corp.example', addresses: ['192.0.2.80', '192.0.2.81'] })
+  domain({ name: 'corp.internal', resolvers: [{ address: '10.0.0.53' }, { address: '10.1.0.53', site: 'fra' }] })
+  domain({ name: 'wiki.corp.example', target: 'wiki' }, ['there is no app or external service wiki'])
+  const query = store.get('listInstances', 'search.production.query-1')
+  if (query !== undefined)
+    store.put('listInstances', { ...query, published: [{ hostPort: 9090, port: 9000, protocol: 'tcp' }] })
   for (const each of store.all('listInstances'))
     if (each.app === 'shop' && each.entrypoint === 'web')
       store.put('listInstances', { ...each, inBitsPerSecond: 200_000_000, outBitsPerSecond: 100_000_000 })

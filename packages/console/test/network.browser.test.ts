@@ -152,7 +152,7 @@ it('names external services, changes and forgets them', async () => {
   await dialog.getByLabel(/^Name/).fill('cache')
   await dialog.getByLabel('Addresses or host name').fill('192.0.2.9 cache.example')
   await dialog.getByRole('button', { name: 'Save' }).click()
-  await dialog.getByRole('alert').getByText('write IPv4 addresses, or one host name').waitFor()
+  await dialog.getByRole('alert').getByText('write addresses, or one host name').waitFor()
   await dialog.getByLabel('Addresses or host name').fill('192.0.2.9')
   await dialog.getByLabel('Ports').fill('redis=6379')
   await dialog.getByRole('button', { name: 'Save' }).click()
@@ -160,6 +160,91 @@ it('names external services, changes and forgets them', async () => {
   await page.getByRole('button', { name: 'Remove cache' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
   await expect.poll(() => page.getByRole('row').filter({ hasText: 'cache.berth' }).count(), polling).toBe(0)
+})
+
+it('leads routes of the gateway to external services', async () => {
+  const page = await console_.enter('/network/services')
+  const row = page.getByRole('row').filter({ hasText: 'mysql.shop.berth' })
+  await row.getByText('mysql.example.com/').waitFor()
+  await page.getByRole('button', { name: 'Change mysql.shop' }).click()
+  const routes = page.getByRole('dialog').getByLabel('Routes of the gateway')
+  await expect.poll(() => routes.inputValue(), polling).toBe('mysql.example.com/ mysql')
+  await routes.fill('mysql.example.com/admin/ mysql off\nhttps://x mysql')
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('dialog').getByRole('alert').waitFor()
+  await routes.fill('mysql.example.com/admin mysql off')
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+  await row.getByText('mysql.example.com/admin').waitFor()
+})
+
+describe('domains of one’s own', () => {
+  it('are listed with what is wrong with them, added after mistakes are told, changed and forgotten', async () => {
+    const page = await console_.enter('/network/domains')
+    const odd = page.getByRole('row').filter({ hasText: 'wiki.corp.example' })
+    await odd.getByText('there is no app or external service wiki').waitFor()
+    await page.getByText('10.0.0.53 fra=10.1.0.53').waitFor()
+    await page.getByRole('button', { name: 'Add a domain' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Add a domain' })
+    await dialog.getByRole('textbox', { name: /^Name(?! of)/ }).fill('x.berth')
+    await dialog.getByRole('combobox').selectOption('resolvers')
+    await dialog.getByRole('textbox', { name: /^Resolvers/ }).fill('10.0.0.300')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await dialog
+      .getByRole('alert')
+      .getByText(/x\.berth is of the cluster’s own domain berth.*10\.0\.0\.300/)
+      .waitFor()
+    await dialog.getByRole('textbox', { name: /^Name(?! of)/ }).fill('lab.internal')
+    await dialog.getByRole('textbox', { name: /^Resolvers/ }).fill('10.0.0.54')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    const row = page.getByRole('row').filter({ hasText: 'lab.internal' })
+    await row.getByText('asked of resolvers').waitFor()
+    await page.getByRole('button', { name: 'Change lab.internal' }).click()
+    await page.getByRole('dialog').getByRole('combobox').selectOption('addresses')
+    await page
+      .getByRole('dialog')
+      .getByRole('textbox', { name: /^Addresses/ })
+      .fill('192.0.2.90, 192.0.2.91')
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+    await row.getByText('192.0.2.90 192.0.2.91').waitFor()
+    expect(console_.mock.store.get('listDomains', 'lab.internal')?.version).toBe(2)
+    await page.getByRole('button', { name: 'Remove lab.internal' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+    await expect.poll(() => row.count(), polling).toBe(0)
+  })
+
+  it('are not saved over what somebody else has changed meanwhile', async () => {
+    const page = await console_.enter('/network/domains')
+    await page.getByRole('button', { name: 'Change shop.corp.example' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('textbox', { name: /^Name of Berth/ }).fill('web.staging.shop')
+    const before = console_.mock.store.get('listDomains', 'shop.corp.example')
+    if (before !== undefined) console_.mock.store.put('listDomains', { ...before, version: 7 })
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await dialog.getByRole('alert').getByText('has version 7 by now, not 1').waitFor()
+  })
+})
+
+it('publishes and withdraws ports of what runs', async () => {
+  const page = await console_.enter('/instances/search.production.query-1')
+  await page.getByText('9090 → 9000').waitFor()
+  await page.getByRole('button', { name: 'Publish a port' }).click()
+  const dialog = page.getByRole('dialog')
+  const port = dialog.getByLabel(/^Port of the node/)
+  for (const [typed, refusal] of [
+    ['80:http', /is no port to publish/],
+    ['9090:1', /port 9090 of .* is that of search\.production\.query-1/],
+  ] as const) {
+    await port.fill(typed)
+    await dialog.getByRole('button', { name: 'Publish a port' }).click()
+    await dialog.getByRole('alert').getByText(refusal).waitFor()
+  }
+  await port.fill('5353:53/udp')
+  await dialog.getByRole('button', { name: 'Publish a port' }).click()
+  await page.getByText('5353 → 53/udp').waitFor()
+  await page.getByRole('button', { name: 'Withdraw 5353/udp' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Withdraw' }).click()
+  await expect.poll(() => page.getByText('5353 → 53/udp').count(), polling).toBe(0)
+  await page.getByText('9090 → 9000').waitFor()
 })
 
 it('shows how nodes learn routes, and what one says of its sessions', async () => {
@@ -198,7 +283,7 @@ it('is offered to viewers to look at only, fits a phone, and complains of nothin
   const page = await console_.enter('/network/profiles/web', { token: 'berth_viewer_token', width: 390 })
   await page.getByRole('table', { name: 'Outbound' }).waitFor()
   expect(await page.locator('main button').allTextContents()).not.toContain('Edit')
-  for (const tab of ['', '/flows', '/drops', '/services', '/nodes']) {
+  for (const tab of ['', '/flows', '/drops', '/services', '/domains', '/nodes']) {
     await page.goto(`${console_.mock.url}/network${tab}`)
     await page.locator('.asked, .table').first().waitFor()
     expect(await overflow(page), tab).toBe(0)

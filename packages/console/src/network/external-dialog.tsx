@@ -66,6 +66,15 @@ export function ExternalDialog({ external, onClose }: ExternalDialogProps) {
         {field('tags', text.profiles.tags, text.externals.tagsHint)}
         {field('site', text.externals.site)}
       </div>
+      <Field label={text.externals.routes} hint={text.externals.routesHint}>
+        <textarea
+          className="mono"
+          rows={2}
+          spellCheck={false}
+          value={form.routes}
+          onChange={(event) => setForm({ ...form, routes: event.target.value })}
+        />
+      </Field>
     </Dialog>
   )
 }

@@ -5,11 +5,13 @@ import { formatBytes } from '@berth/core/spec/quantities'
 
 export interface ExternalForm {
   readonly name: string
-  /** IPv4 addresses, or one name of somebody else's. */
+  /** Addresses, or one name of somebody else's. */
   readonly is: string
   readonly ports: string
   readonly tags: string
   readonly site: string
+  /** One a line. */
+  readonly routes: string
 }
 
 /** `mysql=3306`, `dns=53/udp` */
@@ -22,22 +24,22 @@ export const externalForm = (external: ExternalView | undefined): ExternalForm =
   ports: external?.ports.map(portWord).join(' ') ?? '',
   tags: external?.tags.join(' ') ?? '',
   site: external?.site ?? '',
+  routes: external?.routes.map(routeLine).join('\n') ?? '',
 })
 
 type Document = NonNullable<CallInput<'setExternal'>['body']>
 
-/** What was typed, as the server takes it; routes, of which the form does not tell, stay. */
-export function externalDocument({ is, ports, tags, site }: ExternalForm, before?: ExternalView): Document {
+/** What was typed, as the server takes it; what the form does not tell of routes stays. */
+export function externalDocument({ is, ports, tags, site, routes }: ExternalForm, before?: ExternalView): Document {
   const ends = wordsOf(is)
-  const isAddress = ends.every((each) => /^[0-9.]+$/.test(each))
-  if (!isAddress && ends.length > 1)
-    throw new BerthError('usage.external', `${is}: write IPv4 addresses, or one host name`)
+  const isAddress = ends.every((each) => /^[0-9.]+$|:/.test(each))
+  if (!isAddress && ends.length > 1) throw new BerthError('usage.external', `${is}: write addresses, or one host name`)
   return {
     ...(isAddress ? { addresses: ends } : { target: ends[0] ?? '' }),
     ...(ports === '' ? {} : { ports: wordsOf(ports).map(portOf) }),
     ...(tags === '' ? {} : { tags: wordsOf(tags) }),
     ...(site === '' ? {} : { site }),
-    ...(before === undefined || before.routes.length === 0 ? {} : { routes: before.routes.map(routeOf) }),
+    ...(routes.trim() === '' ? {} : { routes: linesOf(routes).map((line) => routeOf(line, before?.routes ?? [])) }),
   }
 }
 
@@ -50,6 +52,28 @@ function portOf(text: string): string | { name: string; port: number; protocol: 
   throw new BerthError('usage.port', `${text}: write NAME=PORT, such as mysql=3306 or dns=53/udp`)
 }
 
-const routeOf = ({ host, path, port, tls, stripPath, timeoutMs, maxBodyBytes }: ExternalView['routes'][number]) => ({
-  ...{ host, path, port, tls, stripPath, timeout: `${timeoutMs}ms`, maxBody: formatBytes(maxBodyBytes) },
+type Route = ExternalView['routes'][number]
+
+/** `old.example.com/app mysql redirect` */
+export const routeLine = ({ host, path, port, tls }: Route): string =>
+  `${host}${path} ${port}${tls === 'on' ? '' : ` ${tls}`}`
+
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line.trim() !== '')
+
+const isTls = (word: string): word is Route['tls'] => word === 'off' || word === 'on' || word === 'redirect'
+
+function routeOf(line: string, before: readonly Route[]): Exclude<NonNullable<Document['routes']>[number], string> {
+  const [place = '', ...words] = line.trim().split(/\s+/)
+  const [tls, ports] = [words.find(isTls) ?? 'on', words.filter((word) => !isTls(word))]
+  const [port] = ports
+  if (ports.length > 1)
+    throw new BerthError('usage.route', `${line}: write HOST/PATH, the name of a port, and off, on or redirect`)
+  const slash = place.indexOf('/')
+  const [host, path] = slash < 0 ? [place, '/'] : [place.slice(0, slash), place.slice(slash)]
+  const known = before.find((each) => each.host === host && each.path === path)
+  return { host, path, tls, ...(port === undefined ? {} : { port }), ...(known === undefined ? {} : limitsOf(known)) }
+}
+
+const limitsOf = ({ stripPath, timeoutMs, maxBodyBytes }: Route) => ({
+  ...{ stripPath, timeout: `${timeoutMs}ms`, maxBody: formatBytes(maxBodyBytes) },
 })

@@ -30,7 +30,16 @@ export function ExternalsTab() {
     {
       key: 'is',
       title: text.externals.is,
-      cell: ({ addresses, target }) => <code className="wrap">{target ?? addresses.join(' ')}</code>,
+      cell: ({ addresses, target, routes }) => (
+        <span className="two-lines">
+          <code className="wrap">{target ?? addresses.join(' ')}</code>
+          {routes.map(({ host, path }) => (
+            <code key={host + path} className="muted small wrap" title={text.externals.routes}>
+              ← {host + path}
+            </code>
+          ))}
+        </span>
+      ),
     },
     {
       key: 'ports',
@@ -68,8 +77,10 @@ export function ExternalsTab() {
               label={text.tabs.services}
               columns={columns}
               rows={items
-                .filter(({ hostname, addresses, target = '', tags }) =>
-                  [hostname, target, ...addresses, ...tags].some((each) => each.toLowerCase().includes(wanted)),
+                .filter(({ hostname, addresses, target = '', tags, routes }) =>
+                  [hostname, target, ...addresses, ...tags, ...routes.map(({ host }) => host)].some((each) =>
+                    each.toLowerCase().includes(wanted),
+                  ),
                 )
                 .toSorted((a, b) => a.name.localeCompare(b.name))}
               rowKey={({ name }) => name}

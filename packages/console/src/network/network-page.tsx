@@ -2,6 +2,7 @@ import { Page } from '../components/layout.tsx'
 import { useText } from '../i18n/language.tsx'
 import { NotFoundPage } from '../pages/not-found-page.tsx'
 import { AddressesTab } from './addresses-tab.tsx'
+import { DomainsTab } from './domains-tab.tsx'
 import { DropsTab } from './drops-tab.tsx'
 import { ExternalsTab } from './externals-tab.tsx'
 import { FlowsTab } from './flows-tab.tsx'
@@ -17,6 +18,7 @@ const tabs = {
   drops: DropsTab,
   profiles: ProfilesTab,
   services: ExternalsTab,
+  domains: DomainsTab,
   nodes: NodeRoutesTab,
   addresses: AddressesTab,
 } as const

@@ -18,6 +18,7 @@ import { useClient } from '../store/context.tsx'
 import { DiagnosisBanner } from './diagnosis-banner.tsx'
 import { EventList } from './event-list.tsx'
 import { NetworkRates } from './network-rates.tsx'
+import { PublishedPorts, usePublishedPorts } from './published-ports.tsx'
 
 export function InstanceOverview({ instance }: { readonly instance: InstanceView }) {
   const text = useText()
@@ -48,7 +49,8 @@ export function InstanceOverview({ instance }: { readonly instance: InstanceView
 }
 
 function InstanceFacts({ instance, usage }: { readonly instance: InstanceView; readonly usage: Usage | undefined }) {
-  const { instance: text, pool, jobs, resize, bandwidth } = useText()
+  const { instance: text, pool, jobs, resize, bandwidth, publish } = useText()
+  const hasPorts = usePublishedPorts(instance)
   const { containerId, command, stopReason } = instance
   return (
     <Facts
@@ -67,6 +69,7 @@ function InstanceFacts({ instance, usage }: { readonly instance: InstanceView; r
           ),
         ],
         [bandwidth.network, <NetworkRates key="nr" instance={instance} usage={usage} />],
+        [publish.fact, hasPorts && <PublishedPorts key="p" instance={instance} />],
         [text.cores, instance.cores === undefined ? undefined : <code key="cs">{instance.cores}</code>],
         [resize.granted, instance.granted !== undefined && sizeText(instance.granted)],
         ['ID', copyable(instance.id)],

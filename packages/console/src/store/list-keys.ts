@@ -24,6 +24,7 @@ const keys = {
   listCertificates: (certificate) => certificate.name,
   listProfiles: (profile) => profile.name,
   listExternals: (external) => external.name,
+  listDomains: (domain) => domain.name,
   listEvents: (event) => event.id,
 } satisfies { readonly [N in ListEndpoint]?: (item: Answer<N>) => string }
 
