@@ -52,8 +52,7 @@ export const routingView = z.object({
   updatedBy: z.string().optional(),
 })
 
-/** How one node gets to others' blocks now. */
-export const nodeRoutesView = z.object({
+const nodeSessions = {
   node: z.string(),
   mode: routesMode,
   /** BIRD does. */
@@ -71,6 +70,18 @@ export const nodeRoutesView = z.object({
       learned: z.number().int(),
     }),
   ),
+} as const
+
+/** Sessions of BGP as all nodes tell them; one between two nodes is told by both. */
+export const routingSessionsView = z.object({
+  nodes: z.array(z.object(nodeSessions)),
+  /** Nodes that did not answer, and why. */
+  silent: z.array(z.object({ node: z.string(), message: z.string() })),
+})
+
+/** How one node gets to others' blocks now. */
+export const nodeRoutesView = z.object({
+  ...nodeSessions,
   routes: z.array(
     z.object({
       block: z.string(),
@@ -88,4 +99,5 @@ export const nodeRoutesView = z.object({
 export type RoutingView = z.infer<typeof routingView>
 export type CloudTableView = z.infer<typeof cloudTableView>
 export type RoutingPeerView = z.infer<typeof routingPeerView>
+export type RoutingSessionsView = z.infer<typeof routingSessionsView>
 export type NodeRoutesView = z.infer<typeof nodeRoutesView>

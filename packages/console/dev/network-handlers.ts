@@ -160,6 +160,19 @@ export function networkHandlers(store: MockStore): JsonHandlers {
       peers: [{ name: 'core', address: '192.0.2.254', as: 65_000, hasPassword: true }],
       ...{ without: [], tables: [] },
     }),
+    getRoutingSessions: () => ({
+      nodes: store
+        .all('listNodes')
+        .filter(({ online }) => online)
+        .map(({ name }) => {
+          const { node, mode, running, sessions } = routesOf(store, name)
+          return { node, mode, running, sessions }
+        }),
+      silent: store
+        .all('listNodes')
+        .filter(({ online }) => !online)
+        .map(({ name }) => ({ node: name, message: `${name} is not connected` })),
+    }),
     getNodeRoutes: ({ params: { name = '' } }) => routesOf(store, name),
   }
 }

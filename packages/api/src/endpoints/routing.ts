@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import { nodeRoutesView, routingView } from '../routing-resources.ts'
+import { nodeRoutesView, routingSessionsView, routingView } from '../routing-resources.ts'
 import { nameParams, none } from './shared.ts'
 
 const asNumber = z.number().int()
@@ -95,6 +95,17 @@ export const routingEndpoints = {
     query: none,
     body: none,
     response: routingView,
+  }),
+  getRoutingSessions: defineEndpoint({
+    method: 'GET',
+    path: '/v1/routing/sessions',
+    summary: 'Which sessions of BGP are up, as all nodes say that are asked for it at once',
+    role: 'viewer',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: none,
+    response: routingSessionsView,
   }),
   getNodeRoutes: defineEndpoint({
     method: 'GET',

@@ -13,6 +13,7 @@ import { useText } from '../i18n/language.tsx'
 import { usePolled } from '../live/use-polled.ts'
 import { useQueryValue } from '../router/location.ts'
 import { useList } from '../store/context.tsx'
+import { AllSessions } from './all-sessions.tsx'
 import { Asked } from './asked.tsx'
 
 const settingsMs = 10_000
@@ -21,13 +22,19 @@ const nodeMs = 8_000
 /** How nodes get to each other's instances. */
 export function NodeRoutesTab() {
   const [asked, setAsked] = useState(0)
+  const [filter, setFilter] = useQueryValue('filter')
+  const { nodes: text } = useText()
   const { value, error, at } = usePolled('getRouting', {}, settingsMs, asked)
   if (value === undefined) return error === undefined ? <Skeleton /> : <Problem text={messageOf(error)} />
   return (
     <>
       <Settings routing={value} />
       {value.peers.length > 0 && <Routers routing={value} />}
-      <Nodes routing={value} />
+      <div className="network-bar">
+        <Filter value={filter} onChange={setFilter} label={text.filter} />
+      </div>
+      {value.mode === 'bgp' && <AllSessions filter={filter.trim().toLowerCase()} />}
+      <Nodes routing={value} filter={filter} />
       <Asked at={at} everyMs={settingsMs} onAsk={() => setAsked(asked + 1)} />
     </>
   )
@@ -82,13 +89,12 @@ function Routers({ routing }: { readonly routing: RoutingView }) {
   )
 }
 
-function Nodes({ routing }: { readonly routing: RoutingView }) {
+function Nodes({ routing, filter }: { readonly routing: RoutingView; readonly filter: string }) {
   const {
     network: { routes: text },
     nodes: nodeText,
   } = useText()
   const nodes = useList('listNodes', {})
-  const [filter, setFilter] = useQueryValue('filter')
   const [open, setOpen] = useState<string>()
   const wanted = filter.trim().toLowerCase()
   const reflectors = new Set(Object.values(routing.reflectorsOf).flat())
@@ -122,11 +128,7 @@ function Nodes({ routing }: { readonly routing: RoutingView }) {
   return (
     <>
       {open !== undefined && <NodeRoutes key={open} node={open} onClose={() => setOpen(undefined)} />}
-      <Section
-        title={text.nodes}
-        flush
-        aside={nodes.items.length > 2 && <Filter value={filter} onChange={setFilter} label={nodeText.filter} />}
-      >
+      <Section title={text.nodes} flush>
         <Listing of={nodes} empty={<Empty icon="nodes" title={nodeText.empty} />}>
           {(items) => (
             <Table

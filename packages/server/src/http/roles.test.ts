@@ -32,6 +32,7 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   getAddress: 'viewer',
   checkAddresses: 'viewer',
   releaseAddresses: 'admin',
+  getRoutingSessions: 'viewer',
   listAddressPools: 'viewer',
   getAddressPool: 'viewer',
   addAddressPool: 'admin',

@@ -1,6 +1,7 @@
-import type { NodeRoutesView, RoutesReport } from '@berth/api'
+import type { NodeRoutesView, RoutesReport, RoutingSessionsView } from '@berth/api'
 import { BerthError } from '@berth/core'
 import type { AgentLinks } from '../agents/agent-links.ts'
+import { askNodes } from '../policy/ask-nodes.ts'
 import type { State } from '../records/index.ts'
 
 const answerMs = 10_000
@@ -30,6 +31,21 @@ export class NodeRoutes {
         const owner = owners.get(route.block) ?? bearerOf(this.#state, route.block)
         return owner === undefined ? { ...route } : { ...route, owner }
       }),
+    }
+  }
+
+  /** Of all nodes that tell of any in what they report by themselves; routes stay with the nodes. */
+  async sessions({ signal }: { readonly signal: AbortSignal }): Promise<RoutingSessionsView> {
+    const nodes = [...this.#state.nodeStatuses.values()].flatMap(({ name, routes }) =>
+      this.#state.nodes.has(name) && (routes?.sessions ?? 0) > 0 ? [name] : [],
+    )
+    const request = { method: 'GET', path: '/v1/routes' } as const
+    const { answers, silent } = await askNodes<RoutesReport>({ agents: this.#agents, nodes, request, signal })
+    return {
+      nodes: answers.map(({ node, answer: { mode, running, sessions } }) => ({
+        ...{ node, mode, running, sessions: sessions.map((each) => ({ ...each })) },
+      })),
+      silent,
     }
   }
 }

@@ -1,13 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Node } from '@berth/core'
+import { BerthError, type Node, type NodeStatus } from '@berth/core'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { AddressPools } from '../addresses/address-pools.ts'
 import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
 import { openSecretKey, type SecretKey } from '../secrets/secret-key.ts'
 import { ServerUnderTest } from '../server-under-test.testing.ts'
+import { NodeRoutes } from './node-routes.ts'
 import { Routing } from './routing.ts'
 
 const admin = { actor: 'token:ann' }
@@ -55,6 +56,41 @@ describe('how routes are learned', () => {
     await pools.update('default', { ipv6: 'fd77::/64' }, admin)
     await expect(routing.change({ mode: 'bgp' }, admin)).rejects.toMatchObject(refusal)
     await routing.change({ meshUpTo: 40 }, admin)
+  })
+
+  it('asks all that speak BGP for their sessions, and names those that do not answer', async () => {
+    const status = async (name: string, routes?: NodeStatus['routes']) => {
+      await addNode(name, '10.0.0.1')
+      const put = { name, online: true, problems: [], ...(routes === undefined ? {} : { routes }) }
+      await under.records.commit('system:test', (tx) => tx.put('nodeStatuses', put as unknown as NodeStatus))
+    }
+    const speaks = { mode: 'bgp', sessions: 2, up: 1 } as const
+    await status('b', speaks)
+    await status('away', speaks)
+    await status('a', speaks)
+    await status('static')
+    await status('alone', { mode: 'bgp', sessions: 0, up: 0 })
+    const session = {
+      with: 'node',
+      name: 'c',
+      address: '10.0.0.3',
+      as: 64_512,
+      up: true,
+      since: 5,
+      learned: 1,
+    } as const
+    const request = async <T>(name: string): Promise<T> => {
+      if (name === 'away') throw new BerthError('node.offline', 'away is not connected')
+      return { mode: 'bgp', running: name === 'a', sessions: [session], routes: [{ block: 'x' }] } as T
+    }
+    const { signal } = new AbortController()
+    expect(await new NodeRoutes(under.state, { request }).sessions({ signal })).toEqual({
+      nodes: [
+        { node: 'a', mode: 'bgp', running: true, sessions: [session] },
+        { node: 'b', mode: 'bgp', running: false, sessions: [session] },
+      ],
+      silent: [{ node: 'away', message: 'away is not connected' }],
+    })
   })
 
   it('changes for every node with the settings, and with nodes', async () => {
@@ -206,5 +242,6 @@ describe('the API of routes', () => {
     expect(JSON.parse((await call('DELETE', '/v1/routing/tables/vpc')).text)).toMatchObject({ tables: [] })
     expect((await call('DELETE', '/v1/routing/tables/vpc')).status).toBe(404)
     expect((await call('GET', '/v1/nodes/none/routes')).status).toBe(404)
+    expect(JSON.parse((await call('GET', '/v1/routing/sessions')).text)).toEqual({ nodes: [], silent: [] })
   })
 })

@@ -11,6 +11,7 @@ type RoutingHandlers = Pick<
   | 'setCloudTable'
   | 'removeCloudTable'
   | 'getNodeRoutes'
+  | 'getRoutingSessions'
 >
 
 export function routingHandlers({ routing, nodeRoutes, views: { state } }: Services): RoutingHandlers {
@@ -39,6 +40,7 @@ export function routingHandlers({ routing, nodeRoutes, views: { state } }: Servi
       await routing.removeTable(params.name, context)
       return view()
     },
+    getRoutingSessions: ({ signal }) => nodeRoutes.sessions({ signal }),
     getNodeRoutes: ({ params, signal }) => nodeRoutes.of(params.name, { signal }),
   }
 }
