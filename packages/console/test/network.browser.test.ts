@@ -28,6 +28,30 @@ describe('who may', () => {
     await dialog.getByText('It is dropped').waitFor()
   })
 
+  it('says in the same cells who does, and a row of it in words', async () => {
+    const page = await console_.enter('/network')
+    const cell = (from: string, to: string) =>
+      page.getByRole('button', { name: new RegExp(`^${from}/production/\\S+ → ${to}.*connections? now`) })
+    await cell('shop', 'search/production/query')
+      .and(page.getByLabel(/48 connections now$/))
+      .waitFor()
+    await cell('shop', 'ledger/production/api')
+      .and(page.getByLabel(/3 connections now, rules would drop 3/))
+      .waitFor()
+    await page.getByText('214 connections of nodes themselves are not in the table.').waitFor()
+    await page.getByText('1 node did not answer').waitFor()
+    const rows = page.locator('.matrix tbody')
+    await rows.getByRole('button', { name: 'shop/production/web', exact: true }).focus()
+    await page.keyboard.press('Enter')
+    const lines = page.getByRole('list').filter({ has: page.locator('.party-line') })
+    await lines.getByRole('button').first().getByText('search/production/query').waitFor()
+    await lines.getByText('3 connections now, rules would drop 3').waitFor()
+    await page.getByLabel('With connections').uncheck()
+    await expect.poll(() => page.locator('.matrix-live').count(), polling).toBe(0)
+    await lines.getByRole('button', { name: /^shop\/production\/worker/ }).click()
+    await page.getByRole('dialog', { name: 'Who decides' }).waitFor()
+  })
+
   it('tells a part of many, and more of it when asked', async () => {
     for (let n = 0; n < 90; n++)
       console_.mock.store.put(

@@ -41,6 +41,13 @@ export const chineseNetwork: NetworkDictionary = {
     before: '上一页',
     next: '下一页',
     matrix: {
+      withLive: '显示连接',
+      liveLegend: '当前连接，越长越多',
+      droppedLegend: '其中有按当前规则会被丢弃的',
+      live: (flows, dropped) => `当前 ${flows} 个连接${dropped === 0 ? '' : `，其中 ${dropped} 个按规则会被丢弃`}`,
+      ofNodes: (flows) => `表中不含节点自身的 ${flows} 个连接。`,
+      fromParty: (name) => `来自 ${name}`,
+      toParty: (name) => `前往 ${name}`,
       senders: '发送方',
       receivers: '接收方',
       by: '统计单位',

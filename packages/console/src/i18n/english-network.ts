@@ -40,6 +40,14 @@ export const englishNetwork = {
     before: 'Before',
     next: 'Next',
     matrix: {
+      withLive: 'With connections',
+      liveLegend: 'connections now, longer for more',
+      droppedLegend: 'rules of now would drop some',
+      live: (flows: number, dropped: number) =>
+        `${flows} ${flows === 1 ? 'connection' : 'connections'} now${dropped === 0 ? '' : `, rules would drop ${dropped}`}`,
+      ofNodes: (flows: number) => `${flows} connections of nodes themselves are not in the table.`,
+      fromParty: (name: string) => `From ${name}`,
+      toParty: (name: string) => `To ${name}`,
       senders: 'Senders',
       receivers: 'Receivers',
       by: 'Counted by',

@@ -1,26 +1,16 @@
 import type { MatrixCellView, MatrixPartyView, NetMatrix } from '@berth/api/net-resources'
-import { type KeyboardEvent, useRef, useState } from 'react'
+import { type CSSProperties, type KeyboardEvent, useRef, useState } from 'react'
 import { useText } from '../i18n/language.tsx'
-
-/** A shape for each, so that nothing depends on seeing colours. */
-export function VerdictMark({ verdict }: { readonly verdict: MatrixCellView['verdict'] }) {
-  return (
-    <svg className={`verdict verdict-${verdict}`} viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
-      {verdict === 'all' && <circle cx="8" cy="8" r="5" fill="currentColor" />}
-      {verdict === 'some' && (
-        <>
-          <circle cx="8" cy="8" r="4.500" fill="none" stroke="currentColor" />
-          <path d="M8 3.500a4.500 4.500 0 0 0 0 9z" fill="currentColor" />
-        </>
-      )}
-      {verdict === 'none' && <path d="M4.500 4.500l7 7M11.500 4.500l-7 7" stroke="currentColor" fill="none" />}
-    </svg>
-  )
-}
+import { type LiveCell, type LiveMatrix, liveLevel } from './matrix-live.ts'
+import type { ChosenParty } from './party-lines.tsx'
+import { VerdictMark } from './verdict-mark.tsx'
 
 interface MatrixGridProps {
   readonly matrix: NetMatrix
+  /** Who does talk; undefined: not known. */
+  readonly live: LiveMatrix | undefined
   readonly onOpen: (from: MatrixPartyView, to: MatrixPartyView) => void
+  readonly onChoose: (chosen: ChosenParty) => void
 }
 
 const steps: Readonly<Record<string, readonly [row: number, column: number]>> = {
@@ -30,8 +20,8 @@ const steps: Readonly<Record<string, readonly [row: number, column: number]>> = 
   ArrowRight: [0, 1],
 }
 
-/** One stop of Tab for all cells; arrows go on from there. */
-export function MatrixGrid({ matrix: { from, to, cells }, onOpen }: MatrixGridProps) {
+/** One stop of Tab for all cells and names; arrows go on from there. Names are row -1 and column -1. */
+export function MatrixGrid({ matrix: { from, to, cells }, live, onOpen, onChoose }: MatrixGridProps) {
   const { network: text } = useText()
   const table = useRef<HTMLTableElement>(null)
   const [current, setCurrent] = useState<readonly [number, number]>([0, 0])
@@ -43,20 +33,39 @@ export function MatrixGrid({ matrix: { from, to, cells }, onOpen }: MatrixGridPr
     if (down === undefined || right === undefined) return
     event.preventDefault()
     const next = [clamp(row + down, from.parties.length), clamp(column + right, to.parties.length)] as const
+    if (next[0] === -1 && next[1] === -1) return
     setCurrent(next)
-    table.current?.querySelector<HTMLElement>(`[data-cell="${next.join('-')}"]`)?.focus()
+    table.current?.querySelector<HTMLElement>(`[data-cell="${next.join(',')}"]`)?.focus()
   }
+  const name = (side: ChosenParty['side'], party: MatrixPartyView, place: readonly [number, number]) => (
+    <button
+      type="button"
+      className={side === 'from' ? 'matrix-name' : 'matrix-name matrix-column'}
+      data-cell={place.join(',')}
+      tabIndex={row === place[0] && column === place[1] ? 0 : -1}
+      title={nameOf(party)}
+      onFocus={() => setCurrent(place)}
+      onClick={() => onChoose({ side, party })}
+    >
+      {nameOf(party)}
+    </button>
+  )
   return (
     <section className="panel panel-flush matrix-scroll" aria-label={text.tabs.matrix}>
-      <table className="matrix" ref={table} onKeyDown={move}>
+      <table
+        className="matrix"
+        ref={table}
+        style={{ '--columns': to.parties.length } as CSSProperties}
+        onKeyDown={move}
+      >
         <thead>
           <tr>
             <th scope="col" className="matrix-corner">
               {text.matrix.corner}
             </th>
-            {to.parties.map((party) => (
-              <th key={nameOf(party)} scope="col" title={nameOf(party)}>
-                <span className="matrix-column">{nameOf(party)}</span>
+            {to.parties.map((party, index) => (
+              <th key={nameOf(party)} scope="col">
+                {name('to', party, [-1, index])}
               </th>
             ))}
           </tr>
@@ -64,14 +73,13 @@ export function MatrixGrid({ matrix: { from, to, cells }, onOpen }: MatrixGridPr
         <tbody>
           {from.parties.map((sender, at) => (
             <tr key={nameOf(sender)}>
-              <th scope="row" title={nameOf(sender)}>
-                <span>{nameOf(sender)}</span>
-              </th>
+              <th scope="row">{name('from', sender, [at, -1])}</th>
               {to.parties.map((receiver, index) => (
                 <Cell
                   key={nameOf(receiver)}
                   cell={cells[at]?.[index]}
-                  place={`${at}-${index}`}
+                  live={live?.of(sender, receiver)}
+                  place={`${at},${index}`}
                   label={`${nameOf(sender)} → ${nameOf(receiver)}`}
                   isStop={at === row && index === column}
                   onFocus={() => setCurrent([at, index])}
@@ -86,10 +94,11 @@ export function MatrixGrid({ matrix: { from, to, cells }, onOpen }: MatrixGridPr
   )
 }
 
-const clamp = (at: number, length: number): number => Math.max(0, Math.min(length - 1, at))
+const clamp = (at: number, length: number): number => Math.max(-1, Math.min(length - 1, at))
 
 interface CellProps {
   readonly cell: MatrixCellView | undefined
+  readonly live: LiveCell | undefined
   readonly place: string
   readonly label: string
   readonly isStop: boolean
@@ -97,15 +106,16 @@ interface CellProps {
   readonly onOpen: () => void
 }
 
-function Cell({ cell, place, label, isStop, onFocus, onOpen }: CellProps) {
+function Cell({ cell, live, place, label, isStop, onFocus, onOpen }: CellProps) {
   const { network: text } = useText()
   const { verdict = 'unasked', allows = [], isMixed = false } = cell ?? {}
-  const what = `${allows.length === 0 ? text.verdicts[verdict] : allows.join(', ')}${isMixed ? ` (${text.matrix.mixed})` : ''}`
+  const may = `${allows.length === 0 ? text.verdicts[verdict] : allows.join(', ')}${isMixed ? ` (${text.matrix.mixed})` : ''}`
+  const what = live === undefined ? may : `${may}; ${text.matrix.live(live.flows, live.dropped)}`
   return (
     <td>
       <button
         type="button"
-        className="matrix-cell"
+        className={live === undefined ? 'matrix-cell' : 'matrix-cell matrix-live'}
         data-cell={place}
         tabIndex={isStop ? 0 : -1}
         aria-label={`${label}: ${what}`}
@@ -115,7 +125,15 @@ function Cell({ cell, place, label, isStop, onFocus, onOpen }: CellProps) {
         onClick={() => verdict !== 'unasked' && onOpen()}
       >
         <VerdictMark verdict={verdict} />
+        {live !== undefined && <LiveBar live={live} />}
       </button>
     </td>
+  )
+}
+
+/** Longer for more connections; broken where rules of now would not let them be made any more. */
+export function LiveBar({ live }: { readonly live: LiveCell }) {
+  return (
+    <span className={`live-bar live-${liveLevel(live)}${live.dropped > 0 ? ' live-dropped' : ''}`} aria-hidden="true" />
   )
 }

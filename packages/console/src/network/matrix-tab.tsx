@@ -3,14 +3,17 @@ import { messageOf } from '@berth/core/model/berth-error'
 import { useState } from 'react'
 import { Button } from '../components/button.tsx'
 import { Empty, Problem } from '../components/layout.tsx'
-import { Filter } from '../components/small.tsx'
+import { Check, Filter } from '../components/small.tsx'
 import { Skeleton } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
 import { usePolled } from '../live/use-polled.ts'
 import { useQueryValue } from '../router/location.ts'
-import { Asked } from './asked.tsx'
+import { Asked, Silent } from './asked.tsx'
 import { ExplainDialog } from './explain-dialog.tsx'
-import { MatrixGrid, VerdictMark } from './matrix-grid.tsx'
+import { LiveBar, MatrixGrid } from './matrix-grid.tsx'
+import { liveMatrix } from './matrix-live.ts'
+import { type ChosenParty, PartyLines } from './party-lines.tsx'
+import { VerdictMark } from './verdict-mark.tsx'
 
 const everyMs = 10_000
 const limit = 40
@@ -20,7 +23,7 @@ interface Question {
   readonly to: MatrixPartyView
 }
 
-/** Who may talk to whom by the rules of now, a part of it at a time. */
+/** Who may talk to whom by the rules of now, a part of it at a time, and in the same cells who does. */
 export function MatrixTab() {
   const { network: text } = useText()
   const [from, setFrom] = useQueryValue('from')
@@ -29,6 +32,10 @@ export function MatrixTab() {
   const [offsets, setOffsets] = useState({ from: 0, to: 0 })
   const [asked, setAsked] = useState(0)
   const [question, setQuestion] = useState<Question>()
+  const [chosen, setChosen] = useState<ChosenParty>()
+  const [withLive, setWithLive] = useState(true)
+  const flows = usePolled('listFlowGroups', withLive ? { query: {} } : undefined, everyMs, asked)
+  const live = flows.value && liveMatrix(flows.value.groups, by === 'pool' ? by : 'entrypoint')
   const query = {
     ...{
       limit,
@@ -42,11 +49,13 @@ export function MatrixTab() {
   const { value, error, at } = usePolled('getNetMatrix', { query }, everyMs, asked)
   const narrow = (change: () => void) => {
     setOffsets({ from: 0, to: 0 })
+    setChosen(undefined)
     change()
   }
   const open = (row: MatrixPartyView, column: MatrixPartyView) => {
     if (by !== 'pool') return setQuestion({ from: row, to: column })
     setOffsets({ from: 0, to: 0 })
+    setChosen(undefined)
     setBy('')
     if (row.kind !== 'outside') setFrom(row.name)
     if (column.kind !== 'outside') setTo(column.name)
@@ -69,9 +78,12 @@ export function MatrixTab() {
             </button>
           ))}
         </fieldset>
+        <Check label={text.matrix.withLive} checked={withLive} onChange={setWithLive} />
       </div>
+      {withLive && <Silent silent={flows.value?.silent ?? []} />}
+      {withLive && flows.error !== undefined && <Problem text={messageOf(flows.error)} />}
       {value === undefined && (error === undefined ? <Skeleton /> : <Problem text={messageOf(error)} />)}
-      {value !== undefined && <Legend />}
+      {value !== undefined && <Legend withLive={live !== undefined} />}
       {value !== undefined && (value.from.total === 0 || value.to.total === 0) && (
         <div className="panel">
           <Empty icon="search" title={text.matrix.none} />
@@ -79,7 +91,11 @@ export function MatrixTab() {
       )}
       {value !== undefined && value.from.total > 0 && value.to.total > 0 && (
         <>
-          <MatrixGrid matrix={value} onOpen={open} />
+          <MatrixGrid matrix={value} live={live} onOpen={open} onChoose={setChosen} />
+          {live !== undefined && live.ofNodes > 0 && <p className="muted small">{text.matrix.ofNodes(live.ofNodes)}</p>}
+          {chosen !== undefined && (
+            <PartyLines matrix={value} live={live} chosen={chosen} onOpen={open} onClose={() => setChosen(undefined)} />
+          )}
           <Pages matrix={value} onMove={setOffsets} />
           <Asked at={at} everyMs={everyMs} onAsk={() => setAsked(asked + 1)} />
         </>
@@ -89,8 +105,12 @@ export function MatrixTab() {
   )
 }
 
-function Legend() {
+function Legend({ withLive }: { readonly withLive: boolean }) {
   const { network: text } = useText()
+  const bars = [
+    [text.matrix.liveLegend, { flows: 10, dropped: 0 }],
+    [text.matrix.droppedLegend, { flows: 10, dropped: 1 }],
+  ] as const
   return (
     <ul className="matrix-legend small">
       {(['all', 'some', 'none'] as const).map((verdict) => (
@@ -99,6 +119,13 @@ function Legend() {
           {text.verdicts[verdict]}
         </li>
       ))}
+      {withLive &&
+        bars.map(([label, live]) => (
+          <li key={label}>
+            <LiveBar live={live} />
+            {label}
+          </li>
+        ))}
       <li className="muted">{text.matrix.gateways}</li>
     </ul>
   )
