@@ -10,7 +10,8 @@ import { twinned, twinOf } from './twin-address.ts'
 /**
  * What a name means to an asker of a pool:
  * `<app>`, `<entrypoint>.<app>` in the asker's pool, and from everywhere `<pool>.<app>`, `<entrypoint>.<pool>.<app>`, `<entrypoint>-<n>.<pool>.<app>`;
- * `_<port name>._<protocol>` before each of them for SRV; all below the domain. PTR for addresses of the cluster's pool.
+ * `_<port name>._<protocol>` before each of them for SRV; all below the domain. PTR for addresses of instances, external services
+ * and domains of one's own.
  */
 export function answerName(index: NameIndex, question: NameQuestion, askerPool: string | undefined): NameAnswer {
   const { name, type } = question
@@ -23,13 +24,18 @@ export function answerName(index: NameIndex, question: NameQuestion, askerPool: 
   if (domain !== undefined) return answerDomain(index, domain, type, askerPool)
   const asked = addressOfReverse(name)
   const address = asked === undefined ? undefined : (twinned(index.twins, asked) ?? asked)
-  const found = address === undefined ? undefined : index.byAddress.get(address)
-  if (found !== undefined)
-    return type === 'PTR' ? { kind: 'pointer', name: `${found}.${index.domain}` } : { kind: 'empty' }
+  const pointer = address === undefined ? undefined : pointerOf(index, address)
+  if (pointer !== undefined) return type === 'PTR' ? { kind: 'pointer', name: pointer } : { kind: 'empty' }
   return {
     kind:
       address !== undefined && index.blocks.some((block) => containsAddress(block, address)) ? 'unknown' : 'elsewhere',
   }
+}
+
+/** What runs there comes first, then external services, then names of one's own. */
+function pointerOf(index: NameIndex, address: string): string | undefined {
+  const found = index.byAddress.get(address)
+  return found === undefined ? index.domains.byAddress.get(address) : `${found}.${index.domain}`
 }
 
 /** As its target is, under its own name. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { NameTable } from '../model/assignment.ts'
 import type { OwnDomain } from '../model/own-domain.ts'
+import { parseAddress6 } from './address6.ts'
 import { answerName } from './dns-answers.ts'
 import type { NameQuestionType } from './name-answer.ts'
 import { indexNames } from './name-index.ts'
@@ -25,6 +26,10 @@ const table: NameTable = {
   domains,
 }
 const network = { pool: '10.77.0.0/16', domain: 'berth', defaultPool: 'production' }
+const reverseName = (address: string): string =>
+  address.includes(':')
+    ? `${[...parseAddress6(address).toString(16).padStart(32, '0')].reverse().join('.')}.ip6.arpa`
+    : `${address.split('.').reverse().join('.')}.in-addr.arpa`
 const ask = (name: string, type: NameQuestionType = 'A', pool?: string) =>
   answerName(indexNames(table, network), { name, type }, pool)
 
@@ -51,6 +56,21 @@ describe('a name of an own domain', () => {
 
   it('follows an external service, and the nearest wildcard', () =>
     expect(ask('x.deep.shop.corp.example')).toEqual({ kind: 'alias', target: 'old.example' }))
+
+  it('is that of its address, where nothing of Berth’s has it', () => {
+    const names = [
+      { name: 'wiki.corp.example', addresses: ['192.0.2.9', '10.77.1.2'], addresses6: ['2001:db8::9'] },
+      { name: '*.wide.example', addresses: ['192.0.2.10'] },
+    ]
+    const index = indexNames({ ...table, domains: names }, network)
+    const reverse = (address: string, type: NameQuestionType = 'PTR') =>
+      answerName(index, { name: reverseName(address), type }, undefined)
+    expect(reverse('192.0.2.9')).toEqual({ kind: 'pointer', name: 'wiki.corp.example' })
+    expect(reverse('2001:db8::9')).toEqual({ kind: 'pointer', name: 'wiki.corp.example' })
+    expect(reverse('192.0.2.9', 'A')).toEqual({ kind: 'empty' })
+    expect(reverse('10.77.1.2')).toEqual({ kind: 'pointer', name: 'db-0.production.shop.berth' })
+    expect(reverse('192.0.2.10')).toEqual({ kind: 'elsewhere' })
+  })
 
   it.each(['other.corp.example', 'shop.corp.example', 'example', 'x.corp.internal', 'corp.internal'])(
     'leaves %s to others',

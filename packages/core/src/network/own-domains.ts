@@ -6,17 +6,24 @@ export interface DomainIndex {
   /** Also wildcards, by what they are below. */
   readonly exact: ReadonlyMap<string, NamedDomain>
   readonly below: ReadonlyMap<string, NamedDomain>
+  /** Names by their addresses; a wildcard is no name. */
+  readonly byAddress: ReadonlyMap<string, string>
 }
 
 export function indexDomains(domains: readonly NamedDomain[] = []): DomainIndex {
   const exact = new Map<string, NamedDomain>()
   const below = new Map<string, NamedDomain>()
+  const byAddress = new Map<string, string>()
   for (const domain of domains) {
     if (domain.resolvers !== undefined) continue
-    if (domain.name.startsWith('*.')) below.set(domain.name.slice(2), domain)
-    else exact.set(domain.name, domain)
+    if (domain.name.startsWith('*.')) {
+      below.set(domain.name.slice(2), domain)
+      continue
+    }
+    exact.set(domain.name, domain)
+    for (const each of [...(domain.addresses ?? []), ...(domain.addresses6 ?? [])]) byAddress.set(each, domain.name)
   }
-  return { exact, below }
+  return { exact, below, byAddress }
 }
 
 export interface FoundDomain {
