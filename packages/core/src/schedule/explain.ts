@@ -158,7 +158,7 @@ function refuseCpu(tables: Tables, fit: Fit, row: number): Refusal {
 const tooLittleCpu = 'too little CPU'
 
 const refuseAddress = ({ nodes }: Tables, row: number): Refusal | undefined =>
-  nodes.slots[row]! <= 0 ? { filter: 'address', text: 'no free address' } : undefined
+  nodes.slots[row]! <= 0 ? { filter: 'address', text: 'addresses used up' } : undefined
 
 /** The most that could be asked for on the node. */
 function freeCpu({ nodes }: Tables, fit: Fit, row: number): number {

@@ -118,7 +118,7 @@ describe('a node is refused', () => {
       {},
       'in a site with 1 of shop/production/db already',
     ],
-    ['without an address', {}, { addresses: 1 }, 'no free address'],
+    ['without an address', {}, { addresses: 1 }, 'addresses used up'],
   ])('%s', (_, wanted, over, text) => {
     const books = booksOf(node('a', over))
     books.claim(

@@ -85,7 +85,7 @@ describe('an entrypoint that keeps its addresses', () => {
     const others = () => cluster.state.instances.all().filter(({ entrypoint }) => entrypoint === 'web')
     await cluster.until('all', () => others().filter(({ node }) => node !== undefined).length === free)
     await cluster.until('the last one', () =>
-      others().some(({ unplaced }) => unplaced?.includes('no free address') === true),
+      others().some(({ unplaced }) => unplaced?.includes('addresses used up') === true),
     )
     const given = others().map(({ address }) => address)
     for (const address of before) expect(given).not.toContain(address)

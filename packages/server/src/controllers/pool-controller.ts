@@ -119,7 +119,11 @@ export class PoolController implements AsyncDisposable {
       if (change.kind === 'instances') {
         this.#markDrained((change.after ?? change.before)?.node)
         this.#markDisplacing(change.id, [change.before, change.after])
-        if (change.after === undefined) this.#gone(change.id)
+        if (change.after === undefined) {
+          this.#gone(change.id)
+          // Its address is free.
+          this.#markWaiting()
+        }
       } else if (change.after?.endedAt !== undefined) this.#markWaiting()
     } else if (change.kind === 'keptAddresses') {
       const record = change.after ?? change.before

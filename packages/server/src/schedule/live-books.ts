@@ -54,9 +54,12 @@ export interface ResizeRefusal {
 interface Promised {
   readonly request: InstanceRequest
   readonly address: string
-  /** Its node was chosen for the address, and not by its own terms alone. */
-  readonly isKept: boolean
+  /** Its node was chosen by more than its own terms: for an address that it keeps, or since others had none left. */
+  readonly isPinned: boolean
 }
+
+/** Nodes without an address left, for one decision; beyond so many there is hardly another one. */
+const mostTried = 20
 
 /** What an agent says is an average of so long, and what was placed within it is counted besides. */
 const measureMs = 15_000
@@ -119,11 +122,24 @@ export class LiveBooks implements Disposable {
       return { placed: false, message: 'the cluster has no node yet: run `berth up` or `berth node join`' }
     const refusals: string[] = []
     for (const wish of this.#wishes(request, kept)) {
-      const decision = this.books.place(id, wish)
-      if (decision.placed) return this.#promise(id, request, decision.booking, kept)
-      refusals.push(decision.refusal.message)
+      const found = this.#placeWithAddress(id, request, wish, kept)
+      if (found.placed) return found
+      refusals.push(found.message)
     }
     return { placed: false, message: kept === undefined ? refusals.join() : this.kept.explain(kept, refusals) }
+  }
+
+  /** On another node where one has room, but no address left: instances that have ended are not placed there any more, and hold theirs still. */
+  #placeWithAddress(id: string, request: InstanceRequest, wish: InstanceRequest, kept: string | undefined): Placed {
+    const full: string[] = []
+    for (;;) {
+      const decision = this.books.place(id, exceptOn(full, wish))
+      if (!decision.placed) return { placed: false, message: usedUpText(full, decision.refusal.message) }
+      const placed = this.#promise(id, request, decision.booking, { kept, isPinned: full.length > 0 })
+      if (placed !== undefined) return placed
+      full.push(decision.booking.node)
+      if (full.length >= mostTried) return { placed: false, message: usedUpText(full, 'more were not tried') }
+    }
   }
 
   /**
@@ -170,8 +186,8 @@ export class LiveBooks implements Disposable {
     for (const wish of this.#wishes(request, kept)) {
       const found = this.#displaceFor(id, wish)
       if (found === undefined) continue
-      const placed = this.#promise(id, request, found.booking, kept)
-      return placed.placed ? { ...placed, record: { ...placed.record, waitsFor: found.waitsFor } } : undefined
+      const placed = this.#promise(id, request, found.booking, { kept })
+      return placed?.placed === true ? { ...placed, record: { ...placed.record, waitsFor: found.waitsFor } } : undefined
     }
     return undefined
   }
@@ -196,14 +212,20 @@ export class LiveBooks implements Disposable {
     return new VictimRules({ ...this.#options, isLeaving })
   }
 
-  #promise(id: string, request: InstanceRequest, booking: Booking, kept?: string): Placed {
+  /** Undefined, and nothing is entered: its node has no address for it. */
+  #promise(
+    id: string,
+    request: InstanceRequest,
+    booking: Booking,
+    { kept, isPinned = false }: { readonly kept: string | undefined; readonly isPinned?: boolean },
+  ): Placed | undefined {
     const { node } = booking
     const address = kept ?? this.#addressFor(node, request)
     if (address === undefined) {
       this.books.release(id)
-      return { placed: false, message: `no free address in the block of ${node}` }
+      return undefined
     }
-    this.#promised.set(id, { request, address, isKept: kept !== undefined })
+    this.#promised.set(id, { request, address, isPinned: isPinned || kept !== undefined })
     if (request.network === undefined && kept === undefined) this.#lastAddresses.set(node, address)
     this.#note(id, { node, address, group: request.group ?? defaultGroupName })
     return { placed: true, record: { ...recordOfBooking(booking, request), node, address } }
@@ -314,9 +336,9 @@ export class LiveBooks implements Disposable {
     const promised = this.#promised.get(id)
     const held = promised === undefined ? undefined : this.books.booking(id)
     if (promised === undefined || held === undefined || instance?.node === undefined) return false
-    const { request, address, isKept } = promised
+    const { request, address, isPinned: isElsewhere } = promised
     // Perhaps a node was chosen for it that its own terms do not name.
-    const isPinned = isKept || request.where?.some((text) => text.startsWith(nameLabel)) === true
+    const isPinned = isElsewhere || request.where?.some((text) => text.startsWith(nameLabel)) === true
     const group = request.group ?? defaultGroupName
     if (isPinned || instance.address !== address || (instance.group ?? defaultGroupName) !== group) return false
     return isSameBooking(held, bookingOfRecord(instance, instance.node))
@@ -407,3 +429,13 @@ const isSameBooking = (a: Booking, b: Booking): boolean =>
   b.named === undefined
 
 const gibibytes = (bytes: number): string => `${Math.round((bytes / 1024 ** 3) * 100) / 100}Gi`
+
+const exceptOn = (nodes: readonly string[], request: InstanceRequest): InstanceRequest =>
+  nodes.length === 0
+    ? request
+    : { ...request, where: [...(request.where ?? []), ...nodes.map((node) => `${nameLabel} != ${node}`)] }
+
+const usedUpText = (nodes: readonly string[], refusal: string): string =>
+  nodes.length === 0
+    ? refusal
+    : `addresses used up on ${nodes.join(', ')} (instances that have ended hold theirs until they are forgotten); elsewhere: ${refusal}`

@@ -1,6 +1,7 @@
 import type { NodeView } from '@berth/api'
 import { type Instance, type Node, type NodeStatus, versionProblem } from '@berth/core'
 import { imageRulesOf } from '../images/image-rules.ts'
+import { addressProblems } from './address-problems.ts'
 import { cloudRouteProblems } from './cloud-route-problems.ts'
 import { nodeConfigProblems, nodeConfigView } from './node-config-view.ts'
 import { stayingOn } from './staying.ts'
@@ -53,6 +54,7 @@ export function nodeView({ state, isOnline, version = '', whyRefused }: ViewCont
       ...[node.certificateProblem, ...versionProblems(status, name, version)].filter(isSaid),
       ...nodeConfigProblems(config),
       ...cloudRouteProblems(state, name),
+      ...addressProblems(state, node),
     ],
     ...defined({
       certificateExpiresAt: node.certificateExpiresAt,
