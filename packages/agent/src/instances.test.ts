@@ -111,6 +111,44 @@ describe('a container', () => {
     )
   })
 
+  it('is in a bridge of its node’s, where names are answered and the port of the node leads to it', async () => {
+    const outer = '192.0.2.77'
+    node.host.run('ip', 'address', 'replace', `${outer}/32`, 'dev', 'lo')
+    for (const name of ['storage', 'vault']) node.host.docker('network', 'create', name)
+    const ports = [{ name: 'http', port: 8080, protocol: 'tcp' as const, hostPort: 18080 }]
+    const guests = [
+      node.assign({ network: 'bridge:vault', address: '127.0.0.1', ports }),
+      node.assign({ network: 'bridge:storage', address: '127.0.0.1', ports: [{ ...ports[0]!, hostPort: 18081 }] }),
+    ]
+    const beside = node.assign()
+    for (const each of [...guests, beside]) await node.server.ready(each.instance)
+    const [vault, storage] = guests.map((each) => inspect(each).NetworkSettings.Networks)
+    expect(Object.keys(vault)).toEqual(['vault'])
+    expect(Object.keys(storage)).toEqual(['storage'])
+    for (const guest of guests) {
+      const there = guest.ports[0]?.hostPort
+      // The node, an instance of it, and the way back: what Docker keeps apart from each other.
+      const ask = (from: string) => node.host.docker('exec', from, 'wget', '-qO-', `http://${outer}:${there}/`)
+      expect(node.host.get(`${outer}:${there}/`)).toContain(guest.hostname)
+      await waitUntil('an answer to an instance', () => ask(beside.instance).includes(guest.hostname))
+      expect(node.host.docker('exec', guest.instance, 'wget', '-qO-', `http://${beside.address}:8080/`)).toContain(
+        beside.hostname,
+      )
+      expect(node.host.docker('exec', guest.instance, 'cat', '/etc/resolv.conf')).toContain('169.254.77.53')
+    }
+    expect(node.host.run('nft', 'list', 'table', 'inet', 'berth')).toMatch(/"br-[0-9a-f]{12}", "br-[0-9a-f]{12}" } drop/)
+    expect(readFileSync(join(node.host.stateDir, 'netd', 'instances.json'), 'utf8')).not.toContain(guests[0]?.instance)
+    const lost = node.assign({ network: 'bridge:gone', address: '127.0.0.1' })
+    expect((await status(lost, 'the reason', (each) => each.message !== undefined)).message).toContain(
+      'this node has no Docker network gone; make it (docker network create gone)',
+    )
+    node.host.docker('network', 'create', 'gone')
+    await node.server.ready(lost.instance)
+    for (const each of [...guests, beside, lost]) await node.stopInstance(each)
+    await waitUntil('no way in', () => !node.host.run('iptables', '-S', 'DOCKER-USER').includes('-i br-'))
+    node.host.docker('network', 'rm', 'storage', 'vault', 'gone')
+  })
+
   it('gets its secrets as files in memory, and nowhere in clear', async () => {
     const value = 'correct-horse-battery'
     const assignment = node.assign({ secrets: [{ file: 'db;rm -rf $HOME', value }], user: 'app' })

@@ -29,6 +29,7 @@ import { AddressCollector } from './network/address-collector.ts'
 import { DockerMembers } from './network/docker-members.ts'
 import { DockerNetworkCalls } from './network/docker-network-calls.ts'
 import { createNodeNetwork, type NodeNetwork, networkName } from './network/node-network.ts'
+import { OtherNetworks } from './network/other-networks.ts'
 import { endpointDirectory } from './network/plugin/container-plugin.ts'
 import { createEndpointLinks } from './network/plugin/endpoint-links.ts'
 import { EndpointRecords } from './network/plugin/endpoint-records.ts'
@@ -90,6 +91,7 @@ class Agent {
   readonly #cores: CoreKeeper
   readonly #regulator: WeightRegulator
   readonly #network: NodeNetwork
+  readonly #others: OtherNetworks
   readonly #bus = new StatusBus()
   readonly #reporter: NodeReporter
   readonly #reconciler: Reconciler
@@ -137,8 +139,10 @@ class Agent {
       createNodeNetwork({
         ...{ socketPath, driver, netd, log: log.child({ part: 'network' }) },
         learned: (options) => this.#routing.learned(options),
+        bridges: () => this.#others.bridges,
       }),
     )
+    this.#others = this.#makeOtherNetworks()
     this.#reporter = new NodeReporter({
       name: disk.identity.name,
       agentVersion: config.version,
@@ -150,6 +154,7 @@ class Agent {
       config: () => this.#nodeConfig?.report,
       routes: () => this.#routing.summary,
       network: () => this.#network.drivers,
+      dockerNetworks: () => this.#others.names,
       onChange: (status) => this.#sync.node(status),
     })
     this.#routing = stack.use(this.#makeRouting())
@@ -260,6 +265,19 @@ class Agent {
     })
   }
 
+  #makeOtherNetworks(): OtherNetworks {
+    const { node } = this.#disk
+    return new OtherNetworks({
+      engine: this.#engine,
+      remembered: node.state.bridges ?? [],
+      onBridges: async (bridges) => {
+        await node.update({ bridges })
+        await this.#network.check()
+      },
+      onChange: () => this.#reporter.changed(),
+    })
+  }
+
   #makePublishing(): PublishKeeper {
     return new PublishKeeper({
       log: this.#config.log.child({ part: 'publishing' }),
@@ -309,6 +327,7 @@ class Agent {
         watch: (instance, target) => this.#cores.watch(instance, target),
         forget: (instance) => this.#cores.forget(instance),
       },
+      this.#others,
       ...[this.#namesKeeper(), this.#policy, this.#bandwidth, this.#publishing].map(withOwnAddress),
     ])
   }
@@ -425,6 +444,7 @@ class Agent {
       log: this.#config.log.child({ part: 'engine' }),
       onUp: async (info, signal) => {
         this.#reporter.engineSeen(info)
+        await this.#others.refresh({ signal })
         await this.#desired.restoreNetwork()
         await this.#reconciler.relist(signal)
         void this.#removeLeftovers(signal)
@@ -512,6 +532,7 @@ class Agent {
     this.#reporter.problems.set('cores', this.#cores.settleAll().join('; ') || undefined)
     await this.#reconciler.saveAgain()
     await this.#housekeeping.rotateLogs()
+    if (this.#watch?.isUp) await this.#others.refresh({ signal }).catch(() => undefined)
     const found = await this.#network.check({ signal })
     this.#reporter.problems.set('network', found.length === 0 ? undefined : found.join('; '))
     this.#reporter.problems.set('names', await readNetdProblem(this.#config.stateDir))

@@ -28,8 +28,8 @@ export const instanceView = z.object({
   address: z.string().optional(),
   /** It has the address with this number of those that its entrypoint keeps. */
   slot: z.number().int().optional(),
-  /** Absent: the cluster's. With `host` the address is the node's. */
-  network: z.enum(['host']).optional(),
+  /** Absent: the cluster's. Else `host`, `bridge` or `bridge:<Docker network>`, and the address is the node's. */
+  network: z.string().optional(),
   /** Ports of its node that lead to it, published while it runs. */
   published: z.array(publishedPort).optional(),
   phase: z.enum(['pending', 'assigned', 'running', 'stopping', 'ended']),

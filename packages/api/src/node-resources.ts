@@ -51,6 +51,8 @@ export const nodeView = z.object({
       range: z.string().optional(),
     })
     .optional(),
+  /** Docker networks that it has beside the cluster's. */
+  dockerNetworks: z.array(z.string()).optional(),
   /** Where what instances left in `/persist` is kept after their end, and how long. */
   endedFiles: z.object({ directory: z.string(), keepMs: z.number().int() }).optional(),
   /** The last upgrade of its executable. */

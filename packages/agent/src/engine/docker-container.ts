@@ -1,6 +1,13 @@
 import { dirname } from 'node:path'
 import { type KernelGrant, sharesOfCore } from '@berth/core'
-import type { ContainerSpec, ContainerState, ContainerSummary, ContainerView, MountSpec } from './engine.ts'
+import type {
+  ContainerSpec,
+  ContainerState,
+  ContainerSummary,
+  ContainerView,
+  EngineNetwork,
+  MountSpec,
+} from './engine.ts'
 
 const cpuPeriodMicros = 100_000
 
@@ -27,7 +34,7 @@ export function toDockerCreate(spec: ContainerSpec, options: { readonly layerQuo
 }
 
 function networking({ network }: ContainerSpec): object {
-  if (network === 'host') return {}
+  if (network === 'host' || network.address === undefined) return {}
   const { name, address, address6 } = network
   const addresses = { IPv4Address: address, ...(address6 === undefined ? {} : { IPv6Address: address6 }) }
   return { NetworkingConfig: { EndpointsConfig: { [name]: { IPAMConfig: addresses } } } }
@@ -80,6 +87,10 @@ function dockerMount(mount: MountSpec): object {
   return { Type: mount.type, Source: mount.source, Target: mount.target, ReadOnly: mount.readOnly }
 }
 
+interface DockerEndpoint {
+  readonly IPAddress?: string
+}
+
 /** What of Docker's answer is read. */
 export interface DockerInspect {
   readonly Id: string
@@ -98,6 +109,7 @@ export interface DockerInspect {
     readonly FinishedAt: string
   }
   readonly Config: { readonly User?: string; readonly Labels?: Readonly<Record<string, string>> }
+  readonly NetworkSettings?: { readonly Networks?: Readonly<Record<string, DockerEndpoint>> | null }
   readonly HostConfig: {
     readonly CpusetCpus?: string
     readonly CpuShares?: number
@@ -124,6 +136,7 @@ export function toContainerView(docker: DockerInspect): ContainerView {
     image: docker.Image,
     user: docker.Config.User ?? '',
     labels: docker.Config.Labels ?? {},
+    addresses: addressesOf(docker),
     ...directoriesOf(docker),
     ...(state.Error === '' ? {} : { error: state.Error }),
     cpuset: host.CpusetCpus ?? '',
@@ -131,6 +144,13 @@ export function toContainerView(docker: DockerInspect): ContainerView {
     quotaMilli: Math.max(0, Math.round(((host.CpuQuota ?? 0) * 1000) / (host.CpuPeriod || cpuPeriodMicros))),
     memoryBytes: host.Memory ?? 0,
   }
+}
+
+function addressesOf({ NetworkSettings: settings }: DockerInspect): Record<string, string> {
+  const all = Object.entries(settings?.Networks ?? {})
+  return Object.fromEntries(
+    all.flatMap(([name, { IPAddress: address = '' }]) => (address === '' ? [] : [[name, address]])),
+  )
 }
 
 /** Of an inspection that asked for sizes. */
@@ -170,4 +190,17 @@ function directoriesOf({ GraphDriver: driver, LogPath: log = '' }: DockerInspect
 function timeOf(text: string): number | undefined {
   const time = Date.parse(text)
   return Number.isNaN(time) || time <= 0 ? undefined : time
+}
+
+export interface DockerNetworkSummary {
+  readonly Id: string
+  readonly Name: string
+  readonly Driver: string
+  readonly Options?: Readonly<Record<string, string>> | null
+}
+
+/** Docker calls a bridge after its network's id where nobody has said a name. */
+export function toEngineNetwork({ Id, Name: name, Driver: driver, Options }: DockerNetworkSummary): EngineNetwork {
+  if (driver !== 'bridge') return { name, driver }
+  return { name, driver, bridge: Options?.['com.docker.network.bridge.name'] ?? `br-${Id.slice(0, 12)}` }
 }

@@ -4,12 +4,14 @@ import { BerthError, type KernelGrant, messageOf } from '@berth/core'
 import { type DockerClient, readAll } from './docker-client.ts'
 import {
   type DockerInspect,
+  type DockerNetworkSummary,
   type DockerSize,
   type DockerSummary,
   dockerGrant,
   toContainerSummary,
   toContainerView,
   toDockerCreate,
+  toEngineNetwork,
 } from './docker-container.ts'
 import { startExec } from './docker-exec.ts'
 import { DockerImages } from './docker-images.ts'
@@ -23,6 +25,7 @@ import type {
   EngineEvent,
   EngineInfo,
   EngineLogLine,
+  EngineNetwork,
   EventOptions,
   ExecRequest,
   ExecSession,
@@ -155,6 +158,12 @@ export class DockerEngine implements Engine {
     const path = `${containerPath(id)}/json`
     const found = await this.#found<DockerInspect>({ action, method: 'GET', path, timeoutMs: quickMs, signal })
     return found === undefined ? undefined : toContainerView(found)
+  }
+
+  async listNetworks({ signal }: CallOptions = {}): Promise<readonly EngineNetwork[]> {
+    const action = 'list the networks of Docker'
+    const call = { action, method: 'GET', path: '/networks', timeoutMs: quickMs, signal } as const
+    return (await this.#client.json<readonly DockerNetworkSummary[]>(call)).map(toEngineNetwork)
   }
 
   async layerBytes(id: string, { signal }: CallOptions = {}): Promise<number | undefined> {

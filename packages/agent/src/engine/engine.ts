@@ -17,6 +17,7 @@ export interface Engine {
   /** Removes a container that does not run, with its anonymous volumes. One that is gone already is no error. */
   removeContainer(id: string, options?: CallOptions): Promise<void>
   updateGrant(id: string, grant: KernelGrant, options?: CallOptions): Promise<void>
+  listNetworks(options?: CallOptions): Promise<readonly EngineNetwork[]>
   inspectContainer(idOrName: string, options?: CallOptions): Promise<ContainerView | undefined>
   /** Size of the writable layer where nobody but the engine can find out; undefined where the engine holds it within its size. */
   layerBytes(id: string, options?: CallOptions): Promise<number | undefined>
@@ -81,8 +82,8 @@ export interface ContainerSpec extends KernelGrant {
   readonly env: Readonly<Record<string, string>>
   readonly labels: Readonly<Record<string, string>>
   readonly hostname: string
-  /** `host`: the node's own. */
-  readonly network: { readonly name: string; readonly address: string; readonly address6?: string } | 'host'
+  /** `host`: the node's own. Without an address the engine chooses one. */
+  readonly network: { readonly name: string; readonly address?: string; readonly address6?: string } | 'host'
   readonly mounts: readonly MountSpec[]
   readonly ports: readonly { readonly port: number; readonly protocol: 'tcp' | 'udp'; readonly hostPort?: number }[]
   readonly user?: string
@@ -116,6 +117,8 @@ export interface ContainerView extends KernelGrant {
   /** Effective user: the container's or the image's. */
   readonly user: string
   readonly labels: Readonly<Record<string, string>>
+  /** By the name of the network; only while it runs. */
+  readonly addresses: Readonly<Record<string, string>>
   /** Where its writable layer lies on the host; absent where the engine does not tell. */
   readonly layerDirectory?: string
   readonly logDirectory?: string
@@ -128,6 +131,13 @@ export interface ContainerSummary {
   readonly name: string
   readonly state: ContainerState
   readonly labels: Readonly<Record<string, string>>
+}
+
+export interface EngineNetwork {
+  readonly name: string
+  readonly driver: string
+  /** The link of the host that joins its containers, where it is a bridge. */
+  readonly bridge?: string
 }
 
 export interface EventOptions extends CallOptions {

@@ -1,4 +1,4 @@
-import type { Assignment, KernelGrant, VolumeSpec } from '@berth/core'
+import { type Assignment, bridgeOf, type KernelGrant, type VolumeSpec } from '@berth/core'
 import type { ContainerSpec, MountSpec } from '../engine/engine.ts'
 import type { RuntimeFiles } from './runtime-files.ts'
 
@@ -61,7 +61,9 @@ function networkOf(
   { network, address, address6 }: Assignment,
   { networkName }: Pick<SpecContext, 'networkName'>,
 ): ContainerSpec['network'] {
-  if (network !== undefined) return network
+  if (network === 'host') return network
+  const bridge = bridgeOf(network)
+  if (bridge !== undefined) return { name: bridge }
   return { name: networkName, address, ...(address6 === undefined ? {} : { address6 }) }
 }
 

@@ -1,6 +1,7 @@
 import {
   type Assignment,
   BerthError,
+  bridgeOf,
   decideInstance,
   type GrantInForce,
   grantChanged,
@@ -58,6 +59,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
   #container: ObservedContainer | undefined
   #stale: boolean
   #observedAt = 0
+  #addresses: ContainerView['addresses'] = {}
   #outOfMemoryAt: number | undefined
   /** What a run was last seen to use of the disk. */
   #disk: { readonly run: number; readonly usedBytes: number } | undefined
@@ -239,8 +241,16 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     const own = view?.labels[labels.instance] === instance ? view : undefined
     if (own === undefined) return this.seen(undefined)
     const killed = (this.#outOfMemoryAt ?? 0) >= (own.startedAt ?? Number.POSITIVE_INFINITY)
+    this.#addresses = own.addresses
     const granted = this.#deps.cores.shown(own)
     this.seen({ ...observed(own), cpuset: granted.cpuset, outOfMemory: own.outOfMemory || killed })
+  }
+
+  /** In a bridge of its node, the one that Docker has given it. */
+  get #probedAddress(): string {
+    const { network, address } = this.#assignment
+    const bridge = bridgeOf(network)
+    return (bridge === undefined ? undefined : this.#addresses[bridge]) ?? address
   }
 
   startHealth(): void {
@@ -248,7 +258,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     if (run === undefined) return
     this.#health = new InstanceHealth({
       assignment: this.#assignment,
-      target: { address: this.#assignment.address, containerId: run.containerId },
+      target: { address: this.#probedAddress, containerId: run.containerId },
       startedAt: run.startedAt,
       ...(run.readyAt === undefined ? {} : { readyAt: run.readyAt }),
       probe: this.#deps.probe,

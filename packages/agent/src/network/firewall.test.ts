@@ -31,7 +31,7 @@ describe('the rules of a node', () => {
       ['addresses of other blocks', moved, driver] as const,
     ]),
   )('are what nft takes: %s, %s %s', async (_, each, driver) => {
-    const table = renderTable(each, '169.254.77.53', driver)
+    const table = renderTable(each, '169.254.77.53', driver, ['docker0', 'br-0123456789ab'])
     const script = 'printf %s "$1" | nft -f - && nft list table inet berth'
     const { code, stdout, stderr } = await apart('sh', '-c', script, 'sh', table)
     expect(stderr).toBe('')
@@ -42,7 +42,7 @@ describe('the rules of a node', () => {
   it.each(drivers)(
     'are read back as they were written, or they would be written again and again: %s',
     async (driver) => {
-      const rules = [...forwardRules(several, driver), ...forwardRules(moved, driver)]
+      const rules = [...forwardRules(several, driver, ['docker0']), ...forwardRules(moved, driver)]
       const script =
         'iptables -N DOCKER-USER; for rule; do iptables -A DOCKER-USER $rule; done; iptables -S DOCKER-USER'
       const { stdout, stderr } = await apart('sh', '-c', script, 'sh', ...rules)
@@ -84,5 +84,19 @@ describe('the rules of a node', () => {
     const table = renderTable(plan, '169.254.77.53', 'routed')
     for (const bridge of ['docker0', 'br-*'])
       expect(table).toContain(`iifname "berth-*" oifname "${bridge}" ct state new ct status & dnat == 0 drop`)
+  })
+
+  it('let instances in a bridge of Docker’s ask for names, reach those of the node, and be reached where a port is published', () => {
+    expect(renderTable(plan, '169.254.77.53', 'bridge', ['docker0'])).toContain(
+      'iifname != { "lo", "berth0", "docker0" } drop',
+    )
+    expect(renderTable(plan, '169.254.77.53', 'routed', ['docker0'])).toContain(
+      'iifname != { "lo", "docker0" } iifname != "berth-*" drop',
+    )
+    const rules = forwardRules(plan, 'bridge', ['docker0']).filter((rule) => rule.includes('docker0'))
+    expect(rules).toEqual([
+      '-d 10.77.3.0/24 -i docker0 -o berth0 -m comment --comment berth -j ACCEPT',
+      '-s 10.77.3.0/24 -i berth0 -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment berth -j ACCEPT',
+    ])
   })
 })

@@ -20,7 +20,12 @@ const dockerBridges = ['docker0', 'br-*']
  * towards the rest of the world. DNS answers this node's instances and the node itself, not its neighbours; and while nobody serves it,
  * askers hear nothing: told that the port is closed, a libc makes all its tries at once and fails, instead of trying again a second later.
  */
-export function renderTable(plan: NetworkPlan, dnsAddress: string, driver: NetworkDriver = 'bridge'): string {
+export function renderTable(
+  plan: NetworkPlan,
+  dnsAddress: string,
+  driver: NetworkDriver = 'bridge',
+  bridges: readonly string[] = [],
+): string {
   const links = linkPatterns[driver].nft
   return `add table ${table}
 delete table ${table}
@@ -30,7 +35,7 @@ table ${table} {
 ${masquerade(plan, links)}  }
   chain input {
     type filter hook input priority filter; policy accept;
-    ip daddr ${dnsAddress} ${outsideOf(driver)} drop
+    ip daddr ${dnsAddress} ${outsideOf(driver, bridges)} drop
   }
   chain output {
     type filter hook output priority filter; policy accept;
@@ -53,10 +58,11 @@ function masquerade(plan: NetworkPlan, links: string): string {
 const anyOf = (blocks: readonly string[]): string => (blocks.length === 1 ? blocks.join() : `{ ${blocks.join(', ')} }`)
 
 /** A pattern cannot stand in a set. */
-const outsideOf = (driver: NetworkDriver): string =>
-  driver === 'bridge'
-    ? `iifname != { "lo", "${bridgeName}" }`
-    : `iifname != "lo" iifname != "${linkPatterns.routed.nft}"`
+function outsideOf(driver: NetworkDriver, bridges: readonly string[]): string {
+  const links = ['lo', ...(driver === 'bridge' ? [bridgeName] : []), ...bridges].map((each) => `"${each}"`)
+  const pattern = driver === 'bridge' ? '' : ` iifname != "${linkPatterns.routed.nft}"`
+  return `iifname != { ${links.join(', ')} }${pattern}`
+}
 
 /** Published ports of others are reached, as from anywhere. */
 const isolation = (links: string): string => `  chain forward {
@@ -69,26 +75,38 @@ export async function removeTable(exec: Exec, signal?: AbortSignal): Promise<voi
   await mustRun(exec, 'nft', ['-f', '-'], { input: `add table ${table}\ndelete table ${table}\n`, signal })
 }
 
-export const forwardRules = (plan: NetworkPlan, driver: NetworkDriver = 'bridge'): readonly string[] =>
+export const forwardRules = (
+  plan: NetworkPlan,
+  driver: NetworkDriver = 'bridge',
+  bridges: readonly string[] = [],
+): readonly string[] =>
   ownBlocks(plan).flatMap((own) =>
-    rulesBetween({ pools: plan.pools.map(formatBlock), block: formatBlock(own) }, driver),
+    rulesBetween({ pools: plan.pools.map(formatBlock), block: formatBlock(own) }, driver, bridges),
   )
 
-/** As `iptables -S` and `ip6tables -S` print them, so that wanted and found can be compared as text. */
+/**
+ * As `iptables -S` and `ip6tables -S` print them, so that wanted and found can be compared as text. `bridges`: Docker's, whose instances reach the others
+ * of this node and are reached by them at published ports, as Docker would have it from another machine.
+ */
 export function rulesBetween(
   { pools, block }: { readonly pools: readonly string[]; readonly block: string },
   driver: NetworkDriver,
+  bridges: readonly string[] = [],
 ): readonly string[] {
   const links = linkPatterns[driver].iptables
   const tail = `-m comment --comment ${comment} -j ACCEPT`
   const inbound = pools.map((pool) => `-s ${pool} -d ${block} -o ${links} ${tail}`)
   // What came to a published port.
   const published = `-d ${block} -o ${links} -m conntrack --ctstate DNAT ${tail}`
-  if (driver === 'bridge')
-    return [published, ...inbound, ...pools.map((pool) => `-s ${block} -d ${pool} -i ${links} ${tail}`)]
+  const between = bridges.flatMap((bridge) => [
+    `-d ${block} -i ${bridge} -o ${links} ${tail}`,
+    `-s ${block} -i ${links} -o ${bridge} -m conntrack --ctstate RELATED,ESTABLISHED,DNAT ${tail}`,
+  ])
+  const common = [published, ...inbound, ...between]
+  if (driver === 'bridge') return [...common, ...pools.map((pool) => `-s ${block} -d ${pool} -i ${links} ${tail}`)]
   // To the outside and back, which Docker itself sees to for a bridge of its own.
   const back = `-d ${block} -o ${links} -m conntrack --ctstate RELATED,ESTABLISHED ${tail}`
-  return [published, ...inbound, `-s ${block} -i ${links} ${tail}`, back]
+  return [...common, `-s ${block} -i ${links} ${tail}`, back]
 }
 
 const isOurs = (rule: string): boolean => rule.includes(`--comment ${comment} `)

@@ -49,6 +49,13 @@ type Signal = AbortSignal | undefined
 /** Blocks that routes have been learned to; undefined: none are, they are all to be made here. */
 export type LearnedRoutes = (options: { readonly signal: Signal }) => Promise<ReadonlySet<string> | undefined>
 
+export interface HostNetworkOptions {
+  readonly learned: LearnedRoutes
+  readonly choice: DriverChoice
+  /** Links of Docker's other bridges that instances are in. */
+  readonly bridges: () => readonly string[]
+}
+
 /** What is to be made of the host's kernel and its engine. Every method reads first and changes only what differs. */
 export class HostNetwork {
   readonly #log: Logger
@@ -57,18 +64,15 @@ export class HostNetwork {
   readonly #keepTable: ReturnType<typeof createTableKeeper>
   readonly #learned: LearnedRoutes
   readonly #choice: DriverChoice
+  readonly #bridges: () => readonly string[]
   #driver: NetworkDriver | undefined
   #range: string | undefined
   #told: string | undefined
 
-  constructor(
-    dockerNetwork: DockerNetwork,
-    exec: Exec,
-    log: Logger,
-    { learned, choice }: { readonly learned: LearnedRoutes; readonly choice: DriverChoice },
-  ) {
+  constructor(dockerNetwork: DockerNetwork, exec: Exec, log: Logger, { learned, choice, bridges }: HostNetworkOptions) {
     this.#learned = learned
     this.#choice = choice
+    this.#bridges = bridges
     this.#dockerNetwork = dockerNetwork
     this.#exec = exec
     this.#log = log
@@ -105,9 +109,9 @@ export class HostNetwork {
     const steps = [
       () => this.#enableForwarding(),
       () => this.#ensureDnsAddress(signal),
-      () => this.#keepTable(renderTable(plan, dnsAddress, driver), { signal }),
+      () => this.#keepTable(renderTable(plan, dnsAddress, driver, this.#bridges()), { signal }),
       () => (driver === 'routed' ? this.#ensureRouted(plan, signal) : this.#ensureBridge(plan, signal)),
-      () => ensureForwardRules(this.#exec, forwardRules(plan, driver), signal),
+      () => ensureForwardRules(this.#exec, forwardRules(plan, driver, this.#bridges()), signal),
       async () => failures.push(...(await this.#ensureRoutes(plan, removeAbsentPeers, signal))),
       () => this.#ensureIpv6(plan, driver, { removeAbsentPeers, signal }),
     ]

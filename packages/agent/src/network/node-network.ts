@@ -55,6 +55,8 @@ export interface NodeNetworkOptions {
   readonly exec?: Exec
   readonly checkIntervalMs?: number
   readonly learned?: LearnedRoutes
+  /** Links of Docker's other bridges that instances are in. */
+  readonly bridges?: () => readonly string[]
 }
 
 export function createNodeNetwork({
@@ -65,10 +67,11 @@ export function createNodeNetwork({
   driver: wanted = 'bridge',
   netd,
   learned = async () => undefined,
+  bridges = () => [],
 }: NodeNetworkOptions): NodeNetwork {
   const tellNetd = async (...told: Parameters<NetdFiles['writeRouted']>) => await netd?.writeRouted(...told)
   const dockerNetwork = new DockerNetwork(socketPath, networkName, log)
-  const host = new HostNetwork(dockerNetwork, exec, log, { learned, choice: { wanted, tellNetd } })
+  const host = new HostNetwork(dockerNetwork, exec, log, { learned, bridges, choice: { wanted, tellNetd } })
   return new CheckedNodeNetwork(host, log, checkIntervalMs)
 }
 

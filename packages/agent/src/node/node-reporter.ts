@@ -19,6 +19,7 @@ export interface NodeReporterOptions {
   readonly config: () => NodeStatus['config']
   readonly routes: () => NodeStatus['routes']
   readonly network: () => NonNullable<NodeStatus['network']>
+  readonly dockerNetworks: () => NodeStatus['dockerNetworks']
   readonly onChange: (status: NodeStatus) => void
 }
 
@@ -52,6 +53,7 @@ export class NodeReporter {
     const upgrade = this.#options.upgrade()
     const config = this.#options.config()
     const routes = this.#options.routes()
+    const dockerNetworks = this.#options.dockerNetworks()
     return {
       name,
       online: true,
@@ -66,6 +68,7 @@ export class NodeReporter {
       ...(gatewayRestartedAt === undefined ? {} : { gatewayRestartedAt }),
       ...(upgrade === undefined ? {} : { upgrade }),
       ...(config === undefined ? {} : { config }),
+      ...(dockerNetworks === undefined ? {} : { dockerNetworks }),
       ...(routes === undefined ? {} : { routes }),
       problems: this.problems.list(),
     }

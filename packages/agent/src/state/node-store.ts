@@ -11,6 +11,8 @@ export interface NodeState {
   readonly epoch?: string
   readonly revision: number
   readonly network?: NetworkConfig
+  /** Links of Docker's bridges that instances are in. */
+  readonly bridges?: readonly string[]
   /** Agent ports of the servers that there are, and of those that there were before. */
   readonly servers?: readonly ServerAddress[]
   readonly formerServers?: readonly ServerAddress[]

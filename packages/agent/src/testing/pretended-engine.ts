@@ -27,6 +27,7 @@ export class PretendedEngine {
       outOfMemory: false,
       image: 'sha256:1',
       user: '',
+      addresses: {},
       ...{ cpuset: '', shares: 1024, quotaMilli: 0, memoryBytes: 0 },
       ...spec,
     }

@@ -178,8 +178,8 @@ export const entrypointSchema = object({
   ),
   network: key(
     text,
-    '`cluster`: an address of its own. `host`: the node’s network, with its address and its ports. Default: cluster.',
-    ['host'],
+    '`cluster`: an address of its own. `host`: the node’s network, with its address and its ports. `bridge`: Docker’s bridge (`bridge:NAME`: another one), reached by `hostPort`. Default: cluster.',
+    ['host', 'bridge', 'bridge:storage'],
   ),
   address: key(
     text,

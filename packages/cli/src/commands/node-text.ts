@@ -15,7 +15,7 @@ export function nodeText(node: NodeView): string {
 }
 
 function facts(node: NodeView): (readonly [name: string, value: string])[] {
-  const { upgrade, drain, endedFiles, config, routes, uplink } = node
+  const { upgrade, drain, endedFiles, config, routes, uplink, dockerNetworks = [] } = node
   return [
     ['node', node.name],
     [
@@ -33,6 +33,7 @@ function facts(node: NodeView): (readonly [name: string, value: string])[] {
     ['address', `${node.address}, instances in ${node.block}`],
     ['routes', routes === undefined ? '' : `bgp, ${routes.up} of ${routes.sessions} sessions up`],
     ['network', networkText(node)],
+    ['other networks', dockerNetworks.join(', ')],
     ['uplink', uplink === undefined ? '' : uplinkText(uplink)],
     ['group', node.group ?? 'default'],
     ['gateway', gatewayText(node)],

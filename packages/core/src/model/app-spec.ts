@@ -54,8 +54,11 @@ export interface BuildLimits {
   readonly proxy?: string
 }
 
-/** `host`: the node's own network; the instance's address is the node's, and its ports are too. */
-export type NetworkMode = 'host'
+/**
+ * `host`: the node's own network; the instance's address is the node's, and its ports are too. `bridge`: Docker's own bridge, `bridge:storage`
+ * another one of the node; the instance's address is its node's alone, and others reach it by the ports of the node that lead to it.
+ */
+export type NetworkMode = 'host' | 'bridge' | `bridge:${string}`
 
 /** `keep`: its instances have the same addresses after every replacement, wherever they run then. */
 export type AddressMode = 'keep'

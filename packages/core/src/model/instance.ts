@@ -22,7 +22,7 @@ export interface Instance {
   readonly address?: string
   /** Its entrypoint keeps its addresses (`address: keep`): from 1, which of them it has. */
   readonly slot?: number
-  /** Absent: the cluster's. With `host` its address is its node's. */
+  /** Absent: the cluster's. With another its address is its node's. */
   readonly network?: NetworkMode
   /** The grant: its limits. */
   readonly cpuMilli?: number

@@ -65,6 +65,8 @@ export interface NodeStatus {
    * knows the bridge only.
    */
   readonly network?: { readonly driver: NetworkDriver; readonly wanted?: NetworkDriver; readonly range?: string }
+  /** Names of the Docker networks that it has beside the cluster's. Absent: from an agent that puts no instance into others. */
+  readonly dockerNetworks?: readonly string[]
   /** Where what instances left in `/persist` is kept after their end, and how long. Absent: from an agent that does not tell. */
   readonly endedFiles?: { readonly directory: string; readonly keepMs: number }
   /** When its gateway served again after nginx had ended unasked. Absent: not since the agent runs. */

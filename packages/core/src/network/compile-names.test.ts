@@ -22,6 +22,22 @@ it('names what serves, in the order of ids, with the ports of its own release', 
   ])
 })
 
+it('names what is in a bridge of its node by the ports of the node that lead to it, and nothing where none does', () => {
+  const ports = [
+    { name: 'http', port: 8080, protocol: 'tcp', hostPort: 18080 },
+    { name: 'metrics', port: 9090, protocol: 'tcp' },
+  ] as const
+  const bridged = appSpec({ web: entrypointSpec({ ports }) })
+  const guest = { ...{ network: 'bridge', address: '192.0.2.1' }, release: 'v2' } as const
+  const inside = pooled(2, { network: 'bridge:storage', address: '192.0.2.1' })
+  const of = (_: string, release: string) => (release === 'v2' ? bridged : spec)
+  const { entries } = compileNames([pooled(1, guest), inside, pooled(3, { ...guest, network: 'host' })], of, apps, 1)
+  expect(entries.map(({ instance, address, ports }) => [instance, address, ports.map(({ port }) => port)])).toEqual([
+    ['shop.production.web-1', '192.0.2.1', [18080]],
+    ['shop.production.web-3', '192.0.2.1', [8080, 9090]],
+  ])
+})
+
 it.each([
   ['not ready', pooled(1, {}, { ready: false })],
   ['leaving', pooled(1, { desired: 'drain' })],

@@ -1,5 +1,6 @@
-import type { AppSpec, NamedApp, NameEntry, NameTable } from '../model/index.ts'
+import type { AppSpec, Instance, NamedApp, NameEntry, NameTable, PortSpec } from '../model/index.ts'
 import type { PooledInstance } from './compile-routes.ts'
+import { bridgeOf, reachedPort } from './network-mode.ts'
 
 /** Names of the instances that serve (ready ones that should run, in the order of their ids), and of all that exists. */
 export function compileNames(
@@ -15,6 +16,8 @@ export function compileNames(
     if (instance.address === undefined) continue
     const spec = specOf(instance.app, instance.release)?.entrypoints[instance.entrypoint]
     const { app, pool, entrypoint, id, address, node } = instance
+    const ports = namedPorts(instance, spec?.ports ?? [])
+    if (ports === undefined) continue
     const site = node === undefined ? undefined : siteOf(node)
     entries.push({
       app,
@@ -23,11 +26,20 @@ export function compileNames(
       instance: id,
       address,
       ...(site === undefined ? {} : { site }),
-      ports: (spec?.ports ?? []).map(({ name, port, protocol }) => ({ name, port, protocol })),
+      ports,
     })
   }
   entries.sort((a, b) => (a.instance < b.instance ? -1 : 1))
   return { version, entries, apps }
+}
+
+/** undefined: at its address nothing leads to it, so that it is not named. */
+function namedPorts({ network }: Instance, ports: readonly PortSpec[]): NameEntry['ports'] | undefined {
+  const reached = ports.flatMap((each) => {
+    const port = reachedPort(network, each)
+    return port === undefined ? [] : [{ name: each.name, port, protocol: each.protocol }]
+  })
+  return bridgeOf(network) !== undefined && reached.length === 0 ? undefined : reached
 }
 
 export const sameNames = (a: NameTable, b: NameTable): boolean =>

@@ -72,6 +72,22 @@ describe('the members of a route', () => {
   })
 })
 
+it('reaches what is in a bridge of its node by the port of the node that leads to it', () => {
+  const published = { ...http, hostPort: 18080 }
+  const specs = new Map([
+    ['v1', specWith([route], [published])],
+    ['v2', specWith([route])],
+  ])
+  const bridged = (ordinal: number, release: string) =>
+    pooled(ordinal, { release, network: 'bridge', address: '192.0.2.1' })
+  const pool = routed([bridged(1, 'v1'), bridged(2, 'v2'), pooled(3)], { specs })
+  const members = compileRoutes([pool], [], 7).routes[0]?.targets[0]?.members
+  expect(members?.map(({ instance, address, port }) => [instance, address, port])).toEqual([
+    ['shop.production.web-1', '192.0.2.1', 18080],
+    ['shop.production.web-3', '10.0.0.3', 8080],
+  ])
+})
+
 describe('the routes of a pool', () => {
   it('are those of its environment, and of none when it is being removed', () => {
     const own = { ...route, host: 'test.shop.test' }

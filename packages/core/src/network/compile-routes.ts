@@ -6,9 +6,11 @@ import type {
   Instance,
   InstanceStatus,
   Pool,
+  PortSpec,
   RouteSpec,
 } from '../model/index.ts'
 import { resolveRoutes } from '../spec/resolve-environment.ts'
+import { reachedPort } from './network-mode.ts'
 import type { Certificate, Member, Route, RouteTable } from './route-table.ts'
 
 export interface PooledInstance {
@@ -94,7 +96,8 @@ function compileExternalRoute({ name, addresses, ports }: ExternalService, route
 function memberOf(each: RoutedPool, route: RouteSpec, { instance, status }: PooledInstance): Member[] {
   if (instance.type !== 'service' || instance.entrypoint !== route.entrypoint || instance.address === undefined)
     return []
-  const port = portOf(each.specs.get(instance.release)?.entrypoints[route.entrypoint], route.port)
+  const declared = portOf(each.specs.get(instance.release)?.entrypoints[route.entrypoint], route.port)
+  const port = declared === undefined ? undefined : reachedPort(instance.network, declared)
   const active = instance.desired === 'run' && status?.ready === true
   const draining = instance.desired === 'drain' && status?.phase === 'running'
   if (port === undefined || !(active || draining)) return []
@@ -102,8 +105,8 @@ function memberOf(each: RoutedPool, route: RouteSpec, { instance, status }: Pool
 }
 
 /** The named port, or the entrypoint's first where this release has no such name. */
-const portOf = (spec: EntrypointSpec | undefined, name: string): number | undefined =>
-  (spec?.ports.find((port) => port.name === name) ?? spec?.ports[0])?.port
+const portOf = (spec: EntrypointSpec | undefined, name: string): PortSpec | undefined =>
+  spec?.ports.find((port) => port.name === name) ?? spec?.ports[0]
 
 /** Same routes, members and certificates, whatever the version. */
 export const sameRoutes = (a: RouteTable, b: RouteTable): boolean =>

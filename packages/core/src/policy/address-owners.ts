@@ -28,8 +28,8 @@ export function addressOwners(
   const owners = new Map<string, OwnedInstance>()
   for (const instance of instances) {
     const { address, network } = instance
-    // In the node's own network its address is the node's, as is what is sent from there.
-    if (address === undefined || network === 'host') continue
+    // In another network than the cluster's its address is the node's, as is what is sent from there.
+    if (address === undefined || network !== undefined) continue
     const other = owners.get(address)
     if (other === undefined || isBefore(instance, other)) owners.set(address, instance)
   }

@@ -1,4 +1,5 @@
 import type { AppSpec, Assignment, BurstMode, EntrypointSpec, Instance, Release, SecretFile } from '../model/index.ts'
+import { reachedPort } from '../network/network-mode.ts'
 import { resolveEntrypoint } from '../spec/resolve-environment.ts'
 import { askedSizes } from '../spec/sizes-of.ts'
 
@@ -124,13 +125,14 @@ function bindings(input: AssignmentInput, spec: EntrypointSpec): Record<string, 
   const variables: Record<string, string> = {}
   for (const { app, entrypoint, as } of spec.bind) {
     const { pool, network } = input.instance
-    // Who asks from the node's own address is of no pool: the name has to say which is meant.
-    const isExplicit = app === input.instance.app || (network === 'host' && input.hasPool?.(app) === true)
+    // Who asks from another network than the cluster's is of no pool: the name has to say which is meant.
+    const isExplicit = app === input.instance.app || (network !== undefined && input.hasPool?.(app) === true)
     variables[`${as}_HOST`] = isExplicit
       ? `${entrypoint}.${pool}.${app}.${input.domain}`
       : `${entrypoint}.${app}.${input.domain}`
     const target = app === input.instance.app ? input.release.spec : input.specOf(app)
-    const port = target?.entrypoints[entrypoint]?.ports[0]?.port
+    const bound = target?.entrypoints[entrypoint]
+    const port = bound?.ports[0] === undefined ? undefined : reachedPort(bound.network, bound.ports[0])
     if (port !== undefined) variables[`${as}_PORT`] = String(port)
   }
   return variables

@@ -26,6 +26,8 @@ export interface BooksNode {
   /** Countable (`{gpu: 4}`) and named ones (`{fpga: ['a', 'b']}`). */
   readonly resources?: Readonly<Record<string, number | readonly string[]>>
   readonly volumes?: readonly string[]
+  /** Docker networks that it has beside the cluster's. */
+  readonly networks?: readonly string[]
   /** Host ports that others than instances use. */
   readonly usedPorts?: readonly number[]
   /** Addresses in its block, which is how many instances it may have; absent: not limited. */

@@ -12,6 +12,7 @@ export interface StaticDemands {
   readonly tolerate: readonly Taint[]
   readonly where: readonly Requirement[]
   readonly volumes: readonly string[]
+  readonly networks: readonly string[]
   readonly evenCordoned: boolean
 }
 
@@ -37,6 +38,8 @@ export function refuseStatic(demands: StaticDemands, node: BooksNode | undefined
   if (unmet !== undefined) return { filter: 'where', text: whereText(unmet) }
   const volume = demands.volumes.find((name) => node.volumes?.includes(name) !== true)
   if (volume !== undefined) return { filter: 'volume', text: `without volume ${volume}` }
+  const network = demands.networks.find((name) => node.networks?.includes(name) !== true)
+  if (network !== undefined) return { filter: 'network', text: `without Docker network ${network}` }
   return undefined
 }
 
@@ -85,6 +88,10 @@ export const eligibilityKey = (request: InstanceRequest): string =>
   request.where === undefined &&
   request.tolerate === undefined &&
   request.volumes === undefined &&
+  request.networks === undefined &&
   request.evenCordoned !== true
     ? (request.group ?? '')
-    : JSON.stringify([request.group, request.tolerate, request.where, request.volumes, request.evenCordoned === true])
+    : JSON.stringify([
+        ...[request.group, request.tolerate, request.where, request.volumes, request.networks],
+        request.evenCordoned === true,
+      ])

@@ -96,6 +96,7 @@ const filterOrder: readonly FilterName[] = [
   'resource',
   'port',
   'volume',
+  'network',
   'apart',
   'near',
   'per-node',

@@ -72,6 +72,7 @@ describe('a node is refused', () => {
     ['of the wrong kind', { where: ['kind = c64'] }, { labels: { kind: 'c16' } }, 'wrong kind'],
     ['without a label', { where: ['disk = ssd'] }, {}, 'without disk = ssd'],
     ['with too old a version', { where: ['kernel >= 5.15'] }, { labels: { kernel: '5.4' } }, 'without kernel >= 5.15'],
+    ['without a network', { networks: ['lan'] }, { networks: ['bridge'] }, 'without Docker network lan'],
     ['without a volume', { volumes: ['data'] }, { volumes: ['logs'] }, 'without volume data'],
     ['with no share', { spread: { over: 'site', shares: { sh: 1 } } }, {}, 'site has no share'],
     ['without what is spread over', { spread: { over: 'rack' } }, {}, 'without rack'],
@@ -151,6 +152,7 @@ describe('a node is refused', () => {
 describe('a node is taken', () => {
   it.each<[string, Partial<InstanceRequest>, Partial<BooksNode>]>([
     ['whose taint is tolerated', { tolerate: [{ key: 'gpu' }] }, { taints: [{ key: 'gpu', value: 'only' }] }],
+    ['with the networks', { networks: ['bridge', 'lan'] }, { networks: ['a', 'lan', 'bridge'] }],
     ['with a volume', { volumes: ['data'] }, { volumes: ['data', 'logs'] }],
     ['that has exactly enough', { cpuMilli: 4000, memoryBytes: 16 * gibibyte }, {}],
     ['near itself, when it is the first', { near: [{ app: 'shop', entrypoint: 'web' }] }, {}],

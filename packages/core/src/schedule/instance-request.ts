@@ -34,6 +34,8 @@ export interface InstanceRequest {
   readonly hostPorts?: readonly number[]
   /** Absent: the cluster's, of which it gets an address. */
   readonly network?: NetworkMode
+  /** Names of Docker networks that the node must have. */
+  readonly networks?: readonly string[]
   /** Names of volumes that the node must offer. */
   readonly volumes?: readonly string[]
   /** The node group; absent: any. */
@@ -112,6 +114,7 @@ export type FilterName =
   | 'taint'
   | 'where'
   | 'volume'
+  | 'network'
   | 'spread'
   | 'cpu'
   | 'memory'

@@ -8,6 +8,7 @@ export const keyedFields: Readonly<Record<Exclude<keyof InstanceRequest, keyof S
   resources: true,
   hostPorts: true,
   network: true,
+  networks: true,
   volumes: true,
   group: true,
   strategy: true,
@@ -62,9 +63,10 @@ function peersKey({ apart, near, spread }: InstanceRequest): string {
 const peerText = ({ app, entrypoint, over, weight }: Peer): string =>
   `${app}/${entrypoint ?? ''}\x01${over ?? ''}\x01${weight ?? ''}`
 
-function rareKey({ hostPorts, network, volumes, prefer, tolerate }: InstanceRequest): string {
+function rareKey({ hostPorts, network, networks, volumes, prefer, tolerate }: InstanceRequest): string {
   let key = network === undefined ? '' : `\n\x18${network}`
   if (hostPorts !== undefined && hostPorts.length > 0) key += `\n\x13${hostPorts.join(' ')}`
+  if (networks !== undefined && networks.length > 0) key += `\n\x19${networks.join('\x01')}`
   if (volumes !== undefined && volumes.length > 0) key += `\n\x14${volumes.join('\x01')}`
   if (prefer !== undefined) for (const { where, weight } of prefer) key += `\n\x15${weight} ${where}`
   if (tolerate !== undefined) for (const taint of tolerate) key += `\n\x16${taint.key}\x01${taint.value ?? '\x02'}`

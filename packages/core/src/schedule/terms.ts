@@ -111,8 +111,8 @@ export class TermsTable {
       known.terms++
       return known.eligibility
     }
-    const { group, tolerate = [], volumes = [], evenCordoned = false } = request
-    const eligibility = new Eligibility({ group, tolerate, where, volumes, evenCordoned })
+    const { group, tolerate = [], volumes = [], networks = [], evenCordoned = false } = request
+    const eligibility = new Eligibility({ group, tolerate, where, volumes, networks, evenCordoned })
     this.#eligibilities.set(key, { eligibility, terms: 1 })
     return eligibility
   }

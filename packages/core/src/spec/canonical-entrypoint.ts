@@ -6,7 +6,7 @@ import { canonicalBind, type Siblings } from './canonical-bind.ts'
 import { canonicalContainer, canonicalResources } from './canonical-container.ts'
 import { canonicalHealth, canonicalHooks } from './canonical-health.ts'
 import { canonicalMounts } from './canonical-mounts.ts'
-import { canonicalNetwork, portsInNetwork, refuseInHostNetwork } from './canonical-network.ts'
+import { canonicalNetwork, portsInNetwork, refuseInNetwork } from './canonical-network.ts'
 import { canonicalPlacementParts } from './canonical-placement.ts'
 import { canonicalPorts } from './canonical-ports.ts'
 import { canonicalProfiles } from './canonical-profiles.ts'
@@ -43,10 +43,8 @@ export function canonicalEntrypoint(
     document.profiles === undefined
       ? siblings.profiles
       : canonicalProfiles(issues, [...path, 'profiles'], document.profiles)
-  if (network === 'host') {
-    const { bandwidth } = document
-    refuseInHostNetwork(issues, path, { ...container, ports, bandwidth, profiles })
-  }
+  if (network !== undefined)
+    refuseInNetwork(issues, path, network, { ...container, ports, bandwidth: document.bandwidth, profiles })
   return {
     type,
     command: readCommand(issues, [...path, 'command'], document.command),

@@ -82,8 +82,8 @@ function canonicalOverride(
   const resources = canonicalResources(issues, path, document)
   if (document.bandwidth !== undefined)
     refuseBeyondLimit(issues, [...path, 'bandwidth'], { ...entrypoint?.resources, ...resources })
-  if (entrypoint?.network === 'host' && limitsBandwidth(resources))
-    refuseBandwidth(issues, [...path, 'bandwidth'], [['entrypoints', name, 'network']])
+  if (entrypoint?.network !== undefined && limitsBandwidth(resources))
+    refuseBandwidth(issues, [...path, 'bandwidth'], entrypoint.network, [['entrypoints', name, 'network']])
   const env = readVariables(issues, [...path, 'env'], document.env)
   return {
     ...(replicas === undefined ? {} : { replicas }),

@@ -1,5 +1,7 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { AppSpec } from '../model/app-spec.ts'
+import { dockerNetworksOf, reservedNetworks } from '../network/network-mode.ts'
 import { canonicalize } from './canonicalize.ts'
 import type { EntrypointDocument, SpecDocument } from './spec-document.ts'
 import { specToDocument } from './spec-to-document.ts'
@@ -39,7 +41,11 @@ describe('network: host', () => {
 
   it.each<[why: string, given: SpecDocument, problem: RegExp]>([
     ['an unknown network', document({ network: 'hots' }), /^entrypoints.web.network: .*"hots".*did you mean "host"\?/],
-    ['something else', document({ network: 'overlay' }), /network "overlay" for an entrypoint \| one of cluster, host/],
+    [
+      'something else',
+      document({ network: 'overlay' }),
+      /network "overlay" for an entrypoint \| one of cluster, host, bridge/,
+    ],
     [
       'another port of the node',
       document({ network: 'host', ports: [{ port: 8080, hostPort: 8000 }] }),
@@ -84,6 +90,100 @@ describe('network: host', () => {
           sysctls: { 'kernel.msgmax': 65_536 },
         },
         { profiles: 'db', environments: { staging: { entrypoints: { web: { cpu: 1 } } } } },
+      ),
+    )
+  })
+})
+
+describe('network: bridge', () => {
+  const bridged = (over: EntrypointDocument = {}): EntrypointDocument => ({ network: 'bridge', ...over })
+
+  it('keeps ports as they are declared, and Docker’s own bridge has one name', () => {
+    const spec = specOf(document(bridged({ ports: { http: { port: 80, hostPort: 8080 }, metrics: 9090 } })))
+    expect(spec.entrypoints.web).toMatchObject({
+      network: 'bridge',
+      ports: [
+        { name: 'http', port: 80, hostPort: 8080 },
+        { name: 'metrics', port: 9090 },
+      ],
+    })
+    expect(spec.entrypoints.web?.ports[1]).not.toHaveProperty('hostPort')
+    expect(specOf(document({ network: 'bridge:bridge' }))).toEqual(specOf(document({ network: 'bridge' })))
+  })
+
+  it('is any bridge by a name that Docker takes, and is written as it was read', () => {
+    const name = fc
+      .stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,30}$/)
+      .filter((each) => !reservedNetworks.includes(each))
+    fc.assert(
+      fc.property(name, (each) => {
+        const spec = specOf(document({ network: `bridge:${each}` }))
+        expect(dockerNetworksOf(spec.entrypoints.web?.network)).toEqual([each])
+        expect(canonicalize(specToDocument(spec)).spec).toEqual(spec)
+      }),
+    )
+  })
+
+  it('is told what is wrong with every other text', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(text) && !reservedNetworks.includes(text)) return
+        expect(problems(document({ network: `bridge:${text}` }))).toHaveLength(1)
+      }),
+    )
+  })
+
+  it.each<[why: string, given: SpecDocument, problem: RegExp]>([
+    [
+      'the cluster’s own network',
+      document(bridged({ network: 'bridge:berth' })),
+      /"berth" is no name .*network: cluster/,
+    ],
+    ['no name', document(bridged({ network: 'bridge:' })), /web.network: "" is no name/],
+    ['a word for it', document(bridged({ network: 'brigde' })), /did you mean "bridge"\?/],
+    ['profiles', document(bridged({ profiles: 'db' })), /web.profiles: .*only its node knows/],
+    ['a limit of bandwidth', document(bridged({ bandwidth: { out: '10Mbit' } })), /web.bandwidth: .*Docker’s/],
+    [
+      'one of an environment',
+      document(bridged(), { environments: { staging: { entrypoints: { web: { bandwidth: { in: '1Mbit' } } } } } }),
+      /^environments.staging.entrypoints.web.bandwidth: .*network: bridge/,
+    ],
+    [
+      'a route to a port that nothing leads to',
+      document(bridged({ ports: [8080] }), { routes: ['shop.test'] }),
+      /^routes.0: no gateway reaches port 8080 of "web".* \| publish it at the node: .*hostPort: 8080/,
+    ],
+    [
+      'one of an environment to such a port',
+      document(
+        bridged({
+          ports: [
+            { name: 'a', port: 80, hostPort: 80 },
+            { name: 'b', port: 81 },
+          ],
+        }),
+        {
+          environments: { staging: { routes: [{ host: 'shop.test', port: 'b' }] } },
+        },
+      ),
+      /^environments.staging.routes.0.port: no gateway reaches port 81/,
+    ],
+    [
+      'what is bound to such a port',
+      document({ bind: ['db'] }, { entrypoints: { web: { bind: ['db'] }, db: bridged({ ports: [5432] }) } }),
+      /^entrypoints.web.bind: nobody but its node reaches port 5432 of "db"/,
+    ],
+  ])('refuses %s', (_, given, problem) => {
+    const found = problems(given)
+    expect(found).toHaveLength(1)
+    expect(found[0]).toMatch(problem)
+  })
+
+  it('has nothing against what is the container’s own', () => {
+    specOf(
+      document(
+        bridged({ profiles: [], ports: [{ port: 80, hostPort: 8080 }], sysctls: { 'net.core.somaxconn': 512 } }),
+        { profiles: 'db', routes: ['shop.test'] },
       ),
     )
   })

@@ -1,9 +1,10 @@
 import type { EntrypointSpec, NetworkMode, PortSpec, ResourceSpec } from '../model/app-spec.ts'
+import { bridgeMode, isDockerNetworkName, reachedPort, reservedNetworks } from '../network/network-mode.ts'
 import { closest } from './closest.ts'
 import type { EntrypointDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
-const modes = ['cluster', 'host'] as const
+const modes = ['cluster', 'host', 'bridge'] as const
 
 /** undefined: the cluster's own network, an address for each instance. */
 export function canonicalNetwork(
@@ -12,10 +13,23 @@ export function canonicalNetwork(
   written: string | undefined,
 ): NetworkMode | undefined {
   if (written === undefined || written === 'cluster') return undefined
-  if (written === 'host') return written
+  if (written === 'host' || written === 'bridge') return written
+  const bridge = /^bridge:(.*)$/s.exec(written)?.[1]
+  if (bridge !== undefined) return canonicalBridge(issues, path, bridge)
   const near = closest(written, modes)
   const suggestion = near === undefined ? `one of ${modes.join(', ')}` : `did you mean "${near}"?`
   issues.add(path, `there is no network ${JSON.stringify(written.slice(0, 80))} for an entrypoint`, { suggestion })
+  return undefined
+}
+
+function canonicalBridge(issues: IssueList, path: SpecPath, name: string): NetworkMode | undefined {
+  if (isDockerNetworkName(name) && !reservedNetworks.includes(name)) return bridgeMode(name)
+  const what = `${JSON.stringify(name.slice(0, 80))} is no name of a bridge that an entrypoint may be in`
+  const suggestion =
+    name === 'berth'
+      ? 'the cluster’s own network is `network: cluster`'
+      : `write bridge:NAME, as in \`docker network ls\``
+  issues.add(path, what, { suggestion })
   return undefined
 }
 
@@ -26,7 +40,7 @@ export function portsInNetwork(
   ports: readonly PortSpec[],
   network: NetworkMode | undefined,
 ): readonly PortSpec[] {
-  if (network === undefined) return ports
+  if (network !== 'host') return ports
   const dependsOn = [[...path.slice(0, -1), 'network']]
   return ports.map((port) => {
     if (port.hostPort !== undefined && port.hostPort !== port.port)
@@ -42,16 +56,26 @@ export function portsInNetwork(
 type Refusable = Pick<EntrypointDocument, 'profiles' | 'bandwidth'> &
   Pick<EntrypointSpec, 'sysctls' | 'capabilities' | 'ports'>
 
-/** What cannot hold in the node's own network. `entrypoint`: as it is read so far, with what was written of profiles and bandwidth. */
-export function refuseInHostNetwork(issues: IssueList, path: SpecPath, entrypoint: Refusable): void {
+/** What cannot hold in another network than the cluster's. `entrypoint`: as it is read so far, with what was written of profiles and bandwidth. */
+export function refuseInNetwork(issues: IssueList, path: SpecPath, network: NetworkMode, entrypoint: Refusable): void {
   const dependsOn = [[...path, 'network']]
-  const why = 'with `network: host` an instance has the node’s own address and interfaces'
   if (entrypoint.profiles !== undefined)
-    issues.add([...path, 'profiles'], `${why}: rules for it would be rules for the whole node`, {
+    issues.add([...path, 'profiles'], `with \`network: ${network}\` ${whyNoProfiles(network)}`, {
       ...{ atKey: true, dependsOn },
       suggestion: 'leave `profiles` out (`profiles: []` where the app names some), or `network`',
     })
-  if (entrypoint.bandwidth !== undefined) refuseBandwidth(issues, [...path, 'bandwidth'], dependsOn)
+  if (entrypoint.bandwidth !== undefined) refuseBandwidth(issues, [...path, 'bandwidth'], network, dependsOn)
+  if (network === 'host') refuseInHostNetwork(issues, path, entrypoint)
+}
+
+const whyNoProfiles = (network: NetworkMode): string =>
+  network === 'host'
+    ? 'an instance has the node’s own address and interfaces: rules for it would be rules for the whole node'
+    : 'an instance has an address that only its node knows: no rule can name it, and Docker says who reaches it'
+
+function refuseInHostNetwork(issues: IssueList, path: SpecPath, entrypoint: Refusable): void {
+  const dependsOn = [[...path, 'network']]
+  const why = 'with `network: host` an instance has the node’s own address and interfaces'
   for (const name of Object.keys(entrypoint.sysctls).filter((each) => each.startsWith('net.')))
     issues.add([...path, 'sysctls', name], `${why}: ${name} would be the node’s setting`, {
       ...{ atKey: true, dependsOn },
@@ -65,12 +89,45 @@ export function refuseInHostNetwork(issues: IssueList, path: SpecPath, entrypoin
     })
 }
 
-export function refuseBandwidth(issues: IssueList, path: SpecPath, dependsOn: readonly SpecPath[]): void {
-  issues.add(
-    path,
-    'with `network: host` an instance sends and receives as the node does: nobody can tell its packets from others',
-    { atKey: true, dependsOn, suggestion: 'leave `bandwidth` out, or `network`' },
-  )
+export function refuseBandwidth(
+  issues: IssueList,
+  path: SpecPath,
+  network: NetworkMode,
+  dependsOn: readonly SpecPath[],
+): void {
+  const why =
+    network === 'host'
+      ? 'an instance sends and receives as the node does: nobody can tell its packets from others'
+      : 'an instance’s link is Docker’s: limits and guarantees hold for links of the cluster’s network'
+  issues.add(path, `with \`network: ${network}\` ${why}`, {
+    ...{ atKey: true, dependsOn },
+    suggestion: 'leave `bandwidth` out, or `network`',
+  })
+}
+
+/** What another entrypoint is to reach must have a port of its node. */
+export function refuseUnreachedBinds(
+  issues: IssueList,
+  app: string,
+  entrypoints: Readonly<Record<string, EntrypointSpec>>,
+): void {
+  for (const [name, { bind }] of Object.entries(entrypoints))
+    for (const { app: other, entrypoint } of bind) {
+      const target = other === app && Object.hasOwn(entrypoints, entrypoint) ? entrypoints[entrypoint] : undefined
+      const [port] = target?.ports ?? []
+      if (target === undefined || port === undefined || reachedPort(target.network, port) !== undefined) continue
+      issues.add(
+        ['entrypoints', name, 'bind'],
+        `nobody but its node reaches port ${port.port} of "${entrypoint}", which is in \`network: ${target.network}\``,
+        {
+          suggestion: `publish it at the node: entrypoints.${entrypoint}.ports: {${port.name}: {port: ${port.port}, hostPort: ${port.port}}}`,
+          dependsOn: [
+            ['entrypoints', entrypoint, 'ports'],
+            ['entrypoints', entrypoint, 'network'],
+          ],
+        },
+      )
+    }
 }
 
 /** The same of an environment's or a resize's values. */

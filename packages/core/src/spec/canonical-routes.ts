@@ -1,4 +1,5 @@
-import type { EntrypointSpec, RouteSpec } from '../model/app-spec.ts'
+import type { EntrypointSpec, PortSpec, RouteSpec } from '../model/app-spec.ts'
+import { reachedPort } from '../network/network-mode.ts'
 import { findPort } from './canonical-ports.ts'
 import { closest } from './closest.ts'
 import { defaultEntrypoint } from './default-entrypoint.ts'
@@ -8,7 +9,7 @@ import { parseHost, parseRoutePath } from './route-place.ts'
 import type { RouteDocument, SpecDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
-type Target = Pick<EntrypointSpec, 'type' | 'ports'>
+type Target = Pick<EntrypointSpec, 'type' | 'ports' | 'network'>
 type Entrypoints = Readonly<Record<string, Target>>
 
 /** Sorted by host, then path: their order has no meaning (the gateway goes by exactness and length). */
@@ -103,11 +104,29 @@ function readPort(
   entrypoint: Target,
 ): Pick<RouteSpec, 'entrypoint' | 'port'> | undefined {
   const port = findPort(entrypoint.ports, document.port, name)
-  if (port.ok) return { entrypoint: name, port: port.value.name }
+  if (port.ok) {
+    refuseUnreached(issues, at(document.port === undefined ? 'entrypoint' : 'port'), name, entrypoint, port.value)
+    return { entrypoint: name, port: port.value.name }
+  }
   const suggestion = port.suggestion === undefined ? {} : { suggestion: port.suggestion }
   issues.add(at(document.port === undefined ? 'entrypoint' : 'port'), port.message, {
     ...suggestion,
     dependsOn: [['entrypoints', name, 'ports']],
   })
   return undefined
+}
+
+function refuseUnreached(issues: IssueList, path: SpecPath, name: string, { network }: Target, port: PortSpec): void {
+  if (reachedPort(network, port) !== undefined) return
+  issues.add(
+    path,
+    `no gateway reaches port ${port.port} of "${name}": with \`network: ${network}\` its node alone does`,
+    {
+      suggestion: `publish it at the node: entrypoints.${name}.ports: {${port.name}: {port: ${port.port}, hostPort: ${port.port}}}`,
+      dependsOn: [
+        ['entrypoints', name, 'ports'],
+        ['entrypoints', name, 'network'],
+      ],
+    },
+  )
 }

@@ -3,6 +3,7 @@ import { isName, nameRule, proposeName } from '../model/names.ts'
 import { canonicalBuild } from './canonical-build.ts'
 import { canonicalEntrypoint } from './canonical-entrypoint.ts'
 import { canonicalEnvironments } from './canonical-environments.ts'
+import { refuseUnreachedBinds } from './canonical-network.ts'
 import { canonicalProfiles } from './canonical-profiles.ts'
 import { canonicalRollout } from './canonical-rollout.ts'
 import { canonicalRoutes } from './canonical-routes.ts'
@@ -29,6 +30,7 @@ export function canonicalize(document: SpecDocument, broken: readonly SpecPath[]
   const build = canonicalBuild(issues, document)
   const entrypoints = readEntrypoints(issues, document, app ?? '')
   if (build?.type === 'chain' && document.image === undefined) requireCommands(issues, entrypoints)
+  refuseUnreachedBinds(issues, app ?? '', entrypoints)
   const spec = {
     app,
     build,

@@ -43,5 +43,5 @@ export class AddressHistory implements Disposable {
 
 /** Undefined of one that has no place, or none of its own: in its node's network. */
 export function ownAddressOf({ address, node, network }: Instance): { address: string; node: string } | undefined {
-  return address === undefined || node === undefined || network === 'host' ? undefined : { address, node }
+  return address === undefined || node === undefined || network !== undefined ? undefined : { address, node }
 }

@@ -48,7 +48,7 @@ export class ExtraAddresses {
   }
 
   #counted({ node, address, network, slot }: Instance): { node: string; address: string } | undefined {
-    if (node === undefined || address === undefined || network === 'host') return undefined
+    if (node === undefined || address === undefined || network !== undefined) return undefined
     return slot !== undefined || !isWithin(this.#blockOf(node), address) ? { node, address } : undefined
   }
 

@@ -116,6 +116,34 @@ describe('placing', () => {
     )
   })
 
+  it('puts what is in a bridge of Docker’s where that is, behind its node’s address', async () => {
+    const ports = [{ name: 'http', port: 80, protocol: 'tcp' as const, hostPort: 8080 }]
+    const db = { network: 'bridge:storage' as const, ports, readyTimeoutMs: 60_000 }
+    cluster.commits.set('c1', testSpec({ db, web: { bind: [{ app: 'shop', entrypoint: 'db', as: 'DB' }] } }))
+    await deploySoon('c1')
+    await cluster.until('it waits', () => cluster.state.instances.unplaced().length === 1 && placed('web').length === 1)
+    expect(cluster.state.instances.unplaced()[0]?.unplaced).toBe('1 node: 1 without Docker network storage')
+    const told = { dockerNetworks: ['bridge', 'storage'] }
+    await cluster.addNode('node-b', '10.77.2.0/24', { gateway: false, ...told })
+    await cluster.until('a place', () => placed('db').length === 1)
+    const [{ id } = { id: '' }] = placed('db')
+    expect(placed('db')).toMatchObject([
+      { node: 'node-b', address: '127.0.0.1', network: 'bridge:storage', hostPorts: [8080] },
+    ])
+    expect(cluster.state.fences.get('node-b')?.lastAddress).toBeUndefined()
+    const node = () => cluster.nodes.get('node-b')
+    await cluster.until('its order', () => node()?.assignments.has(id) === true)
+    expect(node()?.assignments.get(id)).toMatchObject({ network: 'bridge:storage', address: '127.0.0.1', ports })
+    const [{ id: web } = { id: '' }] = placed('web')
+    expect(cluster.node.assignments.get(web)?.env).toMatchObject({
+      DB_HOST: 'db.production.shop.berth',
+      DB_PORT: '8080',
+    })
+    await expect(
+      cluster.operations.publishPort(id, { hostPort: 9000, port: 80, protocol: 'tcp' }, call),
+    ).rejects.toMatchObject({ code: 'publish.bridge-network', message: expect.stringContaining('hostPort') })
+  })
+
   it('never places what is ordered to stop in the same moment', async () => {
     cluster.commits.set(
       'big',

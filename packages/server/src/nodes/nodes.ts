@@ -61,11 +61,11 @@ export class Nodes {
   #checkHostNetwork({ name, address }: Node): void {
     const held = this.#state.instances
       .byNode(name)
-      .filter((each) => each.network === 'host' && isHeld(this.#state, each))
+      .filter((each) => each.network !== undefined && isHeld(this.#state, each))
     if (held.length === 0) return
     throw new BerthError(
       'node.in-use',
-      `reach node ${name} at ${address}: ${held.map(({ id }) => id).join(', ')} ${held.length === 1 ? 'has' : 'have'} its address (\`network: host\`); empty it first (berth node drain ${name})`,
+      `reach node ${name} at ${address}: ${held.map(({ id }) => id).join(', ')} ${held.length === 1 ? 'has' : 'have'} its address (\`network: ${held[0]?.network}\`); empty it first (berth node drain ${name})`,
       { details: { node: name, instances: held.length } },
     )
   }

@@ -78,7 +78,7 @@ function findEnd(state: State, text: string): End {
   const { id, address, network, node } = instance
   if (address === undefined || node === undefined)
     throw new BerthError('net.no-instance', `${text} has no address yet: no node has been found for it`)
-  if (network === 'host') return { name: id, address, booked: address, instance, node, profiles: [] }
+  if (network !== undefined) return { name: id, address, booked: address, instance, node, profiles: [] }
   return {
     name: id,
     address,

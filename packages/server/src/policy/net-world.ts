@@ -54,7 +54,7 @@ export function policyWorld(state: State, changes: ProfileChanges = new Map()): 
       endpoints.set(address, { node: node.name, profiles: inForce([]) })
   const taken = new Set<string>()
   for (const { address, network, node = '', app, release, entrypoint, desired } of state.instances.values()) {
-    if (address === undefined || network === 'host' || (desired === 'stop' && taken.has(address))) continue
+    if (address === undefined || network !== undefined || (desired === 'stop' && taken.has(address))) continue
     taken.add(address)
     const named = state.releases.find(app, release)?.spec.entrypoints[entrypoint]?.profiles ?? []
     endpoints.set(address, { node, profiles: inForce(named) })

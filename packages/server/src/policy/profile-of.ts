@@ -28,7 +28,7 @@ export const byHandAddresses = (state: State, { name, block }: Node): readonly s
 /** Those in force on an instance, in order; empty: no rules. */
 export function profilesOfInstance(state: State, { app, release, entrypoint, network }: Instance): readonly string[] {
   // What its node sends and is sent is nobody's to restrict here.
-  if (network === 'host') return []
+  if (network !== undefined) return []
   const named = state.releases.find(app, release)?.spec.entrypoints[entrypoint]?.profiles ?? []
   return profilesInForce(named, (name) => state.profiles.has(name))
 }

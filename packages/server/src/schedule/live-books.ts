@@ -326,6 +326,7 @@ export class LiveBooks implements Disposable {
       speedMilli: node.speedMilli ?? 1000,
       resources: withUplink(node, status?.uplink),
       addresses: Math.max(0, usableCount(this.#blockOf(node), this.#ownAddresses(node)) + this.kept.moreOn(name)),
+      ...(status?.dockerNetworks === undefined ? {} : { networks: status.dockerNetworks }),
       ...(measured === undefined ? {} : { measuredCpuMilli: measured.cpuMilli }),
     }
     this.books.putNode(spec)
@@ -371,7 +372,7 @@ export class LiveBooks implements Disposable {
   }
 
   #addressFor(node: string, { network }: InstanceRequest): string | undefined {
-    return network === 'host' ? this.#options.state.nodes.get(node)?.address : this.#nextAddress(node)
+    return network === undefined ? this.#nextAddress(node) : this.#options.state.nodes.get(node)?.address
   }
 
   /** Goes round from the one given out last, so that it is found at once. */

@@ -1,5 +1,6 @@
 import {
   type Booking,
+  dockerNetworksOf,
   type EntrypointSpec,
   guaranteedResources,
   type Instance,
@@ -45,6 +46,7 @@ export function requestOf(
     resources: { ...extra, ...guaranteedResources(spec.resources) },
     hostPorts: subject.type === 'job' ? [] : spec.ports.flatMap((port) => port.hostPort ?? []),
     network: spec.network,
+    networks: dockerNetworksOf(spec.network),
     // How many belong to a node is decided; beside the one that leaves there is one more for a while.
     strategy: isPinned ? undefined : placement.strategy,
     max: isPinned ? undefined : placement.max,
@@ -80,6 +82,7 @@ export function requestOfRecord(instance: Instance): InstanceRequest {
   const request = defined({
     entrypoint: entrypointKey(instance),
     ...{ group, cpuMilli, memoryBytes, hostPorts, network: instance.network },
+    networks: dockerNetworksOf(instance.network),
     resources: Object.fromEntries(counts),
     unbound: instance.cores === undefined ? true : undefined,
   })

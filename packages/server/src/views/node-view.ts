@@ -19,6 +19,7 @@ const unknownStatus = {
   os: '',
   cgroup: 'v2',
   network: undefined,
+  dockerNetworks: undefined,
   endedFiles: undefined,
   upgrade: undefined,
   routes: undefined,
@@ -59,6 +60,7 @@ export function nodeView({ state, isOnline, version = '', whyRefused }: ViewCont
     ...defined({
       certificateExpiresAt: node.certificateExpiresAt,
       network: status.network,
+      dockerNetworks: status.dockerNetworks === undefined ? undefined : [...status.dockerNetworks],
       endedFiles: status.endedFiles,
       upgrade: status.upgrade,
       routes: status.routes,

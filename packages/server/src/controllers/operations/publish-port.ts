@@ -1,4 +1,4 @@
-import { BerthError, type Instance, type InstancePort, portText } from '@berth/core'
+import { BerthError, bridgeOf, type Instance, type InstancePort, portText } from '@berth/core'
 import type { RecordTransaction, State } from '../../records/index.ts'
 import { hasEnded } from '../has-ended.ts'
 import type { CallContext } from '../operations.ts'
@@ -61,6 +61,11 @@ function requirePublishable(state: State, id: string, wanted: InstancePort): Ins
     throw new BerthError(
       'instance.not-running',
       `${what}: it does not run (${instance.unplaced ?? instance.stopReason ?? 'it has ended'})`,
+    )
+  if (bridgeOf(instance.network) !== undefined)
+    throw new BerthError(
+      'publish.bridge-network',
+      `${what}: with \`network: ${instance.network}\` Docker publishes its ports when its container is made; write \`hostPort\` in berth.yaml and deploy`,
     )
   if (instance.network === 'host')
     throw new BerthError(

@@ -43,8 +43,8 @@ export function wantedSizes(what: string, args: SizeArguments): Sizes {
 
 /** A limit below what is guaranteed. */
 function bandwidthProblem({ resources, network }: EntrypointSpec, wanted: Sizes): string | undefined {
-  if (network === 'host' && limitsBandwidth(wanted))
-    return 'with `network: host` it sends and receives as its node does: its bandwidth cannot be limited'
+  if (network !== undefined && limitsBandwidth(wanted))
+    return `with \`network: ${network}\` it is not in the cluster’s network: its bandwidth cannot be limited`
   const ways = [
     [wanted.inBitsPerSecond, resources.guaranteedInBitsPerSecond],
     [wanted.outBitsPerSecond, resources.guaranteedOutBitsPerSecond],
