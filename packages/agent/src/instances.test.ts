@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Assignment, InstanceStatus } from '@berth/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { webCommand } from './testing/test-host.ts'
 import { TestNode } from './testing/test-node.ts'
 import { waitUntil } from './testing/wait-until.ts'
 
@@ -21,6 +22,7 @@ afterEach((context) => {
 const shell = (script: string): string[] => ['sh', '-c', script]
 const status = (assignment: Assignment, what: string, condition: Parameters<TestNode['server']['status']>[2]) =>
   node.server.status(assignment.instance, what, condition)
+const subnets: Readonly<Record<string, string>> = { storage: '192.168.71.0/24', vault: '192.168.72.0/24' }
 const inspect = (assignment: Assignment) => JSON.parse(node.host.docker('inspect', assignment.instance))[0]
 
 describe('a container', () => {
@@ -136,7 +138,9 @@ describe('a container', () => {
       )
       expect(node.host.docker('exec', guest.instance, 'cat', '/etc/resolv.conf')).toContain('169.254.77.53')
     }
-    expect(node.host.run('nft', 'list', 'table', 'inet', 'berth')).toMatch(/"br-[0-9a-f]{12}", "br-[0-9a-f]{12}" } drop/)
+    expect(node.host.run('nft', 'list', 'table', 'inet', 'berth')).toMatch(
+      /"br-[0-9a-f]{12}", "br-[0-9a-f]{12}" } drop/,
+    )
     expect(readFileSync(join(node.host.stateDir, 'netd', 'instances.json'), 'utf8')).not.toContain(guests[0]?.instance)
     const lost = node.assign({ network: 'bridge:gone', address: '127.0.0.1' })
     expect((await status(lost, 'the reason', (each) => each.message !== undefined)).message).toContain(
@@ -144,9 +148,83 @@ describe('a container', () => {
     )
     node.host.docker('network', 'create', 'gone')
     await node.server.ready(lost.instance)
-    for (const each of [...guests, beside, lost]) await node.stopInstance(each)
+    for (const each of [...guests, beside, lost]) {
+      await node.stopInstance(each)
+      node.server.forget(each.instance)
+    }
     await waitUntil('no way in', () => !node.host.run('iptables', '-S', 'DOCKER-USER').includes('-i br-'))
     node.host.docker('network', 'rm', 'storage', 'vault', 'gone')
+  })
+
+  it('is in other networks of its node from its first instruction on, and comes and goes while it runs', async () => {
+    for (const name of ['storage', 'vault'])
+      node.host.docker('network', 'create', '--subnet', subnets[name] ?? '', name)
+    const command = shell(`ip -o -4 address > /tmp/first; ip route > /tmp/routes; ${webCommand.at(-1)}`)
+    const assignment = node.assign({ command, networks: [{ name: 'storage' }] })
+    const { instance } = assignment
+    await node.server.ready(instance)
+    const run = (...argv: string[]) => node.host.docker('exec', instance, ...argv)
+    const pid = node.host.pidOf(instance)
+    expect(run('cat', '/tmp/first')).toMatch(/inet 192\.168\.71\./)
+    expect(run('cat', '/tmp/routes')).toMatch(/^default via 10\.77\./m)
+    const here = async (...networks: NonNullable<Assignment['networks']>) => {
+      node.server.change(instance, { networks })
+      const wanted = networks.map(({ name }) => name).join(' ')
+      await status(
+        assignment,
+        `to be in ${wanted}`,
+        (each) => (each.networks ?? []).map(({ name }) => name).join(' ') === wanted,
+      )
+      const found = inspect(assignment).NetworkSettings.Networks
+      expect(Object.keys(found).sort()).toEqual(['berth', ...networks.map(({ name }) => name)].sort())
+      expect(run('ip', 'route')).toMatch(/^default via 10\.77\./m)
+      return found
+    }
+    const both = await here({ name: 'storage' }, { name: 'vault', address: '192.168.72.77' })
+    expect(both.vault.IPAddress).toBe('192.168.72.77')
+    node.host.docker('network', 'create', 'by-hand')
+    node.host.docker('network', 'connect', 'by-hand', instance)
+    node.host.docker('network', 'disconnect', 'by-hand', instance)
+    await node.killAgent()
+    await node.startAgent()
+    expect(await here({ name: 'vault', address: '192.168.72.78' })).toMatchObject({
+      vault: { IPAddress: '192.168.72.78' },
+    })
+    expect(node.host.pidOf(instance)).toBe(pid)
+    node.host.docker('kill', instance)
+    await status(assignment, 'another run', (each) => each.ready && each.restarts === 1)
+    expect(inspect(assignment).NetworkSettings.Networks.vault.IPAddress).toBe('192.168.72.78')
+    // Docker knows it by an id, which is another one from now on.
+    await node.killAgent()
+    node.host.docker('kill', instance)
+    node.host.docker('network', 'rm', 'vault')
+    node.host.docker('network', 'create', '--subnet', subnets.vault ?? '', 'vault')
+    await node.startAgent()
+    await status(assignment, 'a run in the new one', (each) => each.ready && each.restarts === 2)
+    expect(inspect(assignment).NetworkSettings.Networks.vault.IPAddress).toBe('192.168.72.78')
+    node.server.change(instance, { networks: [{ name: 'gone' }] })
+    const refused = await status(assignment, 'the reason', (each) => each.message?.includes('gone') === true)
+    expect(refused).toMatchObject({ ready: true, message: expect.stringContaining('docker network create gone') })
+    await node.stopInstance(assignment)
+    node.host.docker('network', 'rm', 'storage', 'vault', 'by-hand')
+  })
+
+  it('is in a macvlan, where a machine of that layer 2 reaches it by its address there', async () => {
+    node.host.run('ip', 'link', 'add', 'lan0', 'type', 'veth', 'peer', 'name', 'lan1')
+    node.host.run('ip', 'address', 'add', '192.168.73.1/24', 'dev', 'lan1')
+    for (const link of ['lan0', 'lan1']) node.host.run('ip', 'link', 'set', link, 'up')
+    const ranges = ['--subnet', '192.168.73.0/24', '--ip-range', '192.168.73.64/28', '-o', 'parent=lan0']
+    node.host.docker('network', 'create', '-d', 'macvlan', ...ranges, 'lan')
+    const assignment = node.assign({ networks: [{ name: 'lan' }] })
+    await node.server.ready(assignment.instance)
+    const seen = await status(assignment, 'its address there', (each) => each.networks?.[0]?.address !== undefined)
+    const [{ address = '' } = {}] = seen.networks ?? []
+    expect(address).toMatch(/^192\.168\.73\.(6[4-9]|7\d)$/)
+    for (const each of [address, assignment.address])
+      await waitUntil(`an answer at ${each}`, () => node.host.get(`${each}:8080`)?.includes(assignment.hostname))
+    await node.stopInstance(assignment)
+    node.host.docker('network', 'rm', 'lan')
+    node.host.run('ip', 'link', 'del', 'lan0')
   })
 
   it('gets its secrets as files in memory, and nowhere in clear', async () => {

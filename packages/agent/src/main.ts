@@ -444,7 +444,7 @@ class Agent {
       log: this.#config.log.child({ part: 'engine' }),
       onUp: async (info, signal) => {
         this.#reporter.engineSeen(info)
-        await this.#others.refresh({ signal })
+        await this.#lookAtNetworks(signal)
         await this.#desired.restoreNetwork()
         await this.#reconciler.relist(signal)
         void this.#removeLeftovers(signal)
@@ -527,12 +527,21 @@ class Agent {
     }
   }
 
+  /** What was known of them goes on holding. */
+  async #lookAtNetworks(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#others.refresh({ signal })
+    } catch (error) {
+      if (!signal.aborted) this.#config.log.warn({ reason: messageOf(error) }, 'cannot list the networks of Docker')
+    }
+  }
+
   async #refresh(signal: AbortSignal): Promise<void> {
     await this.#reporter.refresh()
     this.#reporter.problems.set('cores', this.#cores.settleAll().join('; ') || undefined)
     await this.#reconciler.saveAgain()
     await this.#housekeeping.rotateLogs()
-    if (this.#watch?.isUp) await this.#others.refresh({ signal }).catch(() => undefined)
+    if (this.#watch?.isUp) await this.#lookAtNetworks(signal)
     const found = await this.#network.check({ signal })
     this.#reporter.problems.set('network', found.length === 0 ? undefined : found.join('; '))
     this.#reporter.problems.set('names', await readNetdProblem(this.#config.stateDir))

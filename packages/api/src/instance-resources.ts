@@ -11,6 +11,13 @@ export const publishedPort = z.strictObject({
   protocol: z.enum(['tcp', 'udp']),
 })
 
+/** A Docker network that an instance is in beside its own. */
+export const networkAttachment = z.strictObject({
+  name: z.string().min(1).max(63),
+  /** Absent: Docker chooses one. */
+  address: z.ipv4().optional(),
+})
+
 export const instanceView = z.object({
   id: z.string(),
   /** `web-4`: unique in its pool. */
@@ -30,6 +37,8 @@ export const instanceView = z.object({
   slot: z.number().int().optional(),
   /** Absent: the cluster's. Else `host`, `bridge` or `bridge:<Docker network>`, and the address is the node's. */
   network: z.string().optional(),
+  /** Docker networks that it is in as well, with its address there once it has one. */
+  networks: z.array(networkAttachment).optional(),
   /** Ports of its node that lead to it, published while it runs. */
   published: z.array(publishedPort).optional(),
   phase: z.enum(['pending', 'assigned', 'running', 'stopping', 'ended']),

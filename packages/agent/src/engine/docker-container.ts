@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { type KernelGrant, sharesOfCore } from '@berth/core'
+import { type KernelGrant, type ObservedNetwork, sharesOfCore } from '@berth/core'
 import type {
   ContainerSpec,
   ContainerState,
@@ -89,6 +89,7 @@ function dockerMount(mount: MountSpec): object {
 
 interface DockerEndpoint {
   readonly IPAddress?: string
+  readonly IPAMConfig?: { readonly IPv4Address?: string } | null
 }
 
 /** What of Docker's answer is read. */
@@ -136,7 +137,7 @@ export function toContainerView(docker: DockerInspect): ContainerView {
     image: docker.Image,
     user: docker.Config.User ?? '',
     labels: docker.Config.Labels ?? {},
-    addresses: addressesOf(docker),
+    networks: networksOf(docker),
     ...directoriesOf(docker),
     ...(state.Error === '' ? {} : { error: state.Error }),
     cpuset: host.CpusetCpus ?? '',
@@ -146,11 +147,11 @@ export function toContainerView(docker: DockerInspect): ContainerView {
   }
 }
 
-function addressesOf({ NetworkSettings: settings }: DockerInspect): Record<string, string> {
-  const all = Object.entries(settings?.Networks ?? {})
-  return Object.fromEntries(
-    all.flatMap(([name, { IPAddress: address = '' }]) => (address === '' ? [] : [[name, address]])),
-  )
+function networksOf({ NetworkSettings: settings }: DockerInspect): readonly ObservedNetwork[] {
+  return Object.entries(settings?.Networks ?? {}).map(([name, { IPAddress: address = '', IPAMConfig: config }]) => {
+    const asked = config?.IPv4Address ?? ''
+    return { name, ...(address === '' ? {} : { address }), ...(asked === '' ? {} : { asked }) }
+  })
 }
 
 /** Of an inspection that asked for sizes. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { BerthError, type KernelGrant, messageOf } from '@berth/core'
+import { BerthError, type KernelGrant, messageOf, type NetworkAttachment } from '@berth/core'
 import { type DockerClient, readAll } from './docker-client.ts'
 import {
   type DockerInspect,
@@ -166,6 +166,26 @@ export class DockerEngine implements Engine {
     return (await this.#client.json<readonly DockerNetworkSummary[]>(call)).map(toEngineNetwork)
   }
 
+  async connectNetwork(id: string, { name, address }: NetworkAttachment, { signal }: CallOptions = {}): Promise<void> {
+    const endpoint = address === undefined ? {} : { EndpointConfig: { IPAMConfig: { IPv4Address: address } } }
+    const action = `put container ${shortId(id)} into network ${name}`
+    try {
+      await this.#post(action, networkPath(name, 'connect'), {}, slowMs, signal, { Container: id, ...endpoint })
+    } catch (error) {
+      if (!/endpoint with name .* already exists in network|already attached to network/i.test(messageOf(error)))
+        throw error
+    }
+  }
+
+  async disconnectNetwork(id: string, network: string, { signal }: CallOptions = {}): Promise<void> {
+    const action = `take container ${shortId(id)} out of network ${network}`
+    try {
+      await this.#post(action, networkPath(network, 'disconnect'), {}, slowMs, signal, { Container: id, Force: true })
+    } catch (error) {
+      if (!/is not connected to/i.test(messageOf(error))) throw error
+    }
+  }
+
   async layerBytes(id: string, { signal }: CallOptions = {}): Promise<number | undefined> {
     if (this.#layerQuota) return undefined
     const action = `measure container ${shortId(id)}`
@@ -321,5 +341,7 @@ const containerPath = (id: string): string => {
   if (id === '') throw new BerthError('engine.not-found', 'a container without a name was asked for')
   return `/containers/${encodeURIComponent(id)}`
 }
+
+const networkPath = (name: string, what: string): string => `/networks/${encodeURIComponent(name)}/${what}`
 
 const shortId = (id: string): string => (/^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id)

@@ -55,7 +55,7 @@ const rules: readonly Rule[] = [
   {
     code: 'engine.address-taken',
     when: /address already in use|requested address is not available/i,
-    next: 'see which container has it: docker network inspect berth',
+    next: 'see which container has it (docker network inspect, of berth for the cluster’s)',
   },
   {
     code: 'engine.network-missing',

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { KernelGrant } from '@berth/core'
+import type { KernelGrant, NetworkAttachment, ObservedNetwork } from '@berth/core'
 
 /**
  * What the agent needs of a container engine. Every call takes a signal, has a time limit of its own and fails with a `BerthError`
@@ -18,6 +18,10 @@ export interface Engine {
   removeContainer(id: string, options?: CallOptions): Promise<void>
   updateGrant(id: string, grant: KernelGrant, options?: CallOptions): Promise<void>
   listNetworks(options?: CallOptions): Promise<readonly EngineNetwork[]>
+  /** Throws `engine.network-missing`, `engine.address-taken`, … One that is in it already is no error. */
+  connectNetwork(id: string, network: NetworkAttachment, options?: CallOptions): Promise<void>
+  /** One that is not in it is no error. */
+  disconnectNetwork(id: string, network: string, options?: CallOptions): Promise<void>
   inspectContainer(idOrName: string, options?: CallOptions): Promise<ContainerView | undefined>
   /** Size of the writable layer where nobody but the engine can find out; undefined where the engine holds it within its size. */
   layerBytes(id: string, options?: CallOptions): Promise<number | undefined>
@@ -117,8 +121,8 @@ export interface ContainerView extends KernelGrant {
   /** Effective user: the container's or the image's. */
   readonly user: string
   readonly labels: Readonly<Record<string, string>>
-  /** By the name of the network; only while it runs. */
-  readonly addresses: Readonly<Record<string, string>>
+  /** All that it is in; with an address only while it runs. */
+  readonly networks: readonly ObservedNetwork[]
   /** Where its writable layer lies on the host; absent where the engine does not tell. */
   readonly layerDirectory?: string
   readonly logDirectory?: string

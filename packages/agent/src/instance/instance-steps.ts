@@ -1,6 +1,8 @@
 import {
   type Assignment,
   afterStartDone,
+  attachDone,
+  attachIntended,
   BerthError,
   exitRecorded,
   type InstanceMemory,
@@ -9,6 +11,8 @@ import {
   instanceEnded,
   isGranted,
   messageOf,
+  type NetworkAttachment,
+  networkChanges,
   type ObservedContainer,
   runAdopted,
   type StepFailure,
@@ -17,6 +21,7 @@ import {
 } from '@berth/core'
 import { hasCode, isEngineDown } from '../engine/engine-error.ts'
 import { runCommand } from '../engine/run-command.ts'
+import { networkMissing } from '../network/other-networks.ts'
 import { assignmentDigest, sealAssignment } from '../state/instance-record.ts'
 import { checkAssignment } from './check-assignment.ts'
 import { containerSpec } from './container-spec.ts'
@@ -63,6 +68,7 @@ export class InstanceSteps {
       'adopt-run': () => this.#adoptRun(),
       'record-exit': (step, signal) => this.#recordExit(step, signal),
       'update-grant': (_, signal) => this.#updateGrant(signal),
+      attach: (_, signal) => this.#attach(signal),
       'run-after-start': (_, signal) => this.#runAfterStart(signal),
       stop: (step, signal) => this.#stop(step, signal),
       remove: (_, signal) => this.#remove(signal),
@@ -124,10 +130,19 @@ export class InstanceSteps {
     await this.#prepareFiles(assignment, container.id, signal)
     try {
       await this.#deps.engine.startContainer(container.id, { signal })
+    } catch (error) {
+      if (hasCode(error, 'engine.network-missing')) await this.#leaveNetworks(container.id, signal)
+      throw error
     } finally {
       await this.#subject.observe(signal)
     }
     if (this.#subject.container?.state === 'running') await this.#adoptRun(assignment.restartNonce)
+  }
+
+  /** One of them was made anew, and Docker looks for the former: before the next start it is put into what there is now. */
+  async #leaveNetworks(id: string, signal: AbortSignal): Promise<void> {
+    for (const { name } of this.#subject.assignment.networks ?? [])
+      await this.#deps.engine.disconnectNetwork(id, name, { signal })
   }
 
   async #prepareFiles(assignment: Assignment, containerId: string, signal: AbortSignal): Promise<void> {
@@ -199,6 +214,32 @@ export class InstanceSteps {
     const shown = this.#subject.container
     // Without this a grant that Docker shows in another form would be given again and again.
     if (shown !== undefined && !isGranted(shown, cores.shown(wanted))) throw notKept(instance, shown)
+  }
+
+  /** In the middle of it the container may be in some of them only: then this is taken again. */
+  async #attach(signal: AbortSignal): Promise<void> {
+    const { container, assignment } = this.#subject
+    if (container === undefined) return
+    const { instance, networks = [] } = assignment
+    const { attach, detach } = networkChanges(networks, container, this.#subject.memory)
+    const names = networks.map(({ name }) => name)
+    await this.#subject.remember(attachIntended(this.#subject.memory, names))
+    try {
+      for (const name of detach) await this.#deps.engine.disconnectNetwork(container.id, name, { signal })
+      for (const each of attach) await this.#connect(instance, container.id, each, signal)
+      await this.#subject.remember(attachDone(this.#subject.memory, names))
+    } finally {
+      await this.#subject.observe(signal)
+    }
+  }
+
+  async #connect(instance: string, id: string, network: NetworkAttachment, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#deps.engine.connectNetwork(id, network, { signal })
+    } catch (error) {
+      if (!hasCode(error, 'engine.network-missing')) throw error
+      throw networkMissing(instance, network.name)
+    }
   }
 
   async #runAfterStart(signal: AbortSignal): Promise<void> {

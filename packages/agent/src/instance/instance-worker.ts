@@ -11,7 +11,9 @@ import {
   type InstanceStepType,
   instanceStatus,
   messageOf,
+  networksChanged,
   type ObservedContainer,
+  ownNetworkOf,
   readinessNoted,
   retryNow,
   type StepFailure,
@@ -59,7 +61,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
   #container: ObservedContainer | undefined
   #stale: boolean
   #observedAt = 0
-  #addresses: ContainerView['addresses'] = {}
+  #networks: ContainerView['networks'] = []
   #outOfMemoryAt: number | undefined
   /** What a run was last seen to use of the disk. */
   #disk: { readonly run: number; readonly usedBytes: number } | undefined
@@ -148,7 +150,9 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     }
     // A memory rebuilt from labels does not know which nonce is in force: the first one it hears of is.
     const nonce = Math.min(this.#memory.restartNonce, restartNonce)
-    const memory = isSameGrant(before, assignment) ? this.#memory : grantChanged(this.#memory)
+    const granted = isSameGrant(before, assignment) ? this.#memory : grantChanged(this.#memory)
+    const isSameNetworks = JSON.stringify(before.networks) === JSON.stringify(assignment.networks)
+    const memory = isSameNetworks ? granted : networksChanged(granted)
     const saved = this.remember({ ...memory, restartNonce: nonce })
     this.#wakeup.wake()
     await saved
@@ -241,16 +245,27 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     const own = view?.labels[labels.instance] === instance ? view : undefined
     if (own === undefined) return this.seen(undefined)
     const killed = (this.#outOfMemoryAt ?? 0) >= (own.startedAt ?? Number.POSITIVE_INFINITY)
-    this.#addresses = own.addresses
+    this.#networks = own.networks
     const granted = this.#deps.cores.shown(own)
-    this.seen({ ...observed(own), cpuset: granted.cpuset, outOfMemory: own.outOfMemory || killed })
+    this.seen({
+      ...observed(own),
+      ...this.#otherNetworks(),
+      cpuset: granted.cpuset,
+      outOfMemory: own.outOfMemory || killed,
+    })
   }
 
   /** In a bridge of its node, the one that Docker has given it. */
   get #probedAddress(): string {
     const { network, address } = this.#assignment
     const bridge = bridgeOf(network)
-    return (bridge === undefined ? undefined : this.#addresses[bridge]) ?? address
+    return this.#networks.find(({ name }) => name === bridge)?.address ?? address
+  }
+
+  #otherNetworks(): Pick<ObservedContainer, 'networks'> {
+    const own = ownNetworkOf(this.#assignment.network) ?? 'host'
+    const networks = this.#networks.filter(({ name }) => name !== own)
+    return networks.length === 0 ? {} : { networks }
   }
 
   startHealth(): void {

@@ -64,7 +64,7 @@ export class OtherNetworks implements InstanceKeeper {
     if (name === undefined) return
     if (this.#known?.has(name) !== true) await this.refresh()
     const found = this.#known?.get(name)
-    if (found === undefined) throw missing(instance, name)
+    if (found === undefined) throw networkMissing(instance, name)
     if (found.bridge === undefined) throw notBridge(instance, found)
     await this.#settle()
   }
@@ -86,7 +86,7 @@ export class OtherNetworks implements InstanceKeeper {
   }
 }
 
-const missing = (instance: string, name: string): BerthError =>
+export const networkMissing = (instance: string, name: string): BerthError =>
   new BerthError(
     'instance.network-missing',
     `start ${instance}: this node has no Docker network ${name}; ${name === 'bridge' ? 'its Docker runs without a bridge of its own (--bridge none): name another one' : `make it (docker network create ${name})`}, or let the instance be placed elsewhere (berth restart)`,

@@ -66,10 +66,11 @@ export function unsealAssignment(label: string, instance: string, sealer: Sealer
 
 /** Digest of what never changes for an instance. Secrets are left out: a digest of a short one could be guessed. */
 export function assignmentDigest(assignment: Assignment): string {
-  const { desired: _desired, restartNonce: _nonce, published: _published, secrets, ...shape } = assignment
-  const { cpuMilli: _cpu, memoryBytes: _memory, cores: _cores, burst: _burst, bandwidth: _bandwidth, ...rest } = shape
+  const { desired: _desired, restartNonce: _nonce, published: _published, secrets, ...rest } = assignment
+  const { networks: _networks, ...shape } = rest
+  const { cpuMilli: _cpu, memoryBytes: _memory, cores: _cores, burst: _burst, bandwidth: _bandwidth, ...fixed } = shape
   const files = secrets.map(({ file, env }) => ({ file, env }))
   return createHash('sha256')
-    .update(JSON.stringify({ ...rest, files }))
+    .update(JSON.stringify({ ...fixed, files }))
     .digest('hex')
 }

@@ -27,7 +27,7 @@ export class PretendedEngine {
       outOfMemory: false,
       image: 'sha256:1',
       user: '',
-      addresses: {},
+      networks: [],
       ...{ cpuset: '', shares: 1024, quotaMilli: 0, memoryBytes: 0 },
       ...spec,
     }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import { instanceView, metricsView, publishedPort } from '../instance-resources.ts'
+import { instanceView, metricsView, networkAttachment, publishedPort } from '../instance-resources.ts'
 import { count, flag, idParams, logLine, none, watch } from './shared.ts'
 
 /** Instances: what they say, what they use, and a way in. */
@@ -64,6 +64,28 @@ export const instancesEndpoints = {
     transport: 'json',
     params: idParams.extend({ hostPort: z.coerce.number().int().min(1).max(65_535) }),
     query: z.strictObject({ protocol: publishedPort.shape.protocol.default('tcp') }),
+    body: none,
+    response: instanceView,
+  }),
+  attachNetwork: defineEndpoint({
+    method: 'POST',
+    path: '/v1/instances/:id/networks',
+    summary: 'Put one instance into another Docker network of its node, as long as it runs there',
+    role: 'deployer',
+    transport: 'json',
+    params: idParams,
+    query: none,
+    body: networkAttachment,
+    response: instanceView,
+  }),
+  detachNetwork: defineEndpoint({
+    method: 'DELETE',
+    path: '/v1/instances/:id/networks/:network',
+    summary: 'Take one instance out of a Docker network that it was put into',
+    role: 'deployer',
+    transport: 'json',
+    params: idParams.extend({ network: z.string().max(63) }),
+    query: none,
     body: none,
     response: instanceView,
   }),

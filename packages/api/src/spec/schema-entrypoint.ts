@@ -186,6 +186,11 @@ export const entrypointSchema = object({
     '`keep`: instances have the same addresses after every replacement. Each ends before its successor begins.',
     ['keep'],
   ),
+  networks: key(
+    textOrTexts,
+    'Docker networks of its node that an instance is in as well: it runs where they are. Names come behind `berth` in order.',
+    [['storage']],
+  ),
   init: key(flag, 'Runs a small init as process 1, which reaps orphans and passes signals on. Default: false.'),
   health: key(
     object({

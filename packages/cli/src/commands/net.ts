@@ -6,6 +6,7 @@ import { readText } from '../files.ts'
 import { printItem, printListing } from '../output/print.ts'
 import { readSecret } from '../read-secret.ts'
 import { action } from './command.ts'
+import { registerAttach } from './net-attach.ts'
 import { cloudProblems, cloudRouteListing, cloudRouteRows, registerCloudTables } from './net-cloud.ts'
 import { registerExplain } from './net-explain.ts'
 import { registerFlows } from './net-flows.ts'
@@ -37,6 +38,7 @@ export function registerNet(program: Command): void {
   registerSettings(net)
   registerPeers(net)
   registerCloudTables(net)
+  registerAttach(net)
   registerExplain(net)
   registerMatrix(net)
   registerFlows(net)

@@ -68,7 +68,7 @@ export const instanceListing = (style: Style, now: number): ListingView<Instance
     String(each.restarts),
     formatAge(now - (each.startedAt ?? each.createdAt)),
   ],
-  wideHeaders: ['kept', 'cpu', 'memory', 'cores', 'in', 'out', 'container', 'message'],
+  wideHeaders: ['kept', 'cpu', 'memory', 'cores', 'in', 'out', 'other networks', 'container', 'message'],
   wideRow: (each) => [
     each.slot === undefined ? '-' : `no. ${each.slot}`,
     grantText(each.cpuMilli, each.granted?.cpuMilli, formatCores),
@@ -76,6 +76,7 @@ export const instanceListing = (style: Style, now: number): ListingView<Instance
     each.cores ?? '-',
     limitText(each.inBitsPerSecond),
     limitText(each.outBitsPerSecond),
+    each.networks?.map(({ name, address }) => (address === undefined ? name : `${name} ${address}`)).join(', ') ?? '-',
     each.containerId?.slice(0, 12) ?? '-',
     each.message ?? '',
   ],

@@ -4,11 +4,12 @@ import { isSameIncarnation } from '../model/incarnation.ts'
 import { restartBackoff } from './backoff.ts'
 import { isCommandMissing } from './instance-memory.ts'
 import type { ExitCause, InstanceContext, InstanceMemory, InstanceStep, ObservedContainer } from './instance-state.ts'
+import { isAttached } from './network-changes.ts'
 
 /** The parts of an assignment that decide what happens; everything else only shapes the container. */
 export type DecidedAssignment = Pick<
   Assignment,
-  'createdAt' | 'type' | 'desired' | 'restartNonce' | 'restart' | 'jobTimeoutMs' | 'afterStart'
+  'createdAt' | 'type' | 'desired' | 'restartNonce' | 'restart' | 'jobTimeoutMs' | 'afterStart' | 'networks'
 >
 
 /**
@@ -26,8 +27,17 @@ export function decideInstance(
   memory: InstanceMemory,
   context: InstanceContext,
 ): InstanceStep {
-  return heldBack(nextStep(assignment, container, memory, context), memory, context)
+  const step = nextStep(assignment, container, memory, context)
+  return heldBack(step.type === 'start' ? beforeStart(assignment, container, memory) : step, memory, context)
 }
+
+/** It has its networks from its first instruction on. */
+const beforeStart = (
+  { networks }: DecidedAssignment,
+  container: ObservedContainer | undefined,
+  memory: InstanceMemory,
+): InstanceStep =>
+  container === undefined || isAttached(networks, container, memory) ? { type: 'start' } : { type: 'attach' }
 
 function nextStep(
   assignment: DecidedAssignment,
@@ -90,10 +100,11 @@ function whileRunning(
   if (deadline !== undefined && context.now >= deadline) return { type: 'stop', reason: 'job-timeout' }
   if (context.overDisk === true) return { type: 'stop', reason: 'disk' }
   if (context.unhealthy) return { type: 'stop', reason: 'liveness' }
-  if (!isGranted(container, context.grant)) {
-    return heldBack({ type: 'update-grant' }, memory, context, () => afterGrant(assignment, memory, deadline))
-  }
-  return afterGrant(assignment, memory, deadline)
+  const settled = (): InstanceStep => afterGrant(assignment, memory, deadline)
+  if (!isGranted(container, context.grant)) return heldBack({ type: 'update-grant' }, memory, context, settled)
+  // One retry is remembered: two steps that fail in turn would know no pause.
+  if (!isAttached(assignment.networks, container, memory)) return heldBack({ type: 'attach' }, memory, context, settled)
+  return settled()
 }
 
 function afterGrant(assignment: DecidedAssignment, memory: InstanceMemory, deadline: number | undefined): InstanceStep {

@@ -214,6 +214,20 @@ export function stepFailed(
 export const grantChanged = (memory: InstanceMemory): InstanceMemory =>
   memory.retry?.step === 'update-grant' ? without(memory, 'retry', 'message', 'messageCode') : memory
 
+/** The wanted networks are others: what was refused of the former is over. */
+export const networksChanged = (memory: InstanceMemory): InstanceMemory =>
+  memory.retry?.step === 'attach' ? without(memory, 'retry', 'message', 'messageCode') : memory
+
+/** Before networks are attached: what is found in them after a crash was the agent's doing. */
+export const attachIntended = (memory: InstanceMemory, names: readonly string[]): InstanceMemory => ({
+  ...memory,
+  attached: [...new Set([...(memory.attached ?? []), ...names])],
+})
+
+/** After `attach`. */
+export const attachDone = (memory: InstanceMemory, names: readonly string[]): InstanceMemory =>
+  names.length === 0 ? without(memory, 'attached') : { ...memory, attached: names }
+
 /** Something that a failed step waited for may be there now. */
 export const retryNow = (memory: InstanceMemory): InstanceMemory =>
   memory.retry === undefined ? memory : { ...memory, retry: { ...memory.retry, at: 0 } }

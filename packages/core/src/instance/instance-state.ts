@@ -1,5 +1,5 @@
 import type { KernelGrant } from '../cores/kernel-grant.ts'
-import type { InstanceExit } from '../model/instance.ts'
+import type { InstanceExit, NetworkAttachment } from '../model/instance.ts'
 import type { InstancePhase } from '../model/instance-phase.ts'
 
 /** What the container engine says about an instance's container. Times are milliseconds since the epoch. */
@@ -15,6 +15,13 @@ export interface ObservedContainer extends KernelGrant {
   readonly finishedAt?: number
   readonly exitCode?: number
   readonly outOfMemory?: boolean
+  /** Beside its own. Absent: none. */
+  readonly networks?: readonly ObservedNetwork[]
+}
+
+export interface ObservedNetwork extends NetworkAttachment {
+  /** The address that was asked for. */
+  readonly asked?: string
 }
 
 /** Why the agent itself ends a run. */
@@ -68,6 +75,8 @@ export interface InstanceMemory {
   readonly firstStartedAt?: number
   readonly stopIntent?: StopIntent
   readonly retry?: StepRetry
+  /** Networks that the agent has attached it to, or was about to: others are somebody else's doing. */
+  readonly attached?: readonly string[]
   readonly imageMissing: boolean
   readonly lastExit?: InstanceExit
   readonly lastCause?: ExitCause
@@ -98,6 +107,8 @@ export type InstanceStep =
   /** Remember how a run ended. */
   | { readonly type: 'record-exit'; readonly cause: ExitCause }
   | { readonly type: 'update-grant' }
+  /** Be in the networks that are wanted, and in no others that it was in by the agent. */
+  | { readonly type: 'attach' }
   | { readonly type: 'run-after-start' }
   | { readonly type: 'stop'; readonly reason: StopReason }
   | { readonly type: 'remove' }

@@ -39,6 +39,7 @@ export function instanceStatus(
     ...(container === undefined ? {} : { containerId: container.id }),
     ...(running && container.pid !== undefined ? { pid: container.pid } : {}),
     address: assignment.address,
+    ...(running ? networksOf(container) : {}),
     ...(running && granted !== undefined ? { granted } : {}),
     restarts: memory.restarts,
     ...(startedAt === undefined ? {} : { startedAt }),
@@ -49,6 +50,11 @@ export function instanceStatus(
       : explanation(assignment, memory, readiness, running ? startedAt : undefined, now)),
     ...(ready || memory.logTail === undefined || memory.logTail.length === 0 ? {} : { logTail: memory.logTail }),
   }
+}
+
+function networksOf({ networks = [] }: ObservedContainer): Pick<InstanceStatus, 'networks'> {
+  if (networks.length === 0) return {}
+  return { networks: networks.map(({ name, address }) => (address === undefined ? { name } : { name, address })) }
 }
 
 /** Of an instance whose name is still an earlier one's, until that has ended. */
@@ -74,7 +80,12 @@ export const isNothingNew = ({ phase, message, restarts, containerId }: Instance
 
 /** An instance that is ready works, but with what it had before. */
 function refusedGrant({ retry, message, messageCode }: InstanceMemory): { message?: string; messageCode?: string } {
-  if (retry?.step !== 'update-grant' || message === undefined || messageCode === undefined) return {}
+  if (
+    (retry?.step !== 'update-grant' && retry?.step !== 'attach') ||
+    message === undefined ||
+    messageCode === undefined
+  )
+    return {}
   return { message, messageCode }
 }
 

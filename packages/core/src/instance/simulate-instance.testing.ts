@@ -2,6 +2,7 @@ import { type Grant, type KernelGrant, kernelGrant } from '../cores/kernel-grant
 import { type DecidedAssignment, decideInstance } from './decide-instance.ts'
 import {
   afterStartDone,
+  attachDone,
   exitRecorded,
   instanceEnded,
   runAdopted,
@@ -148,6 +149,20 @@ export class InstanceWorld {
       case 'update-grant':
         if (this.container !== undefined) this.container = { ...this.container, ...grantOf(this.assignment) }
         return
+      case 'attach': {
+        const { networks = [] } = this.assignment
+        const names = networks.map(({ name }) => name)
+        const others = (this.container?.networks ?? []).filter(
+          ({ name }) => !names.includes(name) && this.memory.attached?.includes(name) !== true,
+        )
+        const own = networks.map(({ name, address }) => ({
+          name,
+          ...(address === undefined ? {} : { asked: address }),
+        }))
+        if (this.container !== undefined) this.container = { ...this.container, networks: [...others, ...own] }
+        this.memory = attachDone(this.memory, names)
+        return
+      }
       case 'run-after-start':
         this.memory = afterStartDone(this.memory)
         return

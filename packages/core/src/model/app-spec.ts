@@ -94,6 +94,8 @@ export interface EntrypointSpec {
   readonly network?: NetworkMode
   /** Absent: each instance has an address of its own, and its successor another. */
   readonly address?: AddressMode
+  /** Docker networks of its node that it is in as well, by name, in order of the names. Absent: none. */
+  readonly networks?: readonly string[]
   readonly init: boolean
   readonly health: { readonly readiness?: ProbeSpec; readonly liveness?: ProbeSpec }
   readonly hooks: { readonly afterStart?: HookSpec; readonly beforeStop?: HookSpec }

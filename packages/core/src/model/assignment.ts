@@ -10,7 +10,7 @@ import type {
   VolumeSpec,
 } from './app-spec.ts'
 import type { ExternalService } from './external-service.ts'
-import type { InstancePort } from './instance.ts'
+import type { InstancePort, NetworkAttachment } from './instance.ts'
 import type { OwnDomain } from './own-domain.ts'
 import type { BurstMode } from './placement-spec.ts'
 
@@ -38,6 +38,8 @@ export interface Assignment {
   readonly address6?: string
   /** Absent: the cluster's. */
   readonly network?: NetworkMode
+  /** Docker networks that it is in as well; they change while it runs. Absent: none. */
+  readonly networks?: readonly NetworkAttachment[]
   readonly hostname: string
   readonly image: string
   readonly command: readonly string[]

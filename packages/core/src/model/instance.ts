@@ -24,6 +24,8 @@ export interface Instance {
   readonly slot?: number
   /** Absent: the cluster's. With another its address is its node's. */
   readonly network?: NetworkMode
+  /** Docker networks of its node that it is in as well: its entrypoint's, and those it was attached to while it runs. They go with it. */
+  readonly networks?: readonly NetworkAttachment[]
   /** The grant: its limits. */
   readonly cpuMilli?: number
   readonly memoryBytes?: number
@@ -71,6 +73,13 @@ export interface Instance {
   readonly createdBy: string
 }
 
+/** A Docker network that an instance is in beside its own. */
+export interface NetworkAttachment {
+  readonly name: string
+  /** Absent: Docker chooses one. */
+  readonly address?: string
+}
+
 /** A port of an instance's node that leads to one of its own. */
 export interface InstancePort {
   readonly hostPort: number
@@ -90,6 +99,8 @@ export interface InstanceStatus {
   readonly containerId?: string
   readonly pid?: number
   readonly address?: string
+  /** Others than its own that its container is in, with its address there. */
+  readonly networks?: readonly NetworkAttachment[]
   readonly granted?: GrantInForce
   /** Restarts of the container by the agent. */
   readonly restarts: number

@@ -22,8 +22,35 @@ export function bridgeOf(network: NetworkMode | undefined): string | undefined {
 export const reachedPort = (network: NetworkMode | undefined, { port, hostPort }: PortSpec): number | undefined =>
   bridgeOf(network) === undefined ? port : hostPort
 
+/** What Docker calls the cluster's network on every node. */
+export const clusterNetwork = 'berth'
+
+/** The Docker network that an instance's default route leads to; undefined: it has its node's. */
+export const ownNetworkOf = (network: NetworkMode | undefined): string | undefined =>
+  network === 'host' ? undefined : (bridgeOf(network) ?? clusterNetwork)
+
+export const maxNetworks = 8
+
+/**
+ * Why an instance in `network` cannot be in that one as well; undefined: it can. Of several networks Docker gives the default route to the one whose
+ * name comes first (since 28 it can be told, before that it cannot): that has to be the instance's own.
+ */
+export function attachProblem(name: string, network: NetworkMode | undefined): string | undefined {
+  const own = ownNetworkOf(network)
+  if (own === undefined) return 'with `network: host` an instance is in all networks of its node already'
+  if (!isDockerNetworkName(name) || reservedNetworks.includes(name) || name === own)
+    return `${JSON.stringify(name.slice(0, 80))} is no name of another Docker network`
+  return name > own
+    ? undefined
+    : `Docker gives the default route to the network whose name comes first: call ${name} something behind ${own}, such as lan-${name.toLowerCase()}`
+}
+
 /** Docker networks that a node must have for such an instance. */
-export function dockerNetworksOf(network: NetworkMode | undefined): readonly string[] | undefined {
+export function dockerNetworksOf(
+  network: NetworkMode | undefined,
+  networks: readonly string[] = [],
+): readonly string[] | undefined {
   const bridge = bridgeOf(network)
-  return bridge === undefined ? undefined : [bridge]
+  const all = [...(bridge === undefined ? [] : [bridge]), ...networks]
+  return all.length === 0 ? undefined : all
 }

@@ -29,6 +29,7 @@ export function resolveAssignment(input: AssignmentInput): Assignment | undefine
     ...identity(input),
     address: instance.address,
     ...(instance.network === undefined ? {} : { network: instance.network }),
+    ...(instance.networks === undefined ? {} : { networks: instance.networks }),
     hostname: `${instance.entrypoint}-${instance.ordinal}`,
     image: release.image,
     command: instance.command ?? spec.command,

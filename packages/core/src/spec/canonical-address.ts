@@ -35,7 +35,9 @@ function hindrances(
   const isEach = typeof strategy === 'string' ? strategy === 'each' : strategy !== undefined && 'each' in strategy
   return [
     ...(type === 'job' ? [{ key: ['type'], why: 'a job has no successor' }] : []),
-    ...(network === undefined ? [] : [{ key: ['network'], why: `with \`network: ${network}\` an instance has the node’s own` }]),
+    ...(network === undefined || network === 'cluster'
+      ? []
+      : [{ key: ['network'], why: `with \`network: ${network}\` an instance has the node’s own` }]),
     ...(gang === true
       ? [
           {

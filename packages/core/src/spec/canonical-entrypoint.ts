@@ -6,7 +6,7 @@ import { canonicalBind, type Siblings } from './canonical-bind.ts'
 import { canonicalContainer, canonicalResources } from './canonical-container.ts'
 import { canonicalHealth, canonicalHooks } from './canonical-health.ts'
 import { canonicalMounts } from './canonical-mounts.ts'
-import { canonicalNetwork, portsInNetwork, refuseInNetwork } from './canonical-network.ts'
+import { canonicalNetwork, canonicalNetworks, portsInNetwork, refuseInNetwork } from './canonical-network.ts'
 import { canonicalPlacementParts } from './canonical-placement.ts'
 import { canonicalPorts } from './canonical-ports.ts'
 import { canonicalProfiles } from './canonical-profiles.ts'
@@ -31,6 +31,7 @@ export function canonicalEntrypoint(
   refuseForeignKeys(issues, path, document, type)
   const network = canonicalNetwork(issues, [...path, 'network'], document.network)
   const address = canonicalAddress(issues, path, document, type)
+  const networks = canonicalNetworks(issues, [...path, 'networks'], document.networks, network)
   const declared = canonicalPorts(issues, [...path, 'ports'], document.ports)
   const ports = portsInNetwork(issues, [...path, 'ports'], declared, network)
   const variables = readVariables(issues, [...path, 'env'], document.env)
@@ -58,6 +59,7 @@ export function canonicalEntrypoint(
     ...(profiles === undefined ? {} : { profiles }),
     ...(network === undefined ? {} : { network }),
     ...(address === undefined ? {} : { address }),
+    ...(networks === undefined ? {} : { networks }),
     health: canonicalHealth(issues, [...path, 'health'], document.health, { name, type, ports }),
     hooks: canonicalHooks(issues, [...path, 'hooks'], document.hooks),
     ...canonicalLifecycle(issues, path, document, type),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { AppSpec } from '../model/app-spec.ts'
-import { dockerNetworksOf, reservedNetworks } from '../network/network-mode.ts'
+import { dockerNetworksOf, isDockerNetworkName, ownNetworkOf, reservedNetworks } from '../network/network-mode.ts'
 import { canonicalize } from './canonicalize.ts'
 import type { EntrypointDocument, SpecDocument } from './spec-document.ts'
 import { specToDocument } from './spec-to-document.ts'
@@ -186,5 +186,38 @@ describe('network: bridge', () => {
         { profiles: 'db', routes: ['shop.test'] },
       ),
     )
+  })
+})
+
+describe('networks', () => {
+  it('are put in order, and written as they were read', () => {
+    const spec = specOf(document({ networks: ['vault', 'lan'] }))
+    expect(spec.entrypoints.web?.networks).toEqual(['lan', 'vault'])
+    expect(canonicalize(specToDocument(spec)).spec).toEqual(spec)
+    expect(specOf(document({ networks: [] })).entrypoints.web).not.toHaveProperty('networks')
+    expect(specOf(document({ networks: 'lan' }))).toEqual(specOf(document({ networks: ['lan'] })))
+  })
+
+  it('are those that leave the default route where it is, whatever the names', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.constantFrom(undefined, 'bridge', 'bridge:lan', 'host'), (name, network) => {
+        const found = problems(document({ networks: [name], ...(network === undefined ? {} : { network }) }))
+        const own = ownNetworkOf(network === 'host' ? 'host' : (network as 'bridge' | undefined))
+        const isTaken = own !== undefined && name > own && isDockerNetworkName(name) && !reservedNetworks.includes(name)
+        expect(found).toHaveLength(isTaken ? 0 : 1)
+      }),
+    )
+  })
+
+  it.each<[why: string, given: SpecDocument, problem: RegExp]>([
+    ['a name that comes first', document({ networks: ['backup'] }), /web.networks.0: .*default route.*lan-backup/],
+    ['its own', document({ network: 'bridge:lan', networks: 'lan' }), /web.networks: "lan" is no name of another/],
+    ['one twice', document({ networks: ['lan', 'lan'] }), /web.networks.1: the network lan is given twice/],
+    ['any in the node’s own', document({ network: 'host', networks: ['lan'] }), /in all networks of its node already/],
+    ['too many', document({ networks: Array.from({ length: 9 }, (_, n) => `lan-${n}`) }), /9 networks are too many/],
+  ])('refuses %s', (_, given, problem) => {
+    const found = problems(given)
+    expect(found).toHaveLength(1)
+    expect(found[0]).toMatch(problem)
   })
 })

@@ -1,6 +1,14 @@
 import type { EntrypointSpec, NetworkMode, PortSpec, ResourceSpec } from '../model/app-spec.ts'
-import { bridgeMode, isDockerNetworkName, reachedPort, reservedNetworks } from '../network/network-mode.ts'
+import {
+  attachProblem,
+  bridgeMode,
+  isDockerNetworkName,
+  maxNetworks,
+  reachedPort,
+  reservedNetworks,
+} from '../network/network-mode.ts'
 import { closest } from './closest.ts'
+import { readTexts } from './read-values.ts'
 import type { EntrypointDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
@@ -31,6 +39,26 @@ function canonicalBridge(issues: IssueList, path: SpecPath, name: string): Netwo
       : `write bridge:NAME, as in \`docker network ls\``
   issues.add(path, what, { suggestion })
   return undefined
+}
+
+/** Others that it is in as well, in order of their names; undefined: none. */
+export function canonicalNetworks(
+  issues: IssueList,
+  path: SpecPath,
+  value: EntrypointDocument['networks'],
+  network: NetworkMode | undefined,
+): readonly string[] | undefined {
+  const names = readTexts(issues, path, value)
+  const dependsOn = [[...path.slice(0, -1), 'network']]
+  for (const [index, name] of names.entries()) {
+    const at = typeof value === 'string' ? path : [...path, index]
+    const problem = attachProblem(name, network)
+    if (problem !== undefined) issues.add(at, problem, { dependsOn })
+    else if (names.indexOf(name) < index) issues.add(at, `the network ${name} is given twice`)
+  }
+  if (names.length > maxNetworks)
+    issues.add(path, `${names.length} networks are too many: at most ${maxNetworks} are possible beside its own`)
+  return names.length === 0 ? undefined : names.toSorted()
 }
 
 /** In the node's own network a port is the node's: it is declared as such, so that no two claim it. */

@@ -59,6 +59,7 @@ export interface EntrypointDocument extends ResourcesDocument {
   readonly profiles?: string | Texts | undefined
   readonly network?: string | undefined
   readonly address?: string | undefined
+  readonly networks?: string | Texts | undefined
   readonly init?: boolean | undefined
   readonly health?: HealthDocument | undefined
   readonly hooks?: HooksDocument | undefined

@@ -100,6 +100,7 @@ function entrypointToDocument(spec: EntrypointSpec): EntrypointDocument {
     ...(spec.profiles === undefined ? {} : { profiles: spec.profiles }),
     ...(spec.network === undefined ? {} : { network: spec.network }),
     ...(spec.address === undefined ? {} : { address: spec.address }),
+    ...(spec.networks === undefined ? {} : { networks: spec.networks }),
     init: spec.init,
     hooks: mapValues(
       spec.hooks as Readonly<Record<string, { command: readonly string[]; timeoutMs: number }>>,

@@ -41,7 +41,7 @@ export class AddressHistory implements Disposable {
   }
 }
 
-/** Undefined of one that has no place, or none of its own: in its node's network. */
+/** Undefined of one that has no place, or none of its own: in another network than the cluster's. */
 export function ownAddressOf({ address, node, network }: Instance): { address: string; node: string } | undefined {
   return address === undefined || node === undefined || network !== undefined ? undefined : { address, node }
 }

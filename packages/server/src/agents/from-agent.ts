@@ -26,6 +26,10 @@ const instanceStatus = z.object({
   containerId: text.optional(),
   pid: z.number().int().optional(),
   address: text.optional(),
+  networks: z
+    .array(z.object({ name: z.string().max(100), address: text.optional() }))
+    .max(100)
+    .optional(),
   granted: z.object({ cpuMilli: size.optional(), cores: text.optional(), memoryBytes: size }).optional(),
   restarts: z.number().int().nonnegative(),
   startedAt: time.optional(),
@@ -66,6 +70,7 @@ const nodeStatus = z.object({
       range: block.optional(),
     })
     .optional(),
+  dockerNetworks: z.array(z.string().max(100)).max(100).optional(),
   gatewayRestartedAt: time.optional(),
   endedFiles: z.object({ directory: text, keepMs: size }).optional(),
   upgrade: z

@@ -55,6 +55,14 @@ describe('a plain line', () => {
     expect(isPlainLine({ type: 'status', instances: [less] })).toBe(false)
   })
 
+  it('is none that speaks of networks, which the schema lets pass', () => {
+    const networks = [{ name: 'lan', address: '192.0.2.7' }, { name: 'storage' }]
+    const inside = { id: 'shop.production.web-1', node: 'a', phase: 'running', ready: true, restarts: 0, networks }
+    const document = { type: 'status', instances: [inside] }
+    expect(isPlainLine(document)).toBe(false)
+    expect(parseFromAgent(JSON.stringify(document))).toEqual(document)
+  })
+
   it('of a number that is none is refused by the schema', () => {
     expect(() => parseFromAgent('{"type":"pong","at":1e999}')).toThrow(/at/)
     expect(() => parseFromAgent('{"type":"status","instances":[{"__proto__":1}]}')).toThrow(/instances/)

@@ -1,5 +1,5 @@
 import type { CapacityView, ImaginedNodes, PlanView, ResizeView, SavedPlan } from '@berth/api'
-import type { Build, Instance, InstancePort, Move, Pool, Rebalance, Rollout } from '@berth/core'
+import type { Build, Instance, InstancePort, Move, NetworkAttachment, Pool, Rebalance, Rollout } from '@berth/core'
 
 /** On whose behalf. Every record and event written carries the actor. */
 export interface CallContext {
@@ -134,5 +134,9 @@ export interface Operations {
   publishPort(id: string, port: InstancePort, context: CallContext): Promise<Instance>
   /** Throws `publish.not-found`. */
   unpublishPort(id: string, port: Pick<InstancePort, 'hostPort' | 'protocol'>, context: CallContext): Promise<Instance>
+  /** Throws `attach.no-network`, `attach.impossible`, `attach.address-taken`, `attach.too-many`, `instance.not-running`. */
+  attachNetwork(id: string, network: NetworkAttachment, context: CallContext): Promise<Instance>
+  /** Throws `attach.not-found`, `attach.of-entrypoint`. */
+  detachNetwork(id: string, network: string, context: CallContext): Promise<Instance>
   stopInstance(id: string, context: CallContext): Promise<Instance>
 }

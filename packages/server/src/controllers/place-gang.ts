@@ -139,7 +139,8 @@ async function giveUp(context: GangContext, { waiting, held }: Gang, found: numb
 }
 
 function withoutPlace(instance: Instance): Instance {
-  const { node, address, network, cpuMilli, memoryBytes, reservedCpuMilli, reservedMemoryBytes, ...rest } = instance
+  const { node, address, network, networks, cpuMilli, memoryBytes, reservedCpuMilli, reservedMemoryBytes, ...rest } =
+    instance
   const { hostPorts, group, cores, resources, gang, ...asked } = rest
   return asked
 }

@@ -79,6 +79,8 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   restartInstance: 'deployer',
   publishPort: 'deployer',
   unpublishPort: 'deployer',
+  attachNetwork: 'deployer',
+  detachNetwork: 'deployer',
   stopInstance: 'deployer',
   getLogs: 'viewer',
   exec: 'deployer',

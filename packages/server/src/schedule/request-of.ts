@@ -7,6 +7,7 @@ import {
   type InstanceRequest,
   type InstanceStatus,
   nodeGroupOf,
+  ownNetworkOf,
   type Pool,
   placementOf,
   type Rollout,
@@ -46,7 +47,7 @@ export function requestOf(
     resources: { ...extra, ...guaranteedResources(spec.resources) },
     hostPorts: subject.type === 'job' ? [] : spec.ports.flatMap((port) => port.hostPort ?? []),
     network: spec.network,
-    networks: dockerNetworksOf(spec.network),
+    networks: dockerNetworksOf(spec.network, spec.networks),
     // How many belong to a node is decided; beside the one that leaves there is one more for a while.
     strategy: isPinned ? undefined : placement.strategy,
     max: isPinned ? undefined : placement.max,
@@ -82,7 +83,10 @@ export function requestOfRecord(instance: Instance): InstanceRequest {
   const request = defined({
     entrypoint: entrypointKey(instance),
     ...{ group, cpuMilli, memoryBytes, hostPorts, network: instance.network },
-    networks: dockerNetworksOf(instance.network),
+    networks: dockerNetworksOf(
+      instance.network,
+      instance.networks?.map(({ name }) => name),
+    ),
     resources: Object.fromEntries(counts),
     unbound: instance.cores === undefined ? true : undefined,
   })
@@ -113,12 +117,19 @@ export function recordOfBooking(booking: Booking, request: InstanceRequest): Par
   return defined({
     ...{ node, cpuMilli, memoryBytes, cores },
     ...{ group: request.group, network: request.network },
+    networks: attachmentsOf(request),
     priority: request.priority === 0 ? undefined : request.priority,
     reservedCpuMilli: booking.reservedCpuMilli === 0 ? undefined : booking.reservedCpuMilli,
     reservedMemoryBytes: booking.reservedMemoryBytes === 0 ? undefined : booking.reservedMemoryBytes,
     hostPorts: request.hostPorts?.length === 0 ? undefined : request.hostPorts,
     resources: Object.keys(resources).length === 0 ? undefined : resources,
   })
+}
+
+/** Beside its own. */
+function attachmentsOf({ network, networks = [] }: InstanceRequest): Instance['networks'] {
+  const others = networks.filter((name) => name !== ownNetworkOf(network))
+  return others.length === 0 ? undefined : others.map((name) => ({ name }))
 }
 
 /** Of its node's block; undefined: its address is none that is given out. */

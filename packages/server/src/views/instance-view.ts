@@ -28,13 +28,14 @@ export function instanceView({ state, traffic, isOnline }: ViewContext, instance
 
 function addWanted(view: Growing, instance: Instance): void {
   const { rollout, node, address, cpuMilli, memoryBytes, stopReason, group, cores, priority, dueAt } = instance
-  const { command, resources, sizedAlone, network, published, slot } = instance
+  const { command, resources, sizedAlone, network, networks, published, slot } = instance
   if (command !== undefined) view.command = [...command]
   if (rollout !== undefined) view.rollout = rollout
   if (node !== undefined) view.node = node
   if (address !== undefined) view.address = address
   if (slot !== undefined) view.slot = slot
   if (network !== undefined) view.network = network
+  if (networks !== undefined) view.networks = networks.map((each) => ({ ...each }))
   if (published !== undefined) view.published = published.map((each) => ({ ...each }))
   if (cpuMilli !== undefined) view.cpuMilli = cpuMilli
   if (memoryBytes !== undefined) view.memoryBytes = memoryBytes
@@ -57,7 +58,8 @@ function addLimits(view: Growing, { app, release, entrypoint, sizes }: Instance,
 }
 
 function addObserved(view: Growing, instance: Instance, status: InstanceStatus): void {
-  const { readyAt, containerId, lastExit, logTail, startedAt, endedAt } = status
+  const { readyAt, containerId, lastExit, logTail, startedAt, endedAt, networks } = status
+  if (networks !== undefined) view.networks = observedNetworks(view.networks, networks)
   if (readyAt !== undefined) view.readyAt = readyAt
   if (containerId !== undefined) view.containerId = containerId
   if (startedAt !== undefined) view.startedAt = startedAt
@@ -66,6 +68,16 @@ function addObserved(view: Growing, instance: Instance, status: InstanceStatus):
   if (granted !== undefined) view.granted = granted
   if (lastExit !== undefined) view.lastExit = { ...lastExit }
   if (logTail !== undefined) view.logTail = [...logTail]
+}
+
+/** Those that are wanted, with their address as soon as it has one, and what it is in besides. */
+function observedNetworks(
+  wanted: InstanceView['networks'] = [],
+  observed: NonNullable<InstanceStatus['networks']>,
+): NonNullable<InstanceView['networks']> {
+  const all = new Map(wanted.map((each) => [each.name, each]))
+  for (const each of observed) all.set(each.name, { ...all.get(each.name), ...each })
+  return [...all.values()]
 }
 
 /** What the container has, where that is not what the instance is to have. */

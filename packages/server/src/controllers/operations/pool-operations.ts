@@ -13,6 +13,7 @@ import { groupProblems, quotaProblems } from '../../groups/group-checks.ts'
 import type { RecordTransaction, State } from '../../records/index.ts'
 
 import type { CallContext, Operations, PoolArguments, ScaleArguments } from '../operations.ts'
+import { attachNetwork, detachNetwork } from './attach-network.ts'
 import { runCron, runJob } from './job-operations.ts'
 import { requireInstance, requireLivePool, requireRelease } from './lookup.ts'
 import { movePool } from './move-pool.ts'
@@ -46,6 +47,8 @@ export function createPoolOperations(context: OperationsContext): PoolOperations
     restartInstance: (id, call) => restartInstance(context, id, call),
     publishPort: (id, port, call) => publishPort(context, id, port, call),
     unpublishPort: (id, port, call) => unpublishPort(context, id, port, call),
+    attachNetwork: (id, network, call) => attachNetwork(context, id, network, call),
+    detachNetwork: (id, network, call) => detachNetwork(context, id, network, call),
     stopInstance: (id, call) => stopInstance(context, id, call),
   }
 }

@@ -16,6 +16,8 @@ type InstanceHandlers = Pick<
   | 'restartInstance'
   | 'publishPort'
   | 'unpublishPort'
+  | 'attachNetwork'
+  | 'detachNetwork'
   | 'stopInstance'
   | 'getLogs'
   | 'exec'
@@ -33,6 +35,12 @@ export const instanceHandlers = (services: Services, log: Logger): InstanceHandl
       instanceView(views, await operations.publishPort(params.id, body, context)),
     unpublishPort: async ({ params: { id, hostPort }, query, context }) =>
       instanceView(views, await operations.unpublishPort(id, { hostPort, ...query }, context)),
+    attachNetwork: async ({ params, body: { name, address }, context }) => {
+      const wanted = address === undefined ? { name } : { name, address }
+      return instanceView(views, await operations.attachNetwork(params.id, wanted, context))
+    },
+    detachNetwork: async ({ params: { id, network }, context }) =>
+      instanceView(views, await operations.detachNetwork(id, network, context)),
     stopInstance: async ({ params, context }) => instanceView(views, await operations.stopInstance(params.id, context)),
     getLogs: ({ query, signal }) => readInstanceLogs({ state: views.state, agents, query, signal }),
     getMetrics: async ({ query, signal }) => ({
