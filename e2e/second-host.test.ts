@@ -107,6 +107,75 @@ describe('a second host', () => {
     await cluster.mustBerth(['rm', 'edge', '-y'])
   })
 
+  it('what is in a bridge of its node’s is reached at the node, by names and the gateway, and reaches everything', async () => {
+    const files = webApp({ app: 'vault', replicas: 2, extra: 'rollout: {surge: 0, unavailable: 1}' })
+    const yaml = (files['berth.yaml'] ?? '')
+      .replace('http: 8080', 'http: {port: 8080, hostPort: 8070}')
+      .replace('    cpu:', '    network: bridge\n    cpu:')
+    const repository = await cluster.repository('vault', { ...files, 'berth.yaml': yaml })
+    await cluster.mustBerth(['deploy', 'vault', '--repository', repository.path])
+    const all = (await cluster.client.list('listInstances', { query: { app: 'vault' } })).items
+    const [first, second] = cluster.lab.hosts
+    const byNode = Object.fromEntries(all.map(({ node, address, network }) => [node, { address, network }]))
+    expect(byNode).toEqual({
+      h1: { address: first?.address, network: 'bridge' },
+      h2: { address: second?.address, network: 'bridge' },
+    })
+    const shop = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items
+    // Each way between machines, and on one machine.
+    for (const guest of all)
+      for (const host of ['h1', 'h2']) {
+        const other = shop.find(({ node }) => node === host)
+        const there = `http://${guest.name}.production.vault.berth:8070/`
+        expect((await cluster.mustBerth(['exec', other?.id ?? '', 'wget', '-q', '-O', '-', there])).stdout).toContain(
+          guest.id,
+        )
+        const back = `http://${other?.name}.production.shop.berth:8080/`
+        expect((await cluster.mustBerth(['exec', guest.id, 'wget', '-q', '-O', '-', back])).stdout).toContain(other?.id)
+      }
+    const seen = new Set<string>()
+    const load = startLoad(`${cluster.gatewayUrl}/`, {
+      host: 'vault.test',
+      connections: 2,
+      onBody: (body) => seen.add(JSON.parse(body).instance),
+    })
+    await until('both to answer', () => seen.size === 2)
+    await cluster.mustBerth(['restart', 'vault'])
+    expect((await load.stop()).failures).toEqual([])
+    const nodes = (await cluster.client.list('listNodes')).items
+    expect(nodes.map(({ dockerNetworks }) => dockerNetworks)).toEqual([['bridge'], ['bridge']])
+    await cluster.mustBerth(['rm', 'vault', '-y'])
+  })
+
+  it('an instance is put into another network of its node and taken out of it while it runs', async () => {
+    const all = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items
+    const [one, other] = all.filter(({ node }) => node === 'h2')
+    const [, second] = cluster.lab.hosts
+    const docker = async (...args: string[]) => await second?.exec(['docker', 'network', ...args])
+    const refused = await cluster.berth(['net', 'attach', one?.id ?? '', 'storage'])
+    expect(refused.stderr).toContain('h2 has no such Docker network, it has bridge; make it there')
+    await docker('create', '--subnet', '192.168.71.0/24', 'storage')
+    await until('the node to say so', async () => {
+      const { items } = await cluster.client.list('listNodes')
+      return items.some(({ dockerNetworks }) => dockerNetworks?.includes('storage') === true)
+    })
+    await cluster.mustBerth(['net', 'attach', one?.id ?? '', 'storage', '--ip', '192.168.71.20'])
+    await cluster.mustBerth(['net', 'attach', other?.id ?? '', 'storage'])
+    const networksOf = async (id = '') => (await cluster.client.call('getInstance', { params: { id } })).networks
+    await until('both to be in it', async () => (await networksOf(other?.id))?.[0]?.address !== undefined)
+    await until(
+      'the address that was asked for',
+      async () => (await networksOf(one?.id))?.[0]?.address === '192.168.71.20',
+    )
+    const there = ['exec', other?.id ?? '', 'wget', '-q', '-O', '-', 'http://192.168.71.20:8080/']
+    expect((await cluster.mustBerth(there)).stdout).toContain(one?.id)
+    expect((await cluster.mustBerth(['ps', 'shop', '-o', 'wide'])).stdout).toContain('storage 192.168.71.20')
+    for (const each of [one, other]) await cluster.mustBerth(['net', 'detach', each?.id ?? '', 'storage'])
+    await until('nobody to be in it', async () => (await docker('rm', 'storage'))?.code === 0)
+    const after = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items
+    expect(after.map(({ id, restarts, ready }) => [id, restarts, ready])).toEqual(all.map(({ id }) => [id, 0, true]))
+  })
+
   it('a port of a node leads to one of its instances while it runs, from another machine too', async () => {
     const [first, second] = cluster.lab.hosts
     const all = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items
