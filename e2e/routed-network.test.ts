@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { InstanceView, NodeView } from '../packages/api/src/index.ts'
+import type { AddressCheck, InstanceView, NodeView } from '../packages/api/src/index.ts'
+import { routedLinkOf, routedPeerOf } from '../packages/core/src/index.ts'
 import type { LabHost } from '../packages/lab/src/index.ts'
 import { webApp } from './support/apps.ts'
 import { Cluster } from './support/cluster.ts'
@@ -152,6 +153,30 @@ describe('machines in routed mode', () => {
       return learned.every((each) => each === '') && statics.every((each) => each !== '')
     })
     expect((await load.stop()).failures).toEqual([])
+  })
+
+  it('have what is written down of addresses, also after agent and dockerd were killed; what is left over is found, and goes', async () => {
+    const check = async () => (await cluster.berth(['ip', 'check', '-o', 'json'])).json<AddressCheck>()
+    const isWhole = async () => {
+      const { findings, silent } = await check()
+      return findings.length === 0 && silent.length === 0
+    }
+    await until('nothing to differ', isWhole, 60_000)
+    const same = await cluster.mustBerth(['ip', 'check'])
+    expect(same.stderr).toMatch(/compared \d+ instances with \d+ containers on 2 nodes/)
+    const host = second()
+    const { block } = await cluster.client.call('getNode', { params: { name: 'h2' } })
+    const address = block.replace(/\.0\/24$/, '.200')
+    const [link, peer] = [routedLinkOf(address), routedPeerOf(address)]
+    expect((await host.exec(['ip', 'link', 'add', link, 'type', 'veth', 'peer', 'name', peer])).code).toBe(0)
+    const leaking = await cluster.berth(['ip', 'check'])
+    expect([leaking.code, leaking.stdout]).toEqual([1, expect.stringContaining(`${link} with ${address}`)])
+    process.kill(await cluster.pidOf('agent'), 'SIGKILL')
+    await host.killDockerd()
+    await host.startDockerd()
+    await until('nothing to differ again', isWhole, 120_000)
+    expect((await host.exec(['ip', 'link', 'show', link])).code).not.toBe(0)
+    await until('four to run', async () => (await instances()).filter((each) => each.inTraffic).length === 4, 60_000)
   })
 
   it('serve while netd and agent are killed and instances are replaced, each under the address that the server gave it', async () => {
