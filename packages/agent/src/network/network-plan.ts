@@ -179,8 +179,9 @@ export function planRoutes(
     const inTheWay = blocksOverlap(block, plan.block) || plan.peers.some((peer) => blocksOverlap(peer.block, block))
     if (removeAbsentPeers || inTheWay) steps.push({ op: 'remove', block: formatBlock(block) })
   }
+  const byTarget = Map.groupBy(routes, targetOf)
   for (const { node, block, via } of learned === undefined ? targets : []) {
-    const there = routes.filter((route) => isTo(route, block))
+    const there = byTarget.get(block) ?? []
     const foreign = there.find((route) => route.protocol !== routeProtocol)
     if (foreign !== undefined) {
       // The container that had the address here is on its way out.
@@ -198,7 +199,7 @@ export function planRoutes(
 }
 
 /** A single address is printed without its prefix. */
-const isTo = ({ dst }: HostRoute, block: string): boolean => dst === block || `${dst}/32` === block
+const targetOf = ({ dst }: HostRoute): string => (dst.includes('/') ? dst : `${dst}/32`)
 
 export function describeRoute(route: HostRoute): string {
   const via = route.gateway === undefined ? '' : ` via ${route.gateway}`

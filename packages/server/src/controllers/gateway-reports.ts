@@ -7,43 +7,72 @@ export interface GatewayReport {
   readonly inflight: Readonly<Record<string, number>>
 }
 
+/** nginx of a node that is no gateway any more ends within 30 s. Who says for longer that it runs may not know that it has to end, and is not waited for. */
+const endingMs = 45_000
+
+export interface GatewayReportsOptions {
+  readonly state: State
+  readonly isOnline: (node: string) => boolean
+  /** A gateway that ends is waited for no longer. */
+  readonly onGivenUp: () => void
+  readonly endingMs?: number
+}
+
 /** What the gateways have said since this server began to listen. */
-export class GatewayReports {
+export class GatewayReports implements Disposable {
+  readonly #options: GatewayReportsOptions
   readonly #state: State
-  readonly #isOnline: (node: string) => boolean
   readonly #reports = new Map<string, GatewayReport>()
-  #gateways: readonly string[] = []
-  /** No gateways any more, and their nginx still serves what it has begun. */
-  readonly #ending = new Set<string>()
+  readonly #gateways = new Set<string>()
+  /** No gateways any more, and their nginx still serves what it has begun. Without a timer: not waited for any more. */
+  readonly #ending = new Map<string, NodeJS.Timeout | undefined>()
 
-  constructor(state: State, isOnline: (node: string) => boolean) {
-    this.#state = state
-    this.#isOnline = isOnline
-    this.nodesChanged()
+  constructor(options: GatewayReportsOptions) {
+    this.#options = options
+    this.#state = options.state
+    for (const { name } of this.#state.nodes.values()) this.nodeChanged(name)
   }
 
-  /** Nodes have come, gone or got other labels. */
-  nodesChanged(): void {
-    const { nodes } = this.#state
-    this.#gateways = [...nodes.values()].filter((node) => node.labels.gateway === 'true').map((node) => node.name)
-    for (const node of this.#reports.keys()) if (nodes.get(node)?.labels.gateway !== 'true') this.#reports.delete(node)
-    for (const { name } of nodes.values()) this.statusChanged(name)
-    for (const node of this.#ending) this.statusChanged(node)
+  [Symbol.dispose](): void {
+    for (const timer of this.#ending.values()) clearTimeout(timer)
   }
 
-  /** A node says that its nginx runs, or does not any more. */
+  /** It has come, gone or got other labels. */
+  nodeChanged(node: string): void {
+    if (this.#labelOf(node) === 'true') this.#gateways.add(node)
+    else {
+      this.#gateways.delete(node)
+      this.#reports.delete(node)
+    }
+    this.statusChanged(node)
+  }
+
+  /** It says that its nginx runs, or does not any more. */
   statusChanged(node: string): void {
-    const labels = this.#state.nodes.get(node)?.labels
-    if (labels !== undefined && labels.gateway !== 'true' && this.#isRunning(node)) this.#ending.add(node)
-    else this.#ending.delete(node)
+    if (!this.#state.nodes.has(node) || this.#labelOf(node) === 'true' || !this.#isRunning(node)) {
+      clearTimeout(this.#ending.get(node))
+      this.#ending.delete(node)
+    } else if (!this.#ending.has(node)) {
+      const timer = setTimeout(() => this.#giveUp(node), this.#options.endingMs ?? endingMs)
+      this.#ending.set(node, timer.unref())
+    }
+  }
+
+  #giveUp(node: string): void {
+    this.#ending.set(node, undefined)
+    this.#options.onGivenUp()
+  }
+
+  #labelOf(node: string): string | undefined {
+    return this.#state.nodes.get(node)?.labels.gateway
   }
 
   get exist(): boolean {
-    return this.#gateways.length > 0
+    return this.#gateways.size > 0
   }
 
   isGateway(node: string): boolean {
-    return this.#gateways.includes(node) || this.#ending.has(node)
+    return this.#gateways.has(node) || this.#ending.has(node)
   }
 
   versionOf(node: string): number | undefined {
@@ -51,7 +80,7 @@ export class GatewayReports {
   }
 
   take(node: string, report: GatewayReport): void {
-    if (this.#gateways.includes(node)) this.#reports.set(node, report)
+    if (this.#gateways.has(node)) this.#reports.set(node, report)
   }
 
   /**
@@ -59,21 +88,24 @@ export class GatewayReports {
    * more and still ends takes no table, and serves what it has begun by the last: nothing is out of its traffic before it has ended.
    */
   inForceEverywhere(version: number): boolean {
-    return this.#gateways.every((node) => (this.versionOf(node) ?? -1) >= version) && !this.#isOneEnding()
+    return this.#isInForce([...this.#gateways], version) && !this.#isOneEnding()
   }
 
   #isOneEnding(): boolean {
-    return [...this.#ending].some(this.#isOnline)
+    return [...this.#ending].some(([node, timer]) => timer !== undefined && this.#options.isOnline(node))
   }
 
   /** In every gateway that is there to serve, and there is one. */
   inForceOnline(version: number): boolean {
-    const serving = this.#gateways.filter((node) => this.#isOnline(node) && this.#isRunning(node))
-    return serving.length > 0 && serving.every((node) => (this.versionOf(node) ?? -1) >= version)
+    const serving = [...this.#gateways].filter((node) => this.#options.isOnline(node) && this.#isRunning(node))
+    return serving.length > 0 && this.#isInForce(serving, version)
   }
 
+  #isInForce = (nodes: readonly string[], version: number): boolean =>
+    nodes.every((node) => (this.versionOf(node) ?? -1) >= version)
+
   inflight(member: string): number {
-    return this.#gateways.reduce((sum, node) => sum + (this.#reports.get(node)?.inflight[member] ?? 0), 0)
+    return this.#reports.values().reduce((sum, { inflight }) => sum + (inflight[member] ?? 0), 0)
   }
 
   /** One whose nginx does not come up must not hold up what the others serve. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { TestCluster, testSpec, webRoute } from './cluster.testing.ts'
+import { GatewayReports } from './gateway-reports.ts'
 import type { PretendedNode } from './pretended-node.testing.ts'
 
 const call = { actor: 'test' }
@@ -98,6 +99,24 @@ describe('with two gateways', () => {
     await isRunning(false)
     await cluster.until('the end', () => cluster.state.rollouts.get(id)?.state === 'succeeded')
     other.stoppedInTraffic.length = 0
+  })
+
+  it('one that never ends is waited for no longer than it may take', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const { state } = cluster
+    using reports = new GatewayReports({ state, isOnline: () => true, onGivenUp: resolve, endingMs: 20 })
+    // Nobody has reported anything: this version is in force wherever a gateway does not end.
+    expect(reports.inForceEverywhere(-1)).toBe(true)
+    await cluster.records.commit('system:test', (tx) => {
+      const node = state.nodes.get('node-b')
+      if (node !== undefined) tx.put('nodes', { ...node, labels: {} })
+    })
+    reports.nodeChanged('node-b')
+    expect(reports.inForceEverywhere(-1)).toBe(false)
+    await promise
+    expect(reports.inForceEverywhere(-1)).toBe(true)
+    reports.statusChanged('node-b')
+    expect(reports.inForceEverywhere(-1)).toBe(true)
   })
 
   it('none that answers: a rollout goes back and says so', async () => {

@@ -23,6 +23,8 @@ export interface TrafficOptions {
   readonly onTable: (table: RouteTable) => void
   /** What {@link TrafficController.view} says of these instances may have changed. */
   readonly onChange: (pools: Iterable<string>) => void
+  /** How long a gateway that ends is waited for. */
+  readonly endingMs?: number
 }
 
 /**
@@ -44,7 +46,7 @@ export class TrafficController implements Traffic, Disposable {
 
   constructor(options: TrafficOptions) {
     this.#options = options
-    this.#reports = new GatewayReports(options.state, options.isOnline)
+    this.#reports = new GatewayReports({ ...options, onGivenUp: () => options.onChange(this.#poolsInTransition()) })
     this.#pools = new RoutedPools(options.state)
     this.#flips = new ActivityFlips(options.state)
     this.#table = { version: 0, routes: [], certificates: [] }
@@ -87,6 +89,7 @@ export class TrafficController implements Traffic, Disposable {
 
   [Symbol.dispose](): void {
     this.#compiling[Symbol.dispose]()
+    this.#reports[Symbol.dispose]()
     this.#unsubscribe()
   }
 
@@ -112,7 +115,7 @@ export class TrafficController implements Traffic, Disposable {
   }
 
   #onChange(change: StateChange): void {
-    if (change.kind === 'nodes') this.#reports.nodesChanged()
+    if (change.kind === 'nodes') this.#reports.nodeChanged(change.id)
     if (change.kind === 'nodeStatuses') this.#reports.statusChanged(change.id)
     this.#flips.note(change)
     if (this.#isAboutGateways(change)) this.#options.onChange(this.#poolsInTransition())
