@@ -9,6 +9,7 @@ import { AgentLink } from './agent-link.ts'
 import type { SignalOptions } from './agent-requests.ts'
 import { LinkWaits } from './link-waits.ts'
 import type { AgentListener } from './node-feed.ts'
+import { PingPace } from './ping-pace.ts'
 import { SilenceWatch } from './silence-watch.ts'
 import { SyncStream } from './sync-stream.ts'
 import { TwinWatch } from './twin-watch.ts'
@@ -33,6 +34,7 @@ interface Connected {
 }
 
 const defaultSilenceMs = 10_000
+const defaultPingMs = 3_000
 /** Agents dial again within two seconds, however often they failed. */
 const defaultLinkWaitMs = 5_000
 /** Nodes are pinged in so many parts, one after the other: thousands at once would hold up everything else. */
@@ -50,6 +52,7 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
   readonly #links = new Map<string, Connected>()
   readonly #silence: SilenceWatch
   readonly #pings: NodeJS.Timeout
+  readonly #pace: PingPace
   readonly #unsubscribe: () => void
   readonly #twins = new TwinWatch()
   readonly #waits = new LinkWaits()
@@ -64,7 +67,9 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
     this.#options = options
     this.#state = options.state
     this.#silence = new SilenceWatch(options.silenceMs ?? defaultSilenceMs)
-    this.#pings = setInterval(() => this.#ping(), (options.pingMs ?? 3_000) / pingParts)
+    const { pingMs = defaultPingMs } = options
+    this.#pace = new PingPace(pingMs, pingParts)
+    this.#pings = setInterval(() => this.#ping(), pingMs / pingParts)
     this.#pings.unref()
     this.#unsubscribe = this.#state.changes.subscribe((change) => {
       if (change.kind === 'nodes' && change.after === undefined) this.#removed(change.id)
@@ -250,6 +255,10 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
 
   /** A leader looks at who is silent by itself, and writes it down. */
   #ping(): void {
+    for (let due = this.#pace.due(); due > 0; due--) this.#pingPart()
+  }
+
+  #pingPart(): void {
     const part = this.#part++ % pingParts
     if (part === 0) this.#toPing = [...this.#links.keys()]
     const share = Math.ceil(this.#toPing.length / pingParts)
