@@ -66,6 +66,7 @@ export function leadCluster(
       ...{ state, isOnline, books, log: log.child({ part: 'images' }) },
       agents: {
         holdersOf: (image) => agents.holdersOf(image),
+        isConnected: (node) => agents.isConnected(node),
         hasImage: (image, node, call) => agents.hasImage(node, image, call),
         bringImage: (image, node) => agents.bringImage(image, node),
       },

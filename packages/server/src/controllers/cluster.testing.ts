@@ -208,6 +208,7 @@ export class TestCluster implements AsyncDisposable {
 
   readonly #images: ArrivalAgents = {
     holdersOf: (image) => this.imageAgents?.holdersOf(image) ?? new Set(this.nodes.keys()),
+    isConnected: (node) => this.imageAgents?.isConnected(node) ?? true,
     hasImage: (image, node, call) => this.imageAgents?.hasImage(image, node, call) ?? Promise.resolve(true),
     bringImage: (image, node) => this.imageAgents?.bringImage(image, node) ?? Promise.resolve(undefined),
   }

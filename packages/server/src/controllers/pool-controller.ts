@@ -64,6 +64,8 @@ export class PoolController implements AsyncDisposable {
   /** Pools with instances that are to have more than their nodes have left, or that find no place elsewhere although they should leave. */
   readonly #tight = new Set<string>()
   readonly #turns = new PlacingTurns()
+  /** Pools with something that runs on every node that matches. */
+  readonly #system = new Set<string>()
 
   constructor(options: PoolControllerOptions) {
     this.#options = options
@@ -77,7 +79,10 @@ export class PoolController implements AsyncDisposable {
       pace: this.#pace,
     })
     this.#unsubscribe = options.state.changes.subscribe((change) => this.#onChange(change))
-    for (const id of options.state.pools.ids()) this.#loop.mark(id)
+    for (const id of options.state.pools.ids()) {
+      this.#noteSystem(id)
+      this.#loop.mark(id)
+    }
   }
 
   mark(pools: Iterable<string>): void {
@@ -106,6 +111,7 @@ export class PoolController implements AsyncDisposable {
   }
 
   #onChange(change: StateChange): void {
+    this.#noteSystems(change)
     if (change.kind === 'pools') this.#loop.mark(change.id)
     else if (change.kind === 'statuses') {
       this.#markPoolOf(change.id)
@@ -136,11 +142,28 @@ export class PoolController implements AsyncDisposable {
     }
   }
 
-  /** Pools with something that runs on every node that matches: it may be one node more or less. */
+  /** It may be one node more or less. */
   #markSystem(): void {
+    this.mark(this.#system)
+  }
+
+  /** What it runs is said by its record, its rollout's and their releases. */
+  #noteSystems({ kind, id, before, after }: StateChange): void {
+    if (kind === 'pools') this.#noteSystem(id)
+    else if (kind === 'rollouts') {
+      const rollout = after ?? before
+      if (rollout !== undefined) this.#noteSystem(poolId(rollout.app, rollout.pool))
+    } else if (kind === 'releases') {
+      const app = (after ?? before)?.app ?? ''
+      for (const pool of this.#options.state.pools.byApp(app)) this.#noteSystem(poolId(pool.app, pool.name))
+    }
+  }
+
+  #noteSystem(id: string): void {
     const { state } = this.#options
-    for (const pool of state.pools.values())
-      if (runsOnEveryNode(state, pool)) this.#loop.mark(poolId(pool.app, pool.name))
+    const pool = state.pools.get(id)
+    if (pool !== undefined && runsOnEveryNode(state, pool)) this.#system.add(id)
+    else this.#system.delete(id)
   }
 
   #gone(instance: string): void {

@@ -13,10 +13,15 @@ class Images implements ArrivalAgents {
   readonly there = new Set(['node-a'])
   readonly asked: string[] = []
   readonly brought: string[] = []
+  readonly away = new Set<string>()
   bring: (node: string) => Promise<string | undefined> = async () => undefined
 
   holdersOf(image: string): ReadonlySet<string> {
     return image === 'sha256:c2' ? this.there : new Set(names)
+  }
+
+  isConnected(node: string): boolean {
+    return !this.away.has(node)
   }
 
   async hasImage(image: string, node: string): Promise<boolean> {
@@ -99,6 +104,28 @@ describe('a rollout whose image is on one node of three', () => {
     await cluster.until('five tries', () => images.brought.length > 10)
     expect(rollout()?.state).toBe('running')
     connected = true
+    await untilRolloutIs('its end', (each) => each.endedAt !== undefined)
+    expect(rollout()?.state).toBe('succeeded')
+  })
+
+  it('waits for a node whose agent dials again, and counts no try meanwhile', async () => {
+    let tries = 0
+    images.bring = async (node) => {
+      if (node !== 'node-c') return undefined
+      tries += 1
+      images.away.add(node)
+      return 'the link to node node-c was lost'
+    }
+    await deploy()
+    const comeBack = async (count: number) => {
+      await cluster.until(`try ${count}`, () => tries === count)
+      images.away.delete('node-c')
+    }
+    for (let count = 1; count <= 4; count++) await comeBack(count)
+    await cluster.until('the fifth', () => tries === 5)
+    expect(rollout()?.state).toBe('running')
+    images.bring = async () => undefined
+    images.away.clear()
     await untilRolloutIs('its end', (each) => each.endedAt !== undefined)
     expect(rollout()?.state).toBe('succeeded')
   })

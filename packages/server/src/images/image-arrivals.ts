@@ -8,6 +8,8 @@ import { imagePlaces, mayTake, type PlacesFrom } from './image-places.ts'
 export interface ArrivalAgents {
   /** Nodes that have it for all that is known, without asking. */
   holdersOf(image: string): ReadonlySet<string>
+  /** Its agent can be asked now. */
+  isConnected(node: string): boolean
   /** The node is asked. */
   hasImage(image: string, node: string, options: { readonly signal: AbortSignal }): Promise<boolean>
   /** Resolves to why it could not be brought; undefined: it is there. */
@@ -39,6 +41,7 @@ const leastImagined = 5
 const maxTries = 3
 const askMs = 15_000
 const askedAtOnce = 64
+const away = 'its agent is dialling again'
 
 /**
  * Brings the images of rollouts to the nodes that will need them, before anything is replaced. What it knows is in memory only: after a
@@ -101,22 +104,30 @@ export class ImageArrivals implements Disposable {
 
   /** One that does not answer counts as one that lacks it. */
   async #askOne(bringing: Bringing, node: string): Promise<void> {
-    const { image, ending } = bringing
-    const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(askMs)])
-    const there = await this.#options.agents.hasImage(image, node, { signal }).catch(() => false)
+    const { ending } = bringing
+    const there = this.#options.agents.isConnected(node) && (await this.#hasImage(bringing, node))
     if (there) this.#tell(bringing, { node, state: 'there' })
     else if (!ending.signal.aborted) void this.#bring(bringing, node)
   }
 
-  /** A node that cannot take it gets another two tries; one that can give it may come back, and is waited for. Never rejects. */
+  #hasImage({ image, ending }: Bringing, node: string): Promise<boolean> {
+    const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(askMs)])
+    return this.#options.agents.hasImage(image, node, { signal }).catch(() => false)
+  }
+
+  /**
+   * A node that cannot take it gets another two tries; one that can give it may come back, and is waited for, as is the node itself while it counts as
+   * online. Never rejects.
+   */
   async #bring(bringing: Bringing, node: string): Promise<void> {
     const { image, ending } = bringing
     const { log, agents, retryMs = 5_000 } = this.#options
     try {
       for (let tries = 1; ; ) {
-        const message = await agents.bringImage(image, node).catch(messageOf)
+        const message = agents.isConnected(node) ? await agents.bringImage(image, node).catch(messageOf) : away
         if (message === undefined) return this.#tell(bringing, { node, state: 'there' })
-        if (message !== noSource && tries++ >= maxTries) return this.#tell(bringing, { node, state: 'failed', message })
+        const isItsOwn = message !== noSource && agents.isConnected(node)
+        if (isItsOwn && tries++ >= maxTries) return this.#tell(bringing, { node, state: 'failed', message })
         this.#tell(bringing, { node, state: 'coming', message })
         await delay(retryMs * tries, undefined, { signal: ending.signal })
       }
@@ -126,7 +137,8 @@ export class ImageArrivals implements Disposable {
   }
 
   #tell(bringing: Bringing, arrival: ImageArrival): void {
-    if (bringing.ending.signal.aborted) return
+    const { state, message } = bringing.arrivals.get(arrival.node) ?? {}
+    if (bringing.ending.signal.aborted || (state === arrival.state && message === arrival.message)) return
     bringing.arrivals.set(arrival.node, arrival)
     this.#options.onChange(bringing.pool)
   }

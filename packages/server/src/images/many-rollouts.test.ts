@@ -32,6 +32,7 @@ it('of rollouts that begin together each asks fewer nodes than one alone, and th
     books: { placesFor: (_, count) => new Set(imagined.push(count) > 0 ? ['n-0'] : []) },
     agents: {
       holdersOf: () => new Set(),
+      isConnected: () => true,
       hasImage: () => answer.promise,
       bringImage: async () => undefined,
     },
