@@ -88,11 +88,12 @@ export class GatewayReports implements Disposable {
    * more and still ends takes no table, and serves what it has begun by the last: nothing is out of its traffic before it has ended.
    */
   inForceEverywhere(version: number): boolean {
-    return this.#isInForce([...this.#gateways], version) && !this.#isOneEnding()
+    return this.#isInForce(this.#gateways, version) && !this.#isOneEnding()
   }
 
   #isOneEnding(): boolean {
-    return [...this.#ending].some(([node, timer]) => timer !== undefined && this.#options.isOnline(node))
+    for (const [node, timer] of this.#ending) if (timer !== undefined && this.#options.isOnline(node)) return true
+    return false
   }
 
   /** In every gateway that is there to serve, and there is one. */
@@ -101,8 +102,11 @@ export class GatewayReports implements Disposable {
     return serving.length > 0 && this.#isInForce(serving, version)
   }
 
-  #isInForce = (nodes: readonly string[], version: number): boolean =>
-    nodes.every((node) => (this.versionOf(node) ?? -1) >= version)
+  /** Asked for every instance of a decision. */
+  #isInForce(nodes: Iterable<string>, version: number): boolean {
+    for (const node of nodes) if ((this.versionOf(node) ?? -1) < version) return false
+    return true
+  }
 
   inflight(member: string): number {
     return this.#reports.values().reduce((sum, { inflight }) => sum + (inflight[member] ?? 0), 0)
