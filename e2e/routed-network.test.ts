@@ -60,7 +60,7 @@ afterAll(() => cluster[Symbol.asyncDispose]())
 describe('machines in routed mode', () => {
   it('say so, and their containers have no bridge', async () => {
     const nodes = (await cluster.mustBerth(['node', 'ls', '-o', 'json'])).json<NodeView[]>()
-    const network = { driver: 'routed', range: expect.stringMatching(/^10\.\d+\.0\.0\/16$/) }
+    const network = { driver: 'routed', range: expect.stringMatching(/^10\.\d+\.0\.0\/16$/), blocks: [] }
     expect(nodes.map((each) => each.network)).toEqual([network, network])
     expect(nodes.flatMap((each) => each.problems)).toEqual([])
     expect((await cluster.mustBerth(['node', 'show', 'h2'])).stdout).toMatch(/^network +routed$/m)

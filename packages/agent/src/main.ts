@@ -279,9 +279,13 @@ class Agent {
   }
 
   #makePublishing(): PublishKeeper {
+    const { node } = this.#disk
     return new PublishKeeper({
       log: this.#config.log.child({ part: 'publishing' }),
-      block: () => this.#disk.node.state.network?.block,
+      blocks: () => {
+        const { network } = node.state
+        return network === undefined ? undefined : [network.block, ...(network.blocks ?? [])]
+      },
       onProblem: (problem) => this.#reporter.problems.set('publishing', problem),
     })
   }

@@ -49,6 +49,8 @@ export const nodeView = z.object({
       wanted: z.enum(networkDrivers).optional(),
       /** Its instances may have any address of it, of other nodes' blocks too. */
       range: z.string().optional(),
+      /** Blocks beside its first that are in force. */
+      blocks: z.array(z.string()).readonly().optional(),
     })
     .optional(),
   /** Docker networks that it has beside the cluster's. */

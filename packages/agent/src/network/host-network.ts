@@ -24,6 +24,7 @@ import {
   type NetworkPlan,
   planRoutes,
   type RouteStep,
+  wholeBlocks,
 } from './network-plan.ts'
 import { routeProtocol } from './route-protocol.ts'
 import { ensureRoutedHost, isRoutedHost, leaveOtherBlocks, removeRoutedHost, requireArpAnswers } from './routed-host.ts'
@@ -67,6 +68,7 @@ export class HostNetwork {
   readonly #bridges: () => readonly string[]
   #driver: NetworkDriver | undefined
   #range: string | undefined
+  #blocks: readonly string[] = []
   #told: string | undefined
 
   constructor(dockerNetwork: DockerNetwork, exec: Exec, log: Logger, { learned, choice, bridges }: HostNetworkOptions) {
@@ -87,6 +89,11 @@ export class HostNetwork {
   /** Of which addresses its containers may have any; undefined: of the block's only. */
   get range(): string | undefined {
     return this.#range
+  }
+
+  /** Blocks beside the first that are in force: in routed mode only. */
+  get blocks(): readonly string[] {
+    return this.#blocks
   }
 
   get wantedDriver(): NetworkDriver {
@@ -182,6 +189,7 @@ export class HostNetwork {
     const settings = { block, range, mtu: await this.#uplinkMtu(signal) }
     this.#range = await this.#dockerNetwork.ensureRouted(plan, () => this.#tellNetd(settings), signal)
     await leaveOtherBlocks(this.#exec, plan, signal)
+    this.#blocks = wholeBlocks(plan).slice(1).map(formatBlock)
     await requireArpAnswers()
   }
 
@@ -196,6 +204,7 @@ export class HostNetwork {
     const before = await readLink(this.#exec, bridgeName, signal)
     await this.#dockerNetwork.ensure(plan, () => this.#uplinkMtu(signal), before !== undefined, signal)
     this.#range = undefined
+    this.#blocks = []
     if (isRoutedHost()) await this.#leaveRouted(signal)
     // The addresses of IPv6 of one that has just been made are no good yet.
     const link = plan.ipv6 === undefined ? before : await readLink(this.#exec, bridgeName, signal)

@@ -1,7 +1,7 @@
 import { formatBlock, type NetworkConfig, parseBlock } from '@berth/core'
 import { describe, expect, it } from 'vitest'
 import type { HostRoute } from './host-state.ts'
-import { findCollision, planNetwork, planRoutes } from './network-plan.ts'
+import { findCollision, ownBlocks, planNetwork, planRoutes } from './network-plan.ts'
 
 const config: NetworkConfig = {
   pool: '10.77.0.0/16',
@@ -58,6 +58,21 @@ describe('planNetwork', () => {
         peers: [
           { node: 'b', block: '10.77.2.0/24', via: '192.168.0.2' },
           { node: 'c', block: '10.77.2.0/24', via: '192.168.0.3' },
+        ],
+      },
+      'network.block-overlap',
+    ],
+    [
+      'a further block that a peer has',
+      { blocks: ['10.77.9.0/24'], peers: [{ node: 'b', block: '10.77.9.0/25', via: '192.168.0.2' }] },
+      'network.block-overlap',
+    ],
+    [
+      'a block of a peer in a further one of another',
+      {
+        peers: [
+          { node: 'b', block: '10.77.2.0/24', blocks: ['10.77.8.0/23'], via: '192.168.0.2' },
+          { node: 'c', block: '10.77.3.0/24', blocks: ['10.77.9.0/24'], via: '192.168.0.3' },
         ],
       },
       'network.block-overlap',
@@ -196,5 +211,38 @@ describe('single addresses of others’ blocks', () => {
     })
     expect(twice.away).toEqual([])
     expect(planRoutes(twice, both, true).steps).toEqual([])
+  })
+})
+
+describe('further blocks', () => {
+  const wider = planNetwork({
+    ...config,
+    blocks: ['10.77.8.0/28'],
+    peers: [
+      { node: 'b', block: '10.77.2.0/24', blocks: ['10.77.9.0/28', '10.77.9.16/28'], via: '192.168.0.2' },
+      { node: 'c', block: '10.77.3.0/24', addresses: ['10.77.8.4'], via: '192.168.0.3' },
+    ],
+  })
+
+  it('are the node’s own, and those of its peers are reached by them', () => {
+    expect(ownBlocks(wider).map(formatBlock)).toEqual(['10.77.1.0/24', '10.77.8.0/28'])
+    expect(wider.away.map(formatBlock)).toEqual(['10.77.8.4/32'])
+    const { steps } = planRoutes(wider, [lan, uplink], false)
+    expect(steps.map((step) => `${step.block} ${step.op === 'set' ? step.via : ''}`)).toEqual([
+      ...['10.77.2.0/24 192.168.0.2', '10.77.9.0/28 192.168.0.2', '10.77.9.16/28 192.168.0.2'],
+      ...['10.77.3.0/24 192.168.0.3', '10.77.8.4/32 192.168.0.3'],
+    ])
+  })
+
+  it('have their routes replaced when another node has them, and taken away only when all is known', () => {
+    const old = [...both, ours('10.77.9.0/28', '192.168.0.3'), ours('10.77.7.0/28', '192.168.0.2')]
+    const stepsOf = (isWhole: boolean) =>
+      planRoutes(wider, old, isWhole).steps.flatMap((step) =>
+        step.block.endsWith('/28') ? `${step.op} ${step.block}` : [],
+      )
+    expect(stepsOf(false)).toEqual(['set 10.77.9.0/28', 'set 10.77.9.16/28'])
+    expect(stepsOf(true)).toEqual(['remove 10.77.7.0/28', 'set 10.77.9.0/28', 'set 10.77.9.16/28'])
+    const inTheWay = [ours('10.77.9.0/27', '192.168.0.3')]
+    expect(planRoutes(wider, inTheWay, false).steps[0]).toEqual({ op: 'remove', block: '10.77.9.0/27' })
   })
 })

@@ -22,7 +22,7 @@ export interface PeerRoute {
   readonly node: string
   readonly block: AddressBlock
   readonly via: string
-  /** Single addresses of other blocks, `/32`. */
+  /** Its further blocks, and single addresses of others', `/32`. */
   readonly addresses: readonly AddressBlock[]
 }
 
@@ -33,7 +33,7 @@ export interface AddressPlan {
   /** Of the whole cluster: between them no address is translated. */
   readonly pools: readonly AddressBlock[]
   readonly block: AddressBlock
-  /** Single addresses of other nodes' blocks that this node's instances have, `/32`. */
+  /** Further blocks of the node, and single addresses of other nodes' blocks that its instances have, `/32`. */
   readonly addresses: readonly AddressBlock[]
   /** Single addresses of the block that instances of other nodes have, `/32`. */
   readonly away: readonly AddressBlock[]
@@ -53,12 +53,13 @@ export interface NetworkPlan extends AddressPlan {
 
 /** Throws `network.invalid-block`, `network.invalid-address`. */
 export function planAddresses(config: NetworkConfig): AddressPlan {
-  const [range, block, addresses] = [parseBlock(config.pool), parseBlock(config.block), asBlocks(config.addresses)]
+  const [range, block, addresses] = [parseBlock(config.pool), parseBlock(config.block), moreOf(config)]
+  const own = [block, ...addresses]
   const others = config.peers.flatMap((peer) => asBlocks(peer.addresses))
   return {
     ...{ range, pools: (config.pools ?? [config.pool]).map(parseBlock), block, gateway: gatewayOf(block) },
     addresses,
-    away: others.filter((each) => containsBlock(block, each) && !isOneOf(addresses, each)),
+    away: others.filter((each) => own.some((ours) => containsBlock(ours, each)) && !isOneOf(addresses, each)),
   }
 }
 
@@ -75,14 +76,13 @@ export function planNetwork(config: NetworkConfig): NetworkPlan {
   const peers = config.peers
     .map((peer) => ({
       ...{ node: peer.node, block: parseBlock(peer.block), via: formatAddress(parseAddress(peer.via)) },
-      addresses: asBlocks(peer.addresses).filter((each) => !isOneOf(addresses, each)),
+      addresses: moreOf(peer).filter((each) => !isSingle(each) || !isOneOf(addresses, each)),
     }))
     .filter((peer) => !isSame(peer.block, block))
-  for (const [index, peer] of peers.entries()) {
-    if (blocksOverlap(peer.block, block)) throw overlap(`node ${peer.node}`, peer.block, 'this node', block)
-    const other = peers.slice(0, index).find((each) => blocksOverlap(each.block, peer.block))
-    if (other !== undefined) throw overlap(`node ${peer.node}`, peer.block, `node ${other.node}`, other.block)
-  }
+  requireApart([
+    ...wholeBlocks(plan).map((each) => ({ name: 'this node', block: each })),
+    ...peers.flatMap((peer) => wholeBlocks(peer).map((each) => ({ name: `node ${peer.node}`, block: each }))),
+  ])
   const whole = { ...plan, natOutgoing: config.natOutgoing !== false, peers }
   const ipv6 = planNetwork6(config, whole)
   return ipv6 === undefined ? whole : { ...whole, ipv6 }
@@ -93,6 +93,17 @@ export const ownBlocks = ({ block, addresses }: Pick<AddressPlan, 'block' | 'add
   ...[block, ...addresses],
 ]
 
+/** Its blocks, the first one first. */
+export const wholeBlocks = (of: Pick<AddressPlan, 'block' | 'addresses'>): readonly AddressBlock[] =>
+  ownBlocks(of).filter((each) => !isSingle(each))
+
+const isSingle = ({ prefix }: AddressBlock): boolean => prefix === 32
+
+const moreOf = ({ blocks = [], addresses }: Pick<NetworkConfig, 'blocks' | 'addresses'>): AddressBlock[] => [
+  ...blocks.map(parseBlock),
+  ...asBlocks(addresses),
+]
+
 const asBlocks = (addresses: readonly string[] = []): AddressBlock[] =>
   addresses.map((each) => ({ base: parseAddress(each), prefix: 32 }))
 
@@ -100,6 +111,15 @@ const isOneOf = (blocks: readonly AddressBlock[], block: AddressBlock): boolean 
   blocks.some((each) => isSame(each, block))
 
 const isSame = (a: AddressBlock, b: AddressBlock): boolean => a.base === b.base && a.prefix === b.prefix
+
+/** Blocks have no bits behind their prefix: in order, one that shares addresses with others does so with the next. */
+function requireApart(blocks: readonly { readonly name: string; readonly block: AddressBlock }[]): void {
+  const sorted = [...blocks].sort((a, b) => a.block.base - b.block.base || a.block.prefix - b.block.prefix)
+  for (const [index, { name, block }] of sorted.entries()) {
+    const next = sorted[index + 1]
+    if (next !== undefined && blocksOverlap(block, next.block)) throw overlap(name, block, next.name, next.block)
+  }
+}
 
 function overlap(nameA: string, a: AddressBlock, nameB: string, b: AddressBlock): BerthError {
   return new BerthError(
@@ -176,7 +196,9 @@ export function planRoutes(
     if (block === undefined) continue
     if (learned?.has(formatBlock(block))) steps.push({ op: 'remove', block: formatBlock(block) })
     if (wanted.has(formatBlock(block)) || learned?.has(formatBlock(block))) continue
-    const inTheWay = blocksOverlap(block, plan.block) || plan.peers.some((peer) => blocksOverlap(peer.block, block))
+    const inTheWay = [plan, ...plan.peers].some((each) =>
+      wholeBlocks(each).some((other) => blocksOverlap(other, block)),
+    )
     if (removeAbsentPeers || inTheWay) steps.push({ op: 'remove', block: formatBlock(block) })
   }
   const byTarget = Map.groupBy(routes, targetOf)

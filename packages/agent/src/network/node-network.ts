@@ -98,8 +98,8 @@ class CheckedNodeNetwork implements NodeNetwork {
   }
 
   get drivers(): NodeNetwork['drivers'] {
-    const { driver, wantedDriver: wanted, range } = this.#host
-    return { driver, ...(driver === wanted ? {} : { wanted }), ...(range === undefined ? {} : { range }) }
+    const { driver, wantedDriver: wanted, range, blocks } = this.#host
+    return { driver, ...(driver === wanted ? {} : { wanted }), ...(range === undefined ? {} : { range }), blocks }
   }
 
   ensure(config: NetworkConfig, { signal, removeAbsentPeers = false }: EnsureOptions = {}): Promise<void> {

@@ -4,13 +4,14 @@ import type { HostRoute } from './host-state.ts'
 import { findCollision, planNetwork, planRoutes } from './network-plan.ts'
 import { missingRoutes, requireArpAnswers } from './routed-host.ts'
 
-const plan = planNetwork({
+const config = {
   pool: '10.77.0.0/16',
   block: '10.77.3.0/24',
   peers: [{ node: 'b', block: '10.77.2.0/24', via: '192.168.0.2' }],
   domain: 'berth',
   defaultPool: 'production',
-})
+}
+const plan = planNetwork(config)
 const blockRoute: HostRoute = { type: 'unreachable', dst: '10.77.3.0/24' }
 const routeTo = (address: string, dev: string): HostRoute => ({
   dst: address,
@@ -30,6 +31,12 @@ describe('routes of a routed node', () => {
 
   it('are none when all are there', () => {
     expect(missingRoutes(plan, [link], [blockRoute, routeTo('10.77.3.11', link)])).toEqual([])
+  })
+
+  it('are one for each of its blocks', () => {
+    const wider = planNetwork({ ...config, blocks: ['10.77.9.0/24'], addresses: ['10.77.2.7'] })
+    expect(missingRoutes(wider, [], [blockRoute])).toEqual([['unreachable', '10.77.9.0/24', 'proto', '78']])
+    expect(missingRoutes(wider, [], [blockRoute, { type: 'unreachable', dst: '10.77.9.0/24' }])).toEqual([])
   })
 
   it('lead to the link of their address, and to no other', () => {

@@ -10,7 +10,7 @@ import {
 } from '@berth/core'
 import { type HostRoute, readLinkNames, readRoutesOf } from './host-state.ts'
 import { ensureLoopbackAddress, hasLoopbackAddress, removeLoopbackAddress } from './loopback-address.ts'
-import type { NetworkPlan } from './network-plan.ts'
+import { type NetworkPlan, wholeBlocks } from './network-plan.ts'
 import { routedProtocol } from './route-protocol.ts'
 import { type Exec, mustRun } from './run-command.ts'
 
@@ -49,17 +49,18 @@ export async function requireArpAnswers(read = () => readFile(arpIgnorePath, 'ut
 
 /** Of blocks that the node had before. */
 export async function leaveOtherBlocks(exec: Exec, plan: NetworkPlan, signal: Signal): Promise<void> {
+  const blocks = wholeBlocks(plan).map(formatBlock)
   for (const { type, dst } of await readRoutesOf(exec, routedProtocol, signal))
-    if (type === 'unreachable' && dst !== formatBlock(plan.block)) await leaveBlock(exec, dst, signal)
+    if (type === 'unreachable' && !blocks.includes(dst)) await leaveBlock(exec, dst, signal)
 }
 
 /** Arguments of `ip route replace`, one list a route. Run again after applying, there are none. */
 export function missingRoutes(plan: NetworkPlan, links: readonly string[], routes: readonly HostRoute[]): string[][] {
   const proto = ['proto', routedProtocol]
-  const block = formatBlock(plan.block)
   const missing: string[][] = []
-  if (!routes.some((route) => route.type === 'unreachable' && route.dst === block))
-    missing.push(['unreachable', block, ...proto])
+  for (const block of wholeBlocks(plan).map(formatBlock))
+    if (!routes.some((route) => route.type === 'unreachable' && route.dst === block))
+      missing.push(['unreachable', block, ...proto])
   for (const link of links) {
     const address = addressOfRoutedLink(link)
     if (address === undefined || routes.some((route) => route.dst === address && route.dev === link)) continue

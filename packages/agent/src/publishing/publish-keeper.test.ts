@@ -29,7 +29,7 @@ const exec: Exec = (file, args, options) =>
 function open(checkIntervalMs = 60_000): void {
   problems = []
   const procNet = `/proc/${host.pid}/net`
-  const options = { log, exec, procNet, checkIntervalMs, block: () => '10.77.1.0/24' }
+  const options = { log, exec, procNet, checkIntervalMs, blocks: () => ['10.77.1.0/24'] }
   keeper = new PublishKeeper({ ...options, onProblem: (problem) => problems.push(problem) })
 }
 

@@ -21,8 +21,8 @@ interface Wanted extends PublishedTarget {
 
 export interface PublishKeeperOptions {
   readonly log: Logger
-  /** The node's block; undefined: not known yet. */
-  readonly block: () => string | undefined
+  /** The node's blocks; undefined: not known yet. */
+  readonly blocks: () => readonly string[] | undefined
   /** A sentence; undefined: it is well again. */
   readonly onProblem: (problem: string | undefined) => void
   readonly exec?: Exec
@@ -80,13 +80,13 @@ export class PublishKeeper implements AsyncDisposable {
   /** Never throws: what could not be done is a problem, and tried again. */
   async #put(): Promise<void> {
     const { signal } = this.#closing
-    const block = this.#options.block()
+    const blocks = this.#options.blocks()
     const wanted = this.#wanted
-    if (signal.aborted || (wanted.length > 0 && block === undefined) || (this.#isIdle && wanted.length === 0)) return
+    if (signal.aborted || (wanted.length > 0 && blocks === undefined) || (this.#isIdle && wanted.length === 0)) return
     try {
       const taken = wanted.length === 0 ? new Set<string>() : await this.#taken()
       const possible = wanted.filter((each) => !taken.has(portText(each)))
-      await this.#keepTable(renderPublishing(possible, block ?? ''), { signal, isRemoval: possible.length === 0 })
+      await this.#keepTable(renderPublishing(possible, blocks ?? []), { signal, isRemoval: possible.length === 0 })
       this.#isIdle = wanted.length === 0
       this.#report(wanted.filter((each) => taken.has(portText(each))).map(takenText))
     } catch (error) {
@@ -120,4 +120,4 @@ const takenText = (each: Wanted): string =>
 
 /** Also where there is none. */
 export const removePublishing = (exec: Exec, signal?: AbortSignal): Promise<string> =>
-  mustRun(exec, 'nft', ['-f', '-'], { input: renderPublishing([], ''), signal })
+  mustRun(exec, 'nft', ['-f', '-'], { input: renderPublishing([], []), signal })

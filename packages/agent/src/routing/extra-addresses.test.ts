@@ -99,3 +99,49 @@ it('of another block is not taken from a node of which nobody has said that it h
   await waitUntil('what is nobody’s', async () => '10.77.9.9' in (await nodeAt(0).learned()))
   expect(await learnedBy(nodeAt(0))).toBeUndefined()
 })
+
+/** A block more of the second node's. */
+const further = '10.77.9.0/28'
+
+it('a further block is reached from every node and told by BGP, and its routes go when it is given back', {
+  timeout: 90_000,
+}, async () => {
+  cluster = await RoutedCluster.switched(3)
+  container = await nodeAt(1).bear('10.77.9.5')
+  const told = async (blocks: readonly string[]): Promise<void> => {
+    for (const node of cluster.nodes) {
+      const { blocks: _, ...before } = node.network
+      const own = node === nodeAt(1) && blocks.length > 0 ? { blocks } : {}
+      const peers = before.peers.map(({ blocks: __, ...peer }) =>
+        peer.node === nodeAt(1).place.name && blocks.length > 0 ? { ...peer, blocks } : peer,
+      )
+      node.network = { ...before, peers, ...own }
+      node.service.networkChanged()
+      await node.checkStatic()
+    }
+  }
+  const reached = async (): Promise<void> => {
+    for (const node of [nodeAt(0), nodeAt(2)])
+      await waitUntil('the further block', async () => (await node.lostTo('10.77.9.5', 1)) === 0)
+  }
+  await told([further])
+  await reached()
+  expect(await nodeAt(0).statics()).toEqual(['10.77.2.0/24', '10.77.3.0/24', further])
+
+  await cluster.tell({})
+  await cluster.whole()
+  for (const node of [nodeAt(0), nodeAt(2)])
+    await waitUntil('it to be learned', async () => (await node.learned())[further] === '10.9.0.2')
+  await waitUntil('no static route', async () => {
+    await nodeAt(0).checkStatic()
+    return (await nodeAt(0).statics()).length === 0
+  })
+  await reached()
+
+  await container[Symbol.asyncDispose]()
+  container = undefined
+  await told([])
+  for (const node of [nodeAt(0), nodeAt(2)])
+    await waitUntil('it to be forgotten', async () => (await node.learned())[further] === undefined)
+  expect(await nodeAt(1).host.ip('rule')).not.toContain(further)
+})

@@ -199,18 +199,9 @@ export class RoutingService implements AsyncDisposable {
     return []
   }
 
-  async #withoutRoute(
-    { block, addresses = [], peers }: NetworkConfig,
-    inForce: ReadonlySet<string>,
-    signal: AbortSignal,
-  ): Promise<string[]> {
-    const own = new Set([block, ...addresses.map((each) => `${each}/32`)])
-    const there = new Set([...own, ...inForce, ...(await readRoutes(this.#exec, signal)).map(blockText)])
-    const blocksOf = (peer: NetworkPeer): string[] => [
-      peer.block,
-      ...(peer.addresses ?? []).map((each) => `${each}/32`),
-    ]
-    return peers.filter((peer) => blocksOf(peer).some((each) => !there.has(each))).map(({ node }) => node)
+  async #withoutRoute(network: NetworkConfig, inForce: ReadonlySet<string>, signal: AbortSignal): Promise<string[]> {
+    const there = new Set([...allOf(network), ...inForce, ...(await readRoutes(this.#exec, signal)).map(blockText)])
+    return network.peers.filter((peer) => allOf(peer).some((each) => !there.has(each))).map(({ node }) => node)
   }
 
   async #read(): Promise<NodeRouting | undefined> {
@@ -250,6 +241,11 @@ function textOf(routing: Bgp, plan: AddressPlan, { files }: BirdKeeper): string 
     away: plan.away.map(formatBlock),
   })
 }
+
+/** All that leads to a node. */
+const allOf = ({ block, blocks = [], addresses = [] }: Omit<NetworkPeer, 'node' | 'via'>): string[] => [
+  ...[block, ...blocks, ...addresses.map((each) => `${each}/32`)],
+]
 
 /** A single address is printed without its prefix. */
 const blockText = ({ dst }: HostRoute): string => (dst.includes('/') ? dst : `${dst}/32`)

@@ -149,6 +149,8 @@ export interface NetworkConfig {
   /** False: what its instances send to the world bears their own addresses. Absent: the node's. */
   readonly natOutgoing?: false
   readonly block: string
+  /** Blocks that it has beside that one. Absent: none. */
+  readonly blocks?: readonly string[]
   /** Addresses of other nodes' blocks that instances of this node have. Absent: none. */
   readonly addresses?: readonly string[]
   readonly peers: readonly NetworkPeer[]
@@ -166,6 +168,8 @@ export interface NetworkPeer {
   readonly node: string
   readonly block: string
   readonly via: string
+  /** Blocks that it has beside that one. Absent: none. */
+  readonly blocks?: readonly string[]
   /** Addresses of other nodes' blocks (the asker's own among them) that its instances have. Absent: none. */
   readonly addresses?: readonly string[]
 }

@@ -62,9 +62,14 @@ export interface NodeStatus {
   /**
    * How containers are joined to the network; `wanted` where it is to become another, which waits for containers to go. `range`: its
    * instances may have any address of it, of other nodes' blocks too; absent: only of the node's own. Absent as a whole: from an agent that
-   * knows the bridge only.
+   * knows the bridge only. `blocks`: those beside its first that are in force; absent: from an agent that knows of one block only.
    */
-  readonly network?: { readonly driver: NetworkDriver; readonly wanted?: NetworkDriver; readonly range?: string }
+  readonly network?: {
+    readonly driver: NetworkDriver
+    readonly wanted?: NetworkDriver
+    readonly range?: string
+    readonly blocks?: readonly string[]
+  }
   /** Names of the Docker networks that it has beside the cluster's. Absent: from an agent that puts no instance into others. */
   readonly dockerNetworks?: readonly string[]
   /** Where what instances left in `/persist` is kept after their end, and how long. Absent: from an agent that does not tell. */

@@ -28,8 +28,8 @@ describe('the rules of published ports', () => {
   it('are the same text in whatever order, two for each port, and nothing where nothing is published', () => {
     fc.assert(
       fc.property(targets, (all) => {
-        const text = renderPublishing(all, '10.77.1.0/24')
-        expect(renderPublishing([...all].reverse(), '10.77.1.0/24')).toBe(text)
+        const text = renderPublishing(all, ['10.77.1.0/24'])
+        expect(renderPublishing([...all].reverse(), ['10.77.1.0/24'])).toBe(text)
         for (const { hostPort, port, protocol, address } of all)
           expect(text.split(`${protocol} dport ${hostPort} dnat ip to ${address}:${port}\n`)).toHaveLength(3)
         expect(text.split(' dnat ip to ')).toHaveLength(all.length * 2 + 1)

@@ -33,10 +33,10 @@ const elsewhere = 'fib daddr type local ip daddr != { 127.0.0.0/8, 169.254.0.0/1
 
 /**
  * A file for `nft -f`: in one transaction all that is published, or nothing where there is nothing. What comes to an address of the node is sent on to the
- * instance with its sender's address; only a sender in the node's own block (`block`) is given the node's, or the answer would not pass the node.
+ * instance with its sender's address; only a sender with an address of the node's (`own`: blocks) is given the node's, or the answer would not pass the node.
  * Equal input gives equal text.
  */
-export function renderPublishing(targets: readonly PublishedTarget[], block: string): string {
+export function renderPublishing(targets: readonly PublishedTarget[], own: readonly string[]): string {
   const remove = `table inet ${publishingTable}\ndelete table inet ${publishingTable}\n`
   if (targets.length === 0) return remove
   const sorted = [...targets].sort((a, b) => a.hostPort - b.hostPort || (a.protocol < b.protocol ? -1 : 1))
@@ -57,7 +57,7 @@ export function renderPublishing(targets: readonly PublishedTarget[], block: str
     ...chain('prerouting', 'prerouting', -105, rules),
     ...chain('output', 'output', -105, rules),
     ...chain('postrouting', 'postrouting', 95, [
-      `    ct status dnat ip saddr ${block} ip daddr { ${addresses} } masquerade`,
+      `    ct status dnat ip saddr { ${own.join(', ')} } ip daddr { ${addresses} } masquerade`,
     ]),
     '}',
   ].join('\n')}\n`

@@ -18,6 +18,7 @@ const peer = fc.record({
   node: fc.string({ minLength: 1, maxLength: 4 }),
   block: fc.constantFrom('10.0.1.0/24', '10.0.2.0/24', own),
   via: fc.constantFrom('1.1.1.1', '2.2.2.2'),
+  blocks: fc.option(fc.constantFrom(['10.0.3.0/24'], ['10.0.3.0/24', '10.0.4.0/24']), { nil: undefined }),
   addresses: fc.option(fc.constantFrom(['10.0.2.7'], ['10.0.1.4', '10.0.2.7']), { nil: undefined }),
 })
 const peers = fc.uniqueArray(peer, { selector: ({ node }) => node, maxLength: 60 })
@@ -51,13 +52,16 @@ it('tells a change of any one peer, and no change by order alone', () => {
   )
 })
 
-it('takes from what is said of all which addresses of others’ blocks are the node’s own', () => {
+it('takes from what is said of all which further blocks and addresses of others’ are the node’s own', () => {
   const network: NetworkConfig = { pool: '10.0.0.0/8', block: own, peers: [], domain: 'd', defaultPool: 'p' }
   const self = { node: 'me', block: own, via: '1.1.1.1' }
   const given = replacePeerPart(network, 0, [{ ...self, addresses: ['10.0.2.7'] }])
   expect(given).toEqual({ ...network, addresses: ['10.0.2.7'] })
   expect(replacePeerPart(given, 0, [])).toEqual(given)
   expect(replacePeerPart(given, 0, [self])).toEqual(network)
+  const wider = replacePeerPart(given, 0, [{ ...self, blocks: ['10.0.3.0/24'] }])
+  expect(wider).toEqual({ ...network, blocks: ['10.0.3.0/24'] })
+  expect(replacePeerPart(wider, 0, [self])).toEqual(network)
 })
 
 it('knows what is no description', () => {

@@ -16,7 +16,9 @@ export const peerPartOf = (node: string): number => hashText(node) % peerParts
 
 /** The same for the same peers, in whatever order. */
 export function digestOfPeers(peers: Peers, sha256: Sha256): string {
-  const lines = peers.map(({ node, block, via, addresses = [] }) => [node, block, via, ...addresses].join(' ')).sort()
+  const lines = peers
+    .map(({ node, block, via, blocks = [], addresses = [] }) => [node, block, via, ...blocks, ...addresses].join(' '))
+    .sort()
   return sha256(lines.join('\n')).slice(0, digestLength)
 }
 
@@ -48,10 +50,11 @@ export function replacePeerPart(network: NetworkConfig, part: number, peers: Pee
   return withOwnAddresses({ ...network, peers: told }, peers)
 }
 
-/** What is said of the node itself among all: which addresses of other nodes' blocks it has. */
+/** What is said of the node itself among all: which blocks it has beside its first, and which addresses of other nodes' blocks. */
 export function withOwnAddresses(network: NetworkConfig, said: Peers): NetworkConfig {
   const self = said.find(({ block }) => block === network.block)
   if (self === undefined) return network
-  const { addresses: _, ...rest } = network
-  return self.addresses === undefined ? rest : { ...rest, addresses: self.addresses }
+  const { addresses: _, blocks: __, ...rest } = network
+  const { blocks, addresses } = self
+  return { ...rest, ...(blocks === undefined ? {} : { blocks }), ...(addresses === undefined ? {} : { addresses }) }
 }

@@ -68,6 +68,7 @@ const nodeStatus = z.object({
       driver: z.enum(networkDrivers),
       wanted: z.enum(networkDrivers).optional(),
       range: block.optional(),
+      blocks: z.array(block).max(64).optional(),
     })
     .optional(),
   dockerNetworks: z.array(z.string().max(100)).max(100).optional(),
