@@ -202,6 +202,21 @@ describe('a container', () => {
     await node.startAgent()
     await status(assignment, 'a run in the new one', (each) => each.ready && each.restarts === 2)
     expect(inspect(assignment).NetworkSettings.Networks.vault.IPAddress).toBe('192.168.72.78')
+    await here()
+    for (const [address, reason] of [
+      ['192.168.72.1', 'Address already in use'],
+      ['10.9.9.9', "does not belong to any of this network's subnets"],
+    ] as const) {
+      node.server.change(instance, { networks: [{ name: 'vault', address }] })
+      const told = await status(assignment, reason, (each) => each.message?.includes(reason) === true)
+      expect(told.networks).toBeUndefined()
+    }
+    // Docker keeps in mind what it has refused, and would refuse the next start for it.
+    node.server.change(instance, { networks: [{ name: 'storage' }] })
+    await status(assignment, 'the other', (each) => each.networks?.[0]?.name === 'storage')
+    node.host.docker('kill', instance)
+    await status(assignment, 'a run without it', (each) => each.ready && each.restarts === 3)
+    await here({ name: 'storage' })
     node.server.change(instance, { networks: [{ name: 'gone' }] })
     const refused = await status(assignment, 'the reason', (each) => each.message?.includes('gone') === true)
     expect(refused).toMatchObject({ ready: true, message: expect.stringContaining('docker network create gone') })

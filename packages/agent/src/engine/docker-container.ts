@@ -89,6 +89,8 @@ function dockerMount(mount: MountSpec): object {
 
 interface DockerEndpoint {
   readonly IPAddress?: string
+  /** Of a container that does not run there is none. */
+  readonly EndpointID?: string
   readonly IPAMConfig?: { readonly IPv4Address?: string } | null
 }
 
@@ -147,11 +149,18 @@ export function toContainerView(docker: DockerInspect): ContainerView {
   }
 }
 
-function networksOf({ NetworkSettings: settings }: DockerInspect): readonly ObservedNetwork[] {
-  return Object.entries(settings?.Networks ?? {}).map(([name, { IPAddress: address = '', IPAMConfig: config }]) => {
-    const asked = config?.IPv4Address ?? ''
-    return { name, ...(address === '' ? {} : { address }), ...(asked === '' ? {} : { asked }) }
-  })
+/** Docker also lists a network that it has refused to put a running container into; it is in those alone of which it has an endpoint. */
+function networksOf({
+  NetworkSettings: settings,
+  State: { Status: status },
+}: DockerInspect): readonly ObservedNetwork[] {
+  return Object.entries(settings?.Networks ?? {}).flatMap(
+    ([name, { IPAddress: address = '', IPAMConfig: config, EndpointID: endpoint }]) => {
+      if (toState(status) === 'running' && endpoint === '') return []
+      const asked = config?.IPv4Address ?? ''
+      return [{ name, ...(address === '' ? {} : { address }), ...(asked === '' ? {} : { asked }) }]
+    },
+  )
 }
 
 /** Of an inspection that asked for sizes. */

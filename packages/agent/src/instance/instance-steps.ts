@@ -227,7 +227,7 @@ export class InstanceSteps {
     try {
       for (const name of detach) await this.#deps.engine.disconnectNetwork(container.id, name, { signal })
       for (const each of attach) await this.#connect(instance, container.id, each, signal)
-      await this.#subject.remember(attachDone(this.#subject.memory, names))
+      await this.#subject.remember(attachDone(this.#subject.memory, names, detach))
     } finally {
       await this.#subject.observe(signal)
     }

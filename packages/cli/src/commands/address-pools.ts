@@ -53,6 +53,7 @@ export function registerAddressPools(program: Command): void {
     .summary('remove an address pool of which no node has a block')
     .action(
       action(async ({ client, out, signal, confirm }, [name = '']) => {
+        await client.call('getAddressPool', { params: { name } }, { signal })
         await confirm(`Remove the address pool ${name}?`)
         await client.call('removeAddressPool', { params: { name } }, { signal })
         out.note(`the address pool ${name} is removed`)

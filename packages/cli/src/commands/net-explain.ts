@@ -37,7 +37,12 @@ export function endsOf(words: readonly string[]): {
   const [from, to, ...rest] = words.filter((word) => word !== '→' && word !== '->')
   if (from === undefined || to === undefined || rest.length > 0)
     throw new BerthError('usage.explain', 'name who sends and who is sent to: berth net explain shop/web shop/db:3306')
-  const [, name = to, port] = /^(.*):([0-9]{1,5})$/.exec(to) ?? []
+  const [, six, sixPort] = /^\[(.*)\](?::([0-9]+))?$/.exec(to) ?? []
+  // Two colons and no brackets: all of it is an address of IPv6.
+  const [, four = to, fourPort] = /^([^:]*):([0-9]+)$/.exec(to) ?? []
+  const { name, port } = six === undefined ? { name: four, port: fourPort } : { name: six, port: sixPort }
+  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535))
+    throw new BerthError('usage.explain', `${to}: there is no port ${port}: they go from 1 to 65535`)
   return { from, to: name, ...(port === undefined ? {} : { port: Number(port) }) }
 }
 

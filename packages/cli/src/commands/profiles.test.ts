@@ -57,10 +57,16 @@ describe('net explain', () => {
     [['shop/web', 'shop/db'], { from: 'shop/web', to: 'shop/db' }],
     [['shop/web', '→', 'shop/db:3306'], { from: 'shop/web', to: 'shop/db', port: 3306 }],
     [['shop/web', '->', '10.77.1.2:80'], { from: 'shop/web', to: '10.77.1.2', port: 80 }],
+    [['shop/web', 'fd77:1::a4d:305'], { from: 'shop/web', to: 'fd77:1::a4d:305' }],
+    [['shop/web', '[fd77:1::a4d:305]:80'], { from: 'shop/web', to: 'fd77:1::a4d:305', port: 80 }],
   ])('reads %j', (words, ends) => expect(endsOf(words)).toEqual(ends))
 
   it.each([[['a']], [['a', '→']], [['a', 'b', 'c']]])('refuses %j', (words) =>
     expect(() => endsOf(words)).toThrow(/name who sends/),
+  )
+
+  it.each(['b:0', 'b:99999', '10.77.1.2:65536'])('refuses the port of %s', (to) =>
+    expect(() => endsOf(['a', to])).toThrow(/from 1 to 65535/),
   )
 
   it('says who decides', () => {

@@ -8,6 +8,7 @@ import { action } from './command.ts'
 import { planBefore } from './net-plan.ts'
 import { showCounters } from './profile-counters.ts'
 import { readProfileFile } from './read-profile-file.ts'
+import { plural } from './words.ts'
 
 interface ApplyOptions {
   readonly ifVersion?: string
@@ -52,7 +53,9 @@ export function registerProfiles(program: Command): void {
     .action(
       action(async ({ client, out, signal, confirm }, [name = '']) => {
         const { instances } = await client.call('getProfile', { params: { name } }, { signal })
-        await confirm(`Remove profile ${name}${instances > 0 ? `, which ${instances} instances have` : ''}?`)
+        await confirm(
+          `Remove profile ${name}${instances > 0 ? `, which ${plural(instances, 'instance')} ${instances === 1 ? 'has' : 'have'}` : ''}?`,
+        )
         await client.call('removeProfile', { params: { name }, query: {} }, { signal })
         out.note(`profile ${name} is removed`)
       }),
@@ -77,7 +80,13 @@ async function apply(
     applied.push(await client.call('putProfile', call, { signal }))
   }
   await printListing(applied, listing, form, out)
-  for (const each of applied) sayWarnings(each, context)
+  for (const each of applied) sayWarnings(await asOfNow(context, each, applied.length), context)
+}
+
+/** What one of several names may have come with another one behind it. */
+async function asOfNow({ client, signal }: CommandContext, view: ProfileView, count: number): Promise<ProfileView> {
+  if (view.warnings.length === 0 || count === 1) return view
+  return await client.call('getProfile', { params: { name: view.name } }, { signal })
 }
 
 function versionOf(text: string | undefined, files: readonly string[]): { version?: number } {

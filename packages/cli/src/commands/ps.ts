@@ -76,7 +76,7 @@ export const instanceListing = (style: Style, now: number): ListingView<Instance
     each.cores ?? '-',
     limitText(each.inBitsPerSecond),
     limitText(each.outBitsPerSecond),
-    each.networks?.map(({ name, address }) => (address === undefined ? name : `${name} ${address}`)).join(', ') ?? '-',
+    each.networks?.map(({ name, address }) => `${name} ${address ?? '(no address)'}`).join(', ') ?? '-',
     each.containerId?.slice(0, 12) ?? '-',
     each.message ?? '',
   ],

@@ -224,9 +224,15 @@ export const attachIntended = (memory: InstanceMemory, names: readonly string[])
   attached: [...new Set([...(memory.attached ?? []), ...names])],
 })
 
-/** After `attach`. */
-export const attachDone = (memory: InstanceMemory, names: readonly string[]): InstanceMemory =>
-  names.length === 0 ? without(memory, 'attached') : { ...memory, attached: names }
+/**
+ * After `attach`, when it is in the named ones and has left others. What it was in neither before nor after stays remembered: Docker keeps a
+ * network that it refused in mind, and wants to put the container into it at its next start.
+ */
+export function attachDone(memory: InstanceMemory, names: readonly string[], left: readonly string[]): InstanceMemory {
+  const open = (memory.attached ?? []).filter((name) => !names.includes(name) && !left.includes(name))
+  const attached = [...names, ...open]
+  return attached.length === 0 ? without(memory, 'attached') : { ...memory, attached }
+}
 
 /** Something that a failed step waited for may be there now. */
 export const retryNow = (memory: InstanceMemory): InstanceMemory =>

@@ -44,7 +44,7 @@ describe('what makes a container be in the wanted networks', () => {
             ),
           ]
           for (const act of acts.slice(0, steps)) act()
-          if (steps >= acts.length) memory = attachDone(memory, names(list))
+          if (steps >= acts.length) memory = attachDone(memory, names(list), detach)
         }
         apply(before, crashAfter)
         apply(wanted, 99)
@@ -54,6 +54,18 @@ describe('what makes a container be in the wanted networks', () => {
         for (const name of foreign) if (!touched.has(name)) expect(names(shown)).toContain(name)
       }),
     )
+  })
+
+  it('takes it out of what Docker has refused and kept in mind, which shows once the container does not run', () => {
+    let memory = attachIntended(newInstanceMemory(0), ['storage'])
+    const step = (wanted: readonly NetworkAttachment[], shown: readonly NetworkAttachment[]): readonly string[] => {
+      const { detach } = networkChanges(wanted, { networks: shown }, memory)
+      memory = attachDone(attachIntended(memory, names(wanted)), names(wanted), detach)
+      return detach
+    }
+    expect(step([{ name: 'lan' }], [])).toEqual([])
+    expect(step([{ name: 'lan' }], [{ name: 'lan' }, { name: 'storage' }])).toEqual(['storage'])
+    expect(memory.attached).toEqual(['lan'])
   })
 })
 

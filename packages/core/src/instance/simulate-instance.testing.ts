@@ -160,7 +160,7 @@ export class InstanceWorld {
           ...(address === undefined ? {} : { asked: address }),
         }))
         if (this.container !== undefined) this.container = { ...this.container, networks: [...others, ...own] }
-        this.memory = attachDone(this.memory, names)
+        this.memory = attachDone(this.memory, names, this.memory.attached ?? [])
         return
       }
       case 'run-after-start':

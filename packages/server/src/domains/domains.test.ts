@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FeedLine } from '../agents/node-feed.ts'
 import { Apps } from '../apps/apps.ts'
-import { TestCluster } from '../controllers/cluster.testing.ts'
+import { TestCluster, testSpec } from '../controllers/cluster.testing.ts'
 import { domainView } from '../views/domain-view.ts'
 import { Domains } from './domains.ts'
 
@@ -49,6 +49,18 @@ describe('domains', () => {
     await cluster.operations.removeApp('shop', call)
     await cluster.until('the end', () => !cluster.state.apps.has('shop'))
     expect(domainView(cluster.state, record).warnings).toEqual(['there is no app or external service shop'])
+  })
+
+  it('say when their app has nothing of that name', async () => {
+    cluster.commits.set('c1', testSpec({ web: {}, db: {} }))
+    await cluster.deploy('c1')
+    const warnings = async (target: string) =>
+      domainView(cluster.state, await set('a.corp.example', { target })).warnings
+    for (const known of ['shop', 'web.shop', 'production.shop', 'db.production.shop', 'web-1.production.shop'])
+      expect(await warnings(known)).toEqual([])
+    expect(await warnings('wep.shop')).toEqual(['shop has no entrypoint or pool wep; did you mean web?'])
+    expect(await warnings('web.staging.shop')).toEqual(['shop has no pool staging; there are: production'])
+    expect(await warnings('mq-1.production.shop')).toEqual(['shop has no entrypoint mq-1; there are: web, db'])
   })
 
   it('refuse mistakes, targets that are not there, and other versions than what was meant', async () => {

@@ -1,4 +1,5 @@
 import { BerthError, closest, type DomainDocument, formatPath, type OwnDomain, readDomain } from '@berth/core'
+import { specsOf } from '../controllers/name-tables.ts'
 import type { CallContext } from '../controllers/operations.ts'
 import type { DomainRecord, Records, RecordTransaction, State } from '../records/index.ts'
 
@@ -86,6 +87,30 @@ export function targetProblem(state: State, target: string): string | undefined 
   if (state.apps.has(app) || state.externals.has(target)) return undefined
   const near = closest(app, [...state.apps.ids(), ...state.externals.ids()])
   return `there is no app or external service ${app}${near === undefined ? '' : `; did you mean ${near}?`}`
+}
+
+/** What of an app that is there is not, or not yet; it may come. */
+export function targetWarning(state: State, target: string): string | undefined {
+  const [app = '', ...before] = target.split('.').reverse()
+  const [nearer = '', name] = before
+  if (before.length === 0 || state.externals.has(target) || !state.apps.has(app)) return undefined
+  const pools = state.pools.byApp(app).map((pool) => pool.name)
+  const entrypoints = specsOf(state, app, pools).flatMap((spec) => Object.keys(spec.entrypoints))
+  if (entrypoints.length === 0) return undefined
+  if (before.length === 1)
+    return entrypoints.includes(nearer) || pools.includes(nearer)
+      ? undefined
+      : `${app} has no entrypoint or pool ${nearer}; ${otherNames(nearer, [...entrypoints, ...pools])}`
+  if (!pools.includes(nearer)) return `${app} has no pool ${nearer}; ${otherNames(nearer, pools)}`
+  const entrypoint = (name ?? '').replace(/-[0-9]+$/, '')
+  return entrypoints.includes(name ?? '') || entrypoints.includes(entrypoint)
+    ? undefined
+    : `${app} has no entrypoint ${name}; ${otherNames(entrypoint, entrypoints)}`
+}
+
+function otherNames(name: string, names: readonly string[]): string {
+  const near = closest(name, names)
+  return near === undefined ? `there are: ${[...new Set(names)].slice(0, 8).join(', ')}` : `did you mean ${near}?`
 }
 
 const meaningOf = ({ target, addresses, resolvers = [] }: OwnDomain): string =>

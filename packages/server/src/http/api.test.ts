@@ -269,6 +269,18 @@ describe('bad calls', () => {
   })
 })
 
+it('names in paths may stand for all below a domain of one’s own, and for nothing else', async () => {
+  const token = await server.token('names', 'admin')
+  const headers = { 'content-type': 'application/json' }
+  const body = JSON.stringify({ addresses: ['192.0.2.20'] })
+  const put = (path: string) => server.ask({ method: 'PUT', path, token, headers, body })
+  for (const name of ['*.shop.corp.example', '%2A.shop.corp.example'])
+    expect(JSON.parse((await put(`/v1/domains/${name}`)).text)).toMatchObject({ name: '*.shop.corp.example' })
+  for (const name of ['*', '*.', '*.*.example', 'a.*.example', '*.a..example'])
+    expect((await put(`/v1/domains/${name}`)).status).toBe(400)
+  expect((await put('/v1/externals/*.shop')).status).toBe(400)
+})
+
 describe('the console', () => {
   it('is one page at every address that is not the API', async () => {
     for (const path of ['/', '/apps/shop', '/apps/shop?tab=logs']) {

@@ -34,14 +34,17 @@ function hintFor(key: string, known: readonly string[]): string {
 
 const identifierRule = 'begins with a letter or digit, and has only letters, digits, dots, hyphens and underscores'
 const identifier = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
+/** A domain of one's own may stand for all that is below it. */
+const domainName = /^(?:\*\.)?[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 
 /**
  * Every parameter of a path is a name or an id. Whatever else comes (slashes, shell characters, control characters) goes no further:
  * ids become keys of the store, parts of paths and container names.
  */
 export function checkPathParameters(path: string, params: Readonly<Record<string, string>>): void {
+  const rule = /\/domains\/:name$/.test(path) ? domainName : identifier
   for (const [name, value] of Object.entries(params)) {
-    if (identifier.test(value) && !value.includes('..')) continue
+    if (rule.test(value) && !value.includes('..')) continue
     throw new BerthError('request.invalid', `${calledIn(path, name)} ${JSON.stringify(value)}: ${identifierRule}`, {
       details: { problems: [{ path: `params.${name}`, message: identifierRule }] },
     })

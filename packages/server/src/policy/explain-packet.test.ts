@@ -37,6 +37,7 @@ describe('explainPacket', () => {
     ['back', { from: 'shop/db', to: 'shop/web', port: 80 }, false, 'no-rule', 'no-rule'],
     ['by the instance’s name', { from: 'shop.production.free-1', to: 'shop/db' }, false, 'no-profile', 'no-rule'],
     ['to one without a profile', { from: 'shop/web', to: 'shop/free' }, true, 'rule', 'no-profile'],
+    ['by its short name', { from: 'web-1', to: 'shop/free-1', port: 80 }, true, 'rule', 'no-profile'],
     ['a ping', { from: 'shop/web', to: 'shop/free', protocol: 'icmp' }, true, 'rule', 'no-profile'],
     ['its own node', { from: '10.77.1.1', to: 'shop/db' }, true, 'no-instance', 'own-node'],
     ['from outside', { from: '192.0.2.1', to: 'shop/db' }, false, 'no-instance', 'no-rule'],

@@ -17,6 +17,7 @@ import {
 import { twinRangesOf } from '../addresses/twin-pools.ts'
 import type { State } from '../records/index.ts'
 import { decisionView } from './decision-view.ts'
+import { instanceCalled } from './instance-called.ts'
 import { externalTags, policyNodes, worldTwins } from './net-world.ts'
 import { allProfiles, byHandAddresses, profilesOfInstance } from './profile-of.ts'
 
@@ -74,7 +75,7 @@ function findEnd(state: State, text: string): End {
   if (asked !== undefined) return endAt(state, asked)
   const external = state.externals.get(text)
   if (external !== undefined) return externalEnd(external)
-  const instance = state.instances.get(text) ?? firstOf(state, text)
+  const instance = instanceCalled(state, text) ?? firstOf(state, text)
   const { id, address, network, node } = instance
   if (address === undefined || node === undefined)
     throw new BerthError('net.no-instance', `${text} has no address yet: no node has been found for it`)

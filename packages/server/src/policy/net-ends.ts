@@ -1,6 +1,7 @@
 import { type AddressOwner, addressOwners, BerthError, canonicalAddress, twinned } from '@berth/core'
 import { twinRangesOf } from '../addresses/twin-pools.ts'
 import type { State } from '../records/index.ts'
+import { instanceCalled } from './instance-called.ts'
 import { policyNodes } from './net-world.ts'
 
 export const ownersOf = (state: State): ((address: string) => AddressOwner) =>
@@ -21,7 +22,7 @@ export function addressesOf(state: State, text: string | undefined): ReadonlySet
   if (asked !== undefined) return new Set([asked])
   const external = state.externals.get(text)
   if (external !== undefined && external.addresses.length > 0) return new Set(external.addresses)
-  const one = state.instances.get(text)
+  const one = instanceCalled(state, text)
   const [app = '', second, third, ...rest] = text.split('/')
   if (one === undefined && (!state.apps.has(app) || rest.length > 0))
     throw new BerthError(

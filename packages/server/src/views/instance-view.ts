@@ -35,7 +35,7 @@ function addWanted(view: Growing, instance: Instance): void {
   if (address !== undefined) view.address = address
   if (slot !== undefined) view.slot = slot
   if (network !== undefined) view.network = network
-  if (networks !== undefined) view.networks = networks.map((each) => ({ ...each }))
+  if (networks !== undefined) view.networks = networks.map(({ name }) => ({ name }))
   if (published !== undefined) view.published = published.map((each) => ({ ...each }))
   if (cpuMilli !== undefined) view.cpuMilli = cpuMilli
   if (memoryBytes !== undefined) view.memoryBytes = memoryBytes
