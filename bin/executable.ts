@@ -19,14 +19,26 @@ function loadRole(role: Role): RoleModule {
 
 const args = process.argv.slice(2)
 const role = roleOf(args)
-const running = role === undefined ? runBerth(args) : loadRole(role).run(args.slice(1))
+/** Node would show the line of source as well, which in a bundle is a hundred thousand characters of every log. */
+function failPlainly(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.stack : `error: ${String(error)}`}\n`)
+  process.exit(1)
+}
+
+async function runRole(name: Role): Promise<number> {
+  process.on('uncaughtException', failPlainly)
+  return await loadRole(name).run(args.slice(1))
+}
+
+const running = role === undefined ? runBerth(args) : runRole(role)
 running.then(
   (code) => {
     process.exitCode = code
   },
   (error) => {
-    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
     const code = (error as { readonly code?: unknown } | undefined)?.code
+    if (role !== undefined && code === undefined) failPlainly(error)
+    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
     process.exitCode = typeof code === 'string' && code.startsWith('usage.') ? 2 : 1
   },
 )

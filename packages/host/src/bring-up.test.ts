@@ -4,7 +4,7 @@ import { copyFileSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { runsReplacedProgram } from './bring-up.ts'
+import { runsAnotherProgram } from './bring-up.ts'
 import { findProgram } from './requirements.ts'
 
 let dir: string
@@ -28,18 +28,24 @@ async function startCopy(): Promise<{ readonly path: string; readonly pid: numbe
 
 describe('a running program', () => {
   it('is the one of that name', async () => {
-    const { pid } = await startCopy()
-    expect(runsReplacedProgram(pid)).toBe(false)
+    const { path, pid } = await startCopy()
+    expect(runsAnotherProgram(pid, path)).toBe(false)
   })
 
   it('is another once its file was replaced', async () => {
     const { path, pid } = await startCopy()
     copyFileSync(path, `${path}.new`)
     renameSync(`${path}.new`, path)
-    expect(runsReplacedProgram(pid)).toBe(true)
+    expect(runsAnotherProgram(pid, path)).toBe(true)
+  })
+
+  it('is another than one that lies at another place', async () => {
+    const { path, pid } = await startCopy()
+    copyFileSync(path, `${path}-2`)
+    expect(runsAnotherProgram(pid, `${path}-2`)).toBe(true)
   })
 
   it('is none when the process is gone', () => {
-    expect(runsReplacedProgram(2 ** 22)).toBe(false)
+    expect(runsAnotherProgram(2 ** 22, process.execPath)).toBe(false)
   })
 })

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readlinkSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { BerthError, messageOf } from '@berth/core'
 import { type HostConfig, readHostConfig, writeHostConfig } from './host-config.ts'
@@ -29,9 +29,9 @@ export async function bringUp({ paths, config, program, log, signal }: BringUpOp
   if (hasSystemd()) return startUnits(paths, config, program, changed, log)
   const running = runningSupervisor(paths)
   if (running !== undefined) {
-    const replaced = runsReplacedProgram(running.pid)
+    const replaced = runsAnotherProgram(running.pid, program[0])
     if (!changed && !replaced) return log(`supervisor runs already (pid ${running.pid})`)
-    const reason = changed ? 'the configuration has changed' : 'the program is another'
+    const reason = changed ? 'the configuration has changed' : 'what runs is another program than this one'
     log(`${reason}: restarting the processes (containers and traffic go on)`)
     await endProcess(running, 60_000)
   }
@@ -39,10 +39,12 @@ export async function bringUp({ paths, config, program, log, signal }: BringUpOp
   await waitFor('the supervisor', () => runningSupervisor(paths) !== undefined, 10_000, signal)
 }
 
-/** Whether what this process runs is no longer the file of that name. */
-export function runsReplacedProgram(pid: number): boolean {
+/** Whether what this process runs is another file than `program`: that one was replaced, or is a newer one at another place. */
+export function runsAnotherProgram(pid: number, program = ''): boolean {
   try {
-    return readlinkSync(`/proc/${pid}/exe`).endsWith(' (deleted)')
+    const running = statSync(`/proc/${pid}/exe`)
+    const file = statSync(program)
+    return running.ino !== file.ino || running.dev !== file.dev
   } catch {
     return false
   }
@@ -86,7 +88,7 @@ function startUnits(
   log: (message: string) => void,
 ): void {
   const units = systemdUnits(processTable({ ...config, superviseDocker: false }, paths, program))
-  const replaced = [...units.keys()].some((unit) => runsReplacedProgram(mainPid(unit)))
+  const replaced = [...units.keys()].some((unit) => runsAnotherProgram(mainPid(unit), program[0]))
   const started = installUnits(units, changed || replaced, systemd)
   log(
     started.length === 0 ? `units ${[...units.keys()].join(', ')} run already` : `units ${started.join(', ')} started`,

@@ -33,10 +33,19 @@ export function registerUpgrade(node: Command): void {
 async function upgrade(context: CommandContext, names: readonly string[], options: UpgradeOptions): Promise<void> {
   const { client, out, signal } = context
   if (names.length > 0 === (options.all === true))
-    throw new BerthError('usage.no-node', 'upgrade: name nodes, or say --all')
+    throw new BerthError(
+      'usage.no-node',
+      `upgrade: name nodes, or say --all${options.all === true ? ', not both' : ''}`,
+    )
   const limit = parseLimit(options.parallel)
   const { version } = await client.call('getVersion', {}, { signal })
-  const nodes = await chosen(context, names, version)
+  const { items } = await client.list('listNodes', {}, { signal })
+  const nodes = names.length > 0 ? named(items, names) : items.filter((each) => each.online && isOther(each, version))
+  const away = names.length > 0 ? [] : items.filter((each) => !each.online && isOther(each, version))
+  if (away.length > 0)
+    out.note(
+      `left out, since they are offline: ${away.map((each) => each.name).join(', ')}; say it again when they are back`,
+    )
   if (nodes.length === 0) return out.note(`every node that is online has version ${version}`)
   if (options.dryRun === true) {
     for (const each of nodes) out.note(`${each.name}: ${each.agentVersion || 'unknown'} → ${version}`)
@@ -65,19 +74,14 @@ async function upgrade(context: CommandContext, names: readonly string[], option
   if (failures.length > 0) throw new Exit(exitCode.failed)
 }
 
-async function chosen(
-  { client, signal }: CommandContext,
-  names: readonly string[],
-  version: string,
-): Promise<NodeView[]> {
-  const { items } = await client.list('listNodes', {}, { signal })
-  if (names.length === 0) return items.filter((each) => each.online && each.agentVersion !== version)
-  return names.map((name) => {
+const isOther = ({ agentVersion }: NodeView, version: string): boolean => agentVersion !== version
+
+const named = (items: readonly NodeView[], names: readonly string[]): NodeView[] =>
+  names.map((name) => {
     const found = items.find((each) => each.name === name)
     if (found !== undefined) return found
     throw new BerthError('node.not-found', `there is no node ${name}; see: berth node ls`)
   })
-}
 
 /** What has become of it, in words. */
 async function upgradeOne(

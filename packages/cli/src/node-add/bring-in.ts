@@ -9,6 +9,7 @@ import {
   type MachineWish,
   proposeName,
 } from '@berth/core'
+import { lastWords as lastWordsOfLog } from '@berth/host'
 import { plannedSteps } from '../commands/node-join.ts'
 import { refuseMachine } from '../commands/print-findings.ts'
 import type { HostKeyPolicy } from '../ssh/host-key.ts'
@@ -218,12 +219,11 @@ export class BringIn {
 
   async #notOnline(node: string): Promise<BerthError> {
     const log = `${this.#options.stateDir}/logs/agent.log`
-    const script = 'if [ -f "$1" ]; then tail -n 3 "$1"; else journalctl -u berth-agent -n 3 -o cat; fi'
+    const script =
+      'if [ -f "$1" ]; then tail -n 30 "$1" | cut -c1-2000; else journalctl -u berth-agent -n 30 -o cat; fi'
     const said = await this.#line.with((machine) => machine.run(['sh', '-c', script, 'sh', log])).catch(() => undefined)
-    const tail =
-      said === undefined || said.stdout.trim() === ''
-        ? ''
-        : `; its agent's last words: ${said.stdout.trim().replaceAll('\n', ' · ')}`
+    const words = lastWordsOfLog(said?.stdout ?? '')
+    const tail = words === '' ? '' : `; its agent's last words: ${words}`
     return new BerthError(
       'node.not-online',
       `${node} has joined, but its agent was not heard of within ${onlineTimeoutMs / 1000} s${tail}; see ${log} there, then repeat the command`,

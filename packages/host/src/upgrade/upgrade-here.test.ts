@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -64,6 +64,16 @@ describe('another executable', () => {
     expect(restarts).toEqual(['new', 'old'])
     expect(readFileSync(program, 'utf8')).toBe('old')
     expect(noted()).toMatchObject({ state: 'rolled-back', from: '0.1.0' })
+  })
+
+  it('is told by what the new agent said, not by what was in the log before', async () => {
+    const log = join(dir, 'logs', 'agent.log')
+    writeFileSync(log, 'Error: of yesterday\n')
+    const silent = await run(() => undefined)
+    expect(silent.why).toMatch(/within 0\.6 s$/)
+    writeFileSync(`${program}.new`, 'new')
+    const ended = await run(() => appendFileSync(log, 'source\n^\nError: broken\n    at x\n\nNode.js v26.10.0\n'))
+    expect(ended.why).toMatch(/within 0\.6 s; its last words: Error: broken$/)
   })
 
   it('may be tried again after it was rolled back', async () => {

@@ -1,7 +1,8 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '@berth/core'
 import type { HostPaths } from '../host-paths.ts'
+import { lastWords } from '../last-words.ts'
 import { readLinkNote } from '../link-note.ts'
 
 /** As the agent has written it; see there. */
@@ -70,6 +71,7 @@ export async function upgradeHere(options: UpgradeOptions): Promise<UpgradeNote>
 async function tryOut(options: UpgradeOptions, { to }: UpgradeNote): Promise<string | undefined> {
   const { paths, signal, healthyWithinMs = 60_000, steadyMs = 3_000 } = options
   const since = Date.now()
+  const logSize = sizeOf(agentLog(paths))
   try {
     await options.restart()
     const deadline = performance.now() + healthyWithinMs
@@ -84,7 +86,7 @@ async function tryOut(options: UpgradeOptions, { to }: UpgradeNote): Promise<str
       await new Promise((resolve) => setTimeout(resolve, lookMs))
     }
     const what = first === undefined ? 'no server has heard of it' : 'it did not stay up'
-    return `${what} within ${healthyWithinMs / 1000} s${lastWords(paths)}`
+    return `${what} within ${healthyWithinMs / 1000} s${wordsSince(paths, logSize)}`
   } catch (error) {
     return messageOf(error)
   }
@@ -99,10 +101,16 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function lastWords({ logs }: HostPaths): string {
+const agentLog = ({ logs }: HostPaths): string => join(logs, 'agent.log')
+
+const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0
+
+/** What the agent has said since its log was so long; of a log that was begun anew, all. */
+function wordsSince(paths: HostPaths, size: number): string {
   try {
-    const lines = readFileSync(join(logs, 'agent.log'), 'utf8').trimEnd().split('\n').slice(-2)
-    return `; its last words: ${lines.join(' · ').slice(-500)}`
+    const log = readFileSync(agentLog(paths))
+    const words = lastWords(log.subarray(log.length < size ? 0 : size).toString('utf8'))
+    return words === '' ? '' : `; its last words: ${words}`
   } catch {
     return ''
   }

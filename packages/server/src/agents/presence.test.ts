@@ -52,6 +52,25 @@ describe('presence', () => {
     expect(told()).toHaveLength(1)
   })
 
+  it('tells once how an upgrade of a node ended', async () => {
+    const peer = await agents.dial('a')
+    await peer.send(hello)
+    await eventually(() => expect(stored()?.online).toBe(true))
+    const told = () => agents.under.state.events.all().filter(({ type }) => type.startsWith('node.upgrade'))
+    const upgrade = { state: 'switching' as const, from: '0.1.0', to: '0.2.0', at: 7 }
+    const back = { ...upgrade, state: 'rolled-back' as const, why: 'it crashed' }
+    await peer.send({ type: 'node', node: nodeStatus('a', { upgrade }) })
+    await peer.send({ type: 'node', node: nodeStatus('a', { upgrade: back }) })
+    await eventually(() => expect(told()).toHaveLength(1))
+    const message = expect.stringContaining('its upgrade to 0.2.0 was rolled back: it crashed')
+    expect(told()[0]).toMatchObject({ type: 'node.upgrade-rolled-back', subject: { node: 'a' }, message })
+    await peer.send({ ...hello, node: nodeStatus('a', { upgrade: back, kernel: 'another' }) })
+    await eventually(() => expect(stored()?.kernel).toBe('another'))
+    expect(told()).toHaveLength(1)
+    await peer.send({ type: 'node', node: nodeStatus('a', { upgrade: { ...back, state: 'done', at: 8 } }) })
+    await eventually(() => expect(told().map(({ type }) => type)).toContain('node.upgraded'))
+  })
+
   it('does not end with an agent that comes back at once', async () => {
     const first = await agents.dial('a')
     await first.send(hello)

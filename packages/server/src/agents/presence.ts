@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { NodeStatus } from '@berth/core'
 import type { Logger } from 'pino'
-import type { Records, State } from '../records/index.ts'
+import type { EventDraft, Records, State } from '../records/index.ts'
 import { WriteTroubles } from './write-troubles.ts'
 
 export interface PresenceOptions {
@@ -162,6 +162,8 @@ export class Presence {
         tx.require('nodes', node)
         tx.put('nodeStatuses', after, { ifUnchanged: true })
         if (hasRestarted(before, after)) tx.event(gatewayRestarted(node))
+        const upgraded = endOfUpgrade(before, after)
+        if (upgraded !== undefined) tx.event(upgraded)
         if (before?.online === online) return
         const message = online
           ? `${node} is online`
@@ -182,6 +184,18 @@ const gatewayRestarted = (node: string) => ({
   subject: { node },
   message: `the gateway of ${node} serves again: its nginx had ended unasked`,
 })
+
+/** How it began is told by who asked for it. */
+function endOfUpgrade(before: NodeStatus | undefined, { name, upgrade }: NodeStatus): EventDraft | undefined {
+  if (upgrade === undefined || upgrade.state === 'switching' || before === undefined) return undefined
+  if (before.upgrade?.at === upgrade.at && before.upgrade.state === upgrade.state) return undefined
+  const { state, from, to, why = 'no reason was noted' } = upgrade
+  const subject = { node: name }
+  if (state === 'done')
+    return { type: 'node.upgraded', subject, message: `${name} has version ${to}, no longer ${from}` }
+  const message = `${name} has version ${from} again, its upgrade to ${to} was rolled back: ${why}`
+  return { type: 'node.upgrade-rolled-back', subject, message }
+}
 
 function isNews(before: NodeStatus, after: NodeStatus): boolean {
   const change = Math.abs(before.diskFreeBytes - after.diskFreeBytes)
