@@ -224,21 +224,40 @@ describe('a container', () => {
     node.host.docker('network', 'rm', 'storage', 'vault', 'by-hand')
   })
 
-  it('is in a macvlan, where a machine of that layer 2 reaches it by its address there', async () => {
+  it('is in a macvlan that the server has told of, from its first instruction on, and others there reach it', async () => {
     node.host.run('ip', 'link', 'add', 'lan0', 'type', 'veth', 'peer', 'name', 'lan1')
     node.host.run('ip', 'address', 'add', '192.168.73.1/24', 'dev', 'lan1')
     for (const link of ['lan0', 'lan1']) node.host.run('ip', 'link', 'set', link, 'up')
-    const ranges = ['--subnet', '192.168.73.0/24', '--ip-range', '192.168.73.64/28', '-o', 'parent=lan0']
-    node.host.docker('network', 'create', '-d', 'macvlan', ...ranges, 'lan')
-    const assignment = node.assign({ networks: [{ name: 'lan' }] })
+    const parts = { subnet: '192.168.73.0/24', range: '192.168.73.64/26', slice: '192.168.73.64/28' }
+    const tell = (parent?: string) => {
+      const lans = parent === undefined ? [] : [{ name: 'lan', mode: 'macvlan' as const, parent, ...parts }]
+      node.server.network = { ...node.server.network, lans }
+      node.server.send({ type: 'network', revision: node.server.revision, network: node.server.network })
+    }
+    const command = shell(
+      'ip -4 -o address > /tmp/first; mkdir /tmp/www; hostname > /tmp/www/index.html; httpd -f -p 8080 -h /tmp/www',
+    )
+    const assignment = node.assign({ networks: [{ name: 'lan' }], command })
+    await status(assignment, 'waiting for it', ({ messageCode }) => messageCode === 'network-missing')
+    tell('lan7')
+    await waitUntil('the problem', () => node.server.node?.lanProblems?.lan?.includes('no interface lan7') === true)
+    expect(node.server.node?.dockerNetworks).not.toContain('lan')
+    tell('lan0')
+    await waitUntil('the network', () => node.server.node?.dockerNetworks?.includes('lan') === true)
+    expect(node.server.node?.lanProblems).toEqual({})
     await node.server.ready(assignment.instance)
     const seen = await status(assignment, 'its address there', (each) => each.networks?.[0]?.address !== undefined)
     const [{ address = '' } = {}] = seen.networks ?? []
     expect(address).toMatch(/^192\.168\.73\.(6[4-9]|7\d)$/)
+    const first = node.host.docker('exec', assignment.instance, 'cat', '/tmp/first')
+    for (const each of [address, assignment.address]) expect(first).toContain(`inet ${each}/`)
     for (const each of [address, assignment.address])
       await waitUntil(`an answer at ${each}`, () => node.host.get(`${each}:8080`)?.includes(assignment.hostname))
+    tell()
+    await waitUntil('it to be in use', () => node.server.node?.lanProblems?.lan?.includes(assignment.instance) === true)
+    expect(node.host.get(`${address}:8080`)).toContain(assignment.hostname)
     await node.stopInstance(assignment)
-    node.host.docker('network', 'rm', 'lan')
+    await waitUntil('it to go', () => !node.host.docker('network', 'ls').includes(' lan '), 60_000)
     node.host.run('ip', 'link', 'del', 'lan0')
   })
 

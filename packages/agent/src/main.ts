@@ -28,6 +28,7 @@ import { recentUse, useWindowMs } from './metrics/recent-use.ts'
 import { AddressCollector } from './network/address-collector.ts'
 import { DockerMembers } from './network/docker-members.ts'
 import { DockerNetworkCalls } from './network/docker-network-calls.ts'
+import { LanKeeper } from './network/lan/lan-keeper.ts'
 import { createNodeNetwork, type NodeNetwork, networkName } from './network/node-network.ts'
 import { OtherNetworks } from './network/other-networks.ts'
 import { endpointDirectory } from './network/plugin/container-plugin.ts'
@@ -92,6 +93,7 @@ class Agent {
   readonly #regulator: WeightRegulator
   readonly #network: NodeNetwork
   readonly #others: OtherNetworks
+  readonly #lans: LanKeeper
   readonly #bus = new StatusBus()
   readonly #reporter: NodeReporter
   readonly #reconciler: Reconciler
@@ -142,6 +144,7 @@ class Agent {
         bridges: () => this.#others.bridges,
       }),
     )
+    this.#lans = stack.use(this.#makeLans(socketPath))
     this.#others = this.#makeOtherNetworks()
     this.#reporter = new NodeReporter({
       name: disk.identity.name,
@@ -155,6 +158,7 @@ class Agent {
       routes: () => this.#routing.summary,
       network: () => this.#network.drivers,
       dockerNetworks: () => this.#others.names,
+      lanProblems: () => this.#lans.problems,
       onChange: (status) => this.#sync.node(status),
     })
     this.#routing = stack.use(this.#makeRouting())
@@ -265,11 +269,30 @@ class Agent {
     })
   }
 
+  #makeLans(socketPath: string): LanKeeper {
+    return new LanKeeper({
+      ...{ socketPath, exec: runCommand, log: this.#config.log.child({ part: 'lan' }) },
+      wanted: () => {
+        const { network } = this.#disk.node.state
+        return network === undefined ? undefined : (network.lans ?? [])
+      },
+      mayRemove: () => !this.#desired.frozen,
+      onChange: () => {
+        const sentences = Object.values(this.#lans.problems)
+        this.#reporter.problems.set('networks', sentences.length === 0 ? undefined : sentences.join('; '))
+        this.#reporter.changed()
+        // What there is now is told, too.
+        void this.#others.refresh().catch(() => undefined)
+      },
+    })
+  }
+
   #makeOtherNetworks(): OtherNetworks {
     const { node } = this.#disk
     return new OtherNetworks({
       engine: this.#engine,
       remembered: node.state.bridges ?? [],
+      isBlocked: (name) => Object.hasOwn(this.#lans.problems, name),
       onBridges: async (bridges) => {
         await node.update({ bridges })
         await this.#network.check()
@@ -413,7 +436,10 @@ class Agent {
       onGatewayEnds: () => this.#gateway.end(),
       onServers: (servers) => this.#links?.update(servers),
       onRouting: (routing) => this.#routing.apply(routing),
-      onNetwork: () => this.#routing.networkChanged(),
+      onNetwork: () => {
+        this.#routing.networkChanged()
+        this.#lans.wantedChanged()
+      },
     })
   }
 
@@ -534,6 +560,7 @@ class Agent {
   /** What was known of them goes on holding. */
   async #lookAtNetworks(signal: AbortSignal): Promise<void> {
     try {
+      await this.#lans.check({ signal })
       await this.#others.refresh({ signal })
     } catch (error) {
       if (!signal.aborted) this.#config.log.warn({ reason: messageOf(error) }, 'cannot list the networks of Docker')

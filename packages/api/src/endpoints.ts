@@ -6,6 +6,7 @@ import { deploysEndpoints } from './endpoints/deploys.ts'
 import { groupsEndpoints } from './endpoints/groups.ts'
 import { imagesEndpoints } from './endpoints/images.ts'
 import { instancesEndpoints } from './endpoints/instances.ts'
+import { lansEndpoints } from './endpoints/lans.ts'
 import { namesEndpoints } from './endpoints/names.ts'
 import { netEndpoints } from './endpoints/net.ts'
 import { nodeConfigEndpoints } from './endpoints/node-config.ts'
@@ -42,6 +43,7 @@ export const endpoints = {
   ...policyEndpoints,
   ...netEndpoints,
   ...namesEndpoints,
+  ...lansEndpoints,
   ...groupsEndpoints,
   ...rebalanceEndpoints,
   ...schedulingEndpoints,

@@ -12,7 +12,11 @@ export interface NetworkInspectInfo {
   readonly Id: string
   readonly Name: string
   readonly Driver: string
-  readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] | null }
+  readonly IPAM?: {
+    readonly Config?:
+      | readonly { readonly Subnet?: string; readonly IPRange?: string; readonly Gateway?: string }[]
+      | null
+  }
   readonly Options?: Readonly<Record<string, string>> | null
   readonly Labels?: Readonly<Record<string, string>> | null
   /** By container; an endpoint that none has, by `ep-` and its id. */

@@ -9,6 +9,8 @@ const notTold: ReadonlySet<string> = new Set(['berth', 'host', 'none'])
 
 export interface OtherNetworksOptions {
   readonly engine: Pick<Engine, 'listNetworks'>
+  /** True: none is to be placed in it, although Docker has it. */
+  readonly isBlocked?: (name: string) => boolean
   /** Links of bridges as they were last known, before Docker has been asked. */
   readonly remembered: readonly string[]
   /** What {@link OtherNetworks.bridges} gives has changed. */
@@ -34,7 +36,8 @@ export class OtherNetworks implements InstanceKeeper {
   /** Undefined: Docker has not been asked yet. */
   get names(): readonly string[] | undefined {
     if (this.#known === undefined) return undefined
-    return [...this.#known.keys()].filter((name) => !notTold.has(name)).slice(0, maxTold)
+    const { isBlocked = () => false } = this.#options
+    return [...this.#known.keys()].filter((name) => !notTold.has(name) && !isBlocked(name)).slice(0, maxTold)
   }
 
   /** Links of the host from which instances ask for names and reach the cluster's network. */

@@ -20,6 +20,7 @@ export interface NodeReporterOptions {
   readonly routes: () => NodeStatus['routes']
   readonly network: () => NonNullable<NodeStatus['network']>
   readonly dockerNetworks: () => NodeStatus['dockerNetworks']
+  readonly lanProblems: () => NonNullable<NodeStatus['lanProblems']>
   readonly onChange: (status: NodeStatus) => void
 }
 
@@ -69,6 +70,7 @@ export class NodeReporter {
       ...(upgrade === undefined ? {} : { upgrade }),
       ...(config === undefined ? {} : { config }),
       ...(dockerNetworks === undefined ? {} : { dockerNetworks }),
+      lanProblems: this.#options.lanProblems(),
       ...(routes === undefined ? {} : { routes }),
       problems: this.problems.list(),
     }

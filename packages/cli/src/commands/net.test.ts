@@ -1,7 +1,8 @@
 import type { NodeRoutesView, RoutingView } from '@berth/api'
 import { describe, expect, it } from 'vitest'
-import { changeOf, labelOf } from './net.ts'
+import { changeOf } from './net.ts'
 import { routeListing, routeRows, routingText, sessionListing, sessionRows } from './net-text.ts'
+import { labelOf } from './words.ts'
 
 describe('what is set', () => {
   it.each([

@@ -10,10 +10,11 @@ import { registerAttach } from './net-attach.ts'
 import { cloudProblems, cloudRouteListing, cloudRouteRows, registerCloudTables } from './net-cloud.ts'
 import { registerExplain } from './net-explain.ts'
 import { registerFlows } from './net-flows.ts'
+import { registerLans } from './net-lans.ts'
 import { registerMatrix } from './net-matrix.ts'
 import { registerNetPlan } from './net-plan.ts'
 import { type RouteRow, routeListing, routeRows, routingText, sessionListing, sessionRows } from './net-text.ts'
-import { wholeNumber } from './words.ts'
+import { labelOf, wholeNumber } from './words.ts'
 
 interface SetOptions {
   readonly routes?: string
@@ -38,6 +39,7 @@ export function registerNet(program: Command): void {
   registerSettings(net)
   registerPeers(net)
   registerCloudTables(net)
+  registerLans(net)
   registerAttach(net)
   registerExplain(net)
   registerMatrix(net)
@@ -173,12 +175,6 @@ function siteOf(text: string): [string, number | null] {
   const [, site = '', number = ''] = /^(.+)=(\d{1,10}|none)$/.exec(text) ?? []
   if (site === '') throw new BerthError('usage.value', `--site ${text}: write e.g. paris=64601, or paris=none`)
   return [site, number === 'none' ? null : Number(number)]
-}
-
-export function labelOf(text: string): { name: string; value: string } {
-  const at = text.indexOf('=')
-  if (at < 1) throw new BerthError('usage.value', `--label ${text}: write e.g. rack=r7`)
-  return { name: text.slice(0, at), value: text.slice(at + 1) }
 }
 
 async function passwordOf(name: string, options: PeerOptions, signal: AbortSignal): Promise<string | undefined> {

@@ -1,3 +1,4 @@
+import type { NodeLan } from '../network/lan.ts'
 import type { TwinPool } from '../network/twin-address.ts'
 import type {
   ConfigFile,
@@ -161,6 +162,8 @@ export interface NetworkConfig {
   readonly site?: string
   /** Pools whose addresses have twins of IPv6. Absent: there are none. */
   readonly twins?: readonly TwinPool[]
+  /** Networks of the machines' own that its containers may be in. Absent: none. */
+  readonly lans?: readonly NodeLan[]
 }
 
 /** Another node, and what is reached by it. */

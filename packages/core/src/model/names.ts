@@ -13,11 +13,19 @@ export const secretNameSource = secretNamePattern.source
 const variableNamePattern = /^[A-Za-z_][A-Za-z0-9_]*$/
 export const variableNameSource = variableNamePattern.source
 
-export type NamedKind = 'app' | 'entrypoint' | 'pool' | 'environment' | 'node' | 'node group' | 'address pool'
+export type NamedKind =
+  | 'app'
+  | 'entrypoint'
+  | 'pool'
+  | 'environment'
+  | 'node'
+  | 'node group'
+  | 'address pool'
+  | 'network'
 
 const articles = {
   ...{ app: 'an', entrypoint: 'an', environment: 'an', 'address pool': 'an' },
-  ...{ pool: 'a', node: 'a', 'node group': 'a' },
+  ...{ pool: 'a', node: 'a', 'node group': 'a', network: 'a' },
 } as const satisfies Record<NamedKind, string>
 
 export const isName = (text: string): boolean => namePattern.test(text)

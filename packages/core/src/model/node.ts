@@ -72,6 +72,8 @@ export interface NodeStatus {
   }
   /** Names of the Docker networks that it has beside the cluster's. Absent: from an agent that puts no instance into others. */
   readonly dockerNetworks?: readonly string[]
+  /** Why it has not, or has no more, those networks of its own machine's that servers told it of. Absent: from an agent that makes none. */
+  readonly lanProblems?: Readonly<Record<string, string>>
   /** Where what instances left in `/persist` is kept after their end, and how long. Absent: from an agent that does not tell. */
   readonly endedFiles?: { readonly directory: string; readonly keepMs: number }
   /** When its gateway served again after nginx had ended unasked. Absent: not since the agent runs. */

@@ -185,8 +185,9 @@ export class AddressPools {
 
   /** What the store knows of that has addresses, and is no pool. */
   #taken(): TakenRange[] {
-    const { nodes, externals, routings } = this.#state
+    const { nodes, externals, routings, lans } = this.#state
     return [
+      ...lans.all().map(({ name, subnet }) => ({ what: `the network ${name}`, range: subnet })),
       ...[...nodes.values()].flatMap(({ name, address, block }) => [
         ...(address.includes(':') ? [] : [{ what: `the address of node ${name}`, range: address }]),
         ...(block === '' ? [] : [{ what: `the block of node ${name}`, range: block }]),

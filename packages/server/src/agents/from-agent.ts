@@ -72,6 +72,7 @@ const nodeStatus = z.object({
     })
     .optional(),
   dockerNetworks: z.array(z.string().max(100)).max(100).optional(),
+  lanProblems: z.record(z.string().max(100), text).optional(),
   gatewayRestartedAt: time.optional(),
   endedFiles: z.object({ directory: text, keepMs: size }).optional(),
   upgrade: z

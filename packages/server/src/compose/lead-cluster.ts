@@ -5,6 +5,7 @@ import { PoolController } from '../controllers/pool-controller.ts'
 import { RebalanceController } from '../controllers/rebalance-controller.ts'
 import { InstanceNews } from '../events/instance-news.ts'
 import { ImageArrivals } from '../images/image-arrivals.ts'
+import { LanKeeper } from '../lans/lan-keeper.ts'
 import type { Term } from '../leadership/index.ts'
 import { NodeConfigController } from '../node-config/node-config-controller.ts'
 import { ClusterRegistry } from '../registry/cluster-registry.ts'
@@ -91,6 +92,7 @@ export function leadCluster(
   const nodeConfigs = stack.use(
     new NodeConfigController({ ...{ state, records, agents, isOnline }, log: log.child({ part: 'node-config' }) }),
   )
+  stack.use(new LanKeeper({ records, log: log.child({ part: 'networks' }) }))
   stack.use(
     new CloudRoutesKeeper({
       ...{

@@ -24,6 +24,7 @@ import { parseListenAddress } from '../http/listen-address.ts'
 import { Listeners } from '../http/listeners.ts'
 import { TrafficChanges } from '../http/listings/traffic-listings.ts'
 import type { Backups, Services } from '../http/services.ts'
+import { Lans } from '../lans/lans.ts'
 import { gatherCoreUse } from '../metrics/gather-core-use.ts'
 import { ServerMetrics } from '../metrics/server-metrics.ts'
 import { NodeConfigs } from '../node-config/node-configs.ts'
@@ -202,6 +203,10 @@ function createServices(
     profiles: new Profiles(records),
     externals: new Externals(records, { domain, addressPools: () => addressPools.ranges() }),
     domains: new Domains(records, domain),
+    lans: new Lans({
+      records,
+      pools: () => addressPools.all().map(({ name, range }) => ({ what: `the address pool ${name}`, range })),
+    }),
     approvals: new Approvals(records),
     enrolment: new Enrolment({ records, authority, addressPool }),
     relay,

@@ -4,10 +4,13 @@ import {
   type Assignment,
   type Instance,
   isHeld,
+  type Lan,
   type NameTable,
   type NetworkConfig,
   type Node,
+  type NodeLan,
   type NodeRouting,
+  nodeLanOf,
   type Pool,
   poolOf,
   type RouteTable,
@@ -145,6 +148,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     else if (change.kind === 'nodes') this.#onNode(change.id, change.before, change.after, change.revision)
     else if (change.kind === 'members') this.#onMembers(change.revision)
     else if (change.kind === 'addressPools') this.#onAddressPools()
+    else if (change.kind === 'lans') this.#onLan(change.before, change.after)
     if (change.kind === 'nodes' || change.kind === 'routings' || change.kind === 'cloudTables')
       for (const node of this.#subscribers.keys()) this.#routingSends.mark(node)
   }
@@ -199,6 +203,13 @@ export class ClusterFeed implements NodeFeed, Disposable {
   #onAddressPools(): void {
     this.#pools = undefined
     for (const node of this.#subscribers.keys()) this.#networkSends.mark(node)
+  }
+
+  #onLan(before: Lan | undefined, after: Lan | undefined): void {
+    for (const node of this.#subscribers.keys()) {
+      const [was, is] = [before, after].map((lan) => lan && nodeLanOf(lan, node))
+      if (JSON.stringify(was) !== JSON.stringify(is)) this.#networkSends.mark(node)
+    }
   }
 
   #onMembers(revision: number): void {
@@ -294,12 +305,17 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const ipv6 = twins.length === 0 ? {} : { twins }
     const extra = this.#extra.of(node)
     const addresses = extra.length === 0 ? {} : { addresses: extra }
-    const ours = { pool: own?.range ?? addressPool, ...several, ...nat, block, ...addresses }
+    const lans = state.lans.all().flatMap((lan) => nodeLanOf(lan, node) ?? [])
+    const ours = { pool: own?.range ?? addressPool, ...several, ...nat, block, ...addresses, ...lansField(lans) }
     return { ...ours, peers, domain, defaultPool, ...place, ...ipv6 }
   }
 
   #isGateway = (node: string): boolean => this.#options.state.nodes.get(node)?.labels.gateway === 'true'
 }
+
+/** In order, so that a node is told the same as before where nothing has changed. */
+const lansField = (lans: readonly NodeLan[]): Pick<NetworkConfig, 'lans'> =>
+  lans.length === 0 ? {} : { lans: lans.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }
 
 /** In its node's network it has the node's addresses. */
 function withTwin(assignment: Assignment, twins: readonly TwinRange[]): Assignment {

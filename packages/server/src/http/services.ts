@@ -17,6 +17,7 @@ import type { Domains } from '../domains/domains.ts'
 import type { Externals } from '../externals/externals.ts'
 import type { Groups } from '../groups/groups.ts'
 import type { NodeImages } from '../images/node-images.ts'
+import type { Lans } from '../lans/lans.ts'
 import type { NodeConfigs } from '../node-config/node-configs.ts'
 import type { NodeSpeed } from '../nodes/node-speed.ts'
 import type { NodeUpgrade } from '../nodes/node-upgrade.ts'
@@ -107,6 +108,7 @@ export interface Services {
   readonly profiles: Profiles
   readonly externals: Externals
   readonly domains: Domains
+  readonly lans: Lans
   readonly approvals: Approvals
   readonly secrets: Secrets
   readonly tokens: Tokens

@@ -13,6 +13,7 @@ import type {
   Instance,
   InstanceStatus,
   KeptAddress,
+  Lan,
   Node,
   NodeConfigRecord,
   NodeGroup,
@@ -58,6 +59,7 @@ export interface RecordTypes {
   readonly registries: RegistryRecord
   readonly imageRegistries: ImageRegistryRecord
   readonly addressPools: AddressPoolRecord
+  readonly lans: LanRecord
   readonly cloudTables: CloudTableStatus
   readonly routings: RoutingRecord
   readonly authorities: AuthorityRecord
@@ -176,6 +178,12 @@ export interface RegistryHome {
 export interface AddressPoolRecord extends AddressPool {
   readonly updatedAt: number
   readonly updatedBy: string
+}
+
+/** A network of the machines' own. Key `/lans/<name>`. */
+export interface LanRecord extends Lan {
+  readonly createdAt: number
+  readonly createdBy: string
 }
 
 /** How nodes learn routes. There is one: key `/routing/cluster`; absent until something was set. */

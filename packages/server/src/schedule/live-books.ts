@@ -8,6 +8,7 @@ import {
   firstFreeAddress,
   type Instance,
   type InstanceRequest,
+  type Lan,
   type NewSizes,
   type Node,
   type NodeGroup,
@@ -17,6 +18,7 @@ import {
   usableCount,
   withUplink,
 } from '@berth/core'
+import { networksOn } from '../lans/lan-nodes.ts'
 import type { State, StateChange } from '../records/index.ts'
 import { displace } from './displace.ts'
 import { Displacements } from './displacements.ts'
@@ -292,7 +294,15 @@ export class LiveBooks implements Disposable {
       const isLowered = change.before?.granted?.memoryBytes !== change.after?.granted?.memoryBytes
       if (isEnd || isLowered) this.#putInstance(change.id)
     } else if (change.kind === 'fences') this.#lastAddresses.delete(change.id)
+    else if (change.kind === 'lans') this.#onLan(change.before, change.after)
     else if (change.kind === 'groups' && change.after !== undefined) this.#putGroup(change.after)
+  }
+
+  /** Nodes that have it count as having it, and no others; where there is none any more, whoever has a Docker network of that name. */
+  #onLan(before: Lan | undefined, after: Lan | undefined): void {
+    const names = Object.keys({ ...before?.slices, ...after?.slices })
+    const isOne = before !== undefined && after !== undefined
+    for (const name of isOne ? names : this.#options.state.nodes.ids()) this.touchNode(name)
   }
 
   #removeNode(name: string): void {
@@ -326,7 +336,7 @@ export class LiveBooks implements Disposable {
       speedMilli: node.speedMilli ?? 1000,
       resources: withUplink(node, status?.uplink),
       addresses: Math.max(0, usableCount(this.#blockOf(node), this.#ownAddresses(node)) + this.kept.moreOn(name)),
-      ...(status?.dockerNetworks === undefined ? {} : { networks: status.dockerNetworks }),
+      ...(status?.dockerNetworks === undefined ? {} : { networks: networksOn(state, name, status.dockerNetworks) }),
       ...(measured === undefined ? {} : { measuredCpuMilli: measured.cpuMilli }),
     }
     this.books.putNode(spec)

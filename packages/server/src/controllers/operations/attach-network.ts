@@ -1,4 +1,14 @@
-import { attachProblem, BerthError, type Instance, maxNetworks, type NetworkAttachment } from '@berth/core'
+import {
+  attachProblem,
+  BerthError,
+  containsAddress,
+  type Instance,
+  maxNetworks,
+  type NetworkAttachment,
+  parseBlock,
+  sliceOf,
+} from '@berth/core'
+import { networksOn } from '../../lans/lan-nodes.ts'
 import type { RecordTransaction, State } from '../../records/index.ts'
 import { specOfInstance } from '../../schedule/spec-of-instance.ts'
 import { hasEnded } from '../has-ended.ts'
@@ -72,8 +82,10 @@ function requireAttachable(state: State, id: string, wanted: NetworkAttachment):
     )
   const problem = attachProblem(wanted.name, network)
   if (problem !== undefined) throw new BerthError('attach.impossible', `${what(id, wanted)}: ${problem}`)
-  const { dockerNetworks } = state.nodeStatuses.get(node) ?? {}
-  if (dockerNetworks?.includes(wanted.name) !== true) throw noNetwork(instance, wanted, dockerNetworks)
+  const told = state.nodeStatuses.get(node)?.dockerNetworks
+  const dockerNetworks = told === undefined ? undefined : networksOn(state, node, told)
+  if (dockerNetworks?.includes(wanted.name) !== true) throw noNetwork(instance, wanted, dockerNetworks, state.lans)
+  refuseElsewhere(state, id, node, wanted)
   return instance
 }
 
@@ -81,12 +93,26 @@ function noNetwork(
   { id, node }: Instance,
   wanted: NetworkAttachment,
   known: readonly string[] | undefined,
+  lans: Pick<State['lans'], 'has'>,
 ): BerthError {
   const next =
     known === undefined
       ? 'its agent does not say which it has: upgrade it (berth node upgrade)'
-      : `it has ${known.length === 0 ? 'none' : known.join(', ')}; make it there (docker network create ${wanted.name}), it is seen within half a minute`
+      : `it has ${known.length === 0 ? 'none' : known.join(', ')}; ${lans.has(wanted.name) ? `why: berth net inspect ${wanted.name}` : `make it there (docker network create ${wanted.name}), it is seen within half a minute`}`
   return new BerthError('attach.no-network', `${what(id, wanted)}: ${node} has no such Docker network, ${next}`)
+}
+
+/** Of a network that several nodes have, each gives addresses of its own slice only. */
+function refuseElsewhere(state: State, id: string, node: string, wanted: NetworkAttachment): void {
+  const lan = state.lans.get(wanted.name)
+  const slice = lan === undefined ? undefined : sliceOf(lan, node)
+  if (slice === undefined || wanted.address === undefined) return
+  if (containsAddress(parseBlock(slice), wanted.address)) return
+  throw new BerthError(
+    'attach.address-elsewhere',
+    `${what(id, wanted)}: ${wanted.address} is not ${node}'s to give, which has ${slice} of that network; choose an address of it, or none`,
+    { details: { slice } },
+  )
 }
 
 /** Of one network, an address is one instance's. Docker alone knows of others. */

@@ -8,6 +8,7 @@ import { buildHandlers } from './build-handlers.ts'
 import { clusterHandlers } from './cluster-handlers.ts'
 import { imageHandlers } from './image-handlers.ts'
 import { instanceHandlers } from './instance-handlers.ts'
+import { lanHandlers } from './lan-handlers.ts'
 import { nameHandlers } from './name-handlers.ts'
 import { netHandlers } from './net-handlers.ts'
 import { nodeCommandHandlers } from './node-command-handlers.ts'
@@ -38,6 +39,7 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...policyHandlers(services),
   ...netHandlers(services),
   ...nameHandlers(services),
+  ...lanHandlers(services),
   ...schedulingHandlers(services),
   ...rebalanceHandlers(services),
   ...imageHandlers(services),
