@@ -245,6 +245,7 @@ class Agent {
       cores: this.#cores,
       log: log.child({ part: 'instance' }),
       imageUsers: new Map(),
+      networkDriver: () => this.#network.drivers.driver,
       frozen: () => this.#desired.frozen,
       engineUp: (signal) => this.#engineUp(signal),
       onStatus: (status) => {

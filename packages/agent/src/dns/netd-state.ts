@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { BerthError, type NameTable, type NetworkConfig } from '@berth/core'
+import { BerthError, type NameTable, type NetworkConfig, type TwinPool } from '@berth/core'
 
 /**
  * The files by which the agent tells netd what to answer; netd needs nothing else, neither server nor agent nor Docker. Each holds two
@@ -25,6 +25,8 @@ export interface RoutedSettings {
   readonly range?: string
   /** Of the way out of the node. */
   readonly mtu: number
+  /** Pools with IPv6: who has an address of one is given its twin. Absent: none. */
+  readonly twins?: readonly TwinPool[]
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Assignment, bridgeOf, type KernelGrant, type VolumeSpec } from '@berth/core'
+import { type Assignment, bridgeOf, type KernelGrant, type NetworkDriver, type VolumeSpec } from '@berth/core'
 import type { ContainerSpec, MountSpec } from '../engine/engine.ts'
 import type { RuntimeFiles } from './runtime-files.ts'
 
@@ -21,6 +21,8 @@ export interface SpecContext {
   readonly node: string
   readonly cluster: string
   readonly networkName: string
+  /** Of the cluster's network on this node. */
+  networkDriver(): NetworkDriver
   readonly pidsLimit: number
   readonly files: RuntimeFiles
   /** Digest of the assignment's immutable part, and the assignment itself, sealed. */
@@ -59,12 +61,14 @@ export function containerSpec(assignment: Assignment, context: SpecContext): Con
 
 function networkOf(
   { network, address, address6 }: Assignment,
-  { networkName }: Pick<SpecContext, 'networkName'>,
+  { networkName, networkDriver }: Pick<SpecContext, 'networkName' | 'networkDriver'>,
 ): ContainerSpec['network'] {
   if (network === 'host') return network
   const bridge = bridgeOf(network)
   if (bridge !== undefined) return { name: bridge }
-  return { name: networkName, address, ...(address6 === undefined ? {} : { address6 }) }
+  // netd gives both in routed mode; to Docker its network has no subnet of IPv6.
+  const isAsked = address6 !== undefined && networkDriver() === 'bridge'
+  return { name: networkName, address, ...(isAsked ? { address6 } : {}) }
 }
 
 /** Only those whose owner has asked for it: what is in the environment lies on Docker's disk in clear. */

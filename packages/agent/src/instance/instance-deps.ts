@@ -1,4 +1,4 @@
-import type { InstanceStatus } from '@berth/core'
+import type { InstanceStatus, NetworkDriver } from '@berth/core'
 import type { Logger } from 'pino'
 import type { CoreKeeper } from '../cores/core-keeper.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -30,6 +30,8 @@ export interface InstanceDeps {
   readonly log: Logger
   /** User of an image, by the image's id. */
   readonly imageUsers: Map<string, string>
+  /** Of the cluster's network on this node. */
+  networkDriver(): NetworkDriver
   /** Deletions are withheld. */
   frozen(): boolean
   /** Resolves when the engine answers. */

@@ -36,6 +36,7 @@ class PretendedAgent implements AsyncDisposable {
       node: 'node-a',
       cluster: 'cluster',
       networkName: 'berth',
+      networkDriver: () => 'bridge',
       pidsLimit: 100,
       boot: 'boot-1',
       engine: engine.engine,

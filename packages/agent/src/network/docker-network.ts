@@ -174,7 +174,9 @@ function describeDifference(found: NetworkInspectInfo, plan: NetworkPlan): strin
 /** What is wrong with it in routed mode. */
 function describeRoutedDifference(found: NetworkInspectInfo, plan: NetworkPlan): string | undefined {
   if (found.Driver !== dockerDrivers.routed) return `has the driver ${found.Driver}`
-  return describeSubnets(found, plan, plan.range)
+  // netd gives a container its address of IPv6, and Docker's network has no subnet of it.
+  const { ipv6: _, ...plan4 } = plan
+  return describeSubnets(found, plan4, plan.range)
 }
 
 /** A network keeps IPv6 that its pool has no prefix for any more: nobody gets an address of it. */
@@ -195,7 +197,7 @@ const subnetOf = (found: NetworkInspectInfo): string | undefined =>
 /** Docker's words for the subnets of a network. */
 const subnetsOf = ({ block, range, gateway, ipv6 }: NetworkPlan, driver: NetworkDriver): object[] =>
   driver === 'routed'
-    ? [{ Subnet: formatBlock(range) }, ...(ipv6 === undefined ? [] : [{ Subnet: ipv6.block }])]
+    ? [{ Subnet: formatBlock(range) }]
     : [
         { Subnet: formatBlock(block), Gateway: gateway },
         ...(ipv6 === undefined ? [] : [{ Subnet: ipv6.block, Gateway: ipv6.gateway }]),
@@ -207,7 +209,6 @@ function routedOptions(name: string, plan: NetworkPlan): object {
     Driver: dockerDrivers.routed,
     // The gateway is the plugin's to say. --ip needs the subnet to be written here; instances may have addresses of other nodes' blocks.
     IPAM: { Driver: dockerDrivers.routed, Config: subnetsOf(plan, 'routed') },
-    ...(plan.ipv6 === undefined ? {} : { EnableIPv6: true }),
     Labels: { [ownLabel]: 'node' },
   }
 }

@@ -1,4 +1,5 @@
 import { formatBlock, type NetworkDriver, routedLinkPrefix } from '@berth/core'
+import { ownBlocks6 } from './ipv6-plan.ts'
 import { bridgeName, type NetworkPlan, ownBlocks } from './network-plan.ts'
 import { type Exec, mustRun } from './run-command.ts'
 
@@ -41,7 +42,7 @@ ${masquerade(plan, links)}  }
     type filter hook output priority filter; policy accept;
     ip saddr ${dnsAddress} icmp type destination-unreachable drop
   }
-${driver === 'routed' ? isolation(links) : ''}}
+${driver === 'routed' ? isolation(links) : ''}${driver === 'routed' && plan.ipv6 !== undefined ? sources6(links) : ''}}
 `
 }
 
@@ -51,7 +52,7 @@ function masquerade(plan: NetworkPlan, links: string): string {
   const rule = (ip: 'ip' | 'ip6', from: readonly string[], all: readonly string[]): string =>
     `    ${ip} saddr ${anyOf(from)} ${ip} daddr != ${anyOf(all)} oifname != "${links}" masquerade\n`
   const first = rule('ip', ownBlocks(plan).map(formatBlock), pools.map(formatBlock))
-  return ipv6 === undefined ? first : `${first}${rule('ip6', [ipv6.block], ipv6.pools)}`
+  return ipv6 === undefined ? first : `${first}${rule('ip6', ownBlocks6(ipv6), ipv6.pools)}`
 }
 
 /** In nft's words. */
@@ -68,6 +69,13 @@ function outsideOf(driver: NetworkDriver, bridges: readonly string[]): string {
 const isolation = (links: string): string => `  chain forward {
     type filter hook forward priority filter; policy accept;
 ${dockerBridges.map((bridge) => `    iifname "${links}" oifname "${bridge}" ct state new ct status & dnat == 0 drop`).join('\n')}
+  }
+`
+
+/** What bears another's address is dropped, as the kernel's `rp_filter` does it for IPv4 alone. */
+const sources6 = (links: string): string => `  chain sources6 {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "${links}" ip6 saddr != { ::, fe80::/10 } fib saddr . iif oif missing drop
   }
 `
 

@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import type { NetdFiles } from '../dns/netd-files.ts'
 import type { RoutedSettings } from '../dns/netd-state.ts'
 import { dnsAddress } from '../dns/resolv-conf.ts'
-import { answerForAway } from './away-addresses.ts'
+import { answerForAway, answerForAway6 } from './away-addresses.ts'
 import type { DockerNetwork } from './docker-network.ts'
 import {
   ensureForwardRules,
@@ -16,6 +16,7 @@ import {
 } from './firewall.ts'
 import { readLink, readRoutes } from './host-state.ts'
 import { ensureBridge6, ensureIpv6Host, removeIpv6Host } from './ipv6-host.ts'
+import { ownBlocks6 } from './ipv6-plan.ts'
 import { ensureLoopbackAddress, hasLocalAddress, removeLoopbackAddress } from './loopback-address.ts'
 import {
   bridgeName,
@@ -28,6 +29,7 @@ import {
 } from './network-plan.ts'
 import { routeProtocol } from './route-protocol.ts'
 import { ensureRoutedHost, isRoutedHost, leaveOtherBlocks, removeRoutedHost, requireArpAnswers } from './routed-host.ts'
+import { ensureRoutedHost6, ignoreRouters, kernelHasIpv6 } from './routed-host6.ts'
 import { type Exec, mustRun } from './run-command.ts'
 import { createTableKeeper } from './table-keeper.ts'
 
@@ -156,7 +158,11 @@ export class HostNetwork {
   ): Promise<void> {
     if (ipv6 === undefined) return
     const { signal } = options
-    await ensureForwardRules(this.#exec, rulesBetween(ipv6, driver), signal, 'ip6tables')
+    const { pools } = ipv6
+    const rules = ownBlocks6(ipv6).flatMap((block) => rulesBetween({ pools, block }, driver))
+    await ensureForwardRules(this.#exec, rules, signal, 'ip6tables')
+    // Before routes bear it as their source.
+    if (driver === 'routed' && kernelHasIpv6()) await ensureRoutedHost6(this.#exec, ipv6, signal)
     await ensureIpv6Host(this.#exec, ipv6, await readRoutes(this.#exec, signal), options)
   }
 
@@ -184,9 +190,9 @@ export class HostNetwork {
   /** The kernel's part first: it is repaired while dockerd is dead, too. */
   async #ensureRouted(plan: NetworkPlan, signal: Signal): Promise<void> {
     await ensureRoutedHost(this.#exec, plan, signal)
-    if (plan.ipv6 !== undefined) throw routedIpv6(plan.ipv6.block)
     const [block, range] = [formatBlock(plan.block), formatBlock(plan.range)]
-    const settings = { block, range, mtu: await this.#uplinkMtu(signal) }
+    const twins = plan.ipv6 === undefined || !kernelHasIpv6() ? {} : { twins: plan.ipv6.twins }
+    const settings = { block, range, mtu: await this.#uplinkMtu(signal), ...twins }
     this.#range = await this.#dockerNetwork.ensureRouted(plan, () => this.#tellNetd(settings), signal)
     await leaveOtherBlocks(this.#exec, plan, signal)
     this.#blocks = wholeBlocks(plan).slice(1).map(formatBlock)
@@ -213,8 +219,11 @@ export class HostNetwork {
       await mustRun(this.#exec, 'ip', ['address', 'replace', bridgeAddress(plan), 'dev', bridgeName], { signal })
     }
     if (!link.up) await mustRun(this.#exec, 'ip', ['link', 'set', bridgeName, 'up'], { signal })
-    if (plan.ipv6 !== undefined) await ensureBridge6(this.#exec, bridgeName, plan.ipv6, signal)
     await answerForAway(this.#exec, plan, signal)
+    if (plan.ipv6 === undefined) return
+    await ensureBridge6(this.#exec, bridgeName, plan.ipv6, signal)
+    await ignoreRouters(bridgeName)
+    await answerForAway6(this.#exec, plan.ipv6, signal)
   }
 
   /** The bridge is there, and has the node's address. */
@@ -264,12 +273,6 @@ function driverWaits(wanted: NetworkDriver, bound: number): BerthError {
     `this node is to have ${what}, but ${containers} in the network that it has: it changes when they are gone (berth node drain)`,
   )
 }
-
-const routedIpv6 = (block: string): BerthError =>
-  new BerthError(
-    'network.ipv6-routed',
-    `this node’s address pool has IPv6 (${block}), and containers of a node in routed mode have none: join it with --network bridge, or by labels and groups to a pool without IPv6 (berth ip pool ls)`,
-  )
 
 function routeFailure(step: RouteStep, error: unknown, signal: Signal): BerthError {
   const cause = asBerthError(error, signal)

@@ -40,8 +40,13 @@ export async function readRoutes6(exec: Exec, signal?: AbortSignal): Promise<Hos
 }
 
 /** Routes of every type that bear the protocol number. */
-export async function readRoutesOf(exec: Exec, protocol: string, signal?: AbortSignal): Promise<HostRoute[]> {
-  const text = await mustRun(exec, 'ip', ['-json', '-4', 'route', 'show', 'table', 'main', 'proto', protocol], {
+export async function readRoutesOf(
+  exec: Exec,
+  protocol: string,
+  signal?: AbortSignal,
+  family: '-4' | '-6' = '-4',
+): Promise<HostRoute[]> {
+  const text = await mustRun(exec, 'ip', ['-json', family, 'route', 'show', 'table', 'main', 'proto', protocol], {
     signal,
   })
   return parseList<HostRoute>(text)

@@ -44,6 +44,8 @@ async function enableForwarding(): Promise<void> {
   })
   if (value.trim() !== '0') return
   for (const link of await readdir(settingsPath)) {
+    // Links of containers are made later, and what these say about the way out is not to be followed.
+    if (link === 'default') continue
     const accepts = settingPath(link, 'accept_ra')
     if ((await readFile(accepts, 'utf8').catch(() => '')).trim() === '1') await writeFile(accepts, '2')
   }

@@ -16,9 +16,14 @@ export const hasLoopbackAddress = (address: string): boolean =>
  */
 export async function ensureLoopbackAddress(exec: Exec, address: string, signal?: AbortSignal): Promise<void> {
   await mustRun(exec, 'ip', ['link', 'set', 'lo', 'up'], { signal })
-  await mustRun(exec, 'ip', ['address', 'replace', `${address}/32`, 'dev', 'lo', 'scope', 'host'], { signal })
+  // One of IPv6 could else not be a route's source at once.
+  const how = address.includes(':') ? ['nodad'] : ['scope', 'host']
+  await mustRun(exec, 'ip', ['address', 'replace', singleOf(address), 'dev', 'lo', ...how], { signal })
 }
 
 export async function removeLoopbackAddress(exec: Exec, address: string, signal?: AbortSignal): Promise<void> {
-  await mustRun(exec, 'ip', ['address', 'delete', `${address}/32`, 'dev', 'lo'], { signal })
+  await mustRun(exec, 'ip', ['address', 'delete', singleOf(address), 'dev', 'lo'], { signal })
 }
+
+/** With its prefix. */
+export const singleOf = (address: string): string => `${address}/${address.includes(':') ? 128 : 32}`

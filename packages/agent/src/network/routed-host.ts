@@ -12,6 +12,7 @@ import { type HostRoute, readLinkNames, readRoutesOf } from './host-state.ts'
 import { ensureLoopbackAddress, hasLoopbackAddress, removeLoopbackAddress } from './loopback-address.ts'
 import { type NetworkPlan, wholeBlocks } from './network-plan.ts'
 import { routedProtocol } from './route-protocol.ts'
+import { removeRoutedHost6 } from './routed-host6.ts'
 import { type Exec, mustRun } from './run-command.ts'
 
 type Signal = AbortSignal | undefined
@@ -76,6 +77,7 @@ export async function removeRoutedHost(exec: Exec, signal: Signal): Promise<void
     if (addressOfRoutedLink(link) !== undefined) await mustRun(exec, 'ip', ['link', 'delete', link], { signal })
   for (const { type, dst } of await readRoutesOf(exec, routedProtocol, signal))
     if (type === 'unreachable') await leaveBlock(exec, dst, signal)
+  await removeRoutedHost6(exec, signal)
   await removeLoopbackAddress(exec, routedGateway, signal)
 }
 

@@ -8,6 +8,12 @@ export type NetworkDriver = (typeof networkDrivers)[number]
 /** The default gateway of every routed container, the same on every node. */
 export const routedGateway = '169.254.77.1'
 
+/**
+ * The same of IPv6, on the host's end of every link: link-local, for what is on `lo` no neighbour is answered for. It is made of the other
+ * as nodes' are (`fe80::be:` and the IPv4 address).
+ */
+export const routedGateway6 = 'fe80::be:a9fe:4d01'
+
 /** The hosts' ends of routed containers' links, and nothing else, begin with this. */
 export const routedLinkPrefix = 'berth-'
 

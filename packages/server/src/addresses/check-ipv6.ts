@@ -19,7 +19,7 @@ export function range6Of({ range, ipv6 }: Pick<AddressPool, 'range' | 'ipv6'>): 
 
 /**
  * A pool that is given a prefix, which then stays. Throws `network.invalid-block`, `address-pool.unusable`, `address-pool.ipv6-set`,
- * `address-pool.in-use`, `address-pool.collides`, `address-pool.ipv6-routes`, `address-pool.ipv6-routed`.
+ * `address-pool.in-use`, `address-pool.collides`, `address-pool.ipv6-routes`.
  */
 export function withIpv6(state: State, pool: AddressPool, text: string, nodes: readonly string[]): AddressPool {
   const ipv6 = checkTwinPrefix(text)
@@ -37,22 +37,10 @@ export function withIpv6(state: State, pool: AddressPool, text: string, nodes: r
       `give address pool ${name} the IPv6 prefix ${ipv6}: instances run with addresses of it on ${busy.slice(0, 5).join(', ')}${busy.length > 5 ? ` and ${busy.length - 5} more nodes` : ''}; empty them first (berth node drain), or make a new pool with --ipv6`,
       { details: { pool: name, nodes: busy.slice(0, 100) } },
     )
-  const routed = nodes.filter((node) => isRouted(state, node))
-  if (routed.length > 0)
-    throw new BerthError(
-      'address-pool.ipv6-routed',
-      `address pool ${name} cannot have IPv6: containers of nodes in routed mode have none, and ${routed.slice(0, 5).join(', ')} ${routed.length === 1 ? 'is' : 'are'} in it; make a pool for other nodes (berth ip pool add --ipv6)`,
-      { details: { pool: name, nodes: routed.slice(0, 100) } },
-    )
   const made = { ...pool, ipv6 }
   requireFree(state, made)
   requireStaticRoutes(state, `address pool ${name} cannot have IPv6`)
   return made
-}
-
-function isRouted(state: State, node: string): boolean {
-  const network = state.nodeStatuses.get(node)?.network
-  return network?.driver === 'routed' || network?.wanted === 'routed'
 }
 
 function requireFree(state: State, pool: AddressPool): void {

@@ -22,7 +22,6 @@ const statusByCode: Readonly<Record<string, number>> = {
   'address-pool.collides': 409,
   'address-pool.default': 409,
   'address-pool.in-use': 409,
-  'address-pool.ipv6-routed': 409,
   'address-pool.ipv6-routes': 409,
   'address-pool.ipv6-set': 409,
   'address-pool.none': 409,

@@ -3,7 +3,8 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { macOf, routedLinkOf, routedPeerOf } from '@berth/core'
+import { macOf, routedGateway6, routedLinkOf, routedPeerOf, twinOf, twinRange } from '@berth/core'
+import fc from 'fast-check'
 import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createNetdFiles } from '../../dns/netd-files.ts'
@@ -15,14 +16,16 @@ import type { EndpointLinks } from './endpoint-links.ts'
 /** Links of a host as the kernel keeps them: one of a name, and the container's end there until it is taken into the container. */
 class PretendedLinks implements EndpointLinks {
   readonly here = new Set<string>()
-  readonly made: { link: string; mac: string; mtu: number; source: string }[] = []
+  readonly made: { link: string; mac: string; mtu: number; source: string; source6?: string; address6?: string }[] = []
   failure: Error | undefined
 
-  async make(...[{ link, peer, mac }, { mtu, source }]: Parameters<EndpointLinks['make']>): Promise<boolean> {
+  async make(...[record, { mtu, source, source6 }]: Parameters<EndpointLinks['make']>): Promise<boolean> {
+    const { link, peer, mac, address6 } = record
     if (this.failure !== undefined) throw this.failure
     if (this.here.has(link)) return false
     this.here.add(link).add(peer)
-    this.made.push({ link, mac, mtu, source })
+    const more = address6 === undefined || source6 === undefined ? {} : { address6, source6 }
+    this.made.push({ link, mac, mtu, source, ...more })
     return true
   }
 
@@ -264,6 +267,79 @@ describe('a network of the whole pool', () => {
   })
 })
 
+describe('a network whose pool has IPv6', () => {
+  const twins = [{ range: '10.77.0.0/16', ipv6: 'fd77:1::/64' }]
+  beforeEach(() => files().writeRouted({ block, range: '10.77.0.0/16', mtu: 1400, twins }))
+  const one = { NetworkID: 'n1', EndpointID: 'e1', SandboxKey: '/x', Options: {} }
+
+  it('gives a container the twin of its address, its gateway, and the way there', async () => {
+    const made = await call('/NetworkDriver.CreateEndpoint', endpoint('e1', '10.77.3.11'))
+    expect(made).toEqual({ Interface: { MacAddress: 'be:00:0a:4d:03:0b', AddressIPv6: 'fd77:1::a4d:30b/128' } })
+    expect(links.made).toMatchObject([{ source: '10.77.3.1', source6: 'fd77:1::a4d:301', address6: 'fd77:1::a4d:30b' }])
+    expect(await call('/NetworkDriver.Join', one)).toEqual({
+      InterfaceName: { SrcName: 'berthc0a4d030b', DstPrefix: 'eth' },
+      ...{ Gateway: '169.254.77.1', GatewayIPv6: routedGateway6 },
+      StaticRoutes: [
+        { Destination: '169.254.77.1/32', RouteType: 1 },
+        { Destination: `${routedGateway6}/128`, RouteType: 1 },
+      ],
+    })
+    expect(await call('/NetworkDriver.EndpointOperInfo', one)).toEqual({
+      Value: { addresses: ['10.77.3.11', 'fd77:1::a4d:30b'] },
+    })
+    // The answer was lost.
+    expect(await call('/NetworkDriver.CreateEndpoint', endpoint('e1', '10.77.3.11'))).toEqual(made)
+    await call('/NetworkDriver.DeleteEndpoint', one)
+    expect(links.here.size).toBe(0)
+    // Docker has no pool that it is of.
+    expect(await call('/IpamDriver.ReleaseAddress', { PoolID: '', Address: 'fd77:1::a4d:30b' })).toEqual({})
+  })
+
+  it('goes on with what a container began with, whatever the pool has since', async () => {
+    await files().writeRouted({ block, range: '10.77.0.0/16', mtu: 1400 })
+    await call('/NetworkDriver.CreateEndpoint', endpoint('e1', '10.77.3.11'))
+    await files().writeRouted({ block, range: '10.77.0.0/16', mtu: 1400, twins })
+    await plugin[Symbol.asyncDispose]()
+    plugin = await start()
+    expect(await call('/NetworkDriver.CreateEndpoint', endpoint('e1', '10.77.3.11'))).toEqual({
+      Interface: { MacAddress: 'be:00:0a:4d:03:0b' },
+    })
+    expect(await call('/NetworkDriver.Join', one)).not.toHaveProperty('GatewayIPv6')
+  })
+
+  it('gives each its own, and never to two', async () => {
+    const ranges = twins.map(twinRange)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.integer({ min: 2, max: 254 }), { minLength: 1, maxLength: 8 }),
+        async (all) => {
+          const addresses = await Promise.all(
+            all.map(async (last) => {
+              const answer = await call('/NetworkDriver.CreateEndpoint', endpoint(`p${last}`, `10.77.3.${last}`))
+              return (answer as { Interface: { AddressIPv6: string } }).Interface.AddressIPv6
+            }),
+          )
+          expect(addresses).toEqual(all.map((last) => `${twinOf(ranges, `10.77.3.${last}`)}/128`))
+          for (const last of all)
+            await call('/NetworkDriver.DeleteEndpoint', { NetworkID: 'n1', EndpointID: `p${last}` })
+          expect(links.here.size).toBe(0)
+        },
+      ),
+      { numRuns: 20 },
+    )
+  })
+
+  it('takes away what was left behind', async () => {
+    await call('/NetworkDriver.CreateEndpoint', endpoint('e1', '10.77.3.11'))
+    now += 60_000
+    const before = looks
+    await waitUntil('two looks', () => looks > before + 1)
+    now += 31_000
+    await waitUntil('it to go', () => links.here.size === 0)
+    expect(readdirSync(endpointDirectory(join(directory, 'run')))).toEqual([])
+  })
+})
+
 describe('an address that is in use', () => {
   it('is refused to another container until the first is gone, in words that the agent knows', async () => {
     await call('/NetworkDriver.CreateEndpoint', endpoint('e1', '10.77.3.11'))
@@ -412,9 +488,9 @@ describe('what cannot be', () => {
       'IPv6 for a container',
       'NetworkDriver.CreateEndpoint',
       endpoint('e', '10.77.3.11', { AddressIPv6: 'fd00::1/128' }),
-      /^IPv6 cannot be had/,
+      /^IPv6 that is asked for .* cannot be had/,
     ],
-    ['IPv6 for a pool', 'IpamDriver.RequestPool', { V6: true }, /^IPv6 cannot be had/],
+    ['IPv6 for a pool', 'IpamDriver.RequestPool', { V6: true }, /^IPv6 that is asked for .* cannot be had/],
     [
       'IPv6 for a network',
       'NetworkDriver.CreateNetwork',

@@ -7,8 +7,10 @@ import { badCall, isRecord } from './plugin-call.ts'
 export interface EndpointRecord {
   readonly id: string
   readonly network: string
-  /** Without prefix; one, until there are IPv6 addresses too. */
+  /** Of IPv4, without prefix; one. */
   readonly addresses: readonly string[]
+  /** Its twin, where the pool has IPv6. */
+  readonly address6?: string
   readonly mac: string
   /** The host's end of its link. */
   readonly link: string
@@ -72,6 +74,9 @@ export class EndpointRecords {
   }
 }
 
+export const allAddressesOf = ({ addresses, address6 }: EndpointRecord): readonly string[] =>
+  address6 === undefined ? addresses : [...addresses, address6]
+
 const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
 const isEndpoint = (value: unknown): value is EndpointRecord =>
@@ -79,6 +84,7 @@ const isEndpoint = (value: unknown): value is EndpointRecord =>
   ['id', 'network', 'mac', 'link', 'peer'].every((field) => typeof value[field] === 'string') &&
   Array.isArray(value.addresses) &&
   value.addresses.every((each) => typeof each === 'string') &&
+  (value.address6 === undefined || typeof value.address6 === 'string') &&
   typeof value.createdAt === 'number' &&
   (value.ports === undefined || (Array.isArray(value.ports) && value.ports.every(isPort)))
 

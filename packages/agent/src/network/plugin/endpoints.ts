@@ -5,6 +5,11 @@ import type { EndpointRecord, EndpointRecords } from './endpoint-records.ts'
 /** Between making a link and Docker's taking its other end into the container. */
 const takenWithinMs = 30_000
 
+export interface MakeSettings extends LinkSettings {
+  /** The address of IPv6 that comes with one of IPv4. */
+  twinOf(address: string): string | undefined
+}
+
 export interface EndpointsParts {
   readonly records: EndpointRecords
   readonly links: EndpointLinks
@@ -85,10 +90,12 @@ export class Endpoints {
   }
 
   /** The same one again is no mistake: Docker repeats a call whose answer was lost. Throws `plugin.address-in-use`. */
-  make(asked: Pick<EndpointRecord, 'id' | 'network' | 'mac'> & { readonly address: string }, settings: LinkSettings) {
+  make(asked: Pick<EndpointRecord, 'id' | 'network' | 'mac'> & { readonly address: string }, settings: MakeSettings) {
     const { address, ...rest } = asked
     const [link, peer] = [routedLinkOf(address), routedPeerOf(address)]
-    const record = { ...rest, addresses: [address], link, peer, createdAt: this.#parts.now() }
+    const address6 = settings.twinOf(address)
+    const more = address6 === undefined ? {} : { address6 }
+    const record = { ...rest, addresses: [address], ...more, link, peer, createdAt: this.#parts.now() }
     return this.#inTurn(link, () => this.#make(record, address, settings))
   }
 

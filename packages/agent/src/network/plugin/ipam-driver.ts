@@ -12,6 +12,7 @@ import type { Endpoints } from './endpoints.ts'
 import {
   acknowledge,
   badCall,
+  ipv6Asked,
   notOffered,
   optionalRecord,
   optionalText,
@@ -60,7 +61,7 @@ export class RoutedIpamDriver {
   }
 
   async #requestPool(body: PluginBody): Promise<object> {
-    if (body.V6 === true) throw notOffered('IPv6')
+    if (body.V6 === true) throw notOffered(ipv6Asked)
     if (optionalText(body, 'SubPool') !== '') throw notOffered('--ip-range')
     const { blockText, subnets } = await this.#parts.settings.routed()
     const asked = optionalText(body, 'Pool')
@@ -119,7 +120,10 @@ export class RoutedIpamDriver {
   }
 
   #releaseAddress(body: PluginBody): object {
-    this.#offers.delete(requiredText(body, 'Address'))
+    const address = requiredText(body, 'Address')
+    // Given without having been asked for, and so of no pool of Docker's.
+    if (address.includes(':')) return {}
+    this.#offers.delete(address)
     return acknowledge(body, 'PoolID')
   }
 }

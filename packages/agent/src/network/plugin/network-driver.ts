@@ -1,11 +1,12 @@
-import { BerthError, macOf, routedGateway, tryParseAddress } from '@berth/core'
+import { BerthError, macOf, routedGateway, routedGateway6, tryParseAddress } from '@berth/core'
 import { readPortBindings } from '../publish/port-bindings.ts'
 import type { PortPublisher } from '../publish/port-publisher.ts'
-import type { EndpointRecord } from './endpoint-records.ts'
+import { allAddressesOf, type EndpointRecord } from './endpoint-records.ts'
 import type { Endpoints } from './endpoints.ts'
 import {
   acknowledge,
   badCall,
+  ipv6Asked,
   notOffered,
   optionalRecord,
   optionalRecords,
@@ -39,7 +40,7 @@ export class RoutedNetworkDriver {
     '/NetworkDriver.DeleteNetwork': (body) => acknowledge(body, 'NetworkID'),
     '/NetworkDriver.CreateEndpoint': (body) => this.#createEndpoint(body),
     '/NetworkDriver.EndpointOperInfo': async (body) => ({
-      Value: { addresses: (await this.#endpoint(body)).addresses },
+      Value: { addresses: allAddressesOf(await this.#endpoint(body)) },
     }),
     '/NetworkDriver.DeleteEndpoint': (body) => this.#deleteEndpoint(body),
     '/NetworkDriver.Join': (body) => this.#join(body),
@@ -56,7 +57,7 @@ export class RoutedNetworkDriver {
     const plan = await this.#parts.settings.routed()
     const options = optionalRecord(body, 'Options')
     if (options['com.docker.network.internal'] === true) throw notOffered('--internal')
-    if (optionalRecords(body, 'IPv6Data').length > 0) throw notOffered('IPv6')
+    if (optionalRecords(body, 'IPv6Data').length > 0) throw notOffered(ipv6Asked)
     const [first, ...more] = optionalRecords(body, 'IPv4Data').map((each) => optionalText(each, 'Pool'))
     if (first === undefined || !plan.subnets.includes(first) || more.length > 0) {
       throw new BerthError(
@@ -70,14 +71,16 @@ export class RoutedNetworkDriver {
   async #createEndpoint(body: PluginBody): Promise<object> {
     const [id, network] = [requiredText(body, 'EndpointID'), requiredText(body, 'NetworkID')]
     const asked = optionalRecord(body, 'Interface')
-    if (optionalText(asked, 'AddressIPv6') !== '') throw notOffered('IPv6')
+    if (optionalText(asked, 'AddressIPv6') !== '') throw notOffered(ipv6Asked)
     const address = hostAddress(requiredText(asked, 'Address'))
     const askedMac = optionalText(asked, 'MacAddress')
     const mac = askedMac === '' ? macOf(address) : checkedMac(askedMac)
     const { settings, endpoints } = this.#parts
     await endpoints.make({ id, network, address, mac }, await settings.routed())
-    // Docker refuses to be told what it has said itself.
-    return { Interface: askedMac === '' ? { MacAddress: mac } : {} }
+    const { address6 } = await endpoints.get(id)
+    // Docker refuses to be told what it has said itself. Of IPv6 it knows nothing: what it is told it gives the container with the rest.
+    const more = address6 === undefined ? {} : { AddressIPv6: `${address6}/128` }
+    return { Interface: { ...(askedMac === '' ? { MacAddress: mac } : {}), ...more } }
   }
 
   async #deleteEndpoint(body: PluginBody): Promise<object> {
@@ -98,11 +101,13 @@ export class RoutedNetworkDriver {
   }
 
   async #join(body: PluginBody): Promise<object> {
-    const { peer } = await this.#endpoint(body)
+    const { peer, address6 } = await this.#endpoint(body)
+    const destinations = [`${routedGateway}/32`, ...(address6 === undefined ? [] : [`${routedGateway6}/128`])]
     return {
       InterfaceName: { SrcName: peer, DstPrefix: 'eth' },
       Gateway: routedGateway,
-      StaticRoutes: [{ Destination: `${routedGateway}/32`, RouteType: connected }],
+      ...(address6 === undefined ? {} : { GatewayIPv6: routedGateway6 }),
+      StaticRoutes: destinations.map((Destination) => ({ Destination, RouteType: connected })),
     }
   }
 

@@ -14,6 +14,9 @@ export const badCall = (message: string): BerthError => new BerthError('plugin.b
 export const notOffered = (what: string): BerthError =>
   new BerthError('plugin.not-offered', `${what} cannot be had on a network of driver berth`)
 
+/** Of a network or for a container. */
+export const ipv6Asked = 'IPv6 that is asked for (containers have it by themselves where their address pool has it)'
+
 /** The answer to what has to be known and is nothing to do. Throws `plugin.bad-call` when a field is missing. */
 export function acknowledge(body: PluginBody, ...fields: readonly string[]): object {
   for (const field of fields) requiredText(body, field)

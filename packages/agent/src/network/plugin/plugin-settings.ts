@@ -1,5 +1,14 @@
 import { readFile } from 'node:fs/promises'
-import { type AddressBlock, BerthError, gatewayOf, messageOf, parseBlock } from '@berth/core'
+import {
+  type AddressBlock,
+  BerthError,
+  gatewayOf,
+  messageOf,
+  parseBlock,
+  type TwinRange,
+  twinOf,
+  twinRange,
+} from '@berth/core'
 import type { Logger } from 'pino'
 import { decodeNetdState, type LocalInstance, netdStatePath, type RoutedSettings } from '../../dns/netd-state.ts'
 
@@ -60,15 +69,25 @@ export class RoutedPlan {
   readonly blockText: string
   readonly block: AddressBlock
   readonly source: string
+  /** Its twin of IPv6. */
+  readonly source6: string | undefined
+  readonly #twins: readonly TwinRange[]
   /** What Docker may know as the network's subnet: the pool's range, or the block, as a version before has made it. The first one is for networks that are made now. */
   readonly subnets: readonly string[]
 
-  constructor({ block, range = block, mtu }: RoutedSettings) {
+  constructor({ block, range = block, mtu, twins = [] }: RoutedSettings) {
     this.mtu = mtu
     this.blockText = block
     this.block = parseBlock(block)
     this.source = gatewayOf(this.block)
     this.subnets = [range, block]
+    this.#twins = twins.map(twinRange)
+    this.source6 = this.twinOf(this.source)
+  }
+
+  /** The address of IPv6 that comes with one of IPv4; undefined: its pool has none. */
+  twinOf(address: string): string | undefined {
+    return twinOf(this.#twins, address)
   }
 }
 
