@@ -7,10 +7,10 @@ import { AgentCalls } from './agent-calls.ts'
 import { AgentLead, type AgentLeadOptions } from './agent-lead.ts'
 import { AgentLink } from './agent-link.ts'
 import type { SignalOptions } from './agent-requests.ts'
+import { LastHeard } from './last-heard.ts'
 import { LinkWaits } from './link-waits.ts'
 import type { AgentListener } from './node-feed.ts'
 import { PingPace } from './ping-pace.ts'
-import { SilenceWatch } from './silence-watch.ts'
 import { SyncStream } from './sync-stream.ts'
 import { TwinWatch } from './twin-watch.ts'
 
@@ -50,7 +50,7 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
   readonly #options: AgentLinksOptions
   readonly #state: State
   readonly #links = new Map<string, Connected>()
-  readonly #silence: SilenceWatch
+  readonly #lastHeard: LastHeard
   readonly #pings: NodeJS.Timeout
   readonly #pace: PingPace
   readonly #unsubscribe: () => void
@@ -66,8 +66,8 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
     super()
     this.#options = options
     this.#state = options.state
-    this.#silence = new SilenceWatch(options.silenceMs ?? defaultSilenceMs)
-    const { pingMs = defaultPingMs } = options
+    const { pingMs = defaultPingMs, silenceMs = defaultSilenceMs } = options
+    this.#lastHeard = new LastHeard(silenceMs, pingMs, () => performance.now())
     this.#pace = new PingPace(pingMs, pingParts)
     this.#pings = setInterval(() => this.#ping(), pingMs / pingParts)
     this.#pings.unref()
@@ -82,7 +82,7 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
   connect(node: string, socket: TLSSocket): void {
     const link = new AgentLink(node, socket)
     const previous = this.#links.get(node)
-    this.#silence.heard(node)
+    this.#lastHeard.heard(node)
     this.#openSync(node, link)
     if (previous !== undefined) {
       previous.link.close('replaced by a new connection of the same node')
@@ -213,7 +213,7 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
     // A line that was on its way when a newer link or stream took over.
     if (this.#links.get(node)?.sync !== sync) return
     if (line.type === 'hello' && this.#isTooFar(node, line.node)) return
-    this.#silence.heard(node)
+    this.#lastHeard.heard(node)
     this.#lead?.take(node, line)
     this.#options.listener.onReport(node, line)
   }
@@ -268,9 +268,10 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
   }
 
   #lookForSilent(): void {
-    const silent = this.#silence.look(this.#links.keys())
+    for (const node of this.#lastHeard.nodes()) if (!this.#links.has(node)) this.#lastHeard.forget(node)
+    const silent = this.#lastHeard.silent()
     if (this.#lead !== undefined) return
-    for (const node of silent) this.#links.get(node)?.link.close('not heard of for too long')
+    for (const [node] of silent) this.#links.get(node)?.link.close('not heard of for too long')
   }
 
   #forget({ node, id: instance, createdAt }: InstanceStatus): void {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { NodeStatus } from '@berth/core'
 import type { Logger } from 'pino'
 import type { EventDraft, Records, State } from '../records/index.ts'
+import { LastHeard } from './last-heard.ts'
 import { WriteTroubles } from './write-troubles.ts'
 
 export interface PresenceOptions {
@@ -33,11 +34,10 @@ export class Presence {
   readonly #state: State
   readonly #silenceMs: number
   readonly #now: () => number
-  readonly #lastHeard = new Map<string, number>()
+  readonly #lastHeard: LastHeard
   /** Of those that fell silent while this server heard them. */
   readonly #silentSince = new Map<string, number>()
   readonly #timer: NodeJS.Timeout
-  #lastLook: number
   /** Writes of one node happen one after another, in the order of its reports. */
   readonly #writing = new Map<string, Promise<void>>()
   /** What was to be written last of each of those. */
@@ -49,11 +49,11 @@ export class Presence {
     this.#state = options.records.state
     this.#silenceMs = options.silenceMs ?? 10_000
     this.#now = options.now ?? Date.now
-    this.#lastLook = this.#now()
+    const tickMs = Math.max(10, this.#silenceMs / 20)
+    this.#lastHeard = new LastHeard(this.#silenceMs, tickMs, this.#now)
     this.#troubles = new WriteTroubles({ log: options.log, now: this.#now })
-    for (const status of this.#state.nodeStatuses.values())
-      if (status.online) this.#lastHeard.set(status.name, this.#now())
-    this.#timer = setInterval(() => this.#expire(), Math.max(10, this.#silenceMs / 20))
+    for (const status of this.#state.nodeStatuses.values()) if (status.online) this.#lastHeard.heard(status.name)
+    this.#timer = setInterval(() => this.#expire(), tickMs)
     this.#timer.unref()
   }
 
@@ -68,13 +68,13 @@ export class Presence {
 
   /** Anything came from it. */
   heard(node: string): void {
-    if (this.#lastHeard.has(node)) this.#lastHeard.set(node, this.#now())
+    if (this.#lastHeard.has(node)) this.#lastHeard.heard(node)
   }
 
   /** It said hello, or described itself anew. */
   describe(node: string, reported: NodeStatus): void {
     const was = this.#lastHeard.has(node)
-    this.#lastHeard.set(node, this.#now())
+    this.#lastHeard.heard(node)
     this.#silentSince.delete(node)
     this.#queue(node, { reported, online: true })
     if (!was) this.#options.onChange(node, true)
@@ -82,7 +82,7 @@ export class Presence {
 
   /** It may not come in: what it says of itself is written down, and that it is not there. */
   decline(node: string, reported: NodeStatus): void {
-    const was = this.#lastHeard.delete(node)
+    const was = this.#lastHeard.forget(node)
     this.#queue(node, { reported, online: false })
     if (was) this.#options.onChange(node, false)
   }
@@ -90,7 +90,7 @@ export class Presence {
   /** The node was removed: nothing more is written of it. */
   forget(node: string): void {
     this.#silentSince.delete(node)
-    if (this.#lastHeard.delete(node)) this.#options.onChange(node, false)
+    if (this.#lastHeard.forget(node)) this.#options.onChange(node, false)
   }
 
   async close(): Promise<void> {
@@ -99,15 +99,8 @@ export class Presence {
   }
 
   #expire(): void {
-    const now = this.#now()
-    const late = now - this.#lastLook > this.#silenceMs / 2
-    this.#lastLook = now
-    // The server itself was asleep or stuck: what the nodes sent meanwhile is still to be read.
-    if (late) return
-    const before = now - this.#silenceMs
-    for (const [node, at] of this.#lastHeard) {
-      if (at > before) continue
-      this.#lastHeard.delete(node)
+    for (const [node, at] of this.#lastHeard.silent()) {
+      this.#lastHeard.forget(node)
       this.#silentSince.set(node, at)
       this.#options.log.warn({ node }, `node ${node} was not heard of for ${this.#silenceMs} ms: it is offline`)
       const last = this.#state.nodeStatuses.get(node)
