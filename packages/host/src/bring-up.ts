@@ -6,7 +6,7 @@ import { type HostConfig, readHostConfig, writeHostConfig } from './host-config.
 import type { HostPaths } from './host-paths.ts'
 import { endProcess, isAlive, type ProcessId } from './process-id.ts'
 import { processTable } from './process-table.ts'
-import { findShortcomings, probeDocker, requireNone } from './requirements.ts'
+import { findShortcomings, probeDocker, requireNone, roomShortcoming } from './requirements.ts'
 import { installUnits, removeUnits, systemdUnits } from './systemd-units.ts'
 
 export interface BringUpOptions {
@@ -22,9 +22,11 @@ export const hasSystemd = (): boolean => existsSync('/run/systemd/system')
 
 /** Checks the machine, writes its configuration and starts its processes. Doing it again changes what differs and nothing else. */
 export async function bringUp({ paths, config, program, log, signal }: BringUpOptions): Promise<void> {
-  await check(paths, config)
-  const changed = JSON.stringify(readHostConfig(paths.config)) !== JSON.stringify(config)
-  writeHostConfig(paths.config, config)
+  const former = readHostConfig(paths.config)
+  await check(paths, config, former !== undefined, log)
+  const changed = JSON.stringify(former) !== JSON.stringify(config)
+  // A full disk does not keep what was up before from coming back.
+  if (changed) writeHostConfig(paths.config, config)
   mkdirSync(paths.runDir, { recursive: true, mode: 0o755 })
   if (hasSystemd()) return startUnits(paths, config, program, changed, log)
   const running = runningSupervisor(paths)
@@ -50,12 +52,18 @@ export function runsAnotherProgram(pid: number, program = ''): boolean {
   }
 }
 
-async function check(paths: HostPaths, config: HostConfig): Promise<void> {
+async function check(
+  { stateDir }: HostPaths,
+  config: HostConfig,
+  wasUp: boolean,
+  log: BringUpOptions['log'],
+): Promise<void> {
   const found = await findShortcomings({
-    stateDir: paths.stateDir,
-    dockerSocket: config.dockerSocket,
-    gateway: config.labels.gateway === 'true',
+    ...{ stateDir, dockerSocket: config.dockerSocket, gateway: config.labels.gateway === 'true' },
+    ...(wasUp ? { minFreeBytes: 0 } : {}),
   })
+  const noRoom = wasUp ? roomShortcoming(stateDir) : undefined
+  if (noRoom !== undefined) log(`goes on with ${noRoom.what}; ${noRoom.remedy}`)
   const startsDocker = config.superviseDocker && found.some((each) => each.what.startsWith('Docker does not answer'))
   requireNone(startsDocker ? found.filter((each) => !each.what.startsWith('Docker does not answer')) : found)
 }

@@ -3,7 +3,14 @@ import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { findProgram, findShortcomings, probeDocker, requireNone, type Shortcoming } from './requirements.ts'
+import {
+  findProgram,
+  findShortcomings,
+  probeDocker,
+  requireNone,
+  roomShortcoming,
+  type Shortcoming,
+} from './requirements.ts'
 
 let dir: string
 let docker: Server | undefined
@@ -93,4 +100,12 @@ it('looks at all of it, also below a folder that is not there yet', async () => 
   const programs = found.filter((each) => each.package !== undefined).map((each) => each.package)
   expect(programs).toEqual(expect.arrayContaining(['git']))
   expect(found.filter((each) => each.what.includes('Docker'))).toEqual([])
+})
+
+it('wants room for a machine that begins, not for one that was up before', async () => {
+  const options = { stateDir: dir, dockerSocket: await listen(200), gateway: false }
+  const found = async (minFreeBytes: number) =>
+    (await findShortcomings({ ...options, minFreeBytes })).filter(({ what }) => what.includes('MiB free'))
+  expect(await found(0)).toEqual([])
+  expect(await found(Number.POSITIVE_INFINITY)).toEqual([roomShortcoming(dir, Number.POSITIVE_INFINITY)])
 })

@@ -15,10 +15,21 @@ export interface RequirementOptions {
   readonly stateDir: string
   readonly dockerSocket: string
   readonly gateway: boolean
+  /** Default: 1 GiB. */
+  readonly minFreeBytes?: number
 }
 
-const minFreeBytes = 1024 ** 3
 const luaModules = ['/usr/lib/nginx/modules/ngx_http_lua_module.so', '/usr/lib64/nginx/modules/ngx_http_lua_module.so']
+
+const wantedFreeBytes = 1024 ** 3
+
+/** What a machine is refused for that is to begin with Berth; one that has it already is told. */
+export function roomShortcoming(stateDir: string, minFreeBytes = wantedFreeBytes): Shortcoming | undefined {
+  const free = freeBytes(stateDir)
+  if (free >= minFreeBytes) return undefined
+  const what = `only ${Math.floor(free / 1024 ** 2)} MiB free below ${stateDir}`
+  return { what, remedy: 'make room: Berth wants at least 1 GiB' }
+}
 
 /** Everything that is missing, at once, so that nobody has to try again and again. */
 export async function findShortcomings(options: RequirementOptions): Promise<Shortcoming[]> {
@@ -36,12 +47,8 @@ export async function findShortcomings(options: RequirementOptions): Promise<Sho
   if (options.gateway) found.push(...gatewayShortcomings())
   const docker = await probeDocker(options.dockerSocket)
   if (docker !== undefined) found.push(docker)
-  const free = freeBytes(options.stateDir)
-  if (free < minFreeBytes)
-    found.push({
-      what: `only ${Math.floor(free / 1024 ** 2)} MiB free below ${options.stateDir}`,
-      remedy: 'make room: Berth wants at least 1 GiB',
-    })
+  const noRoom = roomShortcoming(options.stateDir, options.minFreeBytes)
+  if (noRoom !== undefined) found.push(noRoom)
   if (readFileSync('/proc/filesystems', 'utf8').includes('overlay') === false && !existsSync('/sys/module/overlay')) {
     found.push({ what: 'the kernel has no overlay file system', remedy: 'modprobe overlay' })
   }

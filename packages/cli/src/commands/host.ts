@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Client, createClient } from '@berth/api'
-import { BerthError, messageOf } from '@berth/core'
+import { BerthError, formatBlock, messageOf, parseBlock } from '@berth/core'
 import {
   bringUp,
   type HostConfig,
@@ -97,9 +97,21 @@ async function up(context: CommandContext, options: UpOptions, program: readonly
     out.note(
       `other machines reach node ${config.node} at ${address}, as it was said when it joined, and not at ${config.address}: to change that, remove the node and join it anew`,
     )
+  await tellOtherPool(context, client, options.addressPool)
   const status = await client.call('getStatus', {}, { signal })
   out.line(`Console: ${status.consoleUrl ?? `https://${config.address}:${portOf(listen)}`}`)
   out.note('a token to log in with: berth token create NAME --role admin')
+}
+
+/** The store knows it from the first node on, and then it stays. */
+async function tellOtherPool({ out, signal }: CommandContext, client: Client, told: string | undefined): Promise<void> {
+  if (told === undefined) return
+  const { items } = await client.call('listAddressPools', {}, { signal })
+  const own = items.find(({ name }) => name === 'default')
+  if (own === undefined || own.range === formatBlock(parseBlock(told))) return
+  out.note(
+    `instances have addresses of ${own.range}, as the cluster was set up with, and not of ${told}; for more of them: berth ip pool add`,
+  )
 }
 
 async function untilServerAnswers(client: Client, paths: HostPaths, signal: AbortSignal): Promise<void> {

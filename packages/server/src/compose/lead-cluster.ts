@@ -1,3 +1,4 @@
+import { OwnPoolNote } from '../addresses/own-pool.ts'
 import { defaults } from '../config.ts'
 import { ClusterFeed } from '../controllers/cluster-feed.ts'
 import { NodeWatch } from '../controllers/node-watch.ts'
@@ -34,11 +35,13 @@ export function leadCluster(
   const news = stack.use(new InstanceNews({ records, log: log.child({ part: 'events' }) }))
   // Above all versions that a leader before this one has given out.
   traffic.renumber()
+  const addressPool = config.addressPool ?? defaults.addressPool
+  stack.use(new OwnPoolNote({ records, range: addressPool, log: log.child({ part: 'addresses' }) }))
   let pools: PoolController | undefined
   const feed = stack.use(
     new ClusterFeed({
       ...{ state, defaultPool, routes: () => traffic.table, servers: agentServers },
-      addressPool: config.addressPool ?? defaults.addressPool,
+      addressPool,
       domain: config.domain ?? defaults.domain,
       routing: (node) => routing.plan.of(node),
       secretsFor: (app, environment, names) => secrets.valuesFor(app, environment, names),

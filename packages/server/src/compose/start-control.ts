@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { FromAgent, ServerAddress } from '@berth/api'
 import type { Logger } from 'pino'
+import { requireOwnPool } from '../addresses/own-pool.ts'
 import { AgentLinks } from '../agents/agent-links.ts'
 import { createBuildAgents } from '../agents/build-agents.ts'
 import { BuildOutputs } from '../build/build-outputs.ts'
@@ -35,6 +36,7 @@ import { heardByOthers, tellHearing } from './tell-hearing.ts'
 export async function startControl(options: ControlOptions): Promise<Control> {
   const { foundation, log, stack } = options
   const { state, records, leadership } = foundation
+  requireOwnPool(state, options.config.addressPool ?? defaults.addressPool)
   let cluster: ClusterWork | undefined
   const shared = makeShared(options, () => cluster)
   const { agents, traffic, books, isOnline, defaultPool } = shared
