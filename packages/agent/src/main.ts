@@ -149,6 +149,7 @@ class Agent {
     this.#reporter = new NodeReporter({
       name: disk.identity.name,
       agentVersion: config.version,
+      stateDir: config.stateDir,
       endedFiles: { directory: disk.files.ended.directory, keepMs: disk.files.ended.keepMs },
       log,
       isGateway: () => this.#gateway.isRunning,

@@ -1,4 +1,5 @@
-import { messageOf, type NodeStatus } from '@berth/core'
+import { statfs } from 'node:fs/promises'
+import { messageOf, type NodeStatus, roomProblem } from '@berth/core'
 import type { Logger } from 'pino'
 import type { EngineInfo } from '../engine/engine.ts'
 import { type NodeFacts, readNodeFacts } from '../metrics/node-facts.ts'
@@ -11,6 +12,8 @@ const lowDiskShare = 0.05
 export interface NodeReporterOptions {
   readonly name: string
   readonly agentVersion: string
+  /** Berth's own folder, which may be on another disk than Docker's. */
+  readonly stateDir: string
   readonly endedFiles: NonNullable<NodeStatus['endedFiles']>
   readonly log: Logger
   readonly isGateway: () => boolean
@@ -100,7 +103,18 @@ export class NodeReporter {
     } catch (error) {
       this.#options.log.warn({ reason: messageOf(error) }, 'cannot read the facts of the node')
     }
+    await this.#lookForRoom()
     this.#report()
+  }
+
+  async #lookForRoom(): Promise<void> {
+    const { stateDir, log } = this.#options
+    try {
+      const { bavail, bsize } = await statfs(stateDir)
+      this.problems.set('room', roomProblem(stateDir, bavail * bsize))
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, `cannot tell how much is free below ${stateDir}`)
+    }
   }
 
   changed(): void {

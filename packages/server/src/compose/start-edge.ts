@@ -1,6 +1,7 @@
+import { statfs } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import type { Node } from '@berth/core'
+import { type Node, roomProblem } from '@berth/core'
 import type { Logger } from 'pino'
 import { AddressPools } from '../addresses/address-pools.ts'
 import { AddressUses } from '../addresses/address-uses.ts'
@@ -187,6 +188,7 @@ function createServices(
     addressPools,
     addressUses: stack.use(new AddressUses({ state, pools: addressPools, agents, domain })),
     certificateProblems: () => keeper.problems(),
+    machineProblems: () => roomBelow(foundation.directory, name),
     trafficChanges: new TrafficChanges(views),
     apps: new Apps(records),
     nodes,
@@ -212,6 +214,12 @@ function createServices(
     relay,
     buildOutputs: new BuildOutputReader({ state, relay, outputs: buildOutputs }),
   }
+}
+
+async function roomBelow(directory: string, server: string): Promise<readonly string[]> {
+  const free = await statfs(directory).catch(() => undefined)
+  const problem = free && roomProblem(directory, free.bavail * free.bsize)
+  return problem === undefined ? [] : [`server ${server}: ${problem}`]
 }
 
 function createBackups({ config, foundation, log }: EdgeOptions): Backups {

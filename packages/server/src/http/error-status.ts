@@ -1,5 +1,6 @@
+import { hostname } from 'node:os'
 import type { ErrorBody } from '@berth/api'
-import { BerthError, type ErrorDetails } from '@berth/core'
+import { BerthError, type ErrorDetails, isDiskFull } from '@berth/core'
 
 /** Codes whose status their name does not tell. */
 const statusByCode: Readonly<Record<string, number>> = {
@@ -45,6 +46,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'secret.too-large': 413,
   'secret.too-many': 409,
   'server.alone': 409,
+  'server.disk-full': 507,
   'server.failed': 500,
   'source.bundle-too-large': 413,
   'configuration.busy': 409,
@@ -151,8 +153,15 @@ export function toErrorAnswer(error: unknown, requestId: string): ErrorAnswer {
   }
   const fromFramework = frameworkError(error)
   if (fromFramework !== undefined) return fromFramework
+  if (isDiskFull(error)) return diskFull()
   const message = `the server failed on this call; its log has the details under request ${requestId}`
   return { status: 500, body: errorBody('server.failed', message, false, { request: requestId }) }
+}
+
+/** Not of the store, which says so itself, but of what lies beside it: sources, output of builds, backups on their way. */
+function diskFull(): ErrorAnswer {
+  const message = `the disk of the server on ${hostname()} is full, so it could not keep what this call needs; make room there (berth status of that server says where), then try again`
+  return { status: statusOf('server.disk-full'), body: errorBody('server.disk-full', message, true) }
 }
 
 export const errorBody = (code: string, message: string, retryable = false, details: ErrorDetails = {}): ErrorBody => ({

@@ -117,6 +117,8 @@ export interface Services {
   readonly authority: Authority
   /** Of the server's own certificates, one sentence each. */
   readonly certificateProblems: () => readonly string[]
+  /** Of the machine that this server runs on. */
+  readonly machineProblems: () => Promise<readonly string[]>
   readonly enrolment: Enrolment
   readonly serverAdmission: ServerAdmission
   readonly agents: Pick<AgentLinks, 'logs' | 'exec' | 'execOnNode' | 'metrics' | 'usage' | 'isConnected' | 'request'>

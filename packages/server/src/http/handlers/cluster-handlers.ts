@@ -15,6 +15,7 @@ export const clusterHandlers = ({
   servers,
   authority,
   certificateProblems,
+  machineProblems,
 }: Services): ClusterHandlers => ({
   createBackup: ({ identity, body, signal }) => backups.create(identity.actor, { passphrase: body.passphrase, signal }),
   getVersion: () => ({ version: info.version, api: apiVersion, now: Date.now() }),
@@ -37,7 +38,7 @@ export const clusterHandlers = ({
       },
       joining: { server: info.advertised, agentPort: info.agentPort },
       store: storeView,
-      problems: [...certificateProblems(), ...storeProblems],
+      problems: [...certificateProblems(), ...(await machineProblems()), ...storeProblems],
       ...{ server: servers.name, servers: serverViews(state, servers.name) },
       ...(info.gatewayUrl === undefined ? {} : { gatewayUrl: info.gatewayUrl }),
       ...(info.consoleUrl === undefined ? {} : { consoleUrl: info.consoleUrl }),
