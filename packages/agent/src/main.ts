@@ -29,6 +29,7 @@ import { AddressCollector } from './network/address-collector.ts'
 import { DockerMembers } from './network/docker-members.ts'
 import { DockerNetworkCalls } from './network/docker-network-calls.ts'
 import { LanKeeper } from './network/lan/lan-keeper.ts'
+import { reachesServer } from './network/lan/reaches-server.ts'
 import { createNodeNetwork, type NodeNetwork, networkName } from './network/node-network.ts'
 import { OtherNetworks } from './network/other-networks.ts'
 import { endpointDirectory } from './network/plugin/container-plugin.ts'
@@ -279,6 +280,8 @@ class Agent {
         return network === undefined ? undefined : (network.lans ?? [])
       },
       mayRemove: () => !this.#desired.frozen,
+      directory: join(this.#disk.directory, 'flat'),
+      isReached: (call) => reachesServer(this.#disk.node.state.servers ?? this.#disk.identity.servers, call),
       onChange: () => {
         const sentences = Object.values(this.#lans.problems)
         this.#reporter.problems.set('networks', sentences.length === 0 ? undefined : sentences.join('; '))

@@ -16,7 +16,7 @@ export type LanNodeView = z.infer<typeof lanNodeView>
 /** A network that machines are on already, and that instances may be in as well. */
 export const lanView = z.object({
   name: z.string(),
-  /** `macvlan`. */
+  /** `macvlan` or `flat`. */
   mode: z.string(),
   /** Interface of the nodes, `eth1`. */
   parent: z.string(),

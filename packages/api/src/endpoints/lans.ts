@@ -37,7 +37,7 @@ export const lansEndpoints = {
     query: none,
     body: z.strictObject({
       name: z.string(),
-      /** `macvlan`. */
+      /** `macvlan` or `flat`. */
       mode: z.string(),
       parent: z.string(),
       vlan: z.number().int().optional(),

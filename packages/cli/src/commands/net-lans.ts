@@ -60,7 +60,11 @@ function registerCreate(net: Command): void {
       'Every node that it is for gets a slice of the range and a Docker network of that name; two nodes never give the same address. Then write `networks: [NAME]` in berth.yaml, or attach an instance (berth net attach).\nExamples: berth net create lan --parent eth1 --subnet 192.168.7.0/24 --gateway 192.168.7.1 --range 192.168.7.128/25 · berth net create storage --parent eth0 --vlan 120 --subnet 10.12.0.0/16 --label rack=r7',
     )
     .argument('<name>')
-    .option('--mode <mode>', 'macvlan: each container has a link of its own on the interface', 'macvlan')
+    .option(
+      '--mode <mode>',
+      'macvlan: each container has a link of its own on the interface; flat: it is on a bridge with the machine',
+      'macvlan',
+    )
     .requiredOption('--parent <interface>', 'by which nodes are on it, the same on each: eth1')
     .option('--vlan <number>', 'VLAN on that interface (802.1q); untagged unless said', wholeNumber)
     .requiredOption('--subnet <block>', 'of the whole network: 192.168.7.0/24')

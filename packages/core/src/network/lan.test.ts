@@ -24,6 +24,8 @@ describe('a network of the machines’ own', () => {
     refused({ parent: 'eth1; reboot' }, 'is no name of an interface')
     refused({ parent: 'berth0' }, 'made by Docker or Berth')
     refused({ parent: 'lo' }, 'leads nowhere')
+    refused({ mode: 'flat', parent: 'enp130s0f0np0' }, 'flat- and ten characters at most')
+    expect(checkLan({ ...facts, mode: 'flat', parent: 'enp130s0f0' })).toMatchObject({ mode: 'flat' })
     refused({ vlan: 4095 }, '1 to 4094')
     refused({ parent: 'enp130s0f0np0', vlan: 1200 }, 'enp130s0f0np0.1200 is too long')
     refused({ subnet: '192.168.7.1/24' }, 'the block around it is 192.168.7.0/24')

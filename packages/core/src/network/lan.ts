@@ -12,7 +12,11 @@ import {
 } from './address-block.ts'
 import { attachProblem } from './network-mode.ts'
 
-export const lanModes = ['macvlan'] as const
+/**
+ * `macvlan`: each container has a link of its own on the interface. `flat`: the machine's addresses are moved from the interface to a bridge, and
+ * containers are on that.
+ */
+export const lanModes = ['macvlan', 'flat'] as const
 export type LanMode = (typeof lanModes)[number]
 
 /**
@@ -65,6 +69,10 @@ const unusable = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].m
 export const linkOf = ({ parent, vlan }: Pick<Lan, 'parent' | 'vlan'>): string =>
   vlan === undefined ? parent : `${parent}.${vlan}`
 
+export const flatBridgePrefix = 'flat-'
+/** The bridge that a flat network makes of the interface. */
+export const flatBridgeOf = (lan: Pick<Lan, 'parent' | 'vlan'>): string => `${flatBridgePrefix}${linkOf(lan)}`
+
 /** Sixteen nodes find room in a range, unless said otherwise. */
 export const defaultSlicePrefix = (range: string): number => Math.min(parseBlock(range).prefix + 4, longestSlicePrefix)
 
@@ -87,13 +95,18 @@ export function checkLan(lan: LanFacts): LanFacts {
   return lan
 }
 
-function checkLink({ name, parent, vlan }: LanFacts): void {
+function checkLink({ name, mode, parent, vlan }: LanFacts): void {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(parent) || parent.length > maxInterfaceName)
     throw invalid(name, `${JSON.stringify(parent.slice(0, 40))} is no name of an interface; write e.g. eth1`)
-  if (parent === 'lo' || /^(berth|docker|veth|br-)/.test(parent))
+  if (parent === 'lo' || /^(berth|docker|veth|br-|flat-)/.test(parent))
     throw invalid(
       name,
       `${parent} is made by Docker or Berth, or leads nowhere; name the interface that is on the network`,
+    )
+  if (mode === 'flat' && flatBridgeOf({ parent, ...(vlan === undefined ? {} : { vlan }) }).length > maxInterfaceName)
+    throw invalid(
+      name,
+      `a bridge of ${parent} would have too long a name for an interface: flat- and ten characters at most`,
     )
   if (vlan === undefined) return
   if (!Number.isInteger(vlan) || vlan < 1 || vlan > mostVlan)

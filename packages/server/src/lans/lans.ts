@@ -182,7 +182,7 @@ function modeOf(name: string, text: string): LanMode {
   if (found !== undefined) return found
   throw new BerthError(
     'lan.invalid',
-    `network ${name}: there is no mode ${JSON.stringify(text.slice(0, 40))}; ${lanModes.length === 1 ? `there is ${lanModes[0]}` : `there are ${lanModes.join(', ')}`}`,
+    `network ${name}: there is no mode ${JSON.stringify(text.slice(0, 40))}; there are ${lanModes.join(', ')}`,
   )
 }
 

@@ -1,6 +1,11 @@
+import { execFile } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { NodeLan } from '@berth/core'
 import pino from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { TestNamespace } from '../../policy/test-namespace.testing.ts'
 import { TestHost, testImage } from '../../testing/test-host.ts'
 import { waitUntil } from '../../testing/wait-until.ts'
 import { type Exec, runCommand } from '../run-command.ts'
@@ -8,12 +13,15 @@ import { LanHost } from './lan-host.ts'
 import { LanKeeper } from './lan-keeper.ts'
 
 /** The networks of a machine's own, on a real Docker, in a real layer 2: `eth1` is on it, and so is a machine `other`. */
+const execute = promisify(execFile)
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 let host: TestHost
 let wanted: readonly NodeLan[] | undefined
 let frozen: boolean
 let keeper: LanKeeper
 let changes: number
+/** Whether a server answers. */
+let reached: () => boolean
 
 const exec: Exec = (file, args, options) => {
   const [command, argv] = host.inside(file, ...args)
@@ -23,6 +31,12 @@ const lan: NodeLan = {
   ...{ name: 'lan', mode: 'macvlan', parent: 'eth1', subnet: '192.168.73.0/24', gateway: '192.168.73.1' },
   ...{ range: '192.168.73.64/26', slice: '192.168.73.64/29' },
 }
+/** With `@if3` behind the name of one whose other end is elsewhere. */
+const exists = (link: string): boolean =>
+  host
+    .run('ip', '-br', 'link')
+    .split('\n')
+    .some((line) => line.split(/[@ ]/)[0] === link)
 const networks = (): string[] => host.docker('network', 'ls', '--format', '{{.Name}}').split('\n')
 const addressOf = (container: string, network = 'lan'): string =>
   host.docker('inspect', '--format', `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`, container)
@@ -42,11 +56,14 @@ beforeEach(() => {
   host.run('ip', 'link', 'add', 'eth1', 'type', 'veth', 'peer', 'name', 'other')
   host.run('ip', 'address', 'add', '192.168.73.1/24', 'dev', 'other')
   for (const link of ['eth1', 'other']) host.run('ip', 'link', 'set', link, 'up')
-  ;[wanted, frozen, changes] = [[lan], false, 0]
+  ;[wanted, frozen, changes, reached] = [[lan], false, 0, () => true]
   keeper = new LanKeeper({
     ...{ socketPath: host.dockerSocket, exec, log: pino({ level: 'silent' }) },
     wanted: () => wanted,
     mayRemove: () => !frozen,
+    directory: join(host.dir, 'flat'),
+    isReached: async () => reached(),
+    ...{ settleMs: 1_000, retryMs: 0 },
     onChange: () => {
       changes += 1
     },
@@ -57,7 +74,7 @@ afterEach(async () => {
   await keeper.check()
   await keeper[Symbol.asyncDispose]()
   expect(networks()).not.toContain('lan')
-  host.run('ip', 'link', 'delete', 'eth1')
+  if (exists('eth1')) host.run('ip', 'link', 'delete', 'eth1')
 })
 
 describe('a network of the machine’s own', () => {
@@ -128,6 +145,175 @@ describe('a network of the machine’s own', () => {
     await keeper.check()
     expect(networks()).toContain('lan')
     host.docker('network', 'rm', 'lan')
+  })
+})
+
+describe('a flat network', () => {
+  const flat: NodeLan = { ...lan, mode: 'flat', range: '192.168.73.64/26' }
+  const addresses = (link: string): string[] =>
+    host.run('ip', '-4', '-br', 'address', 'show', 'dev', link).trim().split(/\s+/).slice(2)
+  const routes = (): string[] => host.run('ip', '-4', 'route').trim().split(/\s*\n/).sort()
+  const pings = (address: string): boolean => {
+    try {
+      return router.run(['busybox', 'ping', '-c', '1', '-W', '2', address]) !== ''
+    } catch {
+      return false
+    }
+  }
+  let router: TestNamespace
+  let before: string[]
+
+  beforeEach(async () => {
+    router = await TestNamespace.create()
+    host.run('ip', 'link', 'set', 'other', 'netns', String(router.pid))
+    router.ip('address add 192.168.73.1/24 dev other', 'link set dev other up')
+    for (const address of ['192.168.73.2/24', '192.168.73.3/24'])
+      host.run('ip', 'address', 'add', address, 'dev', 'eth1')
+    host.run('ip', 'route', 'add', 'default', 'via', '192.168.73.1', 'metric', '50', 'src', '192.168.73.3')
+    host.run('ip', 'route', 'add', '10.12.0.0/16', 'via', '192.168.73.1', 'proto', '77')
+    before = routes()
+    wanted = [flat]
+  })
+  afterEach(async () => {
+    wanted = []
+    await keeper.check()
+    expect([addresses('eth1'), exists('flat-eth1'), routes()]).toEqual([
+      ['192.168.73.2/24', '192.168.73.3/24'],
+      false,
+      before,
+    ])
+    expect(pings('192.168.73.2')).toBe(true)
+    host.run('ip', 'link', 'delete', 'eth1')
+    await router[Symbol.asyncDispose]()
+  })
+
+  it('has containers beside the machine, which keeps its addresses, its routes and its connections', async () => {
+    const macOf = (link: string) => host.run('ip', '-br', 'link', 'show', 'dev', link).trim().split(/\s+/)[2]
+    const mac = macOf('eth1')
+    const pinging = execute(...router.inside('busybox', 'ping', '-i', '0.02', '-c', '100', '-W', '1', '192.168.73.3'))
+    await keeper.check()
+    expect(keeper.problems).toEqual({})
+    expect((await pinging).stdout.match(/(\d+) packets received/)?.[1]).toBe('100')
+    expect([addresses('eth1'), addresses('flat-eth1')]).toEqual([[], ['192.168.73.2/24', '192.168.73.3/24']])
+    expect(macOf('flat-eth1')).toBe(mac)
+    expect(routes()).toEqual(before.map((each) => each.replace('dev eth1', 'dev flat-eth1')))
+    // As the agent has it, for rules between containers of one node: Docker's own rules see what crosses the bridge.
+    host.run('sysctl', '-q', '-w', 'net.bridge.bridge-nf-call-iptables=1')
+    const address = start('one')
+    expect(address).toMatch(/^192\.168\.73\.(6[4-9]|7[01])$/)
+    expect(host.docker('exec', 'one', 'ip', 'route')).toMatch(/^default via 192\.168\.73\.1 /)
+    expect(pings(address)).toBe(true)
+    await waitUntil('an answer to the node', () => host.get(`${address}/`) !== undefined)
+    const seen = router.run(['busybox', 'wget', '-Y', 'off', '-q', '-O', '-', `http://${address}/`])
+    expect(seen.trim()).toBe('one')
+    await keeper.check()
+    expect(changes).toBe(1)
+    wanted = []
+    await keeper.check()
+    expect(keeper.problems.lan).toContain('the container one in it must go first')
+    expect(pings(address)).toBe(true)
+    remove('one')
+  })
+
+  it('is undone where the machine is not reached so, and tried again later', async () => {
+    reached = () => !exists('flat-eth1')
+    await keeper.check()
+    expect(keeper.problems.lan).toContain(
+      'a server, 192.168.73.1 did not answer any more, as before; its addresses are back',
+    )
+    expect([addresses('eth1'), routes()]).toEqual([['192.168.73.2/24', '192.168.73.3/24'], before])
+    reached = () => true
+    host.run(
+      'nft',
+      'add table arp deaf; add chain arp deaf in { type filter hook input priority 0; }; add rule arp deaf in iifname "flat-eth1" drop',
+    )
+    await keeper.check()
+    expect(keeper.problems.lan).toContain('192.168.73.1 did not answer any more')
+    expect([addresses('eth1'), routes(), networks().includes('lan')]).toEqual([
+      ['192.168.73.2/24', '192.168.73.3/24'],
+      before,
+      false,
+    ])
+    host.run('nft', 'delete table arp deaf')
+    await keeper.check()
+    expect([keeper.problems, addresses('eth1')]).toEqual([{}, []])
+  })
+
+  it('is looked at again after a death in the middle of it, and needs a server the first time only', async () => {
+    await keeper.check()
+    const path = join(host.dir, 'flat', 'flat-eth1.json')
+    const journal = JSON.parse(readFileSync(path, 'utf8'))
+    expect(journal).toMatchObject({ state: 'moved', link: 'eth1', server: true, gateways: ['192.168.73.1'] })
+    writeFileSync(path, JSON.stringify({ ...journal, state: 'moving' }))
+    await keeper.check()
+    expect(JSON.parse(readFileSync(path, 'utf8')).state).toBe('moved')
+    writeFileSync(path, JSON.stringify({ ...journal, state: 'moving' }))
+    reached = () => false
+    await keeper.check()
+    expect(keeper.problems.lan).toContain('did not answer any more')
+    expect(addresses('eth1')).toEqual(['192.168.73.2/24', '192.168.73.3/24'])
+    await keeper.check()
+    expect(keeper.problems.lan).toContain('none is now')
+    // It was reached so once: that its router answers is enough, with all servers dead.
+    writeFileSync(path, JSON.stringify({ ...journal, server: false }))
+    await keeper.check()
+    expect([keeper.problems, addresses('eth1')]).toEqual([{}, []])
+    expect(pings(start('one'))).toBe(true)
+    remove('one')
+  })
+
+  it('is made again after a reboot, whatever Docker has made of its bridge before', async () => {
+    await keeper.check()
+    await host.killDockerd('SIGKILL')
+    host.run('ip', 'link', 'delete', 'flat-eth1')
+    for (const address of ['192.168.73.2/24', '192.168.73.3/24'])
+      host.run('ip', 'address', 'add', address, 'dev', 'eth1')
+    host.run('ip', 'route', 'add', 'default', 'via', '192.168.73.1', 'metric', '50', 'src', '192.168.73.3')
+    host.run('ip', 'route', 'add', '10.12.0.0/16', 'via', '192.168.73.1', 'proto', '77')
+    await host.startDockerd()
+    // A bridge of its own, with the machine's address, and no port.
+    expect([addresses('flat-eth1'), pings('192.168.73.2')]).toEqual([['192.168.73.2/24'], true])
+    reached = () => false
+    await keeper.check()
+    expect([keeper.problems, addresses('eth1')]).toEqual([{}, []])
+    expect(routes()).toEqual(before.map((each) => each.replace('dev eth1', 'dev flat-eth1')))
+    expect(pings(start('one'))).toBe(true)
+    remove('one')
+  })
+
+  it('is refused where the addresses would be lost', async () => {
+    const refused = async (message: string) => {
+      await keeper.check()
+      expect(keeper.problems.lan).toContain(message)
+      expect(exists('flat-eth1')).toBe(false)
+    }
+    host.run('ip', 'address', 'change', '192.168.73.3/24', 'dev', 'eth1', 'valid_lft', '3600', 'preferred_lft', '3600')
+    await refused('has 192.168.73.3 for a time only (DHCP)')
+    host.run(
+      'ip',
+      'address',
+      'change',
+      '192.168.73.3/24',
+      'dev',
+      'eth1',
+      'valid_lft',
+      'forever',
+      'preferred_lft',
+      'forever',
+    )
+    host.run('ip', '-6', 'address', 'add', '2001:db8::3/64', 'dev', 'eth1')
+    await refused('has an address of IPv6 (2001:db8::3)')
+    host.run('ip', '-6', 'address', 'del', '2001:db8::3/64', 'dev', 'eth1')
+    wanted = [
+      {
+        ...flat,
+        subnet: '192.168.74.0/24',
+        gateway: '192.168.74.1',
+        range: '192.168.74.64/26',
+        slice: '192.168.74.64/29',
+      },
+    ]
+    await refused('has no address of 192.168.74.0/24')
   })
 })
 

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
-import { BerthError, messageOf, type NodeLan } from '@berth/core'
+import { BerthError, flatBridgePrefix, messageOf, type NodeLan } from '@berth/core'
 import type { Logger } from 'pino'
 import { DockerNetworkCalls, type NetworkInspectInfo, nameOfContainer } from '../docker-network-calls.ts'
 import type { Exec } from '../run-command.ts'
+import { FlatHost, type FlatHostOptions } from './flat-host.ts'
 import { LanHost } from './lan-host.ts'
-import { lanDifference, lanLabel, lanOptions } from './lan-plan.ts'
+import { bridgeNameOption, lanDifference, lanLabel, lanOptions } from './lan-plan.ts'
 
-export interface LanKeeperOptions {
+export interface LanKeeperOptions extends Pick<FlatHostOptions, 'directory' | 'isReached' | 'settleMs' | 'retryMs'> {
   readonly socketPath: string
   readonly exec: Exec
   readonly log: Logger
@@ -27,6 +28,7 @@ type Call = { readonly signal?: AbortSignal | undefined }
 export class LanKeeper implements AsyncDisposable {
   readonly #options: LanKeeperOptions
   readonly #host: LanHost
+  readonly #flat: FlatHost
   readonly #calls = new Map<string, DockerNetworkCalls>()
   #problems: Readonly<Record<string, string>> = {}
   /** Calls run one after another: each reads what there is, then changes it. */
@@ -38,6 +40,7 @@ export class LanKeeper implements AsyncDisposable {
   constructor(options: LanKeeperOptions) {
     this.#options = options
     this.#host = new LanHost(options.exec)
+    this.#flat = new FlatHost(options)
   }
 
   /** By network, a sentence each. */
@@ -96,16 +99,18 @@ export class LanKeeper implements AsyncDisposable {
   async #ensure(lan: NodeLan, { signal }: Call): Promise<boolean> {
     const calls = this.#callsOf(lan.name)
     await this.#host.prepare(lan, signal)
+    const own = lan.mode === 'flat' ? await this.#flat.ensure(lan, { signal }) : undefined
     const found = await calls.inspect(signal)
     if (found !== undefined) {
-      const difference = lanDifference(found, lan)
+      const difference = lanDifference(found, lan, own)
       if (found.Labels?.[lanLabel] === undefined) throw notOurs(lan.name)
       if (difference === undefined) return false
       const inIt = (await calls.containers(signal)).map(nameOfContainer)
       if (inIt.length > 0) throw inUse(lan.name, difference, inIt)
       await calls.call('remove', { method: 'DELETE', path: `/networks/${found.Id}`, signal })
     }
-    await calls.call('create', { method: 'POST', path: '/networks/create', body: lanOptions(lan), signal })
+    const flat = own === undefined ? undefined : { own, engineMajor: await engineMajor(calls, signal) }
+    await calls.call('create', { method: 'POST', path: '/networks/create', body: lanOptions(lan, flat), signal })
     this.#options.log.info({ network: lan.name, slice: lan.slice }, 'made a network of the machine’s own')
     return true
   }
@@ -116,7 +121,10 @@ export class LanKeeper implements AsyncDisposable {
     const inIt = (await calls.containers(signal)).map(nameOfContainer)
     if (inIt.length > 0) throw inUse(Name, 'is not for this node any more', inIt)
     await calls.call('remove', { method: 'DELETE', path: `/networks/${Id}`, signal })
-    if (Options?.parent !== undefined) await this.#host.release(Options.parent, signal)
+    const bridge = Options?.[bridgeNameOption]
+    if (bridge !== undefined) await this.#flat.undo(bridge, { signal })
+    const link = bridge === undefined ? Options?.parent : bridge.slice(flatBridgePrefix.length)
+    if (link !== undefined) await this.#host.release(link, signal)
     this.#options.log.info({ network: Name }, 'removed a network of the machine’s own')
     return true
   }
@@ -139,6 +147,12 @@ export class LanKeeper implements AsyncDisposable {
     this.#calls.set(name, calls)
     return calls
   }
+}
+
+async function engineMajor(calls: DockerNetworkCalls, signal: AbortSignal | undefined): Promise<number> {
+  const call = { method: 'GET', path: '/version', signal } as const
+  const { Version } = await calls.call<{ Version: string }>('ask for the version before', call)
+  return Number.parseInt(Version, 10)
 }
 
 const isOver = ({ signal }: Call): boolean => signal?.aborted === true

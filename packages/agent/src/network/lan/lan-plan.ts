@@ -1,4 +1,4 @@
-import { containsAddress, linkOf, type NodeLan, parseBlock } from '@berth/core'
+import { containsAddress, flatBridgeOf, linkOf, type NodeLan, parseBlock } from '@berth/core'
 import type { NetworkInspectInfo } from '../docker-network-calls.ts'
 
 /** Marks Docker networks of the machines' own as made by the agent: only these are changed or removed. */
@@ -6,31 +6,58 @@ export const lanLabel = 'berth.lan'
 /** The alias of links that the agent has made. */
 export const ownAlias = 'berth'
 
+const bridgeOption = (name: string): string => `com.docker.network.bridge.${name}`
+export const bridgeNameOption = bridgeOption('name')
+/** Since 28 Docker keeps others from ports that are not published, unless it is told. */
+const directAccessEngine = 28
+
+/** What else must be known where a network is flat. */
+export interface FlatPart {
+  /** The machine's own address in the subnet, which its bridge has. */
+  readonly own: string
+  readonly engineMajor: number
+}
+
 /** What `docker network create` is told. */
-export const lanOptions = (lan: NodeLan): object => ({
+export const lanOptions = (lan: NodeLan, flat?: FlatPart): object => ({
   Name: lan.name,
-  Driver: 'macvlan',
-  IPAM: {
-    Driver: 'default',
-    Config: [
-      { Subnet: lan.subnet, IPRange: lan.slice, ...(lan.gateway === undefined ? {} : { Gateway: lan.gateway }) },
-    ],
-  },
-  Options: { parent: linkOf(lan), macvlan_mode: 'bridge' },
+  Driver: flat === undefined ? 'macvlan' : 'bridge',
+  IPAM: { Driver: 'default', Config: [flat === undefined ? addressesOf(lan) : flatAddressesOf(lan, flat)] },
+  Options: flat === undefined ? { parent: linkOf(lan), macvlan_mode: 'bridge' } : flatOptions(lan, flat),
   Labels: { [lanLabel]: 'node' },
 })
 
-/** What is other than it is to be, as the end of a sentence; undefined: nothing. */
-export function lanDifference(found: NetworkInspectInfo, lan: NodeLan): string | undefined {
-  if (found.Driver !== 'macvlan') return `has the driver ${found.Driver}`
-  const parent = found.Options?.parent
-  if (parent !== linkOf(lan)) return `hangs on ${parent ?? 'no interface'}, not on ${linkOf(lan)}`
+const addressesOf = ({ subnet, slice, gateway }: NodeLan): object => ({
+  ...{ Subnet: subnet, IPRange: slice },
+  ...(gateway === undefined ? {} : { Gateway: gateway }),
+})
+
+/** Docker's gateway is what the bridge has; where containers send what goes elsewhere is said beside it. */
+const flatAddressesOf = ({ subnet, slice, gateway }: NodeLan, { own }: FlatPart): object => ({
+  ...{ Subnet: subnet, IPRange: slice, Gateway: own },
+  ...(gateway === undefined || gateway === own ? {} : { AuxiliaryAddresses: { DefaultGatewayIPv4: gateway } }),
+})
+
+const flatOptions = (lan: NodeLan, { engineMajor }: FlatPart): object => ({
+  [bridgeNameOption]: flatBridgeOf(lan),
+  [bridgeOption('enable_ip_masquerade')]: 'false',
+  ...(engineMajor >= directAccessEngine ? { [bridgeOption('gateway_mode_ipv4')]: 'nat-unprotected' } : {}),
+})
+
+/** What is other than it is to be, as the end of a sentence; undefined: nothing. `own`: of a flat one. */
+export function lanDifference(found: NetworkInspectInfo, lan: NodeLan, own?: string): string | undefined {
+  const driver = lan.mode === 'flat' ? 'bridge' : 'macvlan'
+  if (found.Driver !== driver) return `has the driver ${found.Driver}`
+  const wanted = lan.mode === 'flat' ? flatBridgeOf(lan) : linkOf(lan)
+  const link = found.Options?.[lan.mode === 'flat' ? bridgeNameOption : 'parent']
+  if (link !== wanted) return `hangs on ${link ?? 'no interface'}, not on ${wanted}`
   const [config] = found.IPAM?.Config ?? []
   if (config?.Subnet !== lan.subnet) return `holds ${config?.Subnet ?? 'no subnet'}, not ${lan.subnet}`
   if (config.IPRange !== lan.slice) return `gives addresses of ${config.IPRange ?? 'all of it'}, not of ${lan.slice}`
   // Without a router Docker notes down an address of its choice.
-  if (lan.gateway !== undefined && config.Gateway !== lan.gateway)
-    return `has the router ${config.Gateway ?? 'none'}, not ${lan.gateway}`
+  const gateway = lan.mode === 'flat' ? own : lan.gateway
+  if (gateway !== undefined && config.Gateway !== gateway)
+    return `has the gateway ${config.Gateway ?? 'none'}, not ${gateway}`
   return undefined
 }
 
