@@ -163,7 +163,8 @@ export class HostNetwork {
     await ensureForwardRules(this.#exec, rules, signal, 'ip6tables')
     // Before routes bear it as their source.
     if (driver === 'routed' && kernelHasIpv6()) await ensureRoutedHost6(this.#exec, ipv6, signal)
-    await ensureIpv6Host(this.#exec, ipv6, await readRoutes(this.#exec, signal), options)
+    const learned = await this.#learned({ signal })
+    await ensureIpv6Host(this.#exec, ipv6, await readRoutes(this.#exec, signal), { ...options, learned })
   }
 
   async #ensureDnsAddress(signal: Signal): Promise<void> {

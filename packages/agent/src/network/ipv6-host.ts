@@ -12,6 +12,13 @@ type Signal = AbortSignal | undefined
 const settingsPath = '/proc/sys/net/ipv6/conf'
 const settingPath = (link: string, name: string): string => join(settingsPath, link, name)
 
+export interface Ipv6HostOptions {
+  readonly removeAbsentPeers: boolean
+  /** Blocks that routes have been learned to; undefined: none are. */
+  readonly learned: ReadonlySet<string> | undefined
+  readonly signal: Signal
+}
+
 /**
  * The kernel's part of IPv6 that is not of one container: forwarding, the node's link-local address towards its peers, and routes to their blocks.
  * Reads first and changes only what differs. Throws `network.no-ipv6`, `network.ipv6-off`, `network.command-failed`.
@@ -20,12 +27,12 @@ export async function ensureIpv6Host(
   exec: Exec,
   plan: NetworkPlan6,
   routes4: readonly HostRoute[],
-  { removeAbsentPeers, signal }: { readonly removeAbsentPeers: boolean; readonly signal: Signal },
+  { removeAbsentPeers, learned, signal }: Ipv6HostOptions,
 ): Promise<void> {
   await enableForwarding()
   for (const link of new Set(plan.peers.flatMap(({ via4 }) => linkTo(via4, routes4) ?? [])))
     await ensureLinkAddresses(exec, link, signal)
-  const steps = planRoutes6(plan, { routes: await readRoutes6(exec, signal), routes4 }, removeAbsentPeers)
+  const steps = planRoutes6(plan, { routes: await readRoutes6(exec, signal), routes4 }, removeAbsentPeers, learned)
   for (const step of steps) {
     const words = step.op === 'set' ? ['replace', ...step.route] : ['delete', step.block, 'proto', routeProtocol]
     await mustRun(exec, 'ip', ['-6', 'route', ...words], { signal })

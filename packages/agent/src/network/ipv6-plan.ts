@@ -129,12 +129,13 @@ function wantedRoutes6({ peers }: Pick<NetworkPlan6, 'peers'>) {
 
 /**
  * What to change in the host's routes of IPv6. A peer to which no link leads is left out: that is said of its route of IPv4. Run again after
- * applying, the plan is empty.
+ * applying, the plan is empty. Where routes are learned (`learned`: to these blocks by now), none is set, and each goes when it is not needed any more.
  */
 export function planRoutes6(
   plan: Pick<NetworkPlan6, 'block' | 'addresses' | 'gateway' | 'peers'>,
   { routes, routes4 }: { readonly routes: readonly HostRoute[]; readonly routes4: readonly HostRoute[] },
   removeAbsentPeers: boolean,
+  learned?: ReadonlySet<string>,
 ): RouteStep6[] {
   const { gateway, peers } = plan
   const wanted = wantedRoutes6(plan)
@@ -143,18 +144,20 @@ export function planRoutes6(
   const removed = routes
     .filter(({ dst, protocol }) => protocol === routeProtocol && dst !== 'default')
     .map(targetOf6)
-    .filter((target) => !wanted.has(target) && (removeAbsentPeers || isInTheWay(target)))
+    .filter((target) => learned?.has(target) || (!wanted.has(target) && (removeAbsentPeers || isInTheWay(target))))
     .map((block) => ({ op: 'remove' as const, block }))
   const byTarget = Map.groupBy(routes, targetOf6)
-  const set = [...wanted.values()].flatMap(({ node, block, via, via4 }): RouteStep6[] => {
-    const there = byTarget.get(block) ?? []
-    // The container that had the address here is on its way out.
-    if (there.some(({ protocol }) => protocol === routedProtocol)) return []
-    const dev = linkTo(via4, routes4)
-    const current = there.find(({ protocol }) => protocol === routeProtocol)
-    const isSame = current?.gateway === via && current.dev === dev && current.prefsrc === gateway
-    if (dev === undefined || isSame) return []
-    return [{ op: 'set', node, route: [block, 'via', via, 'dev', dev, 'src', gateway, 'proto', routeProtocol] }]
-  })
+  const set = [...(learned === undefined ? wanted.values() : [])].flatMap(
+    ({ node, block, via, via4 }): RouteStep6[] => {
+      const there = byTarget.get(block) ?? []
+      // The container that had the address here is on its way out.
+      if (there.some(({ protocol }) => protocol === routedProtocol)) return []
+      const dev = linkTo(via4, routes4)
+      const current = there.find(({ protocol }) => protocol === routeProtocol)
+      const isSame = current?.gateway === via && current.dev === dev && current.prefsrc === gateway
+      if (dev === undefined || isSame) return []
+      return [{ op: 'set', node, route: [block, 'via', via, 'dev', dev, 'src', gateway, 'proto', routeProtocol] }]
+    },
+  )
   return [...removed, ...set]
 }

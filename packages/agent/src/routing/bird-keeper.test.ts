@@ -1,6 +1,6 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BgpPlan, renderBirdConfig } from '@berth/core'
+import { BgpPlan, type BirdConfig6, renderBirdConfig } from '@berth/core'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { runCommand } from '../network/run-command.ts'
@@ -27,8 +27,16 @@ const nodesOf = (count: number) =>
     ...{ name: `node-${index}-${'x'.repeat(30)}`, address: `10.1.${index}.1`, labels: {}, joinedAt: index },
   }))
 
+/** Neighbours are those on its link; the node itself has an address that routers reach, or none. */
+const ipv6Of = (number: number, nodes: readonly { readonly address: string }[]): BirdConfig6 => ({
+  ...{ pools: ['fd77:1::a4d:0/112'], blocks: [`fd77:1::a4d:${number.toString(16)}00/120`, 'fd77:1::a4d:fa09/128'] },
+  ...{ away: [`fd77:1::a4d:${number.toString(16)}07/128`], source: `fd77:1::a4d:${number.toString(16)}01` },
+  ...(number % 2 === 0 ? { address: '2001:db8::1' } : {}),
+  neighbours: nodes.map(({ address }) => ({ address, via: 'fe80::be:a01:1', device: 'bond0.17' })),
+})
+
 /** What nodes would be told, as text. */
-function textOf(count: number, meshUpTo: number, which: number, password: string): string {
+function textOf(count: number, meshUpTo: number, which: number, password: string, hasIpv6 = false): string {
   const peers = [{ name: 'core', address: '10.250.0.1', as: 4_200_000_000, password }]
   const settings = { as: 64_512, sites: {}, meshUpTo, reflectors: 2 }
   const plan = new BgpPlan({ mode: 'bgp', settings, peers, nodes: nodesOf(count) })
@@ -44,6 +52,7 @@ function textOf(count: number, meshUpTo: number, which: number, password: string
       source: `${own}.1`,
       logPath: join(scratch.dir, 'log'),
     },
+    ...(hasIpv6 ? { ipv6: ipv6Of(which % count, nodesOf(count)) } : {}),
   })
 }
 
@@ -55,6 +64,7 @@ it('has BIRD take whatever is planned', async () => {
       fc.integer({ min: 2, max: 40 }),
       fc.nat(),
       password,
+      fc.boolean(),
       async (...given) => {
         const path = join(scratch.dir, 'planned.conf')
         await writeFile(path, textOf(...given))
@@ -85,6 +95,18 @@ it('keeps the last configuration that BIRD took, whatever it is given', async ()
   }
   await keeper.keep(other, { signal })
   expect(await sessions()).toBe(4)
+  // With IPv6 it is another BIRD, and for a change of that the same one again.
+  const pid = () => readFile(keeper.files.pidFile, 'utf8')
+  const before = await pid()
+  const [six, more] = [textOf(4, 50, 0, 'p', true), textOf(5, 50, 0, 'p', true)]
+  await expect(keeper.keep(`${six}\nnonsense;`, { signal })).rejects.toThrow(/the one before stays in force/)
+  expect(await pid()).toBe(before)
+  await keeper.keep(six, { signal })
+  const after = await pid()
+  expect(after).not.toBe(before)
+  expect((await keeper.ask('show protocols all', { signal })).lines.join()).toContain('Channel ipv6')
+  await keeper.keep(more, { signal })
+  expect([await sessions(), await pid()]).toEqual([5, after])
   await keeper.stop({ signal })
   expect(await keeper.isRunning()).toBe(false)
   await expect(keeper.ask('show status', { signal })).rejects.toMatchObject({ code: 'routing.bird-silent' })

@@ -1,4 +1,4 @@
-import { BerthError } from '@berth/core'
+import { BerthError, changesChannels } from '@berth/core'
 import type { Logger } from 'pino'
 import { describeRoute } from '../network/network-plan.ts'
 import type { Exec } from '../network/run-command.ts'
@@ -91,6 +91,7 @@ export class BirdKeeper {
 
   async #change(text: string, signal: AbortSignal): Promise<void> {
     const before = await this.files.current()
+    if (before !== undefined && changesChannels(before, text)) return await this.#changeChannels(text, signal)
     await this.files.offer(text)
     const checked = await this.ask(`configure check "${this.files.next}"`, { signal })
     if (isRefusal(checked)) return this.#refuse(text, checked)
@@ -104,6 +105,22 @@ export class BirdKeeper {
     }
     if (before !== undefined) await writeFileAtomic(this.files.configuration, before)
     this.#refuse(text, answer)
+  }
+
+  /**
+   * What sessions carry is said as they begin. A BIRD that is told to would end them with a goodbye, and peers take its routes away; one that is
+   * restarted keeps its own and theirs.
+   */
+  async #changeChannels(text: string, signal: AbortSignal): Promise<void> {
+    await this.files.offer(text)
+    const why = await this.#process.refusal(this.files.next, { signal })
+    if (why !== undefined) return this.#refuse(text, { code: 0, lines: [why] })
+    await this.#process.stop({ signal })
+    await this.files.take()
+    await this.#process.start({ signal, recover: true })
+    this.#taken = text
+    this.#refused = undefined
+    this.#log.info('BIRD was restarted: its sessions carry other addresses')
   }
 
   #refuse(text: string, { lines }: BirdReply): void {

@@ -39,7 +39,7 @@ export function readProtocols(lines: readonly string[]): BirdProtocol[] {
 export function readBirdRoutes(lines: readonly string[]): BirdRoute[] {
   const routes: BirdRoute[] = []
   for (const line of lines) {
-    const head = /^(\d[\d.]*\/\d+)\s+(\w+) \[(\S+) /.exec(line)
+    const head = /^([\da-f][\da-f.:]*\/\d+)\s+(\w+) \[(\S+) /.exec(line)
     if (head !== null) {
       const [, block = '', kind, from = ''] = head
       routes.push({ block, from, reachable: kind === 'unicast' })

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type NetworkConfig, type NodeRouting, routedGateway, routedLinkOf } from '@berth/core'
+import { type NetworkConfig, type NodeRouting, routedGateway, routedLinkOf, twinOf, twinRange } from '@berth/core'
 import { pino } from 'pino'
 import { answerForAway } from '../network/away-addresses.ts'
-import { readRoutes } from '../network/host-state.ts'
+import { readRoutes, readRoutes6 } from '../network/host-state.ts'
+import { linkAddressOf, type NetworkPlan6, planRoutes6 } from '../network/ipv6-plan.ts'
 import { planNetwork, planRoutes } from '../network/network-plan.ts'
 import { routedProtocol, routeProtocol } from '../network/route-protocol.ts'
 import type { Exec } from '../network/run-command.ts'
@@ -14,6 +15,8 @@ import { RoutingService } from './routing-service.ts'
 
 export const log = pino({ level: 'silent' })
 const pool = '10.77.0.0/16'
+const twins = [{ range: pool, ipv6: 'fd77:1::/64' }]
+export const twin = (address: string): string => twinOf(twins.map(twinRange), address) ?? ''
 const key = randomBytes(32)
 
 export interface Place {
@@ -91,6 +94,32 @@ export class RoutedNode implements AsyncDisposable {
       else
         await this.host.ip('route', 'replace', step.block, 'via', step.via, 'src', step.source, 'proto', routeProtocol)
     }
+    if (plan.ipv6 !== undefined) await this.#checkStatic6(plan.ipv6, learned)
+  }
+
+  async #checkStatic6(plan: NetworkPlan6, learned: ReadonlySet<string> | undefined): Promise<void> {
+    const { exec } = this.host
+    const routes = { routes: await readRoutes6(exec), routes4: await readRoutes(exec) }
+    for (const step of planRoutes6(plan, routes, true, learned))
+      if (step.op === 'set') await this.host.ip('-6', 'route', 'replace', ...step.route)
+      else await this.host.ip('-6', 'route', 'delete', step.block, 'proto', routeProtocol)
+  }
+
+  /** What the node's network makes of its host where the pool has IPv6, and the container's address. */
+  async prepareIpv6(): Promise<void> {
+    const prefix = `10.77.${this.place.number}`
+    const { host, container } = this
+    await host.run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1')
+    await host.ip('address', 'add', `${linkAddressOf(this.place.address)}/64`, 'dev', 'eth0', 'nodad')
+    await host.ip('address', 'add', `${twin(`${prefix}.1`)}/120`, 'dev', 'berth0', 'nodad')
+    await container.ip('address', 'add', `${twin(`${prefix}.5`)}/120`, 'dev', 'eth0', 'nodad')
+    await container.ip('route', 'add', 'default', 'via', twin(`${prefix}.1`))
+  }
+
+  /** Its pool has IPv6 from now on. */
+  giveIpv6(): void {
+    this.network = { ...this.network, twins }
+    this.service.networkChanged()
   }
 
   async isWhole(): Promise<boolean> {
@@ -99,14 +128,15 @@ export class RoutedNode implements AsyncDisposable {
   }
 
   /** Of the table that BIRD writes: block → next hop. */
-  async learned(): Promise<Record<string, string>> {
-    const text = await this.host.ip('-json', 'route', 'show', 'table', '77').catch(() => '[]')
+  async learned(family: '-4' | '-6' = '-4'): Promise<Record<string, string>> {
+    const text = await this.host.ip('-json', family, 'route', 'show', 'table', '77').catch(() => '[]')
     const routes = JSON.parse(text.trim() === '' ? '[]' : text) as { dst: string; gateway?: string }[]
     return Object.fromEntries(routes.map(({ dst, gateway = '' }) => [dst, gateway]))
   }
 
   async statics(): Promise<string[]> {
-    return (await readRoutes(this.host.exec)).flatMap(({ dst, protocol }) => (protocol === routeProtocol ? [dst] : []))
+    const routes = [...(await readRoutes(this.host.exec)), ...(await readRoutes6(this.host.exec))]
+    return routes.flatMap(({ dst, protocol }) => (protocol === routeProtocol ? [dst] : []))
   }
 
   async birdPid(): Promise<number | undefined> {
@@ -129,6 +159,10 @@ export class RoutedNode implements AsyncDisposable {
   /** Pings the other node's container from this one's, 50 times a second; how many were lost. */
   lost(other: RoutedNode, count: number): Promise<number> {
     return this.lostTo(`10.77.${other.place.number}.5`, count)
+  }
+
+  lost6(other: RoutedNode, count: number): Promise<number> {
+    return this.lostTo(twin(`10.77.${other.place.number}.5`), count)
   }
 
   async lostTo(address: string, count: number): Promise<number> {

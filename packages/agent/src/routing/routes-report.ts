@@ -1,6 +1,7 @@
 import type { RoutesReport } from '@berth/api'
 import { type RoutesMode, sessionName } from '@berth/core'
-import { readRoutes } from '../network/host-state.ts'
+import { readRoutes, readRoutes6 } from '../network/host-state.ts'
+import { singleOf } from '../network/loopback-address.ts'
 import { routeProtocol } from '../network/route-protocol.ts'
 import type { Exec } from '../network/run-command.ts'
 import type { BirdKeeper } from './bird-keeper.ts'
@@ -20,7 +21,8 @@ export interface RoutesReportOptions {
 export async function routesReport({ mode, exec, bird, states, signal }: RoutesReportOptions): Promise<RoutesReport> {
   const reply = await bird?.ask('show route primary where source = RTS_BGP', { signal })
   const learned = readBirdRoutes(reply?.lines ?? [])
-  const statics = (await readRoutes(exec, signal)).filter(({ protocol }) => protocol === routeProtocol)
+  const all = [...(await readRoutes(exec, signal)), ...(await readRoutes6(exec, signal))]
+  const statics = all.filter(({ protocol }) => protocol === routeProtocol)
   return {
     mode,
     running: bird !== undefined,
@@ -36,7 +38,7 @@ export async function routesReport({ mode, exec, bird, states, signal }: RoutesR
         ...(device === undefined ? {} : { device }),
       })),
       ...statics.map(({ dst, gateway, dev }) => ({
-        ...{ block: dst.includes('/') ? dst : `${dst}/32`, kind: 'static' as const, reachable: true },
+        ...{ block: dst.includes('/') ? dst : singleOf(dst), kind: 'static' as const, reachable: true },
         ...(gateway === undefined ? {} : { via: gateway }),
         ...(dev === undefined ? {} : { device: dev }),
       })),

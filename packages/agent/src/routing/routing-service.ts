@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { RoutesReport } from '@berth/api'
 import {
   BerthError,
+  type BirdConfig6,
   formatBlock,
   messageOf,
   type NetworkConfig,
@@ -11,15 +12,17 @@ import {
   renderBirdConfig,
 } from '@berth/core'
 import type { Logger } from 'pino'
-import { type HostRoute, readRoutes } from '../network/host-state.ts'
-import { type AddressPlan, ownBlocks, planAddresses } from '../network/network-plan.ts'
+import { type HostRoute, readRoutes, readRoutes6 } from '../network/host-state.ts'
+import { ownBlocks6, targetOf6 } from '../network/ipv6-plan.ts'
+import { type AddressPlan, ownBlocks, planAddresses, planNetwork } from '../network/network-plan.ts'
 import { type Exec, runCommand } from '../network/run-command.ts'
 import { repeat } from '../node/repeat.ts'
 import { writeFileAtomic } from '../state/atomic-file.ts'
 import type { Sealer } from '../state/sealer.ts'
 import { BirdKeeper } from './bird-keeper.ts'
 import { readProtocols } from './bird-report.ts'
-import { ensureRules, removeTable, tableRoutes } from './kernel-routes.ts'
+import { readHops6 } from './hops6.ts'
+import { ensureRules, ensureRules6, removeTable, tableRoutes } from './kernel-routes.ts'
 import { routesReport } from './routes-report.ts'
 import { SessionWatch } from './session-watch.ts'
 
@@ -67,6 +70,7 @@ export class RoutingService implements AsyncDisposable {
   #looks = 0
   /** What they were made for last. */
   #rules: string | undefined
+  #ipv6: { readonly of: NetworkConfig; readonly config: BirdConfig6 | undefined } | undefined
   #disturbed: string | undefined
   #turn: Promise<unknown> = Promise.resolve()
   #loop: AsyncDisposable | undefined
@@ -110,7 +114,8 @@ export class RoutingService implements AsyncDisposable {
   } = {}): Promise<ReadonlySet<string> | undefined> {
     if (this.#order?.mode === 'cloud') return new Set(this.#order.inForce)
     if (this.#order?.mode !== 'bgp') return undefined
-    return new Set((await tableRoutes(this.#exec, { signal })).map(blockText))
+    const routes6 = this.#hasIpv6 ? await tableRoutes(this.#exec, { signal }, '-6') : []
+    return new Set([...(await tableRoutes(this.#exec, { signal })).map(blockText), ...routes6.map(targetOf6)])
   }
 
   /** Which addresses are whose has changed: it is told to others at once, and not at the next look. */
@@ -153,8 +158,10 @@ export class RoutingService implements AsyncDisposable {
 
   async #speak(order: Bgp, network: NetworkConfig, signal: AbortSignal): Promise<readonly string[]> {
     const plan = planAddresses(network)
+    const ipv6 = await this.#planIpv6(order, network, signal)
     await this.#keepRules(plan, signal)
-    const refusal = await sentenceOf(() => this.#keeper.keep(textOf(order, plan, this.#keeper), { signal }))
+    const text = textOf(order, plan, this.#keeper, ipv6)
+    const refusal = await sentenceOf(() => this.#keeper.keep(text, { signal }))
     // Where BIRD is not started because of another one, that says so already.
     if (this.#looks % looksBetweenOthers === 0 && refusal === undefined)
       this.#disturbed = await sentenceOf(() => this.#keeper.requireNoOther({ signal }))
@@ -168,6 +175,24 @@ export class RoutingService implements AsyncDisposable {
     const now = Date.now()
     this.#watch.note(order.sessions, readProtocols(lines), now)
     return [...problems, ...this.#watch.problems(now)]
+  }
+
+  get #hasIpv6(): boolean {
+    return (this.#options.network()?.twins ?? []).length > 0
+  }
+
+  /** Looked at again now and then: links and addresses of the host change. */
+  async #planIpv6(order: Bgp, network: NetworkConfig, signal: AbortSignal): Promise<BirdConfig6 | undefined> {
+    if (!this.#hasIpv6) return undefined
+    if (this.#ipv6?.of === network && this.#looks % looksBetweenRules !== 0) return this.#ipv6.config
+    const plan = planNetwork(network).ipv6
+    if (plan !== undefined) await ensureRules6(this.#exec, plan, { signal })
+    const config = plan && {
+      ...{ pools: plan.pools, blocks: ownBlocks6(plan), away: plan.away, source: plan.gateway },
+      ...(await readHops6(this.#exec, plan, order.address, { signal })),
+    }
+    this.#ipv6 = { of: network, config }
+    return config
   }
 
   async #keepRules(plan: AddressPlan, signal: AbortSignal): Promise<void> {
@@ -201,7 +226,15 @@ export class RoutingService implements AsyncDisposable {
 
   async #withoutRoute(network: NetworkConfig, inForce: ReadonlySet<string>, signal: AbortSignal): Promise<string[]> {
     const there = new Set([...allOf(network), ...inForce, ...(await readRoutes(this.#exec, signal)).map(blockText)])
-    return network.peers.filter((peer) => allOf(peer).some((each) => !there.has(each))).map(({ node }) => node)
+    const missing = network.peers.filter((peer) => allOf(peer).some((each) => !there.has(each)))
+    return [...new Set([...missing.map(({ node }) => node), ...(await this.#withoutRoute6(network, signal))])]
+  }
+
+  async #withoutRoute6(network: NetworkConfig, signal: AbortSignal): Promise<string[]> {
+    const plan = this.#hasIpv6 ? planNetwork(network).ipv6 : undefined
+    if (plan === undefined) return []
+    const there = new Set((await readRoutes6(this.#exec, signal)).map(targetOf6))
+    return plan.peers.filter((peer) => ownBlocks6(peer).some((each) => !there.has(each))).map(({ node }) => node)
   }
 
   async #read(): Promise<NodeRouting | undefined> {
@@ -233,12 +266,13 @@ async function sentenceOf(work: () => Promise<void>): Promise<string | undefined
   }
 }
 
-function textOf(routing: Bgp, plan: AddressPlan, { files }: BirdKeeper): string {
+function textOf(routing: Bgp, plan: AddressPlan, { files }: BirdKeeper, ipv6: BirdConfig6 | undefined): string {
   return renderBirdConfig({
     ...{ routing, source: plan.gateway, logPath: files.log },
     pools: plan.pools.map(formatBlock),
     blocks: ownBlocks(plan).map(formatBlock),
     away: plan.away.map(formatBlock),
+    ipv6,
   })
 }
 

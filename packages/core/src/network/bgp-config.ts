@@ -1,4 +1,5 @@
 import { formatAddress, formatBlock, parseAddress, parseBlock } from './address-block.ts'
+import { type BirdConfig6, channel6, filters6, hostPart6, kernelPart6, noIpv6 } from './bgp-config6.ts'
 import type { BgpSession, NodeRouting } from './bgp-plan.ts'
 import { isBgpPassword } from './bgp-settings.ts'
 
@@ -12,6 +13,8 @@ export interface BirdConfigInput {
   readonly away: readonly string[]
   /** What its own packets bear, so that every node can answer them. */
   readonly source: string
+  /** Absent: the node's pool has no IPv6. */
+  readonly ipv6?: BirdConfig6 | undefined
   readonly logPath: string
 }
 
@@ -32,7 +35,7 @@ export const sessionName = (session: Pick<BgpSession, 'with' | 'name'>): string 
  * their parsed form, so nothing of this text is somebody's.
  */
 export function renderBirdConfig(input: BirdConfigInput): string {
-  const { routing, logPath } = input
+  const { routing, logPath, ipv6 } = input
   return [
     '# Made by Berth; what is written here by others is lost.',
     `log "${logPath}" ${logBytes} "${logPath}.old" { warning, error, fatal, bug, remote };`,
@@ -42,9 +45,13 @@ export function renderBirdConfig(input: BirdConfigInput): string {
     'timeformat protocol "%s";',
     'ipv4 table hostnets;',
     ...hostPart(withinPools(input)),
+    'ipv6 table hostnets6;',
+    ...(ipv6 === undefined ? [] : hostPart6(ipv6, scanSeconds)),
     ...filters(input),
+    ...(ipv6 === undefined ? noIpv6 : filters6(ipv6, routing)),
     ...kernelPart(input),
-    ...routing.sessions.toSorted(byName).flatMap((session) => sessionPart(session, routing)),
+    ...(ipv6 === undefined ? [] : kernelPart6(ipv6, bgpTable, scanSeconds)),
+    ...routing.sessions.toSorted(byName).flatMap((session) => sessionPart(session, routing, ipv6 !== undefined)),
     '',
   ].join('\n')
 }
@@ -94,7 +101,7 @@ function kernelPart({ blocks, source }: BirdConfigInput): string[] {
   ]
 }
 
-function sessionPart(session: BgpSession, self: BirdConfigInput['routing']): string[] {
+function sessionPart(session: BgpSession, self: BirdConfigInput['routing'], hasIpv6: boolean): string[] {
   const { password } = session
   if (password !== undefined && !isBgpPassword(password))
     throw new TypeError(`the password of ${sessionName(session)} was not checked`)
@@ -106,6 +113,8 @@ function sessionPart(session: BgpSession, self: BirdConfigInput['routing']): str
     '  hold time 30; connect delay time 1; connect retry time 5; error wait time 1, 10;',
     `  graceful restart yes; graceful restart time ${keepSeconds};`,
     `  ipv4 { igp table hostnets; next hop keep; import filter from_${session.with}; export filter to_${session.with}; };`,
+    // Between nodes always: what sessions carry cannot be changed without beginning them anew.
+    ...(hasIpv6 || session.with === 'node' ? [channel6(session.with, self.address)] : []),
     '}',
   ]
 }

@@ -39,7 +39,7 @@ export function withIpv6(state: State, pool: AddressPool, text: string, nodes: r
     )
   const made = { ...pool, ipv6 }
   requireFree(state, made)
-  requireStaticRoutes(state, `address pool ${name} cannot have IPv6`)
+  requireRoutes6(state, `address pool ${name} cannot have IPv6`)
   return made
 }
 
@@ -61,13 +61,13 @@ const collides = ({ name }: AddressPool, range: string, what: string): BerthErro
   )
 
 /** Throws `address-pool.ipv6-routes`. */
-export function requireStaticRoutes(state: State, why: string): void {
+export function requireRoutes6(state: State, why: string): void {
   const mode = [...state.routings.values()][0]?.mode ?? 'static'
-  if (mode !== 'static') throw ipv6Routes(why, mode)
+  if (mode === 'cloud') throw ipv6Routes(why)
 }
 
-export const ipv6Routes = (why: string, mode: string): BerthError =>
+export const ipv6Routes = (why: string): BerthError =>
   new BerthError(
     'address-pool.ipv6-routes',
-    `${why}: routes of IPv6 are made between nodes of one layer 2 network alone, not by ${mode === 'bgp' ? 'BGP' : 'a provider’s route table'} (routes ${mode})`,
+    `${why}: entries of a provider’s route table (routes cloud) are of IPv4; routes of IPv6 are static, or come by BGP`,
   )

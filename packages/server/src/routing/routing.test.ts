@@ -46,16 +46,17 @@ describe('how routes are learned', () => {
     expect(under.state.routings.size).toBe(0)
   })
 
-  it('stays static beside a pool with IPv6, and such a pool is not made beside BGP', async () => {
+  it('is static or by BGP beside a pool with IPv6, and such a pool is not made beside a provider’s table', async () => {
     const agents = { isOnline: () => false, request: async <T>() => ({}) as T }
     const pools = new AddressPools({ records: under.records, range: '10.77.0.0/16', agents })
-    await routing.change({ mode: 'bgp' }, admin)
-    const refusal = { code: 'address-pool.ipv6-routes', message: expect.stringContaining('not by BGP') as string }
+    await routing.setTable({ name: 'rome', url: 'https://routes.example/rome', token: 'geheim' }, admin)
+    await routing.change({ mode: 'cloud' }, admin)
+    const refusal = { code: 'address-pool.ipv6-routes', message: expect.stringContaining('(routes cloud)') as string }
     await expect(pools.update('default', { ipv6: 'fd77::/64' }, admin)).rejects.toMatchObject(refusal)
-    await routing.change({ mode: 'static' }, admin)
+    await routing.change({ mode: 'bgp' }, admin)
     await pools.update('default', { ipv6: 'fd77::/64' }, admin)
-    await expect(routing.change({ mode: 'bgp' }, admin)).rejects.toMatchObject(refusal)
-    await routing.change({ meshUpTo: 40 }, admin)
+    await expect(routing.change({ mode: 'cloud' }, admin)).rejects.toMatchObject(refusal)
+    await routing.change({ mode: 'static' }, admin)
   })
 
   it('asks all that speak BGP for their sessions, and names those that do not answer', async () => {

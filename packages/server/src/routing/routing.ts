@@ -113,8 +113,8 @@ export class Routing {
       })
       const mode = change.mode ?? before.mode
       if (mode === 'cloud' && tablesOf(before).length === 0) throw noTables()
-      if (mode !== 'static' && twinPoolsOf(this.#state).length > 0)
-        throw ipv6Routes('an address pool has IPv6 (berth ip pool ls)', mode)
+      if (mode === 'cloud' && twinPoolsOf(this.#state).length > 0)
+        throw ipv6Routes('an address pool has IPv6 (berth ip pool ls)')
       const message = mode === before.mode ? 'settings of BGP were changed' : `routes are ${wayOf(mode)} from now on`
       return { record: { ...before, ...settings, mode }, message }
     })
