@@ -16,6 +16,13 @@ export function nameHandlers(store: MockStore): JsonHandlers {
       store.remove('listDomains', name)
       return { ok: true as const }
     },
+    removeLan: ({ params: { name = '' } }) => {
+      const { instances } = need(store.get('listLans', name), `network ${name}`)
+      if (instances > 0)
+        throw new BerthError('lan.in-use', `remove the network ${name}: shop/production/web uses it; take it out first`)
+      store.remove('listLans', name)
+      return { ok: true as const }
+    },
     publishPort: ({ params: { id = '' }, body }) => publishPort(store, id, body),
     unpublishPort: ({ params: { id = '', hostPort = '' } }) => {
       const { published = [], ...rest } = need(store.get('listInstances', id), `instance ${id}`)

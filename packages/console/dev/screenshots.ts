@@ -54,6 +54,7 @@ const pages: Readonly<Record<string, string>> = {
   'network-profile': '/network/profiles/db',
   'network-services': '/network/services',
   'network-domains': '/network/domains',
+  'network-lans': '/network/lans',
   'network-nodes': '/network/nodes',
   published: '/instances/search.production.query-1',
   routes: '/routes',

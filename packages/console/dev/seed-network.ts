@@ -90,6 +90,24 @@ export function seedNetwork(store: MockStore, now: number): void {
   domain({ name: '*.legacy.corp.example', addresses: ['192.0.2.80', '192.0.2.81'] })
   domain({ name: 'corp.internal', resolvers: [{ address: '10.0.0.53' }, { address: '10.1.0.53', site: 'fra' }] })
   domain({ name: 'wiki.corp.example', target: 'wiki' }, ['there is no app or external service wiki'])
+  store.put('listLans', {
+    ...{ name: 'lan', mode: 'macvlan', parent: 'eth1', subnet: '192.168.7.0/24', gateway: '192.168.7.1' },
+    ...{ range: '192.168.7.128/25', sliceSize: 29, groups: [], slices: { total: 16, used: 3 }, instances: 4 },
+    nodes: [
+      { name: 'anchor-1', slice: '192.168.7.128/29', state: 'ready' },
+      { name: 'anchor-2', slice: '192.168.7.136/29', state: 'waiting', message: 'its agent is away' },
+      {
+        ...{ name: 'anchor-3', slice: '192.168.7.144/29', state: 'problem' as const },
+        message: 'network lan: this node has no interface eth1 (ip link)',
+      },
+    ],
+    ...{ createdAt: now - 7 * hour, createdBy: 'token:mai' },
+  })
+  store.put('listLans', {
+    ...{ name: 'storage', mode: 'flat', parent: 'eth0', vlan: 120, subnet: '10.12.0.0/16', range: '10.12.64.0/20' },
+    ...{ sliceSize: 24, label: { name: 'rack', value: 'r7' }, groups: [], slices: { total: 16, used: 0 } },
+    ...{ nodes: [], instances: 0, createdAt: now - 2 * hour, createdBy: 'token:mai' },
+  })
   const query = store.get('listInstances', 'search.production.query-1')
   if (query !== undefined)
     store.put('listInstances', { ...query, published: [{ hostPort: 9090, port: 9000, protocol: 'tcp' }] })

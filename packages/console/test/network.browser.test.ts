@@ -201,6 +201,25 @@ it('leads routes of the gateway to external services', async () => {
   await row.getByText('mysql.example.com/admin').waitFor()
 })
 
+it('lists networks of the machines’ own with what is wrong on nodes, and removes what nothing uses', async () => {
+  const page = await console_.enter('/network/lans')
+  const lan = page.getByRole('row').filter({ hasText: 'macvlan on eth1' })
+  await lan.getByText('1 of 3 ready').waitFor()
+  await lan.getByText('192.168.7.128/25 in slices of /29').waitFor()
+  await lan.getByText('anchor-2: its agent is away').waitFor()
+  await lan.getByText('anchor-3: network lan: this node has no interface eth1').waitFor()
+  await page.getByRole('button', { name: 'Remove lan' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+  await page.getByText('shop/production/web uses it').waitFor()
+  expect(console_.mock.store.get('listLans', 'lan')).toBeDefined()
+  await page.reload()
+  const storage = page.getByRole('row').filter({ hasText: 'flat on eth0.120' })
+  await storage.getByText('0 of 0 ready').waitFor()
+  await page.getByRole('button', { name: 'Remove storage' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+  await expect.poll(() => storage.count(), polling).toBe(0)
+})
+
 describe('domains of one’s own', () => {
   it('are listed with what is wrong with them, added after mistakes are told, changed and forgotten', async () => {
     const page = await console_.enter('/network/domains')
@@ -316,7 +335,7 @@ it('is offered to viewers to look at only, fits a phone, and complains of nothin
   const page = await console_.enter('/network/profiles/web', { token: 'berth_viewer_token', width: 390 })
   await page.getByRole('table', { name: 'Outbound' }).waitFor()
   expect(await page.locator('main button').allTextContents()).not.toContain('Edit')
-  for (const tab of ['', '/flows', '/drops', '/services', '/domains', '/nodes']) {
+  for (const tab of ['', '/flows', '/drops', '/services', '/domains', '/nodes', '/lans']) {
     await page.goto(`${console_.mock.url}/network${tab}`)
     await page.locator('.asked, .table').first().waitFor()
     expect(await overflow(page), tab).toBe(0)

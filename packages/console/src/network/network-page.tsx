@@ -6,6 +6,7 @@ import { DomainsTab } from './domains-tab.tsx'
 import { DropsTab } from './drops-tab.tsx'
 import { ExternalsTab } from './externals-tab.tsx'
 import { FlowsTab } from './flows-tab.tsx'
+import { LansTab } from './lans-tab.tsx'
 import { MatrixTab } from './matrix-tab.tsx'
 import { NodeRoutesTab } from './node-routes-tab.tsx'
 import { ProfilePage } from './profile-page.tsx'
@@ -20,6 +21,7 @@ const tabs = {
   services: ExternalsTab,
   domains: DomainsTab,
   nodes: NodeRoutesTab,
+  lans: LansTab,
   addresses: AddressesTab,
 } as const
 type Tab = keyof typeof tabs

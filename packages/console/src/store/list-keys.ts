@@ -25,6 +25,7 @@ const keys = {
   listProfiles: (profile) => profile.name,
   listExternals: (external) => external.name,
   listDomains: (domain) => domain.name,
+  listLans: (lan) => lan.name,
   listEvents: (event) => event.id,
 } satisfies { readonly [N in ListEndpoint]?: (item: Answer<N>) => string }
 

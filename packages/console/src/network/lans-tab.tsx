@@ -1,0 +1,103 @@
+import type { LanNodeView, LanView } from '@berth/api/lan-resources'
+import { Age } from '../components/age.tsx'
+import { RoleButton } from '../components/button.tsx'
+import { Empty, Section } from '../components/layout.tsx'
+import { Listing } from '../components/listing.tsx'
+import { Code } from '../components/small.tsx'
+import { Mark } from '../components/status.tsx'
+import { type Column, Table } from '../components/table.tsx'
+import { useText } from '../i18n/language.tsx'
+import { useAction } from '../live/use-action.ts'
+import { useClient, useList } from '../store/context.tsx'
+
+const linkOf = ({ parent, vlan }: LanView): string => (vlan === undefined ? parent : `${parent}.${vlan}`)
+
+/** Networks that machines are on already, with the nodes that have them and what is wrong there. */
+export function LansTab() {
+  const { network: text } = useText()
+  const lans = useList('listLans', {})
+  const columns: readonly Column<LanView>[] = [
+    { key: 'name', title: text.lans.name, lead: true, cell: ({ name }) => <Code copy>{name}</Code> },
+    { key: 'mode', title: text.lans.mode, cell: (lan) => text.lans.modeOn(lan.mode, linkOf(lan)) },
+    {
+      key: 'addresses',
+      title: text.lans.addresses,
+      wide: true,
+      cell: ({ subnet, range, sliceSize }) => (
+        <>
+          <code>{subnet}</code>
+          <br />
+          <span className="muted">{text.lans.slices(range, sliceSize)}</span>
+        </>
+      ),
+    },
+    { key: 'nodes', title: text.lans.nodes, cell: ({ nodes }) => <Nodes nodes={nodes} /> },
+    { key: 'instances', title: text.lans.instances, align: 'right', cell: ({ instances }) => instances },
+    { key: 'age', title: text.lans.made, cell: ({ createdAt }) => <Age at={createdAt} /> },
+    { key: 'action', title: '', align: 'right', cell: (lan) => <RemoveButton lan={lan} /> },
+  ]
+  return (
+    <Section flush>
+      <Listing of={lans} empty={<Empty icon="network" title={text.lans.empty} hint={text.lans.emptyHint} />}>
+        {(items) => (
+          <Table
+            label={text.tabs.lans}
+            columns={columns}
+            rows={items.toSorted((a, b) => a.name.localeCompare(b.name))}
+            rowKey={({ name }) => name}
+          />
+        )}
+      </Listing>
+    </Section>
+  )
+}
+
+/** How many have it, and of each that has not, why. */
+function Nodes({ nodes }: { readonly nodes: readonly LanNodeView[] }) {
+  const { network: text } = useText()
+  const ready = nodes.filter(({ state }) => state === 'ready').length
+  return (
+    <>
+      <span>{text.lans.ready(ready, nodes.length)}</span>
+      {nodes
+        .filter(({ state }) => state !== 'ready')
+        .map(({ name, state, message = '' }) => (
+          <span key={name} className={`status tone-${state === 'problem' ? 'bad' : 'warn'}`}>
+            <Mark tone={state === 'problem' ? 'bad' : 'warn'} />
+            {name}: {message}
+          </span>
+        ))}
+    </>
+  )
+}
+
+function RemoveButton({ lan: { name } }: { readonly lan: LanView }) {
+  const { network: text, action } = useText()
+  const client = useClient()
+  const { busy, act } = useAction()
+  const remove = () =>
+    act({
+      ask: {
+        title: text.lans.removeTitle(name),
+        body: <p>{text.lans.removeText}</p>,
+        verb: action.remove,
+        danger: true,
+      },
+      run: () => client.call('removeLan', { params: { name } }),
+      done: text.lans.removed(name),
+    })
+  return (
+    <span className="row-actions">
+      <RoleButton
+        needs="admin"
+        small
+        kind="danger"
+        disabled={busy}
+        onClick={() => void remove()}
+        aria-label={`${action.remove} ${name}`}
+      >
+        {action.remove}
+      </RoleButton>
+    </span>
+  )
+}
