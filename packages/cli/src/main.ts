@@ -114,8 +114,12 @@ export async function main(args: readonly string[], options: MainOptions): Promi
   }
 }
 
+const commandLine = (command: Command): string =>
+  command.parent === null ? command.name() : `${commandLine(command.parent)} ${command.name()}`
+
 function shareGlobalOptions(program: Command): void {
   for (const command of everyCommand(program)) {
+    command.showHelpAfterError(`usage: ${commandLine(command)} ${command.usage()}`)
     if (command === program || command.name() === '__complete') continue
     for (const option of program.options) {
       const taken = command.options.some(

@@ -130,10 +130,12 @@ class NginxGateway implements Gateway {
     pid: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    if ((await this.#runningConfiguration(signal)) === configuration.digest) {
+    const running = await this.#runningConfiguration(signal)
+    if (running.digest === configuration.digest) {
       this.#log.info({ pid }, 'nginx adopted')
       return
     }
+    if (running.silence !== undefined) this.#log.warn({ reason: running.silence }, 'nginx runs and does not answer')
     const draft = `${this.#paths.configuration}.draft`
     await writeFileAtomic(draft, configuration.text)
     try {
@@ -147,25 +149,28 @@ class NginxGateway implements Gateway {
     this.#log.info({ pid }, 'nginx adopted; it has read its changed configuration')
   }
 
-  async #runningConfiguration(signal: AbortSignal | undefined): Promise<string | undefined> {
+  /** Of an nginx that runs; `silence`: why it did not say. */
+  async #runningConfiguration(signal: AbortSignal | undefined): Promise<{ digest?: string; silence?: string }> {
     try {
-      return (await this.#admin.inflight({ ...(signal && { signal }) })).configuration
+      return { digest: (await this.#admin.inflight({ ...(signal && { signal }) })).configuration }
     } catch (error) {
       signal?.throwIfAborted()
-      this.#log.warn({ reason: messageOf(error) }, 'nginx runs and does not answer')
-      return undefined
+      return { silence: messageOf(error) }
     }
   }
 
   /** Throws `gateway.start-failed` with what nginx wrote when it does not come to work by it, such as for a port that is taken. */
   async #awaitConfiguration(digest: string, signal: AbortSignal | undefined): Promise<void> {
     const deadline = Date.now() + reloadTimeoutMs
-    while ((await this.#runningConfiguration(signal)) !== digest) {
+    for (;;) {
+      const running = await this.#runningConfiguration(signal)
+      if (running.digest === digest) return
       if ((await this.#process.pid()) === undefined) throw endedMeanwhile()
       if (Date.now() > deadline) {
+        const why = running.silence ?? `${this.#paths.errorLog} says why`
         throw new BerthError(
           'gateway.reload-failed',
-          `change the gateway's configuration: nginx goes on with the old one; ${this.#paths.errorLog} says why`,
+          `change the gateway's configuration: nginx goes on with the old one; ${why}`,
         )
       }
       await delay(pollMs, undefined, { signal })

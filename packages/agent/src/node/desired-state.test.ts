@@ -194,6 +194,18 @@ describe('the servers', () => {
     expect(store.state.revision).toBe(500)
   })
 
+  it('of another store are a problem that says how to accept it, until a leader has spoken', async () => {
+    await desired.apply(snapshot('e1', 500))
+    await desired.offerServers('e2', at('b'))
+    expect(problems.list()).toEqual([
+      expect.stringContaining('the server speaks for store e2, this node belongs to e1'),
+    ])
+    expect(problems.list()[0]).toContain(`echo e2 > ${path('accept-epoch')}`)
+    await desired.apply(snapshot('e1', 501))
+    expect(problems.list()).toEqual([])
+    expect(servers).toEqual([])
+  })
+
   it('of a store that a person has accepted are those that it goes to, also while it obeys nobody', async () => {
     await desired.apply(snapshot('e1', 500))
     await desired.apply(snapshot('e2', 7))

@@ -43,6 +43,8 @@ export interface DesiredStateOptions {
   readonly onNetwork: () => void
 }
 
+const foreignServers = 'epoch of servers that do not lead'
+
 /**
  * Takes in what a server says and hands each part to who makes it true. Lines are applied in the order of their arrival. While frozen,
  * only what adds is taken: assignments that are to run. Stops, and tables that may lack something (names, routes, security rules), are
@@ -177,6 +179,7 @@ export class DesiredState implements AsyncDisposable {
     if (reason !== undefined && !this.#frozen) log.error({ epoch, revision }, reason)
     this.#frozen = reason !== undefined
     problems.set('epoch', reason)
+    problems.set(foreignServers, undefined)
     if (reason === undefined) {
       const goesBack = store.state.epoch !== epoch || revision < store.state.revision
       this.#forgetRevision()
@@ -229,12 +232,15 @@ export class DesiredState implements AsyncDisposable {
 
   /**
    * Said by a server that does not lead: it counts if its store is this node's, a person has accepted it, or the node knows none yet. Only
-   * who leads sends the snapshot that ends a freeze.
+   * who leads sends the snapshot that ends a freeze. Where nobody who leads is reached, this is all that a node hears of a foreign store.
    */
   async offerServers(epoch: string, servers: readonly ServerAddress[]): Promise<void> {
-    const { epoch: known } = this.#options.store.state
+    const { store, problems, acceptEpochPath: path } = this.#options
+    const { epoch: known, revision } = store.state
+    const accepted = await this.#acceptedEpoch()
     const isOurs = !this.#frozen && (known === undefined || known === epoch)
-    if (isOurs || (await this.#acceptedEpoch()) === epoch) await this.#applyServers(servers)
+    problems.set(foreignServers, reasonToFreeze(store.state, { epoch, revision }, { epoch: accepted, path }))
+    if (isOurs || accepted === epoch) await this.#applyServers(servers)
   }
 
   /** Those that are not there any more are kept: a server that comes back may be the only one then. */

@@ -21,6 +21,22 @@ describe('waiting for a drained node', () => {
     expect(lines.newsOf(node(1, [web2], false))).toEqual(['1 left on h2, which is offline'])
   })
 
+  it('does not repeat a reason for another number in it, nor one that was there before', () => {
+    const lines = new DrainLines('h2')
+    const waits = (successor: number, nodes: number) => ({
+      ...web1,
+      why: `waits for shop.production.web-${successor}, which finds no place: ${nodes} nodes: ${nodes} without room (0.${nodes} cores free)`,
+    })
+    const drains = { ...web1, why: 'finishes the requests that it has' }
+    expect(lines.newsOf(node(1, [waits(4, 3)]))).toHaveLength(2)
+    expect(lines.newsOf(node(1, [waits(5, 2)]))).toEqual([])
+    expect(lines.newsOf(node(1, [drains]))).toHaveLength(1)
+    expect(lines.newsOf(node(1, [waits(6, 3)]))).toEqual([])
+    expect(lines.newsOf(node(1, [drains]))).toEqual([])
+    expect(lines.newsOf(node(0))).toEqual(['0 left on h2'])
+    expect(lines.newsOf(node(1, [drains]))).toHaveLength(2)
+  })
+
   it('is not for everybody: others are told where to look', () => {
     expect(drainText(node(2))).toBe('2 instances leave it; what each waits for: berth node show h2')
     expect(drainText(node(1))).toBe('1 instance leaves it; what each waits for: berth node show h2')

@@ -315,6 +315,18 @@ describe('reports', () => {
     await eventually(() => expect(peer.last('forget')).toMatchObject({ instance: id, createdAt: 1_000 }))
   })
 
+  it('say what is wrong with the node also to a server that does not write it down, as long as the link is there', async () => {
+    const peer = await agents.dial('a')
+    await peer.send({ type: 'node', node: nodeStatus('a', { problems: ['no room'] }) })
+    await eventually(() => expect(agents.links.saidByAgent('a')).toEqual(['no room']))
+    await peer.send({ type: 'node', node: nodeStatus('a', { problems: [] }) })
+    await eventually(() => expect(agents.links.saidByAgent('a')).toEqual([]))
+    await peer.send({ type: 'node', node: nodeStatus('a', { problems: ['again'] }) })
+    await eventually(() => expect(agents.links.saidByAgent('a')).toEqual(['again']))
+    await peer[Symbol.asyncDispose]()
+    await eventually(() => expect(agents.links.saidByAgent('a')).toEqual([]))
+  })
+
   it('reach the listener as they are', async () => {
     const peer = await agents.dial('a')
     await peer.send({ type: 'gateway', version: 7, inflight: { '10.0.0.1:80': 2 } })

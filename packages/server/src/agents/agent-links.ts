@@ -55,6 +55,8 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
   readonly #pace: PingPace
   readonly #unsubscribe: () => void
   readonly #twins = new TwinWatch()
+  /** Problems of nodes, by their agents' word; of those that have some. */
+  readonly #said = new Map<string, readonly string[]>()
   readonly #waits = new LinkWaits()
   #lead: AgentLead | undefined
   #part = 1
@@ -144,6 +146,11 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
     return this.#lead?.presence.isOnline(node) ?? this.#state.nodeStatuses.get(node)?.online === true
   }
 
+  /** What is wrong with a node, as its agent has told this server; of one that the leader hears, the leader has written it down. */
+  saidByAgent(node: string): readonly string[] {
+    return this.isConnected(node) ? (this.#said.get(node) ?? []) : []
+  }
+
   isConnected(node: string): boolean {
     return this.#links.has(node)
   }
@@ -214,8 +221,14 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
     if (this.#links.get(node)?.sync !== sync) return
     if (line.type === 'hello' && this.#isTooFar(node, line.node)) return
     this.#lastHeard.heard(node)
+    if (line.type === 'node') this.#noteSaid(node, line.node)
     this.#lead?.take(node, line)
     this.#options.listener.onReport(node, line)
+  }
+
+  #noteSaid(node: string, { problems }: NodeStatus): void {
+    if (problems.length > 0) this.#said.set(node, problems)
+    else this.#said.delete(node)
   }
 
   /** Its containers go on; its version is written down, so that people see why it is offline. */
@@ -240,6 +253,7 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
   #removed(node: string): void {
     this.#links.get(node)?.link.close('the node was removed from the cluster')
     this.#links.delete(node)
+    this.#said.delete(node)
     this.#lead?.presence.forget(node)
     this.#twins.forget(node)
     this.#waits.wake(node)

@@ -91,6 +91,13 @@ export class GatewayReports implements Disposable {
     return this.#isInForce(this.#gateways, version) && !this.#isOneEnding()
   }
 
+  /** Those for whose word {@link inForceEverywhere} waits. */
+  behind(version: number): string[] {
+    const ending = [...this.#ending].filter(([node, timer]) => timer !== undefined && this.#options.isOnline(node))
+    const late = [...this.#gateways].filter((node) => (this.versionOf(node) ?? -1) < version)
+    return [...new Set([...late, ...ending.map(([node]) => node)])].sort()
+  }
+
   #isOneEnding(): boolean {
     for (const [node, timer] of this.#ending) if (timer !== undefined && this.#options.isOnline(node)) return true
     return false

@@ -122,7 +122,7 @@ describe('on nodes with a bridge', () => {
     )
     await cluster.pools.idle()
     expect(cluster.state.instances.get(id)).toMatchObject({ desired: 'run', node })
-    const context = { state: cluster.state, isOnline: () => true }
+    const context = { state: cluster.state, isOnline: () => true, traffic: cluster.traffic }
     expect(stayingOn(context, cluster.state.nodes.get(node)!)).toContainEqual({
       ...{ instance: id, later: false },
       why: `keeps its address ${address}; no other node can have it: that takes routed mode (berth up --network routed)`,

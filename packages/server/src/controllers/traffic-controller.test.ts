@@ -48,6 +48,7 @@ describe('with two gateways', () => {
     await delay(whileMs)
     expect(view(id)).toMatchObject({ inTraffic: false, outOfTraffic: false })
     expect(cluster.state.instances.get(id)?.desired).toBe('drain')
+    expect(cluster.traffic.gatewaysBehind(id)).toEqual(['node-b'])
     other.unstickGateway()
     await cluster.until('the stop', () => !cluster.state.instances.has(id))
   })

@@ -70,6 +70,11 @@ export class TrafficController implements Traffic, Disposable {
     return madeAt !== undefined && this.#reports.inForceOnline(madeAt)
   }
 
+  gatewaysBehind(instance: string): readonly string[] {
+    if (this.#members.activeSince(instance) !== undefined) return []
+    return this.#reports.behind(this.#members.inactiveSince(instance))
+  }
+
   routes(): readonly TrafficRoute[] {
     return this.#table.routes.flatMap((route) =>
       route.targets.map((target) => {

@@ -4,6 +4,8 @@ import type { MemberState, RouteTls } from '@berth/core'
 export interface Traffic {
   /** Some online gateway sends requests to this instance now. */
   isInTraffic(instance: string): boolean
+  /** Gateways that may still send requests to an instance that is to leave, since they have not said that they let it go. */
+  gatewaysBehind(instance: string): readonly string[]
   routes(): readonly TrafficRoute[]
   /** Calls with the instances whose place in traffic has changed (or all that a changed route has). Returns how to stop. */
   subscribe(listener: (instances: readonly string[]) => void): () => void

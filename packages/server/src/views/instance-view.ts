@@ -1,5 +1,6 @@
 import type { InstanceView } from '@berth/api'
 import type { Instance, InstanceStatus } from '@berth/core'
+import { awaitsGateways } from './awaits-gateways.ts'
 import { nodeResources } from './node-view.ts'
 import { defined, type ViewContext } from './view-context.ts'
 
@@ -21,7 +22,7 @@ export function instanceView({ state, traffic, isOnline }: ViewContext, instance
   addWanted(view, instance)
   addLimits(view, instance, state)
   if (status !== undefined) addObserved(view, instance, status)
-  const message = messageFor(instance, status, offline)
+  const message = messageFor(instance, status, offline) ?? whyItDrains(instance, status, traffic)
   if (message !== undefined) view.message = message
   return view
 }
@@ -86,6 +87,17 @@ function grantedOtherwise(instance: Instance, status: InstanceStatus): InstanceV
   const { cpuMilli = instance.cpuMilli, cores = instance.cores, memoryBytes } = status.granted
   const isSame = cpuMilli === instance.cpuMilli && cores === instance.cores && memoryBytes === instance.memoryBytes
   return isSame ? undefined : defined({ cpuMilli, cores, memoryBytes })
+}
+
+/** While it drains and only finishes what it has, there is nothing to say. */
+function whyItDrains(
+  { id, desired }: Instance,
+  status: InstanceStatus | undefined,
+  traffic: ViewContext['traffic'],
+): string | undefined {
+  if (desired !== 'drain' || status?.phase !== 'running') return undefined
+  const behind = traffic.gatewaysBehind(id)
+  return behind.length === 0 ? undefined : awaitsGateways(behind)
 }
 
 function messageFor(instance: Instance, status: InstanceStatus | undefined, offline: boolean): string | undefined {

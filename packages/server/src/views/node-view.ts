@@ -32,7 +32,10 @@ export function nodeDetail(context: ViewContext, node: Node): NodeView {
   return { ...nodeView(context, node), ...defined({ staying: stayingOn(context, node) }) }
 }
 
-export function nodeView({ state, isOnline, version = '', whyRefused }: ViewContext, node: Node): NodeView {
+export function nodeView(
+  { state, isOnline, version = '', whyRefused, saidByAgent }: ViewContext,
+  node: Node,
+): NodeView {
   const status = state.nodeStatuses.get(node.name) ?? unknownStatus
   const { name, labels, block, address, schedulable, joinedAt, group, speedMilli, taints, resources, drain, images } =
     node
@@ -40,6 +43,8 @@ export function nodeView({ state, isOnline, version = '', whyRefused }: ViewCont
     status
   const config = nodeConfigView(state, node)
   const refusal = isOnline(name) ? undefined : whyRefused?.(node)
+  const written: readonly string[] = status.problems
+  const said = isOnline(name) ? [] : (saidByAgent?.(name) ?? []).filter((each) => !written.includes(each))
   const instances = state.instances.byNode(name).filter((each) => state.statuses.field(each.id, 'phase') !== 'ended')
   const sum = (of: (instance: Instance) => number | undefined): number =>
     instances.reduce((total, each) => total + (of(each) ?? 0), 0)
@@ -52,6 +57,7 @@ export function nodeView({ state, isOnline, version = '', whyRefused }: ViewCont
     problems: [
       ...status.problems,
       ...(refusal === undefined ? [] : [`its agent is refused: ${refusal}`]),
+      ...said.map((each) => `its agent has told this server, and not the one that leads: ${each}`),
       ...[node.certificateProblem, ...versionProblems(status, name, version)].filter(isSaid),
       ...nodeConfigProblems(config),
       ...cloudRouteProblems(state, name),

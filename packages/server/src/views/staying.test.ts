@@ -17,20 +17,32 @@ const service = (ordinal: number, over: Partial<Instance> = {}): Instance => ({
 
 async function staying(
   instances: readonly Instance[],
-  { statuses = [], online = true }: { readonly statuses?: readonly InstanceStatus[]; readonly online?: boolean } = {},
+  {
+    statuses = [],
+    online = true,
+    behind = [],
+  }: {
+    readonly statuses?: readonly InstanceStatus[]
+    readonly online?: boolean
+    readonly behind?: readonly string[]
+  } = {},
 ) {
   await using records = await openTemporaryRecords()
   await records.records.commit('system:test', (tx) => {
     for (const each of instances) tx.put('instances', each)
     for (const each of statuses) tx.put('statuses', each)
   })
-  const all = stayingOn({ state: records.state, isOnline: () => online }, drained) ?? []
+  const all =
+    stayingOn({ state: records.state, isOnline: () => online, traffic: { gatewaysBehind: () => behind } }, drained) ??
+    []
   return all.map(({ instance: id, why }) => `${id.split('.')[2]} ${why}`)
 }
 
 it('a node that is not drained has nobody who should leave', async () => {
   await using records = await openTemporaryRecords()
-  expect(stayingOn({ state: records.state, isOnline: () => true }, plain)).toBeUndefined()
+  expect(
+    stayingOn({ state: records.state, isOnline: () => true, traffic: { gatewaysBehind: () => [] } }, plain),
+  ).toBeUndefined()
 })
 
 it('tells of each on a drained node what it waits for, those on their way first', async () => {
@@ -47,6 +59,14 @@ it('tells of each on a drained node what it waits for, those on their way first'
     'web-3 has been told to stop',
     'report-4 is a job, which runs to its end',
     'web-1 waits for shop.production.web-9, which finds no place: 2 nodes: 1 drained, 1 without room',
+  ])
+})
+
+it('names the gateways that have not let go of one that drains', async () => {
+  const told = async (...behind: string[]) => await staying([service(2, { desired: 'drain' })], { behind })
+  expect(await told('h7')).toEqual(['web-2 waits for the gateway of h7 to let it go'])
+  expect(await told('a', 'b', 'c', 'd', 'e')).toEqual([
+    'web-2 waits for the gateways of a, b, c and 2 more to let it go',
   ])
 })
 

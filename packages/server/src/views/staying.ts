@@ -1,8 +1,10 @@
 import type { StayingInstance } from '@berth/api'
 import type { Instance, Node } from '@berth/core'
+import type { Traffic } from '../controllers/traffic.ts'
 import type { State } from '../records/index.ts'
 import { poolId } from '../records/record-kinds.ts'
 import { KeptPlaces } from '../schedule/kept-places.ts'
+import { awaitsGateways } from './awaits-gateways.ts'
 
 /** Those that are told of a node: the rest follows when these have left. */
 const maxTold = 20
@@ -10,6 +12,7 @@ const maxTold = 20
 export interface StayingContext {
   readonly state: State
   readonly isOnline: (node: string) => boolean
+  readonly traffic: Pick<Traffic, 'gatewaysBehind'>
 }
 
 /** Which instances a drained node still has, and what each waits for: those on their way first. Undefined: it is not drained. */
@@ -37,13 +40,18 @@ function whyItStays(
 ): string | undefined {
   const { desired, type, app, pool, entrypoint } = instance
   if (desired === 'stop') return whyNotStopped(context, node.name)
-  if (desired === 'drain') return 'finishes the requests that it has'
+  if (desired === 'drain') return whyNotDrained(context, instance)
   if (type === 'job') return 'is a job, which runs to its end'
   const key = `${poolId(app, pool)} ${entrypoint}`
   const others = successors.get(key) ?? onTheWay(context.state, node, instance)
   successors.set(key, others)
   const [next] = others
   return next === undefined ? whyKept(context.state, instance) : whyNotReplaced(context, next)
+}
+
+function whyNotDrained({ traffic }: StayingContext, { id }: Instance): string {
+  const behind = traffic.gatewaysBehind(id)
+  return behind.length === 0 ? 'finishes the requests that it has' : awaitsGateways(behind)
 }
 
 /** One that keeps its address leaves only once another node has room for it. */

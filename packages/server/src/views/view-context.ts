@@ -9,6 +9,8 @@ export interface ViewContext {
   readonly isOnline: (node: string) => boolean
   /** Why its agent, which dials, is not let in by this server. */
   readonly whyRefused?: (node: Node) => string | undefined
+  /** What its agent, which the leader does not hear, says to this server. */
+  readonly saidByAgent?: (node: string) => readonly string[]
   readonly gateway: GatewayAddress
   /** The server's. */
   readonly version?: string

@@ -21,7 +21,7 @@ const pool: Pool = {
 
 const contextOf = (state: ViewContext['state']): ViewContext => ({
   state,
-  traffic: { isInTraffic: () => false } as unknown as Traffic,
+  traffic: { isInTraffic: () => false, gatewaysBehind: () => [] } as unknown as Traffic,
   isOnline: () => true,
   gateway: { host: 'a.example.com', httpPort: 80, httpsPort: 443 },
 })
@@ -98,4 +98,17 @@ it('says of a node that is offline why its agent is refused', async () => {
     nodeView({ ...contextOf(records.state), isOnline: () => isOnline, whyRefused: () => 'other keys' }, node).problems
   expect(view(false)).toContain('its agent is refused: other keys')
   expect(view(true)).not.toContain('its agent is refused: other keys')
+})
+
+it('says of a node that the leader does not hear what its agent has told this server', async () => {
+  await using records = await openTemporaryRecords()
+  const node = {
+    ...{ name: 'h2', labels: {}, block: '10.77.2.0/24', address: '192.0.2.2', schedulable: true, joinedAt: 1 },
+    certificateFingerprint: 'a',
+  }
+  const view = (isOnline: boolean) =>
+    nodeView({ ...contextOf(records.state), isOnline: () => isOnline, saidByAgent: () => ['another store'] }, node)
+      .problems
+  expect(view(false)).toContain('its agent has told this server, and not the one that leads: another store')
+  expect(view(true)).toEqual(['its agent has not connected yet'])
 })
