@@ -46,6 +46,8 @@ export const routingView = z.object({
   reflectorsOf: z.record(z.string(), z.array(z.string())),
   /** Route tables of providers. */
   tables: z.array(cloudTableView),
+  /** Where short names of instances are looked for behind their own apps. */
+  searchDomains: z.array(z.string()),
   /** Without an IPv4 address: nothing can be routed to them. */
   without: z.array(z.string()),
   updatedAt: time.optional(),

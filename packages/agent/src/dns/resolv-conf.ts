@@ -4,15 +4,15 @@ import { type NetworkConfig, nodeDnsAddress } from '@berth/core'
 export const dnsAddress = nodeDnsAddress
 
 /**
- * The container's `/etc/resolv.conf`. Three tries of a second outlast a restart of netd. `search .` keeps the libc from making a search
- * domain of a hostname with dots: names are asked as they are written.
+ * The container's `/etc/resolv.conf`. Three tries of a second outlast a restart of netd. Names without a dot are looked for in `search`, others are
+ * asked as they are written first. With none of it `search .` keeps the libc from making a search domain of a hostname with dots.
  */
-export function resolvConfFor({ domain }: Pick<NetworkConfig, 'domain'>): string {
+export function resolvConfFor({ domain }: Pick<NetworkConfig, 'domain'>, search: readonly string[] = []): string {
   return [
     `# Berth: this node answers for .${domain} and asks its own resolvers for everything else`,
     `nameserver ${dnsAddress}`,
     'options timeout:1 attempts:3',
-    'search .',
+    `search ${search.join(' ') || '.'}`,
     '',
   ].join('\n')
 }

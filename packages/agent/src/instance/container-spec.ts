@@ -103,7 +103,7 @@ function mounts(assignment: Assignment, files: RuntimeFiles): MountSpec[] {
     readOnly,
   })
   return [
-    bind(files.resolvConf, '/etc/resolv.conf', true),
+    bind(files.resolvConfOf(instance), '/etc/resolv.conf', true),
     bind(files.persistOf(assignment), '/persist', false),
     ...(secrets.length === 0 ? [] : [bind(files.secretsOf(instance), '/run/secrets', true)]),
     ...config.map(({ path }, index) => bind(files.configOf(instance, index), path, true)),

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync }
 import { chmod, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Assignment } from '@berth/core'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { testAssignment } from '../testing/test-node.ts'
@@ -82,17 +83,35 @@ describe('RuntimeFiles', () => {
     const agentDir = join(directory, 'state/agent')
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'berth-full', agentDir])
     try {
-      await files.writeResolvConf('nameserver 169.254.77.53\nsearch .\n')
+      await files.setResolving({ domain: 'berth' }, [])
       const { ino } = statSync(files.resolvConf)
       await writeFile(join(agentDir, 'filler'), Buffer.alloc(64 * 1024)).catch(() => undefined)
-      await files.writeResolvConf('nameserver 169.254.77.53\n')
-      expect(readFileSync(files.resolvConf, 'utf8')).toBe('nameserver 169.254.77.53\n')
-      await expect(files.writeResolvConf(`${'#'.repeat(10_000)}\n`)).rejects.toThrow('ENOSPC')
+      await files.setResolving({ domain: 'b' }, [])
+      expect(readFileSync(files.resolvConf, 'utf8')).toMatch(/answers for \.b and(?:.*\n)+search \.\n$/)
+      await expect(files.setResolving({ domain: 'b'.repeat(10_000) }, [])).rejects.toThrow('ENOSPC')
       expect(statSync(files.resolvConf)).toMatchObject({ ino, size: expect.any(Number) })
       expect(statSync(files.resolvConf).size).toBeGreaterThan(0)
     } finally {
       execFileSync('umount', [agentDir])
     }
+  })
+
+  it('says in each instance’s resolv.conf where its short names are looked for, also when that changes while it runs', async () => {
+    const [plain, other] = [assignment, { ...assignment, instance: 'shop.production.db-1', searchDomains: ['lab'] }]
+    for (const each of [plain, other]) await files.makeSources(each)
+    const shown = ({ instance }: Assignment) =>
+      /^search (.*)$/m.exec(readFileSync(files.resolvConfOf(instance), 'utf8'))?.[1]
+    expect([plain, other].map(shown)).toEqual(['production.shop.berth', 'production.shop.berth lab'])
+    const { ino } = statSync(files.resolvConfOf(plain.instance))
+    const absent = { ...assignment, instance: 'shop.production.web-9' }
+    await files.setResolving({ domain: 'berth', searchDomains: ['corp.example'] }, [plain, other, absent])
+    expect([plain, other].map(shown)).toEqual(['production.shop.berth corp.example', 'production.shop.berth lab'])
+    expect(statSync(files.resolvConfOf(plain.instance)).ino).toBe(ino)
+    expect(() => shown(absent)).toThrow('ENOENT')
+    await files.setResolving({ domain: 'berth' }, [plain, other])
+    expect([plain, other].map(shown)).toEqual(['production.shop.berth', 'production.shop.berth lab'])
+    await files.remove(other)
+    expect(() => shown(other)).toThrow('ENOENT')
   })
 
   it('removes everything, and sets aside what was left in /persist', async () => {

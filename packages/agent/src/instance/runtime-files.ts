@@ -1,7 +1,8 @@
 import { chmod, chown, constants, lchown, lstat, mkdir, open, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { type Assignment, BerthError, messageOf } from '@berth/core'
+import { type Assignment, BerthError, messageOf, type NetworkConfig, searchList } from '@berth/core'
 import type { Logger } from 'pino'
+import { resolvConfFor } from '../dns/resolv-conf.ts'
 import { mustRun, runCommand } from '../network/run-command.ts'
 import { EndedFiles } from './ended-files.ts'
 
@@ -20,6 +21,8 @@ export interface RuntimeFilesOptions {
   readonly keepEndedMs: number
 }
 
+type Resolving = Pick<NetworkConfig, 'domain' | 'searchDomains'>
+
 const tmpfsMagic = 0x01021994
 const mountSource = 'berth-secrets'
 
@@ -32,6 +35,8 @@ export class RuntimeFiles {
   readonly #stateDir: string
   readonly #secretsDir: string
   readonly #log: Logger
+  #resolving: Resolving = { domain: 'berth' }
+  #tail: Promise<void> = Promise.resolve()
 
   constructor({ stateDir, runDir, log, keepEndedMs: keepMs }: RuntimeFilesOptions) {
     this.#stateDir = stateDir
@@ -81,14 +86,20 @@ export class RuntimeFiles {
     return relative(join(this.#stateDir, 'persist'), persist).replaceAll('/', '.')
   }
 
+  /** What containers have that a version before has made: names are asked there as they are written. */
   get resolvConf(): string {
     return join(this.#stateDir, 'agent', 'resolv.conf')
+  }
+
+  resolvConfOf(instance: string): string {
+    return join(this.#configDir(instance), 'resolv.conf')
   }
 
   /** What the engine wants to find when it creates the container: the sources of its mounts. */
   async makeSources(assignment: Assignment): Promise<void> {
     if (assignment.secrets.length > 0) await mkdir(this.secretsOf(assignment.instance), { recursive: true })
     await this.#writeConfig(assignment)
+    await this.#inTurn(() => this.#writeResolvConfOf(assignment))
     await mkdir(join(this.persistOf(assignment), 'logs'), { recursive: true })
   }
 
@@ -108,16 +119,14 @@ export class RuntimeFiles {
     return (await lstat(this.secretsOf(instance)).catch(() => undefined)) !== undefined
   }
 
-  async writeResolvConf(content: string): Promise<void> {
-    const found = await readFile(this.resolvConf, 'utf8').catch(() => undefined)
-    if (found === content) return
-    // In place: running containers have this very file mounted. Never cut first: on a full disk they would be left with an empty one.
-    await using file = await open(this.resolvConf, constants.O_RDWR | constants.O_CREAT, 0o644)
-    const bytes = Buffer.from(content)
-    for (let at = 0; at < bytes.length; ) {
-      at += (await file.write(bytes, at, bytes.length - at, at)).bytesWritten
-    }
-    await file.truncate(bytes.length)
+  /** What is said of names from now on: to instances that start, and to those that are there. */
+  async setResolving(resolving: Resolving, assignments: readonly Assignment[]): Promise<void> {
+    this.#resolving = resolving
+    await this.#inTurn(async () => {
+      await writeInPlace(this.resolvConf, resolvConfFor(resolving))
+      for (const each of assignments)
+        if (await isThere(this.resolvConfOf(each.instance))) await this.#writeResolvConfOf(each)
+    })
   }
 
   /** Everything; what the instance left in `/persist` is set aside. */
@@ -131,6 +140,19 @@ export class RuntimeFiles {
       // A full disk must not keep an instance from its end; the next collection tries again.
       this.#log.warn({ instance, reason: messageOf(error) }, 'what it left in /persist stays where it is for now')
     }
+  }
+
+  async #writeResolvConfOf(assignment: Assignment): Promise<void> {
+    await mkdir(this.#configDir(assignment.instance), { recursive: true })
+    const search = searchList(assignment, this.#resolving)
+    await writeInPlace(this.resolvConfOf(assignment.instance), resolvConfFor(this.#resolving, search))
+  }
+
+  /** So that what was said last is what stands there. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#tail.then(work)
+    this.#tail = turn.catch(() => undefined)
+    return turn
   }
 
   #configDir(instance: string): string {
@@ -156,6 +178,20 @@ export class RuntimeFiles {
       if (found.isDirectory() && found.uid === 0) await lchown(directory, owner.uid, owner.gid)
     }
   }
+}
+
+const isThere = async (path: string): Promise<boolean> => (await lstat(path).catch(() => undefined)) !== undefined
+
+/** Running containers have this very file mounted. Never cut first: on a full disk they would be left with an empty one. */
+async function writeInPlace(path: string, content: string): Promise<void> {
+  const found = await readFile(path, 'utf8').catch(() => undefined)
+  if (found === content) return
+  await using file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o644)
+  const bytes = Buffer.from(content)
+  for (let at = 0; at < bytes.length; ) {
+    at += (await file.write(bytes, at, bytes.length - at, at)).bytesWritten
+  }
+  await file.truncate(bytes.length)
 }
 
 /** Removes first, so that no link is followed; sets the mode apart from the process's umask. */

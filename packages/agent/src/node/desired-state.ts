@@ -3,7 +3,6 @@ import type { ServerAddress, ToAgent } from '@berth/api'
 import { messageOf, type NetworkConfig, type NodeRouting, type Peers, type RouteTable } from '@berth/core'
 import type { Logger } from 'pino'
 import type { NetdFiles } from '../dns/netd-files.ts'
-import { resolvConfFor } from '../dns/resolv-conf.ts'
 import type { Reconciler } from '../instance/reconciler.ts'
 import type { RuntimeFiles } from '../instance/runtime-files.ts'
 import type { NodeNetwork } from '../network/node-network.ts'
@@ -90,8 +89,8 @@ export class DesiredState implements AsyncDisposable {
 
   /** Before anything else: what does not depend on a server or on Docker. */
   async prepare(): Promise<void> {
-    const { store, files } = this.#options
-    await files.writeResolvConf(resolvConfFor(store.state.network ?? { domain: 'berth' }))
+    const { store, files, reconciler } = this.#options
+    await files.setResolving(store.state.network ?? { domain: 'berth' }, reconciler.assignments)
   }
 
   /** After every connection to Docker: the network as it was last known. */
@@ -204,11 +203,11 @@ export class DesiredState implements AsyncDisposable {
   }
 
   async #applyNetwork(network: NetworkConfig): Promise<void> {
-    const { store, netd, files } = this.#options
+    const { store, netd, files, reconciler } = this.#options
     await this.#attempt('write the network', async () => {
       await store.update({ network })
       await netd.writeNetwork(network)
-      await files.writeResolvConf(resolvConfFor(network))
+      await files.setResolving(network, reconciler.assignments)
     })
     this.#options.onNetwork()
     await this.#ensureNetwork(network)

@@ -36,6 +36,8 @@ export const routingEndpoints = {
       meshUpTo: z.number().int().optional(),
       /** Nodes of each site that pass on what they learn. */
       reflectors: z.number().int().optional(),
+      /** Where short names of instances are looked for behind their own apps, all of them; empty: nowhere. */
+      searchDomains: z.array(z.string()).optional(),
     }),
     response: routingView,
   }),

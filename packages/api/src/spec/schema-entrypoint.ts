@@ -176,6 +176,11 @@ export const entrypointSchema = object({
     'Security profiles (`berth profile`), in the order in which their rules are asked. Default: the app’s.',
     [['db']],
   ),
+  searchDomains: key(
+    textOrTexts,
+    'Where names without a dot are looked for behind the app’s own (`db`). `none`: nowhere. Default: the app’s, or the cluster’s (`berth net set`).',
+    [['corp.example'], 'none'],
+  ),
   network: key(
     text,
     '`cluster`: an address of its own. `host`: the node’s network, with its address and its ports. `bridge`: Docker’s bridge (`bridge:NAME`: another one), reached by `hostPort`. Default: cluster.',

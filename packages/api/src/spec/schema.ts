@@ -109,6 +109,9 @@ export const specDocumentSchema = object(
       'The roles of the app: one image, many commands.',
     ),
     profiles: key(textOrTexts, 'Security profiles of every entrypoint that names none itself.', [['web']]),
+    searchDomains: key(textOrTexts, 'Where short names are looked for, for every entrypoint that says none itself.', [
+      ['corp.example'],
+    ]),
     routes,
     rollout: key(rollout, 'How a pool moves from one release to the next.'),
     environments: key(

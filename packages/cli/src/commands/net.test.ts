@@ -11,6 +11,8 @@ describe('what is set', () => {
       { as: '4200000000', meshUpTo: '20', reflectors: '3' },
       { as: 4_200_000_000, meshUpTo: 20, reflectors: 3 },
     ],
+    [{ searchDomains: ['corp.example', 'lab'] }, { searchDomains: ['corp.example', 'lab'] }],
+    [{ searchDomains: ['none'] }, { searchDomains: [] }],
     [{ site: ['paris=64601', 'rome=none'] }, { sites: { paris: 64_601, rome: null } }],
   ])('%j', (options, body) => expect(changeOf(options)).toEqual(body))
 
@@ -32,6 +34,7 @@ const view: RoutingView = {
   peers: [{ name: 'core', address: '10.0.0.1', as: 65_000, label: { name: 'rack', value: 'r7' }, hasPassword: true }],
   reflectorsOf: { '': ['a'], paris: ['b', 'd'] },
   tables: [],
+  searchDomains: ['corp.example', 'lab'],
 }
 
 it('says how nodes learn routes', () => {
@@ -41,6 +44,7 @@ it('says how nodes learn routes', () => {
       'AS          64512, paris 64601',
       'sessions    every node with every other, up to 50',
       'reflectors  a; b, d (paris)',
+      'short names of the app, then in corp.example, lab',
       'no address  c: nothing is routed to nodes without IPv4',
       '',
       'ROUTER  ADDRESS   AS     NODES    PASSWORD',

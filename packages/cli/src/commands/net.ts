@@ -22,6 +22,7 @@ interface SetOptions {
   readonly site?: readonly string[]
   readonly meshUpTo?: string
   readonly reflectors?: string
+  readonly searchDomains?: readonly string[]
 }
 
 interface PeerOptions {
@@ -70,7 +71,7 @@ export function registerNet(program: Command): void {
 function registerSettings(net: Command): void {
   net
     .command('show')
-    .summary('how nodes learn routes: settings, who passes on, routers')
+    .summary('how nodes learn routes: settings, who passes on, routers; where short names are looked for')
     .action(
       action(async ({ client, out, form, signal }) => {
         await printItem(await client.call('getRouting', {}, { signal }), form, out, routingText)
@@ -78,7 +79,7 @@ function registerSettings(net: Command): void {
     )
   net
     .command('set')
-    .summary('change how nodes learn routes; no packet is lost by it')
+    .summary('change how nodes learn routes, or where short names are looked for; no packet is lost by it')
     .option(
       '--routes <way>',
       'static: all nodes are in one layer 2; bgp: by BIRD on every node; cloud: by a provider’s route table',
@@ -87,6 +88,10 @@ function registerSettings(net: Command): void {
     .option('--site <site=number...>', 'AS number of a site; `none` takes it away')
     .option('--mesh-up-to <count>', 'so many nodes speak with each other; more, with reflectors (50)', wholeNumber)
     .option('--reflectors <count>', 'nodes of each site that pass on what they learn (2)', wholeNumber)
+    .option(
+      '--search-domains <domain...>',
+      'where short names of instances are looked for behind their own app’s, in this order; `none` for nowhere',
+    )
     .action(
       action<SetOptions>(async ({ client, out, form, signal, confirm }, _, options) => {
         const body = changeOf(options)
@@ -144,17 +149,19 @@ async function askNodes({ client, out, signal }: CommandContext, node: string | 
 }
 
 type Change = Partial<Pick<RoutingView, 'mode' | 'as' | 'meshUpTo' | 'reflectors'>> & {
+  searchDomains?: string[]
   readonly sites?: Record<string, number | null>
 }
 
-export function changeOf({ routes, as, site, meshUpTo, reflectors }: SetOptions): Change {
+export function changeOf({ routes, as, site, meshUpTo, reflectors, searchDomains: search }: SetOptions): Change {
   const change = {
     ...(routes === undefined ? {} : { mode: modeOf(routes) }),
     ...(as === undefined ? {} : { as: Number(as) }),
     ...(site === undefined ? {} : { sites: Object.fromEntries(site.map(siteOf)) }),
     ...(meshUpTo === undefined ? {} : { meshUpTo: Number(meshUpTo) }),
     ...(reflectors === undefined ? {} : { reflectors: Number(reflectors) }),
-  } as const
+    ...(search === undefined ? {} : { searchDomains: search.join() === 'none' ? [] : [...search] }),
+  }
   if (Object.keys(change).length === 0)
     throw new BerthError('usage.value', 'say what to set, e.g. --routes bgp; see: berth net show')
   return change

@@ -90,6 +90,8 @@ export interface EntrypointSpec {
   readonly capabilities: readonly string[]
   /** Security profiles in the order in which their rules are asked, its own or the app's. Absent: none. */
   readonly profiles?: readonly string[]
+  /** Where short names are looked for behind its own app's, its own or the app's. Absent: where the cluster says. */
+  readonly searchDomains?: readonly string[]
   /** Absent: the cluster's own, with an address for each instance. */
   readonly network?: NetworkMode
   /** Absent: each instance has an address of its own, and its successor another. */

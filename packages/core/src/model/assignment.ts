@@ -68,6 +68,8 @@ export interface Assignment {
   readonly capabilities: readonly string[]
   /** Security profiles that it names, in order. Absent: none; the default one may hold. */
   readonly profiles?: readonly string[]
+  /** Where short names are looked for behind its own app's. Absent: where the cluster says. */
+  readonly searchDomains?: readonly string[]
   readonly init: boolean
   readonly readiness?: ProbeSpec
   readonly liveness?: ProbeSpec
@@ -158,6 +160,8 @@ export interface NetworkConfig {
   /** Domain of names, `berth`. */
   readonly domain: string
   readonly defaultPool: string
+  /** Where short names are looked for behind those of the asker's app, unless its entrypoint says so itself. Absent: nowhere. */
+  readonly searchDomains?: readonly string[]
   /** Where the node stands: its label `site`. Absent: it has none. */
   readonly site?: string
   /** Pools whose addresses have twins of IPv6. Absent: there are none. */

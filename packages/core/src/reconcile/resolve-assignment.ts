@@ -80,6 +80,7 @@ function container(spec: EntrypointSpec) {
     ...(spec.workingDirectory === undefined ? {} : { workingDirectory: spec.workingDirectory }),
     capabilities: spec.capabilities,
     ...(spec.profiles === undefined ? {} : { profiles: spec.profiles }),
+    ...(spec.searchDomains === undefined ? {} : { searchDomains: spec.searchDomains }),
     init: spec.init,
     labels: spec.labels,
     logMaxBytes: spec.logs.maxBytes,

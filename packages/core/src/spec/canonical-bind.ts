@@ -11,6 +11,8 @@ export interface Siblings {
   readonly entrypoints: Mapping<EntrypointDocument | null>
   /** Security profiles of those that name none. */
   readonly profiles?: readonly string[] | undefined
+  /** Of those that say none. */
+  readonly searchDomains?: readonly string[] | undefined
 }
 
 /** `db` is the app's own entrypoint, `shop/db` another app's: `DB_HOST` and `DB_PORT` are set. */

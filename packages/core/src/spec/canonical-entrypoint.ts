@@ -11,6 +11,7 @@ import { canonicalPlacementParts } from './canonical-placement.ts'
 import { canonicalPorts } from './canonical-ports.ts'
 import { canonicalProfiles } from './canonical-profiles.ts'
 import { canonicalSchedule } from './canonical-schedule.ts'
+import { canonicalSearchDomains } from './canonical-search-domains.ts'
 import { closest } from './closest.ts'
 import { specDefaults } from './defaults.ts'
 import { refuseContradictions } from './placement-conflicts.ts'
@@ -44,6 +45,8 @@ export function canonicalEntrypoint(
     document.profiles === undefined
       ? siblings.profiles
       : canonicalProfiles(issues, [...path, 'profiles'], document.profiles)
+  const searchDomains =
+    canonicalSearchDomains(issues, [...path, 'searchDomains'], document.searchDomains) ?? siblings.searchDomains
   if (network !== undefined)
     refuseInNetwork(issues, path, network, { ...container, ports, bandwidth: document.bandwidth, profiles })
   return {
@@ -57,6 +60,7 @@ export function canonicalEntrypoint(
     bind: canonicalBind(issues, [...path, 'bind'], document.bind, siblings),
     ...container,
     ...(profiles === undefined ? {} : { profiles }),
+    ...(searchDomains === undefined ? {} : { searchDomains }),
     ...(network === undefined ? {} : { network }),
     ...(address === undefined ? {} : { address }),
     ...(networks === undefined ? {} : { networks }),

@@ -7,6 +7,7 @@ import { refuseUnreachedBinds } from './canonical-network.ts'
 import { canonicalProfiles } from './canonical-profiles.ts'
 import { canonicalRollout } from './canonical-rollout.ts'
 import { canonicalRoutes } from './canonical-routes.ts'
+import { canonicalSearchDomains } from './canonical-search-domains.ts'
 import { requireKey } from './read-values.ts'
 import type { SpecDocument } from './spec-document.ts'
 import { IssueList, type SpecIssue, type SpecPath } from './spec-issue.ts'
@@ -65,6 +66,7 @@ function readEntrypoints(issues: IssueList, document: SpecDocument, app: string)
   if (!requireKey(issues, [], 'entrypoints', document.entrypoints)) return {}
   const siblings = { app, entrypoints: document.entrypoints }
   const profiles = canonicalProfiles(issues, ['profiles'], document.profiles)
+  const searchDomains = canonicalSearchDomains(issues, ['searchDomains'], document.searchDomains)
   const entries = Object.entries(document.entrypoints)
   if (entries.length === 0)
     issues.add(['entrypoints'], 'the app has no entrypoint: nothing would run', {
@@ -73,7 +75,7 @@ function readEntrypoints(issues: IssueList, document: SpecDocument, app: string)
   return Object.fromEntries(
     entries.map(([name, entrypoint]) => [
       name,
-      canonicalEntrypoint(issues, name, entrypoint ?? {}, { ...siblings, profiles }),
+      canonicalEntrypoint(issues, name, entrypoint ?? {}, { ...siblings, profiles, searchDomains }),
     ]),
   )
 }

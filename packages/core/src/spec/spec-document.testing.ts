@@ -126,6 +126,7 @@ const shared = partly<EntrypointDocument>({
   workingDirectory: path,
   capabilities: fc.subarray(['NET_ADMIN', 'cap_chown', 'SYS_NICE']),
   profiles: fc.oneof(fc.constantFrom('db', 'Calico_1'), fc.subarray(['db', 'web', 'a.b'])),
+  searchDomains: fc.oneof(fc.constantFrom('corp.example', 'none'), fc.subarray(['lab', 'tools.berth', 'corp.example'])),
   network: fc.constantFrom('cluster'),
   init: fc.boolean(),
   hooks: partly({ afterStart: command, beforeStop: fc.record({ command, timeout: longer }) }),

@@ -10,6 +10,8 @@ export interface SpecDocument {
   readonly entrypoints?: Mapping<EntrypointDocument | null> | undefined
   /** Of every entrypoint that names none. */
   readonly profiles?: string | Texts | undefined
+  /** Of every entrypoint that says none. */
+  readonly searchDomains?: string | Texts | undefined
   readonly routes?: readonly (string | RouteDocument | undefined)[] | undefined
   readonly rollout?: RolloutDocument | undefined
   readonly environments?: Mapping<EnvironmentDocument | null> | undefined
@@ -57,6 +59,7 @@ export interface EntrypointDocument extends ResourcesDocument {
   readonly workingDirectory?: string | undefined
   readonly capabilities?: Texts | undefined
   readonly profiles?: string | Texts | undefined
+  readonly searchDomains?: string | Texts | undefined
   readonly network?: string | undefined
   readonly address?: string | undefined
   readonly networks?: string | Texts | undefined

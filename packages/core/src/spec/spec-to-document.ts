@@ -98,6 +98,7 @@ function entrypointToDocument(spec: EntrypointSpec): EntrypointDocument {
     ...(spec.workingDirectory === undefined ? {} : { workingDirectory: spec.workingDirectory }),
     capabilities: spec.capabilities,
     ...(spec.profiles === undefined ? {} : { profiles: spec.profiles }),
+    ...(spec.searchDomains === undefined ? {} : searchDomainsToDocument(spec.searchDomains)),
     ...(spec.network === undefined ? {} : { network: spec.network }),
     ...(spec.address === undefined ? {} : { address: spec.address }),
     ...(spec.networks === undefined ? {} : { networks: spec.networks }),
@@ -233,3 +234,8 @@ function overrideToDocument(override: EntrypointOverride): EntrypointOverrideDoc
     ...(schedule === undefined ? {} : { schedule: schedule === 'off' ? schedule : schedulePartsToDocument(schedule) }),
   }
 }
+
+/** An empty list would be left out as if nothing had been said. */
+const searchDomainsToDocument = (domains: readonly string[]): Pick<EntrypointDocument, 'searchDomains'> => ({
+  searchDomains: domains.length === 0 ? 'none' : domains,
+})

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { describePeers, type Peers, peerPartOf } from '@berth/core'
+import { defaultBgpSettings, describePeers, type Peers, peerPartOf } from '@berth/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FeedLine } from '../agents/node-feed.ts'
 import { TestCluster, testSpec, webRoute } from './cluster.testing.ts'
@@ -140,6 +140,24 @@ describe('peers in parts', () => {
     expect(held([b]).peerParts).toEqual([peerPartOf('node-b')])
     expect(cluster.feed.peerPart(peerPartOf('node-b'))).not.toMatchObject({ peers: expect.arrayContaining([b]) })
     expect(held([]).peerParts).toEqual([])
+  })
+})
+
+describe('where short names are looked for', () => {
+  const put = (searchDomains: readonly string[], meshUpTo: number) =>
+    cluster.records.commit('system:test', (tx) => {
+      const record = { name: 'cluster' as const, mode: 'static' as const, ...defaultBgpSettings, meshUpTo, peers: [] }
+      tx.put('routings', { ...record, searchDomains, updatedAt: 1, updatedBy: 'test' })
+    })
+
+  it('is said to every node when it changes, and not again', async () => {
+    await put(['corp.example'], 50)
+    await cluster.until('the word', () => ofType('network').length === 1)
+    expect(ofType('network')[0]?.network.searchDomains).toEqual(['corp.example'])
+    await put(['corp.example'], 40)
+    await put([], 40)
+    await cluster.until('the end of it', () => ofType('network').length === 2)
+    expect(ofType('network')[1]?.network.searchDomains).toBeUndefined()
   })
 })
 

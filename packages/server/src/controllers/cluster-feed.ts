@@ -23,7 +23,7 @@ import { addressPoolsOf } from '../addresses/pools-of.ts'
 import { twinPoolsOf, twinRangesOf } from '../addresses/twin-pools.ts'
 import type { FeedLine, NodeFeed, SnapshotLine } from '../agents/node-feed.ts'
 import { PolicyFeed } from '../policy/policy-feed.ts'
-import type { State, StateChange } from '../records/index.ts'
+import type { RoutingRecord, State, StateChange } from '../records/index.ts'
 import { NameScopes } from './name-scopes.ts'
 import { NameTables, siteOf } from './name-tables.ts'
 import { PacedWork } from './paced-work.ts'
@@ -149,6 +149,8 @@ export class ClusterFeed implements NodeFeed, Disposable {
     else if (change.kind === 'members') this.#onMembers(change.revision)
     else if (change.kind === 'addressPools') this.#onAddressPools()
     else if (change.kind === 'lans') this.#onLan(change.before, change.after)
+    else if (change.kind === 'routings' && searchText(change.before) !== searchText(change.after))
+      for (const node of this.#subscribers.keys()) this.#networkSends.mark(node)
     if (change.kind === 'nodes' || change.kind === 'routings' || change.kind === 'cloudTables')
       for (const node of this.#subscribers.keys()) this.#routingSends.mark(node)
   }
@@ -307,7 +309,9 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const addresses = extra.length === 0 ? {} : { addresses: extra }
     const lans = state.lans.all().flatMap((lan) => nodeLanOf(lan, node) ?? [])
     const ours = { pool: own?.range ?? addressPool, ...several, ...nat, block, ...addresses, ...lansField(lans) }
-    return { ...ours, peers, domain, defaultPool, ...place, ...ipv6 }
+    const { searchDomains = [] } = state.routings.get('cluster') ?? {}
+    const search = searchDomains.length === 0 ? {} : { searchDomains }
+    return { ...ours, peers, domain, defaultPool, ...search, ...place, ...ipv6 }
   }
 
   #isGateway = (node: string): boolean => this.#options.state.nodes.get(node)?.labels.gateway === 'true'
@@ -316,6 +320,8 @@ export class ClusterFeed implements NodeFeed, Disposable {
 /** In order, so that a node is told the same as before where nothing has changed. */
 const lansField = (lans: readonly NodeLan[]): Pick<NetworkConfig, 'lans'> =>
   lans.length === 0 ? {} : { lans: lans.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }
+
+const searchText = (record: RoutingRecord | undefined): string => (record?.searchDomains ?? []).join(' ')
 
 /** In its node's network it has the node's addresses. */
 function withTwin(assignment: Assignment, twins: readonly TwinRange[]): Assignment {

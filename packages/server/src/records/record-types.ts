@@ -193,6 +193,8 @@ export interface RoutingRecord extends BgpSettings {
   readonly peers: readonly RoutingPeerRecord[]
   /** Absent: none. */
   readonly tables?: readonly CloudTableRecord[]
+  /** Where short names of instances are looked for. Absent: nowhere but in their own apps. */
+  readonly searchDomains?: readonly string[]
   readonly updatedAt: number
   readonly updatedBy: string
 }

@@ -46,6 +46,24 @@ describe('how routes are learned', () => {
     expect(under.state.routings.size).toBe(0)
   })
 
+  it('says where short names are looked for, and keeps it when something else changes', async () => {
+    await routing.change({ searchDomains: ['corp.example', 'lab'] }, admin)
+    await routing.change({ meshUpTo: 40 }, admin)
+    expect(routing.settings.searchDomains).toEqual(['corp.example', 'lab'])
+    await expect(routing.change({ searchDomains: ['a b', 'lab', 'lab'] }, admin)).rejects.toMatchObject({
+      code: 'search-domains.invalid',
+      message: expect.stringMatching(/"a b" is no host name.*the domain lab is given twice/),
+    })
+    await routing.change({ searchDomains: [] }, admin)
+    expect(routing.settings.searchDomains).toEqual([])
+    const said = under.state.events.all().map(({ message }) => message)
+    expect(said.slice(-3)).toEqual([
+      'short names are looked for in corp.example, lab',
+      'settings of BGP were changed',
+      'short names are looked for in no other domain',
+    ])
+  })
+
   it('is static or by BGP beside a pool with IPv6, and such a pool is not made beside a provider’s table', async () => {
     const agents = { isOnline: () => false, request: async <T>() => ({}) as T }
     const pools = new AddressPools({ records: under.records, range: '10.77.0.0/16', agents })

@@ -10,6 +10,7 @@ import {
   messageOf,
   type Node,
   type RoutesMode,
+  searchDomainProblems,
 } from '@berth/core'
 import type { Logger } from 'pino'
 import { ipv6Routes } from '../addresses/check-ipv6.ts'
@@ -49,6 +50,8 @@ export interface RoutingChange {
   readonly sites?: Readonly<Record<string, number | null>> | undefined
   readonly meshUpTo?: number | undefined
   readonly reflectors?: number | undefined
+  /** All of them; empty: none. */
+  readonly searchDomains?: readonly string[] | undefined
 }
 
 const recordName = 'cluster'
@@ -101,7 +104,7 @@ export class Routing {
     return this.#plan
   }
 
-  /** Throws `routing.invalid-as`, `routing.invalid-setting`, `cloud-routes.no-table`, `address-pool.ipv6-routes`. */
+  /** Throws `routing.invalid-as`, `routing.invalid-setting`, `search-domains.invalid`, `cloud-routes.no-table`, `address-pool.ipv6-routes`. */
   async change(change: RoutingChange, context: CallContext): Promise<void> {
     await this.#put(context, (before) => {
       const sites = Object.entries({ ...before.sites, ...change.sites }).filter(([, as]) => as !== null)
@@ -115,8 +118,12 @@ export class Routing {
       if (mode === 'cloud' && tablesOf(before).length === 0) throw noTables()
       if (mode === 'cloud' && twinPoolsOf(this.#state).length > 0)
         throw ipv6Routes('an address pool has IPv6 (berth ip pool ls)')
-      const message = mode === before.mode ? 'settings of BGP were changed' : `routes are ${wayOf(mode)} from now on`
-      return { record: { ...before, ...settings, mode }, message }
+      const search =
+        change.searchDomains === undefined ? {} : { searchDomains: checkSearchDomains(change.searchDomains) }
+      return {
+        record: { ...before, ...settings, ...search, mode },
+        message: messageOfChange(change, mode !== before.mode),
+      }
     })
   }
 
@@ -232,6 +239,24 @@ export class Routing {
   #open(peer: RoutingPeerRecord): string | undefined {
     return peer.sealed === undefined ? undefined : unseal(this.#key, boundTo(peer), peer.sealed)
   }
+}
+
+function messageOfChange({ mode = 'static', searchDomains, ...bgp }: RoutingChange, isOther: boolean): string {
+  const isBgp = Object.values(bgp).some((each) => each !== undefined)
+  const parts = [
+    isOther ? `routes are ${wayOf(mode)} from now on` : undefined,
+    !isOther && (isBgp || searchDomains === undefined) ? 'settings of BGP were changed' : undefined,
+    searchDomains === undefined
+      ? undefined
+      : `short names are looked for in ${searchDomains.join(', ') || 'no other domain'}`,
+  ]
+  return parts.filter((each) => each !== undefined).join('; ')
+}
+
+function checkSearchDomains(domains: readonly string[]): readonly string[] {
+  const problems = searchDomainProblems(domains).map(({ message }) => message)
+  if (problems.length === 0) return [...domains]
+  throw new BerthError('search-domains.invalid', `search domains: ${problems.join('; ')}`, { details: { problems } })
 }
 
 const unset: RoutingRecord = {

@@ -4,11 +4,23 @@ import type { CloudTableRecord, CloudTableStatus, State } from '../records/index
 import type { Routing } from '../routing/routing.ts'
 
 export function routingView({ settings, plan }: Pick<Routing, 'settings' | 'plan'>, state: State): RoutingView {
-  const { tables = [], mode, as, sites, meshUpTo, reflectors, peers, updatedAt, updatedBy } = settings
+  const {
+    tables = [],
+    mode,
+    as,
+    sites,
+    meshUpTo,
+    reflectors,
+    peers,
+    searchDomains = [],
+    updatedAt,
+    updatedBy,
+  } = settings
   return {
     ...{ mode, as, sites: { ...sites }, meshUpTo, reflectors },
     peers: peers.map(({ sealed, ...peer }) => ({ ...peer, hasPassword: sealed !== undefined })),
     tables: tables.map((table) => tableView(table, state.cloudTables.get(table.name))),
+    searchDomains: [...searchDomains],
     ...{ mesh: plan.isMesh, without: [...plan.without] },
     reflectorsOf: Object.fromEntries(Object.entries(plan.reflectors).map(([site, nodes]) => [site, [...nodes]])),
     ...(updatedAt === 0 ? {} : { updatedAt, updatedBy }),

@@ -1,0 +1,234 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { InstanceView } from '../packages/api/src/index.ts'
+import type { LabHost } from '../packages/lab/src/index.ts'
+import { webSource } from './support/apps.ts'
+import { Cluster } from './support/cluster.ts'
+import { startLoad, until } from './support/load.ts'
+
+/** Names as programs use them: on two machines of two sites, beside a third one that is none of Berth's. */
+let cluster: Cluster
+const root = join(import.meta.dirname, '..')
+
+const hostAt = (index: number): LabHost => {
+  const host = cluster.lab.hosts[index]
+  if (host === undefined) throw new Error(`the lab has no host ${index + 1}`)
+  return host
+}
+const instances = async (): Promise<readonly InstanceView[]> =>
+  (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items.filter((each) => each.ready)
+const one = async (wanted: Partial<InstanceView>): Promise<InstanceView> => {
+  const isIt = (each: InstanceView) => Object.entries(wanted).every(([key, value]) => Object(each)[key] === value)
+  const found = (await instances()).find(isIt)
+  if (found === undefined) throw new Error(`nothing is ready that is ${JSON.stringify(wanted)}`)
+  return found
+}
+const get = async (from: InstanceView, url: string): Promise<string> =>
+  (await cluster.berth(['exec', from.id, 'timeout', '5', 'wget', '-q', '-O', '-', url])).stdout
+/** As every program with getaddrinfo looks it up, `times` times: the first address of each answer. */
+const lookUp = async (from: InstanceView, name: string, times = 1): Promise<string[]> => {
+  const script = `
+    const look = () => require('node:dns').promises.lookup('${name}', { family: 4 }).then((a) => a.address, () => 'nobody')
+    ;(async () => { for (let i = 0; i < ${times}; i++) console.log(await look()) })()`
+  return (await cluster.mustBerth(['exec', from.id, 'node', '-e', script])).stdout.trim().split('\n')
+}
+
+const yaml = `app: shop
+build:
+  base: berth/node:local
+searchDomains: [lab.example]
+entrypoints:
+  web:
+    command: node server.js
+    cpu: 0.1
+    memory: 64Mi
+    replicas: 2
+    ports: [8080]
+    searchDomains: []
+  db:
+    command: node server.js
+    cpu: 0.1
+    memory: 64Mi
+    ports: [8080]
+  plain:
+    command: node server.js
+    cpu: 0.1
+    memory: 64Mi
+    ports: [8080]
+environments:
+  staging: {}
+`
+
+beforeAll(async () => {
+  cluster = await Cluster.start({ hosts: 3 })
+  await cluster.join(hostAt(1))
+  for (const [node, site] of [
+    ['h1', 'eu'],
+    ['h2', 'us'],
+  ] as const)
+    await cluster.mustBerth(['node', 'label', node, `site=${site}`])
+  const repository = await cluster.repository('shop', { 'server.js': webSource('1'), 'berth.yaml': yaml })
+  for (const environment of ['production', 'staging'])
+    await cluster.mustBerth(['deploy', 'shop', '-e', environment, '--repository', repository.path])
+})
+afterAll(() => cluster[Symbol.asyncDispose]())
+
+describe('a short name', () => {
+  it('is of the own app, in the own pool', async () => {
+    for (const pool of ['production', 'staging']) {
+      const [web, db] = [await one({ pool, entrypoint: 'web' }), await one({ pool, entrypoint: 'db' })]
+      expect(JSON.parse(await get(web, 'http://db:8080/'))).toMatchObject({ instance: db.id })
+      expect(await lookUp(web, 'db')).toEqual([db.address])
+      expect(await lookUp(web, db.name)).toEqual([db.address])
+      expect(await lookUp(web, 'nobody')).toEqual(['nobody'])
+    }
+  })
+
+  it('is looked for in domains of one’s own behind it: the entrypoint’s, the app’s or the cluster’s', async () => {
+    const [web, db] = [await one({ entrypoint: 'web' }), await one({ entrypoint: 'db' })]
+    await cluster.mustBerth(['domain', 'add', 'ldap.corp.example', '--address', '192.0.2.20'])
+    await cluster.mustBerth(['domain', 'add', 'ldap.lab.example', '--address', '192.0.2.30'])
+    await cluster.mustBerth(['domain', 'add', 'db.lab.example', '--address', '192.0.2.31'])
+    await until('the app’s', async () => (await lookUp(db, 'ldap'))[0] === '192.0.2.30')
+    expect(await lookUp(web, 'ldap')).toEqual(['nobody'])
+    expect(await lookUp(db, 'db')).toEqual([db.address])
+
+    const tool = await cluster.repository('tool', {
+      'server.js': webSource('1'),
+      'berth.yaml': `app: tool\nbuild: {base: berth/node:local}\nentrypoints:\n  tool:\n    command: node server.js\n    cpu: 0.1\n    memory: 64Mi\n    ports: [8080]\n`,
+    })
+    await cluster.mustBerth(['deploy', 'tool', '--repository', tool.path])
+    const [running] = (await cluster.client.list('listInstances', { query: { app: 'tool' } })).items
+    if (running === undefined) throw new Error('the tool runs')
+    expect(await lookUp(running, 'ldap')).toEqual(['nobody'])
+    const { stdout } = await cluster.mustBerth([
+      'net',
+      'set',
+      '--search-domains',
+      'corp.example',
+      'production.shop.berth',
+    ])
+    expect(stdout).toMatch(/^short names +of the app, then in corp.example, production.shop.berth$/m)
+    await until('the cluster’s, while it runs', async () => (await lookUp(running, 'ldap'))[0] === '192.0.2.20')
+    expect(await lookUp(running, 'db')).toEqual([(await one({ pool: 'production', entrypoint: 'db' })).address])
+    expect(await lookUp(db, 'ldap')).toEqual(['192.0.2.30'])
+    const refused = await cluster.berth(['net', 'set', '--search-domains', 'Corp.example', 'a b'])
+    expect(refused.stderr).toMatch(/"Corp.example" must be in lower case; "a b" is no host name/)
+    await cluster.mustBerth(['net', 'set', '--search-domains', 'none'])
+    await until('it to be forgotten', async () => (await lookUp(running, 'ldap'))[0] === 'nobody')
+    await cluster.mustBerth(['rm', 'tool', '-y'])
+  })
+})
+
+describe('a name', () => {
+  it('is answered with instances of the own site first, and with the others when there is none', async () => {
+    const eu = await one({ pool: 'production', entrypoint: 'web', node: 'h1' })
+    const us = await one({ pool: 'production', entrypoint: 'web', node: 'h2' })
+    expect(new Set(await lookUp(eu, 'web.shop.berth', 12))).toEqual(new Set([eu.address]))
+    expect(new Set(await lookUp(us, 'web', 12))).toEqual(new Set([us.address]))
+    await cluster.mustBerth(['scale', 'shop/web', '1'])
+    const left = await until('one to be left', async () => {
+      const [first, ...others] = (await instances()).filter(
+        (each) => each.pool === 'production' && each.entrypoint === 'web',
+      )
+      return others.length === 0 && first
+    })
+    const asker = (await instances()).find(({ node }) => node !== left.node)
+    if (asker === undefined) throw new Error('instances are on both nodes')
+    const name = 'web.production.shop.berth'
+    await until('the one of elsewhere', async () => (await lookUp(asker, name))[0] === left.address)
+    expect(new Set(await lookUp(asker, name, 12))).toEqual(new Set([left.address]))
+    await cluster.mustBerth(['scale', 'shop/web', '2'])
+    await until('its own again', async () => {
+      const near = (await instances()).find(
+        ({ node, pool, entrypoint }) => node === asker.node && pool === 'production' && entrypoint === 'web',
+      )
+      return near !== undefined && (await lookUp(asker, name))[0] === near.address
+    })
+  })
+
+  it('of one’s own is answered on every node, also while the server hangs', async () => {
+    const outside = hostAt(2)
+    const resolver = `
+      const packet = require('dns-packet')
+      const socket = require('node:dgram').createSocket('udp4')
+      socket.on('message', (message, from) => {
+        const { id, questions } = packet.decode(message)
+        const { name, type } = questions[0]
+        const answers = type === 'A' ? [{ type: 'A', name, ttl: 5, data: '192.0.2.53' }] : []
+        socket.send(packet.encode({ type: 'response', id, questions, answers }), from.port, from.address)
+      })
+      socket.bind(53, '${outside.address}', () => console.log('listens'))`
+    const serving = await outside.spawn([process.execPath, '-e', resolver], { cwd: root })
+    try {
+      await cluster.mustBerth(['domain', 'add', '*.shop.corp.example', 'web.shop'])
+      await cluster.mustBerth(['domain', 'add', 'corp.internal', '--resolver', outside.address])
+      await cluster.mustBerth(['domain', 'add', 'db.corp.example', 'db.production.shop'])
+      const db = await one({ pool: 'production', entrypoint: 'db' })
+      const askers = (await instances()).filter(({ pool }) => pool === 'staging')
+      await until('all to know', async () => (await lookUp(db, 'db.corp.example'))[0] === db.address)
+      const server = await cluster.pidOf('server')
+      const addresses = new Map((await instances()).map((each) => [each.address, each]))
+      const ask = async (host: LabHost, asker: InstanceView, name: string): Promise<string> => {
+        const script = `require('node:dns').lookup('${name}', { family: 4 }, (e, a) => console.log(e ? e.code : a))`
+        return (await host.exec(['docker', 'exec', asker.id, 'node', '-e', script])).stdout.trim()
+      }
+      process.kill(server, 'SIGSTOP')
+      try {
+        expect(askers.length).toBeGreaterThan(0)
+        for (const asker of askers) {
+          const host = asker.node === 'h1' ? hostAt(0) : hostAt(1)
+          expect(await ask(host, asker, 'db.corp.example')).toBe(db.address)
+          expect(addresses.get(await ask(host, asker, 'any.thing.shop.corp.example'))).toMatchObject({
+            ...{ entrypoint: 'web', pool: 'staging' },
+          })
+          expect(await ask(host, asker, 'host.corp.internal')).toBe('192.0.2.53')
+        }
+      } finally {
+        process.kill(server, 'SIGCONT')
+      }
+    } finally {
+      serving.kill('SIGKILL')
+    }
+  })
+})
+
+describe('an external service', () => {
+  it('is reached by its name and by its route of the gateway, also while one of its addresses does not answer', async () => {
+    const outside = hostAt(2)
+    const page = join(cluster.dir, 'legacy.js')
+    writeFileSync(page, `require('node:http').createServer((q, s) => s.end('legacy ' + q.url)).listen(8070)`)
+    const serving = await outside.spawn([process.execPath, page])
+    try {
+      const route = ['--port', 'http=8070', '--route', 'old.test/app']
+      const both = [outside.address, hostAt(1).address]
+      await cluster.mustBerth(['external', 'set', 'legacy.shop', '--address', ...both, ...route])
+      const web = await one({ pool: 'production', entrypoint: 'web' })
+      await until('its name', async () => both.includes((await lookUp(web, 'legacy'))[0] ?? ''))
+      const ask = () => fetch(`${cluster.gatewayUrl}/app/x`, { headers: { host: 'old.test' } })
+      await until(
+        'its route',
+        async () =>
+          (await cluster.first.exec(['curl', '-s', '-H', 'Host: old.test', `${cluster.gatewayUrl}/app/x`])).stdout ===
+          'legacy /app/x',
+      )
+      const bodies = new Set<string>()
+      const load = startLoad(`${cluster.gatewayUrl}/app/y`, {
+        host: 'old.test',
+        connections: 4,
+        onBody: (body) => bodies.add(body),
+      })
+      await delay(1_000)
+      const report = await load.stop()
+      expect(report.failures).toEqual([])
+      expect([...bodies]).toEqual(['legacy /app/y'])
+      await cluster.mustBerth(['external', 'rm', 'legacy.shop', '-y'])
+      await until('it to go', async () => (await ask()).status === 404)
+      await until('its name to go', async () => (await lookUp(web, 'legacy'))[0] === 'nobody')
+    } finally {
+      serving.kill('SIGKILL')
+    }
+  })
+})
