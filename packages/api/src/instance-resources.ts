@@ -6,6 +6,8 @@ const time = z.number().int()
 
 /** A port of an instance's node that leads to one of its own. */
 export const publishedPort = z.strictObject({
+  /** Only where the node is called by this address of its own. Absent: by any but loopback's. */
+  hostAddress: z.ipv4().optional(),
   hostPort: z.number().int().min(1).max(65_535),
   port: z.number().int().min(1).max(65_535),
   protocol: z.enum(['tcp', 'udp']),

@@ -34,8 +34,8 @@ function open(checkIntervalMs = 60_000): void {
 }
 
 /** Answers each connection with who it comes from, until its namespace's test has ended. */
-function serve(namespace: TestNamespace, port: number): void {
-  const source = `require('node:net').createServer((socket) => socket.end(socket.remoteAddress)).listen(${port}, '0.0.0.0')
+function serve(namespace: TestNamespace, port: number, at = '0.0.0.0'): void {
+  const source = `require('node:net').createServer((socket) => socket.end(socket.remoteAddress)).listen(${port}, '${at}')
 setTimeout(() => process.exit(), 60000); process.stdin.on('end', () => process.exit()).resume()`
   const [file, args] = namespace.inside(process.execPath, '-e', source)
   servers.push(spawn(file, args, { stdio: ['pipe', 'ignore', 'inherit'] }))
@@ -125,5 +125,65 @@ describe('published ports', () => {
     servers.at(-1)?.stdin?.end()
     await waitUntil('it is free', () => rules().includes('dport 9000'))
     await waitUntil('that it is well', () => problems.at(-1) === undefined)
+  })
+
+  it('may be at one address of the node, and are not at the others', async () => {
+    host.ip('address add 192.0.2.2/24 dev eth0')
+    const at = (hostAddress: string, hostPort: number) => ({
+      hostAddress,
+      hostPort,
+      port: 8080,
+      protocol: 'tcp' as const,
+    })
+    const published = [at('192.0.2.2', 9000), at('192.0.2.7', 9002)]
+    keeper.setInstances([{ ...instance(first), published }])
+    keeper.start()
+    await waitUntil('an answer', () => ask(client, '192.0.2.2', 9000) === '192.0.2.9')
+    expect(ask(client, '192.0.2.1', 9000)).toBe('')
+    await waitUntil('an answer for the node', () => ask(host, '192.0.2.2', 9000) !== '')
+    expect(ask(host, '192.0.2.1', 9000)).toBe('')
+    await waitUntil('the word', () => problems.length > 0)
+    expect(problems).toEqual([
+      expect.stringContaining('9002/tcp at 192.0.2.7 leads to nothing: this node has no address'),
+    ])
+  })
+
+  it('may be the node’s own only: its loopback address leads there, and nobody else gets to it by that', async () => {
+    host.ip('link set lo up')
+    const local = { hostAddress: '127.0.0.1', hostPort: 9000, port: 8080, protocol: 'tcp' as const }
+    keeper.setInstances([{ ...instance(first), published: [local] }, instance(second)])
+    keeper.start()
+    await waitUntil('an answer for the node', () => ask(host, '127.0.0.1', 9000) === '10.77.1.1')
+    for (const [who, address] of [
+      [client, '192.0.2.1'],
+      [host, '192.0.2.1'],
+      [containers[1], '10.77.1.1'],
+    ] as const)
+      expect(ask(who, address, 9000)).toBe('')
+    // A program that trusts whoever comes by loopback is not reached by containers, although the kernel would let them now.
+    serve(host, 7000)
+    await waitUntil('the program', () => ask(host, '127.0.0.1', 7000) === '127.0.0.1')
+    containers[0].ip('address del 127.0.0.1/8 dev lo', 'route add 127.0.0.1 via 10.77.1.1')
+    containers[0].sysctl('net.ipv4.conf.all.route_localnet=1')
+    expect(ask(containers[0], '127.0.0.1', 7000)).toBe('')
+    expect(host.run(['nft', 'list', 'ruleset'])).toContain('iifname "berth0" ip daddr 127.0.0.0/8 drop')
+    expect(problems).toEqual([])
+  })
+
+  it('at a loopback address are left to a program that listens there', async () => {
+    host.ip('link set lo up')
+    serve(host, 9000, '127.0.0.1')
+    await waitUntil('the program', () => ask(host, '127.0.0.1', 9000) === '127.0.0.1')
+    const local = { hostAddress: '127.0.0.1', hostPort: 9000, port: 8080, protocol: 'tcp' as const }
+    const all = { hostPort: 9000, port: 8080, protocol: 'tcp' as const }
+    keeper.setInstances([
+      { ...instance(first), published: [local] },
+      { ...instance(second), published: [all] },
+    ])
+    keeper.start()
+    await waitUntil('the word', () => problems.length > 0)
+    expect(problems).toEqual([expect.stringContaining('9000/tcp at 127.0.0.1 does not lead to')])
+    await waitUntil('an answer at the others', () => ask(client, '192.0.2.1', 9000) === '192.0.2.9')
+    expect(ask(host, '127.0.0.1', 9000)).toBe('127.0.0.1')
   })
 })

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import {
   type Assignment,
+  isLoopback,
   listeningPorts,
   messageOf,
   type PublishedTarget,
-  portText,
+  portsText,
   publishingTable,
   renderPublishing,
 } from '@berth/core'
@@ -12,6 +13,7 @@ import type { Logger } from 'pino'
 import { type Exec, mustRun, runCommand } from '../network/run-command.ts'
 import { createTableKeeper } from '../network/table-keeper.ts'
 import { repeat } from '../node/repeat.ts'
+import { linksTo, openToLoopback, ownAddresses } from './publish-host.ts'
 
 type LocalInstance = Pick<Assignment, 'instance' | 'address' | 'desired' | 'published'>
 
@@ -38,6 +40,7 @@ export interface PublishKeeperOptions {
 export class PublishKeeper implements AsyncDisposable {
   readonly #options: PublishKeeperOptions
   readonly #keepTable: ReturnType<typeof createTableKeeper>
+  readonly #exec: Exec
   readonly #closing = new AbortController()
   #wanted: readonly Wanted[] = []
   /** Another agent may have left something. */
@@ -48,7 +51,8 @@ export class PublishKeeper implements AsyncDisposable {
 
   constructor(options: PublishKeeperOptions) {
     this.#options = options
-    this.#keepTable = createTableKeeper(options.exec ?? runCommand, [`inet ${publishingTable}`])
+    this.#exec = options.exec ?? runCommand
+    this.#keepTable = createTableKeeper(this.#exec, [`inet ${publishingTable}`])
   }
 
   /** The instances that were here before have been told. */
@@ -84,26 +88,51 @@ export class PublishKeeper implements AsyncDisposable {
     const wanted = this.#wanted
     if (signal.aborted || (wanted.length > 0 && blocks === undefined) || (this.#isIdle && wanted.length === 0)) return
     try {
-      const taken = wanted.length === 0 ? new Set<string>() : await this.#taken()
-      const possible = wanted.filter((each) => !taken.has(portText(each)))
-      await this.#keepTable(renderPublishing(possible, blocks ?? []), { signal, isRemoval: possible.length === 0 })
+      const taken = await this.#taken(wanted)
+      const possible = wanted.filter((each) => !taken.has(each))
+      const local = possible.filter(isLoopback)
+      const links = await linksTo(
+        this.#exec,
+        local.map(({ address }) => address),
+        signal,
+      )
+      const rules = renderPublishing(possible, blocks ?? [], links)
+      await this.#keepTable(rules, { signal, isRemoval: possible.length === 0 })
+      // Not before containers are kept from loopback addresses.
+      for (const link of links) await openToLoopback(this.#exec, link, signal)
       this.#isIdle = wanted.length === 0
-      this.#report(wanted.filter((each) => taken.has(portText(each))).map(takenText))
+      const absent = await this.#withoutAddress(possible, signal)
+      this.#report([...wanted.filter((each) => taken.has(each)).map(takenText), ...absent.map(absentText)])
     } catch (error) {
       if (!signal.aborted) this.#report([messageOf(error)])
     }
   }
 
-  /** By programs of the node. Without IPv6 its files are not there. */
-  async #taken(): Promise<Set<string>> {
+  /** By programs of the node, at the addresses that it is for. Without IPv6 its files are not there. */
+  async #taken(wanted: readonly Wanted[]): Promise<Set<Wanted>> {
     const { procNet = '/proc/self/net' } = this.#options
-    const taken = new Set<string>()
-    for (const protocol of ['tcp', 'udp'] as const)
-      for (const family of ['', '6']) {
+    const taken = new Set<Wanted>()
+    for (const protocol of ['tcp', 'udp'] as const) {
+      const those = wanted.filter((each) => each.protocol === protocol)
+      for (const family of those.length === 0 ? [] : ['', '6']) {
         const table = await readFile(`${procNet}/${protocol}${family}`, 'utf8').catch(() => '')
-        for (const hostPort of listeningPorts(table, protocol)) taken.add(portText({ hostPort, protocol }))
+        const ports = {
+          loopback: listeningPorts(table, protocol, 'loopback'),
+          elsewhere: listeningPorts(table, protocol),
+        }
+        for (const each of those)
+          if (ports[isLoopback(each) ? 'loopback' : 'elsewhere'].has(each.hostPort)) taken.add(each)
       }
+    }
     return taken
+  }
+
+  /** Those at an address that the node has not. */
+  async #withoutAddress(wanted: readonly Wanted[], signal: AbortSignal): Promise<readonly Wanted[]> {
+    const named = wanted.filter((each) => each.hostAddress !== undefined && !isLoopback(each))
+    if (named.length === 0) return []
+    const own = await ownAddresses(this.#exec, signal)
+    return named.filter(({ hostAddress = '' }) => !own.includes(hostAddress))
   }
 
   #report(problems: readonly string[]): void {
@@ -115,8 +144,11 @@ export class PublishKeeper implements AsyncDisposable {
   }
 }
 
+const absentText = (each: Wanted): string =>
+  `${portsText(each)} leads to nothing: this node has no address ${each.hostAddress}; publish it at another one, or at all of them`
+
 const takenText = (each: Wanted): string =>
-  `${portText(each)} does not lead to ${each.instance}: a program of this node listens there; publish another one, or end that`
+  `${portsText(each)} does not lead to ${each.instance}: a program of this node listens there; publish another one, or end that`
 
 /** Also where there is none. */
 export const removePublishing = (exec: Exec, signal?: AbortSignal): Promise<string> =>

@@ -3,6 +3,8 @@ import { defineEndpoint } from '../endpoint.ts'
 import { instanceView, metricsView, networkAttachment, publishedPort } from '../instance-resources.ts'
 import { count, flag, idParams, logLine, none, watch } from './shared.ts'
 
+const portCount = z.number().int().min(1).max(32)
+
 /** Instances: what they say, what they use, and a way in. */
 export const instancesEndpoints = {
   listInstances: defineEndpoint({
@@ -48,12 +50,16 @@ export const instancesEndpoints = {
   publishPort: defineEndpoint({
     method: 'POST',
     path: '/v1/instances/:id/ports',
-    summary: 'Let a port of its node lead to one instance, as long as that runs there',
+    summary: 'Let a port of its node, or several, lead to one instance, as long as that runs there',
     role: 'deployer',
     transport: 'json',
     params: idParams,
     query: none,
-    body: publishedPort.extend({ protocol: publishedPort.shape.protocol.default('tcp') }),
+    body: publishedPort.extend({
+      protocol: publishedPort.shape.protocol.default('tcp'),
+      /** So many that follow each other, on both ends. */
+      count: portCount.optional(),
+    }),
     response: instanceView,
   }),
   unpublishPort: defineEndpoint({
@@ -63,7 +69,10 @@ export const instancesEndpoints = {
     role: 'deployer',
     transport: 'json',
     params: idParams.extend({ hostPort: z.coerce.number().int().min(1).max(65_535) }),
-    query: z.strictObject({ protocol: publishedPort.shape.protocol.default('tcp') }),
+    query: z.strictObject({
+      protocol: publishedPort.shape.protocol.default('tcp'),
+      count: z.coerce.number().pipe(portCount).optional(),
+    }),
     body: none,
     response: instanceView,
   }),

@@ -14,8 +14,8 @@ import { useClient } from '../store/context.tsx'
 
 type Published = NonNullable<InstanceView['published']>[number]
 
-const portWord = ({ hostPort, port, protocol }: Published): string =>
-  `${hostPort} → ${port}${protocol === 'udp' ? '/udp' : ''}`
+const portWord = ({ hostAddress, hostPort, port, protocol }: Published): string =>
+  `${hostAddress === undefined ? '' : `${hostAddress}:`}${hostPort} → ${port}${protocol === 'udp' ? '/udp' : ''}`
 
 /** Ports of its node that lead to it, for as long as it lives. */
 export function PublishedPorts({ instance }: { readonly instance: InstanceView }) {

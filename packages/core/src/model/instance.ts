@@ -82,6 +82,8 @@ export interface NetworkAttachment {
 
 /** A port of an instance's node that leads to one of its own. */
 export interface InstancePort {
+  /** Only where the node is called by this address of its own, loopback's or another. Absent: by any but loopback's. */
+  readonly hostAddress?: string
   readonly hostPort: number
   readonly port: number
   readonly protocol: 'tcp' | 'udp'

@@ -1,5 +1,5 @@
 import type { CapacityView, ImaginedNodes, PlanView, ResizeView, SavedPlan } from '@berth/api'
-import type { Build, Instance, InstancePort, Move, NetworkAttachment, Pool, Rebalance, Rollout } from '@berth/core'
+import type { Build, Instance, InstancePorts, Move, NetworkAttachment, Pool, Rebalance, Rollout } from '@berth/core'
 
 /** On whose behalf. Every record and event written carries the actor. */
 export interface CallContext {
@@ -131,9 +131,9 @@ export interface Operations {
   abortRollout(id: string, context: CallContext): Promise<Rollout>
   restartInstance(id: string, context: CallContext): Promise<Instance>
   /** Throws `publish.port-taken`, `publish.host-network`, `instance.not-running`. */
-  publishPort(id: string, port: InstancePort, context: CallContext): Promise<Instance>
+  publishPort(id: string, port: InstancePorts, context: CallContext): Promise<Instance>
   /** Throws `publish.not-found`. */
-  unpublishPort(id: string, port: Pick<InstancePort, 'hostPort' | 'protocol'>, context: CallContext): Promise<Instance>
+  unpublishPort(id: string, port: Omit<InstancePorts, 'port'>, context: CallContext): Promise<Instance>
   /** Throws `attach.no-network`, `attach.impossible`, `attach.address-taken`, `attach.too-many`, `instance.not-running`. */
   attachNetwork(id: string, network: NetworkAttachment, context: CallContext): Promise<Instance>
   /** Throws `attach.not-found`, `attach.of-entrypoint`. */

@@ -42,6 +42,55 @@ describe('a published port', () => {
     ])
   })
 
+  it('is one of several that follow each other, all of them or none, and may be at one address of its node', async () => {
+    cluster.commits.set('c1', testSpec({ web: {} }))
+    await cluster.deploy('c1')
+    const range = { hostPort: 8000, port: 9000, protocol: 'tcp' as const, count: 3 }
+    const at = (hostAddress: string) => cluster.operations.publishPort(web(1), { ...tcp(7000, 80), hostAddress }, call)
+    const published = () => cluster.state.instances.get(web(1))?.published
+    await publish(1, 8002, 53)
+    await expect(cluster.operations.publishPort(web(1), range, call)).rejects.toMatchObject({
+      code: 'publish.port-taken',
+    })
+    expect(published()).toEqual([tcp(8002, 53)])
+    await unpublish(1, 8002)
+    await cluster.operations.publishPort(web(1), range, call)
+    await cluster.operations.publishPort(web(1), range, call)
+    expect(published()).toEqual([tcp(8000, 9000), tcp(8001, 9001), tcp(8002, 9002)])
+    await expect(at('127.0.0.1')).rejects.toMatchObject({
+      code: 'publish.old-agent',
+      message: expect.stringContaining('berth node upgrade node-a'),
+    })
+    await cluster.records.commit('system:test', (tx) => {
+      const status = cluster.state.nodeStatuses.get('node-a')
+      if (status !== undefined) tx.put('nodeStatuses', { ...status, lanProblems: {} })
+    })
+    for (const address of ['169.254.77.53', '0.0.0.0', '224.0.0.1'])
+      await expect(at(address)).rejects.toMatchObject({ code: 'publish.invalid' })
+    await expect(publish(1, 65_535, 65_535)).resolves.toBeDefined()
+    await expect(cluster.operations.publishPort(web(1), { ...tcp(65_534, 80), count: 3 }, call)).rejects.toMatchObject({
+      code: 'publish.invalid',
+      message: expect.stringContaining('port 65536'),
+    })
+    await at('127.0.0.1')
+    await expect(at('192.0.2.7')).rejects.toMatchObject({ code: 'publish.port-taken' })
+    await cluster.until('its node to know', () => cluster.node.assignments.get(web(1))?.published?.length === 5)
+    expect(cluster.node.assignments.get(web(1))?.published?.[0]).toEqual({ ...tcp(7000, 80), hostAddress: '127.0.0.1' })
+    await expect(
+      cluster.operations.unpublishPort(web(1), { hostPort: 8001, protocol: 'tcp', count: 3 }, call),
+    ).rejects.toThrow('unpublish 8003/tcp')
+    await cluster.operations.unpublishPort(web(1), { hostPort: 8000, protocol: 'tcp', count: 3 }, call)
+    expect(published()?.map(({ hostPort }) => hostPort)).toEqual([7000, 65_535])
+    const messages = cluster.state.events.all().map(({ message }) => message)
+    expect(messages).toEqual(
+      expect.arrayContaining([
+        `port 8000-8002/tcp of node-a leads to ${web(1)}:9000`,
+        `port 7000/tcp at 127.0.0.1 of node-a leads to ${web(1)}:80`,
+        `port 8000-8002/tcp of node-a leads to ${web(1)} no more`,
+      ]),
+    )
+  })
+
   it('is nobody else’s: neither published again nor given to what is placed', async () => {
     cluster.commits.set('c1', testSpec({ web: { replicas: 2 } }))
     await cluster.deploy('c1')

@@ -1,4 +1,5 @@
 import { BerthError, linkOf, type NodeLan } from '@berth/core'
+import { ownAddresses } from '../../publishing/publish-host.ts'
 import { readLink } from '../host-state.ts'
 import { type Exec, mustRun } from '../run-command.ts'
 import { isUnknownKind, ownAddressIn, ownAlias, vlanCommands } from './lan-plan.ts'
@@ -28,7 +29,7 @@ export class LanHost {
         'lan.parent-down',
         `network ${name}: the interface ${parent} of this node is down; take it up (ip link set ${parent} up), lastingly in its network configuration`,
       )
-    const own = ownAddressIn(lan, await this.#addresses(signal))
+    const own = ownAddressIn(lan, await ownAddresses(this.#exec, signal))
     if (own !== undefined)
       throw new BerthError(
         'lan.own-address',
@@ -56,15 +57,6 @@ export class LanHost {
         )
       throw new BerthError('network.command-failed', `network ${lan.name}: ip ${args.join(' ')}: ${stderr.trim()}`)
     }
-  }
-
-  /** IPv4, of all interfaces. */
-  async #addresses(signal: AbortSignal | undefined): Promise<string[]> {
-    const text = await mustRun(this.#exec, 'ip', ['-json', '-4', 'address', 'show'], { signal })
-    const links = JSON.parse(text === '' ? '[]' : text) as {
-      readonly addr_info?: readonly { readonly local?: string }[]
-    }[]
-    return links.flatMap(({ addr_info = [] }) => addr_info.flatMap(({ local }) => local ?? []))
   }
 
   async #links(name: string, signal: AbortSignal | undefined): Promise<{ readonly ifalias?: string }[]> {

@@ -1,4 +1,14 @@
-import { BerthError, bridgeOf, type Instance, type InstancePort, portText } from '@berth/core'
+import {
+  BerthError,
+  bridgeOf,
+  eachPort,
+  hostAddressProblem,
+  type Instance,
+  type InstancePort,
+  type InstancePorts,
+  portsText,
+  portText,
+} from '@berth/core'
 import type { RecordTransaction, State } from '../../records/index.ts'
 import { hasEnded } from '../has-ended.ts'
 import type { CallContext } from '../operations.ts'
@@ -7,26 +17,27 @@ import type { OperationsContext } from './operations-context.ts'
 
 const maxPublished = 32
 
-/** A port of the instance's node leads to it from now on, as long as it lives. Asked again nothing changes. */
+/** Ports of the instance's node lead to it from now on, as long as it lives: all of them or none. Asked again nothing changes. */
 export async function publishPort(
   { records, state, now }: OperationsContext,
   id: string,
-  wanted: InstancePort,
+  wanted: InstancePorts,
   call: CallContext,
 ): Promise<Instance> {
   const decide = (tx: RecordTransaction): Instance => {
     const instance = requirePublishable(state, id, wanted)
     const { published = [], node = '' } = instance
-    const same = published.find((each) => portText(each) === portText(wanted))
-    if (same?.port === wanted.port) return instance
-    refuseTaken(state, instance, wanted)
-    const next = { ...instance, published: [...published, wanted].sort((a, b) => a.hostPort - b.hostPort) }
+    const fresh = eachPort(wanted).filter((port) => !published.some((each) => isSame(each, port)))
+    if (fresh.length === 0) return instance
+    for (const port of fresh) refuseTaken(state, instance, port)
+    if (published.length + fresh.length > maxPublished) throw tooMany(id, wanted, published.length)
+    const next = { ...instance, published: [...published, ...fresh].sort((a, b) => a.hostPort - b.hostPort) }
     // A placement that is being decided, and would give the port to another, fails.
     const fence = state.fences.get(node) ?? { node, updatedAt: now() }
     tx.put('fences', { ...fence, updatedAt: now() }, { ifUnchanged: true })
     tx.put('instances', next, { ifUnchanged: true })
     tx.event(
-      eventOf(instance, 'instance.published', `port ${portText(wanted)} of ${node} leads to ${id}:${wanted.port}`),
+      eventOf(instance, 'instance.published', `port ${portsText(wanted)} of ${node} leads to ${id}:${wanted.port}`),
     )
     return next
   }
@@ -36,27 +47,32 @@ export async function publishPort(
 export async function unpublishPort(
   { records, state }: OperationsContext,
   id: string,
-  port: Pick<InstancePort, 'hostPort' | 'protocol'>,
+  port: Omit<InstancePorts, 'port'>,
   call: CallContext,
 ): Promise<Instance> {
   const decide = (tx: RecordTransaction): Instance => {
     const instance = requireInstance(state, id)
     const { published = [], ...rest } = instance
-    const left = published.filter((each) => portText(each) !== portText(port))
-    if (left.length === published.length) throw notPublished(instance, port)
+    const texts = eachPort({ ...port, port: port.hostPort }).map(portText)
+    const missing = texts.find((text) => !published.some((each) => portText(each) === text))
+    if (missing !== undefined) throw notPublished(instance, missing)
+    const left = published.filter((each) => !texts.includes(portText(each)))
     const next = left.length === 0 ? rest : { ...rest, published: left }
     tx.put('instances', next, { ifUnchanged: true })
     tx.event(
-      eventOf(instance, 'instance.unpublished', `port ${portText(port)} of ${instance.node} leads to ${id} no more`),
+      eventOf(instance, 'instance.unpublished', `port ${portsText(port)} of ${instance.node} leads to ${id} no more`),
     )
     return next
   }
   return (await records.commit(call.actor, decide, call)).value
 }
 
-function requirePublishable(state: State, id: string, wanted: InstancePort): Instance {
+const isSame = (a: InstancePort, b: InstancePort): boolean =>
+  portText(a) === portText(b) && a.port === b.port && a.hostAddress === b.hostAddress
+
+function requirePublishable(state: State, id: string, wanted: InstancePorts): Instance {
   const instance = requireInstance(state, id)
-  const what = `publish ${portText(wanted)} for ${id}`
+  const what = `publish ${portsText(wanted)} for ${id}`
   if (instance.node === undefined || instance.desired === 'stop' || hasEnded(state, instance))
     throw new BerthError(
       'instance.not-running',
@@ -72,12 +88,32 @@ function requirePublishable(state: State, id: string, wanted: InstancePort): Ins
       'publish.host-network',
       `${what}: with \`network: host\` its ports are those of ${instance.node} already`,
     )
+  requireAddress(state, instance.node, wanted, what)
   return instance
 }
 
-/** A port counts as taken whatever its protocol, as it does when instances are placed. */
+/** An agent of a version before would let the port lead there by every address. */
+function requireAddress(
+  state: State,
+  node: string,
+  { hostAddress, hostPort, port, count = 1 }: InstancePorts,
+  what: string,
+): void {
+  const beyond = Math.max(hostPort, port) + count - 1
+  if (beyond > 65_535) throw new BerthError('publish.invalid', `${what}: port ${beyond} is out of range (1 to 65535)`)
+  if (hostAddress === undefined) return
+  const problem = hostAddressProblem(hostAddress)
+  if (problem !== undefined) throw new BerthError('publish.invalid', `${what}: ${problem}`)
+  if (state.nodeStatuses.get(node)?.lanProblems === undefined)
+    throw new BerthError(
+      'publish.old-agent',
+      `${what}: the agent of ${node} would publish it at every address; upgrade it first (berth node upgrade ${node})`,
+    )
+}
+
+/** A port counts as taken whatever its protocol and address, as it does when instances are placed. */
 function refuseTaken(state: State, instance: Instance, { hostPort, port }: InstancePort): void {
-  const { id, node = '', published = [] } = instance
+  const { id, node = '' } = instance
   const holder = state.instances
     .byNode(node)
     .find((each) => !hasEnded(state, each) && hostPortsOf(each).includes(hostPort))
@@ -87,21 +123,22 @@ function refuseTaken(state: State, instance: Instance, { hostPort, port }: Insta
       `publish ${hostPort}:${port} for ${id}: port ${hostPort} of ${node} is ${holder.id === id ? 'its own already' : `that of ${holder.id}`}; take another one, or withdraw that (berth unpublish ${holder.id} ${hostPort})`,
       { details: { node, hostPort, instance: holder.id } },
     )
-  if (published.length >= maxPublished)
-    throw new BerthError(
-      'publish.too-many',
-      `publish ${hostPort}:${port} for ${id}: ${maxPublished} ports are published for it, more are not possible`,
-    )
 }
+
+const tooMany = (id: string, wanted: InstancePorts, before: number): BerthError =>
+  new BerthError(
+    'publish.too-many',
+    `publish ${portsText(wanted)} for ${id}: ${before} ports are published for it, more than ${maxPublished} are not possible`,
+  )
 
 const hostPortsOf = ({ hostPorts = [], published = [] }: Instance): readonly number[] => [
   ...hostPorts,
   ...published.map(({ hostPort }) => hostPort),
 ]
 
-function notPublished({ id, published = [] }: Instance, port: Pick<InstancePort, 'hostPort' | 'protocol'>): BerthError {
+function notPublished({ id, published = [] }: Instance, port: string): BerthError {
   const others = published.length === 0 ? 'none is' : `these are: ${published.map(portText).join(', ')}`
-  return new BerthError('publish.not-found', `unpublish ${portText(port)} of ${id}: it is not published; ${others}`)
+  return new BerthError('publish.not-found', `unpublish ${port} of ${id}: it is not published; ${others}`)
 }
 
 const eventOf = ({ app, pool, id, node }: Instance, type: string, message: string) => ({
