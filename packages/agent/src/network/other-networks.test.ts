@@ -85,6 +85,13 @@ describe('the Docker networks of a node', () => {
     )
   })
 
+  it('are refused where they are flat: others come by such a bridge, too', async () => {
+    const { networks } = make([...usual, { name: 'office', driver: 'bridge', bridge: 'flat-eth1' }])
+    networks.setInstances([assignment('bridge:office')])
+    await expect(networks.ready(assignment('bridge:office'))).rejects.toThrow('write `networks: [office]`')
+    expect(networks.bridges).toEqual([])
+  })
+
   it('are refused where they are no bridge', async () => {
     const { networks } = make([...usual, lan])
     await expect(networks.ready(assignment('bridge:lan'))).rejects.toThrow('of driver macvlan')

@@ -1,4 +1,4 @@
-import { type Assignment, BerthError, bridgeOf } from '@berth/core'
+import { type Assignment, BerthError, bridgeOf, flatBridgePrefix } from '@berth/core'
 import type { Engine, EngineNetwork } from '../engine/engine.ts'
 import type { InstanceKeeper } from '../instance/instance-keepers.ts'
 import type { CallOptions } from './node-network.ts'
@@ -68,6 +68,7 @@ export class OtherNetworks implements InstanceKeeper {
     if (this.#known?.has(name) !== true) await this.refresh()
     const found = this.#known?.get(name)
     if (found === undefined) throw networkMissing(instance, name)
+    if (found.bridge?.startsWith(flatBridgePrefix) === true) throw isFlat(instance, name)
     if (found.bridge === undefined) throw notBridge(instance, found)
     await this.#settle()
   }
@@ -82,7 +83,11 @@ export class OtherNetworks implements InstanceKeeper {
   async #put(): Promise<void> {
     const [known, used] = [this.#known, this.#used]
     if (known === undefined || used === undefined) return
-    const bridges = used.flatMap((name) => known.get(name)?.bridge ?? [])
+    // A flat one is the machine's way out: what comes by it is not the node's own.
+    const bridges = used.flatMap((name) => {
+      const bridge = known.get(name)?.bridge
+      return bridge === undefined || bridge.startsWith(flatBridgePrefix) ? [] : [bridge]
+    })
     if (JSON.stringify(bridges) === JSON.stringify(this.#bridges)) return
     this.#bridges = bridges
     await this.#options.onBridges(bridges)
@@ -94,6 +99,12 @@ export const networkMissing = (instance: string, name: string): BerthError =>
     'instance.network-missing',
     `start ${instance}: this node has no Docker network ${name}; ${name === 'bridge' ? 'its Docker runs without a bridge of its own (--bridge none): name another one' : `make it (docker network create ${name})`}, or let the instance be placed elsewhere (berth restart)`,
     { retryable: true },
+  )
+
+const isFlat = (instance: string, name: string): BerthError =>
+  new BerthError(
+    'instance.network-not-bridge',
+    `start ${instance}: ${name} is a flat network, in which everybody of the machine's own network is: write \`networks: [${name}]\` for an instance to be in it as well`,
   )
 
 const notBridge = (instance: string, { name, driver }: EngineNetwork): BerthError =>

@@ -14,7 +14,7 @@ export class LanHost {
 
   /**
    * Finds the interface, and makes its VLAN's where that is missing. Throws `lan.parent-missing`, `lan.parent-down`, `lan.no-vlans`,
-   * `lan.own-address`, `network.command-failed`.
+   * `lan.own-address`, `lan.parent-busy`, `network.command-failed`.
    */
   async prepare(lan: NodeLan, signal?: AbortSignal): Promise<void> {
     const { name, parent } = lan
@@ -36,6 +36,7 @@ export class LanHost {
         `network ${name}: this node itself has ${own}, which is one of ${lan.range} that containers are given; give the node another one, or make the network anew with a --range that no machine is in`,
       )
     await this.#ensureVlan(lan, signal)
+    if (lan.mode === 'macvlan') await this.#requireFree(lan, signal)
   }
 
   /** Takes a link away that {@link prepare} has made; others stay. */
@@ -59,8 +60,23 @@ export class LanHost {
     }
   }
 
-  async #links(name: string, signal: AbortSignal | undefined): Promise<{ readonly ifalias?: string }[]> {
-    const { code, stdout } = await this.#exec('ip', ['-json', 'link', 'show', 'dev', name], { signal })
-    return code === 0 && stdout.trim() !== '' ? (JSON.parse(stdout) as { readonly ifalias?: string }[]) : []
+  /** The kernel makes no macvlan on a port of a bridge or bond, which Docker finds out with the first container. */
+  async #requireFree(lan: NodeLan, signal: AbortSignal | undefined): Promise<void> {
+    const [link] = await this.#links(linkOf(lan), signal)
+    if (link?.master === undefined) return
+    throw new BerthError(
+      'lan.parent-busy',
+      `network ${lan.name}: ${linkOf(lan)} of this node is a part of ${link.master}, so no macvlan can be on it; name ${link.master} as its interface, or make the network flat`,
+    )
   }
+
+  async #links(name: string, signal: AbortSignal | undefined): Promise<LinkOutput[]> {
+    const { code, stdout } = await this.#exec('ip', ['-json', 'link', 'show', 'dev', name], { signal })
+    return code === 0 && stdout.trim() !== '' ? (JSON.parse(stdout) as LinkOutput[]) : []
+  }
+}
+
+interface LinkOutput {
+  readonly ifalias?: string
+  readonly master?: string
 }
