@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hostPaths, writeHostConfig } from '@berth/host'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { configOf, type HostOptions } from './host-options.ts'
+import { configOf, fittingDriver, type HostOptions } from './host-options.ts'
 
 let stateDir: string
 beforeEach(() => {
@@ -41,14 +41,26 @@ it('what is not said is as it was said before, else the default', async () => {
   })
 })
 
-it('says nothing of the network unless it was told, and keeps to what it was told', async () => {
+it('a new machine gets routed links where its kernel answers for them, one from before keeps its bridge, and each what it was told', async () => {
   const first = await told({ node: 'first', address: '10.0.0.1' })
-  expect(first).not.toHaveProperty('network')
+  expect(first.network).toBe(fittingDriver())
+  expect((await told({ network: 'bridge' })).network).toBe('bridge')
   const config = hostPaths(stateDir, join(stateDir, 'run')).config
+  const { network: _, ...before } = first
+  writeHostConfig(config, before)
+  expect(await told({})).not.toHaveProperty('network')
   writeHostConfig(config, await told({ network: 'routed' }))
   expect((await told({})).network).toBe('routed')
   expect((await told({}, false)).network).toBe('routed')
   expect((await told({ network: 'bridge' })).network).toBe('bridge')
+  const missing = (): string => {
+    throw new Error('ENOENT')
+  }
+  expect([fittingDriver(() => '0\n'), fittingDriver(() => '1\n'), fittingDriver(missing)]).toEqual([
+    'routed',
+    'bridge',
+    'bridge',
+  ])
 })
 
 describe('what no machine could do is refused before anything is changed', () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import {
@@ -44,7 +45,6 @@ export interface HostOptions {
 
 export const hostDefaults = {
   ...{ docker: '/var/run/docker.sock', httpPort: 80, httpsPort: 443, keepEndedDays: 7 },
-  network: 'bridge',
   ...{ listen: '0.0.0.0:7600', agentListen: '0.0.0.0:7601', addressPool: '10.77.0.0/16' },
 } as const
 
@@ -61,7 +61,10 @@ export const machine = (command: Command): Command =>
     .option('--address <ip>', 'address at which other machines reach this one')
     .option('--label <key=value>', 'label of the node; may be repeated', collect, [])
     .option('--docker <socket>', `Docker's socket (default: ${hostDefaults.docker})`)
-    .option('--network <driver>', `how containers are joined: bridge or routed (default: ${hostDefaults.network})`)
+    .option(
+      '--network <driver>',
+      'how containers are joined: routed or bridge (default: what the machine has; routed for a new one)',
+    )
     .option('--http-port <port>', `the gateway's port (default: ${hostDefaults.httpPort})`)
     .option('--https-port <port>', `the gateway's port for TLS; 0: none (default: ${hostDefaults.httpsPort})`)
     .option(
@@ -125,11 +128,25 @@ function parseListen(text: string): string {
   throw new BerthError('usage.listen', `${text} is no place to listen at; write ADDRESS:PORT, as 0.0.0.0:7600`)
 }
 
-/** Of a machine that was never told otherwise nothing is written down: its processes need no restart for it. */
+/**
+ * A machine that is set up anew gets links and routes. One that was set up when there were only bridges, of which nothing is written down, keeps its
+ * own: its processes need no restart for it.
+ */
 function networkOf({ network }: HostOptions, former: HostConfig | undefined): Pick<HostConfig, 'network'> {
-  const driver = parsed(network, parseDriver) ?? former?.network
+  const driver = parsed(network, parseDriver) ?? (former === undefined ? fittingDriver() : former.network)
   return driver === undefined ? {} : { network: driver }
 }
+
+/** Containers with links find their gateway by ARP, which a kernel that was told to ignore it (as for load balancers) does not answer. */
+export function fittingDriver(readArpIgnore = () => readFileSync(arpIgnorePath, 'utf8')): NetworkDriver {
+  try {
+    return readArpIgnore().trim() === '0' ? 'routed' : 'bridge'
+  } catch {
+    return 'bridge'
+  }
+}
+
+const arpIgnorePath = '/proc/sys/net/ipv4/conf/all/arp_ignore'
 
 export function parseDriver(text: string): NetworkDriver {
   const driver = networkDrivers.find((each) => each === text)
