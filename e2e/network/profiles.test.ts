@@ -156,11 +156,11 @@ describe('the web, app and db of the guide', () => {
 it('limits of bandwidth are in force on the link of a container, and change while it runs', async () => {
   const queues = async () => (await cluster.lab.host('h2').exec(['tc', 'qdisc', 'show'])).stdout
   await until('what comes to it is held back', async () =>
-    /tbf be: dev veth\S+ root .*rate 20Mbit/.test(await queues()),
+    /tbf be: dev (?:veth|berth-)\S+ root .*rate 20Mbit/.test(await queues()),
   )
   await until('what it sends is held back', async () => /tbf be: dev bw\S+ root .*rate 10Mbit/.test(await queues()))
   await cluster.mustBerth(['resize', 'shop/near', '--in', '30Mbit', '-y'])
-  await until('another limit', async () => /tbf be: dev veth\S+ root .*rate 30Mbit/.test(await queues()))
+  await until('another limit', async () => /tbf be: dev (?:veth|berth-)\S+ root .*rate 30Mbit/.test(await queues()))
   const { items } = await cluster.client.list('listInstances', { query: { app: 'shop' } })
   expect(items.map((each) => each.id).sort()).toEqual(instances.map((each) => each.id).sort())
 })

@@ -86,6 +86,16 @@ describe('the rules of a node', () => {
       expect(table).toContain(`iifname "berth-*" oifname "${bridge}" ct state new ct status & dnat == 0 drop`)
   })
 
+  it.each(drivers)(
+    'give what is in a bridge of Docker’s the node’s address in the pool towards others: %s',
+    (driver) => {
+      expect(renderTable(several, '169.254.77.53', driver, ['docker0', 'br-7'])).toContain(
+        `iifname { "docker0", "br-7" } oifname != "${driver === 'bridge' ? 'berth0' : 'berth-*'}" ip daddr { 10.77.0.0/16, 10.80.0.0/16 } snat ip to 10.77.3.1\n`,
+      )
+      expect(renderTable(several, '169.254.77.53', driver)).not.toContain('snat')
+    },
+  )
+
   it('let instances in a bridge of Docker’s ask for names, reach those of the node, and be reached where a port is published', () => {
     expect(renderTable(plan, '169.254.77.53', 'bridge', ['docker0'])).toContain(
       'iifname != { "lo", "berth0", "docker0" } drop',

@@ -34,7 +34,7 @@ table ${table} {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
 ${masquerade(plan, links)}  }
-  chain input {
+${guests(plan, links, bridges)}  chain input {
     type filter hook input priority filter; policy accept;
     ip daddr ${dnsAddress} ${outsideOf(driver, bridges)} drop
   }
@@ -55,8 +55,22 @@ function masquerade(plan: NetworkPlan, links: string): string {
   return ipv6 === undefined ? first : `${first}${rule('ip6', ownBlocks6(ipv6), ipv6.pools)}`
 }
 
+/**
+ * What is in a bridge of Docker's bears the node's address in the pool towards instances of others, as the node's own programs do: other nodes let in
+ * what is of the pool. Docker, whose turn is after, would give it the address of the link to them.
+ */
+function guests({ gateway, pools }: NetworkPlan, links: string, bridges: readonly string[]): string {
+  if (bridges.length === 0) return ''
+  const from = anyOf(bridges.map((each) => `"${each}"`))
+  return `  chain guests {
+    type nat hook postrouting priority srcnat - 1; policy accept;
+    iifname ${from} oifname != "${links}" ip daddr ${anyOf(pools.map(formatBlock))} snat ip to ${gateway}
+  }
+`
+}
+
 /** In nft's words. */
-const anyOf = (blocks: readonly string[]): string => (blocks.length === 1 ? blocks.join() : `{ ${blocks.join(', ')} }`)
+const anyOf = (all: readonly string[]): string => (all.length === 1 ? all.join() : `{ ${all.join(', ')} }`)
 
 /** A pattern cannot stand in a set. */
 function outsideOf(driver: NetworkDriver, bridges: readonly string[]): string {

@@ -60,9 +60,8 @@ function facts(node: NodeView): (readonly [name: string, value: string])[] {
   ]
 }
 
-/** The default is not worth a line. */
 function networkText({ network }: NodeView): string {
-  if (network === undefined || (network.driver === 'bridge' && network.wanted === undefined)) return ''
+  if (network === undefined) return ''
   return network.wanted === undefined
     ? network.driver
     : `${network.driver}, ${network.wanted} when no container is in it`
