@@ -210,8 +210,7 @@ describe('a second host', () => {
     const second = cluster.lab.host('h2')
     const before = (await cluster.containers(second)).map(({ name }) => name)
     expect(before).not.toEqual([])
-    await second.reboot()
-    const up = await cluster.mustBerth(['up'], { host: second })
+    const up = await cluster.reboot(second)
     expect(up.stderr).toMatch(/h2 goes on as a node of the cluster that it has joined/)
     expect(up.stdout).toBe('')
     await until('its containers', async () => {

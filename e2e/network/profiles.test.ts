@@ -85,8 +85,8 @@ async function apply(files: Readonly<Record<string, string>>): Promise<void> {
 }
 
 beforeAll(async () => {
-  cluster = await Cluster.start({ hosts: 2 })
-  await cluster.join(cluster.lab.host('h2'))
+  cluster = await Cluster.start({ hosts: 2, beforeUp: async () => ['--network', 'bridge'] })
+  await cluster.join(cluster.lab.host('h2'), ['--network', 'bridge'])
   await until(
     'both online',
     async () => (await cluster.client.list('listNodes')).items.filter((each) => each.online).length === 2,
@@ -246,8 +246,7 @@ describe('bad days', () => {
 
   it('a rebooted node has its instances and its rules again', async () => {
     const host = cluster.lab.host('h2')
-    await host.reboot()
-    await cluster.mustBerth(['up'], { host })
+    await cluster.reboot(host)
     await until('its instances', async () => {
       const now = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items
       return now.filter((each) => each.ready && each.node === 'h2').length === 4

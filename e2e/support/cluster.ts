@@ -112,6 +112,13 @@ export class Cluster implements AsyncDisposable {
     return result
   }
 
+  /** As a machine boots: Docker and Berth start at once (systemd starts netd first, which Docker asks for routed networks). What it was told the first time holds. */
+  async reboot(host: LabHost = this.first): Promise<Berth> {
+    await host.reboot({ startDockerd: false })
+    const [up] = await Promise.all([this.mustBerth(['up'], { host }), host.startDockerd()])
+    return up
+  }
+
   /** Brings another host in by a one-time token. */
   async join(host: LabHost, more: readonly string[] = []): Promise<void> {
     const token = (await this.mustBerth(['node', 'token', '-o', 'json'])).json<{ token: string }>().token
