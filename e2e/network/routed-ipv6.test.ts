@@ -253,6 +253,27 @@ describe('a routed network whose pool has IPv6', () => {
     expect(await run(h1, 'ip', '-6', 'route')).not.toContain(`${twin(address)} `)
   })
 
+  it('has published ports at the node’s addresses of IPv6, which follow their container', async () => {
+    for (const [index, host] of lab.hosts.entries())
+      await run(host, 'ip', 'address', 'replace', `2001:db8::${index + 1}/64`, 'dev', 'eth0', 'nodad')
+    for (const [index, host] of lab.hosts.entries()) {
+      const [other, own, others] = [host === h1 ? h2 : h1, `2001:db8::${index + 1}`, `2001:db8::${2 - index}`]
+      const ports = ['--publish', '18080:8080', '--publish', `[${own}]:18081:8080`]
+      await startContainer(host, 'shop', ['--ip', addressIn(host, 11), ...ports])
+      const at = (port: number) => async () => (await other.exec(ask(`http://[${own}]:${port}/`))).stdout.trim()
+      await eventually(at(18080), others)
+      await eventually(at(18081), others)
+      expect((await other.exec(ask(`http://${host.address}:18080/`))).stdout.trim()).toBe(other.address)
+      expect((await other.exec(ask(`http://${host.address}:18081/`))).stdout.trim()).toBe('ECONNREFUSED')
+      expect((await inside(host, 'web', ...ask(`http://[${own}]:18080/`))).stdout.trim()).toBe(twinIn(host, 10))
+      await killNetd(host)
+      await eventually(at(18080), others)
+      await startNetd(host)
+      await run(host, 'docker', 'rm', '--force', 'shop')
+      expect(await at(18080)()).toBe('ECONNREFUSED')
+    }
+  })
+
   it('is repaired where others removed it, and changes nothing when asked again', async () => {
     const state = () =>
       run(

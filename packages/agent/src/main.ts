@@ -28,6 +28,7 @@ import { recentUse, useWindowMs } from './metrics/recent-use.ts'
 import { AddressCollector } from './network/address-collector.ts'
 import { DockerMembers } from './network/docker-members.ts'
 import { DockerNetworkCalls } from './network/docker-network-calls.ts'
+import { twinBlocksOf } from './network/ipv6-plan.ts'
 import { LanKeeper } from './network/lan/lan-keeper.ts'
 import { reachesServer } from './network/lan/reaches-server.ts'
 import { createNodeNetwork, type NodeNetwork, networkName } from './network/node-network.ts'
@@ -312,7 +313,9 @@ class Agent {
       log: this.#config.log.child({ part: 'publishing' }),
       blocks: () => {
         const { network } = node.state
-        return network === undefined ? undefined : [network.block, ...(network.blocks ?? [])]
+        if (network === undefined) return undefined
+        const blocks = [network.block, ...(network.blocks ?? [])]
+        return [...blocks, ...twinBlocksOf(network, blocks)]
       },
       onProblem: (problem) => this.#reporter.problems.set('publishing', problem),
     })

@@ -40,6 +40,8 @@ const owner = {
  */
 export const addressView = z.object({
   address: z.string(),
+  /** Its twin of IPv6. Absent: the pool has none. */
+  address6: z.string().optional(),
   last: z.string().optional(),
   node: z.string(),
   /** Absent: it is in none of its node's blocks. */
@@ -62,9 +64,10 @@ export const addressListing = z.object({
   after: z.string().optional(),
 })
 
-/** Whatever is known of one address. */
+/** Whatever is known of one address, asked for by itself or by its twin of IPv6. */
 export const oneAddress = z.object({
   address: z.string(),
+  address6: z.string().optional(),
   kind: z.enum(['instance', 'by-hand', 'gateway', 'reserved', 'free', 'unassigned', 'node', 'external', 'outside']),
   /** In a sentence. */
   message: z.string(),

@@ -35,6 +35,8 @@ export const instanceView = z.object({
   rollout: z.string().optional(),
   node: z.string().optional(),
   address: z.string().optional(),
+  /** Its one of IPv6. Absent: its address pool has none. */
+  address6: z.string().optional(),
   /** It has the address with this number of those that its entrypoint keeps. */
   slot: z.number().int().optional(),
   /** Absent: the cluster's. Else `host`, `bridge` or `bridge:<Docker network>`, and the address is the node's. */

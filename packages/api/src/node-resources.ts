@@ -13,6 +13,8 @@ export const nodeView = z.object({
   name: z.string(),
   labels: z.record(z.string(), z.string()),
   block: z.string(),
+  /** The same of IPv6. Absent: its address pool has none. */
+  block6: z.string().optional(),
   address: z.string(),
   schedulable: z.boolean(),
   /** Absent: default. */

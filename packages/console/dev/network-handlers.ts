@@ -249,6 +249,7 @@ function addresses(store: MockStore): AddressView[] {
     {
       ...place,
       address: '10.77.1.240',
+      address6: 'fd77:1::a4d:1f0',
       kind: 'by-hand',
       container: 'mine',
       state: 'running',

@@ -6,6 +6,7 @@ import {
   formatBlock6,
   type NetworkConfig,
   parseAddress,
+  parseBlock,
   parseBlock6,
   type TwinPool,
   type TwinRange,
@@ -75,6 +76,10 @@ export function planNetwork6(
   const single = { addresses: twinsOf(ranges, addresses), away: twinsOf(ranges, away) }
   return { pools, block: formatBlock6(own), gateway: gateway6, ...single, twins, peers: peers6 }
 }
+
+/** `10.77.3.0/24` → `fd77:1::a4d:300/120`, for those whose pool has a prefix. */
+export const twinBlocksOf = ({ twins = [] }: Pick<NetworkConfig, 'twins'>, blocks: readonly string[]): string[] =>
+  twinsOf(twins.map(twinRange), blocks.filter((each) => each !== '').map(parseBlock))
 
 /** Those that have one. */
 const twinsOf = (ranges: readonly TwinRange[], blocks: readonly AddressBlock[]): string[] =>

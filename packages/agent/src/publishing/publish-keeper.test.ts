@@ -29,7 +29,7 @@ const exec: Exec = (file, args, options) =>
 function open(checkIntervalMs = 60_000): void {
   problems = []
   const procNet = `/proc/${host.pid}/net`
-  const options = { log, exec, procNet, checkIntervalMs, blocks: () => ['10.77.1.0/24'] }
+  const options = { log, exec, procNet, checkIntervalMs, blocks: () => ['10.77.1.0/24', 'fd77:1::a4d:100/120'] }
   keeper = new PublishKeeper({ ...options, onProblem: (problem) => problems.push(problem) })
 }
 
@@ -93,6 +93,25 @@ describe('published ports', () => {
     await waitUntil('the other still', () => ask(client, '192.0.2.1', 9001) === '192.0.2.9')
     keeper.setInstances([{ ...instance(second, [9001, 8080]), desired: 'stop' }])
     await waitUntil('nothing is left', () => !rules().includes('berth_publish'))
+    expect(problems).toEqual([])
+  })
+
+  it('lead there by IPv6 as well, where instances have it', async () => {
+    const prefix = 'fd77:1::a4d:1'
+    host.sysctl('net.ipv6.conf.all.forwarding=1')
+    host.ip(`address add ${prefix}01/120 dev berth0 nodad`, 'address add 2001:db8::1/64 dev eth0 nodad')
+    client.ip('address add 2001:db8::9/64 dev eth0 nodad')
+    for (const [index, each] of containers.entries()) {
+      each.ip(`address add ${prefix}0${index + 2}/120 dev eth0 nodad`, `route add default via ${prefix}01`)
+      serve(each, 8081, '::')
+    }
+    keeper.setInstances([{ ...instance(first, [9000, 8081]), address6: `${prefix}02` }])
+    keeper.start()
+    await waitUntil('an answer', () => ask(client, '2001:db8::1', 9000) === '2001:db8::9')
+    await waitUntil('an answer for the node', () => ask(host, '2001:db8::1', 9000) === '2001:db8::1')
+    await waitUntil('an answer for a neighbour', () => ask(containers[1], '2001:db8::1', 9000) === `${prefix}01`)
+    expect(ask(client, '192.0.2.1', 9000)).toBe('::ffff:192.0.2.9')
+    expect(ask(client, '2001:db8::1', 8081)).toBe('')
     expect(problems).toEqual([])
   })
 

@@ -15,7 +15,7 @@ import { createTableKeeper } from '../network/table-keeper.ts'
 import { repeat } from '../node/repeat.ts'
 import { linksTo, openToLoopback, ownAddresses } from './publish-host.ts'
 
-type LocalInstance = Pick<Assignment, 'instance' | 'address' | 'desired' | 'published'>
+type LocalInstance = Pick<Assignment, 'instance' | 'address' | 'address6' | 'desired' | 'published'>
 
 interface Wanted extends PublishedTarget {
   readonly instance: string
@@ -23,7 +23,7 @@ interface Wanted extends PublishedTarget {
 
 export interface PublishKeeperOptions {
   readonly log: Logger
-  /** The node's blocks; undefined: not known yet. */
+  /** The node's blocks, and their twins; undefined: not known yet. */
   readonly blocks: () => readonly string[] | undefined
   /** A sentence; undefined: it is well again. */
   readonly onProblem: (problem: string | undefined) => void
@@ -64,9 +64,10 @@ export class PublishKeeper implements AsyncDisposable {
   /** Those that are to stop get nothing new. */
   setInstances(instances: readonly LocalInstance[]): void {
     const before = JSON.stringify(this.#wanted)
-    this.#wanted = instances.flatMap(({ instance, address, desired, published = [] }) =>
-      desired === 'stop' ? [] : published.map((each) => ({ ...each, address, instance })),
-    )
+    this.#wanted = instances.flatMap(({ instance, address, address6, desired, published = [] }) => {
+      const target = { address, ...(address6 === undefined ? {} : { address6 }), instance }
+      return desired === 'stop' ? [] : published.map((each) => ({ ...each, ...target }))
+    })
     if (JSON.stringify(this.#wanted) !== before) void this.#apply()
   }
 

@@ -11,7 +11,8 @@ it('lists whose addresses are', () => {
   expect(row({ ...instance, state: 'running' })).toEqual([
     ...['10.77.1.2', 'a', '10.77.1.0/24', 'default', 'shop.production.web-1', 'running'],
   ])
-  expect(wideRow?.({ ...instance, since: 0 })).toEqual(['1h0m'])
+  expect(wideRow?.({ ...instance, since: 0 })).toEqual(['-', '1h0m'])
+  expect(wideRow?.({ ...instance, address6: 'fd77:1::a4d:102' })).toEqual(['fd77:1::a4d:102', '-'])
   expect(row({ address: '10.9.0.1', node: 'a', kind: 'by-hand', container: 'mine' })).toEqual([
     ...['10.9.0.1', 'a', '-', '-', 'mine (by hand)', '-'],
   ])
@@ -25,6 +26,7 @@ it('tells whose one was', () => {
   expect(addressText(free, now)).toContain('last     of nobody, as far as this server remembers')
   const before = { ...free, last: { instance: 'shop.production.web-1', node: 'a', until: 0 } }
   expect(addressText(before, now)).toContain('last     shop.production.web-1 on a, until 1h0m ago')
+  expect(addressText({ ...free, address6: 'fd77:1::a4d:109' }, now)).toContain('IPv6     fd77:1::a4d:109')
   const used = { ...free, kind: 'instance' as const, since: 0, names: ['web-1.production.shop.berth'] }
   expect(addressText(used, now).split('\n')).toEqual([
     ...['address  10.77.1.9', 'whose    free, in …', 'node     a', 'block    10.77.1.0/24', 'pool     default'],

@@ -99,16 +99,17 @@ export const addressListing = (now: number): ListingView<AddressView> => ({
     ...[last === undefined ? address : `${address}–${last}`, node, block, pool],
     ...[ownerOf({ ...each, kind: words[each.kind] }), state],
   ],
-  wideHeaders: ['age'],
-  wideRow: ({ since }) => [since === undefined ? '-' : formatAge(now - since)],
+  wideHeaders: ['ipv6', 'age'],
+  wideRow: ({ since, address6 = '-' }) => [address6, since === undefined ? '-' : formatAge(now - since)],
   name: ({ address }) => address,
   empty: 'no addresses',
 })
 
 export function addressText(found: OneAddress, now: number): string {
-  const { address, message, node, block, pool, state, since, names, last } = found
+  const { address, address6, message, node, block, pool, state, since, names, last } = found
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['address', address],
+    ['IPv6', address6],
     ['whose', message],
     ['node', node],
     ['block', block],

@@ -30,7 +30,10 @@ function facts(node: NodeView): (readonly [name: string, value: string])[] {
         ? ''
         : `version ${config.version}${config.wanted === config.version ? '' : ` of ${config.wanted}`}, ${config.state}${config.drift.length === 0 ? '' : `, ${config.drift.length} drifted`}`,
     ],
-    ['address', `${node.address}, instances in ${node.block}`],
+    [
+      'address',
+      `${node.address}, instances in ${[node.block, node.block6].filter((each) => each !== undefined).join(' and ')}`,
+    ],
     ['routes', routes === undefined ? '' : `bgp, ${routes.up} of ${routes.sessions} sessions up`],
     ['network', networkText(node)],
     ['other networks', dockerNetworks.join(', ')],

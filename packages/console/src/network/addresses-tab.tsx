@@ -28,7 +28,9 @@ export function AddressesTab() {
   if (value === undefined) return error === undefined ? <Skeleton /> : <Problem text={messageOf(error)} />
   const wanted = filter.trim().toLowerCase()
   const rows = value.items.filter((row) =>
-    [row.address, row.node, row.instance, row.container, row.pool].some((each) => each?.toLowerCase().includes(wanted)),
+    [row.address, row.address6, row.node, row.instance, row.container, row.pool].some((each) =>
+      each?.toLowerCase().includes(wanted),
+    ),
   )
   const next = value.after
   return (
@@ -71,7 +73,12 @@ function Addresses({ rows }: { readonly rows: readonly AddressView[] }) {
       key: 'address',
       title: text.address,
       lead: true,
-      cell: ({ address, last }) => <code>{last === undefined ? address : `${address}–${last}`}</code>,
+      cell: ({ address, address6, last }) => (
+        <>
+          <code>{last === undefined ? address : `${address}–${last}`}</code>
+          {address6 !== undefined && last === undefined && <code className="muted small">{address6}</code>}
+        </>
+      ),
     },
     { key: 'of', title: text.of, cell: (row) => <Owner row={row} /> },
     { key: 'node', title: text.node, cell: ({ node }) => <NodeLink node={node} /> },

@@ -59,6 +59,7 @@ function InstanceFacts({ instance, usage }: { readonly instance: InstanceView; r
         [jobs.command, command === undefined ? undefined : <code key="co">{joinWords(command)}</code>],
         [text.node, <NodeLink key="n" node={instance.node} />],
         [text.address, copyable(instance.address)],
+        ['IPv6', copyable(instance.address6)],
         [
           text.traffic,
           instance.type === 'service' && (

@@ -88,6 +88,7 @@ function NodeFacts({ node }: { readonly node: NodeView }) {
       facts={[
         [text.address, <code key="a">{node.address}</code>],
         [text.block, <code key="b">{node.block}</code>],
+        ['IPv6', node.block6 !== undefined && <code key="b6">{node.block6}</code>],
         ...networkFacts(node, text),
         [text.os, node.os],
         [text.kernel, node.kernel],

@@ -50,22 +50,32 @@ const target = fc
     protocol: fc.constantFrom('tcp' as const, 'udp' as const),
     address: fc.integer({ min: 2, max: 254 }).map((last) => `10.77.1.${last}`),
     hostAddress: fc.constantFrom(undefined, '127.0.0.1', '192.0.2.7'),
+    hasIpv6: fc.boolean(),
   })
-  .map(({ hostAddress, ...rest }) => (hostAddress === undefined ? rest : { ...rest, hostAddress }))
+  .map(({ hostAddress, hasIpv6, ...rest }) => ({
+    ...rest,
+    ...(hostAddress === undefined ? {} : { hostAddress }),
+    ...(hasIpv6 ? { address6: rest.address.replace('10.77.1.', 'fd77::') } : {}),
+  }))
 const targets: fc.Arbitrary<PublishedTarget[]> = fc.uniqueArray(target, { selector: portText, maxLength: 20 })
 
 describe('the rules of published ports', () => {
   it('are the same text in whatever order, two for each port (one at loopback addresses), and nothing where nothing is published', () => {
     fc.assert(
       fc.property(targets, (all) => {
-        const text = renderPublishing(all, ['10.77.1.0/24'])
-        expect(renderPublishing([...all].reverse(), ['10.77.1.0/24'])).toBe(text)
+        const blocks = ['10.77.1.0/24', 'fd77::/120']
+        const text = renderPublishing(all, blocks)
+        expect(renderPublishing([...all].reverse(), blocks)).toBe(text)
         for (const each of all) {
           const { hostPort, port, protocol, address, hostAddress } = each
           const rule = `${protocol} dport ${hostPort} dnat ip to ${address}:${port}\n`
           expect(text.split(rule)).toHaveLength(isLoopback(each) ? 2 : 3)
           if (hostAddress !== undefined) expect(text).toContain(`type local ip daddr ${hostAddress} ${rule}`)
         }
+        const six = all.filter(({ address6, hostAddress }) => address6 !== undefined && hostAddress === undefined)
+        expect(text.split(' dnat ip6 to ')).toHaveLength(six.length * 2 + 1)
+        for (const { hostPort, port, address6 } of six)
+          expect(text).toContain(`dport ${hostPort} dnat ip6 to [${address6}]:${port}`)
         const local = all.filter(isLoopback).length
         expect(text.split(' dnat ip to ')).toHaveLength(all.length * 2 - local + 1)
         // What nobody asked for is not opened.

@@ -7,6 +7,8 @@ export const publishingTable = 'berth_publish'
 /** A port of the node that leads to an instance's. */
 export interface PublishedTarget extends InstancePort {
   readonly address: string
+  /** Its twin of IPv6, where its pool has one. */
+  readonly address6?: string
 }
 
 /** Ports that follow each other, on both ends; `count` absent: one. */
@@ -85,13 +87,15 @@ export const isLoopback = ({ hostAddress = '' }: Pick<InstancePort, 'hostAddress
 /** Neither names (169.254.77.53) nor what a node keeps to itself. */
 const elsewhere = 'fib daddr type local ip daddr != { 127.0.0.0/8, 169.254.0.0/16 }'
 
+const elsewhere6 = 'fib daddr type local ip6 daddr != { ::1, fe80::/10 }'
+
 const whereOf = ({ hostAddress }: InstancePort): string =>
   hostAddress === undefined ? elsewhere : `fib daddr type local ip daddr ${hostAddress}`
 
 /**
  * A file for `nft -f`: in one transaction all that is published, or nothing where there is nothing. What comes to an address of the node is sent on to the
- * instance with its sender's address; only a sender with an address of the node's (`own`: blocks, or loopback's) is given the node's, or the answer would not
- * pass the node. Where something is published at a loopback address, containers (`links`: their ends on the node) bear none and reach none.
+ * instance with its sender's address; only a sender with an address of the node's (`own`: blocks, of both versions, or loopback's) is given the node's, or the answer would not
+ * pass the node. What is published at no single address is so at those of IPv6 too, where the instance has it. Where something is published at a loopback address, containers (`links`: their ends on the node) bear none and reach none.
  * Equal input gives equal text.
  */
 export function renderPublishing(
@@ -103,13 +107,16 @@ export function renderPublishing(
   if (targets.length === 0) return remove
   const sorted = [...targets].sort((a, b) => a.hostPort - b.hostPort || (a.protocol < b.protocol ? -1 : 1))
   const rulesOf = (those: readonly PublishedTarget[]): string[] =>
-    those.map((each) => {
+    those.flatMap((each) => {
       const { hostPort, protocol, address, port } = each
-      return `    ${whereOf(each)} ${protocol} dport ${hostPort} dnat ip to ${address}:${port}`
+      const six = address6Of(each).map(
+        (to) => `    ${elsewhere6} ${protocol} dport ${hostPort} dnat ip6 to [${to}]:${port}`,
+      )
+      return [`    ${whereOf(each)} ${protocol} dport ${hostPort} dnat ip to ${address}:${port}`, ...six]
     })
   const local = sorted.filter(isLoopback)
-  const senders = [...own, ...(local.length === 0 ? [] : ['127.0.0.0/8'])]
-  const addresses = [...new Set(sorted.map(({ address }) => address))].join(', ')
+  const loopback = local.length === 0 ? [] : ['127.0.0.0/8']
+  const addresses = sorted.map(({ address }) => address)
   const chain = (name: string, hook: string, priority: number, lines: readonly string[]): string[] => [
     `  chain ${name} {`,
     `    type nat hook ${hook} priority ${priority}; policy accept;`,
@@ -122,12 +129,27 @@ export function renderPublishing(
     ...chain('prerouting', 'prerouting', -105, rulesOf(sorted.filter((each) => !isLoopback(each)))),
     ...chain('output', 'output', -105, rulesOf(sorted)),
     ...chain('postrouting', 'postrouting', 95, [
-      `    ct status dnat ip saddr { ${senders.join(', ')} } ip daddr { ${addresses} } masquerade`,
+      ...back('ip', [...own.filter((each) => !isOf6(each)), ...loopback], addresses),
+      ...back('ip6', own.filter(isOf6), sorted.flatMap(address6Of)),
     ]),
     ...(local.length === 0 ? [] : guard(links)),
     '}',
   ].join('\n')}\n`
 }
+
+const isOf6 = (text: string): boolean => text.includes(':')
+
+/** Where it is published at by IPv6; none: at one address of IPv4, or its pool has no IPv6. */
+const address6Of = ({ hostAddress, address6 }: PublishedTarget): readonly string[] =>
+  hostAddress !== undefined || address6 === undefined ? [] : [address6]
+
+/** None in which a set would be empty. */
+const back = (ip: 'ip' | 'ip6', from: readonly string[], to: readonly string[]): readonly string[] =>
+  from.length === 0 || to.length === 0
+    ? []
+    : [
+        `    ct status dnat ${ip} saddr { ${from.join(', ')} } ${ip} daddr { ${[...new Set(to)].join(', ')} } masquerade`,
+      ]
 
 /** The kernel lets loopback addresses through to and from these links then. */
 const guard = (links: readonly string[]): readonly string[] => [

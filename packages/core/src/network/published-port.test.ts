@@ -1,8 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isReachedByLoopback, type PublishedPort, portsClash, renderPublishedPorts } from './published-port.ts'
+import {
+  describeHostPort,
+  isReachedByLoopback,
+  type PublishedPort,
+  portsClash,
+  renderPublishedPorts,
+} from './published-port.ts'
 
-const hostAddresses = ['127.0.0.1', '192.0.2.1', '192.0.2.2'] as const
+const hostAddresses = ['127.0.0.1', '192.0.2.1', '192.0.2.2', '2001:db8::1', '2001:db8::2'] as const
 
 const anyPort: fc.Arbitrary<PublishedPort> = fc
   .record(
@@ -15,7 +21,7 @@ const anyPort: fc.Arbitrary<PublishedPort> = fc
     },
     { requiredKeys: ['protocol', 'hostPort', 'address', 'port'] },
   )
-  .map((port) => port)
+  .map((port) => ({ ...port, address6: port.address.replace('10.77.3.', 'fd77::') }))
 
 const anyPacket = fc.record({
   protocol: fc.constantFrom('tcp', 'udp'),
@@ -26,9 +32,10 @@ const anyPacket = fc.record({
 /** What the rules of the chain `published` say of a packet. */
 function destinations(table: string, { protocol, to, port }: { protocol: string; to: string; port: number }): string[] {
   return table.split('\n').flatMap((line) => {
-    const rule = /^ {4}(?:ip daddr (\S+) )?(tcp|udp) dport (\d+) dnat ip to (\S+)$/.exec(line)
-    const [, at, which, number, destination = ''] = rule ?? []
-    return rule !== null && which === protocol && number === String(port) && (at ?? to) === to ? [destination] : []
+    const rule = /^ {4}(?:ip6? daddr (\S+) )?(tcp|udp) dport (\d+) dnat (ip6?) to (\S+)$/.exec(line)
+    const [, at, which, number, family, destination = ''] = rule ?? []
+    const isSame = which === protocol && number === String(port) && (family === 'ip6') === to.includes(':')
+    return rule !== null && isSame && (at ?? to) === to ? [destination] : []
   })
 }
 
@@ -38,7 +45,7 @@ describe('published ports', () => {
       fc.property(anyPort, anyPort, (a, b) => {
         const packets = hostAddresses.map((to) => ({ protocol: a.protocol, to, port: a.hostPort }))
         const both = packets.some(
-          (packet) => destinations(renderPublishedPorts([a, b], '10.77.3.1'), packet).length > 1,
+          (packet) => destinations(renderPublishedPorts([a, b], '10.77.3.1', 'fd77::1'), packet).length > 1,
         )
         const same = JSON.stringify(a) === JSON.stringify(b)
         expect(portsClash(a, b)).toBe(both || same)
@@ -52,11 +59,19 @@ describe('published ports', () => {
       fc.property(fc.array(anyPort, { maxLength: 8 }), anyPacket, (asked, packet) => {
         const ports: PublishedPort[] = []
         for (const port of asked) if (!ports.some((each) => portsClash(each, port))) ports.push(port)
-        const table = renderPublishedPorts(ports, '10.77.3.1')
+        const table = renderPublishedPorts(ports, '10.77.3.1', 'fd77::1')
         expect(destinations(table, packet).length).toBeLessThanOrEqual(1)
-        expect(renderPublishedPorts(ports.toReversed(), '10.77.3.1')).toBe(table)
+        expect(renderPublishedPorts(ports.toReversed(), '10.77.3.1', 'fd77::1')).toBe(table)
       }),
     )
+  })
+
+  it('of containers without IPv6 have no rule of it, and are called by their node’s address in brackets where that is of IPv6', () => {
+    const port: PublishedPort = { protocol: 'tcp', hostPort: 80, address: '10.77.3.11', port: 8080 }
+    const text = renderPublishedPorts([port], '10.77.3.1')
+    expect(text).not.toContain('ip6')
+    expect(renderPublishedPorts([port], '10.77.3.1', 'fd77::1')).toBe(text)
+    expect(describeHostPort({ ...port, hostAddress: '2001:db8::1' })).toBe('[2001:db8::1]:80/tcp')
   })
 
   it('that are none have no table', () => {

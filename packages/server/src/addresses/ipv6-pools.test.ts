@@ -4,7 +4,13 @@ import { Externals } from '../externals/externals.ts'
 import { explainPacket } from '../policy/explain-packet.ts'
 import { ownersOf } from '../policy/net-ends.ts'
 import { Profiles } from '../policy/profiles.ts'
+import { NodeRoutes } from '../routing/node-routes.ts'
+import { instanceView } from '../views/instance-view.ts'
+import type { ViewContext } from '../views/view-context.ts'
 import { AddressPools } from './address-pools.ts'
+import { addressesOfNode } from './list-addresses.ts'
+import { showAddress } from './show-address.ts'
+import { twinBlock } from './twin-pools.ts'
 
 const call = { actor: 'test' }
 const prefix = 'fd77:1::/64'
@@ -86,6 +92,56 @@ describe('a pool with IPv6', () => {
     const question = { from: '2001:db8::7', to: 'shop/web', port: 80 }
     expect(() => explainPacket(cluster.state, question)).toThrow('has no address of IPv6')
     expect(cluster.feed.snapshot('node-a').policy).not.toHaveProperty('ipv6')
+  })
+})
+
+describe('who has which address', () => {
+  const signal = AbortSignal.timeout(10_000)
+  const web = 'fd77:1::a4d:102'
+  const show = (asked: string) =>
+    showAddress(asked, {
+      ...{ state: cluster.state, pools: pools.all(), domain: 'berth', history: { of: () => undefined } },
+      containerAt: async () => undefined,
+    })
+  beforeEach(async () => {
+    await pools.update('default', { ipv6: prefix }, call)
+    await deploy()
+  })
+
+  it('is told by both', async () => {
+    const [instance] = cluster.state.instances.all()
+    if (instance === undefined) throw new Error('an instance is to be placed')
+    const gateway = { host: 'a.example.com', httpPort: 80, httpsPort: 443 }
+    const traffic = { isInTraffic: () => false } as unknown as ViewContext['traffic']
+    const context = { state: cluster.state, traffic, isOnline: () => true, gateway }
+    expect(instanceView(context, instance)).toMatchObject({ address: '10.77.1.2', address6: web })
+    const node = cluster.state.nodes.get('node-a')
+    if (node === undefined) throw new Error('there is a node')
+    const rows = addressesOfNode(cluster.state, pools.all(), node, undefined)
+    expect(rows.map(({ address, address6 }) => [address, address6])).toEqual([
+      ['10.77.1.1', 'fd77:1::a4d:101'],
+      ['10.77.1.2', web],
+    ])
+    expect(twinBlock(cluster.state, node.block)).toBe('fd77:1::a4d:100/120')
+  })
+
+  it('is found by either, in any notation', async () => {
+    const found = { kind: 'instance', address: '10.77.1.2', address6: web, instance: 'shop.production.web-1' }
+    for (const asked of ['10.77.1.2', web, 'FD77:1:0::10.77.1.2'])
+      expect(await show(asked)).toMatchObject({ ...found, node: 'node-a' })
+    expect(await show('fd77:1::a4d:1fe')).toMatchObject({ kind: 'free', address: '10.77.1.254' })
+    await expect(show('fd78::1')).rejects.toMatchObject({
+      code: 'network.invalid-address',
+      message: '"fd78::1" is no address of IPv4, nor one of IPv6 of a pool; write four numbers, e.g. 10.77.3.5',
+    })
+  })
+
+  it('says whose the routes of IPv6 are that nodes tell of', async () => {
+    const route = (block: string) => ({ block, kind: 'bgp' as const, from: 'node-b', reachable: true })
+    const routes = ['10.77.1.0/24', 'fd77:1::a4d:100/120', 'fd77:1::a4d:900/120'].map(route)
+    const request = async <T>() => ({ mode: 'bgp', running: true, sessions: [], routes }) as T
+    const view = await new NodeRoutes(cluster.state, { request }).of('node-a', { signal })
+    expect(view.routes.map(({ owner }) => owner)).toEqual(['node-a', 'node-a', undefined])
   })
 })
 

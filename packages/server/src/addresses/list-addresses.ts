@@ -14,6 +14,7 @@ import {
 import type { State } from '../records/index.ts'
 import { ownAddressOf } from './address-history.ts'
 import { blocksOf } from './pools-of.ts'
+import { twinAddress } from './twin-pools.ts'
 
 export interface AddressQuery {
   readonly node?: string | undefined
@@ -28,7 +29,7 @@ export function addressesOfNode(
   node: Node,
   report: AddressReport | undefined,
 ): AddressView[] {
-  const placed = placeIn(pools, node)
+  const placed = placeIn(state, pools, node)
   const instances = state.instances.byNode(node.name).flatMap((each) => instanceRow(state, each) ?? [])
   const claimed = new Set(instances.map(({ address }) => address))
   const byHand = report?.containers.filter(
@@ -46,15 +47,17 @@ export function addressesOfNode(
   return rows.map(placed).sort(byAddress)
 }
 
-type Row = Omit<AddressView, 'node' | 'block' | 'pool'>
+type Row = Omit<AddressView, 'node' | 'block' | 'pool' | 'address6'>
 
 const placeIn =
-  (pools: readonly AddressPool[], node: Node) =>
+  (state: State, pools: readonly AddressPool[], node: Node) =>
   (row: Row): AddressView => {
     const block = blocksOf(node).find((each) => containsAddress(parseBlock(each), row.address))
     const pool = poolOf(pools, row.address)?.name
+    const address6 = twinAddress(state, row.address)
     return {
       ...{ ...row, node: node.name },
+      ...(address6 === undefined ? {} : { address6 }),
       ...(block === undefined ? {} : { block }),
       ...(pool === undefined ? {} : { pool }),
     }

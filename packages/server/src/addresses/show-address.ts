@@ -12,11 +12,13 @@ import {
   parseBlock,
   poolOf,
   tryParseAddress,
+  twinned,
 } from '@berth/core'
 import type { State } from '../records/index.ts'
 import { type AddressHistory, ownAddressOf } from './address-history.ts'
 import { isRouted } from './list-addresses.ts'
 import { blocksOf } from './pools-of.ts'
+import { twinAddress, twinRangesOf } from './twin-pools.ts'
 
 export interface ShowOptions {
   readonly state: State
@@ -27,16 +29,19 @@ export interface ShowOptions {
   readonly containerAt: (node: string, address: string) => Promise<{ name: string; createdAt: number } | undefined>
 }
 
-type Said = Omit<OneAddress, 'address' | 'names' | 'node' | 'block' | 'pool'> & { readonly names?: string[] }
+type Said = Omit<OneAddress, 'address' | 'address6' | 'names' | 'node' | 'block' | 'pool'> & {
+  readonly names?: string[]
+}
 
-/** All that is known of one address. Throws `network.invalid-address`. */
-export async function showAddress(address: string, options: ShowOptions): Promise<OneAddress> {
+/** All that is known of one address, or of the one whose twin of IPv6 is asked for. Throws `network.invalid-address`. */
+export async function showAddress(asked: string, options: ShowOptions): Promise<OneAddress> {
+  const { state, pools, history } = options
+  const address = twinned(twinRangesOf(state), asked) ?? asked
   if (tryParseAddress(address) === undefined)
     throw new BerthError(
       'network.invalid-address',
-      `"${address}" is no IPv4 address; write four numbers, e.g. 10.77.3.5`,
+      `"${asked}" is no address of IPv4, nor one of IPv6 of a pool; write four numbers, e.g. 10.77.3.5`,
     )
-  const { state, pools, history } = options
   const node = nodeWith(state, address)
   const block = node === undefined ? undefined : blocksOf(node).find((each) => contains(each, address))
   const pool = poolOf(pools, address)
@@ -45,9 +50,11 @@ export async function showAddress(address: string, options: ShowOptions): Promis
     ofNobodyNow(state, address) ??
     ofCluster(state, address) ??
     (await ofPlace(address, node, block, pool, options))
+  const address6 = twinAddress(state, address)
   const last = said.kind === 'free' || said.kind === 'unassigned' ? history.of(address) : undefined
   return {
     ...{ address, names: [], ...said },
+    ...(address6 === undefined ? {} : { address6 }),
     ...(node === undefined ? {} : { node: node.name }),
     ...(block === undefined ? {} : { block }),
     ...(pool === undefined ? {} : { pool: pool.name }),

@@ -1,4 +1,4 @@
-import { type TwinPool, type TwinRange, twinRange } from '@berth/core'
+import { formatBlock6, parseBlock, type TwinPool, type TwinRange, twinBlockOf, twinOf, twinRange } from '@berth/core'
 import type { State } from '../records/index.ts'
 
 /** Address pools with IPv6; always in the same order. */
@@ -9,3 +9,16 @@ export function twinPoolsOf(state: State): readonly TwinPool[] {
 
 /** The same, to be asked. */
 export const twinRangesOf = (state: State): readonly TwinRange[] => twinPoolsOf(state).map(twinRange)
+
+/** The IPv6 address of who has this one; undefined: its pool has none. */
+export function twinAddress(state: State, address: string): string | undefined {
+  const pools = twinRangesOf(state)
+  return pools.length === 0 || address.includes(':') ? undefined : twinOf(pools, address)
+}
+
+/** `10.77.3.0/24` → `fd77:1::a4d:300/120`; undefined: its pool has none. */
+export function twinBlock(state: State, block: string): string | undefined {
+  const pools = twinRangesOf(state)
+  const found = pools.length === 0 || block === '' ? undefined : twinBlockOf(pools, parseBlock(block))
+  return found === undefined ? undefined : formatBlock6(found)
+}

@@ -1,5 +1,7 @@
 import type { NodeRoutesView, RoutesReport, RoutingSessionsView } from '@berth/api'
-import { BerthError } from '@berth/core'
+import { BerthError, twinned } from '@berth/core'
+import { blocksOf } from '../addresses/pools-of.ts'
+import { twinBlock, twinRangesOf } from '../addresses/twin-pools.ts'
 import type { AgentLinks } from '../agents/agent-links.ts'
 import { askNodes } from '../policy/ask-nodes.ts'
 import type { State } from '../records/index.ts'
@@ -24,7 +26,13 @@ export class NodeRoutes {
     const { mode, running, sessions, routes } = await this.#agents.request<RoutesReport>(node, {
       ...{ method: 'GET', path: '/v1/routes', signal: limit },
     })
-    const owners = new Map([...this.#state.nodes.values()].map(({ name, block }) => [block, name]))
+    const owners = new Map(
+      [...this.#state.nodes.values()].flatMap((each) =>
+        blocksOf(each).flatMap((block) =>
+          [block, twinBlock(this.#state, block) ?? []].flat().map((text) => [text, each.name] as const),
+        ),
+      ),
+    )
     return {
       ...{ node, mode, running, sessions: sessions.map((each) => ({ ...each })) },
       routes: routes.map((route) => {
@@ -52,7 +60,9 @@ export class NodeRoutes {
 
 /** Of a single address that is kept: the node whose instance has it. */
 function bearerOf(state: State, block: string): string | undefined {
-  const kept = block.endsWith('/32') ? state.keptAddresses.get(block.slice(0, -'/32'.length)) : undefined
+  const [address = '', prefix] = block.split('/')
+  const single = prefix === '32' ? address : prefix === '128' ? twinned(twinRangesOf(state), address) : undefined
+  const kept = single === undefined ? undefined : state.keptAddresses.get(single)
   if (kept === undefined) return undefined
   const { app, pool, entrypoint, slot } = kept
   const holders = state.instances.byPool(app, pool)

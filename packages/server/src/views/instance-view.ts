@@ -1,5 +1,6 @@
 import type { InstanceView } from '@berth/api'
 import type { Instance, InstanceStatus } from '@berth/core'
+import { twinAddress } from '../addresses/twin-pools.ts'
 import { awaitsGateways } from './awaits-gateways.ts'
 import { nodeResources } from './node-view.ts'
 import { defined, type ViewContext } from './view-context.ts'
@@ -20,6 +21,8 @@ export function instanceView({ state, traffic, isOnline }: ViewContext, instance
   const always = { id, name, app, pool, entrypoint, release, generation, type, desired, createdAt, createdBy }
   const view: Growing = { ...always, phase, restarts, ready, inTraffic }
   addWanted(view, instance)
+  const address6 = instance.address === undefined ? undefined : twinAddress(state, instance.address)
+  if (address6 !== undefined) view.address6 = address6
   addLimits(view, instance, state)
   if (status !== undefined) addObserved(view, instance, status)
   const message = messageFor(instance, status, offline) ?? whyItDrains(instance, status, traffic)

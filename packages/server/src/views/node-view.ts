@@ -1,5 +1,6 @@
 import type { NodeView } from '@berth/api'
 import { type Instance, type Node, type NodeStatus, versionProblem } from '@berth/core'
+import { twinBlock } from '../addresses/twin-pools.ts'
 import { imageRulesOf } from '../images/image-rules.ts'
 import { addressProblems } from './address-problems.ts'
 import { cloudRouteProblems } from './cloud-route-problems.ts'
@@ -72,7 +73,7 @@ export function nodeView(
       routes: status.routes,
       uplink: status.uplink,
     }),
-    ...defined({ group, speedMilli, drain, config }),
+    ...defined({ group, speedMilli, drain, config, block6: twinBlock(state, block) }),
     ...(images === undefined ? {} : { images: { ...images } }),
     imageRules: imageRulesOf(state, name),
     ...(taints === undefined ? {} : { taints: [...taints] }),

@@ -51,7 +51,7 @@ export async function startContainerPlugin(options: ContainerPluginOptions): Pro
   const holder = new PortHolder()
   const publisher = new PortPublisher({
     ...{ records, holder, log, kernel: options.ports ?? createPortKernel(exec) },
-    others: async () => ({ ports: [], source: await settings.source() }),
+    others: async () => ({ ports: [], ...(await settings.sources()) }),
   })
   const handlers = {
     '/Plugin.Activate': () => ({ Implements: ['NetworkDriver', 'IpamDriver'] }),

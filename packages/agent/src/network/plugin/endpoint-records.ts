@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BerthError, type PublishedPort, tryParseAddress } from '@berth/core'
+import { BerthError, familyOf, type PublishedPort, tryParseAddress } from '@berth/core'
 import { badCall, isRecord } from './plugin-call.ts'
 
 /** What Docker calls an endpoint: a container in a network, from before its start until after its end. */
@@ -93,4 +93,5 @@ const isPort = (value: unknown): boolean =>
   (value.protocol === 'tcp' || value.protocol === 'udp') &&
   ['hostPort', 'port'].every((field) => Number.isInteger(value[field])) &&
   tryParseAddress(String(value.address)) !== undefined &&
-  (value.hostAddress === undefined || tryParseAddress(String(value.hostAddress)) !== undefined)
+  (value.address6 === undefined || familyOf(String(value.address6)) === 6) &&
+  (value.hostAddress === undefined || familyOf(String(value.hostAddress)) !== undefined)

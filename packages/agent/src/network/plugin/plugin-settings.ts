@@ -36,9 +36,11 @@ export class PluginSettings {
   }
 
   /** Of what the node itself sends to its containers; undefined while that is not known. */
-  async source(): Promise<string | undefined> {
+  async sources(): Promise<{ readonly source: string | undefined; readonly source6?: string | undefined }> {
     const settings = await this.#read('routed')
-    return settings === undefined ? undefined : new RoutedPlan(settings).source
+    if (settings === undefined) return { source: undefined }
+    const { source, source6 } = new RoutedPlan(settings)
+    return { source, source6 }
   }
 
   /** Whether an instance of this node has the address; undefined while that is not known. */

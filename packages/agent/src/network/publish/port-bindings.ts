@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net'
-import type { PortProtocol } from '@berth/core'
+import { canonicalAddress, type PortProtocol } from '@berth/core'
 import {
   badCall,
   notOffered,
@@ -45,6 +45,9 @@ function readPort(asked: PluginBody, field: string): number {
 
 function readAddress(text: string): { hostAddress?: string } {
   if (text === '' || text === '0.0.0.0') return {}
-  if (!isIPv4(text)) throw notOffered(`publishing a port at ${text} (IPv4 only)`)
-  return { hostAddress: text }
+  if (isIPv4(text)) return { hostAddress: text }
+  const address = canonicalAddress(text)
+  if (address === undefined || /^(::|::1|fe[89ab].*)$/.test(address))
+    throw notOffered(`publishing a port at ${text} (at an address of IPv4, or one of IPv6 that others reach)`)
+  return { hostAddress: address }
 }

@@ -76,7 +76,7 @@ async function bindTcp(host: string, port: number): Promise<Held> {
 }
 
 async function bindUdp(address: string, port: number): Promise<Held> {
-  const socket = createSocket('udp4')
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
   socket.bind({ address, port, exclusive: true })
   await once(socket, 'listening')
   socket.unref()

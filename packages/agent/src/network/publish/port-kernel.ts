@@ -13,7 +13,7 @@ import { createTableKeeper } from '../table-keeper.ts'
 /** The kernel's part of published ports. */
 export interface PortKernel {
   /** Puts exactly these in force; what others changed is made anew. Throws `network.command-failed`. */
-  keep(ports: readonly PublishedPort[], source: string): Promise<void>
+  keep(ports: readonly PublishedPort[], source: string, source6?: string): Promise<void>
   /** Whether the node itself may send to the link from its loopback addresses. A link that is gone needs nothing. */
   openToLoopback(link: string, isOpen: boolean): Promise<void>
 }
@@ -25,13 +25,13 @@ export function createPortKernel(exec: Exec): PortKernel {
   const tableExists = async () => (await exec('nft', listing).catch(() => undefined))?.code === 0
   let before: readonly PublishedPort[] | undefined
   return {
-    async keep(ports, source) {
+    async keep(ports, source, source6) {
       // Most nodes publish nothing, and no program is to be run for that.
       if (ports.length === 0 && (before?.length === 0 || (before === undefined && !(await tableExists())))) {
         before = ports
         return
       }
-      await keepTable(renderPublishedPorts(ports, source), { isRemoval: ports.length === 0 })
+      await keepTable(renderPublishedPorts(ports, source, source6), { isRemoval: ports.length === 0 })
       // Unknown ones of a predecessor are those that are still there.
       await forgetFlows(exec, differing(before ?? ports, ports))
       before = ports
@@ -60,7 +60,8 @@ async function forgetFlows(exec: Exec, ports: readonly PublishedPort[]): Promise
     if (port.protocol !== 'udp') continue
     for (const address of port.hostAddress === undefined ? ownAddresses(port) : [port.hostAddress]) {
       const which = ['--orig-dst', address, '--orig-port-dst', String(port.hostPort)]
-      await exec('conntrack', ['-D', '-p', 'udp', ...which]).catch(() => undefined)
+      const family = address.includes(':') ? ['-f', 'ipv6'] : []
+      await exec('conntrack', ['-D', ...family, '-p', 'udp', ...which]).catch(() => undefined)
     }
   }
 }
@@ -68,5 +69,7 @@ async function forgetFlows(exec: Exec, ports: readonly PublishedPort[]): Promise
 const ownAddresses = (port: PublishedPort): string[] =>
   Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])
-    .filter((each) => each.family === 'IPv4' && (!each.internal || isReachedByLoopback(port)))
+    .filter(({ family, internal }) =>
+      family === 'IPv4' ? !internal || isReachedByLoopback(port) : port.address6 !== undefined && !internal,
+    )
     .map((each) => each.address)

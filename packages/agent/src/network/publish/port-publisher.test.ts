@@ -161,6 +161,23 @@ describe('a published port', () => {
   })
 })
 
+describe('a container with IPv6', () => {
+  const at6 = { hostAddress: '::ffff:127.77.31.8' }
+
+  it('has its ports lead to both of its addresses', async () => {
+    const before = await records.get('e1')
+    await records.put({ ...before, address6: 'fd77::a4d:30b' })
+    const port = await freePort()
+    await publisher.publish('e1', [binding(port)])
+    expect(kernel.inForce).toMatchObject([{ hostPort: port, address6: 'fd77::a4d:30b' }])
+    expect((await records.get('e1')).ports).toEqual(kernel.inForce)
+  })
+
+  it('alone has them at an address of IPv6', async () => {
+    await expect(publisher.publish('e1', [binding(1, at6)])).rejects.toThrow('the container has no IPv6')
+  })
+})
+
 describe('what Docker asks for', () => {
   const asked = (...portmap: object[]) => readPortBindings({ Options: { 'com.docker.network.portmap': portmap } })
 
@@ -181,7 +198,10 @@ describe('what Docker asks for', () => {
 
   it.each([
     [{ Proto: 132, Port: 80 }, /^publishing ports of other protocols than tcp and udp cannot be had/],
-    [{ Proto: 6, Port: 80, HostIP: '::1' }, /^publishing a port at ::1 \(IPv4 only\) cannot be had/],
+    [
+      { Proto: 6, Port: 80, HostIP: '::1' },
+      /^publishing a port at ::1 \(at an address of IPv4, or one of IPv6 that others reach\) cannot be had/,
+    ],
     [{ Proto: 6, Port: 80, HostIP: '127.0.0.1; drop' }, /cannot be had/],
     [{ Proto: 6, Port: 80, HostPort: 65_536 }, /^HostPort has to be a port/],
     [{ Proto: 6, Port: 'http' }, /^Port has to be a port/],

@@ -8,6 +8,7 @@ import {
 } from '@berth/core'
 import type { Logger } from 'pino'
 import type { EndpointRecord, EndpointRecords } from '../plugin/endpoint-records.ts'
+import { notOffered } from '../plugin/plugin-call.ts'
 import type { PortBinding } from './port-bindings.ts'
 import type { PortHolder } from './port-holder.ts'
 import type { PortKernel } from './port-kernel.ts'
@@ -16,6 +17,7 @@ import type { PortKernel } from './port-kernel.ts'
 export interface OtherPorts {
   readonly ports: readonly PublishedPort[]
   readonly source: string | undefined
+  readonly source6?: string | undefined
 }
 
 export interface PortPublisherParts {
@@ -81,10 +83,10 @@ export class PortPublisher {
   async #apply(): Promise<string[]> {
     const { records, kernel, holder } = this.#parts
     const published = (await records.list()).filter((each) => portsOf(each).length > 0)
-    const { ports: more, source } = await this.#parts.others()
+    const { ports: more, source, source6 } = await this.#parts.others()
     const ports = [...published.flatMap(portsOf), ...more]
     if (ports.length > 0 && source === undefined) return []
-    await kernel.keep(ports, source ?? '')
+    await kernel.keep(ports, source ?? '', source6)
     // After the rules, which keep containers from loopback.
     for (const record of published)
       if (portsOf(record).some(isReachedByLoopback)) await kernel.openToLoopback(record.link, true)
@@ -113,10 +115,13 @@ export class PortPublisher {
     { hostPorts, ...binding }: PortBinding,
     taken: readonly PublishedPort[],
   ): Promise<PublishedPort> {
-    const address = record.addresses[0] ?? ''
+    const { address6 } = record
+    const target = { address: record.addresses[0] ?? '', ...(address6 === undefined ? {} : { address6 }) }
+    if (binding.hostAddress?.includes(':') === true && address6 === undefined)
+      throw notOffered(`publishing a port at ${binding.hostAddress} (the container has no IPv6)`)
     let refused: unknown
     for (let hostPort = hostPorts.first; hostPort <= hostPorts.last; hostPort += 1) {
-      const wanted = { ...binding, hostPort, address }
+      const wanted = { ...binding, hostPort, ...target }
       const other = hostPort === 0 ? undefined : taken.find((each) => portsClash(each, wanted))
       if (other !== undefined) {
         refused = inUse(wanted, other)
