@@ -185,8 +185,21 @@ describe('published ports', () => {
     containers[0].ip('address del 127.0.0.1/8 dev lo', 'route add 127.0.0.1 via 10.77.1.1')
     containers[0].sysctl('net.ipv4.conf.all.route_localnet=1')
     expect(ask(containers[0], '127.0.0.1', 7000)).toBe('')
-    expect(host.run(['nft', 'list', 'ruleset'])).toContain('iifname "berth0" ip daddr 127.0.0.0/8 drop')
+    expect(rules()).toContain('iifname "berth0" ip daddr 127.0.0.0/8 drop')
     expect(problems).toEqual([])
+    const isOpen = () => host.run(['sysctl', '-n', 'net.ipv4.conf.berth0.route_localnet']).trim() === '1'
+    expect(isOpen()).toBe(true)
+    keeper.setInstances([instance(first), instance(second)])
+    await waitUntil('the kernel to let nothing through again', () => !isOpen())
+    expect(ask(containers[0], '127.0.0.1', 7000)).toBe('')
+    // Also when the agent has ended in between.
+    keeper.setInstances([{ ...instance(first), published: [local] }])
+    await waitUntil('an answer again', () => ask(host, '127.0.0.1', 9000) === '10.77.1.1')
+    await keeper[Symbol.asyncDispose]()
+    expect([isOpen(), rules().includes('no-loopback')]).toEqual([true, true])
+    open()
+    keeper.start()
+    await waitUntil('nothing to be let through', () => !isOpen() && !rules().includes('berth_publish'))
   })
 
   it('at a loopback address are left to a program that listens there', async () => {

@@ -13,7 +13,7 @@ import type { Logger } from 'pino'
 import { type Exec, mustRun, runCommand } from '../network/run-command.ts'
 import { createTableKeeper } from '../network/table-keeper.ts'
 import { repeat } from '../node/repeat.ts'
-import { linksTo, openToLoopback, ownAddresses } from './publish-host.ts'
+import { closeToLoopback, guardedLinks, linksTo, openToLoopback, ownAddresses } from './publish-host.ts'
 
 type LocalInstance = Pick<Assignment, 'instance' | 'address' | 'address6' | 'desired' | 'published'>
 
@@ -43,6 +43,8 @@ export class PublishKeeper implements AsyncDisposable {
   readonly #exec: Exec
   readonly #closing = new AbortController()
   #wanted: readonly Wanted[] = []
+  /** Links to which the kernel sends from loopback addresses; undefined: as another agent has left it. */
+  #opened: readonly string[] | undefined
   /** Another agent may have left something. */
   #isIdle = false
   #work: Promise<void> = Promise.resolve()
@@ -98,9 +100,13 @@ export class PublishKeeper implements AsyncDisposable {
         signal,
       )
       const rules = renderPublishing(possible, blocks ?? [], links)
+      const opened = this.#opened ?? (await guardedLinks(this.#exec, signal))
+      // While containers are still kept from loopback addresses, and not before they are.
+      const closing = opened.filter((link) => !links.includes(link))
+      await closeToLoopback(this.#exec, closing, signal)
       await this.#keepTable(rules, { signal, isRemoval: possible.length === 0 })
-      // Not before containers are kept from loopback addresses.
       for (const link of links) await openToLoopback(this.#exec, link, signal)
+      this.#opened = links
       this.#isIdle = wanted.length === 0
       const absent = await this.#withoutAddress(possible, signal)
       this.#report([...wanted.filter((each) => taken.has(each)).map(takenText), ...absent.map(absentText)])
