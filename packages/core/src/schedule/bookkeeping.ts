@@ -2,7 +2,7 @@ import { type CoreSet, formatCores, noCores, parseCores } from './core-text.ts'
 import type { Booking } from './instance-request.ts'
 import type { Need } from './node-class.ts'
 import { type Tables, usePort } from './tables.ts'
-import type { Terms } from './terms.ts'
+import { type Terms, takesAddress } from './terms.ts'
 
 /** Enters a new row of an instance on a node that admits it: picks its cores and names. The node's index entries are the caller's to renew. */
 export function enter(tables: Tables, row: number, node: number, terms: Terms, need: Need): void {
@@ -63,8 +63,8 @@ export function reserve(tables: Tables, row: number, sign: 1 | -1): void {
   const bound = nodes.classes[nodes.classOf[node]!]!.rule.cpu === 'bound'
   const tied = !bound || instances.owns[row] === 1
   nodes.reserve(node, sign, instances.cpuMilli[row]!, instances.memoryBytes[row]!, tied)
-  nodes.slots[node] = nodes.slots[node]! - sign
   const own = terms.byId[instances.terms[row]!]!
+  if (takesAddress(own)) nodes.slots[node] = nodes.slots[node]! - sign
   if (own.diskBytes > 0) nodes.diskFree[node] = nodes.diskFree[node]! - sign * own.diskBytes
   if (own.hostPorts.length > 0) for (const port of own.hostPorts) usePort(tables, port, node, sign)
   if (own.resources.length > 0) reserveResources(tables, row, node, own, sign)

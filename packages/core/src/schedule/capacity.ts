@@ -1,5 +1,6 @@
 import { forEachBit } from './bits.ts'
 import type { NodeChooser } from './choose-node.ts'
+import { addressesFor } from './fit.ts'
 import type { FilterName, InstanceRequest, Peer } from './instance-request.ts'
 import { perNodeLimit } from './place-batch.ts'
 import type { Tables } from './tables.ts'
@@ -62,7 +63,7 @@ function limitsOn({ nodes }: Tables, chooser: NodeChooser, terms: Terms, row: nu
     ),
     { filter: 'port', what: 'host ports', count: terms.hostPorts.length > 0 ? 1 : Number.POSITIVE_INFINITY },
     { filter: 'per-node', what: 'places per node', count: perNode(terms, row) },
-    { filter: 'address', what: 'addresses', count: nodes.slots[row]! },
+    { filter: 'address', what: 'addresses', count: addressesFor(terms, nodes, row) },
   ]
   return limits.sort((a, b) => (a.count === b.count ? 0 : a.count - b.count))
 }

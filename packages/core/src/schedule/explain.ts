@@ -3,7 +3,7 @@ import { formatBandwidth, formatBytes, formatCpu } from '../spec/quantities.ts'
 import { type Bits, hasBit } from './bits.ts'
 import { cpuProblem } from './cpu-pieces.ts'
 import { refuseStatic } from './eligibility.ts'
-import type { Fit } from './fit.ts'
+import { addressesFor, type Fit } from './fit.ts'
 import type { Explanation, FilterName, RefusalReason } from './instance-request.ts'
 import { applyRules } from './rules.ts'
 import type { Tables } from './tables.ts'
@@ -52,7 +52,7 @@ function countReasons(tables: Tables, terms: Terms, fit: Fit): RefusalReason[] {
   const counted = new Map<string, Refusal & { nodes: number; row: number; most: number }>()
   for (let position = 0; position < ring.length; position++) {
     const row = ring.rowAt[position]!
-    const refusal = refuse(tables, terms, fit, row) ?? broken[position] ?? refuseAddress(tables, row)
+    const refusal = refuse(tables, terms, fit, row) ?? broken[position] ?? refuseAddress(tables, terms, row)
     if (refusal === undefined) continue
     // No two filters say the same.
     const known = counted.get(refusal.text)
@@ -158,8 +158,8 @@ function refuseCpu(tables: Tables, fit: Fit, row: number): Refusal {
 
 const tooLittleCpu = 'too little CPU'
 
-const refuseAddress = ({ nodes }: Tables, row: number): Refusal | undefined =>
-  nodes.slots[row]! <= 0 ? { filter: 'address', text: 'addresses used up' } : undefined
+const refuseAddress = ({ nodes }: Tables, terms: Terms, row: number): Refusal | undefined =>
+  addressesFor(terms, nodes, row) <= 0 ? { filter: 'address', text: 'addresses used up' } : undefined
 
 /** The most that could be asked for on the node. */
 function freeCpu({ nodes }: Tables, fit: Fit, row: number): number {

@@ -1,7 +1,11 @@
 import { grown } from './grown.ts'
 import { isUnbound, type Need, needOn, type Sizes } from './node-class.ts'
-import { keepFor, type NodeTable } from './node-table.ts'
-import type { Terms } from './terms.ts'
+import { keepFor, type NodeTable, unlimited } from './node-table.ts'
+import { type Terms, takesAddress } from './terms.ts'
+
+/** How many of them a node has addresses for. */
+export const addressesFor = (terms: Terms, nodes: NodeTable, row: number): number =>
+  takesAddress(terms) ? nodes.slots[row]! : unlimited
 
 /** Whether what is free on a node is enough for one request: `begin`, then `admits` for as many rows as one likes. */
 export class Fit {
@@ -59,7 +63,7 @@ export class Fit {
     const { nodes } = this
     const id = nodes.classOf[row]!
     if (this.#stamp[id] !== this.#now) this.#compute(id)
-    if (nodes.memoryFree[row]! < this.#memory[id]! || nodes.slots[row]! <= 0) return false
+    if (nodes.memoryFree[row]! < this.#memory[id]! || addressesFor(this.terms!, nodes, row) <= 0) return false
     return this.hasCpu(row) && this.hasDisk(row) && this.missingResource(row) === undefined
   }
 
@@ -92,7 +96,7 @@ export class Fit {
     if (!this.admits(row)) return 0
     const { nodes } = this
     const need = this.need(row)
-    let count = Math.min(nodes.slots[row]!, this.cpuCapacity(row, need))
+    let count = Math.min(addressesFor(this.terms!, nodes, row), this.cpuCapacity(row, need))
     if (need.memoryBytes > 0) count = Math.min(count, Math.floor(nodes.memoryFree[row]! / need.memoryBytes))
     const { diskBytes, resources, hostPorts } = this.terms!
     if (diskBytes > 0) count = Math.min(count, Math.floor(nodes.diskFree[row]! / diskBytes))

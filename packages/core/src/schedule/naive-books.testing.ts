@@ -35,7 +35,7 @@ export class NaiveBooks {
     const isFree =
       node.cpuMilli - used.cpuMilli >= (request.cpuMilli ?? 0) &&
       node.memoryBytes - used.memoryBytes >= (request.memoryBytes ?? 0) &&
-      (node.addresses ?? Number.POSITIVE_INFINITY) > here.length
+      addressesLeft(node, here, request) > 0
     const isStatic =
       node.state !== 'offline' &&
       (request.where ?? []).every((text) => holds(text, node)) &&
@@ -165,12 +165,18 @@ function freeShare(node: BooksNode, here: readonly Placed[]): number {
 const load = (node: BooksNode, here: readonly Placed[]): number =>
   Math.min(1023, Math.floor((((node.measuredCpuMilli ?? 0) + sums(here).cpuMilli) / node.cpuMilli) * 512))
 
+/** One in its node's network needs none. */
+const addressesLeft = (node: BooksNode, here: readonly Placed[], request: InstanceRequest): number =>
+  request.network === undefined
+    ? (node.addresses ?? 0x3fffffff) - here.filter((each) => each.request.network === undefined).length
+    : 0x3fffffff
+
 function room(node: BooksNode, here: readonly Placed[], request: InstanceRequest): number {
   const per = (free: number, amount: number): number =>
     amount === 0 ? Number.POSITIVE_INFINITY : Math.floor(free / amount)
   const used = sums(here)
   const most = Math.min(
-    (node.addresses ?? 0x3fffffff) - here.length,
+    addressesLeft(node, here, request),
     per(node.cpuMilli - used.cpuMilli, request.cpuMilli ?? 0),
     per(node.memoryBytes - used.memoryBytes, request.memoryBytes ?? 0),
   )

@@ -14,7 +14,7 @@ import { StepIndex, steps } from './step-index.ts'
 const phantomCpuMilli = 100
 const phantomMemoryBytes = 200 * 1024 ** 2
 
-const unlimited = 0x3fffffff
+export const unlimited = 0x3fffffff
 const mebibyte = 1024 ** 2
 
 /** All nodes as rows of columns. What is free is kept beside what there is; below 0 a node is over-committed. */

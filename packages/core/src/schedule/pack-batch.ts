@@ -7,7 +7,7 @@ import { type NodeClass, needOn } from './node-class.ts'
 import { type PackBin, type PackCores, planPacking } from './pack-plan.ts'
 import type { PackClass, PackNeed, PackShape } from './pack-shapes.ts'
 import type { Tables } from './tables.ts'
-import type { Terms } from './terms.ts'
+import { type Terms, takesAddress } from './terms.ts'
 
 /** Plans are tried in this order until one is good enough. */
 const powers = [1, 3] as const
@@ -19,7 +19,14 @@ export function canPack(terms: Terms, item: BatchItem, tables: Tables): boolean 
   const { request, strategy } = terms
   const free = request.max === undefined && request.spread === undefined && !terms.hasWishes && terms.diskBytes === 0
   const alone = terms.apart.length + terms.near.length + terms.hostPorts.length + terms.resources.length === 0
-  if (strategy.type !== 'pack' || !free || !alone || item.request.unbound === true || item.request.cpuMilli === 0)
+  if (
+    strategy.type !== 'pack' ||
+    !free ||
+    !alone ||
+    item.request.unbound === true ||
+    !takesAddress(terms) ||
+    item.request.cpuMilli === 0
+  )
     return false
   let hasEnemies = false
   tables.terms.visitEnemies(terms.entrypoint, () => {
