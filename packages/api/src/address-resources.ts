@@ -10,6 +10,10 @@ export const addressPoolView = z.object({
   ipv6: z.string().optional(),
   /** Prefix length of the blocks: 24. */
   blockSize: count,
+  /** How many blocks a node may have. */
+  blocksPerNode: count,
+  /** How long a node's further block is empty before it is given back. */
+  returnAfterMs: count,
   /** Only for nodes whose label `site` is one of these; none: whatever it is. */
   sites: z.array(z.string()),
   /** Only for nodes of these groups; none: of all. */
@@ -21,7 +25,9 @@ export const addressPoolView = z.object({
   blocks: z.object({ total: count, used: count }),
   /** Of instances. */
   addresses: z.object({ used: count }),
-  nodes: z.array(z.object({ name: z.string(), block: z.string(), addresses: count })),
+  nodes: z.array(
+    z.object({ name: z.string(), block: z.string(), furtherBlocks: z.array(z.string()), addresses: count }),
+  ),
 })
 
 export type AddressPoolView = z.infer<typeof addressPoolView>

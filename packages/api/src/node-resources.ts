@@ -15,6 +15,8 @@ export const nodeView = z.object({
   block: z.string(),
   /** The same of IPv6. Absent: its address pool has none. */
   block6: z.string().optional(),
+  /** Those that it has beside that one; `leaving`: nothing is given of it any more, and it is to be given back. Absent: none. */
+  furtherBlocks: z.array(z.object({ block: z.string(), since: z.number().int(), leaving: z.boolean() })).optional(),
   address: z.string(),
   schedulable: z.boolean(),
   /** Absent: default. */

@@ -6,6 +6,8 @@ import { nameParams, none, ok } from './shared.ts'
 const names = z.array(z.string()).max(100)
 const rules = {
   ipv6: z.string().optional(),
+  blocksPerNode: z.number().int().optional(),
+  returnAfterMs: z.number().int().optional(),
   sites: names.optional(),
   groups: names.optional(),
   natOutgoing: z.boolean().optional(),

@@ -1,14 +1,17 @@
 import type { AddressPoolView } from '@berth/api'
-import { BerthError } from '@berth/core'
+import { BerthError, formatDuration } from '@berth/core'
 import type { Command } from 'commander'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { formatTable } from '../output/table.ts'
 import { registerAddresses } from './addresses.ts'
 import { action } from './command.ts'
+import { parseDuration } from './logs.ts'
 import { wholeNumber } from './words.ts'
 
 interface PoolOptions {
   readonly ipv6?: string
+  readonly blocksPerNode?: string
+  readonly returnAfter?: string
   readonly site?: readonly string[]
   readonly group?: readonly string[]
   readonly nat?: boolean
@@ -101,12 +104,16 @@ const withRules = (command: Command): Command =>
     .option('--site <site...>', 'only for nodes whose label `site` is one of these; none: whatever it is')
     .option('--group <group...>', 'only for nodes of these groups; none: of all')
     .option('--ipv6 <prefix>', 'its addresses are ones of IPv6 too, behind this prefix, e.g. fd77:1::/64; it stays')
+    .option('--blocks-per-node <count>', 'how many blocks a node in routed mode may have of it (4)', wholeNumber)
+    .option('--return-after <duration>', 'how long a further block is empty before it is given back (10m)')
     .option('--no-nat', 'what its instances send to the outside bears their own addresses, not their node’s')
     .option('--nat', 'it bears their node’s address (default)')
     .option('--disable', 'give out no blocks of it; what has one keeps it')
 
-export function rulesOf({ ipv6, site, group, nat, disable, enable }: PoolOptions): {
+export function rulesOf({ ipv6, blocksPerNode, returnAfter, site, group, nat, disable, enable }: PoolOptions): {
   ipv6?: string
+  blocksPerNode?: number
+  returnAfterMs?: number
   sites?: string[]
   groups?: string[]
   natOutgoing?: boolean
@@ -116,6 +123,8 @@ export function rulesOf({ ipv6, site, group, nat, disable, enable }: PoolOptions
     throw new BerthError('usage.value', '--disable and --enable: give one of them')
   return {
     ...(ipv6 === undefined ? {} : { ipv6 }),
+    ...(blocksPerNode === undefined ? {} : { blocksPerNode: Number(blocksPerNode) }),
+    ...(returnAfter === undefined ? {} : { returnAfterMs: parseDuration(returnAfter) }),
     ...(site === undefined ? {} : { sites: orNone(site) }),
     ...(group === undefined ? {} : { groups: orNone(group) }),
     ...(nat === undefined ? {} : { natOutgoing: nat }),
@@ -130,21 +139,34 @@ const forText = ({ sites, groups }: AddressPoolView): string =>
   [...sites.map((site) => `site=${site}`), ...groups.map((group) => `group=${group}`)].join(' ') || 'all nodes'
 
 export function poolText(pool: AddressPoolView): string {
-  const { name, range, ipv6, blockSize, natOutgoing, disabled, blocks, addresses, nodes } = pool
+  const {
+    name,
+    range,
+    ipv6,
+    blockSize,
+    blocksPerNode,
+    returnAfterMs,
+    natOutgoing,
+    disabled,
+    blocks,
+    addresses,
+    nodes,
+  } = pool
   const rows: readonly (readonly [string, string])[] = [
     ['pool', `${name}${disabled ? ' (disabled: it gives out nothing)' : ''}`],
     ['range', range],
     ...(ipv6 === undefined ? [] : [['IPv6', ipv6] as const]),
     ['for', forText(pool)],
     ['blocks', `/${blockSize}, ${blocks.used} of ${blocks.total} taken`],
+    ['per node', `up to ${blocksPerNode}; given back when empty for ${formatDuration(returnAfterMs)}`],
     ['addresses', `${addresses.used} of instances`],
     ['outside', natOutgoing ? 'sees the node’s address' : 'sees the instance’s own address'],
   ]
   const lines = rows.map(([key, value]) => `${key.padEnd(10)} ${value}`)
   if (nodes.length === 0) return lines.join('\n')
   const table = formatTable(
-    ['node', 'block', 'addresses'],
-    nodes.map((node) => [node.name, node.block, String(node.addresses)]),
+    ['node', 'blocks', 'addresses'],
+    nodes.map((node) => [node.name, [node.block, ...node.furtherBlocks].join(' '), String(node.addresses)]),
   )
   return [...lines, '', table].join('\n')
 }

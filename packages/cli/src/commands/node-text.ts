@@ -30,10 +30,7 @@ function facts(node: NodeView): (readonly [name: string, value: string])[] {
         ? ''
         : `version ${config.version}${config.wanted === config.version ? '' : ` of ${config.wanted}`}, ${config.state}${config.drift.length === 0 ? '' : `, ${config.drift.length} drifted`}`,
     ],
-    [
-      'address',
-      `${node.address}, instances in ${[node.block, node.block6].filter((each) => each !== undefined).join(' and ')}`,
-    ],
+    ['address', `${node.address}, instances in ${blocksText(node)}`],
     ['routes', routes === undefined ? '' : `bgp, ${routes.up} of ${routes.sessions} sessions up`],
     ['network', networkText(node)],
     ['other networks', dockerNetworks.join(', ')],
@@ -87,3 +84,8 @@ const pairs = (of: Readonly<Record<string, unknown>>): string =>
   Object.entries(of)
     .map(([key, value]) => `${key}=${value}`)
     .join(' ')
+
+const blocksText = ({ block, block6, furtherBlocks = [] }: NodeView): string => {
+  const further = furtherBlocks.map((each) => `${each.block}${each.leaving ? ' (to be given back)' : ''}`)
+  return [[block, ...further].join(', '), block6].filter((each) => each !== undefined).join(' and ')
+}

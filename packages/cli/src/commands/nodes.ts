@@ -298,7 +298,7 @@ const nodeListing = (style: CommandContext['out']['style']): ListingView<NodeVie
       .map(([key, amount]) => `${key}=${amount}`)
       .join(' ') || '-',
     String((each.speedMilli ?? 1000) / 1000),
-    each.block,
+    [each.block, ...(each.furtherBlocks ?? []).map(({ block }) => block)].join(' '),
     each.engineVersion,
     each.cgroup,
     each.kernel,

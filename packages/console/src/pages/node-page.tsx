@@ -87,7 +87,10 @@ function NodeFacts({ node }: { readonly node: NodeView }) {
     <Facts
       facts={[
         [text.address, <code key="a">{node.address}</code>],
-        [text.block, <code key="b">{node.block}</code>],
+        [
+          text.block,
+          <code key="b">{[node.block, ...(node.furtherBlocks ?? []).map(({ block }) => block)].join(' ')}</code>,
+        ],
         ['IPv6', node.block6 !== undefined && <code key="b6">{node.block6}</code>],
         ...networkFacts(node, text),
         [text.os, node.os],

@@ -10,6 +10,8 @@ export interface Node {
   readonly labels: Readonly<Record<string, string>>
   /** Block of an address pool that this node's instances get addresses from, e.g. `10.77.3.0/24`. */
   readonly block: string
+  /** Those that it has of the same pool beside that one, in the order in which it got them. Absent: none. */
+  readonly furtherBlocks?: readonly FurtherBlock[]
   /** Address at which other nodes reach it (layer 2). */
   readonly address: string
   /** Absent: `default`. */
@@ -32,6 +34,13 @@ export interface Node {
   /** Why the certificate has not been renewed although its time has come. */
   readonly certificateProblem?: string
   readonly joinedAt: number
+}
+
+export interface FurtherBlock {
+  readonly block: string
+  readonly since: number
+  /** Nothing is given of it any more: it is to be given back. Absent: it is in use. */
+  readonly leavingSince?: number
 }
 
 export interface NodeDrain {

@@ -10,6 +10,12 @@ import {
   parseBlock,
   tryParseAddress,
 } from './address-block.ts'
+import {
+  defaultBlocksPerNode,
+  defaultReturnAfterMs,
+  longestReturnAfterMs,
+  mostBlocksPerNode,
+} from './further-blocks.ts'
 
 /** Addresses that nodes get blocks of. Key `/address-pools/<name>`. */
 export interface AddressPool {
@@ -20,6 +26,10 @@ export interface AddressPool {
   readonly ipv6?: string
   /** Of the blocks that nodes get. */
   readonly blockPrefix: number
+  /** How many blocks a node may have of it. Absent: {@link defaultBlocksPerNode}. */
+  readonly blocksPerNode?: number
+  /** How long a node's further block is empty before it is given back. Absent: {@link defaultReturnAfterMs}. */
+  readonly returnAfterMs?: number
   /** Only nodes whose label `site` is one of these; none: whatever it is. */
   readonly sites: readonly string[]
   /** Only nodes of these groups; none: of all. */
@@ -51,7 +61,8 @@ export const defaultAddressPool = (range: string): AddressPool => ({
 const unusable = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(parseBlock)
 
 /**
- * A pool of which blocks can be cut. Throws `network.invalid-block`, `address-pool.unusable`, `address-pool.too-small`.
+ * A pool of which blocks can be cut. Throws `network.invalid-block`, `address-pool.unusable`, `address-pool.too-small`,
+ * `address-pool.blocks-per-node`, `address-pool.return-after`.
  */
 export function checkAddressPool(pool: AddressPool): AddressPool {
   const range = parseBlock(pool.range)
@@ -66,12 +77,31 @@ export function checkAddressPool(pool: AddressPool): AddressPool {
       'address-pool.too-small',
       `address pool ${pool.name}: nodes cannot have blocks of /${pool.blockPrefix}; choose /16 to /${longestBlockPrefix}`,
     )
+  checkFurtherBlocks(pool)
   if (pool.blockPrefix < range.prefix)
     throw new BerthError(
       'address-pool.too-small',
       `address pool ${pool.name}: ${pool.range} has no room for one block of /${pool.blockPrefix}; choose a larger range, or smaller blocks (--block-size)`,
     )
   return pool
+}
+
+/** Throws `address-pool.blocks-per-node`, `address-pool.return-after`. */
+export function checkFurtherBlocks({
+  name,
+  blocksPerNode = defaultBlocksPerNode,
+  returnAfterMs = defaultReturnAfterMs,
+}: Pick<AddressPool, 'name' | 'blocksPerNode' | 'returnAfterMs'>): void {
+  if (!Number.isInteger(returnAfterMs) || returnAfterMs < 1_000 || returnAfterMs > longestReturnAfterMs)
+    throw new BerthError(
+      'address-pool.return-after',
+      `address pool ${name}: a block cannot be given back after ${returnAfterMs / 1000} s; choose 1 s to 30 days`,
+    )
+  if (Number.isInteger(blocksPerNode) && blocksPerNode >= 1 && blocksPerNode <= mostBlocksPerNode) return
+  throw new BerthError(
+    'address-pool.blocks-per-node',
+    `address pool ${name}: a node cannot have ${blocksPerNode} blocks; choose 1 to ${mostBlocksPerNode}`,
+  )
 }
 
 /** Something that has addresses already, and what to call it. */
@@ -136,7 +166,11 @@ export function chooseBlock(
   )
 }
 
-function freeBlockOf({ range, blockPrefix }: AddressPool, isTaken: (block: string) => boolean): string | undefined {
+/** The first block of a pool that nobody has. */
+export function freeBlockOf(
+  { range, blockPrefix }: AddressPool,
+  isTaken: (block: string) => boolean,
+): string | undefined {
   const pool = parseBlock(range)
   const count = nodeBlockCount(pool, blockPrefix)
   for (let index = 0; index < count; index += 1) {

@@ -1,4 +1,6 @@
+import type { FurtherBlock } from '../model/index.ts'
 import { tryParseAddress } from './address-block.ts'
+import { blocksOf } from './further-blocks.ts'
 
 /** An entry of a provider's route table. */
 export interface CloudRoute {
@@ -74,15 +76,16 @@ export function planCloudRoutes({ wanted, found, owner, recent = [] }: CloudPlan
 export interface CloudNode {
   readonly name: string
   readonly block: string
+  readonly furtherBlocks?: readonly FurtherBlock[]
   readonly address: string
   readonly labels: Readonly<Record<string, string>>
 }
 
-/** Entries of a table: one for each node of its site, or of all where it has none. */
+/** Entries of a table: one for each block of each node of its site, or of all where it has none. */
 export const routesOfTable = (nodes: Iterable<CloudNode>, site: string | undefined): readonly WantedRoute[] =>
   [...nodes]
-    .filter((node) => isOfTable(node, site) && node.block !== '' && tryParseAddress(node.address) !== undefined)
-    .map(({ name: node, block: destination, address: nextHop }) => ({ node, destination, nextHop }))
+    .filter((node) => isOfTable(node, site) && tryParseAddress(node.address) !== undefined)
+    .flatMap((node) => blocksOf(node).map((destination) => ({ node: node.name, destination, nextHop: node.address })))
     .sort((a, b) => (a.destination < b.destination ? -1 : 1))
 
 export const isOfTable = ({ labels }: Pick<CloudNode, 'labels'>, site: string | undefined): boolean =>

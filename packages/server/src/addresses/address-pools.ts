@@ -1,7 +1,9 @@
 import {
   type AddressPool,
   BerthError,
+  blocksOf,
   checkAddressPool,
+  checkFurtherBlocks,
   checkName,
   closest,
   collisionWith,
@@ -26,6 +28,10 @@ export interface NewAddressPool {
   readonly ipv6?: string | undefined
   /** A prefix length; 24 unless said otherwise. */
   readonly blockSize?: number | undefined
+  /** How many blocks a node may have; 4 unless said otherwise. */
+  readonly blocksPerNode?: number | undefined
+  /** How long a further block is empty before it is given back; ten minutes unless said otherwise. */
+  readonly returnAfterMs?: number | undefined
   readonly sites?: readonly string[] | undefined
   readonly groups?: readonly string[] | undefined
   readonly natOutgoing?: boolean | undefined
@@ -33,7 +39,10 @@ export interface NewAddressPool {
 }
 
 /** What is not named stays. Range, size of blocks and a prefix of IPv6 never change: addresses were given out by them. */
-export type AddressPoolChange = Pick<NewAddressPool, 'ipv6' | 'sites' | 'groups' | 'natOutgoing' | 'disabled'>
+export type AddressPoolChange = Pick<
+  NewAddressPool,
+  'ipv6' | 'blocksPerNode' | 'returnAfterMs' | 'sites' | 'groups' | 'natOutgoing' | 'disabled'
+>
 
 export interface AddressPoolsOptions {
   readonly records: Records
@@ -99,18 +108,21 @@ export class AddressPools {
     return await this.#put(context, 'address-pool.created', make)
   }
 
-  /** Throws `address-pool.not-found`, `group.not-found`, and what {@link withIpv6} does. */
+  /** Throws `address-pool.not-found`, `address-pool.blocks-per-node`, `address-pool.return-after`, `group.not-found`, and what {@link withIpv6} does. */
   async update(name: string, change: AddressPoolChange, context: CallContext): Promise<AddressPool> {
     return await this.#put(context, 'address-pool.updated', () => {
       const before = this.require(name)
-      const { ipv6, sites, groups, natOutgoing, disabled } = change
+      const { ipv6, blocksPerNode, returnAfterMs, sites, groups, natOutgoing, disabled } = change
       const after: AddressPool = {
         ...before,
         ...(sites === undefined ? {} : { sites: [...new Set(sites)].sort() }),
         ...(groups === undefined ? {} : { groups: [...new Set(groups)].sort() }),
         ...(natOutgoing === undefined ? {} : { natOutgoing }),
         ...(disabled === undefined ? {} : { disabled }),
+        ...(blocksPerNode === undefined ? {} : { blocksPerNode }),
+        ...(returnAfterMs === undefined ? {} : { returnAfterMs }),
       }
+      checkFurtherBlocks(after)
       for (const group of groups ?? []) requireGroup(this.#state, group)
       return ipv6 === undefined ? after : withIpv6(this.#state, after, ipv6, this.nodesOf(after))
     })
@@ -188,9 +200,9 @@ export class AddressPools {
     const { nodes, externals, routings, lans } = this.#state
     return [
       ...lans.all().map(({ name, subnet }) => ({ what: `the network ${name}`, range: subnet })),
-      ...[...nodes.values()].flatMap(({ name, address, block }) => [
+      ...[...nodes.values()].flatMap(({ name, address, ...blocks }) => [
         ...(address.includes(':') ? [] : [{ what: `the address of node ${name}`, range: address }]),
-        ...(block === '' ? [] : [{ what: `the block of node ${name}`, range: block }]),
+        ...blocksOf(blocks).map((range) => ({ what: `the block of node ${name}`, range })),
       ]),
       ...externals
         .all()
@@ -213,22 +225,36 @@ export class AddressPools {
   }
 }
 
-function poolFrom({ name, range, blockSize, sites, groups, natOutgoing, disabled }: NewAddressPool): AddressPool {
+function poolFrom(wanted: NewAddressPool): AddressPool {
+  const { name, range, blockSize, blocksPerNode, returnAfterMs, sites, groups, natOutgoing, disabled } = wanted
   checkName('address pool', name)
   return checkAddressPool({
     ...{ name, range, blockPrefix: blockSize ?? defaultBlockPrefix },
+    ...(blocksPerNode === undefined ? {} : { blocksPerNode }),
+    ...(returnAfterMs === undefined ? {} : { returnAfterMs }),
     ...{ sites: [...new Set(sites)].sort(), groups: [...new Set(groups)].sort() },
     ...{ natOutgoing: natOutgoing ?? true, disabled: disabled ?? false },
   })
 }
 
-function sentenceOf({ name, range, ipv6, blockPrefix, sites, groups, natOutgoing, disabled }: AddressPool): string {
+function sentenceOf({
+  name,
+  range,
+  ipv6,
+  blockPrefix,
+  blocksPerNode,
+  sites,
+  groups,
+  natOutgoing,
+  disabled,
+}: AddressPool): string {
   const whose = [
     ...(sites.length === 0 ? [] : [`of ${sites.join(', ')}`]),
     ...(groups.length === 0 ? [] : [`of group ${groups.join(', ')}`]),
   ]
   const parts = [
     `blocks of /${blockPrefix} for ${whose.length === 0 ? 'every node' : `nodes ${whose.join(' and ')}`}`,
+    ...(blocksPerNode === undefined ? [] : [`up to ${blocksPerNode} for a node`]),
     ...(ipv6 === undefined ? [] : [`with IPv6 of ${ipv6}`]),
     ...(natOutgoing ? [] : ['untranslated to the outside']),
     ...(disabled ? ['disabled'] : []),

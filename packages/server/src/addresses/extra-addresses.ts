@@ -1,4 +1,4 @@
-import { type AddressBlock, containsAddress, type Instance, parseBlock } from '@berth/core'
+import { type AddressBlock, blocksOf, containsAddress, type Instance, parseBlock } from '@berth/core'
 import type { ChangeOf, State } from '../records/index.ts'
 
 interface Holder {
@@ -29,8 +29,8 @@ export class ExtraAddresses {
   of(node: string): readonly string[] {
     const addresses = this.#onNode.get(node)
     if (addresses === undefined) return nothing
-    const block = this.#blockOf(node)
-    return [...addresses].filter((each) => this.#placeOf(each) === node && !isWithin(block, each)).sort()
+    const blocks = this.#blocksOf(node)
+    return [...addresses].filter((each) => this.#placeOf(each) === node && !isWithin(blocks, each)).sort()
   }
 
   /** Answers with the nodes of which {@link of} may say something else from now on. */
@@ -49,7 +49,7 @@ export class ExtraAddresses {
 
   #counted({ node, address, network, slot }: Instance): { node: string; address: string } | undefined {
     if (node === undefined || address === undefined || network !== undefined) return undefined
-    return slot !== undefined || !isWithin(this.#blockOf(node), address) ? { node, address } : undefined
+    return slot !== undefined || !isWithin(this.#blocksOf(node), address) ? { node, address } : undefined
   }
 
   #add(instance: Instance): void {
@@ -88,15 +88,15 @@ export class ExtraAddresses {
   }
 
   /** Undefined: the node is gone. */
-  #blockOf(node: string): AddressBlock | undefined {
-    const block = this.#state.nodes.get(node)?.block
-    return block === undefined ? undefined : parseBlock(block)
+  #blocksOf(node: string): readonly AddressBlock[] | undefined {
+    const record = this.#state.nodes.get(node)
+    return record === undefined ? undefined : blocksOf(record).map(parseBlock)
   }
 }
 
 /** Of a node that is gone nothing is told. */
-const isWithin = (block: AddressBlock | undefined, address: string): boolean =>
-  block === undefined || containsAddress(block, address)
+const isWithin = (blocks: readonly AddressBlock[] | undefined, address: string): boolean =>
+  blocks === undefined || blocks.some((block) => containsAddress(block, address))
 
 const isBefore = (a: Holder, b: Holder): boolean =>
   a.isLeaving === b.isLeaving ? a.createdAt > b.createdAt : b.isLeaving

@@ -2,9 +2,11 @@ import type { AddressView } from '@berth/api'
 import {
   type AddressPool,
   type AddressReport,
+  blocksOf,
   containsAddress,
   gatewayOf,
   type Instance,
+  isRoutedNetwork,
   type Node,
   ownAddresses,
   parseAddress,
@@ -13,7 +15,6 @@ import {
 } from '@berth/core'
 import type { State } from '../records/index.ts'
 import { ownAddressOf } from './address-history.ts'
-import { blocksOf } from './pools-of.ts'
 import { twinAddress } from './twin-pools.ts'
 
 export interface AddressQuery {
@@ -84,10 +85,7 @@ function reservedRows(state: State, { name, block }: Node): Row[] {
 }
 
 /** In routed mode, or about to be: then a part of its block is not for instances. */
-export function isRouted(state: State, node: string): boolean {
-  const network = state.nodeStatuses.get(node)?.network
-  return network?.driver === 'routed' || network?.wanted === 'routed'
-}
+export const isRouted = (state: State, node: string): boolean => isRoutedNetwork(state.nodeStatuses.get(node)?.network)
 
 /** Whether the row is of those that were asked for. */
 export const isAskedFor = ({ pool, app }: AddressQuery, row: AddressView): boolean =>

@@ -1,7 +1,7 @@
-import { BerthError, defaultAddressPool, defaultPoolName, messageOf, poolOf } from '@berth/core'
+import { BerthError, blocksOf, defaultAddressPool, defaultPoolName, messageOf, poolOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records, State } from '../records/index.ts'
-import { addressPoolsOf, blocksFence, blocksOf } from './pools-of.ts'
+import { addressPoolsOf, blocksFence } from './pools-of.ts'
 
 /**
  * Blocks of the cluster's own pool are cut out of what a server was started with. So that every server goes by the same, also one that was

@@ -1,8 +1,8 @@
-import { type AddressPool, defaultAddressPool, defaultPoolName, type Node } from '@berth/core'
+import { type AddressPool, defaultAddressPool, defaultPoolName } from '@berth/core'
 import type { State } from '../records/index.ts'
 
 /** By name. The cluster's own (`range`) is there whether or not anybody has changed it. */
-export function addressPoolsOf(state: State, range: string): readonly AddressPool[] {
+export function addressPoolsOf(state: Pick<State, 'addressPools'>, range: string): readonly AddressPool[] {
   const others = state.addressPools.all()
   const own = others.some(({ name }) => name === defaultPoolName) ? [] : [defaultAddressPool(range)]
   return [...own, ...others].sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -10,6 +10,3 @@ export function addressPoolsOf(state: State, range: string): readonly AddressPoo
 
 /** Compared and written by whatever takes a block or changes a pool, so that two of them never both win. No node can have this name. */
 export const blocksFence = '_blocks'
-
-/** Blocks that a node has. */
-export const blocksOf = ({ block }: Pick<Node, 'block'>): readonly string[] => (block === '' ? [] : [block])

@@ -3,6 +3,7 @@ import {
   type AddressPool,
   BerthError,
   blockSize,
+  blocksOf,
   containsAddress,
   gatewayOf,
   type Instance,
@@ -17,7 +18,6 @@ import {
 import type { State } from '../records/index.ts'
 import { type AddressHistory, ownAddressOf } from './address-history.ts'
 import { isRouted } from './list-addresses.ts'
-import { blocksOf } from './pools-of.ts'
 import { twinAddress, twinRangesOf } from './twin-pools.ts'
 
 export interface ShowOptions {

@@ -1,3 +1,4 @@
+import { BlockKeeper } from '../addresses/block-keeper.ts'
 import { OwnPoolNote } from '../addresses/own-pool.ts'
 import { defaults } from '../config.ts'
 import { ClusterFeed } from '../controllers/cluster-feed.ts'
@@ -92,6 +93,7 @@ export function leadCluster(
   })
   stack.use(pools)
   stack.use(new RebalanceController({ ...{ state, records, isOnline, books }, log: log.child({ part: 'rebalance' }) }))
+  stack.use(new BlockKeeper({ ...{ records, books, agents }, log: log.child({ part: 'blocks' }) }))
   const nodeConfigs = stack.use(
     new NodeConfigController({ ...{ state, records, agents, isOnline }, log: log.child({ part: 'node-config' }) }),
   )

@@ -107,7 +107,7 @@ function makeShared({ config, foundation, log, stack }: ControlOptions, cluster:
       },
     },
   })
-  const books = stack.use(new LiveBooks({ state, isOnline }))
+  const books = stack.use(new LiveBooks({ state, isOnline, addressPool: config.addressPool ?? defaults.addressPool }))
   stack.use(agents)
   const defaultPool = config.defaultPool ?? defaults.defaultPool
   return {

@@ -2,6 +2,7 @@ import type { ServerAddress } from '@berth/api'
 import {
   type AddressPool,
   type Assignment,
+  blocksOf,
   type Instance,
   isHeld,
   type Lan,
@@ -180,9 +181,8 @@ export class ClusterFeed implements NodeFeed, Disposable {
   /** A node that joined or left changes everybody's routes; a label may have made this one a gateway, or one no more. */
   #onNode(name: string, before: Node | undefined, after: Node | undefined, revision: number): void {
     if (after === undefined) this.#peers.delete(name)
-    else if (before?.block !== after.block || before.address !== after.address)
-      this.#peers.set(after, this.#extra.of(name))
-    if (before?.block !== after?.block || before?.address !== after?.address) this.#changedPeers.add(name)
+    else if (placeText(before) !== placeText(after)) this.#peers.set(after, this.#extra.of(name))
+    if (placeText(before) !== placeText(after)) this.#changedPeers.add(name)
     if (this.#changedPeers.size > 0) this.#peerSends.mark('peers')
     // Its own is not among its peers.
     if (before !== undefined && (before.block !== after?.block || siteOf(before) !== siteOf(after)))
@@ -298,7 +298,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const peers = withPeers ? this.#peers.of(node) : []
     const site = siteOf(state.nodes.get(node))
     const place = site === undefined ? {} : { site }
-    const block = state.nodes.get(node)?.block ?? ''
+    const [block = '', ...further] = blocksOf(state.nodes.get(node) ?? { block: '' })
     this.#pools ??= addressPoolsOf(state, addressPool)
     const own = block === '' ? undefined : poolOf(this.#pools, block)
     const several = this.#pools.length === 1 ? {} : { pools: this.#pools.map(({ range }) => range) }
@@ -308,7 +308,11 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const extra = this.#extra.of(node)
     const addresses = extra.length === 0 ? {} : { addresses: extra }
     const lans = state.lans.all().flatMap((lan) => nodeLanOf(lan, node) ?? [])
-    const ours = { pool: own?.range ?? addressPool, ...several, ...nat, block, ...addresses, ...lansField(lans) }
+    const blocks = further.length === 0 ? {} : { blocks: further }
+    const ours = {
+      ...{ pool: own?.range ?? addressPool, ...several, ...nat, block, ...blocks, ...addresses },
+      ...lansField(lans),
+    }
     const { searchDomains = [] } = state.routings.get('cluster') ?? {}
     const search = searchDomains.length === 0 ? {} : { searchDomains }
     return { ...ours, peers, domain, defaultPool, ...search, ...place, ...ipv6 }
@@ -322,6 +326,10 @@ const lansField = (lans: readonly NodeLan[]): Pick<NetworkConfig, 'lans'> =>
   lans.length === 0 ? {} : { lans: lans.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }
 
 const searchText = (record: RoutingRecord | undefined): string => (record?.searchDomains ?? []).join(' ')
+
+/** What of it others have to know to reach its instances. */
+const placeText = (node: Node | undefined): string | undefined =>
+  node === undefined ? undefined : [node.address, ...blocksOf(node)].join()
 
 /** In its node's network it has the node's addresses. */
 function withTwin(assignment: Assignment, twins: readonly TwinRange[]): Assignment {

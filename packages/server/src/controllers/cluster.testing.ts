@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import {
+  type AddressReport,
   type AppSpec,
   BerthError,
   defaultPatience,
@@ -7,6 +8,7 @@ import {
   type NodeRouting,
   type NodeStatus,
 } from '@berth/core'
+import { BlockKeeper } from '../addresses/block-keeper.ts'
 import { InstanceNews } from '../events/instance-news.ts'
 import { type ArrivalAgents, ImageArrivals } from '../images/image-arrivals.ts'
 import { openState, Records, type State } from '../records/index.ts'
@@ -30,8 +32,11 @@ export { testSpec, webRoute } from './specs.testing.ts'
 /** Names are forgotten sooner than in earnest, so that tests do not wait for it. */
 const patience = { ...defaultPatience, nameTtlMs: 20 }
 const defaultPool = 'production'
+const addressPool = '10.77.0.0/16'
 /** As in earnest every commit compares something; here it holds always. */
 const leads = { compare: { key: '/leaders/cluster', modRevision: 0 }, check: () => {} }
+
+const noAddresses: AddressReport = { driver: 'routed', containers: [], left: [], unlinked: [] }
 
 /** The controllers on a real store, with pretended nodes (`node-a` from the start) that outlive them. */
 export class TestCluster implements AsyncDisposable {
@@ -55,6 +60,8 @@ export class TestCluster implements AsyncDisposable {
   readonly answering = new Set<string>()
   /** When silent nodes were looked at last. */
   lastLook = 0
+  /** What nodes have of their addresses, by their own word. */
+  askForAddresses = async (_node: string): Promise<AddressReport> => noAddresses
   /** How far the clock has run ahead, as if a server had been down for so long. */
   aheadMs = 0
   state!: State
@@ -125,7 +132,7 @@ export class TestCluster implements AsyncDisposable {
         lookMs: 20,
       }),
     )
-    const books = this.#server.use(new LiveBooks(control))
+    const books = this.#server.use(new LiveBooks({ ...control, addressPool }))
     const images = this.#server.use(
       new ImageArrivals({
         ...control,
@@ -139,6 +146,8 @@ export class TestCluster implements AsyncDisposable {
       new PoolController({ ...control, traffic: this.traffic, nodes, books, images, patience }),
     )
     this.#server.use(new RebalanceController({ ...control, books }))
+    const agents = { request: async <T>(node: string) => (await this.askForAddresses(node)) as T }
+    this.#server.use(new BlockKeeper({ ...{ records, books, agents, log: silent, now }, retryMs: 20 }))
     const builds = this.#server.use(
       new BuildController({ ...control, runner: this.#runner(), server: 'a', defaultPool, concurrency: 1 }),
     )
@@ -216,7 +225,7 @@ export class TestCluster implements AsyncDisposable {
   #makeFeed = (): ClusterFeed =>
     new ClusterFeed({
       state: this.state,
-      addressPool: '10.77.0.0/16',
+      addressPool,
       domain: 'berth',
       defaultPool,
       secretsFor: () => new Map(),

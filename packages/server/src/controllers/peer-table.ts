@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { digestOfPeers, type Node, type Peers, partsThatDiffer, peerPartOf, peerParts } from '@berth/core'
+import { blocksOf, digestOfPeers, type Node, type Peers, partsThatDiffer, peerPartOf, peerParts } from '@berth/core'
 import type { FeedLine } from '../agents/node-feed.ts'
 
 const sha256 = (text: string): string => hash('sha256', text)
@@ -16,9 +16,11 @@ export class PeerTable {
   readonly #parts: readonly Part[] = Array.from({ length: peerParts }, () => ({ peers: new Map() }))
 
   /** `addresses`: of other nodes' blocks. */
-  set({ name: node, block, address: via }: Node, addresses: readonly string[]): void {
-    const extra = addresses.length === 0 ? {} : { addresses }
-    this.#changed(node).peers.set(node, { node, block, via, ...extra })
+  set(record: Node, addresses: readonly string[]): void {
+    const { name: node, block, address: via } = record
+    const blocks = blocksOf(record).slice(1)
+    const more = { ...(blocks.length === 0 ? {} : { blocks }), ...(addresses.length === 0 ? {} : { addresses }) }
+    this.#changed(node).peers.set(node, { node, block, via, ...more })
   }
 
   delete(node: string): void {

@@ -1,4 +1,4 @@
-import { type Instance, parseCores } from '@berth/core'
+import { blocksOf, type Instance, parseCores } from '@berth/core'
 import { poolId, releaseId } from '../records/record-kinds.ts'
 import type { DecodedRecords } from './decode-items.ts'
 
@@ -63,11 +63,12 @@ function* cores(instances: readonly Instance[]): Generator<string> {
 
 function* blocks({ nodes }: DecodedRecords): Generator<string> {
   const owners = new Map<string, string>()
-  for (const { name, block } of nodes?.values() ?? []) {
-    const owner = owners.get(block)
-    if (owner !== undefined) yield `block ${block} is given to node ${owner} and to node ${name}`
-    owners.set(block, name)
-  }
+  for (const node of nodes?.values() ?? [])
+    for (const block of blocksOf(node)) {
+      const owner = owners.get(block)
+      if (owner !== undefined) yield `block ${block} is given to node ${owner} and to node ${node.name}`
+      owners.set(block, node.name)
+    }
 }
 
 function* references(records: DecodedRecords): Generator<string> {

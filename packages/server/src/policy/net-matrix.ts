@@ -1,5 +1,5 @@
 import type { MatrixPartyView, NetMatrix } from '@berth/api'
-import { familyOf, type MatrixParty, type PolicyWorld, parseBlock, policyMatrix } from '@berth/core'
+import { blocksOf, familyOf, type MatrixParty, type PolicyWorld, parseBlock, policyMatrix } from '@berth/core'
 import type { State } from '../records/index.ts'
 import { policyWorld } from './net-world.ts'
 
@@ -21,7 +21,7 @@ export function netMatrix(state: State, query: MatrixQuery): NetMatrix {
   const parties = partiesOf(state, by)
   const rows = part(parties, query.from, fromOffset, limit)
   const columns = part(parties, query.to, toOffset, limit)
-  const inside = [...state.nodes.values()].map(({ block }) => parseBlock(block))
+  const inside = [...state.nodes.values()].flatMap((node) => blocksOf(node).map(parseBlock))
   return {
     from: { ...rows, parties: rows.parties.map((party) => partyView(party, world)) },
     to: { ...columns, parties: columns.parties.map((party) => partyView(party, world)) },

@@ -221,8 +221,21 @@ export class StatusTable extends RecordTable<InstanceStatus> {
 
 export class NodeTable extends RecordTable<Node> {
   readonly #byBlock = this.index((node) => node.block)
+  /** Whose a further block is. */
+  readonly #further = new Map<string, string>()
+
+  /** Some node has it, as its first or as another. */
   hasBlock(block: string): boolean {
-    return this.#byBlock.has(block)
+    return this.#byBlock.has(block) || this.#further.has(block)
+  }
+
+  override set(id: string, record: Node | undefined, modRevision: number): Node | undefined {
+    const before = super.set(id, record, modRevision)
+    // Another may have it by now.
+    for (const { block } of before?.furtherBlocks ?? [])
+      if (this.#further.get(block) === id) this.#further.delete(block)
+    for (const { block } of record?.furtherBlocks ?? []) this.#further.set(block, id)
+    return before
   }
 }
 

@@ -1,6 +1,5 @@
 import type { NodeRoutesView, RoutesReport, RoutingSessionsView } from '@berth/api'
-import { BerthError, twinned } from '@berth/core'
-import { blocksOf } from '../addresses/pools-of.ts'
+import { BerthError, blocksOf, twinned } from '@berth/core'
 import { twinBlock, twinRangesOf } from '../addresses/twin-pools.ts'
 import type { AgentLinks } from '../agents/agent-links.ts'
 import { askNodes } from '../policy/ask-nodes.ts'

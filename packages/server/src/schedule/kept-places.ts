@@ -1,4 +1,14 @@
-import { blockSize, containsAddress, type KeptAddress, parseBlock, tryParseAddress } from '@berth/core'
+import {
+  blockSize,
+  blocksOf,
+  canHaveSeveral,
+  containsAddress,
+  type KeptAddress,
+  type Node,
+  type NodeStatus,
+  parseBlock,
+  tryParseAddress,
+} from '@berth/core'
 import type { State, StateChange } from '../records/index.ts'
 import { nameLabel } from './request-of.ts'
 
@@ -41,7 +51,11 @@ export class KeptPlaces {
       if (before?.address !== undefined && this.#at.get(before.address) === before.node) this.#at.delete(before.address)
       if (after?.address !== undefined && after.node !== undefined) this.#at.set(after.address, after.node)
     } else if (kind === 'nodes') {
-      if (change.before?.block === change.after?.block) return false
+      if (blocksText(change.before) === blocksText(change.after)) return false
+      this.#homes = undefined
+    } else if (kind === 'nodeStatuses') {
+      if (canHaveSeveral(change.before?.network) === canHaveSeveral(change.after?.network)) return false
+      if (this.#state.nodes.get(change.id)?.furtherBlocks === undefined) return false
       this.#homes = undefined
     } else if (kind !== 'keptAddresses' && kind !== 'routings') return false
     this.#counts = undefined
@@ -149,10 +163,18 @@ export class KeptPlaces {
   }
 }
 
-const homesOf = ({ nodes }: Known): readonly Home[] =>
+const blocksText = (node: Node | undefined): string => (node === undefined ? '' : blocksOf(node).join())
+
+const homesOf = ({ nodes, nodeStatuses }: Known): readonly Home[] =>
   [...nodes.values()]
-    .map(({ name: node, block: text }) => {
-      const block = parseBlock(text)
-      return { base: block.base, last: block.base + blockSize(block) - 1, node }
-    })
+    .flatMap((node) =>
+      blocksAtHome(node, nodeStatuses.get(node.name)).map((text) => {
+        const block = parseBlock(text)
+        return { base: block.base, last: block.base + blockSize(block) - 1, node: node.name }
+      }),
+    )
     .sort((a, b) => a.base - b.base)
+
+/** A bridge has the addresses of the first alone. */
+const blocksAtHome = (node: Node, status: NodeStatus | undefined): readonly string[] =>
+  canHaveSeveral(status?.network) ? blocksOf(node) : blocksOf(node).slice(0, 1)

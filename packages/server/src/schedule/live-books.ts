@@ -1,25 +1,25 @@
 import {
-  type AddressBlock,
   type Booking,
   Books,
   type BooksNode,
   defaultGroup,
   defaultGroupName,
   firstFreeAddress,
+  givingBlocks,
   type Instance,
   type InstanceRequest,
   type Lan,
   type NewSizes,
-  type Node,
   type NodeGroup,
-  ownAddressCount,
   parseBlock,
+  roomIn,
   type Sizes,
   usableCount,
   withUplink,
 } from '@berth/core'
 import { networksOn } from '../lans/lan-nodes.ts'
 import type { State, StateChange } from '../records/index.ts'
+import { BlockRoom } from './block-room.ts'
 import { displace } from './displace.ts'
 import { Displacements } from './displacements.ts'
 import { GivenOut } from './given-out.ts'
@@ -40,6 +40,8 @@ export interface LiveBooksOptions {
   readonly now?: () => number
   readonly state: State
   readonly isOnline: (node: string) => boolean
+  /** Of the address pool `default`; absent: no node is to get further blocks. */
+  readonly addressPool?: string
 }
 
 export type Placed =
@@ -74,6 +76,7 @@ export class LiveBooks implements Disposable {
   readonly books = new Books()
   readonly displacements: Displacements
   readonly kept: KeptPlaces
+  readonly room: BlockRoom
   readonly #options: LiveBooksOptions
   readonly #unsubscribe: () => void
   /** What decisions under way have entered. */
@@ -83,13 +86,14 @@ export class LiveBooks implements Disposable {
   /** The address given out last on a node, where that is more than its fence says. */
   readonly #lastAddresses = new Map<string, string>()
 
-  readonly #blocks = new WeakMap<Node, AddressBlock>()
+  readonly #starved = new Set<(node: string) => void>()
 
   constructor(options: LiveBooksOptions) {
     this.#options = options
     const { state } = options
     this.displacements = new Displacements(state)
     this.kept = new KeptPlaces(state)
+    this.room = new BlockRoom(state, options.addressPool)
     this.books.putGroup(defaultGroupName, defaultGroup)
     for (const group of state.groups.values()) this.#putGroup(group)
     for (const name of state.nodes.ids()) this.#putNode(name)
@@ -100,6 +104,12 @@ export class LiveBooks implements Disposable {
   [Symbol.dispose](): void {
     this.#unsubscribe()
     this.displacements[Symbol.dispose]()
+  }
+
+  /** Is told of nodes on which an instance found everything but an address. Returns how to stop. */
+  onStarved(listener: (node: string) => void): () => void {
+    this.#starved.add(listener)
+    return () => this.#starved.delete(listener)
   }
 
   /** Its agent has come or gone. */
@@ -136,12 +146,25 @@ export class LiveBooks implements Disposable {
     const full: string[] = []
     for (;;) {
       const decision = this.books.place(id, exceptOn(full, wish))
-      if (!decision.placed) return { placed: false, message: usedUpText(full, decision.refusal.message) }
+      if (!decision.placed) return { placed: false, message: this.#usedUpText(full, decision.refusal.message) }
       const placed = this.#promise(id, request, decision.booking, { kept, isPinned: full.length > 0 })
       if (placed !== undefined) return placed
-      full.push(decision.booking.node)
-      if (full.length >= mostTried) return { placed: false, message: usedUpText(full, 'more were not tried') }
+      const { node } = decision.booking
+      full.push(node)
+      for (const listener of this.#starved) listener(node)
+      if (full.length >= mostTried) return { placed: false, message: this.#usedUpText(full, 'more were not tried') }
     }
+  }
+
+  #usedUpText(nodes: readonly string[], refusal: string): string {
+    if (nodes.length === 0) return refusal
+    const named = nodes.map((node) => (this.#moreFor(node) > 0 ? `${node}, which gets another block` : node))
+    return `addresses used up on ${named.join(', ')} (instances that have ended hold theirs until they are forgotten); elsewhere: ${refusal}`
+  }
+
+  #moreFor(name: string): number {
+    const node = this.#options.state.nodes.get(name)
+    return node === undefined ? 0 : this.room.moreFor(node)
   }
 
   /**
@@ -281,6 +304,7 @@ export class LiveBooks implements Disposable {
   }
 
   #onChange(change: StateChange): void {
+    if (this.room.note(change)) for (const node of this.#options.state.nodes.ids()) this.touchNode(node)
     if (this.kept.note(change)) for (const node of this.kept.changedNodes()) this.touchNode(node)
     if (change.kind === 'nodes' || change.kind === 'nodeStatuses') {
       if (this.#options.state.nodes.has(change.id)) this.#putNode(change.id)
@@ -335,7 +359,7 @@ export class LiveBooks implements Disposable {
       ...(status?.cores === undefined ? {} : { numa: status.cores.numa }),
       speedMilli: node.speedMilli ?? 1000,
       resources: withUplink(node, status?.uplink),
-      addresses: Math.max(0, usableCount(this.#blockOf(node), this.#ownAddresses(node)) + this.kept.moreOn(name)),
+      addresses: Math.max(0, this.room.addressesOf(node) + this.kept.moreOn(name)),
       ...(status?.dockerNetworks === undefined ? {} : { networks: networksOn(state, name, status.dockerNetworks) }),
       ...(measured === undefined ? {} : { measuredCpuMilli: measured.cpuMilli }),
     }
@@ -392,23 +416,15 @@ export class LiveBooks implements Disposable {
     if (record === undefined) return undefined
     const last = this.#lastAddresses.get(node) ?? state.fences.get(node)?.lastAddress
     const isUsed = (address: string): boolean => this.#given.isUsed(node, address) || state.keptAddresses.has(address)
-    return firstFreeAddress(this.#blockOf(record), isUsed, last, this.#ownAddresses(record))
-  }
-
-  /** On a routed node, which gives them to containers that are started by hand. */
-  #ownAddresses(record: Node): number {
-    const network = this.#options.state.nodeStatuses.get(record.name)?.network
-    const isRouted = network?.driver === 'routed' || network?.wanted === 'routed'
-    return isRouted ? ownAddressCount(this.#blockOf(record)) : 0
-  }
-
-  /** Read once: it does not change as long as the record is the same. */
-  #blockOf(record: Node): AddressBlock {
-    const known = this.#blocks.get(record)
-    if (known !== undefined) return known
-    const block = parseBlock(record.block)
-    this.#blocks.set(record, block)
-    return block
+    const { network } = state.nodeStatuses.get(node) ?? {}
+    for (const text of givingBlocks(record, network)) {
+      const block = parseBlock(text)
+      // On a routed node containers that are started by hand have some of the first.
+      const kept = usableCount(block) - roomIn(record, text, network)
+      const address = firstFreeAddress(block, isUsed, last, kept)
+      if (address !== undefined) return address
+    }
+    return undefined
   }
 
   #quotaOf({ group, cpuMilli = 0, memoryBytes = 0 }: InstanceRequest): string | undefined {
@@ -445,8 +461,3 @@ const exceptOn = (nodes: readonly string[], request: InstanceRequest): InstanceR
   nodes.length === 0
     ? request
     : { ...request, where: [...(request.where ?? []), ...nodes.map((node) => `${nameLabel} != ${node}`)] }
-
-const usedUpText = (nodes: readonly string[], refusal: string): string =>
-  nodes.length === 0
-    ? refusal
-    : `addresses used up on ${nodes.join(', ')} (instances that have ended hold theirs until they are forgotten); elsewhere: ${refusal}`

@@ -1,19 +1,25 @@
-import { type Node, ownAddressCount, parseBlock, usableCount } from '@berth/core'
+import { canHaveSeveral, givingBlocks, type Node, roomIn } from '@berth/core'
 import { ownAddressOf } from '../addresses/address-history.ts'
 import type { State } from '../records/index.ts'
 
+const moreBlocks =
+  'its pool gives it no further block (see berth ip pool show; more are allowed by berth ip pool set --blocks-per-node); '
+
 /** Of a node whose instances have all of its addresses: nothing more is placed there, whatever else is free. */
-export function addressProblems(state: State, { name, block: text }: Node): readonly string[] {
-  if (text === '') return []
+export function addressProblems(state: State, node: Node): readonly string[] {
+  const { name, furtherBlocks = [] } = node
+  if (node.block === '') return []
   const network = state.nodeStatuses.get(name)?.network
-  const block = parseBlock(text)
-  const isRouted = network?.driver === 'routed' || network?.wanted === 'routed'
-  const room = usableCount(block, isRouted ? ownAddressCount(block) : 0)
+  const blocks = givingBlocks(node, network)
+  const mayHave = canHaveSeveral(network)
+  // One more is on its way.
+  if (mayHave && blocks.length <= furtherBlocks.length) return []
+  const room = blocks.reduce((sum, block) => sum + roomIn(node, block, network), 0)
   // Reckoned exactly only where it may be so.
   if (state.instances.countOnNode(name) < room) return []
   const used = state.instances.byNode(name).filter((each) => ownAddressOf(each) !== undefined).length
   if (used < room) return []
   return [
-    `its addresses are used up (${used} of ${room} in ${text}): nothing more is placed here; add nodes, or machines of a pool with larger blocks (berth ip pool add --block-size)`,
+    `its addresses are used up (${used} of ${room} in ${blocks.join(', ')}): nothing more is placed here; ${mayHave ? moreBlocks : 'in routed mode it would get further blocks (berth up --network routed); or '}add nodes, or machines of a pool with larger blocks (berth ip pool add --block-size)`,
   ]
 }

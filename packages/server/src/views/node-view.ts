@@ -1,5 +1,5 @@
 import type { NodeView } from '@berth/api'
-import { type Instance, type Node, type NodeStatus, versionProblem } from '@berth/core'
+import { type FurtherBlock, type Instance, type Node, type NodeStatus, versionProblem } from '@berth/core'
 import { twinBlock } from '../addresses/twin-pools.ts'
 import { imageRulesOf } from '../images/image-rules.ts'
 import { addressProblems } from './address-problems.ts'
@@ -40,6 +40,7 @@ export function nodeView(
   const status = state.nodeStatuses.get(node.name) ?? unknownStatus
   const { name, labels, block, address, schedulable, joinedAt, group, speedMilli, taints, resources, drain, images } =
     node
+  const { furtherBlocks = [] } = node
   const { gateway, cpuMilli, memoryBytes, diskBytes, diskFreeBytes, agentVersion, engineVersion, kernel, os, cgroup } =
     status
   const config = nodeConfigView(state, node)
@@ -74,12 +75,17 @@ export function nodeView(
       uplink: status.uplink,
     }),
     ...defined({ group, speedMilli, drain, config, block6: twinBlock(state, block) }),
+    ...(furtherBlocks.length === 0 ? {} : { furtherBlocks: furtherBlocks.map(furtherBlockView) }),
     ...(images === undefined ? {} : { images: { ...images } }),
     imageRules: imageRulesOf(state, name),
     ...(taints === undefined ? {} : { taints: [...taints] }),
     ...(resources === undefined ? {} : { resources: nodeResources(resources) }),
   }
 }
+
+const furtherBlockView = ({ block, since, leavingSince }: FurtherBlock) => ({
+  ...{ block, since, leaving: leavingSince !== undefined },
+})
 
 interface Versions {
   readonly agentVersion: string
