@@ -71,6 +71,12 @@ describe('the rules of a node', () => {
     )
   })
 
+  it('give what the node itself sends to instances of others an address of its block', () => {
+    expect(renderTable({ ...several, natOutgoing: false }, '169.254.77.53')).toContain(
+      'ip saddr != { 10.77.0.0/16, 10.80.0.0/16 } ip daddr { 10.77.0.0/16, 10.80.0.0/16 } ip daddr != 10.77.3.0/24 oifname != "berth0" fib saddr type local snat ip to 10.77.3.1',
+    )
+  })
+
   it('hold for single addresses of other blocks that instances here have', () => {
     expect(renderTable(moved, '169.254.77.53', 'routed')).toContain(
       'ip saddr { 10.77.3.0/24, 10.77.9.7/32, 10.77.8.3/32 } ip daddr != 10.77.0.0/16 oifname != "berth-*" masquerade',
@@ -92,7 +98,7 @@ describe('the rules of a node', () => {
       expect(renderTable(several, '169.254.77.53', driver, ['docker0', 'br-7'])).toContain(
         `iifname { "docker0", "br-7" } oifname != "${driver === 'bridge' ? 'berth0' : 'berth-*'}" ip daddr { 10.77.0.0/16, 10.80.0.0/16 } snat ip to 10.77.3.1\n`,
       )
-      expect(renderTable(several, '169.254.77.53', driver)).not.toContain('snat')
+      expect(renderTable(several, '169.254.77.53', driver)).not.toContain('chain guests')
     },
   )
 

@@ -33,7 +33,7 @@ delete table ${table}
 table ${table} {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-${masquerade(plan, links)}  }
+${ownSource(plan, links)}${masquerade(plan, links)}  }
 ${guests(plan, links, bridges)}  chain input {
     type filter hook input priority filter; policy accept;
     ip daddr ${dnsAddress} ${outsideOf(driver, bridges)} drop
@@ -44,6 +44,16 @@ ${guests(plan, links, bridges)}  chain input {
   }
 ${driver === 'routed' ? isolation(links) : ''}${driver === 'routed' && plan.ipv6 !== undefined ? sources6(links) : ''}}
 `
+}
+
+/**
+ * What the node itself sends to instances of others bears an address of its block, which their nodes let pass. A route of ours says so; where there is
+ * none (a provider's router knows the way) the kernel takes the address of the link.
+ */
+function ownSource(plan: NetworkPlan, links: string): string {
+  const [own, all] = [anyOf(ownBlocks(plan).map(formatBlock)), anyOf(plan.pools.map(formatBlock))]
+  const isElsewhere = `ip daddr ${all} ip daddr != ${own} oifname != "${links}"`
+  return `    ip saddr != ${all} ${isElsewhere} fib saddr type local snat ip to ${plan.gateway}\n`
 }
 
 function masquerade(plan: NetworkPlan, links: string): string {

@@ -17,6 +17,8 @@ export class FakeProvider implements AsyncDisposable {
   lostAnswers = 0
   /** Instead of an answer. */
   broken: string | undefined
+  /** Makes the routes what the entries say, where there are real ones behind them. */
+  onChange: (entries: readonly CloudRoute[]) => void = () => undefined
   readonly #server: Server
   #shown: CloudRoute[] = []
 
@@ -24,14 +26,15 @@ export class FakeProvider implements AsyncDisposable {
     this.#server = createServer((request, response) => void this.#answer(request, response))
   }
 
-  static async start(): Promise<FakeProvider> {
+  static async start(address = '127.0.0.1'): Promise<FakeProvider> {
     const provider = new FakeProvider()
-    await new Promise<void>((resolve) => provider.#server.listen(0, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => provider.#server.listen(0, address, resolve))
     return provider
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/vpc-1`
+    const { address, port } = this.#server.address() as AddressInfo
+    return `http://${address}:${port}/vpc-1`
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -84,6 +87,7 @@ export class FakeProvider implements AsyncDisposable {
     if (before === undefined && this.entries.size >= this.quota)
       return [507, { message: `${this.quota} entries at most` }]
     this.entries.set(destination, { destination, nextHop, owner })
+    this.onChange([...this.entries.values()])
     return [200, {}]
   }
 
@@ -92,6 +96,7 @@ export class FakeProvider implements AsyncDisposable {
     if (before === undefined) return [404, { message: 'no such entry' }]
     if (before.owner !== owner) return [409, { message: `the entry of ${before.owner}` }]
     this.entries.delete(destination)
+    this.onChange([...this.entries.values()])
     return [200, {}]
   }
 }
