@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hostPaths, writeHostConfig } from '@berth/host'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { configOf, fittingDriver, type HostOptions } from './host-options.ts'
+import { configOf, fittingDriver, type HostOptions, stayingAsItIs } from './host-options.ts'
 
 let stateDir: string
 beforeEach(() => {
@@ -39,6 +39,15 @@ it('what is not said is as it was said before, else the default', async () => {
     gateway: { httpPort: 80, httpsPort: 443 },
     server: { ...first.server, gatewayUrl: 'http://10.0.0.1' },
   })
+})
+
+it('a machine that joins once more stays what it is, to the letter, so that nothing is restarted', async () => {
+  for (const withServer of [true, false]) {
+    const first = await told({ node: 'first', address: '10.0.0.1', label: ['disk=ssd'], network: 'routed' }, withServer)
+    writeHostConfig(hostPaths(stateDir, join(stateDir, 'run')).config, first)
+    const again = stayingAsItIs(await told({ label: ['gateway=false'] }, false), first)
+    expect(JSON.stringify(again)).toBe(JSON.stringify(first))
+  }
 })
 
 it('a new machine gets routed links where its kernel answers for them, one from before keeps its bridge, and each what it was told', async () => {

@@ -92,6 +92,15 @@ export async function configOf(options: HostOptions, paths: HostPaths, withServe
   return withServer ? { ...base, server: serverOf(options, base, former?.server) } : base
 }
 
+/**
+ * What a machine that is a node already stays when it is told to join once more: its labels are the cluster's to keep, and one that is a
+ * server as well goes on being one.
+ */
+export const stayingAsItIs = (config: HostConfig, { labels, server }: HostConfig): HostConfig => ({
+  ...{ ...config, labels },
+  ...(server === undefined ? {} : { server }),
+})
+
 const parsed = <T>(text: string | undefined, parse: (text: string) => T): T | undefined =>
   text === undefined ? undefined : parse(text)
 

@@ -27,7 +27,7 @@ import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { readSecret } from '../read-secret.ts'
 import { action } from './command.ts'
-import { configOf, type HostOptions, machine } from './host-options.ts'
+import { configOf, type HostOptions, machine, stayingAsItIs } from './host-options.ts'
 import { printFindings, refuseMachine } from './print-findings.ts'
 import { enrol, folderArguments, type Program, runRole } from './run-role.ts'
 
@@ -105,9 +105,8 @@ class Joining {
 
   async #config(): Promise<HostConfig> {
     const config = await configOf(this.#options, this.#paths, false)
-    // Of a node its labels are the server's to keep: other ones here would only restart its agent.
     const former = readHostConfig(this.#paths.config)
-    if (isNode(this.#paths) && former !== undefined) return { ...config, labels: former.labels }
+    if (isNode(this.#paths) && former !== undefined) return stayingAsItIs(config, former)
     if (this.#options.gateway) return { ...config, labels: { gateway: 'true', ...config.labels } }
     const { gateway: _, ...labels } = config.labels
     return { ...config, labels }
