@@ -468,6 +468,7 @@ class Agent {
       nodeUse: () => recentUse(this.#collector.nodeSince(Date.now() - useWindowMs)),
       gatewayReport: () => this.#gateway.report && { type: 'gateway', ...this.#reported(this.#gateway.report) },
       onServers: (epoch, servers) => void this.#desired.offerServers(epoch, servers),
+      onClock: (problem) => this.#reporter.problems.set('clock', problem),
       onHello: () => {
         this.#reconciler.retry()
         noteLink(this.#disk.directory, this.#config.version, this.#config.log)

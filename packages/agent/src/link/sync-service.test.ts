@@ -42,6 +42,7 @@ beforeEach(async () => {
     instanceStatuses: () => [instance],
     nodeUse: () => use,
     onHello: () => undefined,
+    onClock: () => undefined,
     onServers: (epoch, servers) => void offered.push([epoch, servers.length]),
     gatewayReport: () => ({ type: 'gateway', version: 7, inflight: {} }),
   })

@@ -4,6 +4,7 @@ import { describePeers, type InstanceStatus, isNothingNew, messageOf, type NodeS
 import type { Logger } from 'pino'
 import type { DesiredLine } from '../node/desired-state.ts'
 import type { AgentRequest } from './agent-request.ts'
+import { ClockWatch } from './clock-watch.ts'
 import { maxStatuses, ReportStream } from './report-stream.ts'
 import { readLines } from './stream-io.ts'
 
@@ -22,6 +23,8 @@ export interface SyncServiceOptions {
   instanceStatuses(): readonly InstanceStatus[]
   /** A server that does not lead has said which servers there are, by its store. */
   onServers(epoch: string, servers: readonly ServerAddress[]): void
+  /** What is wrong with this machine's clock, by that of the server that leads. */
+  onClock(problem: string | undefined): void
   /** The server knows everything now and can act upon what is missing. */
   onHello(): void
   /** Undefined: not measured yet. */
@@ -60,6 +63,7 @@ export class SyncService {
   /** Instances of which it has been told more than that they are assigned. */
   readonly #told = new Set<string>()
   #heardAt = Number.NEGATIVE_INFINITY
+  readonly #clock = new ClockWatch()
   /** Lines are applied one after the other, over all streams. */
   #tail: Promise<void> = Promise.resolve()
 
@@ -103,7 +107,7 @@ export class SyncService {
         const message = JSON.parse(line) as ToAgent
         this.#heardAt = performance.now()
         // Answered at once: a long step must not look like a dead agent.
-        if (message.type === 'ping') reports.push(this.#pong(message.at))
+        if (message.type === 'ping') this.#answer(message.at, mode, reports)
         else if (mode === 'listen') this.#hearListener(message)
         else if (!this.#hear(withPeers(message, peers), reports)) return
       }
@@ -111,6 +115,11 @@ export class SyncService {
       this.#forget(reports)
       stream.end()
     }
+  }
+
+  #answer(at: number, mode: SyncMode, reports: ReportStream): void {
+    reports.push(this.#pong(at))
+    if (mode === 'lead') this.#options.onClock(this.#clock.note(at, Date.now(), performance.now()))
   }
 
   #pong(at: number): FromAgent {

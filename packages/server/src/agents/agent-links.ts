@@ -151,6 +151,11 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
     return this.isConnected(node) ? (this.#said.get(node) ?? []) : []
   }
 
+  /** That another machine has the node's identity as well, as this server sees it. */
+  twinProblem(node: string): string | undefined {
+    return this.#twins.problemOf(node, performance.now())
+  }
+
   isConnected(node: string): boolean {
     return this.#links.has(node)
   }

@@ -43,6 +43,8 @@ export class Presence {
   /** What was to be written last of each of those. */
   readonly #newest = new Map<string, Told>()
   readonly #troubles: WriteTroubles
+  /** When the upgrade began whose end was told last, by node: two machines of one name say different things in turn. */
+  readonly #toldUpgrades = new Map<string, number>()
 
   constructor(options: PresenceOptions) {
     this.#options = options
@@ -89,6 +91,7 @@ export class Presence {
 
   /** The node was removed: nothing more is written of it. */
   forget(node: string): void {
+    this.#toldUpgrades.delete(node)
     this.#silentSince.delete(node)
     if (this.#lastHeard.forget(node)) this.#options.onChange(node, false)
   }
@@ -156,7 +159,7 @@ export class Presence {
         tx.put('nodeStatuses', after, { ifUnchanged: true })
         if (hasRestarted(before, after)) tx.event(gatewayRestarted(node))
         const upgraded = endOfUpgrade(before, after)
-        if (upgraded !== undefined) tx.event(upgraded)
+        if (upgraded !== undefined && this.#toldUpgrades.get(node) !== after.upgrade?.at) tx.event(upgraded)
         if (before?.online === online) return
         const message = online
           ? `${node} is online`
@@ -165,6 +168,8 @@ export class Presence {
       },
       { signal: this.#options.signal },
     )
+    if (reported.upgrade !== undefined && reported.upgrade.state !== 'switching')
+      this.#toldUpgrades.set(node, reported.upgrade.at)
   }
 }
 

@@ -16,3 +16,13 @@ it('says nothing of a link that is replaced now and then, nor of several nodes',
   for (let n = 0; n < 100; n++) expect(watch.note('a', '192.0.2.1', n * 16_000)).toBeUndefined()
   for (let n = 0; n < 100; n++) expect(watch.note(`n${n}`, '192.0.2.1', 0)).toBeUndefined()
 })
+
+it('has it as a problem of the node for as long as they go on', () => {
+  const watch = new TwinWatch()
+  for (let n = 0; n < 4; n++) watch.note('a', '192.0.2.1', n * 1_000)
+  expect(watch.problemOf('a', 4_000)).toBeUndefined()
+  watch.note('a', '192.0.2.2', 4_000)
+  expect(watch.problemOf('a', 5_000)).toContain('two machines seem to be node a')
+  expect(watch.problemOf('b', 5_000)).toBeUndefined()
+  expect(watch.problemOf('a', 64_000)).toBeUndefined()
+})

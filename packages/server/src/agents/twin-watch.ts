@@ -23,12 +23,24 @@ export class TwinWatch {
     this.#taken.set(node, recent)
     if (recent.length < enough || now - (this.#told.get(node) ?? -againMs) < againMs) return undefined
     this.#told.set(node, now)
-    const places = [...new Set(recent.map((taken) => taken.from))].sort().join(' and ')
-    return `two machines seem to be node ${node}: its link was taken over ${recent.length} times within a minute, from ${places}. Was its disk copied? Remove agent/ from the state directory of one of them and join that one anew`
+    return sentence(node, recent)
+  }
+
+  /** As long as they go on. */
+  problemOf(node: string, now: number): string | undefined {
+    const told = this.#told.get(node)
+    const last = this.#taken.get(node)?.at(-1)
+    if (told === undefined || last === undefined || now - last.at >= windowMs) return undefined
+    return sentence(node, this.#taken.get(node) ?? [])
   }
 
   forget(node: string): void {
     this.#taken.delete(node)
     this.#told.delete(node)
   }
+}
+
+function sentence(node: string, taken: readonly Taken[]): string {
+  const places = [...new Set(taken.map(({ from }) => from))].sort().join(' and ')
+  return `two machines seem to be node ${node}: its link was taken over ${taken.length} times within a minute, from ${places}. Was its disk copied? Remove agent/ from the state directory of one of them and join that one anew`
 }

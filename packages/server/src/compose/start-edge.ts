@@ -151,6 +151,7 @@ function createServices(
   const views = {
     ...{ state, traffic, gateway, version, isOnline: (node: string) => agents.isOnline(node) },
     saidByAgent: (node: string) => agents.saidByAgent(node),
+    twinProblem: (node: string) => agents.twinProblem(node),
     whyRefused: ({ name, address }: Node) =>
       refused.whyOf(name, performance.now()) ?? refused.whyOf(address, performance.now()),
   }

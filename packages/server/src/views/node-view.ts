@@ -34,7 +34,7 @@ export function nodeDetail(context: ViewContext, node: Node): NodeView {
 }
 
 export function nodeView(
-  { state, isOnline, version = '', whyRefused, saidByAgent }: ViewContext,
+  { state, isOnline, version = '', whyRefused, saidByAgent, twinProblem }: ViewContext,
   node: Node,
 ): NodeView {
   const status = state.nodeStatuses.get(node.name) ?? unknownStatus
@@ -60,7 +60,7 @@ export function nodeView(
       ...status.problems,
       ...(refusal === undefined ? [] : [`its agent is refused: ${refusal}`]),
       ...said.map((each) => `its agent has told this server, and not the one that leads: ${each}`),
-      ...[node.certificateProblem, ...versionProblems(status, name, version)].filter(isSaid),
+      ...[twinProblem?.(name), node.certificateProblem, ...versionProblems(status, name, version)].filter(isSaid),
       ...nodeConfigProblems(config),
       ...cloudRouteProblems(state, name),
       ...addressProblems(state, node),

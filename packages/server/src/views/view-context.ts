@@ -11,6 +11,8 @@ export interface ViewContext {
   readonly whyRefused?: (node: Node) => string | undefined
   /** What its agent, which the leader does not hear, says to this server. */
   readonly saidByAgent?: (node: string) => readonly string[]
+  /** That two machines seem to be this node. */
+  readonly twinProblem?: (node: string) => string | undefined
   readonly gateway: GatewayAddress
   /** The server's. */
   readonly version?: string
