@@ -71,10 +71,19 @@ const foreign: ReadonlySet<unknown> = new Set([
   'CERT_SIGNATURE_FAILURE',
 ])
 
+/** By this machine's clock. */
+const outOfTime: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'has ended',
+  CERT_NOT_YET_VALID: 'is not good yet',
+}
+
 /** Happy eyeballs hide the reasons in an `AggregateError` with an empty message. */
-function reason(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(reason).join('; ')
+function reason(error: unknown, now = Date.now()): string {
+  if (error instanceof AggregateError) return error.errors.map((each) => reason(each, now)).join('; ')
   if (foreign.has((error as NodeJS.ErrnoException).code))
     return `what answers there has keys of another authority than the cluster that this node has joined (${messageOf(error)}): a server of another cluster, or one that was set up or restored without its keys. Bring server/authority/ back there; if the keys are lost, this node has to join anew: berth down --all --purge, remove agent/node.json of the state directory, berth node join`
+  const fault = outOfTime[String((error as NodeJS.ErrnoException).code)]
+  if (fault !== undefined)
+    return `its certificate ${fault} by the clock of this machine, which says ${new Date(now).toISOString()}: set the clock; if it is right, the server's is not, or its certificate was not renewed (berth status there)`
   return messageOf(error)
 }

@@ -138,6 +138,11 @@ describe('enrol', () => {
   })
 })
 
+const hoursFromNow = (from: number, to: number) => ({
+  notBefore: new Date(Date.now() + from * 3_600_000),
+  notAfter: new Date(Date.now() + to * 3_600_000),
+})
+
 describe('dial', () => {
   async function agentPort(credentials: Credentials, protocols = [agentAlpn]) {
     const { keyPem: key, certificatePem: cert } = credentials
@@ -170,6 +175,16 @@ describe('dial', () => {
       'a server of another cluster',
       async () => agentPort(await (await TestAuthority.found()).server()),
       'another authority than the cluster that this node has joined',
+    ],
+    [
+      'a server whose certificate has ended, by the clock here',
+      async () => agentPort(await authority.server(hoursFromNow(-2, -1))),
+      `its certificate has ended by the clock of this machine, which says ${new Date().getFullYear()}-`,
+    ],
+    [
+      'a server whose certificate is of the future',
+      async () => agentPort(await authority.server(hoursFromNow(1, 2))),
+      'its certificate is not good yet by the clock of this machine',
     ],
     ['another service', async () => agentPort(await authority.server(), ['h2']), ''],
   ])('refuses %s', async (_, open, why) => {

@@ -41,9 +41,9 @@ export class TestAuthority {
   }
 
   /** `berth-server` as the servers' certificates have it. */
-  server(): Promise<Credentials> {
+  server(times = validity): Promise<Credentials> {
     const names = new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: 'berth-server' }])
-    return this.#issue('berth-server', x509.ExtendedKeyUsage.serverAuth, [names])
+    return this.#issue('berth-server', x509.ExtendedKeyUsage.serverAuth, [names], times)
   }
 
   /** Of a program that serves others at this address. */
@@ -70,10 +70,15 @@ export class TestAuthority {
     return this.#certify(request.subjectName.getField('CN')[0] ?? '', key, x509.ExtendedKeyUsage.clientAuth, [])
   }
 
-  async #issue(name: string, usage: x509.ExtendedKeyUsage, extensions: x509.Extension[]): Promise<Credentials> {
+  async #issue(
+    name: string,
+    usage: x509.ExtendedKeyUsage,
+    extensions: x509.Extension[],
+    times = validity,
+  ): Promise<Credentials> {
     const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
     const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
-    const certificatePem = await this.#certify(name, keys.publicKey, usage, extensions)
+    const certificatePem = await this.#certify(name, keys.publicKey, usage, extensions, times)
     return { keyPem: x509.PemConverter.encode(key, 'PRIVATE KEY'), certificatePem }
   }
 
@@ -82,12 +87,13 @@ export class TestAuthority {
     publicKey: webcrypto.CryptoKey,
     usage: x509.ExtendedKeyUsage,
     extensions: x509.Extension[],
+    times = validity,
   ): Promise<string> {
     const certificate = await x509.X509CertificateGenerator.create({
       subject: [{ CN: [name] }],
       issuer: this.#certificate.subjectName.toJSON(),
       serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString('hex'),
-      ...validity,
+      ...times,
       signingAlgorithm: algorithm,
       publicKey,
       signingKey: this.#keys.privateKey,

@@ -142,7 +142,7 @@ export class AgentPort implements AsyncDisposable {
 }
 
 const distrust =
-  'what connects from its address ends the connection when it sees this server’s certificate. An agent does so where the server has other keys than the one that the machine has joined: bring server/authority/ back (docs/operations.md, Restore), or join the machine anew'
+  'what connects from its address ends the connection when it sees this server’s certificate. An agent does so where the server has other keys than the one that the machine has joined (bring server/authority/ back: docs/operations.md, Restore; or join the machine anew), and where its clock is far off. Its log says which'
 
 /** `10.0.0.5 40112`; one of IPv4 is written as that also where the port listens for both. */
 const placeOf = ({ remoteAddress = '', remotePort = 0 }: Socket): string =>
