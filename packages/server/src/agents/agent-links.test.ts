@@ -5,11 +5,13 @@ import { join } from 'node:path'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { agentAlpn } from '@berth/api'
 import { type Assignment, describePeers, type InstanceStatus, type Release } from '@berth/core'
+import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openAuthority, serverName } from '../authority/authority.ts'
 import { createRequest } from '../authority/certificate-request.testing.ts'
 import { eventually } from '../eventually.testing.ts'
 import { instance } from '../records/sample-records.testing.ts'
+import { AgentLinks } from './agent-links.ts'
 import { AgentPeer, nodeStatus } from './agent-peer.testing.ts'
 import { type AgentsUnderTest, openAgents } from './agents-under-test.testing.ts'
 
@@ -342,6 +344,20 @@ describe('requests', () => {
     await expect(agents.links.logs('a', 'x').next()).rejects.toMatchObject({ code: 'node.offline' })
     await expect(agents.links.metrics('b')).rejects.toMatchObject({ code: 'node.not-found' })
     await expect(agents.links.reach('a', [])).rejects.toMatchObject({ code: 'node.offline' })
+  })
+
+  it('say that another server has the link where this one does not lead and the node is online', async () => {
+    await agents.join('a')
+    const links = new AgentLinks({
+      state: agents.under.state,
+      log: pino({ level: 'silent' }),
+      listener: { onReport: () => undefined, onLink: () => undefined },
+      linkWaitMs: 10,
+    })
+    await agents.under.records.commit('system', (tx) => tx.put('nodeStatuses', nodeStatus('a', { online: true })))
+    const message = expect.stringContaining('is online, but its agent has no link to this server')
+    await expect(links.metrics('a')).rejects.toMatchObject({ code: 'node.offline', message })
+    await links[Symbol.asyncDispose]()
   })
 
   /** Its agent links and goes again. */

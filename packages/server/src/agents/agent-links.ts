@@ -306,12 +306,18 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
     return this.linkOf(node)
   }
 
+  /** After a restore, or where a line is cut, an agent may know only some of the servers. */
+  #whyNoLink(node: string): string {
+    const isHeardElsewhere = this.#lead === undefined && this.#state.nodeStatuses.get(node)?.online === true
+    return isHeardElsewhere
+      ? `node ${node} is online, but its agent has no link to this server; ask the one that leads (berth server ls, then the command there)`
+      : `node ${node} is not connected; is its agent running?`
+  }
+
   protected linkOf(node: string): AgentLink {
     const connected = this.#links.get(node)
     if (connected !== undefined) return connected.link
-    const what = this.#state.nodes.has(node)
-      ? `node ${node} is not connected; is its agent running?`
-      : `there is no node ${node}`
+    const what = this.#state.nodes.has(node) ? this.#whyNoLink(node) : `there is no node ${node}`
     throw new BerthError(this.#state.nodes.has(node) ? 'node.offline' : 'node.not-found', what, {
       retryable: true,
       details: { node },

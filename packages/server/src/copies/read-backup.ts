@@ -98,6 +98,8 @@ function unreadable(file: string, error: unknown): BerthError {
       'backup.incomplete',
       `read ${file}: it ends too early, so it is no whole backup; take another one`,
     )
+  if (code === 'ENOENT')
+    return new BerthError('backup.unreadable', `read ${file}: there is no such file`, { cause: error })
   if (code?.startsWith('Z_')) return damaged(file, messageOf(error))
   return new BerthError('backup.unreadable', `read ${file}: ${messageOf(error)}`, { cause: error })
 }
