@@ -36,6 +36,8 @@ const identifierRule = 'begins with a letter or digit, and has only letters, dig
 const identifier = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 /** A domain of one's own may stand for all that is below it. */
 const domainName = /^(?:\*\.)?[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
+/** Of IPv6, whether it is one or not; those of IPv4 look like names. */
+const addressText = /^[0-9A-Fa-f:.]{2,45}$/
 
 /**
  * Every parameter of a path is a name or an id. Whatever else comes (slashes, shell characters, control characters) goes no further:
@@ -43,8 +45,9 @@ const domainName = /^(?:\*\.)?[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
  */
 export function checkPathParameters(path: string, params: Readonly<Record<string, string>>): void {
   const rule = /\/domains\/:name$/.test(path) ? domainName : identifier
+  const isAddress = (value: string): boolean => path.endsWith('/addresses/:address') && addressText.test(value)
   for (const [name, value] of Object.entries(params)) {
-    if (rule.test(value) && !value.includes('..')) continue
+    if ((rule.test(value) || isAddress(value)) && !value.includes('..')) continue
     throw new BerthError('request.invalid', `${calledIn(path, name)} ${JSON.stringify(value)}: ${identifierRule}`, {
       details: { problems: [{ path: `params.${name}`, message: identifierRule }] },
     })
