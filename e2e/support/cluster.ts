@@ -115,7 +115,12 @@ export class Cluster implements AsyncDisposable {
   /** As a machine boots: Docker and Berth start at once (systemd starts netd first, which Docker asks for routed networks). What it was told the first time holds. */
   async reboot(host: LabHost = this.first): Promise<Berth> {
     await host.reboot({ startDockerd: false })
-    const [up] = await Promise.all([this.mustBerth(['up'], { host }), host.startDockerd()])
+    const docker = host.startDockerd()
+    docker.catch(() => undefined)
+    // Where nothing is there yet, Berth would start one of its own.
+    await host.exec(['sh', '-c', 'for i in $(seq 300); do test -S /run/docker.sock && exit; sleep 0.1; done'])
+    const up = await this.mustBerth(['up'], { host })
+    await docker
     return up
   }
 

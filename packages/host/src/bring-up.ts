@@ -6,7 +6,7 @@ import { type HostConfig, readHostConfig, writeHostConfig } from './host-config.
 import type { HostPaths } from './host-paths.ts'
 import { endProcess, isAlive, type ProcessId } from './process-id.ts'
 import { processTable } from './process-table.ts'
-import { findShortcomings, probeDocker, requireNone, roomShortcoming } from './requirements.ts'
+import { findShortcomings, probeDocker, requireNone, roomShortcoming, type Shortcoming } from './requirements.ts'
 import { installUnits, removeUnits, systemdUnits } from './systemd-units.ts'
 
 export interface BringUpOptions {
@@ -64,9 +64,15 @@ async function check(
   })
   const noRoom = wasUp ? roomShortcoming(stateDir) : undefined
   if (noRoom !== undefined) log(`goes on with ${noRoom.what}; ${noRoom.remedy}`)
-  const startsDocker = config.superviseDocker && found.some((each) => each.what.startsWith('Docker does not answer'))
-  requireNone(startsDocker ? found.filter((each) => !each.what.startsWith('Docker does not answer')) : found)
+  const silent = found.find(isSilentDocker)
+  // A Docker with a routed network starts only once netd is there to be asked.
+  const isAwaited = config.superviseDocker || wasUp
+  if (silent !== undefined && isAwaited && !config.superviseDocker)
+    log(`goes on, and waits for Docker: ${silent.what} (${silent.remedy})`)
+  requireNone(isAwaited ? found.filter((each) => !isSilentDocker(each)) : found)
 }
+
+const isSilentDocker = ({ what }: Shortcoming): boolean => what.startsWith('Docker does not answer')
 
 export function runningSupervisor(paths: HostPaths): ProcessId | undefined {
   try {

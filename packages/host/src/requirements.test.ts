@@ -71,6 +71,7 @@ describe('Docker', () => {
     expect(await probeDocker(path)).toMatchObject({
       what: `Docker does not answer at ${path}`,
       remedy: expect.stringContaining('systemctl start docker'),
+      absent: true,
     })
   })
 

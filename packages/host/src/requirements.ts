@@ -9,6 +9,8 @@ export interface Shortcoming {
   readonly remedy: string
   /** Debian's package that brings it. */
   readonly package?: string
+  /** Nothing listens at Docker's socket; one that starts, or is stuck, does. */
+  readonly absent?: true
 }
 
 export interface RequirementOptions {
@@ -129,6 +131,7 @@ export function probeDocker(socketPath: string, timeoutMs = 5000): Promise<Short
         resolve({
           what: `Docker does not answer at ${socketPath}`,
           remedy: absent ? 'start it: systemctl start docker, or dockerd' : error.message,
+          ...(absent ? { absent } : {}),
         })
     })
     call.end()

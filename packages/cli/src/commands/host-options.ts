@@ -170,7 +170,7 @@ const parsePool = (text: string): string => {
   return text
 }
 
-/** Where nobody else looks after Docker (no systemd, and none answers), its engine is run here; once taken on, it stays so. */
+/** Where nobody else looks after Docker (no systemd, and none is there, not even one that starts), its engine is run here; once taken on, it stays so. */
 async function ownDocker(
   socket: string,
   paths: HostPaths,
@@ -179,7 +179,7 @@ async function ownDocker(
     return { superviseDocker: false }
   const former = readHostConfig(paths.config)
   const beforeDocker = former?.superviseDocker === true ? former.beforeDocker : lookBeforeDocker()
-  const superviseDocker = former?.superviseDocker === true || (await probeDocker(socket)) !== undefined
+  const superviseDocker = former?.superviseDocker === true || (await probeDocker(socket))?.absent === true
   return { superviseDocker, ...(superviseDocker && beforeDocker !== undefined ? { beforeDocker } : {}) }
 }
 
