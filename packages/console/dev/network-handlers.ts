@@ -158,7 +158,7 @@ export function networkHandlers(store: MockStore): JsonHandlers {
     getRouting: () => ({
       ...{ mode: 'bgp', as: 64_512, sites: { fra: 64_601 }, meshUpTo: 50, reflectors: 2, mesh: true, reflectorsOf: {} },
       peers: [{ name: 'core', address: '192.0.2.254', as: 65_000, hasPassword: true }],
-      ...{ without: [], tables: [] },
+      ...{ without: [], tables: [], searchDomains: [] },
     }),
     getRoutingSessions: () => ({
       nodes: store
