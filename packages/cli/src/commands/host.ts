@@ -21,7 +21,7 @@ import { action } from './command.ts'
 import { collect, configOf, folders, type HostOptions, hostDefaults, machine, portOf } from './host-options.ts'
 import { lastFailure } from './last-failure.ts'
 import { registerAdd } from './node-add.ts'
-import { isHeard, isNode, lastSeen, registerJoin } from './node-join.ts'
+import { isHeard, isNode, lastSeen, registerJoin, whetherHeard } from './node-join.ts'
 import { enrol, folderArguments, type Program, runRole } from './run-role.ts'
 import { hostStore, type StoreOptions, withStoreOptions } from './store-options.ts'
 import { registerStoreTools } from './store-tools.ts'
@@ -145,7 +145,8 @@ async function goOn(
   const log = (message: string) => out.note(`${out.style.green('✔')} ${message}`)
   await bringUp({ paths, config, program, log, signal })
   if (config.superviseDocker) await waitForDocker(config.dockerSocket, paths, signal)
-  log(`${config.node} goes on as a node of the cluster that it has joined; berth node ls shows it there`)
+  const heard = await whetherHeard(config.node, paths, signal)
+  log(`${config.node} goes on as a node of the cluster that it has joined; ${heard}`)
 }
 
 const withStore = (config: HostConfig, store: HostStore | undefined): HostConfig =>

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hostPaths } from '@berth/host'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { lastSeen, refuseRefused } from './node-join.ts'
+import { lastSeen, refuseRefused, whetherHeard } from './node-join.ts'
 
 let stateDir: string
 beforeEach(() => {
@@ -36,4 +36,14 @@ it('says what the agent has met last, and where its log is', () => {
   expect(lastSeen(paths())).toMatch(/^its log: .*agent\.log/)
   write({ isRefusal: false, reason: 'connect ECONNREFUSED' })
   expect(lastSeen(paths())).toMatch(/^what its agent met last: connect ECONNREFUSED; its log: /)
+})
+
+it('tells who starts a node again whether a server hears it, and that it is refused', async () => {
+  const heard = () => whetherHeard('n1', paths(), new AbortController().signal)
+  write({})
+  await expect(heard()).rejects.toThrow(/n1 runs on, .* does not let its agent in: there is no node "n1"/)
+  write({ isRefusal: false, reason: 'connect ECONNREFUSED' })
+  expect(await heard()).toMatch(/^no server has heard it yet \(what its agent met last: connect ECONNREFUSED; /)
+  writeFileSync(join(stateDir, 'agent/linked.json'), JSON.stringify({ pid: process.pid, at: 1_000 }))
+  expect(await heard()).toBe('berth node ls shows it there')
 })

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   BerthError,
   type Finding,
@@ -193,12 +194,34 @@ const refusalMs = 3_000
 
 /** Throws when a server does not want the agent that runs here. */
 export function refuseRefused(node: string, paths: HostPaths, now = Date.now()): void {
-  const note = readNoLinkNote(paths)
-  if (note === undefined || !note.isRefusal || now - note.at < refusalMs) return
+  const reason = refusalOf(paths, now)
+  if (reason === undefined) return
   throw new BerthError(
     'node.join-failed',
-    `join as ${node}: this machine has joined before, and the server lets its agent no longer in: ${note.reason}`,
+    `join as ${node}: this machine has joined before, and the server lets its agent no longer in: ${reason}`,
   )
+}
+
+function refusalOf(paths: HostPaths, now = Date.now()): string | undefined {
+  const note = readNoLinkNote(paths)
+  return note?.isRefusal === true && now - note.at >= refusalMs ? note.reason : undefined
+}
+
+/** How long somebody who has started a node waits to hear whether a server has heard it. */
+const heardMs = 5_000
+
+/** In a sentence, whether a server hears the node that has just been started. Throws `node.refused` when it does not want it. */
+export async function whetherHeard(node: string, paths: HostPaths, signal: AbortSignal): Promise<string> {
+  for (const end = performance.now() + heardMs; performance.now() < end && !isHeard(paths); ) {
+    const reason = refusalOf(paths)
+    if (reason !== undefined)
+      throw new BerthError(
+        'node.refused',
+        `${node} runs on, with what is in it, and belongs to the cluster no more: the server does not let its agent in: ${reason}`,
+      )
+    await delay(100, undefined, { signal })
+  }
+  return isHeard(paths) ? 'berth node ls shows it there' : `no server has heard it yet (${lastSeen(paths)})`
 }
 
 /** What the agent that runs here has met last on its way to a server, and where its log is. */

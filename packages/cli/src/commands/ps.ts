@@ -116,5 +116,7 @@ export function stateText(each: InstanceView, style: Style): string {
   if (each.type === 'job' && each.phase === 'running') return style.green('running')
   if (each.lastExit !== undefined)
     return style.red(each.lastExit.outOfMemory ? 'out of memory' : `exited (${each.lastExit.code})`)
+  // It was, and its probe fails now, or nobody hears its node.
+  if (each.readyAt !== undefined && each.phase === 'running') return style.yellow('not ready')
   return style.yellow('starting')
 }
