@@ -46,7 +46,7 @@ async function start(): Promise<void> {
       take: ({ profiles }) => policies.push(profiles.map(({ id }) => id).join()),
       change: (members) => policies.push(Object.keys(members).join()),
     },
-    files: { writeResolvConf: nothing } as unknown as RuntimeFiles,
+    files: { setResolving: nothing } as Pick<RuntimeFiles, 'setResolving'> as RuntimeFiles,
     problems,
     log,
     acceptEpochPath: path('accept-epoch'),
