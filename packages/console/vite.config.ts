@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { endpoints } from '@berth/api/endpoints'
 import react from '@vitejs/plugin-react'
@@ -7,16 +8,24 @@ import { defineConfig, type Plugin } from 'vite'
 const api = process.env.BERTH_API ?? 'http://127.0.0.1:7690'
 
 /**
- * The client needs of the table of endpoints only methods and paths; the server validates. Without the schemas neither they nor the
- * schema library travel to the browser.
+ * The client needs of the table of endpoints only methods and paths, and only of those that some file here names; the server validates. Without the
+ * schemas neither they nor the schema library travel to the browser.
  */
 function endpointsWithoutSchemas(): Plugin {
   const file = join(import.meta.dirname, '../api/src/endpoints.ts')
-  const slim = Object.fromEntries(Object.entries(endpoints).map(([name, { method, path }]) => [name, { method, path }]))
+  const sources = globSync(join(import.meta.dirname, 'src/**/*.{ts,tsx}')).map((path) => readFileSync(path, 'utf8'))
+  const isNamed = (name: string): boolean => sources.some((text) => text.includes(`'${name}'`))
+  const lines = Object.entries(endpoints)
+    .filter(([name]) => isNamed(name))
+    .map(([name, { method, path }]) => `${name} ${method} ${path}`)
+  const code = `export const endpoints = Object.fromEntries(${JSON.stringify(lines.join())}.split(',').map((line) => {
+    const [name, method, path] = line.split(' ')
+    return [name, { method, path }]
+  }))`
   return {
     name: 'berth:endpoints-without-schemas',
     enforce: 'pre',
-    load: (id) => (id === file ? `export const endpoints = ${JSON.stringify(slim)}` : null),
+    load: (id) => (id === file ? code : null),
   }
 }
 

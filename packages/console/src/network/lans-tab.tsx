@@ -1,13 +1,12 @@
 import type { LanNodeView, LanView } from '@berth/api/lan-resources'
 import { Age } from '../components/age.tsx'
-import { RoleButton } from '../components/button.tsx'
 import { Empty, Section } from '../components/layout.tsx'
 import { Listing } from '../components/listing.tsx'
+import { RowButtons } from '../components/row-buttons.tsx'
 import { Code } from '../components/small.tsx'
 import { Mark } from '../components/status.tsx'
 import { type Column, Table } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
-import { useAction } from '../live/use-action.ts'
 import { useClient, useList } from '../store/context.tsx'
 
 const linkOf = ({ parent, vlan }: LanView): string => (vlan === undefined ? parent : `${parent}.${vlan}`)
@@ -15,6 +14,7 @@ const linkOf = ({ parent, vlan }: LanView): string => (vlan === undefined ? pare
 /** Networks that machines are on already, with the nodes that have them and what is wrong there. */
 export function LansTab() {
   const { network: text } = useText()
+  const client = useClient()
   const lans = useList('listLans', {})
   const columns: readonly Column<LanView>[] = [
     { key: 'name', title: text.lans.name, lead: true, cell: ({ name }) => <Code copy>{name}</Code> },
@@ -34,7 +34,20 @@ export function LansTab() {
     { key: 'nodes', title: text.lans.nodes, cell: ({ nodes }) => <Nodes nodes={nodes} /> },
     { key: 'instances', title: text.lans.instances, align: 'right', cell: ({ instances }) => instances },
     { key: 'age', title: text.lans.made, cell: ({ createdAt }) => <Age at={createdAt} /> },
-    { key: 'action', title: '', align: 'right', cell: (lan) => <RemoveButton lan={lan} /> },
+    {
+      key: 'action',
+      title: '',
+      align: 'right',
+      cell: ({ name }) => (
+        <RowButtons
+          needs="admin"
+          name={name}
+          ask={{ title: text.lans.removeTitle(name), body: <p>{text.lans.removeText}</p> }}
+          remove={() => client.call('removeLan', { params: { name } })}
+          done={text.lans.removed(name)}
+        />
+      ),
+    },
   ]
   return (
     <Section flush>
@@ -68,36 +81,5 @@ function Nodes({ nodes }: { readonly nodes: readonly LanNodeView[] }) {
           </span>
         ))}
     </>
-  )
-}
-
-function RemoveButton({ lan: { name } }: { readonly lan: LanView }) {
-  const { network: text, action } = useText()
-  const client = useClient()
-  const { busy, act } = useAction()
-  const remove = () =>
-    act({
-      ask: {
-        title: text.lans.removeTitle(name),
-        body: <p>{text.lans.removeText}</p>,
-        verb: action.remove,
-        danger: true,
-      },
-      run: () => client.call('removeLan', { params: { name } }),
-      done: text.lans.removed(name),
-    })
-  return (
-    <span className="row-actions">
-      <RoleButton
-        needs="admin"
-        small
-        kind="danger"
-        disabled={busy}
-        onClick={() => void remove()}
-        aria-label={`${action.remove} ${name}`}
-      >
-        {action.remove}
-      </RoleButton>
-    </span>
   )
 }

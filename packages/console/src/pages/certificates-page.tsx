@@ -5,13 +5,13 @@ import { Age, Until, useNow } from '../components/age.tsx'
 import { RoleButton } from '../components/button.tsx'
 import { Banner, Empty, Page, Section } from '../components/layout.tsx'
 import { Listing } from '../components/listing.tsx'
+import { RowButtons } from '../components/row-buttons.tsx'
 import { By } from '../components/small.tsx'
 import { Mark } from '../components/status.tsx'
 import { type Column, Table } from '../components/table.tsx'
 import { formatDate } from '../format/times.ts'
 import { useLanguage, useText } from '../i18n/language.tsx'
 import { expiryOf, expiryTone, hostsOnlyBy, uncoveredHosts } from '../live/certificates.ts'
-import { useAction } from '../live/use-action.ts'
 import { useGlance } from '../live/use-glance.ts'
 import { useClient, useList } from '../store/context.tsx'
 
@@ -135,40 +135,22 @@ interface CertificateButtonsProps {
 }
 
 function CertificateButtons({ certificate: { name, hosts }, onlyBy, onReplace }: CertificateButtonsProps) {
-  const { certificates: text, action } = useText()
+  const { certificates: text } = useText()
   const client = useClient()
-  const { busy, act } = useAction()
-  const remove = () =>
-    act({
-      ask: {
-        title: text.removeTitle(name),
-        body: (
-          <>
-            <p>{text.removeText(hosts.join(', '))}</p>
-            {onlyBy.length > 0 && <Banner tone="warn" title={text.removeUncovers} lines={[onlyBy.join(', ')]} />}
-          </>
-        ),
-        verb: action.remove,
-        danger: true,
-      },
-      run: () => client.call('removeCertificate', { params: { name } }),
-      done: text.removed(name),
-    })
+  const body = (
+    <>
+      <p>{text.removeText(hosts.join(', '))}</p>
+      {onlyBy.length > 0 && <Banner tone="warn" title={text.removeUncovers} lines={[onlyBy.join(', ')]} />}
+    </>
+  )
   return (
-    <span className="row-actions">
-      <RoleButton needs="deployer" small onClick={onReplace} aria-label={`${text.replace} ${name}`}>
-        {text.replace}
-      </RoleButton>
-      <RoleButton
-        needs="deployer"
-        small
-        kind="danger"
-        disabled={busy}
-        onClick={() => void remove()}
-        aria-label={`${action.remove} ${name}`}
-      >
-        {action.remove}
-      </RoleButton>
-    </span>
+    <RowButtons
+      needs="deployer"
+      name={name}
+      change={{ word: text.replace, begin: onReplace }}
+      ask={{ title: text.removeTitle(name), body }}
+      remove={() => client.call('removeCertificate', { params: { name } })}
+      done={text.removed(name)}
+    />
   )
 }

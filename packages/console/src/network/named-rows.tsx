@@ -1,0 +1,65 @@
+import { type ReactNode, useState } from 'react'
+import { RoleButton } from '../components/button.tsx'
+import type { IconName } from '../components/icons.tsx'
+import { Empty, Section } from '../components/layout.tsx'
+import { Listing } from '../components/listing.tsx'
+import { Filter } from '../components/small.tsx'
+import { type Column, Table } from '../components/table.tsx'
+import { useQueryValue } from '../router/location.ts'
+import type { Snapshot } from '../store/collection.ts'
+
+export interface NamedRowsProps<T> {
+  readonly of: Snapshot<T>
+  readonly icon: IconName
+  readonly label: string
+  readonly words: { readonly add: string; readonly filter: string; readonly empty: string; readonly emptyHint: string }
+  /** `onEdit`: opens the dialog for that row. */
+  readonly columns: (onEdit: (row: T) => void) => readonly Column<T>[]
+  /** What the filter looks at. */
+  readonly textsOf: (row: T) => readonly string[]
+  /** For a new one where `row` is absent. */
+  readonly dialog: (row: T | undefined, onClose: () => void) => ReactNode
+}
+
+/** Things that have a name and are made and changed in a dialog, in a table with a filter above it. */
+export function NamedRows<T extends { readonly name: string }>(props: NamedRowsProps<T>) {
+  const { of, icon, label, words, columns, textsOf, dialog } = props
+  const [filter, setFilter] = useQueryValue('filter')
+  const [editing, setEditing] = useState<{ readonly row?: T }>()
+  const wanted = filter.trim().toLowerCase()
+  const add = (
+    <RoleButton needs="admin" kind="primary" icon="plus" onClick={() => setEditing({})}>
+      {words.add}
+    </RoleButton>
+  )
+  return (
+    <>
+      <div className="network-bar">
+        <Filter value={filter} onChange={setFilter} label={words.filter} />
+        {of.items.length > 0 && add}
+      </div>
+      <Section flush>
+        <Listing
+          of={of}
+          empty={
+            <Empty icon={icon} title={words.empty} hint={words.emptyHint}>
+              {add}
+            </Empty>
+          }
+        >
+          {(items) => (
+            <Table
+              label={label}
+              columns={columns((row) => setEditing({ row }))}
+              rows={items
+                .filter((row) => textsOf(row).some((each) => each.toLowerCase().includes(wanted)))
+                .toSorted((a, b) => a.name.localeCompare(b.name))}
+              rowKey={({ name }) => name}
+            />
+          )}
+        </Listing>
+      </Section>
+      {editing !== undefined && dialog(editing.row, () => setEditing(undefined))}
+    </>
+  )
+}
