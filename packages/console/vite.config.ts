@@ -14,7 +14,7 @@ const api = process.env.BERTH_API ?? 'http://127.0.0.1:7690'
 function endpointsWithoutSchemas(): Plugin {
   const file = join(import.meta.dirname, '../api/src/endpoints.ts')
   const sources = globSync(join(import.meta.dirname, 'src/**/*.{ts,tsx}')).map((path) => readFileSync(path, 'utf8'))
-  const isNamed = (name: string): boolean => sources.some((text) => text.includes(`'${name}'`))
+  const isNamed = (name: string): boolean => sources.some((text) => new RegExp(`\\b${name}\\b`).test(text))
   const lines = Object.entries(endpoints)
     .filter(([name]) => isNamed(name))
     .map(([name, { method, path }]) => `${name} ${method} ${path}`)
