@@ -453,6 +453,15 @@ describe('calls that come again', () => {
 })
 
 describe('what cannot be', () => {
+  it('a call that Docker makes again with nothing left to say, where the first one was lost', async () => {
+    for (const path of ['/IpamDriver.RequestAddress', '/NetworkDriver.CreateEndpoint', '/NetworkDriver.Join'])
+      expect((await post(path, '')).body).toMatchObject({
+        Err: `${path.slice(1)}: netd ended while Docker asked, and Docker asks again without saying what; start the container again`,
+      })
+    for (const path of ['/Plugin.Activate', '/NetworkDriver.GetCapabilities', '/IpamDriver.GetDefaultAddressSpaces'])
+      expect((await post(path, '')).body).not.toHaveProperty('Err')
+  })
+
   const unknownEndpoint = { NetworkID: 'n1', EndpointID: 'nobody', SandboxKey: 'x' }
 
   it.each(['Join', 'Leave', 'DeleteEndpoint', 'EndpointOperInfo'])('%s of an unknown endpoint', async (name) => {

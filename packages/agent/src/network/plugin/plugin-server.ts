@@ -87,6 +87,13 @@ export class PluginServer implements AsyncDisposable {
       const known = Object.keys(this.#handlers).join(', ')
       throw new BerthError('plugin.unknown-call', `there is no call ${path.slice(0, 200)}; there are: ${known}`)
     }
+    // Docker reads what it sends but once: where an answer is lost it calls again with nothing.
+    if (text === '' && handler.length > 0)
+      throw new BerthError(
+        'plugin.call-cut',
+        `${path.slice(1)}: netd ended while Docker asked, and Docker asks again without saying what; start the container again`,
+        { retryable: true },
+      )
     return await handler(parseBody(text))
   }
 }
