@@ -8,8 +8,8 @@ import { testSpec } from './specs.testing.ts'
 
 const ids = Array.from({ length: 8 }, (_, index) => `shop.production.web-${index + 1}`)
 const nodes = 2
-/** More than three ready ones on two nodes are too many for everybody to know. */
-const fullLimit = 6
+/** More than three ready ones of one app on two nodes are too many for everybody to know. */
+const fullLimit = 8
 
 let under: RecordsUnderTest
 beforeEach(async () => {
@@ -66,13 +66,30 @@ it('each node has a table of its own as long as there are too many names for eve
           }
         })
         const ready = ids.filter((id) => state.instances.has(id) && state.statuses.field(id, 'ready') === true)
-        expect(tables.isScoped).toBe(ready.length * nodes > fullLimit)
+        expect(tables.isScoped).toBe((ready.length + state.apps.size) * nodes > fullLimit)
         if (!tables.isScoped) expect(tables.full().entries.map((each) => each.instance)).toEqual(ready.sort())
       }
     }),
     { numRuns: 60 },
   )
 }, 60_000)
+
+it('and of many apps that are only just being deployed', async () => {
+  const { state, records } = under
+  const tables = new NameTables({ state, defaultPool: 'production', fullLimit })
+  state.changes.subscribe((change) => void (tables.note(change) && tables.refresh()))
+  const names = ['a', 'b', 'c', 'd']
+  for (const [index, name] of names.entries()) {
+    expect(tables.isScoped).toBe(false)
+    await records.commit('system:test', (tx) => tx.put('apps', app(name)))
+    expect(state.apps.size).toBe(index + 2)
+  }
+  expect(tables.isScoped).toBe(true)
+  await records.commit('system:test', (tx) => {
+    for (const name of names) tx.delete('apps', name)
+  })
+  expect(tables.isScoped).toBe(false)
+})
 
 it('says at which site what is ready stands, also when the site of its node becomes another', async () => {
   const { state, records } = under

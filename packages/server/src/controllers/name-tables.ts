@@ -18,7 +18,7 @@ import { type ChangeOf, type DomainRecord, poolId, type State, type StateChange 
 export interface NameTablesOptions {
   readonly state: State
   readonly defaultPool: string
-  /** Entries times nodes up to which every node knows the names of everything. */
+  /** Entries and apps, times nodes, up to which every node knows the names of everything. */
   readonly fullLimit?: number
 }
 
@@ -95,7 +95,7 @@ export class NameTables {
     const more = Number(after?.ready === true) - Number(before?.ready === true)
     this.#pools.set(key, { ...known, count: known.count + more })
     this.#count += more
-    return this.#count * nodes.size <= this.#limit
+    return this.#size * nodes.size <= this.#limit
   }
 
   /** Where it stands is told with the names of what runs there. */
@@ -134,7 +134,7 @@ export class NameTables {
     const isListChanged = !this.#isScoped && this.#isAppsDirty && this.#refreshApps()
     for (const app of this.#dirtyApps) changed.add(app)
     this.#dirtyApps.clear()
-    const isScoped = this.#count * this.#options.state.nodes.size > this.#limit
+    const isScoped = this.#size * this.#options.state.nodes.size > this.#limit
     const isTurned = isScoped !== this.#isScoped
     if (isTurned) {
       this.#isScoped = isScoped
@@ -148,6 +148,11 @@ export class NameTables {
     this.#version = this.#options.state.revision
     this.#full = undefined
     return isForAll || !isScoped ? 'all' : changed
+  }
+
+  /** Lines of the full table: a thousand apps that are only just being deployed are much to tell thousands of nodes, too. */
+  get #size(): number {
+    return this.#count + this.#options.state.apps.size
   }
 
   get #limit(): number {
