@@ -1,5 +1,5 @@
 import type { FromAgent, ToAgent } from '@berth/api'
-import type { NodeStatus } from '@berth/core'
+import { type NetworkConfig, type NodeStatus, withOwnAddresses } from '@berth/core'
 import type { AgentDialer, NodeCredentials } from './agent-dialer.ts'
 import { PeerNotes } from './peer-notes.ts'
 import { type Pace, type SimulatedInstance, SimulatedInstances, statusOf } from './simulated-instances.ts'
@@ -39,6 +39,8 @@ export class SimulatedNode {
   #lead: { readonly link: SimulatedLink; readonly term: number } | undefined
   #isSynced = false
   #isHanging = false
+  /** As of its peers nothing but digests is kept, it knows of no peer. */
+  #network: NetworkConfig | undefined
 
   constructor(options: SimulatedNodeOptions) {
     this.#options = options
@@ -159,9 +161,22 @@ export class SimulatedNode {
   #notePeers(type: string, line: Buffer): void {
     if (type === 'peer-part') this.peers.takePart(line)
     else if (type === 'peers' || type === 'network') this.peers.forget()
+    else return
+    // Of the many lines about others only those that name the node are read.
+    if (type !== 'network' && line.includes(`"node":"${this.name}"`)) this.#noteOwnBlocks(line)
   }
 
-  /** Names, routes and the network concern what a simulated node does not have. */
+  /** It says that it has a block in force as soon as it hears of it. */
+  #noteOwnBlocks(line: Buffer): void {
+    const said = JSON.parse(line.toString()) as Extract<ToAgent, { readonly type: 'peers' | 'peer-part' }>
+    if (this.#network === undefined) return
+    const before = JSON.stringify(this.#network.blocks)
+    this.#network = withOwnAddresses(this.#network, said.type === 'peers' ? said.put : said.peers)
+    if (this.#isSynced && JSON.stringify(this.#network.blocks) !== before)
+      this.send({ type: 'node', node: this.#describe() })
+  }
+
+  /** Names and routes concern what a simulated node does not have. */
   readonly #acts: {
     readonly [T in ToAgent['type']]?: (line: Extract<ToAgent, { readonly type: T }>, link: SimulatedLink) => void
   } = {
@@ -170,16 +185,25 @@ export class SimulatedNode {
     },
     assign: ({ assignment }) => this.instances.assign(assignment),
     forget: ({ instance, createdAt }) => this.instances.forget(instance, createdAt),
-    snapshot: ({ assignments, term = 0 }, link) => {
+    network: ({ network }) => {
+      this.#network = { ...network, peers: [] }
+    },
+    snapshot: ({ assignments, network, term = 0 }, link) => {
       // One that was succeeded and does not know it.
       if (this.#lead !== undefined && this.#lead.link !== link && this.#lead.term > term) return link.refuse()
       this.#lead = { link, term }
+      this.#network = { ...network, peers: [] }
       for (const each of assignments) this.instances.assign(each)
       this.#sayHello(link)
     },
   }
 
-  #describe = (): NodeStatus => ({ ...this.#options.status, name: this.name, online: true })
+  #describe(): NodeStatus {
+    const status = { ...this.#options.status, name: this.name, online: true }
+    if (this.#network === undefined) return status
+    const { pool: range, blocks = [] } = this.#network
+    return { ...status, network: { driver: 'routed', range, blocks } }
+  }
 
   #sayHello(link: SimulatedLink): void {
     const all = [...this.instances.values()]
