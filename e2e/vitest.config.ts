@@ -7,8 +7,8 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     setupFiles: ['support/keep-logs.ts'],
     pool: 'forks',
-    // Two labs at a time: most of a scenario is waiting for a clock.
-    maxWorkers: 2,
+    // Three labs at a time: much of a scenario is waiting for a clock. With two, a third of two cores was idle.
+    maxWorkers: 3,
     maxConcurrency: 10,
     sequence: { sequencer: LongestFirst },
     testTimeout: 180_000,
