@@ -250,14 +250,19 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
   #lost(node: string, link: AgentLink, sync: SyncStream, error: unknown, log: Logger): void {
     const current = this.#links.get(node)
     if (current?.link === link && current.sync !== sync) return
-    if (current?.sync === sync) this.#links.delete(node)
+    if (current?.sync === sync) this.#forgetLink(node)
     link.close('the sync stream ended')
     if (!this.#isClosing) log.warn({ reason: messageOf(error) }, `the link to node ${node} ended`)
   }
 
+  #forgetLink(node: string): void {
+    this.#links.delete(node)
+    this.#lastHeard.forget(node)
+  }
+
   #removed(node: string): void {
     this.#links.get(node)?.link.close('the node was removed from the cluster')
-    this.#links.delete(node)
+    this.#forgetLink(node)
     this.#said.delete(node)
     this.#lead?.presence.forget(node)
     this.#twins.forget(node)
@@ -287,10 +292,8 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
   }
 
   #lookForSilent(): void {
-    for (const node of this.#lastHeard.nodes()) if (!this.#links.has(node)) this.#lastHeard.forget(node)
-    const silent = this.#lastHeard.silent()
     if (this.#lead !== undefined) return
-    for (const [node] of silent) this.#links.get(node)?.link.close('not heard of for too long')
+    for (const [node] of this.#lastHeard.silent()) this.#links.get(node)?.link.close('not heard of for too long')
   }
 
   #forget({ node, id: instance, createdAt }: InstanceStatus): void {
