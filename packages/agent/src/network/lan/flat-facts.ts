@@ -1,5 +1,6 @@
 import { BerthError } from '@berth/core'
-import { type Exec, mustRun } from '../run-command.ts'
+import { readRoutes } from '../host-state.ts'
+import type { Exec } from '../run-command.ts'
 import type { FlatFacts, FlatLink, FlatRoute } from './flat-plan.ts'
 
 interface LinkOutput {
@@ -29,10 +30,7 @@ export async function readFlatFacts(
   bridge: string,
   signal?: AbortSignal,
 ): Promise<FlatFacts> {
-  const text = await mustRun(exec, 'ip', ['-json', '-4', 'route', 'show', 'table', 'main'], { signal })
-  const routes = (text.trim() === '' ? [] : (JSON.parse(text) as FlatRoute[])).filter(
-    ({ type = 'unicast' }) => type === 'unicast',
-  )
+  const routes: readonly FlatRoute[] = await readRoutes(exec, signal)
   const found = await readLink(exec, link, signal)
   if (found === undefined) throw new BerthError('network.command-failed', `read ${link}: there is no such interface`)
   const there = await readLink(exec, bridge, signal)

@@ -1,4 +1,5 @@
 import { containsAddress, parseBlock } from '@berth/core'
+import type { HostRoute } from '../host-state.ts'
 import { ownAlias } from './lan-plan.ts'
 
 /** An IPv4 address of a link. */
@@ -8,15 +9,8 @@ export interface FlatAddress {
   readonly broadcast?: string
 }
 
-/** A route of the main table that leads out by a link, as `ip -json route` prints it. */
-export interface FlatRoute {
-  readonly type?: string
-  readonly dst: string
-  readonly gateway?: string
-  readonly dev?: string
-  readonly protocol?: string
-  readonly scope?: string
-  readonly prefsrc?: string
+/** With what has to be moved of it as well, as `ip -json route` prints it. */
+export interface FlatRoute extends HostRoute {
   readonly metric?: number
   readonly flags?: readonly string[]
   readonly nexthops?: readonly { readonly dev?: string }[]
