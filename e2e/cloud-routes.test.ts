@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { InstanceView } from '../packages/api/src/index.ts'
-import { type LabHost, listManifests } from '../packages/lab/src/index.ts'
+import { listManifests } from '../packages/lab/src/index.ts'
 import { FakeProvider } from '../packages/server/src/routing/cloud/fake-provider.testing.ts'
 import { webApp } from './support/apps.ts'
 import { Cluster } from './support/cluster.ts'
@@ -14,11 +14,6 @@ import { startLoad, until } from './support/load.ts'
 let cluster: Cluster
 let provider: FakeProvider
 
-const hostAt = (index: number): LabHost => {
-  const host = cluster.lab.hosts[index]
-  if (host === undefined) throw new Error(`the lab has no host ${index + 1}`)
-  return host
-}
 const instances = async (): Promise<readonly InstanceView[]> =>
   (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items.filter((each) => each.ready)
 const on = async (node: string): Promise<InstanceView> => {
@@ -31,9 +26,6 @@ const reaches = async (from: InstanceView, to: InstanceView): Promise<boolean> =
   const argv = ['exec', from.id, 'timeout', '3', 'wget', '-q', '-O', '-', `http://${to.address}:8080/ip`]
   return (await cluster.berth(argv)).stdout.includes(from.address ?? 'no address')
 }
-const online = async (count: number): Promise<boolean> =>
-  (await cluster.client.list('listNodes')).items.filter((node) => node.online).length === count
-
 const routerProtocol = '186'
 const router = (...argv: string[]): string => {
   const manifest = listManifests().find(({ index }) => index === cluster.lab.index)
@@ -55,14 +47,14 @@ const wantedRoutes = async (): Promise<string[]> =>
 
 beforeAll(async () => {
   cluster = await Cluster.start({ hosts: 3 })
-  await cluster.join(hostAt(1))
+  await cluster.join(cluster.lab.host('h2'))
   provider = await FakeProvider.start(cluster.lab.serverAddress)
   provider.onChange = (entries) => {
     router('flush', 'proto', routerProtocol)
     for (const { destination, nextHop } of entries)
       router('replace', destination, 'via', nextHop, 'proto', routerProtocol)
   }
-  await until('both online', () => online(2))
+  await cluster.untilOnline(2)
   const repository = await cluster.repository('shop', webApp({ replicas: 4 }))
   await cluster.mustBerth(['deploy', 'shop', '--repository', repository.path])
 })
@@ -80,11 +72,11 @@ describe('routes by a provider’s route table', () => {
     await until('no static routes', async () => (await staticRoutes()).slice(0, 2).join('') === '')
     const [here, there] = [await on('h1'), await on('h2')]
 
-    const way = (await hostAt(0).exec(['ip', 'route', 'get', there.address ?? ''])).stdout
+    const way = (await cluster.lab.host('h1').exec(['ip', 'route', 'get', there.address ?? ''])).stdout
     expect(way).toContain(`via ${cluster.lab.subnet.replace(/0\/24$/, '254')} `)
     expect(await Promise.all([reaches(here, there), reaches(there, here)])).toEqual([true, true])
     // As its gateway does, which has no route that says which address is to be seen.
-    const own = (await hostAt(0).exec(['curl', '-s', '-m', '3', `http://${there.address}:8080/ip`])).stdout
+    const own = (await cluster.lab.host('h1').exec(['curl', '-s', '-m', '3', `http://${there.address}:8080/ip`])).stdout
     expect(own).toContain((here.address ?? '').replace(/\d+$/, '1'))
     expect((await load.stop()).failures).toEqual([])
     const { stdout } = await cluster.mustBerth(['net', 'routes', '--cloud'])
@@ -92,8 +84,8 @@ describe('routes by a provider’s route table', () => {
   })
 
   it('have an entry for a machine that joins', async () => {
-    await cluster.join(hostAt(2))
-    await until('three online', () => online(3))
+    await cluster.join(cluster.lab.host('h3'))
+    await cluster.untilOnline(3)
     await until('the router to know it', async () => routerTable().join() === (await wantedRoutes()).join())
     await cluster.mustBerth(['scale', 'shop/web', '6'])
     const third = await until('one on the third', () => on('h3'))
@@ -117,7 +109,7 @@ describe('routes by a provider’s route table', () => {
     try {
       const url = `http://${there.address}:8080/ip`
       const argv = ['docker', 'exec', here.id, 'timeout', '3', 'wget', '-q', '-O', '-', url]
-      expect((await hostAt(0).exec(argv)).stdout).toContain(here.address)
+      expect((await cluster.lab.host('h1').exec(argv)).stdout).toContain(here.address)
     } finally {
       process.kill(server, 'SIGCONT')
     }

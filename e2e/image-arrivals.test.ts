@@ -17,10 +17,7 @@ beforeAll(async () => {
   const { token } = (await cluster.mustBerth(['node', 'token', '-o', 'json'])).json<{ token: string }>()
   const to = ['--server', `${cluster.first.address}:7600`, '--node', 'h2', '--address', second.address]
   await cluster.mustBerth(['node', 'join', ...to, '--no-gateway'], { host: second, env: { BERTH_JOIN_TOKEN: token } })
-  await until(
-    'both online',
-    async () => (await cluster.client.list('listNodes')).items.filter((node) => node.online).length === 2,
-  )
+  await cluster.untilOnline(2)
   repository = await cluster.repository('shop', webApp({ replicas: 4 }))
   await cluster.mustBerth(['deploy', 'shop', '--repository', repository.path])
 })

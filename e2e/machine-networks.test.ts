@@ -10,7 +10,7 @@ let cluster: Cluster
 beforeAll(async () => {
   cluster = await Cluster.start({ hosts: 2 })
   await cluster.join(second())
-  await until('both online', async () => (await cluster.client.list('listNodes')).items.every(({ online }) => online))
+  await cluster.untilOnline(2)
 })
 afterAll(() => cluster?.[Symbol.asyncDispose]())
 

@@ -12,11 +12,6 @@ import { startLoad, until } from './support/load.ts'
 let cluster: Cluster
 const root = join(import.meta.dirname, '..')
 
-const hostAt = (index: number): LabHost => {
-  const host = cluster.lab.hosts[index]
-  if (host === undefined) throw new Error(`the lab has no host ${index + 1}`)
-  return host
-}
 const instances = async (): Promise<readonly InstanceView[]> =>
   (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items.filter((each) => each.ready)
 const one = async (wanted: Partial<InstanceView>): Promise<InstanceView> => {
@@ -63,7 +58,7 @@ environments:
 
 beforeAll(async () => {
   cluster = await Cluster.start({ hosts: 3 })
-  await cluster.join(hostAt(1))
+  await cluster.join(cluster.lab.host('h2'))
   for (const [node, site] of [
     ['h1', 'eu'],
     ['h2', 'us'],
@@ -150,7 +145,7 @@ describe('a name', () => {
   })
 
   it('of one’s own is answered on every node, also while the server hangs', async () => {
-    const outside = hostAt(2)
+    const outside = cluster.lab.host('h3')
     const resolver = `
       const packet = require('dns-packet')
       const socket = require('node:dgram').createSocket('udp4')
@@ -179,7 +174,7 @@ describe('a name', () => {
       try {
         expect(askers.length).toBeGreaterThan(0)
         for (const asker of askers) {
-          const host = asker.node === 'h1' ? hostAt(0) : hostAt(1)
+          const host = asker.node === 'h1' ? cluster.lab.host('h1') : cluster.lab.host('h2')
           expect(await ask(host, asker, 'db.corp.example')).toBe(db.address)
           expect(addresses.get(await ask(host, asker, 'any.thing.shop.corp.example'))).toMatchObject({
             ...{ entrypoint: 'web', pool: 'staging' },
@@ -197,13 +192,13 @@ describe('a name', () => {
 
 describe('an external service', () => {
   it('is reached by its name and by its route of the gateway, also while one of its addresses does not answer', async () => {
-    const outside = hostAt(2)
+    const outside = cluster.lab.host('h3')
     const page = join(cluster.dir, 'legacy.js')
     writeFileSync(page, `require('node:http').createServer((q, s) => s.end('legacy ' + q.url)).listen(8070)`)
     const serving = await outside.spawn([process.execPath, page])
     try {
       const route = ['--port', 'http=8070', '--route', 'old.test/app']
-      const both = [outside.address, hostAt(1).address]
+      const both = [outside.address, cluster.lab.host('h2').address]
       await cluster.mustBerth(['external', 'set', 'legacy.shop', '--address', ...both, ...route])
       const web = await one({ pool: 'production', entrypoint: 'web' })
       await until('its name', async () => both.includes((await lookUp(web, 'legacy'))[0] ?? ''))

@@ -30,10 +30,7 @@ beforeAll(async () => {
   const [, second] = cluster.lab.hosts
   if (second === undefined) throw new Error('a lab of two has two hosts')
   await cluster.join(second)
-  await until(
-    'both online',
-    async () => (await cluster.client.list('listNodes')).items.filter((node) => node.online).length === 2,
-  )
+  await cluster.untilOnline(2)
 })
 afterAll(() => cluster[Symbol.asyncDispose]())
 

@@ -19,10 +19,7 @@ beforeAll(async () => {
   second = other
   host = `${second.address}:5000`
   await cluster.join(second)
-  await until(
-    'both online',
-    async () => (await cluster.client.list('listNodes')).items.filter((node) => node.online).length === 2,
-  )
+  await cluster.untilOnline(2)
   // One builds; the other runs the registry.
   await cluster.mustBerth(['node', 'label', 'h1', 'build=true'])
   repository = await cluster.repository('shop', webApp({ version: '0' }))

@@ -20,10 +20,7 @@ beforeAll(async () => {
   const [, second] = cluster.lab.hosts
   if (second === undefined) throw new Error('a lab of two has two hosts')
   await cluster.join(second)
-  await until(
-    'both online',
-    async () => (await cluster.client.list('listNodes')).items.filter((node) => node.online).length === 2,
-  )
+  await cluster.untilOnline(2)
   await cluster.mustBerth(['group', 'create', 'fast', '--cpu', 'bound'])
   await cluster.mustBerth(['node', 'group', 'h2', 'fast'])
   const repository = await cluster.repository('shop', webApp({ replicas: 2, entrypointExtra: bound }))

@@ -48,10 +48,7 @@ const applyProfile = async (profile: { readonly name: string } & Record<string, 
 beforeAll(async () => {
   cluster = await Cluster.start({ hosts: 2, beforeUp: async () => ['--network', 'routed'] })
   await cluster.join(second(), ['--network', 'routed'])
-  await until('both online', async () => {
-    const { items } = await cluster.client.list('listNodes')
-    return items.filter((node) => node.online).length === 2
-  })
+  await cluster.untilOnline(2)
   await cluster.mustBerth(['ip', 'pool', 'set', 'default', '--ipv6', 'fd77:1::/64'])
   const repository = await cluster.repository('shop', webApp({ replicas: 4 }))
   await cluster.mustBerth(['deploy', 'shop', '--repository', repository.path])

@@ -28,10 +28,7 @@ describe('a second host', () => {
       '--no-gateway',
     ]
     await cluster.mustBerth(join, { host: second, env: { BERTH_JOIN_TOKEN: token } })
-    await until(
-      'both online',
-      async () => (await cluster.client.list('listNodes')).items.filter((node) => node.online).length === 2,
-    )
+    await cluster.untilOnline(2)
     const again = await cluster.berth([...join.slice(0, -4), 'h3', ...join.slice(-3)], {
       host: second,
       env: { BERTH_JOIN_TOKEN: token },

@@ -87,10 +87,7 @@ async function apply(files: Readonly<Record<string, string>>): Promise<void> {
 beforeAll(async () => {
   cluster = await Cluster.start({ hosts: 2, beforeUp: async () => ['--network', 'bridge'] })
   await cluster.join(cluster.lab.host('h2'), ['--network', 'bridge'])
-  await until(
-    'both online',
-    async () => (await cluster.client.list('listNodes')).items.filter((each) => each.online).length === 2,
-  )
+  await cluster.untilOnline(2)
   for (const name of ['h1', 'h2']) await cluster.mustBerth(['node', 'label', name, `host=${name}`])
   const repository = await cluster.repository('shop', app())
   const refused = await cluster.berth(['deploy', 'shop', '--repository', repository.path])

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Client, createClient } from '../../packages/api/src/index.ts'
 import { createTransport } from '../../packages/cli/src/context/transports.ts'
 import { createLab, type ExecResult, type Lab, type LabHost } from '../../packages/lab/src/index.ts'
+import { until } from './load.ts'
 
 const root = join(import.meta.dirname, '../..')
 export const berthBinary = join(root, 'dist/berth')
@@ -140,6 +141,13 @@ export class Cluster implements AsyncDisposable {
       ...more,
     ]
     await this.mustBerth(args, { host, env: { BERTH_JOIN_TOKEN: token } })
+  }
+
+  async untilOnline(count: number): Promise<void> {
+    await until(`${count} nodes to be online`, async () => {
+      const { items } = await this.client.list('listNodes')
+      return items.filter((node) => node.online).length === count
+    })
   }
 
   /** Last lines of the host's processes, for failures. */
