@@ -1,22 +1,19 @@
 import { join } from 'node:path'
 import type { CoreReport } from '@berth/api'
-import { type InstanceStatus, messageOf, ownAddressList, parseBlock } from '@berth/core'
-import { BandwidthKeeper } from './bandwidth/bandwidth-keeper.ts'
+import { type InstanceStatus, messageOf } from '@berth/core'
+import { AgentNetworks } from './agent-networks.ts'
 import { createImageBuilder, type ImageBuilder } from './build/image-builder.ts'
 import { type AgentConfig, defaults } from './config.ts'
 import { CoreKeeper } from './cores/core-keeper.ts'
 import { coreReport } from './cores/core-report.ts'
 import { WeightRegulator } from './cores/weight-regulator.ts'
 import { type Disk, openDisk } from './disk.ts'
-import { createNetdFiles } from './dns/netd-files.ts'
-import { readNetdProblem } from './dns/netd-problem.ts'
 import { DockerClient } from './engine/docker-client.ts'
 import { DockerEngine } from './engine/docker-engine.ts'
 import { EngineWatch } from './engine/engine-watch.ts'
 import { createProbe } from './health/probe.ts'
 import { labels } from './instance/container-spec.ts'
-import { type InstanceKeeper, InstanceKeepers } from './instance/instance-keepers.ts'
-import { withOwnAddress } from './instance/own-address.ts'
+import { InstanceKeepers } from './instance/instance-keepers.ts'
 import { Reconciler } from './instance/reconciler.ts'
 import { StatusBus } from './instance/status-bus.ts'
 import { forgetLink, noteLink, noteNoLink } from './link/link-note.ts'
@@ -25,19 +22,7 @@ import { SyncService } from './link/sync-service.ts'
 import { createCollector, type KernelCollector } from './metrics/collector.ts'
 import { registerUsageMetrics } from './metrics/prometheus.ts'
 import { recentUse, useWindowMs } from './metrics/recent-use.ts'
-import { AddressCollector } from './network/address-collector.ts'
-import { DockerMembers } from './network/docker-members.ts'
-import { DockerNetworkCalls } from './network/docker-network-calls.ts'
-import { twinBlocksOf } from './network/ipv6-plan.ts'
-import { LanKeeper } from './network/lan/lan-keeper.ts'
-import { reachesServer } from './network/lan/reaches-server.ts'
-import { createNodeNetwork, type NodeNetwork, networkName } from './network/node-network.ts'
-import { OtherNetworks } from './network/other-networks.ts'
-import { endpointDirectory } from './network/plugin/container-plugin.ts'
-import { createEndpointLinks } from './network/plugin/endpoint-links.ts'
-import { EndpointRecords } from './network/plugin/endpoint-records.ts'
-import { Endpoints } from './network/plugin/endpoints.ts'
-import { runCommand } from './network/run-command.ts'
+import { networkName } from './network/node-network.ts'
 import { DesiredState } from './node/desired-state.ts'
 import { DisposalStack } from './node/disposal-stack.ts'
 import type { GatewayReport } from './node/gateway-loop.ts'
@@ -48,12 +33,8 @@ import { RecordProblems } from './node/record-problems.ts'
 import { repeat } from './node/repeat.ts'
 import type { ConfigKeeper } from './node-config/config-keeper.ts'
 import { createKeeper } from './node-config/create-keeper.ts'
-import { PolicyKeeper } from './policy/policy-keeper.ts'
-import { PublishKeeper } from './publishing/publish-keeper.ts'
 import { ImageTransfers } from './registry/image-transfers.ts'
 import { RegistryService } from './registry/registry-service.ts'
-import { birdDirectory } from './routing/bird-files.ts'
-import { RoutingService } from './routing/routing-service.ts'
 import { servePrometheus } from './telemetry/prometheus.ts'
 import { createReceiver } from './upgrade/create-receiver.ts'
 import type { ExecutableReceiver } from './upgrade/receive-executable.ts'
@@ -71,7 +52,7 @@ const collectAddressesMs = 60_000
  * Runs the agent of this node until the signal comes. It takes up what was remembered, adopts what runs, and from then on makes Docker
  * match what servers say, with or without a server at hand. Ending it leaves every container, the network and the gateway as they are.
  *
- * The only place where adapters are made. Throws `agent.not-joined`, `agent.already-running`, `agent.no-tmpfs`.
+ * With `AgentNetworks` the only place where adapters are made. Throws `agent.not-joined`, `agent.already-running`, `agent.no-tmpfs`.
  */
 export async function runAgent(config: AgentConfig, { signal }: { readonly signal: AbortSignal }): Promise<void> {
   await using stack = new DisposalStack()
@@ -93,9 +74,7 @@ class Agent {
   readonly #collector: KernelCollector
   readonly #cores: CoreKeeper
   readonly #regulator: WeightRegulator
-  readonly #network: NodeNetwork
-  readonly #others: OtherNetworks
-  readonly #lans: LanKeeper
+  readonly #networks: AgentNetworks
   readonly #bus = new StatusBus()
   readonly #reporter: NodeReporter
   readonly #reconciler: Reconciler
@@ -103,23 +82,17 @@ class Agent {
   readonly #desired: DesiredState
   readonly #sync: SyncService
   readonly #housekeeping: Housekeeping
-  readonly #netd
-  readonly #policy: PolicyKeeper
-  readonly #bandwidth: BandwidthKeeper
-  readonly #publishing: PublishKeeper
   readonly #records = new RecordProblems()
   readonly #upgrades: UpgradeWatch
   readonly #receiver: ExecutableReceiver
   readonly #registry: RegistryService
-  readonly #routing: RoutingService
   readonly #transfers: ImageTransfers
-  readonly #addresses: AddressCollector
   #nodeConfig: ConfigKeeper | undefined
   #watch: EngineWatch | undefined
   #links: ServerLinks | undefined
 
   constructor(config: AgentConfig, disk: Disk, stack: DisposalStack) {
-    const { stateDir, log, dockerSocket: socketPath = defaults.dockerSocket } = config
+    const { log, dockerSocket: socketPath = defaults.dockerSocket } = config
     this.#config = config
     this.#disk = disk
     this.#stack = stack
@@ -136,18 +109,15 @@ class Agent {
       online: () => this.#reporter.cores,
       onUnboundMoved: () => this.#reconciler.contextChanged(),
     })
-    this.#netd = createNetdFiles(stateDir)
-    const { networkDriver: driver = defaults.networkDriver } = config
-    const netd = this.#netd
-    this.#network = stack.use(
-      createNodeNetwork({
-        ...{ socketPath, driver, netd, log: log.child({ part: 'network' }) },
-        learned: (options) => this.#routing.learned(options),
-        bridges: () => this.#others.bridges,
-      }),
+    this.#networks = new AgentNetworks(
+      {
+        ...{ config, disk, engine: this.#engine },
+        setProblem: (subject, sentence) => this.#reporter.problems.set(subject, sentence),
+        onChange: () => this.#reporter.changed(),
+        isFrozen: () => this.#desired.frozen,
+      },
+      stack,
     )
-    this.#lans = stack.use(this.#makeLans(socketPath))
-    this.#others = this.#makeOtherNetworks()
     this.#reporter = new NodeReporter({
       name: disk.identity.name,
       agentVersion: config.version,
@@ -158,17 +128,12 @@ class Agent {
       gatewayRestartedAt: () => this.#gateway.restartedAt,
       upgrade: () => this.#upgrades.status,
       config: () => this.#nodeConfig?.report,
-      routes: () => this.#routing.summary,
-      network: () => this.#network.drivers,
-      dockerNetworks: () => this.#others.names,
-      lanProblems: () => this.#lans.problems,
+      routes: () => this.#networks.routing.summary,
+      network: () => this.#networks.node.drivers,
+      dockerNetworks: () => this.#networks.others.names,
+      lanProblems: () => this.#networks.lans.problems,
       onChange: (status) => this.#sync.node(status),
     })
-    this.#routing = stack.use(this.#makeRouting())
-    this.#addresses = this.#makeAddresses(socketPath)
-    this.#policy = stack.use(this.#makePolicy())
-    this.#bandwidth = stack.use(this.#makeBandwidth())
-    this.#publishing = stack.use(this.#makePublishing())
     this.#reconciler = stack.use(this.#makeReconciler())
     this.#regulator = stack.use(this.#makeRegulator())
     this.#gateway = stack.use(this.#makeGateway())
@@ -183,15 +148,13 @@ class Agent {
     const { log } = this.#config
     await this.#desired.prepare()
     // Before the network is looked at: which routes it makes depends on it.
-    await this.#routing.resume()
+    await this.#networks.routing.resume()
     await this.#reporter.refresh()
     const watch = this.#stack.use(this.#makeWatch())
     this.#watch = watch
-    await this.#policy.load()
+    await this.#networks.policy.load()
     this.#reconciler.start(await this.#disk.instances.load())
-    this.#policy.start()
-    this.#bandwidth.start()
-    this.#publishing.start()
+    this.#networks.start()
     await this.#gateway.resume()
     await this.#registry.resume()
     this.#stack.use(repeat(refreshMs, (signal) => this.#refresh(signal)))
@@ -215,7 +178,7 @@ class Agent {
     return createCollector({
       node: this.#disk.identity.name,
       log: this.#config.log.child({ part: 'metrics' }),
-      limitDrops: (instance) => this.#bandwidth.dropsOf(instance),
+      limitDrops: (instance) => this.#networks.bandwidth.dropsOf(instance),
       onSample: (instance, sample) => {
         const assignment = this.#reconciler.assignmentOf(instance)
         if (assignment !== undefined) this.#disk.usage.note(assignment, sample)
@@ -248,7 +211,7 @@ class Agent {
       cores: this.#cores,
       log: log.child({ part: 'instance' }),
       imageUsers: new Map(),
-      networkDriver: () => this.#network.drivers.driver,
+      networkDriver: () => this.#networks.node.drivers.driver,
       frozen: () => this.#desired.frozen,
       engineUp: (signal) => this.#engineUp(signal),
       onStatus: (status) => {
@@ -264,96 +227,10 @@ class Agent {
     })
   }
 
-  #makePolicy(): PolicyKeeper {
-    return new PolicyKeeper({
-      path: join(this.#disk.directory, 'policy.json'),
-      log: this.#config.log.child({ part: 'policy' }),
-      onProblem: (problem) => this.#reporter.problems.set('policy', problem),
-      others: () => this.#byHandAddresses(),
-    })
-  }
-
-  #makeLans(socketPath: string): LanKeeper {
-    return new LanKeeper({
-      ...{ socketPath, exec: runCommand, log: this.#config.log.child({ part: 'lan' }) },
-      wanted: () => {
-        const { network } = this.#disk.node.state
-        return network === undefined ? undefined : (network.lans ?? [])
-      },
-      mayRemove: () => !this.#desired.frozen,
-      directory: join(this.#disk.directory, 'flat'),
-      isReached: (call) => reachesServer(this.#disk.node.state.servers ?? this.#disk.identity.servers, call),
-      onChange: () => {
-        const sentences = Object.values(this.#lans.problems)
-        this.#reporter.problems.set('networks', sentences.length === 0 ? undefined : sentences.join('; '))
-        this.#reporter.changed()
-        // What there is now is told, too.
-        void this.#others.refresh().catch(() => undefined)
-      },
-    })
-  }
-
-  #makeOtherNetworks(): OtherNetworks {
-    const { node } = this.#disk
-    return new OtherNetworks({
-      engine: this.#engine,
-      remembered: node.state.bridges ?? [],
-      isBlocked: (name) => Object.hasOwn(this.#lans.problems, name),
-      onBridges: async (bridges) => {
-        await node.update({ bridges })
-        await this.#network.check()
-      },
-      onChange: () => this.#reporter.changed(),
-    })
-  }
-
-  #makePublishing(): PublishKeeper {
-    const { node } = this.#disk
-    return new PublishKeeper({
-      log: this.#config.log.child({ part: 'publishing' }),
-      blocks: () => {
-        const { network } = node.state
-        if (network === undefined) return undefined
-        const blocks = [network.block, ...(network.blocks ?? [])]
-        return [...blocks, ...twinBlocksOf(network, blocks)]
-      },
-      onProblem: (problem) => this.#reporter.problems.set('publishing', problem),
-    })
-  }
-
-  #makeAddresses(socketPath: string): AddressCollector {
-    const { log, runDir = defaults.runDir } = this.#config
-    const records = new EndpointRecords(endpointDirectory(runDir))
-    const calls = new DockerNetworkCalls(socketPath, networkName, log.child({ part: 'network' }))
-    return new AddressCollector({
-      members: new DockerMembers(calls, networkName),
-      endpoints: new Endpoints({ records, links: createEndpointLinks(runCommand), now: Date.now }),
-      driver: () => this.#network.drivers.driver,
-      ...{ exec: runCommand, log: log.child({ part: 'addresses' }) },
-    })
-  }
-
   async #collectAddresses(signal: AbortSignal): Promise<void> {
-    if (this.#watch?.isUp !== true) return
-    await this.#addresses
-      .release({ signal })
-      .catch((error: unknown) => this.#config.log.warn({ reason: messageOf(error) }, 'cannot look for leftovers'))
+    if (this.#watch?.isUp === true) await this.#networks.collectAddresses(signal)
   }
 
-  #makeBandwidth(): BandwidthKeeper {
-    return new BandwidthKeeper({
-      log: this.#config.log.child({ part: 'bandwidth' }),
-      onProblem: (problem) => this.#reporter.problems.set('bandwidth', problem),
-    })
-  }
-
-  /** Which containers may have that were started by hand. Known from the disk, so that rules are in force before the network is. */
-  #byHandAddresses(): readonly string[] {
-    const block = this.#disk.node.state.network?.block ?? ''
-    return block === '' || this.#network.drivers.driver === 'bridge' ? [] : ownAddressList(parseBlock(block))
-  }
-
-  /** Before an instance starts netd knows its name, its rules are in force, and then its limits. */
   #makeKeepers(): InstanceKeepers {
     return new InstanceKeepers([
       this.#collector,
@@ -362,22 +239,8 @@ class Agent {
         watch: (instance, target) => this.#cores.watch(instance, target),
         forget: (instance) => this.#cores.forget(instance),
       },
-      this.#others,
-      ...[this.#namesKeeper(), this.#policy, this.#bandwidth, this.#publishing].map(withOwnAddress),
+      ...this.#networks.makeKeepers(),
     ])
-  }
-
-  #namesKeeper(): InstanceKeeper {
-    let written = Promise.resolve()
-    return {
-      setInstances: (assignments) => {
-        const local = assignments.map(({ instance, app, pool, address }) => ({ instance, app, pool, address }))
-        written = this.#netd.writeInstances(local).catch((error: unknown) => {
-          this.#config.log.error({ err: error }, 'could not tell netd the instances of this node')
-        })
-      },
-      ready: () => written,
-    }
   }
 
   #coreReport(): CoreReport {
@@ -414,28 +277,13 @@ class Agent {
     })
   }
 
-  #makeRouting(): RoutingService {
-    const { log, runDir = defaults.runDir } = this.#config
-    const { directory, sealer, node } = this.#disk
-    return new RoutingService({
-      ...{ directory: join(directory, 'routing'), runDirectory: birdDirectory(runDir), sealer },
-      log: log.child({ part: 'routing' }),
-      network: () => node.state.network,
-      checkNetwork: (signal) => this.#network.check({ signal }),
-      onLook: (problem) => {
-        this.#reporter.problems.set('routing', problem)
-        this.#reporter.changed()
-      },
-    })
-  }
-
   #makeDesiredState(): DesiredState {
     return new DesiredState({
       store: this.#disk.node,
       reconciler: this.#reconciler,
-      network: this.#network,
-      netd: this.#netd,
-      policy: this.#policy,
+      network: this.#networks.node,
+      netd: this.#networks.netd,
+      policy: this.#networks.policy,
       files: this.#disk.files,
       problems: this.#reporter.problems,
       log: this.#config.log,
@@ -443,11 +291,8 @@ class Agent {
       onRoutes: (routes, force) => this.#gateway.apply(routes, force),
       onGatewayEnds: () => this.#gateway.end(),
       onServers: (servers) => this.#links?.update(servers),
-      onRouting: (routing) => this.#routing.apply(routing),
-      onNetwork: () => {
-        this.#routing.networkChanged()
-        this.#lans.wantedChanged()
-      },
+      onRouting: (routing) => this.#networks.routing.apply(routing),
+      onNetwork: () => this.#networks.wantedChanged(),
     })
   }
 
@@ -483,7 +328,7 @@ class Agent {
       log: this.#config.log.child({ part: 'engine' }),
       onUp: async (info, signal) => {
         this.#reporter.engineSeen(info)
-        await this.#lookAtNetworks(signal)
+        await this.#networks.look(signal)
         await this.#desired.restoreNetwork()
         await this.#reconciler.relist(signal)
         void this.#removeLeftovers(signal)
@@ -542,9 +387,9 @@ class Agent {
         sync: (request) => this.#sync.serve(request),
         registry: this.#registry,
         transfers: this.#transfers,
-        routing: this.#routing,
-        addresses: this.#addresses,
-        policy: this.#policy,
+        routing: this.#networks.routing,
+        addresses: this.#networks.addresses,
+        policy: this.#networks.policy,
         onImage: () => this.#reconciler.retry(),
         nodeConfig,
         upgrade: (offered, body, signal) => this.#receiver.receive(offered, body, signal),
@@ -566,25 +411,13 @@ class Agent {
     }
   }
 
-  /** What was known of them goes on holding. */
-  async #lookAtNetworks(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#lans.check({ signal })
-      await this.#others.refresh({ signal })
-    } catch (error) {
-      if (!signal.aborted) this.#config.log.warn({ reason: messageOf(error) }, 'cannot list the networks of Docker')
-    }
-  }
-
   async #refresh(signal: AbortSignal): Promise<void> {
     await this.#reporter.refresh()
     this.#reporter.problems.set('cores', this.#cores.settleAll().join('; ') || undefined)
     await this.#reconciler.saveAgain()
     await this.#housekeeping.rotateLogs()
-    if (this.#watch?.isUp) await this.#lookAtNetworks(signal)
-    const found = await this.#network.check({ signal })
-    this.#reporter.problems.set('network', found.length === 0 ? undefined : found.join('; '))
-    this.#reporter.problems.set('names', await readNetdProblem(this.#config.stateDir))
+    if (this.#watch?.isUp) await this.#networks.look(signal)
+    await this.#networks.check(signal)
   }
 
   #makeHousekeeping(): Housekeeping {
