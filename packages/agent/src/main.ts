@@ -16,7 +16,7 @@ import { labels } from './instance/container-spec.ts'
 import { InstanceKeepers } from './instance/instance-keepers.ts'
 import { Reconciler } from './instance/reconciler.ts'
 import { StatusBus } from './instance/status-bus.ts'
-import { forgetLink, noteLink, noteNoLink } from './link/link-note.ts'
+import { forgetLink, noteLink, noteNoLink, noteVersion } from './link/link-note.ts'
 import { ServerLinks } from './link/server-links.ts'
 import { SyncService } from './link/sync-service.ts'
 import { createCollector, type KernelCollector } from './metrics/collector.ts'
@@ -146,6 +146,7 @@ class Agent {
 
   async start(): Promise<void> {
     const { log } = this.#config
+    noteVersion(this.#disk.directory, this.#config.version, log)
     await this.#desired.prepare()
     // Before the network is looked at: which routes it makes depends on it.
     await this.#networks.routing.resume()

@@ -11,6 +11,7 @@ import { type AgentRequest, numberIn, respondJson } from './agent-request.ts'
 import { serveExec, serveHostExec } from './exec-handler.ts'
 import type { LinkServices } from './link-services.ts'
 import { policyRoutes } from './policy-handlers.ts'
+import { publishingRoutes } from './publishing-handlers.ts'
 import { reach } from './reach.ts'
 import { registryRoutes } from './registry-handlers.ts'
 import { invalid, maxRequestBytes, parseJson, type Route } from './request-body.ts'
@@ -35,6 +36,7 @@ const routes: readonly Route[] = [
   ...registryRoutes,
   ...policyRoutes,
   ...addressRoutes,
+  ...publishingRoutes,
   ['GET', '/v1/routes', serveRoutes],
   ['POST', '/v1/reach', serveReach],
   ['POST', '/v1/speed', serveSpeed],

@@ -33,6 +33,13 @@ export function noteLink(directory: string, version: string, log: Logger): void 
   })
 }
 
+/** For `berth up`: an older executable does not take over by being called once. */
+export function noteVersion(directory: string, version: string, log: Logger): void {
+  writeFileAtomic(join(directory, 'version'), `${version}\n`).catch((error: unknown) => {
+    log.warn({ reason: messageOf(error) }, 'could not note which version runs here')
+  })
+}
+
 /** Nobody hears this node any more. */
 export const forgetLink = (directory: string, log: Logger): void => remove(join(directory, linkNoteName), log)
 

@@ -124,6 +124,18 @@ it.each(['joinedAt', 'former'])('looks for others where no server of the list ca
   await waitUntil('the end of the search', () => !b.isLinked, 20_000)
 })
 
+it('looks for those too that have stopped one after another while it ran', async () => {
+  const all = open([nowhere], [a.address])
+  await waitUntil('the link', () => a.isLinked, 20_000)
+  all.update([a.address, b.address])
+  await waitUntil('both links', () => b.isLinked, 20_000)
+  all.update([a.address])
+  await waitUntil('the end of one', () => !b.isLinked, 20_000)
+  // The last one tells no list as it stops, and another is the first to be back.
+  await a[Symbol.asyncDispose]()
+  await waitUntil('the link that was searched for', () => b.isLinked, 20_000)
+})
+
 it('begins all links anew when told to', async () => {
   const all = open([], [a.address, b.address])
   await waitUntil('both links', () => a.isLinked && b.isLinked, 20_000)

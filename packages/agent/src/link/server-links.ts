@@ -3,6 +3,7 @@ import { AgentLink, type AgentLinkOptions } from './agent-link.ts'
 
 /** How long none of the servers has to be reached before every address that was ever known is tried. */
 const searchAfterMs = 10_000
+const knownAtMost = 32
 
 export interface ServerLinksOptions extends Omit<AgentLinkOptions, 'servers' | 'onUp'> {
   /** What the node has joined at: tried in turn while no list of servers is known, or none of it can be reached. */
@@ -24,6 +25,7 @@ export class ServerLinks implements AsyncDisposable {
   readonly #links = new Map<string, AgentLink>()
   readonly #ending = new Set<Promise<void>>()
   readonly #timer: NodeJS.Timeout
+  /** All that were ever told, as far as that is kept, the last ones first: those that have stopped may be the only ones to come back. */
   #known: readonly ServerAddress[]
   #search: AgentLink | undefined
   #lastUp = performance.now()
@@ -32,7 +34,7 @@ export class ServerLinks implements AsyncDisposable {
 
   constructor(options: ServerLinksOptions) {
     this.#options = options
-    this.#known = options.formerServers
+    this.#known = distinct([...options.servers, ...options.formerServers])
     const { searchAfterMs: afterMs = searchAfterMs } = options
     this.#timer = setInterval(() => this.#look(afterMs), Math.min(1_000, afterMs / 5))
     this.#timer.unref()
@@ -47,7 +49,7 @@ export class ServerLinks implements AsyncDisposable {
   /** The servers that there are now. */
   update(servers: readonly ServerAddress[]): void {
     if (this.#isClosed || servers.length === 0) return
-    this.#known = servers
+    this.#known = distinct([...servers, ...this.#known]).slice(0, Math.max(servers.length, knownAtMost))
     const wanted = new Map(servers.map((server) => [keyOf(server), server]))
     for (const [key, link] of this.#links) {
       if (wanted.has(key)) continue
@@ -92,10 +94,7 @@ export class ServerLinks implements AsyncDisposable {
 
   #startSearch(): void {
     if (this.#isClosed || this.#search !== undefined) return
-    const { joinedAt, servers, formerServers } = this.#options
-    const all = [...joinedAt, ...this.#known, ...servers, ...formerServers]
-    const distinct = [...new Map(all.map((each) => [keyOf(each), each])).values()]
-    this.#search = this.#link(distinct)
+    this.#search = this.#link(distinct([...this.#options.joinedAt, ...this.#known]))
   }
 
   #link(servers: readonly ServerAddress[], onUp?: () => void): AgentLink {
@@ -118,5 +117,9 @@ export class ServerLinks implements AsyncDisposable {
     this.#ending.add(ending)
   }
 }
+
+const distinct = (servers: readonly ServerAddress[]): ServerAddress[] => [
+  ...new Map(servers.map((each) => [keyOf(each), each])).values(),
+]
 
 const keyOf = ({ host, port }: ServerAddress): string => `${host}:${port}`

@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises'
-import { messageOf, type NodeStatus, roomProblem } from '@berth/core'
+import { messageOf, type NodeStatus, nodeAbilities, roomProblem } from '@berth/core'
 import type { Logger } from 'pino'
 import type { EngineInfo } from '../engine/engine.ts'
 import { type NodeFacts, readNodeFacts } from '../metrics/node-facts.ts'
@@ -74,6 +74,7 @@ export class NodeReporter {
       ...(config === undefined ? {} : { config }),
       ...(dockerNetworks === undefined ? {} : { dockerNetworks }),
       lanProblems: this.#options.lanProblems(),
+      abilities: nodeAbilities,
       ...(routes === undefined ? {} : { routes }),
       problems: this.problems.list(),
     }

@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import {
   type Assignment,
   isLoopback,
-  listeningPorts,
   messageOf,
   type PublishedTarget,
   portsText,
@@ -14,6 +12,7 @@ import { type Exec, mustRun, runCommand } from '../network/run-command.ts'
 import { createTableKeeper } from '../network/table-keeper.ts'
 import { repeat } from '../node/repeat.ts'
 import { closeToLoopback, guardedLinks, linksTo, openToLoopback, ownAddresses } from './publish-host.ts'
+import { takenPorts } from './taken-ports.ts'
 
 type LocalInstance = Pick<Assignment, 'instance' | 'address' | 'address6' | 'desired' | 'published'>
 
@@ -91,7 +90,7 @@ export class PublishKeeper implements AsyncDisposable {
     const wanted = this.#wanted
     if (signal.aborted || (wanted.length > 0 && blocks === undefined) || (this.#isIdle && wanted.length === 0)) return
     try {
-      const taken = await this.#taken(wanted)
+      const taken = await takenPorts(wanted, this.#options.procNet)
       const possible = wanted.filter((each) => !taken.has(each))
       const local = possible.filter(isLoopback)
       const links = await linksTo(
@@ -113,25 +112,6 @@ export class PublishKeeper implements AsyncDisposable {
     } catch (error) {
       if (!signal.aborted) this.#report([messageOf(error)])
     }
-  }
-
-  /** By programs of the node, at the addresses that it is for. Without IPv6 its files are not there. */
-  async #taken(wanted: readonly Wanted[]): Promise<Set<Wanted>> {
-    const { procNet = '/proc/self/net' } = this.#options
-    const taken = new Set<Wanted>()
-    for (const protocol of ['tcp', 'udp'] as const) {
-      const those = wanted.filter((each) => each.protocol === protocol)
-      for (const family of those.length === 0 ? [] : ['', '6']) {
-        const table = await readFile(`${procNet}/${protocol}${family}`, 'utf8').catch(() => '')
-        const ports = {
-          loopback: listeningPorts(table, protocol, 'loopback'),
-          elsewhere: listeningPorts(table, protocol),
-        }
-        for (const each of those)
-          if (ports[isLoopback(each) ? 'loopback' : 'elsewhere'].has(each.hostPort)) taken.add(each)
-      }
-    }
-    return taken
   }
 
   /** Those at an address that the node has not. */

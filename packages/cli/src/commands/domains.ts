@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { formatAge } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
+import { warnOfSites } from './unknown-words.ts'
 
 interface AddOptions {
   readonly target?: string
@@ -62,10 +63,13 @@ function registerAdd(domain: Command): void {
     .option('--resolver <address...>', 'instead: who is asked for it and all below it; SITE=ADDRESS for one site')
     .option('--if-version <version>', 'only if it still has this version; 0: only if there is none')
     .action(
-      action<AddOptions>(async ({ client, out, form, signal }, [name = '', target], options) => {
+      action<AddOptions>(async (context, [name = '', target], options) => {
+        const { client, out, form, signal } = context
         const body = documentOf({ ...options, ...(target === undefined ? {} : { target }) })
         const call = { params: { name }, query: versionOf(options.ifVersion), body }
         await printItem(await client.call('setDomain', call, { signal }), form, out, domainText)
+        const sites = (body.resolvers ?? []).flatMap(({ site }) => site ?? [])
+        await warnOfSites(context, sites)
       }),
     )
 }

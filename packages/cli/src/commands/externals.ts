@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { formatAge } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
+import { warnOfSites, warnOfTags } from './unknown-words.ts'
 
 interface SetOptions {
   readonly address?: readonly string[]
@@ -69,9 +70,12 @@ function registerSet(external: Command): void {
     .option('--tls <mode>', 'of these routes: off, on or redirect (on)')
     .option('--if-version <version>', 'only if it still has this version; 0: only if there is none')
     .action(
-      action<SetOptions>(async ({ client, out, form, signal }, [name = ''], options) => {
+      action<SetOptions>(async (context, [name = ''], options) => {
+        const { client, out, form, signal } = context
         const call = { params: { name }, query: versionOf(options.ifVersion), body: documentOf(options) }
         await printItem(await client.call('setExternal', call, { signal }), form, out, externalText)
+        await warnOfSites(context, options.site === undefined ? [] : [options.site])
+        await warnOfTags(context, options.tag ?? [])
       }),
     )
 }

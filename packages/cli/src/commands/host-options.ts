@@ -41,6 +41,7 @@ export interface HostOptions {
   readonly httpsPort?: string
   readonly keepEnded?: string
   readonly server?: string
+  readonly allowDowngrade?: boolean
 }
 
 export const hostDefaults = {
@@ -71,6 +72,7 @@ export const machine = (command: Command): Command =>
       '--keep-ended <days>',
       `how long what instances left in /persist is kept after their end (default: ${hostDefaults.keepEndedDays})`,
     )
+    .option('--allow-downgrade', 'go on although a newer version of Berth has run on this machine')
 
 /** Throws `usage.*` for what no machine could do, before anything is changed. */
 export async function configOf(options: HostOptions, paths: HostPaths, withServer: boolean): Promise<HostConfig> {

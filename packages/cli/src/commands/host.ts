@@ -8,6 +8,7 @@ import {
   type HostStore,
   hostPaths,
   readHostConfig,
+  refuseDowngrade,
   removeDockerRemains,
   takeDown,
   waitFor,
@@ -55,7 +56,13 @@ function registerUp(root: Command, program: Program): void {
       '--address-pool <block>',
       `addresses of instances; each node gets a /24 of it (default: ${hostDefaults.addressPool})`,
     )
-  withStoreOptions(command).action(action<UpOptions>((context, _, options) => up(context, options, program())))
+  withStoreOptions(command).action(
+    action<UpOptions>((context, _, options) => {
+      const paths = hostPaths(options.stateDir, options.runDir)
+      refuseDowngrade(paths, 'berth up', root.version() ?? '', options.allowDowngrade === true)
+      return up(context, options, program())
+    }),
+  )
 }
 
 async function up(context: CommandContext, options: UpOptions, program: readonly string[]): Promise<void> {

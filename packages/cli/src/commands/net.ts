@@ -14,6 +14,7 @@ import { registerLans } from './net-lans.ts'
 import { registerMatrix } from './net-matrix.ts'
 import { registerNetPlan } from './net-plan.ts'
 import { type RouteRow, routeListing, routeRows, routingText, sessionListing, sessionRows } from './net-text.ts'
+import { warnOfSites } from './unknown-words.ts'
 import { labelOf, wholeNumber } from './words.ts'
 
 interface SetOptions {
@@ -93,11 +94,14 @@ function registerSettings(net: Command): void {
       'where short names of instances are looked for behind their own app’s, in this order; `none` for nowhere',
     )
     .action(
-      action<SetOptions>(async ({ client, out, form, signal, confirm }, _, options) => {
+      action<SetOptions>(async (context, _, options) => {
+        const { client, out, form, signal, confirm } = context
         const body = changeOf(options)
         if (body.mode !== undefined) await confirm(`Have nodes learn routes by ${body.mode}?`)
         const view = await client.call('updateRouting', { body }, { signal })
         await printItem(view, form, out, routingText)
+        const given = Object.entries(body.sites ?? {}).flatMap(([site, number]) => (number === null ? [] : [site]))
+        await warnOfSites(context, given)
       }),
     )
 }

@@ -20,6 +20,7 @@ import {
   readHostConfig,
   readLinkNote,
   readNoLinkNote,
+  refuseDowngrade,
   surveyHere,
   waitFor,
   waitForDocker,
@@ -60,7 +61,13 @@ export function registerJoin(root: Command, program: Program): void {
     .option('--no-gateway', 'do not run a gateway here')
     .option('--install', 'install what is missing (apt-get)')
     .option('--dry-run', 'only look and say what would be done')
-    .action(action<JoinOptions>((context, _, options) => new Joining(context, options, program()).run()))
+    .action(
+      action<JoinOptions>((context, _, options) => {
+        const paths = hostPaths(options.stateDir, options.runDir)
+        refuseDowngrade(paths, 'berth node join', root.version() ?? '', options.allowDowngrade === true)
+        return new Joining(context, options, program()).run()
+      }),
+    )
 }
 
 /** One run of `node join`. */

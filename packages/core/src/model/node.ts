@@ -51,6 +51,10 @@ export interface NodeDrain {
 }
 
 /** The agent's report. Key `/node-status/<name>`; written when something but the heartbeat changes. */
+/** What an agent can do that those of a version before could not, and servers have to know before they ask for it. */
+export const nodeAbilities = ['publish-address'] as const
+export type NodeAbility = (typeof nodeAbilities)[number]
+
 export interface NodeStatus {
   readonly name: string
   readonly online: boolean
@@ -95,6 +99,8 @@ export interface NodeStatus {
   readonly uplink?: Uplink
   /** Its sessions of BGP. Absent: routes are static, or an agent that does not tell. */
   readonly routes?: NodeRoutesStatus
+  /** Absent: from an agent that tells none. */
+  readonly abilities?: readonly NodeAbility[]
   readonly problems: readonly string[]
 }
 

@@ -1,5 +1,5 @@
 import type { FromAgent } from '@berth/api'
-import { BerthError, networkDrivers, parseBlock } from '@berth/core'
+import { BerthError, networkDrivers, nodeAbilities, parseBlock } from '@berth/core'
 import { z } from 'zod'
 import { isPlainLine } from './plain-line.ts'
 
@@ -73,6 +73,12 @@ const nodeStatus = z.object({
     .optional(),
   dockerNetworks: z.array(z.string().max(100)).max(100).optional(),
   lanProblems: z.record(z.string().max(100), text).optional(),
+  // Those that only a newer agent has are nothing to this server.
+  abilities: z
+    .array(z.string().max(100))
+    .max(100)
+    .transform((given) => nodeAbilities.filter((each) => given.includes(each)))
+    .optional(),
   gatewayRestartedAt: time.optional(),
   endedFiles: z.object({ directory: text, keepMs: size }).optional(),
   upgrade: z

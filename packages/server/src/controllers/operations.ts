@@ -131,7 +131,7 @@ export interface Operations {
   abortRollout(id: string, context: CallContext): Promise<Rollout>
   restartInstance(id: string, context: CallContext): Promise<Instance>
   /** Throws `publish.port-taken`, `publish.host-network`, `instance.not-running`. */
-  publishPort(id: string, port: InstancePorts, context: CallContext): Promise<Instance>
+  publishPort(id: string, port: InstancePorts, context: CallContext, listening?: readonly number[]): Promise<Instance>
   /** Throws `publish.not-found`. */
   unpublishPort(id: string, port: Omit<InstancePorts, 'port'>, context: CallContext): Promise<Instance>
   /** Throws `attach.no-network`, `attach.impossible`, `attach.address-taken`, `attach.too-many`, `instance.not-running`. */

@@ -63,7 +63,7 @@ describe('a published port', () => {
     })
     await cluster.records.commit('system:test', (tx) => {
       const status = cluster.state.nodeStatuses.get('node-a')
-      if (status !== undefined) tx.put('nodeStatuses', { ...status, lanProblems: {} })
+      if (status !== undefined) tx.put('nodeStatuses', { ...status, abilities: ['publish-address'] })
     })
     for (const address of ['169.254.77.53', '0.0.0.0', '224.0.0.1'])
       await expect(at(address)).rejects.toMatchObject({ code: 'publish.invalid' })
@@ -110,6 +110,19 @@ describe('a published port', () => {
     await cluster.until('the proxy', () => proxy()?.node !== undefined)
     expect(cluster.state.instances.get(web(1))?.desired ?? 'stop').toBe('stop')
     await expect(publish(3, 9000)).rejects.toMatchObject({ code: 'publish.port-taken' })
+  })
+
+  it('is refused where a program of the node listens, unless the port is an instance’s: then that is said', async () => {
+    cluster.commits.set('c1', testSpec({ web: { replicas: 2 } }))
+    await cluster.deploy('c1')
+    const asked = (n: number, ...listening: readonly number[]) =>
+      cluster.operations.publishPort(web(n), { ...tcp(9000, 80), count: 2 }, call, listening)
+    await expect(asked(1, 22, 9001)).rejects.toMatchObject({
+      code: 'publish.program-listens',
+      message: expect.stringContaining('a program of node-a itself listens at port 9001'),
+    })
+    await asked(1, 22)
+    await expect(asked(2, 9000)).rejects.toMatchObject({ code: 'publish.port-taken' })
   })
 
   it('is refused for what does not run and what has its node’s ports', async () => {

@@ -90,6 +90,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'profile.in-use': 409,
   'profile.too-many': 409,
   'publish.old-agent': 409,
+  'publish.program-listens': 409,
   'publish.bridge-network': 409,
   'publish.host-network': 409,
   'publish.not-found': 404,

@@ -65,6 +65,20 @@ function serveLogs(name: string, lines: readonly string[], end = true): void {
   })
 }
 
+describe('a port that is published', () => {
+  it('is none at which a program of the node listens, as far as that can be asked', async () => {
+    const publish = (id: string) =>
+      server.local.call('publishPort', { params: { id }, body: { hostPort: 9000, port: 80, protocol: 'tcp' } })
+    peers.get('a')?.handlers.set('POST /v1/publishing', (stream) => {
+      stream.respond({ ':status': 200 })
+      stream.end(JSON.stringify({ taken: [{ hostPort: 9000, port: 80, protocol: 'tcp' }] }))
+    })
+    await expect(publish('shop.production.web-1')).rejects.toMatchObject({ code: 'publish.program-listens' })
+    // The other one’s agent is of a version before.
+    await expect(publish('shop.production.web-2')).resolves.toMatchObject({ node: 'b' })
+  })
+})
+
 describe('logs', () => {
   it('are merged by time over all instances of an app', async () => {
     serveLogs('a', [line(1, 'a1'), line(4, 'a4'), line(5, 'a5')])

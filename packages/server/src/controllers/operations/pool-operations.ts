@@ -45,7 +45,7 @@ export function createPoolOperations(context: OperationsContext): PoolOperations
     resumeRollout: (id, call) => moveRollout(context, id, call, 'resume'),
     abortRollout: (id, call) => moveRollout(context, id, call, 'abort'),
     restartInstance: (id, call) => restartInstance(context, id, call),
-    publishPort: (id, port, call) => publishPort(context, id, port, call),
+    publishPort: (id, port, call, listening) => publishPort(context, id, port, call, listening),
     unpublishPort: (id, port, call) => unpublishPort(context, id, port, call),
     attachNetwork: (id, network, call) => attachNetwork(context, id, network, call),
     detachNetwork: (id, network, call) => detachNetwork(context, id, network, call),

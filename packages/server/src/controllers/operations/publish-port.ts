@@ -17,12 +17,16 @@ import type { OperationsContext } from './operations-context.ts'
 
 const maxPublished = 32
 
-/** Ports of the instance's node lead to it from now on, as long as it lives: all of them or none. Asked again nothing changes. */
+/**
+ * Ports of the instance's node lead to it from now on, as long as it lives: all of them or none. Asked again nothing changes. `listening`: ports at
+ * which programs of the node itself listen, as far as that is known.
+ */
 export async function publishPort(
   { records, state, now }: OperationsContext,
   id: string,
   wanted: InstancePorts,
   call: CallContext,
+  listening: readonly number[] = [],
 ): Promise<Instance> {
   const decide = (tx: RecordTransaction): Instance => {
     const instance = requirePublishable(state, id, wanted)
@@ -30,6 +34,8 @@ export async function publishPort(
     const fresh = eachPort(wanted).filter((port) => !published.some((each) => isSame(each, port)))
     if (fresh.length === 0) return instance
     for (const port of fresh) refuseTaken(state, instance, port)
+    const heard = fresh.find(({ hostPort }) => listening.includes(hostPort))
+    if (heard !== undefined) throw programListens(instance, wanted, heard)
     if (published.length + fresh.length > maxPublished) throw tooMany(id, wanted, published.length)
     const next = { ...instance, published: [...published, ...fresh].sort((a, b) => a.hostPort - b.hostPort) }
     // A placement that is being decided, and would give the port to another, fails.
@@ -104,7 +110,7 @@ function requireAddress(
   if (hostAddress === undefined) return
   const problem = hostAddressProblem(hostAddress)
   if (problem !== undefined) throw new BerthError('publish.invalid', `${what}: ${problem}`)
-  if (state.nodeStatuses.get(node)?.lanProblems === undefined)
+  if (state.nodeStatuses.get(node)?.abilities?.includes('publish-address') !== true)
     throw new BerthError(
       'publish.old-agent',
       `${what}: the agent of ${node} would publish it at every address; upgrade it first (berth node upgrade ${node})`,
@@ -124,6 +130,13 @@ function refuseTaken(state: State, instance: Instance, { hostPort, port }: Insta
       { details: { node, hostPort, instance: holder.id } },
     )
 }
+
+const programListens = ({ id, node = '' }: Instance, wanted: InstancePorts, { hostPort }: InstancePort): BerthError =>
+  new BerthError(
+    'publish.program-listens',
+    `publish ${portsText(wanted)} for ${id}: a program of ${node} itself listens at port ${hostPort}, which stays its; take another one, or end that program`,
+    { details: { node, hostPort } },
+  )
 
 const tooMany = (id: string, wanted: InstancePorts, before: number): BerthError =>
   new BerthError(

@@ -4,6 +4,7 @@ import { requireInstance } from '../../controllers/operations/lookup.ts'
 import { relayExec } from '../../exec/relay-exec.ts'
 import { readInstanceLogs } from '../../logs/read-instance-logs.ts'
 import { gatherMetrics } from '../../metrics/gather-metrics.ts'
+import { listeningPortsOf } from '../../nodes/listening-ports.ts'
 import { instanceView } from '../../views/instance-view.ts'
 import type { Handlers } from '../handler.ts'
 import { instanceListing } from '../listings/traffic-listings.ts'
@@ -31,8 +32,11 @@ export const instanceHandlers = (services: Services, log: Logger): InstanceHandl
     getInstance: ({ params }) => instanceView(views, requireInstance(views.state, params.id)),
     restartInstance: async ({ params, context }) =>
       instanceView(views, await operations.restartInstance(params.id, context)),
-    publishPort: async ({ params, body, context }) =>
-      instanceView(views, await operations.publishPort(params.id, body, context)),
+    publishPort: async ({ params: { id }, body, context, signal }) => {
+      const { node } = requireInstance(views.state, id)
+      const heard = node === undefined ? [] : await listeningPortsOf(agents, node, body, signal)
+      return instanceView(views, await operations.publishPort(id, body, context, heard))
+    },
     unpublishPort: async ({ params: { id, hostPort }, query, context }) =>
       instanceView(views, await operations.unpublishPort(id, { hostPort, ...query }, context)),
     attachNetwork: async ({ params, body: { name, address }, context }) => {
