@@ -36,6 +36,7 @@ import { createKeeper } from './node-config/create-keeper.ts'
 import { ImageTransfers } from './registry/image-transfers.ts'
 import { RegistryService } from './registry/registry-service.ts'
 import { servePrometheus } from './telemetry/prometheus.ts'
+import { registerRequestMetrics } from './telemetry/request-metrics.ts'
 import { createReceiver } from './upgrade/create-receiver.ts'
 import type { ExecutableReceiver } from './upgrade/receive-executable.ts'
 import { UpgradeWatch } from './upgrade/upgrade-watch.ts'
@@ -262,6 +263,7 @@ class Agent {
       options: this.#config.gateway ?? {},
       log: this.#config.log.child({ part: 'gateway' }),
       onReport: (report) => this.#sync.gateway(this.#reported(report)),
+      onRequests: (rows) => this.#sync.requests(rows),
       onForced: () => this.#desired.routesForced(),
       onProblem: (problem) => {
         this.#reporter.problems.set('gateway', problem)
@@ -313,6 +315,7 @@ class Agent {
       instanceStatuses: () => this.#reconciler.statuses(),
       nodeUse: () => recentUse(this.#collector.nodeSince(Date.now() - useWindowMs)),
       gatewayReport: () => this.#gateway.report && { type: 'gateway', ...this.#reported(this.#gateway.report) },
+      requests: () => this.#gateway.requests,
       onServers: (epoch, servers) => void this.#desired.offerServers(epoch, servers),
       onClock: (problem) => this.#reporter.problems.set('clock', problem),
       onHello: () => {
@@ -455,7 +458,10 @@ class Agent {
       return await servePrometheus({
         listen,
         statuses: () => this.#reconciler.statuses(),
-        registerUsage: (registry) => registerUsageMetrics(registry, this.#collector, this.#disk.identity.name),
+        registerUsage: (registry) => {
+          registerUsageMetrics(registry, this.#collector, this.#disk.identity.name)
+          registerRequestMetrics(registry, () => this.#gateway.requests ?? [])
+        },
         isLinked: () => this.#links?.isUp ?? false,
         isEngineUp: () => this.#watch?.isUp ?? false,
       })

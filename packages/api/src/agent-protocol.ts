@@ -13,6 +13,7 @@ import type {
   NodeStatus,
   PolicyDocument,
   RegistryPlace,
+  RequestRow,
   RoutesMode,
   RouteTable,
   StoredImage,
@@ -160,6 +161,11 @@ export type FromAgent =
   | { readonly type: 'node'; readonly node: NodeStatus }
   /** Sent when a route table is in force in every worker, and while members drain. In-flight requests by `address:port`. */
   | { readonly type: 'gateway'; readonly version: number; readonly inflight: Readonly<Record<string, number>> }
+  /**
+   * What became of requests since the agent counts, of rows for which it has changed; also when nothing has, every few seconds. `begins`: all
+   * rows, the first of a stream; from there on what is not among them begins at 0. Told to servers that only listen as well.
+   */
+  | { readonly type: 'requests'; readonly begins?: true; readonly rows: readonly RequestRow[] }
   | { readonly type: 'image-missing'; readonly image: string }
   /** With what the node uses, as soon as it has been measured. */
   | { readonly type: 'pong'; readonly at: number; readonly use?: NodeUse }

@@ -25,5 +25,70 @@ export const certificateView = z.object({
   updatedBy: z.string(),
 })
 
+const requestTimes = {
+  meanMs: z.number().optional(),
+  p50Ms: z.number().optional(),
+  p95Ms: z.number().optional(),
+  p99Ms: z.number().optional(),
+}
+
+/** Requests a second over the last 10 to 20 seconds. Lost: no instance answered; they are among the 5xx. Absent times: nothing was answered. */
+const requestRate = {
+  perSecond: z.number(),
+  errors4xxPerSecond: z.number(),
+  errors5xxPerSecond: z.number(),
+  lostPerSecond: z.number(),
+  ...requestTimes,
+}
+
+export const routeTrafficView = z.object({
+  url: z.string(),
+  app: z.string(),
+  pool: z.string(),
+  entrypoint: z.string(),
+  external: z.string().optional(),
+  ...requestRate,
+})
+
+export const instanceTrafficView = z.object({
+  instance: z.string(),
+  app: z.string(),
+  pool: z.string(),
+  entrypoint: z.string(),
+  release: z.string(),
+  generation: z.number(),
+  ...requestRate,
+})
+
+/** `knownToMs`: until when all gateways that are online have told; absent: one has not, and numbers may be too small. */
+export const trafficView = z.object({
+  routes: z.array(routeTrafficView),
+  instances: z.array(instanceTrafficView),
+  knownToMs: time.optional(),
+})
+
+const requestSummary = {
+  requests: z.number(),
+  errors4xx: z.number(),
+  errors5xx: z.number(),
+  lost: z.number(),
+  failedTries: z.number(),
+  ...requestTimes,
+}
+
+/** What became of a pool's requests from `fromMs` to `toMs`; the server counts since `knownFromMs`. */
+export const poolTrafficView = z.object({
+  fromMs: time,
+  toMs: time,
+  all: z.object(requestSummary),
+  generations: z.array(z.object({ generation: z.number(), release: z.string(), ...requestSummary })),
+  knownFromMs: time,
+  knownToMs: time.optional(),
+})
+
+export type TrafficView = z.infer<typeof trafficView>
+export type RouteTrafficView = z.infer<typeof routeTrafficView>
+export type InstanceTrafficView = z.infer<typeof instanceTrafficView>
+export type PoolTrafficView = z.infer<typeof poolTrafficView>
 export type RouteView = z.infer<typeof routeView>
 export type CertificateView = z.infer<typeof certificateView>

@@ -12,6 +12,8 @@ export interface InflightAnswer {
 
 export interface CountersAnswer {
   readonly version: number
+  /** Of the worker. */
+  readonly pid: number
   readonly rows: readonly CounterRow[]
 }
 
@@ -22,9 +24,12 @@ export interface CounterRow {
   readonly endpoint: string
   readonly inflight: number
   readonly failures: number
+  readonly lost: number
   readonly classes: readonly number[]
   readonly buckets: readonly number[]
   readonly latency: number
+  /** When the worker began to count it: one that it has forgotten meanwhile begins anew. */
+  readonly since: number
 }
 
 export interface StatusReply<Answer> {
@@ -85,8 +90,10 @@ export class AdminClient implements Disposable {
     return withArrays(JSON.parse((await this.#get('/inflight', options)).body))
   }
 
-  async counters(options: CallOptions = {}): Promise<StatusReply<CountersAnswer>> {
-    const reply = withArrays<CountersAnswer>(JSON.parse((await this.#get('/counters', options)).body))
+  /** `changed`: only of members whose counters are not as they were when this was asked last. */
+  async counters(options: CallOptions & { readonly changed?: boolean } = {}): Promise<StatusReply<CountersAnswer>> {
+    const path = options.changed === true ? '/changes' : '/counters'
+    const reply = withArrays<CountersAnswer>(JSON.parse((await this.#get(path, options)).body))
     return { ...reply, answers: reply.answers.map((answer) => ({ ...answer, rows: arrayOf(answer.rows) })) }
   }
 

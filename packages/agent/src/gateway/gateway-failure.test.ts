@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { freePort } from '@berth/api/testing/free-ports.testing'
-import type { Route } from '@berth/core'
+import { fromRequestCounts, type Route } from '@berth/core'
 import { sampleMember, sampleRoute, sampleTable } from '@berth/core/network/route-table.testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually, openGateway, openUpstream, readText, spawnUpstream, type TestGateway } from './gateway.testing.ts'
@@ -74,6 +74,15 @@ describe('a member that fails', () => {
     await using d = await drop()
     await apply(sampleRoute([a.port, b.port, c.port, d.port]))
     expect((await open.fetch('/')).status).toBe(502)
+    const rows = await Promise.all([a, b, c, d].map(({ port }) => counters(`web-${port}`)))
+    expect(rows.map((each) => [each?.count, each?.lost, each?.failures]).sort()).toEqual([
+      ...[
+        [0, 0, 0],
+        [0, 0, 1],
+        [0, 0, 1],
+        [1, 1, 1],
+      ],
+    ])
     expect([a, b, c, d].map((member) => member.seen.length).sort()).toEqual([0, 1, 1, 1])
   })
 
@@ -114,7 +123,7 @@ describe('a member that fails', () => {
     })
     await apply(sampleRoute([member.port]))
     expect(await open.fetch('/')).toMatchObject({ status: 502, body: 'mine' })
-    expect(await counters(`web-${member.port}`)).toMatchObject({ count: 1, failures: 0 })
+    expect(await counters(`web-${member.port}`)).toMatchObject({ count: 1, failures: 0, lost: 0 })
   })
 
   test('one that does not answer in time', async () => {
@@ -124,7 +133,7 @@ describe('a member that fails', () => {
       status: 504,
       body: 'berth: 504 gateway timeout: The service at this address did not answer in time.\n',
     })
-    expect(await counters(`web-${member.port}`)).toMatchObject({ failures: 1, byClass: { '5xx': 1 } })
+    expect(await counters(`web-${member.port}`)).toMatchObject({ failures: 1, lost: 1, byClass: { '5xx': 1 } })
   })
 })
 
@@ -261,3 +270,39 @@ async function openWebsocket(port: number): Promise<AsyncDisposable & { echo(tex
     },
   }
 }
+
+describe('what is told of requests', () => {
+  const rows = async (changed: boolean) => {
+    const { isComplete, workers } = await open.gateway.counts({ changed })
+    expect(isComplete).toBe(true)
+    return workers.flatMap((worker) => worker.rows)
+  }
+
+  test('is of members whose counters have changed, when only that is asked for', async () => {
+    await using first = await openUpstream()
+    await using second = await openUpstream()
+    const routes = [first, second].map(({ port }, index) => sampleRoute([port], { id: `r${index}`, path: `/${index}` }))
+    await apply(...routes)
+    await rows(true)
+    await open.fetch('/0')
+    await open.fetch('/0')
+    const changed = await rows(true)
+    expect(changed.map(({ route, instance, counts }) => [route, instance, counts[1]])).toEqual([
+      ['r0', `web-${first.port}`, 2],
+    ])
+    expect(await rows(true)).toEqual([])
+    expect((await rows(false)).length).toBeGreaterThanOrEqual(2)
+  })
+
+  test('counts a request that met a route without a member as lost, and in nobody’s flight', async () => {
+    await apply(sampleRoute([], { id: 'bare', allowEmpty: true }))
+    await rows(true)
+    expect((await open.fetch('/')).status).toBe(503)
+    expect((await open.fetch('/')).status).toBe(503)
+    const [row] = await rows(true)
+    const counts = row && fromRequestCounts(row.counts)
+    expect([row?.route, row?.instance, counts?.lost, counts?.classes]).toEqual(['bare', '', 2, [0, 0, 0, 0, 2]])
+    expect(Object.keys((await open.gateway.status()).inflight)).not.toContain(':0')
+    expect(await counters('')).toBeUndefined()
+  })
+})

@@ -15,6 +15,7 @@ beforeEach(async () => {
     gateway: open.gateway,
     log: open.options.log,
     onReport: () => undefined,
+    onRequests: () => undefined,
     onForced: () => undefined,
     onProblem: () => undefined,
   })

@@ -1,5 +1,6 @@
+import { toRequestCounts } from '@berth/core'
 import type { CounterRow, CountersAnswer, InflightAnswer, StatusReply } from './admin-client.ts'
-import type { GatewayStatus, RequestCounters } from './gateway.ts'
+import type { GatewayStatus, RequestCounters, WorkerCounts } from './gateway.ts'
 
 export const stoppedStatus: GatewayStatus = {
   running: false,
@@ -25,10 +26,25 @@ export function toStatus(
     workers: reply.workers,
     reloads: reply.reloads,
     inflight: sumByKey(reply.answers.map((answer) => answer.inflight)),
-    requests: counters === undefined ? [] : toCounters(counters.answers.flatMap((answer) => answer.rows)),
+    requests:
+      counters === undefined
+        ? []
+        : toCounters(counters.answers.flatMap((answer) => answer.rows.filter((row) => row.instance !== ''))),
     keptRoutes: reply.kept,
   }
 }
+
+/** Counters by worker. */
+export const toWorkerCounts = ({ answers, missing }: StatusReply<CountersAnswer>): WorkerCounts => ({
+  isComplete: missing === 0,
+  workers: answers.map(({ pid, rows }) => ({
+    pid,
+    rows: rows.map(({ route, pool, instance, endpoint, since, ...row }) => ({
+      ...{ route, pool, instance, key: JSON.stringify([route, pool, instance, endpoint, since]) },
+      counts: toRequestCounts({ ...row, latencySumMs: row.latency }),
+    })),
+  })),
+})
 
 function sumByKey(parts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const sum: Record<string, number> = {}
@@ -58,6 +74,7 @@ function mergeRows(rows: readonly CounterRow[]): RequestCounters {
     },
     count: classes.reduce((sum, value) => sum + value, 0),
     failures: rows.reduce((sum, row) => sum + row.failures, 0),
+    lost: rows.reduce((sum, row) => sum + row.lost, 0),
     latencyBuckets: addUp(rows.map((row) => row.buckets)),
     latencySumMs: rows.reduce((sum, row) => sum + row.latency, 0),
   }

@@ -1,4 +1,4 @@
-import type { RouteTable } from '@berth/core'
+import type { latencyBoundsMs, RequestRow, RouteTable } from '@berth/core'
 
 export interface CallOptions {
   readonly signal?: AbortSignal
@@ -15,13 +15,22 @@ export interface RequestCounters {
   readonly count: number
   /** Tries that failed at this instance, whether another instance then answered or not. */
   readonly failures: number
+  /** Requests that no instance answered, this one being tried last; they are among the `5xx`. */
+  readonly lost: number
   /** Per bucket of {@link latencyBoundsMs}, plus a last one for everything slower; not cumulative. */
   readonly latencyBuckets: readonly number[]
   readonly latencySumMs: number
 }
 
-/** Upper bounds, inclusive, of {@link RequestCounters.latencyBuckets}. nginx's clock counts in milliseconds. */
-export const latencyBoundsMs = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const
+/** Counters of each worker. With the same `key` they only grow. */
+export interface WorkerCounts {
+  /** Every worker answered. */
+  readonly isComplete: boolean
+  readonly workers: readonly {
+    readonly pid: number
+    readonly rows: readonly (RequestRow & { readonly key: string })[]
+  }[]
+}
 
 export interface GatewayStatus {
   /** nginx answers. When false everything else is 0 or empty. */
@@ -58,6 +67,8 @@ export interface Gateway extends AsyncDisposable {
   apply(table: RouteTable, options?: CallOptions & { readonly force?: boolean }): Promise<void>
   /** Never throws because nginx is down: that is `running: false`. `counters` costs more the more routes there are. */
   status(options?: CallOptions & { readonly counters?: boolean }): Promise<GatewayStatus>
+  /** Counters worker by worker. `changed`: of those that are not as they were when this was asked last. Throws `gateway.not-running`. */
+  counts(options?: CallOptions & { readonly changed?: boolean }): Promise<WorkerCounts>
   /**
    * Calls `listener` as soon as a process of nginx that this gateway talked to ends: {@link Gateway.status} tells what is left. Returns how to
    * stop. A master that ends while its workers go on is found by `status` only.

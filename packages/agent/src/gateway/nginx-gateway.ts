@@ -6,8 +6,8 @@ import { type Exec, runCommand } from '../network/run-command.ts'
 import { writeFileAtomic } from '../state/atomic-file.ts'
 import { AdminClient } from './admin-client.ts'
 import { CertificateChecker } from './certificates.ts'
-import type { CallOptions, Gateway, GatewayStatus } from './gateway.ts'
-import { stoppedStatus, toStatus } from './gateway-status.ts'
+import type { CallOptions, Gateway, GatewayStatus, WorkerCounts } from './gateway.ts'
+import { stoppedStatus, toStatus, toWorkerCounts } from './gateway-status.ts'
 import { type Configuration, outsideTempDir, prepareFiles, removeOldLua } from './nginx-files.ts'
 import { findNginx } from './nginx-install.ts'
 import { checkOptions, type GatewayPaths, gatewayPaths, type NginxGatewayOptions } from './nginx-options.ts'
@@ -68,6 +68,10 @@ class NginxGateway implements Gateway {
       if (error instanceof BerthError && error.code === 'gateway.not-running') return stoppedStatus
       throw error
     }
+  }
+
+  async counts(options: CallOptions & { readonly changed?: boolean } = {}): Promise<WorkerCounts> {
+    return toWorkerCounts(await this.#admin.counters(options))
   }
 
   stop(options: CallOptions & { readonly graceMs?: number } = {}): Promise<void> {

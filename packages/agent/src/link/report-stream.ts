@@ -1,10 +1,12 @@
 import type { ServerHttp2Stream } from 'node:http2'
 import type { FromAgent } from '@berth/api'
-import type { InstanceStatus } from '@berth/core'
+import type { InstanceStatus, RequestRow } from '@berth/core'
 import { write } from './stream-io.ts'
 
 /** In one line: each may hold the last lines of a log, and a server takes no line that is too long. */
 export const maxStatuses = 256
+
+const maxRows = 500
 
 /** Changes within this time travel together. */
 const batchMs = 5
@@ -18,6 +20,8 @@ export class ReportStream {
   readonly #lines: FromAgent[] = []
   readonly #statuses = new Map<string, InstanceStatus>()
   readonly #latest = new Map<FromAgent['type'], FromAgent>()
+  /** Rows that wait, by what they are of; undefined when there is nothing to say, not even that nothing has changed. */
+  #requests: Map<string, RequestRow> | undefined
   #timer: NodeJS.Timeout | undefined
   #writing = false
 
@@ -40,6 +44,20 @@ export class ReportStream {
   /** Replaces one of the same type that still waits. */
   replace(line: Extract<FromAgent, { type: 'node' | 'gateway' }>): void {
     this.#latest.set(line.type, line)
+    this.#schedule()
+  }
+
+  /** First of what is said of requests: from what the server counts on. */
+  beginRequests(rows: readonly RequestRow[] | undefined): void {
+    if (rows === undefined) return
+    for (const part of partsOf(rows)) this.push({ type: 'requests', begins: true, rows: part })
+    this.requests([])
+  }
+
+  /** Counters that grow: of one row that has not been sent yet the last state is. */
+  requests(rows: readonly RequestRow[]): void {
+    this.#requests ??= new Map()
+    for (const row of rows) this.#requests.set(JSON.stringify([row.route, row.pool, row.instance]), row)
     this.#schedule()
   }
 
@@ -69,8 +87,18 @@ export class ReportStream {
       batch.push({ type: 'status', instances: statuses.slice(from, from + maxStatuses) })
     }
     batch.push(...this.#latest.values())
+    if (this.#requests !== undefined) {
+      const parts = partsOf([...this.#requests.values()])
+      for (const rows of parts.length === 0 ? [[]] : parts) batch.push({ type: 'requests', rows })
+      this.#requests = undefined
+    }
     this.#statuses.clear()
     this.#latest.clear()
     return batch
   }
 }
+
+const partsOf = (rows: readonly RequestRow[]): RequestRow[][] =>
+  Array.from({ length: Math.ceil(rows.length / maxRows) }, (_, part) =>
+    rows.slice(part * maxRows, (part + 1) * maxRows),
+  )

@@ -9,7 +9,14 @@ import {
 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { type FromAgent, type NodeUse, peersHeader, type SyncMode, type ToAgent } from '@berth/api'
-import { type InstanceStatus, isPeerDescription, type NodeStatus, type Peers } from '@berth/core'
+import {
+  type InstanceStatus,
+  isPeerDescription,
+  type NodeStatus,
+  noRequests,
+  type Peers,
+  type RequestRow,
+} from '@berth/core'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { DesiredLine } from '../node/desired-state.ts'
@@ -23,6 +30,7 @@ let sync: SyncService
 let applied: DesiredLine[]
 let offered: [string, number][]
 let use: NodeUse | undefined
+let counted: readonly RequestRow[] | undefined
 let peers: Peers
 
 const instance: InstanceStatus = { id: 'web-1', node: 'a', phase: 'running', ready: true, restarts: 0 }
@@ -32,6 +40,7 @@ beforeEach(async () => {
   applied = []
   offered = []
   use = undefined
+  counted = undefined
   peers = [{ node: 'b', block: '10.0.2.0/24', via: '1.1.1.1' }]
   sync = new SyncService({
     log: pino({ level: 'silent' }),
@@ -45,6 +54,7 @@ beforeEach(async () => {
     onClock: () => undefined,
     onServers: (epoch, servers) => void offered.push([epoch, servers.length]),
     gatewayReport: () => ({ type: 'gateway', version: 7, inflight: {} }),
+    requests: () => counted,
   })
   agent = createServer()
   agent.on('stream', (stream, headers) => {
@@ -247,4 +257,46 @@ it('tells a server that only listens nothing of its peers', async () => {
   const listener = new Server('listen')
   await heard(listener, 'node')
   expect(listener.peers).toBeUndefined()
+})
+
+const rowOf = (instance: string, ok: number): RequestRow => ({
+  ...{ route: 'r', pool: 'shop/production/web', instance },
+  counts: noRequests().with(1, ok),
+})
+const told = (server: Server) =>
+  server.received.flatMap((line) =>
+    line.type === 'requests' ? [[line.begins === true, line.rows.map((each) => [each.instance, each.counts[1]])]] : [],
+  )
+
+it.each(['lead', 'listen'] as const)(
+  'begins with all requests so far, and then tells what has changed: %s',
+  async (mode) => {
+    counted = [rowOf('a', 1), rowOf('b', 2)]
+    const server = new Server(mode)
+    if (mode === 'lead') server.snapshot(1)
+    await waitUntil('the beginning', () => told(server).length === 2, 20_000)
+    sync.requests([rowOf('a', 5)])
+    sync.requests([rowOf('a', 6)])
+    await waitUntil('the change', () => told(server).length === 3, 20_000)
+    sync.requests([])
+    await waitUntil('that nothing has changed', () => told(server).length === 4, 20_000)
+    const all = [
+      ['a', 1],
+      ['b', 2],
+    ]
+    expect(told(server)).toEqual([
+      [true, all],
+      [false, []],
+      [false, [['a', 6]]],
+      [false, []],
+    ])
+  },
+)
+
+it('says nothing of requests where there is no gateway', async () => {
+  const server = new Server('listen')
+  await heard(server, 'gateway')
+  sync.node(nodeStatus)
+  await waitUntil('the node again', () => server.types().filter((type) => type === 'node').length === 2, 20_000)
+  expect(told(server)).toEqual([])
 })

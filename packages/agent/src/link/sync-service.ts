@@ -1,6 +1,14 @@
 import { hash } from 'node:crypto'
 import { type FromAgent, type NodeUse, peersHeader, type ServerAddress, type SyncMode, type ToAgent } from '@berth/api'
-import { describePeers, type InstanceStatus, isNothingNew, messageOf, type NodeStatus, type Peers } from '@berth/core'
+import {
+  describePeers,
+  type InstanceStatus,
+  isNothingNew,
+  messageOf,
+  type NodeStatus,
+  type Peers,
+  type RequestRow,
+} from '@berth/core'
 import type { Logger } from 'pino'
 import type { DesiredLine } from '../node/desired-state.ts'
 import type { AgentRequest } from './agent-request.ts'
@@ -30,6 +38,8 @@ export interface SyncServiceOptions {
   /** Undefined: not measured yet. */
   nodeUse(): NodeUse | undefined
   gatewayReport(): Extract<FromAgent, { type: 'gateway' }> | undefined
+  /** What became of requests so far; undefined where there is no gateway. */
+  requests(): readonly RequestRow[] | undefined
 }
 
 const sha256 = (text: string): string => hash('sha256', text)
@@ -91,6 +101,11 @@ export class SyncService {
     this.#tellAll({ type: 'gateway', ...report })
   }
 
+  requests(rows: readonly RequestRow[]): void {
+    this.#reports?.requests(rows)
+    for (const reports of this.#listening) reports.requests(rows)
+  }
+
   imageMissing(image: string): void {
     this.#reports?.push({ type: 'image-missing', image })
   }
@@ -135,8 +150,10 @@ export class SyncService {
   #beginListening(reports: ReportStream): void {
     this.#listening.add(reports)
     reports.replace({ type: 'node', node: this.#options.nodeStatus() })
-    const gateway = this.#options.gatewayReport()
+    const { gatewayReport, requests } = this.#options
+    const gateway = gatewayReport()
     if (gateway !== undefined) reports.replace(gateway)
+    reports.beginRequests(requests())
   }
 
   /** False when the stream is to end: another server leads by now. */
@@ -185,7 +202,7 @@ export class SyncService {
   }
 
   async #sayHello(reports: ReportStream): Promise<void> {
-    const { settled, nodeStatus, instanceStatuses, gatewayReport, onHello } = this.#options
+    const { settled, nodeStatus, instanceStatuses, gatewayReport, requests, onHello } = this.#options
     await settled(settleMs)
     if (this.#lead?.reports !== reports) return
     // From here on every change is reported; the statuses are taken in the same turn, so none falls between.
@@ -197,6 +214,7 @@ export class SyncService {
     for (const status of statuses.slice(maxStatuses)) reports.status(status)
     const gateway = gatewayReport()
     if (gateway !== undefined) reports.replace(gateway)
+    reports.beginRequests(requests())
     onHello()
   }
 

@@ -1,7 +1,7 @@
-import { BerthError, type MemberState, type RouteTable } from '@berth/core'
+import { BerthError, type MemberState, noRequests, type RequestRow, type RouteTable } from '@berth/core'
 import { pino } from 'pino'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Gateway, GatewayStatus } from '../gateway/gateway.ts'
+import type { Gateway, GatewayStatus, WorkerCounts } from '../gateway/gateway.ts'
 import { waitUntil } from '../testing/wait-until.ts'
 import { GatewayLoop, type GatewayReport } from './gateway-loop.ts'
 
@@ -37,6 +37,14 @@ class PretendedGateway implements Gateway {
     this.looks += 1
     const version = this.applied.at(-1)?.version ?? 0
     return { running: this.running, version, inflight: this.inflight } as unknown as GatewayStatus
+  }
+
+  workers: WorkerCounts['workers'] = []
+  /** Whether only what has changed was asked for, each time. */
+  counted: boolean[] = []
+  async counts(options: { changed?: boolean } = {}): Promise<WorkerCounts> {
+    this.counted.push(options.changed === true)
+    return { isComplete: true, workers: this.workers }
   }
 
   onEnd(listener: () => void): () => void {
@@ -85,11 +93,13 @@ let loop: GatewayLoop | undefined
 afterEach(async () => await loop?.[Symbol.asyncDispose]())
 
 function start(gateway: PretendedGateway) {
-  const seen = { reports: [] as GatewayReport[], problem: undefined as string | undefined, forced: 0 }
+  const requests: (readonly RequestRow[])[] = []
+  const seen = { reports: [] as GatewayReport[], requests, problem: undefined as string | undefined, forced: 0 }
   loop = new GatewayLoop({
     gateway,
     log: pino({ level: 'silent' }),
     onReport: (report) => seen.reports.push(report),
+    onRequests: (rows) => seen.requests.push(structuredClone(rows)),
     onForced: () => {
       seen.forced += 1
     },
@@ -154,6 +164,22 @@ describe('GatewayLoop', () => {
       { version: 3, force: true },
     ])
     expect(seen.forced).toBe(1)
+  })
+
+  it('tells what became of requests, all at first and then what has changed, every two seconds at most', async () => {
+    const gateway = new PretendedGateway()
+    const counts = noRequests().with(1, 3)
+    const row = { route: 'r', pool: 'shop/production/web', instance: 'web-1', counts }
+    gateway.workers = [{ pid: 1, rows: [{ ...row, key: 'k' }] }]
+    const { loop, seen } = start(gateway)
+    loop.apply(table(1))
+    await waitUntil('the first', () => seen.requests.length === 1)
+    const at = performance.now()
+    expect(seen.requests[0]).toEqual([row])
+    gateway.workers = [{ pid: 1, rows: [] }]
+    await waitUntil('another', () => seen.requests.length === 2)
+    expect(performance.now() - at).toBeGreaterThan(1_900)
+    expect([seen.requests[1], loop.requests, gateway.counted]).toEqual([[], [row], [false, true]])
   })
 
   it('starts nginx again at once when it has died', async () => {

@@ -1,7 +1,8 @@
-import { BerthError, backoffMs, memberKey, messageOf, type RouteTable } from '@berth/core'
+import { BerthError, backoffMs, memberKey, messageOf, type RequestRow, type RouteTable } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Gateway } from '../gateway/gateway.ts'
 import { Wakeup } from '../instance/wakeup.ts'
+import { RequestReader } from './request-reader.ts'
 
 /** While members drain, the server waits for every one of these looks. */
 const drainLookMs = 100
@@ -21,6 +22,8 @@ export interface GatewayLoopOptions {
   readonly gateway: Gateway
   readonly log: Logger
   readonly onReport: (report: GatewayReport) => void
+  /** What became of requests, of those for which it has changed; also when nothing has. */
+  readonly onRequests: (rows: readonly RequestRow[]) => void
   /** A table is in force that was to be applied even if it was older. */
   readonly onForced: () => void
   readonly onProblem: (problem: string | undefined) => void
@@ -53,6 +56,7 @@ export class GatewayLoop implements AsyncDisposable {
   readonly #unwatch: () => void
   #report: GatewayReport | undefined
   #reportText = ''
+  readonly #requests = new RequestReader()
 
   constructor(options: GatewayLoopOptions) {
     this.#options = options
@@ -72,6 +76,11 @@ export class GatewayLoop implements AsyncDisposable {
   /** The last report, for a server that has just come. */
   get report(): GatewayReport | undefined {
     return this.#report
+  }
+
+  /** What became of requests since this agent counts, for a server that has just come. */
+  get requests(): readonly RequestRow[] {
+    return this.#requests.rows
   }
 
   apply(table: RouteTable, force = false): void {
@@ -143,7 +152,9 @@ export class GatewayLoop implements AsyncDisposable {
       this.#refusal = undefined
       if (wanted.force) this.#forced()
     }
-    return (await this.#look(signal)) ? drainLookMs : idleLookMs
+    const isDraining = await this.#look(signal)
+    await this.#count(signal)
+    return isDraining ? drainLookMs : idleLookMs
   }
 
   /** Reports what has changed. True while something drains. */
@@ -156,6 +167,12 @@ export class GatewayLoop implements AsyncDisposable {
     const leaving = Object.entries(status.inflight).filter(([member]) => !active.has(member))
     this.#send({ version: status.version, inflight: Object.fromEntries(leaving) })
     return leaving.some(([, requests]) => requests > 0)
+  }
+
+  async #count(signal: AbortSignal): Promise<void> {
+    const { gateway, onRequests } = this.#options
+    const rows = await this.#requests.read(gateway, { table: this.#applied?.table, signal })
+    if (rows !== undefined) onRequests(rows)
   }
 
   /** What was reported before was of a store that was given up, though its numbers may be the same. */

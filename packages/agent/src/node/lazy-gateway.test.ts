@@ -31,7 +31,12 @@ it('of a node that is none any more serves what it has begun, ends, and begins a
   await using _ended = { [Symbol.asyncDispose]: () => removeGateway(directory, log, 0) }
   await using lazy = new LazyGateway({
     ...{ directory, log, options: { httpPort, listenAddress: '127.0.0.1', workers: 1 } },
-    ...{ onReport: () => undefined, onForced: () => undefined, onProblem: (problem) => problems.push(problem) },
+    ...{
+      onReport: () => undefined,
+      onRequests: () => undefined,
+      onForced: () => undefined,
+      onProblem: (problem) => problems.push(problem),
+    },
   })
   const fetched = (path: string) => fetchFrom(httpPort, path).then(({ body }) => body, String)
   const table = (version: number) => sampleTable(version, [sampleRoute([member.port])])

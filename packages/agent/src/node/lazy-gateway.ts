@@ -1,5 +1,5 @@
 import { access, mkdir } from 'node:fs/promises'
-import { messageOf, type RouteTable } from '@berth/core'
+import { messageOf, type RequestRow, type RouteTable } from '@berth/core'
 import type { Logger } from 'pino'
 import { defaults } from '../config.ts'
 import { createNginxGateway } from '../gateway/nginx-gateway.ts'
@@ -13,6 +13,7 @@ export interface LazyGatewayOptions {
   readonly options: Partial<Omit<NginxGatewayOptions, 'stateDir' | 'log'>>
   readonly log: Logger
   readonly onReport: (report: GatewayReport) => void
+  readonly onRequests: (rows: readonly RequestRow[]) => void
   readonly onForced: () => void
   readonly onProblem: (problem: string | undefined) => void
 }
@@ -42,6 +43,11 @@ export class LazyGateway implements AsyncDisposable {
 
   get report(): GatewayReport | undefined {
     return this.#loop?.report
+  }
+
+  /** What became of requests since this agent counts; undefined where there is no gateway. */
+  get requests(): readonly RequestRow[] | undefined {
+    return this.#loop?.requests
   }
 
   /** Traffic goes on without a server: nginx is adopted, or started from what it knew last. */
@@ -95,13 +101,14 @@ export class LazyGateway implements AsyncDisposable {
   }
 
   async #start(): Promise<GatewayLoop> {
-    const { directory, options, log, onReport, onForced, onProblem } = this.#options
+    const { directory, options, log, onReport, onRequests, onForced, onProblem } = this.#options
     await mkdir(directory, { recursive: true, mode: 0o755 })
     const { httpPort, httpsPort } = defaults
     this.#loop ??= new GatewayLoop({
       gateway: createNginxGateway({ httpPort, httpsPort, ...options, stateDir: directory, log }),
       log,
       onReport,
+      onRequests,
       onForced,
       onProblem,
     })

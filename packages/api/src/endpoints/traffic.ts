@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import { certificateView, routeView } from '../traffic-resources.ts'
-import { listQuery, nameParams, none, ok } from './shared.ts'
+import { certificateView, poolTrafficView, routeView, trafficView } from '../traffic-resources.ts'
+import { listQuery, nameParams, none, ok, poolParams } from './shared.ts'
+
+const moment = z.coerce.number().int().nonnegative().optional()
 
 /** What the gateway serves. */
 export const trafficEndpoints = {
@@ -15,6 +17,29 @@ export const trafficEndpoints = {
     query: listQuery,
     body: none,
     response: routeView,
+  }),
+  getTraffic: defineEndpoint({
+    method: 'GET',
+    path: '/v1/traffic',
+    summary: 'Requests a second of routes and instances, and how fast they are answered',
+    role: 'viewer',
+    transport: 'json',
+    params: none,
+    query: z.strictObject({ app: z.string().optional(), pool: z.string().optional() }),
+    body: none,
+    response: trafficView,
+  }),
+  getPoolTraffic: defineEndpoint({
+    method: 'GET',
+    path: '/v1/apps/:app/pools/:pool/traffic',
+    summary:
+      'What became of the requests of a pool within a time, by generation; without one, in the last five minutes',
+    role: 'viewer',
+    transport: 'json',
+    params: poolParams,
+    query: z.strictObject({ entrypoint: z.string().optional(), fromMs: moment, toMs: moment }),
+    body: none,
+    response: poolTrafficView,
   }),
   listCertificates: defineEndpoint({
     method: 'GET',

@@ -1,6 +1,7 @@
 import type { MetricsView } from '@berth/api'
 import { expect, it } from 'vitest'
 import { topListing } from './top.ts'
+import { instanceTrafficListing, routeTrafficListing } from './top-routes.ts'
 
 const sample = {
   ...{ at: 1, cpuMilli: 500, throttledMilli: 0, memoryBytes: 1024, networkInBytes: 10, networkOutBytes: 20 },
@@ -25,4 +26,16 @@ it('tells packets beside bytes, and what was lost of them since the interface wa
 it('does not take what an agent does not tell for nothing', () => {
   expect(topListing.wideRow?.(view)).toEqual(['0B', '4Ki', '-', '-', '-', '-', '-'])
   expect(topListing.wideRow?.({ ...view, samples: [] })).toEqual(['0B', '0B', '-', '-', '-', '-', '-'])
+})
+
+const rate = { perSecond: 1234.4, errors4xxPerSecond: 0, errors5xxPerSecond: 0.25, lostPerSecond: 0.04 }
+const place = { app: 'shop', pool: 'production', entrypoint: 'web' }
+
+it('tells how much goes to a route, and how fast it is answered', () => {
+  const times = { p50Ms: 0.84, p95Ms: 12.4, p99Ms: 1_340 }
+  const cells = routeTrafficListing.row({ url: 'http://shop.lan', ...place, ...rate, ...times })
+  expect(cells).toEqual(['http://shop.lan', 'shop/production/web', '1234', '0', '0.3', '0', '0.8ms', '12ms', '1.3s'])
+  expect(routeTrafficListing.headers).toHaveLength(cells.length)
+  const one = { instance: 'shop.production.web-1', release: 'v3', generation: 3, ...place, ...rate }
+  expect(instanceTrafficListing.row(one).slice(-3)).toEqual(['-', '-', '-'])
 })

@@ -7,6 +7,7 @@ import { type PoolOption, parseTarget, requireTarget } from '../target.ts'
 import { showAgain } from './again.ts'
 import { action } from './command.ts'
 import { registerTopNodes } from './top-nodes.ts'
+import { registerTopRoutes } from './top-routes.ts'
 
 export function registerTop(program: Command): void {
   const top = program
@@ -26,6 +27,7 @@ export function registerTop(program: Command): void {
       }),
     )
   registerTopNodes(top)
+  registerTopRoutes(top)
 }
 
 async function show(

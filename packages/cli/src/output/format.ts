@@ -21,6 +21,17 @@ export function formatBytes(bytes: number): string {
   return `${value >= 100 || unit === 0 ? Math.round(value) : Math.round(value * 10) / 10}${units[unit]}`
 }
 
+/** `0`, `0.3`, `12.5`, `1280`: a second. */
+export function formatRate(perSecond: number): string {
+  return String(perSecond >= 100 ? Math.round(perSecond) : Math.round(perSecond * 10) / 10)
+}
+
+/** `0.8ms`, `12ms`, `1.3s`. */
+export function formatMs(ms: number): string {
+  if (ms >= 1_000) return `${Math.round(ms / 100) / 10}s`
+  return `${ms >= 10 ? Math.round(ms) : Math.round(ms * 10) / 10}ms`
+}
+
 export const formatCores = (milli: number): string => String(Math.round(milli) / 1000)
 
 export const shortImage = (image: string): string => image.replace(/^sha256:/, '').slice(0, 12)

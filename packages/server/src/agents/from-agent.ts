@@ -1,5 +1,5 @@
 import type { FromAgent } from '@berth/api'
-import { BerthError, networkDrivers, nodeAbilities, parseBlock } from '@berth/core'
+import { BerthError, networkDrivers, nodeAbilities, parseBlock, requestCountsLength } from '@berth/core'
 import { z } from 'zod'
 import { isPlainLine } from './plain-line.ts'
 
@@ -113,6 +113,13 @@ const nodeStatus = z.object({
 
 const instances = z.array(instanceStatus).max(10_000)
 
+const requestRow = z.object({
+  route: z.string().max(1_000),
+  pool: z.string().max(300),
+  instance: z.string().max(300),
+  counts: z.array(z.number().int().nonnegative()).length(requestCountsLength),
+})
+
 const fromAgent = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('hello'),
@@ -123,6 +130,7 @@ const fromAgent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('status'), instances }),
   z.object({ type: z.literal('node'), node: nodeStatus }),
   z.object({ type: z.literal('gateway'), version: z.number().int(), inflight: z.record(z.string(), z.number()) }),
+  z.object({ type: z.literal('requests'), begins: z.literal(true).optional(), rows: z.array(requestRow).max(10_000) }),
   z.object({ type: z.literal('image-missing'), image: text }),
   z.object({
     type: z.literal('pong'),

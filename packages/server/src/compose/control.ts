@@ -12,6 +12,7 @@ import type { RegistryAgents } from '../registry/registry-agents.ts'
 import type { RegistryOrders } from '../registry/registry-orders.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
 import type { SourceStore } from '../source/source-store.ts'
+import type { RequestStats } from '../traffic/request-stats.ts'
 import type { Foundation } from './open-foundation.ts'
 
 /** Certificates that connected nodes have shown, for whoever renews them. */
@@ -25,6 +26,7 @@ export interface Renewals {
 export interface Control {
   readonly agents: AgentLinks
   readonly traffic: TrafficController
+  readonly requests: RequestStats
   readonly operations: Operations
   readonly books: LiveBooks
   readonly images: NodeImages
@@ -38,6 +40,7 @@ export interface Control {
 export interface SharedControl {
   readonly agents: AgentLinks
   readonly traffic: TrafficController
+  readonly requests: RequestStats
   readonly books: LiveBooks
   readonly isOnline: (node: string) => boolean
   readonly defaultPool: string

@@ -23,6 +23,7 @@ import { RegistryOrders } from '../registry/registry-orders.ts'
 import { Retention } from '../retention/retention.ts'
 import { LiveBooks } from '../schedule/live-books.ts'
 import { createSourceStore } from '../source/create-source-store.ts'
+import { RequestStats } from '../traffic/request-stats.ts'
 import type { Control, ControlOptions } from './control.ts'
 import { type ClusterWork, leadCluster } from './lead-cluster.ts'
 import { NodeRenewals } from './node-renewals.ts'
@@ -39,7 +40,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   requireOwnPool(state, options.config.addressPool ?? defaults.addressPool)
   let cluster: ClusterWork | undefined
   const shared = makeShared(options, () => cluster)
-  const { agents, traffic, books, isOnline, defaultPool } = shared
+  const { agents, traffic, requests, books, isOnline, defaultPool } = shared
   const removals = new ImageRemovals()
   const building = await prepareBuilding(options, agents, removals)
   const images = stack.use(new NodeImages({ records, agents, removals, log: log.child({ part: 'images' }) }))
@@ -76,7 +77,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     cancelBuild: (build) => builds?.cancel(build),
   })
   const { sources, outputs: buildOutputs } = building
-  return { agents, traffic, operations, books, images, registry, sources, buildOutputs, renewals }
+  return { agents, traffic, requests, operations, books, images, registry, sources, buildOutputs, renewals }
 }
 
 function makeShared({ config, foundation, log, stack }: ControlOptions, cluster: () => ClusterWork | undefined) {
@@ -89,12 +90,14 @@ function makeShared({ config, foundation, log, stack }: ControlOptions, cluster:
       onChange: (changed) => cluster()?.pools.mark(changed),
     }),
   )
+  const requests = new RequestStats({ state, isOnline, now: Date.now })
   const agents: AgentLinks = new AgentLinks({
     ...{ state, log: log.child({ part: 'agents' }), version: config.version },
     servers: () => agentServersOf(foundation),
     listener: {
       onReport: (node: string, line: FromAgent) => {
         if (line.type === 'gateway') traffic.report(node, { version: line.version, inflight: line.inflight })
+        if (line.type === 'requests') requests.take(node, line.rows, line.begins)
         if (line.type === 'pong' && line.use !== undefined) books.measured(node, line.use.cpuMilli)
       },
       onLink: (node) => {
@@ -111,7 +114,7 @@ function makeShared({ config, foundation, log, stack }: ControlOptions, cluster:
   stack.use(agents)
   const defaultPool = config.defaultPool ?? defaults.defaultPool
   return {
-    ...{ agents, traffic, books, isOnline, defaultPool, agentServers: () => agentServersOf(foundation) },
+    ...{ agents, traffic, requests, books, isOnline, defaultPool, agentServers: () => agentServersOf(foundation) },
     registryAgents: createRegistryAgents(agents),
     registryOrders: new RegistryOrders({ state, authority: foundation.authority, tokens: foundation.registryTokens }),
   }

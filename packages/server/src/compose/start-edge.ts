@@ -140,7 +140,7 @@ function createServices(
 ): Services {
   const { config, foundation, control, stack } = options
   const { state, records, authority, secrets, certificates, registries, routing, tokens, sessions } = foundation
-  const { agents, traffic, operations, books, images, registry, sources, buildOutputs } = control
+  const { agents, traffic, requests, operations, books, images, registry, sources, buildOutputs } = control
   const gateway = gatewayAddress(config.gatewayUrl, config.gatewayHttpsPort ?? defaults.gatewayHttpsPort)
   const nodes = new Nodes(records)
   const { version } = config
@@ -169,6 +169,7 @@ function createServices(
     ...{
       records,
       views,
+      requests,
       operations,
       books,
       agents,
@@ -248,4 +249,5 @@ const createMetrics = ({ config, foundation, control }: EdgeOptions): ServerMetr
     version: config.version,
     isOnline: (node) => control.agents.isOnline(node),
     isConnected: (node) => control.agents.isConnected(node),
+    requests: () => control.requests.totals(),
   })

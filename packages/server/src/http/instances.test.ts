@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { encodeExecFrame, execChannel, type LogLine } from '@berth/api'
-import type { Instance } from '@berth/core'
+import { type Instance, toRequestCounts } from '@berth/core'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
@@ -160,6 +160,39 @@ describe('metrics', () => {
     expect(all.items.map((each) => each.instance).sort()).toEqual(['shop.production.web-1', 'shop.production.web-2'])
     const one = await server.local.call('getMetrics', { query: { node: 'b', sinceMs: '5' } })
     expect(one.items.map((each) => each.instance)).toEqual(['shop.production.web-2'])
+  })
+})
+
+describe('traffic', () => {
+  const row = (ok: number, failed: number) => ({
+    ...{ route: 'r', pool: 'shop/production/web', instance: 'shop.production.web-1' },
+    counts: toRequestCounts({
+      ...{ classes: [0, ok, 0, 0, failed], lost: failed, failures: failed, latencySumMs: ok * 3 },
+      buckets: [0, 0, ok, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    }),
+  })
+
+  it('is what gateways have told, by instance, and until when they have', async () => {
+    expect(await server.local.call('getTraffic', {})).toEqual({ routes: [], instances: [] })
+    await server.local.call('updateNode', { params: { name: 'a' }, body: { labels: { gateway: 'true' } } })
+    const peer = peers.get('a')
+    await peer?.send({ type: 'requests', begins: true, rows: [row(1_000, 0)] })
+    await peer?.send({ type: 'requests', rows: [row(1_030, 2)] })
+    await eventually(async () => {
+      const { instances, knownToMs } = await server.local.call('getTraffic', { query: { app: 'shop' } })
+      expect(Math.abs((knownToMs ?? 0) - Date.now())).toBeLessThan(60_000)
+      expect(instances).toMatchObject([{ instance: 'shop.production.web-1', release: 'v1', p50Ms: 3.5 }])
+      const [{ perSecond = 0, lostPerSecond = 0 } = {}] = instances
+      expect(perSecond).toBeGreaterThan(0)
+      expect(lostPerSecond / perSecond).toBeCloseTo(2 / 32, 9)
+    })
+    const other = await server.local.call('getTraffic', { query: { app: 'other' } })
+    expect(other.instances).toEqual([])
+  })
+
+  it('of a pool that there is not is refused', async () => {
+    const params = { app: 'shop', pool: 'nowhere' }
+    await expect(server.local.call('getPoolTraffic', { params })).rejects.toMatchObject({ code: 'pool.not-found' })
   })
 })
 

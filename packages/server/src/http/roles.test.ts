@@ -85,6 +85,8 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   getLogs: 'viewer',
   exec: 'deployer',
   getMetrics: 'viewer',
+  getTraffic: 'viewer',
+  getPoolTraffic: 'viewer',
   listNodes: 'viewer',
   getNode: 'viewer',
   updateNode: 'admin',

@@ -33,6 +33,7 @@ import type { CoreUse } from '../schedule/core-map.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import type { Store } from '../store/store.ts'
+import type { RequestStats } from '../traffic/request-stats.ts'
 import type { ViewContext } from '../views/view-context.ts'
 import type { TrafficChanges } from './listings/traffic-listings.ts'
 
@@ -95,6 +96,7 @@ export interface Services {
   readonly records: Records
   readonly views: ViewContext
   readonly trafficChanges: TrafficChanges
+  readonly requests: Pick<RequestStats, 'window' | 'routeNow' | 'instanceNow' | 'knownToMs'>
   readonly operations: Operations
   readonly books: LiveBooks
   /** How busy a node's cores are, and whom the kernel holds back there; empty where its agent does not answer. */

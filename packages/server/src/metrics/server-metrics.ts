@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs'
+import { fromRequestCounts } from '@berth/core'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { State } from '../records/index.ts'
+import type { EntrypointRequests } from '../traffic/request-stats.ts'
 
 export interface MetricsSources {
   readonly state: State
   readonly version: string
   readonly isOnline: (node: string) => boolean
   readonly isConnected: (node: string) => boolean
+  readonly requests: () => readonly EntrypointRequests[]
 }
 
 /** What the server tells Prometheus: itself, and the cluster as its records have it. Gauges are read when they are asked for. */
@@ -32,6 +35,7 @@ export class ServerMetrics {
     })
     addProcessGauges(this.#registry, sources.version)
     addClusterGauges(this.#registry, sources)
+    addRequestCounters(this.#registry, sources.requests)
   }
 
   countRequest(method: string, route: string, status: number, seconds: number): void {
@@ -169,6 +173,35 @@ function addInstanceGauges(registry: Registry, state: State): void {
       this.reset()
       for (const { id, app, pool, entrypoint } of state.instances.values())
         this.inc({ app, pool, entrypoint }, state.statuses.field(id, 'ready') === true ? 1 : 0)
+    },
+  })
+}
+
+/** Over all gateways, since this server was started; each gateway's agent tells them by instance, with answer times. */
+function addRequestCounters(registry: Registry, requests: MetricsSources['requests']): void {
+  const registers = [registry]
+  const labelNames = ['app', 'pool', 'entrypoint'] as const
+  new Counter({
+    name: 'berth_pool_requests_total',
+    help: 'Requests that gateways have answered, by class',
+    labelNames: [...labelNames, 'class'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { app, pool, entrypoint, counts } of requests())
+        for (const [index, count] of fromRequestCounts(counts).classes.entries())
+          this.inc({ app, pool, entrypoint, class: `${index + 1}xx` }, count)
+    },
+  })
+  new Counter({
+    name: 'berth_pool_requests_lost_total',
+    help: 'Requests that no instance answered; they are among the 5xx',
+    labelNames: [...labelNames],
+    registers,
+    collect() {
+      this.reset()
+      for (const { app, pool, entrypoint, counts } of requests())
+        this.inc({ app, pool, entrypoint }, fromRequestCounts(counts).lost)
     },
   })
 }

@@ -56,6 +56,7 @@ function admin.handle()
   if request == 'GET /table' then return get_table() end
   if request == 'GET /inflight' then return get_status('inflight') end
   if request == 'GET /counters' then return get_status('counters') end
+  if request == 'GET /changes' then return get_status('changes') end
   return reply(404, { error = 'no ' .. request })
 end
 

@@ -208,14 +208,23 @@ local function stripped(path)
   return rest:byte() == 47 and rest or '/' .. rest
 end
 
+-- The route has no member that may serve: its client gets a 503.
+local function empty(route)
+  local nobody = tables.nobody(route, ngx.now())
+  nobody.lost = nobody.lost + 1
+  nobody.classes[5] = nobody.classes[5] + 1
+  return 'empty', route
+end
+
 -- What the usual path could not do for this request: a word, and the route if there is one. For `forward` the request may go on.
 function proxy.take_pending()
   local key = key_of(get_request())
   local entry = pending[key]
   pending[key] = nil
   if not entry then return nil end
+  if entry.what == 'empty' then return empty(entry.route) end
   if entry.what ~= 'detour' then return entry.what, entry.route end
-  if entry.route.turns == 0 then return 'empty', entry.route end
+  if entry.route.turns == 0 then return empty(entry.route) end
   chosen[key] = entry.route
   return 'forward', entry.route
 end
@@ -231,6 +240,7 @@ end
 
 local function settle(peer, status)
   if status >= 502 and status <= 504 and nobody_answered() then
+    peer.lost = peer.lost + 1
     note_failure(peer)
   else
     peer.strikes = 0
@@ -294,20 +304,37 @@ end)
 worker.on_question('inflight', function()
   local inflight = {}
   for _, peer in pairs(tables.peers) do
-    inflight[peer.endpoint] = (inflight[peer.endpoint] or 0) + peer.inflight
+    if peer.instance ~= '' then inflight[peer.endpoint] = (inflight[peer.endpoint] or 0) + peer.inflight end
   end
   return { version = worker.state.version, inflight = inflight }
 end)
 
+local function counters_of(peer)
+  return {
+    route = peer.route_id, pool = peer.pool, instance = peer.instance, endpoint = peer.endpoint, inflight = peer.inflight,
+    failures = peer.failures, lost = peer.lost, classes = peer.classes, buckets = peer.buckets, latency = peer.latency,
+    since = peer.since,
+  }
+end
+
 worker.on_question('counters', function()
   local rows = {}
+  for _, peer in pairs(tables.peers) do rows[#rows + 1] = counters_of(peer) end
+  return { version = worker.state.version, pid = ngx.worker.pid(), rows = rows }
+end)
+
+-- The same of those that have changed since this was asked last. Who did not get the answer asks for all.
+worker.on_question('changes', function()
+  local rows = {}
   for _, peer in pairs(tables.peers) do
-    rows[#rows + 1] = {
-      route = peer.route_id, pool = peer.pool, instance = peer.instance, endpoint = peer.endpoint, inflight = peer.inflight,
-      failures = peer.failures, classes = peer.classes, buckets = peer.buckets, latency = peer.latency,
-    }
+    local classes = peer.classes
+    local count = classes[1] + classes[2] + classes[3] + classes[4] + classes[5] + peer.failures
+    if count ~= peer.told then
+      peer.told = count
+      rows[#rows + 1] = counters_of(peer)
+    end
   end
-  return { version = worker.state.version, rows = rows }
+  return { version = worker.state.version, pid = ngx.worker.pid(), rows = rows }
 end)
 
 return proxy

@@ -25,8 +25,8 @@ local function new_peer(key, route, pool, member)
   return {
     key = key, route_id = route.id, pool = pool, instance = member.instance,
     address = address, port = member.port, endpoint = address .. ':' .. member.port,
-    inflight = 0, failures = 0, strikes = 0, rests_until = 0, log_after = 0, unlogged = 0,
-    classes = { 0, 0, 0, 0, 0 }, buckets = buckets, latency = 0,
+    inflight = 0, failures = 0, lost = 0, strikes = 0, rests_until = 0, log_after = 0, unlogged = 0, told = 0,
+    classes = { 0, 0, 0, 0, 0 }, buckets = buckets, latency = 0, since = ngx.now(),
     retired_at = nil,
   }
 end
@@ -41,6 +41,13 @@ local function peer_of(route, pool, member)
   return peer
 end
 
+-- Counts requests that met `route` without a member, as those of a peer that nobody can be sent to.
+function table_.nobody(route, now)
+  local peer = peer_of(route, route.pool, { instance = '', address = '', port = 0 })
+  peer.retired_at = now
+  return peer
+end
+
 local function new_route(spec)
   local members = {}
   local strip = spec.stripPath == true and spec.path ~= '/'
@@ -48,7 +55,7 @@ local function new_route(spec)
   local route = {
     id = spec.id, host = spec.host, path = spec.path, tls = spec.tls, strip = strip,
     max_body = max_body ~= 0 and max_body or nil, timeout = spec.timeoutMs / 1000,
-    members = members, schedule = {},
+    members = members, schedule = {}, pool = spec.targets[1] and spec.targets[1].pool or '',
   }
   for _, target in ipairs(spec.targets) do
     for _, member in ipairs(target.members) do

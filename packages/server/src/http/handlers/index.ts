@@ -23,6 +23,7 @@ import { routingHandlers } from './routing-handlers.ts'
 import { schedulingHandlers } from './scheduling-handlers.ts'
 import { serverHandlers } from './server-handlers.ts'
 import { sizingHandlers } from './sizing-handlers.ts'
+import { trafficHandlers } from './traffic-handlers.ts'
 
 export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...clusterHandlers(services),
@@ -47,4 +48,5 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...routingHandlers(services),
   ...addressHandlers(services),
   ...accessHandlers(services),
+  ...trafficHandlers(services),
 })

@@ -1,0 +1,74 @@
+import type { InstanceTrafficView, RouteTrafficView } from '@berth/api'
+import type { Command } from 'commander'
+import type { CommandContext } from '../command-context.ts'
+import { formatMs, formatRate } from '../output/format.ts'
+import { type ListingView, printListing } from '../output/print.ts'
+import { type PoolOption, parseTarget, requireTarget } from '../target.ts'
+import { showAgain } from './again.ts'
+import { action } from './command.ts'
+
+interface TopRoutesOptions extends PoolOption {
+  readonly instances?: boolean
+  readonly watch?: boolean
+}
+
+export function registerTopRoutes(top: Command): void {
+  top
+    .command('routes')
+    .summary('requests a second of routes, their errors and how fast they are answered')
+    .argument('[app]', 'only of this app')
+    .option('-e, --environment <name>')
+    .option('--instances', 'of each instance instead')
+    .option('-w, --watch', 'again every two seconds')
+    .action(
+      action<TopRoutesOptions>(async (context, [text], options) => {
+        const target = text === undefined ? undefined : parseTarget(text, context, options)
+        if (target !== undefined) await requireTarget(context, { app: target.app, pool: options.environment })
+        const query = { app: target?.app, pool: options.environment }
+        const now = () => show(context, query, options.instances === true)
+        await now()
+        if (options.watch === true) await showAgain(context, now)
+      }),
+    )
+}
+
+async function show(
+  { client, out, form, signal }: CommandContext,
+  query: { app: string | undefined; pool: string | undefined },
+  byInstance: boolean,
+): Promise<void> {
+  const { routes, instances, knownToMs } = await client.call('getTraffic', { query }, { signal })
+  if (byInstance) await printListing(instances.toSorted(busiest), instanceTrafficListing, form, out)
+  else await printListing(routes.toSorted(busiest), routeTrafficListing, form, out)
+  if (knownToMs === undefined && form !== 'json' && routes.length > 0)
+    out.note('not every gateway that is online has told its requests yet; there may be more')
+}
+
+type Rate = Pick<
+  RouteTrafficView,
+  'perSecond' | 'errors4xxPerSecond' | 'errors5xxPerSecond' | 'lostPerSecond' | 'p50Ms' | 'p95Ms' | 'p99Ms'
+>
+
+const busiest = (a: Rate, b: Rate): number => b.perSecond - a.perSecond
+const rateHeaders = ['requests/s', '4xx/s', '5xx/s', 'lost/s', 'p50', 'p95', 'p99']
+const rateRow = (each: Rate): string[] => [
+  formatRate(each.perSecond),
+  formatRate(each.errors4xxPerSecond),
+  formatRate(each.errors5xxPerSecond),
+  formatRate(each.lostPerSecond),
+  ...[each.p50Ms, each.p95Ms, each.p99Ms].map((ms) => (ms === undefined ? '-' : formatMs(ms))),
+]
+
+export const routeTrafficListing: ListingView<RouteTrafficView> = {
+  headers: ['url', 'to', ...rateHeaders],
+  row: (each) => [each.url, each.external ?? `${each.app}/${each.pool}/${each.entrypoint}`, ...rateRow(each)],
+  name: (each) => each.url,
+  empty: 'no routes; give an app some under `routes:` in its berth.yaml',
+}
+
+export const instanceTrafficListing: ListingView<InstanceTrafficView> = {
+  headers: ['instance', 'release', ...rateHeaders],
+  row: (each) => [each.instance, each.release, ...rateRow(each)],
+  name: (each) => each.instance,
+  empty: 'no instance has had a request from a gateway in the last minute',
+}

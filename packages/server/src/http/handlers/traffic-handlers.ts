@@ -1,0 +1,69 @@
+import type { InstanceTrafficView, RouteTrafficView } from '@berth/api'
+import { BerthError, type RequestSummary, summarizeRequests } from '@berth/core'
+import { requirePool } from '../../controllers/operations/lookup.ts'
+import type { RequestRate } from '../../traffic/request-stats.ts'
+import { certifiedNames, routeUrl } from '../../views/route-url.ts'
+import type { Handlers } from '../handler.ts'
+import { matches } from '../listings/traffic-listings.ts'
+import type { Services } from '../services.ts'
+
+const defaultWindowMs = 5 * 60_000
+
+interface TrafficQuery {
+  readonly app?: string | undefined
+  readonly pool?: string | undefined
+}
+
+export const trafficHandlers = (services: Services): Pick<Handlers, 'getTraffic' | 'getPoolTraffic'> => {
+  const { requests, views } = services
+  return {
+    getTraffic: ({ query }) => {
+      const { knownToMs } = requests
+      const known = knownToMs === undefined ? {} : { knownToMs }
+      return { routes: routesNow(services, query), instances: instancesNow(services, query), ...known }
+    },
+    getPoolTraffic: ({ params, query: { entrypoint, toMs = Date.now(), fromMs = toMs - defaultWindowMs } }) => {
+      requirePool(views.state, params.app, params.pool)
+      if (fromMs >= toMs)
+        throw new BerthError('request.invalid', `requests from ${fromMs} to ${toMs}: fromMs has to be before toMs`)
+      const { all, generations, ...known } = requests.window({ ...params, entrypoint }, fromMs, toMs)
+      return { fromMs, toMs, all, generations: [...generations], ...known }
+    },
+  }
+}
+
+function routesNow({ views, requests }: Services, query: TrafficQuery): RouteTrafficView[] {
+  const certified = certifiedNames(views.state)
+  return views.traffic.routes().flatMap((route): RouteTrafficView[] => {
+    const { id, app, pool, entrypoint, external } = route
+    if ((query.app ?? app) !== app || (query.pool ?? pool) !== pool) return []
+    const whose = external === undefined ? {} : { external }
+    const url = routeUrl(route, views.gateway, certified)
+    return [{ url, app, pool, entrypoint, ...whose, ...rateOf(requests.routeNow(id)) }]
+  })
+}
+
+function instancesNow({ views, requests }: Services, query: TrafficQuery): InstanceTrafficView[] {
+  return [...views.state.instances.values()].flatMap((each): InstanceTrafficView[] => {
+    const rate = matches(each, query) ? requests.instanceNow(each.id) : undefined
+    if (rate === undefined) return []
+    const { id: instance, app, pool, entrypoint, release, generation } = each
+    return [{ instance, app, pool, entrypoint, release, generation, ...rateOf(rate) }]
+  })
+}
+
+type Rate = Pick<RouteTrafficView, 'perSecond' | 'errors4xxPerSecond' | 'errors5xxPerSecond' | 'lostPerSecond'> &
+  Pick<RequestSummary, 'meanMs' | 'p50Ms' | 'p95Ms' | 'p99Ms'>
+
+function rateOf(rate: RequestRate | undefined): Rate {
+  if (rate === undefined) return { perSecond: 0, errors4xxPerSecond: 0, errors5xxPerSecond: 0, lostPerSecond: 0 }
+  const { requests, errors4xx, errors5xx, lost, failedTries: _, ...times } = summarizeRequests(rate.counts)
+  const seconds = rate.overMs / 1_000
+  return {
+    perSecond: requests / seconds,
+    errors4xxPerSecond: errors4xx / seconds,
+    errors5xxPerSecond: errors5xx / seconds,
+    lostPerSecond: lost / seconds,
+    ...times,
+  }
+}
