@@ -1,4 +1,5 @@
 import { type Figure, type FigureContext, type FigureResult, median } from '../figure.ts'
+import { startBarePlaces } from '../network/bare-places.ts'
 import { type OverlayPlaces, startOverlayPlaces } from '../network/overlay-places.ts'
 import type { Place } from '../network/place.ts'
 import { loadNote } from '../network/processor-time.ts'
@@ -21,10 +22,12 @@ export const figure: Figure = {
   target: `>= ${minThroughput}, with ${small} bytes too; processor time a gigabit <= ${maxProcessor}, round trip <= ${maxRoundTrip}`,
   async run(context) {
     await using routed = await startRoutedPlaces(2)
+    await using bare = await startBarePlaces(context.signal)
     await using overlay = await tryOverlay(context)
     const paths: Paths = {
       ours: pathOf(routed.containers),
       hosts: pathOf(routed.hosts),
+      bare: pathOf(bare.places),
       ...(overlay.containers.length === 0 ? {} : { overlay: pathOf(overlay.containers) }),
     }
     for (const path of Object.values(paths)) await startReceivers(path)
@@ -32,7 +35,7 @@ export const figure: Figure = {
   },
 }
 
-type Way = 'ours' | 'hosts' | 'overlay'
+type Way = 'ours' | 'hosts' | 'bare' | 'overlay'
 type Paths = Readonly<Partial<Record<Way, Path>>>
 
 interface Sample {
@@ -97,8 +100,9 @@ function report(done: readonly Round[], noOverlay: string | undefined): FigureRe
     median(done.flatMap((round) => (round[way] === undefined ? [] : (readings[reading]?.(round[way]) ?? []))))
   const ratio = (reading: string): number => of('ours', reading) / of('hosts', reading)
   const beside = (reading: string, unit: string, digits: number): string => {
-    const overlay = noOverlay === undefined ? `, Docker's overlay ${of('overlay', reading).toFixed(digits)}` : ''
-    return `${ratio(reading).toFixed(3)} (${of('ours', reading).toFixed(digits)} and ${of('hosts', reading).toFixed(digits)} ${unit}${overlay})`
+    const at = (way: Way): string => of(way, reading).toFixed(digits)
+    const overlay = noOverlay === undefined ? `, Docker's overlay ${at('overlay')}` : ''
+    return `${ratio(reading).toFixed(3)} (${at('ours')} and ${at('hosts')} ${unit}; a bare link and route ${at('bare')}${overlay})`
   }
   return {
     ...{ ours: of('ours', 'large'), peer: of('hosts', 'large'), ratio: ratio('large') },

@@ -12,10 +12,21 @@ export interface Path {
   readonly to: Place
 }
 
+/**
+ * Each end has a processor of its own, as two machines have. Left to the scheduler, both sometimes share one, and a stream is then several times as slow
+ * or as fast as the one before, whatever way its packets go.
+ */
+const at = (processor: 0 | 1, argv: readonly string[]): readonly string[] => [
+  'taskset',
+  '--cpu-list',
+  String(processor),
+  ...argv,
+]
+
 /** iperf3's and sockperf's own other ends, at the receiver of a path, until its lab ends. */
 export async function startReceivers({ to }: Path): Promise<void> {
-  await startAt(to, ['iperf3', '--server', '--bind', to.address, '--port', String(streamPort)])
-  await startAt(to, ['sockperf', 'server', '--tcp', '--ip', to.address, '--port', String(answerPort)])
+  await startAt(to, at(1, ['iperf3', '--server', '--bind', to.address, '--port', String(streamPort)]))
+  await startAt(to, at(1, ['sockperf', 'server', '--tcp', '--ip', to.address, '--port', String(answerPort)]))
   for (const port of [streamPort, answerPort])
     await until(`a listener at ${to.address}:${port}`, async () => {
       return (await runAt(to, ['ss', '-Hltn', `sport = :${port}`])) !== ''
@@ -40,7 +51,7 @@ export interface Stream {
 export async function stream({ from, to }: Path, messageBytes: number, seconds: number): Promise<Stream> {
   const argv = ['iperf3', '--client', to.address, '--port', String(streamPort), '--json']
   const before = processorMs()
-  const printed = await runAt(from, [...argv, '--length', String(messageBytes), '--time', String(seconds)])
+  const printed = await runAt(from, at(0, [...argv, '--length', String(messageBytes), '--time', String(seconds)]))
   const spentMs = processorMs() - before
   const { bytes, bits_per_second: bitsPerSecond } = (JSON.parse(printed) as StreamReport).end.sum_received
   return { gigabitsPerSecond: bitsPerSecond / 1e9, processorMsPerGigabit: (spentMs * 1e9) / (bytes * 8) }
@@ -52,7 +63,10 @@ export const questionBytes = 14
 /** Median time of a question of a few bytes and its answer by TCP, microseconds. */
 export async function roundTripUs({ from, to }: Path, seconds: number): Promise<number> {
   const options = ['--tcp', '--ip', to.address, '--port', String(answerPort), '--msg-size', String(questionBytes)]
-  const printed = await runAt(from, ['sockperf', 'ping-pong', ...options, '--full-rtt', '--time', String(seconds)])
+  const printed = await runAt(
+    from,
+    at(0, ['sockperf', 'ping-pong', ...options, '--full-rtt', '--time', String(seconds)]),
+  )
   const found = /percentile 50\.000\s*=\s*([\d.]+)/.exec(printed)?.[1]
   if (found === undefined) throw new Error(`sockperf told no median:\n${printed}`)
   return Number(found)
