@@ -23,24 +23,54 @@ export const buildView = z.object({
   createdBy: z.string(),
 })
 
+const count = z.number().int()
+
+export const stageView = z.object({
+  name: z.string(),
+  startedAt: time.optional(),
+  /** Since when as many as it is about have served: its gates look at what came after. */
+  readyAt: time.optional(),
+  endedAt: time.optional(),
+  /** Who had it end whatever its gates said. */
+  skippedBy: z.string().optional(),
+  gates: z.array(
+    z.object({
+      type: z.enum(['health', 'person']),
+      verdict: z.enum(['waiting', 'no-data', 'passed', 'failed']),
+      message: z.string(),
+      at: time.optional(),
+      by: z.string().optional(),
+    }),
+  ),
+  /** New instances that served at its end, by entrypoint. */
+  served: z.record(z.string(), count).optional(),
+})
+
+export const pauseView = z.object({ since: time, until: time.optional(), reason: z.string() })
+
+const failureView = z.object({
+  instance: z.string().optional(),
+  node: z.string().optional(),
+  reason: z.string(),
+  logTail: z.array(z.string()),
+})
+
+const rolloutReason = z.enum(['deploy', 'rollback', 'restart'])
+const rolloutStates = z.enum(['running', 'paused', 'rolling-back', 'succeeded', 'rolled-back', 'failed', 'aborted'])
+
 export const rolloutView = z.object({
   id: z.string(),
   app: z.string(),
   pool: z.string(),
-  reason: z.enum(['deploy', 'rollback', 'restart']),
+  reason: rolloutReason,
   from: z.string().optional(),
   to: z.string(),
-  state: z.enum(['running', 'paused', 'rolling-back', 'succeeded', 'rolled-back', 'failed', 'aborted']),
+  state: rolloutStates,
   message: z.string(),
   /** Of an instance, or of a node before there was one on it. */
-  failure: z
-    .object({
-      instance: z.string().optional(),
-      node: z.string().optional(),
-      reason: z.string(),
-      logTail: z.array(z.string()),
-    })
-    .optional(),
+  failure: failureView.optional(),
+  /** What it goes through, first to last; the first that has not ended is under way. Absent: it has no stages. */
+  stages: z.array(stageView).optional(),
   /** How far the image has come to the nodes that will need it, before anything is replaced; absent: they had it. */
   images: z
     .object({
@@ -69,5 +99,32 @@ export const rolloutView = z.object({
   createdBy: z.string(),
 })
 
+/** What a rollout was, for those who ask later. */
+export const receiptView = z.object({
+  rollout: z.string(),
+  app: z.string(),
+  pool: z.string(),
+  reason: rolloutReason,
+  from: z.string().optional(),
+  to: z.string(),
+  commit: z.string().optional(),
+  subject: z.string().optional(),
+  image: z.string().optional(),
+  by: z.string(),
+  state: rolloutStates,
+  message: z.string(),
+  failure: failureView.optional(),
+  createdAt: time,
+  endedAt: time.optional(),
+  tookMs: count,
+  /** Of each service: how many there were before, and are to be. */
+  plan: z.record(z.string(), z.object({ before: count, after: count })),
+  stages: z.array(stageView.extend({ tookMs: count.optional() })),
+  /** When it stood still, and why. */
+  pauses: z.array(pauseView),
+})
+
+export type StageView = z.infer<typeof stageView>
+export type ReceiptView = z.infer<typeof receiptView>
 export type BuildView = z.infer<typeof buildView>
 export type RolloutView = z.infer<typeof rolloutView>

@@ -10,6 +10,7 @@ export class InstanceLines {
   readonly #restarts = new Map<string, number>()
   #state: string
   #imagesTold: string | undefined
+  #stageTold: string | undefined
 
   constructor(out: CommandContext['out'], rollout: RolloutView) {
     this.#out = out
@@ -40,9 +41,19 @@ export class InstanceLines {
 
   say(rollout: RolloutView): void {
     this.#tellImages(rollout)
+    this.#tellStage(rollout)
     if (rollout.state === this.#state) return
     this.#state = rollout.state
     if (rollout.endedAt === undefined) this.#out.note(`${this.#out.style.yellow('!')} ${rollout.message}`)
+  }
+
+  /** What a stage waits for once its instances serve, and which one begins. */
+  #tellStage({ stages, message, state }: RolloutView): void {
+    const stage = stages?.find(({ endedAt }) => endedAt === undefined)
+    if (stage === undefined || state !== 'running' || this.#stageTold === message) return
+    if (stage.readyAt === undefined && !message.endsWith(' begins')) return
+    this.#stageTold = message
+    this.#out.note(`${this.#out.style.dim('·')} ${message}`)
   }
 
   /** Nothing is replaced yet: which nodes it waits for. */

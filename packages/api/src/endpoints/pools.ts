@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { poolView } from '../app-resources.ts'
-import { rolloutView } from '../deploy-resources.ts'
+import { receiptView, rolloutView } from '../deploy-resources.ts'
 import { defineEndpoint } from '../endpoint.ts'
 import { instanceView } from '../instance-resources.ts'
 import { count, idParams, none, ok, poolParams, replicas, watch } from './shared.ts'
@@ -123,5 +123,49 @@ export const poolsEndpoints = {
     query: none,
     body: none,
     response: rolloutView,
+  }),
+  skipStage: defineEndpoint({
+    method: 'POST',
+    path: '/v1/rollouts/:id/skip',
+    summary: 'End the stage under way, whatever its gates say',
+    role: 'deployer',
+    transport: 'json',
+    params: idParams,
+    query: none,
+    body: none,
+    response: rolloutView,
+  }),
+  continueRollout: defineEndpoint({
+    method: 'POST',
+    path: '/v1/rollouts/:id/continue',
+    summary: 'Let a stage that waits for a person go on',
+    role: 'deployer',
+    transport: 'json',
+    params: idParams,
+    query: none,
+    body: none,
+    response: rolloutView,
+  }),
+  rollbackRollout: defineEndpoint({
+    method: 'POST',
+    path: '/v1/rollouts/:id/rollback',
+    summary: 'Go back to where a rollout came from, also when it has ended',
+    role: 'deployer',
+    transport: 'json',
+    params: idParams,
+    query: none,
+    body: none,
+    response: rolloutView,
+  }),
+  getReceipt: defineEndpoint({
+    method: 'GET',
+    path: '/v1/rollouts/:id/receipt',
+    summary: 'What a rollout did: who, what, stages, gates, pauses',
+    role: 'viewer',
+    transport: 'json',
+    params: idParams,
+    query: none,
+    body: none,
+    response: receiptView,
   }),
 } as const

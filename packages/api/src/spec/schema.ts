@@ -15,6 +15,7 @@ import {
   texts,
   variables,
 } from './schema-object.ts'
+import { environmentRollout, rollout } from './schema-rollout.ts'
 
 const name = text.meta({ pattern: nameSource })
 
@@ -72,31 +73,11 @@ const route = z.union([
 ])
 const routes = key(z.array(route), 'Where the gateway gets requests for this app from; in short host/path.')
 
-const share = z.union([count(0, 10_000), text.meta({ pattern: '^(100|[1-9]?[0-9])%$' })])
-
-const rollout = object({
-  surge: key(
-    share,
-    'Instances above the wanted count while it runs: a number, or a share of it like 25%, rounded up. Default: 25%.',
-    [1, '25%'],
-  ),
-  unavailable: key(
-    share,
-    'Instances that may be missing while it runs: a number, or a share of the wanted count, rounded down. Default: 0.',
-    [0, '10%'],
-  ),
-  settle: key(duration, 'How long a new instance must stay ready before the next one is replaced. Default: 0s.'),
-  before: key(textOrTexts, 'Jobs run to their end before the first instance is replaced, in order.', [['migrate']]),
-  imageTimeout: key(
-    duration,
-    'How long the image may make no progress on its way to the nodes, before anything is replaced. Default: 10m.',
-  ),
-})
-
 const environment = object({
   env: key(variables, 'Added to the `env` of every entrypoint, and goes before it.'),
   entrypoints: key(mapOf(z.union([overrideSchema, z.null()]), nameSource), 'Values of single entrypoints.'),
   routes: key(routes, 'Replace the app’s routes in this environment.'),
+  rollout: key(environmentRollout, 'How its pools move from one release to the next; what is not said is as above.'),
 })
 
 export const specDocumentSchema = object(

@@ -91,9 +91,11 @@ const releaseListing = (now: number): ListingView<ReleaseView> => ({
   empty: 'no releases yet; `berth deploy` makes the first',
 })
 
-function registerRollouts(program: Command): void {
-  program
-    .command('rollouts')
+const registerRollouts = (program: Command): void => listRollouts(program.command('rollouts'))
+
+/** `rollouts`, and `rollout ls`. */
+export function listRollouts(command: Command): void {
+  command
     .summary('rollouts, newest first')
     .argument('[app]', 'only of this app')
     .option('-n, --limit <count>', 'at most this many', wholeNumber, '20')

@@ -3,17 +3,29 @@ import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { followRollout } from '../follow.ts'
 import { printItem } from '../output/print.ts'
+import { receiptText } from '../receipt-text.ts'
 import { type PoolOption, parseTarget, requireTarget } from '../target.ts'
 import { action } from './command.ts'
+import { listRollouts } from './listings.ts'
 
 const moves = [
   ['pause', 'pauseRollout', 'stop where it is, for now'],
-  ['resume', 'resumeRollout', 'go on'],
-  ['abort', 'abortRollout', 'go back to the release before'],
+  ['resume', 'resumeRollout', 'go on after a pause'],
+  ['continue', 'continueRollout', 'let a stage that waits for a person go on'],
+  ['skip', 'skipStage', 'end the stage under way, whatever its gates say'],
+  ['abort', 'abortRollout', 'stop it and go back to the release before'],
+  ['rollback', 'rollbackRollout', 'go back to where it came from, also when it has ended'],
 ] as const
 
 export function registerRollout(program: Command): void {
-  const rollout = program.command('rollout').summary('watch, pause, resume or abort a rollout')
+  const rollout = program.command('rollout').summary('look at a rollout, and steer it')
+  listRollouts(rollout.command('ls'))
+  named(rollout.command('show'))
+    .summary('where it stands, stage by stage')
+    .action(action<PoolOption>((context, [text], options) => showReceipt(context, text, options)))
+  named(rollout.command('receipt'))
+    .summary('what it did: who, what, stages, gates, pauses (-o json)')
+    .action(action<PoolOption>((context, [text], options) => showReceipt(context, text, options)))
   named(rollout.command('watch'))
     .summary('follow it to its end')
     .action(
@@ -34,6 +46,13 @@ export function registerRollout(program: Command): void {
         }),
       )
   }
+}
+
+async function showReceipt(context: CommandContext, text: string | undefined, options: PoolOption): Promise<void> {
+  const { client, out, form, signal } = context
+  const id = await rolloutOf(context, text, options)
+  const receipt = await client.call('getReceipt', { params: { id } }, { signal })
+  await printItem(receipt, form, out, receiptText)
 }
 
 const named = (command: Command): Command =>

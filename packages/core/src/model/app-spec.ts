@@ -1,4 +1,6 @@
+import type { InstanceShare } from './instance-share.ts'
 import type { BurstMode, PlacementSpec, ScheduleSpec } from './placement-spec.ts'
+import type { StageSpec } from './stage-spec.ts'
 
 /**
  * The canonical form of `berth.yaml`: everything said, in base units, sorted, with defaults filled in. `spec/` makes it from what a
@@ -216,9 +218,6 @@ export interface RouteSpec {
   readonly maxBodyBytes: number
 }
 
-/** A number of instances, or a share of the wanted count. */
-export type InstanceShare = number | { readonly percent: number }
-
 export interface RolloutSpec {
   /** Instances above the wanted count while it runs; a share is rounded up. */
   readonly surge: InstanceShare
@@ -230,6 +229,8 @@ export interface RolloutSpec {
   readonly before: readonly string[]
   /** How long no node may get the image although one waits for it, before anything is replaced. Absent: the default. */
   readonly imageTimeoutMs?: number
+  /** What a deploy over another release goes through; the last one is about all instances. Absent: it has no stages. */
+  readonly stages?: readonly StageSpec[]
 }
 
 export interface EnvironmentSpec {
@@ -237,6 +238,8 @@ export interface EnvironmentSpec {
   readonly entrypoints: Readonly<Record<string, EntrypointOverride>>
   /** Replaces the app's routes when given. */
   readonly routes?: readonly RouteSpec[]
+  /** What is given replaces the app's, part by part. */
+  readonly rollout?: Partial<RolloutSpec>
 }
 
 export interface EntrypointOverride {

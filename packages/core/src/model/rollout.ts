@@ -1,4 +1,5 @@
 import type { ReplicaCount } from './pool.ts'
+import type { RolloutPause, RolloutStage } from './rollout-stage.ts'
 import type { PoolSizes } from './sizes.ts'
 
 export type RolloutState = 'running' | 'paused' | 'rolling-back' | 'succeeded' | 'rolled-back' | 'failed' | 'aborted'
@@ -30,6 +31,10 @@ export interface Rollout {
   readonly groupBefore?: string | null
   /** It is paused until these entrypoints' memory has been approved. */
   readonly awaitsApproval?: readonly string[]
+  /** What it goes through, first to last; the first that has not ended is under way. Absent: it has no stages. */
+  readonly stages?: readonly RolloutStage[]
+  /** When it stood still and why, oldest first; the newest ones, if there were very many. */
+  readonly pauses?: readonly RolloutPause[]
   readonly createdAt: number
   readonly updatedAt: number
   readonly endedAt?: number

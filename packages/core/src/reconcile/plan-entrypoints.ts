@@ -1,10 +1,11 @@
-import type { AppSpec, EntrypointSpec, Pool, RolloutProgress } from '../model/index.ts'
+import type { AppSpec, EntrypointSpec, InstanceShare, Pool, RolloutProgress } from '../model/index.ts'
 import { keepsAddresses } from '../spec/keeps-addresses.ts'
 import { isSystem, nodeGroupOf } from '../spec/placement-of.ts'
 import type { ObservedInstance, PoolSnapshot } from './pool-snapshot.ts'
 import { type EntrypointGoal, type EntrypointPlan, replaceEntrypoint } from './replace-entrypoint.ts'
 import { replaceKept } from './replace-kept.ts'
 import { replaceSystem } from './replace-system.ts'
+import type { StageGoal } from './stage-bounds.ts'
 import { systemPlaces } from './system-places.ts'
 
 export interface PoolGoal {
@@ -13,6 +14,17 @@ export interface PoolGoal {
   readonly release: string
   readonly generation: number
   readonly rollout?: string
+  /** Only a part of it is to be there for now. */
+  readonly stage?: PoolStage
+}
+
+/** A stage that is not about all instances. */
+export interface PoolStage {
+  /** Of this stage and of those before it. */
+  readonly shares: readonly InstanceShare[]
+  readonly from: { readonly release: string; readonly generation: number; readonly spec: AppSpec }
+  /** The counts of before, with which the old ones go on. */
+  readonly replicasBefore: Pool['replicas']
 }
 
 /** One plan for each service entrypoint of the goal and for each that still has instances. */
@@ -22,10 +34,18 @@ export function planEntrypoints(snapshot: PoolSnapshot, goal: PoolGoal, now: num
   const plans = new Map<string, EntrypointPlan>()
   for (const name of [...names].sort()) {
     const own = services.filter((each) => each.instance.entrypoint === name)
-    plans.set(name, planEntrypoint(snapshot, goal, name, own, now))
+    plans.set(name, planEntrypoint(snapshot, isLeftAlone(goal, name) ? ofBefore(goal) : goal, name, own, now))
   }
   return plans
 }
+
+/** What the new release does not have any more stays until the last stage. */
+const isLeftAlone = ({ spec, stage }: PoolGoal, name: string): boolean =>
+  stage !== undefined &&
+  spec?.entrypoints[name]?.type !== 'service' &&
+  stage.from.spec.entrypoints[name]?.type === 'service'
+
+const ofBefore = ({ stage, ...goal }: PoolGoal): PoolGoal => ({ ...goal, ...stage?.from })
 
 function planEntrypoint(
   snapshot: PoolSnapshot,
@@ -54,7 +74,19 @@ function entrypointGoal(pool: Pool, goal: PoolGoal, name: string): EntrypointGoa
     release: goal.release,
     limits: goal.spec?.rollout ?? { surge: 1, unavailable: 0, settleMs: 0, before: [] },
   }
-  return goal.rollout === undefined ? base : { ...base, rollout: goal.rollout }
+  return {
+    ...base,
+    ...(goal.rollout === undefined ? {} : { rollout: goal.rollout }),
+    ...(goal.stage === undefined ? {} : { stage: stageOf(pool, goal.stage, name, base.wanted) }),
+  }
+}
+
+/** Of an entrypoint that is new there are none of before. What was scaled since is scaled for both. */
+function stageOf(pool: Pool, { shares, from, replicasBefore }: PoolStage, name: string, wanted: number): StageGoal {
+  const before = from.spec.entrypoints[name]
+  if (before?.type !== 'service') return { shares, from, oldWanted: 0 }
+  if (isSystem(before) || pool.replicas[name]?.setBy === 'scale') return { shares, from, oldWanted: wanted }
+  return { shares, from, oldWanted: replicasBefore[name]?.count ?? before.replicas }
 }
 
 /** `scale` wins over the yaml until the yaml's number changes (settled when a rollout starts). */

@@ -1,4 +1,6 @@
 import type { AppSpec, Instance, InstanceStatus, Pool, Rollout } from '../model/index.ts'
+import { continueStage, skipStage } from '../rollout/stage-moves.ts'
+import { cutStage, newStages } from '../rollout/stages.ts'
 import { poolRecord, rolloutRecord } from './pool-fixtures.testing.ts'
 
 export interface SimulatedInstance {
@@ -23,7 +25,10 @@ export class PoolRecords {
   }
 
   startRollout(to: string, reason: Rollout['reason'] = 'deploy'): Rollout {
-    const rollout = rolloutRecord(this.pool, to, reason, this.now)
+    const stages =
+      reason === 'deploy' && this.pool.release !== undefined ? this.specs.get(to)?.rollout.stages : undefined
+    const record = rolloutRecord(this.pool, to, reason, this.now)
+    const rollout = stages === undefined ? record : { ...record, stages: newStages(stages) }
     this.rollouts.set(rollout.id, rollout)
     this.pool = { ...this.pool, rollout: rollout.id, nextGeneration: rollout.toGeneration + 1 }
     return rollout
@@ -35,7 +40,16 @@ export class PoolRecords {
     const next = { pause: 'paused', resume: 'running', abort: 'rolling-back' } as const
     const from = { pause: ['running'], resume: ['paused'], abort: ['running', 'paused'] }[move]
     if (rollout === undefined || !from.includes(rollout.state)) return
-    this.rollouts.set(rollout.id, { ...rollout, state: next[move], updatedAt: this.now })
+    const base = move === 'abort' ? cutStage(rollout, this.now) : rollout
+    this.rollouts.set(rollout.id, { ...base, state: next[move], updatedAt: this.now })
+  }
+
+  /** As a person does it; where there is no such stage, nothing happens. */
+  moveStage(move: 'skip' | 'continue'): void {
+    const { rollout } = this
+    if (rollout === undefined || !['running', 'paused'].includes(rollout.state)) return
+    const next = move === 'skip' ? skipStage(rollout, 'ann') : continueStage(rollout, 'ann', this.now)
+    if (next !== undefined) this.rollouts.set(rollout.id, { ...next, updatedAt: this.now })
   }
 
   /** Takes over from the rollout under way. */

@@ -9,6 +9,7 @@ import {
   type PoolStep,
 } from './pool-snapshot.ts'
 import { type RolloutLimits, rolloutLimits } from './rollout-limits.ts'
+import { keptOnes, type StageBounds, type StageGoal, stageBounds } from './stage-bounds.ts'
 
 type CreateStep = Extract<PoolStep, { readonly type: 'create' }>
 
@@ -20,12 +21,14 @@ export interface EntrypointGoal {
   readonly release: string
   readonly limits: RolloutSpec
   readonly rollout?: string
+  /** Only a part of them is to be new for now. */
+  readonly stage?: StageGoal
 }
 
 export interface EntrypointPlan {
   readonly steps: readonly PoolStep[]
   readonly progress: RolloutProgress
-  /** As many good ones as wanted serve, and nothing else does. */
+  /** As many good ones as wanted serve, and nothing else does but what a stage keeps. */
   readonly complete: boolean
   /** When the first good one that serves will have settled. */
   readonly nextAt?: number
@@ -37,7 +40,10 @@ export interface Groups {
   readonly good: readonly ObservedInstance[]
   /** Good ones that have served for long enough. */
   readonly settled: ReadonlySet<ObservedInstance>
+  /** Those that have to go. */
   readonly old: readonly ObservedInstance[]
+  /** Others that stay as long as the stage lasts. */
+  readonly kept: readonly ObservedInstance[]
   readonly draining: readonly ObservedInstance[]
 }
 
@@ -53,37 +59,56 @@ export function replaceEntrypoint(
 ): EntrypointPlan {
   const { wanted } = goal
   const limits = rolloutLimits(goal.limits, wanted)
-  const groups = group(goal, services, now)
-  const creations = Math.max(0, Math.min(wanted - groups.good.length, roomFor(wanted, limits, groups)))
-  const leaving = oldLeaving(goal, limits, groups, creations)
+  const bounds = stageBounds(goal.stage, wanted)
+  const groups = group(goal, bounds, services, now)
+  const room = roomFor(wanted, limits, bounds, groups)
+  const creations = Math.max(0, Math.min(bounds.target - groups.good.length, room))
+  const refilled = Math.max(0, Math.min(bounds.kept - groups.kept.length, room - creations))
+  const leaving = oldLeaving(bounds, limits, groups, creations + refilled)
   const why = (each: ObservedInstance): string =>
     wanted === 0
       ? 'no longer wanted'
       : each.instance.generation === goal.generation
         ? (each.moves ?? each.resize?.refused ?? '')
         : `replaced by ${goal.release}`
-  return planOf(goal, groups, [
+  return planOf(goal, bounds, groups, [
     ...leaving.map((each) => drainStep(each, why(each))),
-    ...surplus(wanted, groups).map((each) => drainStep(each, `scaled to ${wanted}`)),
-    ...resizeSteps(groups.good),
+    ...surplus(bounds.target, groups).map((each) => drainStep(each, `scaled to ${wanted}`)),
+    ...resizeSteps([...groups.good, ...groups.kept]),
     ...Array.from({ length: creations }, () => createStep(goal)),
+    ...Array.from({ length: refilled }, () => refillStep(goal)),
   ])
 }
 
 /** How many may be created. */
-export function roomFor(wanted: number, { surge }: RolloutLimits, { good, old, draining }: Groups): number {
-  const resting = Math.min(surge, draining.filter(isResting).length)
-  return wanted + surge - good.length - old.length - (draining.length - resting)
+export function roomFor(
+  wanted: number,
+  { surge }: RolloutLimits,
+  { target, kept }: StageBounds,
+  groups: Omit<Groups, 'settled'>,
+): number {
+  const resting = Math.min(surge, groups.draining.filter(isResting).length)
+  const here = groups.good.length + groups.old.length + groups.kept.length + (groups.draining.length - resting)
+  return Math.max(wanted, target + kept) + surge - here
 }
 
-export function planOf(goal: EntrypointGoal, groups: Groups, steps: readonly PoolStep[]): EntrypointPlan {
+export function planOf(
+  goal: EntrypointGoal,
+  { target, kept }: StageBounds,
+  groups: Groups,
+  steps: readonly PoolStep[],
+): EntrypointPlan {
   const { wanted, limits } = goal
   const { good, settled, old, draining } = groups
   const settling = good.filter((each) => isServing(each) && !settled.has(each))
   const base = {
     steps,
     progress: progressOf(wanted, groups),
-    complete: settled.size === wanted && good.length === wanted && old.length === 0 && draining.length === 0,
+    complete:
+      settled.size === target &&
+      good.length === target &&
+      groups.kept.length === kept &&
+      old.length + draining.length === 0,
   }
   return settling.length === 0
     ? base
@@ -93,15 +118,18 @@ export function planOf(goal: EntrypointGoal, groups: Groups, steps: readonly Poo
 /** Nothing is left for it to do; it is there only until names of it have expired. What comes next need not wait for that. */
 const isResting = (each: ObservedInstance): boolean => each.outOfTraffic && each.inflight === 0
 
-function group(goal: EntrypointGoal, services: readonly ObservedInstance[], now: number): Groups {
+function group(goal: EntrypointGoal, bounds: StageBounds, services: readonly ObservedInstance[], now: number): Groups {
   const up = services.filter((each) => isUp(each) && each.lost === undefined)
   const isGood = (each: ObservedInstance): boolean =>
     each.instance.generation === goal.generation && each.moves === undefined && each.resize?.refused === undefined
   const good = up.filter(isGood)
+  const others = up.filter((each) => !isGood(each))
+  const kept = keptOnes(goal.stage, bounds.kept, others)
   return {
     good,
     settled: new Set(good.filter((each) => hasSettled(each, goal.limits.settleMs, now))),
-    old: up.filter((each) => !isGood(each)),
+    old: kept.length === 0 ? others : others.filter((each) => !kept.includes(each)),
+    kept,
     draining: services.filter((each) => each.instance.desired === 'drain'),
   }
 }
@@ -112,18 +140,18 @@ function group(goal: EntrypointGoal, services: readonly ObservedInstance[], now:
  * else could ever happen.
  */
 export function oldLeaving(
-  goal: EntrypointGoal,
+  bounds: StageBounds,
   { unavailable }: RolloutLimits,
   groups: Groups,
   creations: number,
   inTurn: (instances: readonly ObservedInstance[]) => readonly ObservedInstance[] = byOrdinal,
 ): readonly ObservedInstance[] {
-  const { good, settled, old, draining } = groups
+  const { good, settled, old, kept, draining } = groups
   const idle = old.filter((each) => !mayServe(each))
   const unsure = byOrdinal(old.filter((each) => mayServe(each) && !isServing(each)))
   const serving = inTurn(old.filter(isServing))
-  const needed = Math.max(0, goal.wanted - unavailable)
-  const spare = Math.min(settled.size, goal.wanted) + serving.length - needed
+  const needed = Math.max(0, bounds.needed - unavailable)
+  const spare = Math.min(settled.size, bounds.target) + kept.filter(isServing).length + serving.length - needed
   if (spare >= 0) return [...idle, ...unsure, ...serving.slice(0, spare)]
   const stuck = creations + idle.length + draining.length === 0 && good.length === settled.size
   if (!stuck) return idle
@@ -140,11 +168,11 @@ function surplus(wanted: number, { good, settled }: Groups): readonly ObservedIn
     .slice(0, good.length - wanted)
 }
 
-const progressOf = (wanted: number, { good, settled, old, draining }: Groups): RolloutProgress => ({
+const progressOf = (wanted: number, { good, settled, old, kept, draining }: Groups): RolloutProgress => ({
   wanted,
   newReady: settled.size,
   newStarting: good.length - settled.size,
-  oldServing: old.length,
+  oldServing: old.length + kept.length,
   oldDraining: draining.length,
 })
 
@@ -174,4 +202,11 @@ export function createStep(goal: EntrypointGoal): CreateStep {
     kind: 'service',
   } as const
   return goal.rollout === undefined ? step : { ...step, rollout: goal.rollout }
+}
+
+/** One of the release that is being left, in the place of one that a stage keeps and that is gone. */
+export function refillStep(goal: EntrypointGoal): CreateStep {
+  const { release, generation } = goal.stage?.from ?? goal
+  const { rollout: _, ...step } = createStep(goal)
+  return { ...step, release, generation }
 }

@@ -7,10 +7,12 @@ import {
   type Groups,
   oldLeaving,
   planOf,
+  refillStep,
   resizeSteps,
   roomFor,
 } from './replace-entrypoint.ts'
 import { rolloutLimits } from './rollout-limits.ts'
+import { keptOnes, type StageBounds, stageBounds, withAtLeast } from './stage-bounds.ts'
 
 /**
  * Moves an entrypoint that keeps its addresses towards `wanted` good instances, one for each of the slots 1 … `wanted`. A slot is taken until
@@ -20,23 +22,29 @@ import { rolloutLimits } from './rollout-limits.ts'
 export function replaceKept(goal: EntrypointGoal, services: readonly ObservedInstance[], now: number): EntrypointPlan {
   const { wanted } = goal
   const limits = rolloutLimits({ surge: 0, unavailable: goal.limits.unavailable }, wanted)
-  const groups = group(goal, services, now)
+  const { bounds, ...groups } = group(goal, services, now)
   const free = freeSlots(wanted, services)
-  const room = Math.max(0, Math.min(wanted - groups.good.length, roomFor(wanted, limits, groups)))
-  const slots = free.slice(0, room)
+  const room = Math.min(free.length, roomFor(wanted, limits, bounds, groups))
+  const created = Math.max(0, Math.min(bounds.target - groups.good.length, room))
+  const refilled = Math.max(0, Math.min(bounds.kept - groups.kept.length, room - created))
   // Whoever is ending makes room; nothing is stuck while there is one.
-  const coming = slots.length + services.filter(isEnding).length
-  const leaving = oldLeaving(goal, limits, groups, coming)
-  return planOf(goal, groups, [
+  const coming = created + refilled + services.filter(isEnding).length
+  const leaving = oldLeaving(bounds, limits, groups, coming)
+  return planOf(goal, bounds, groups, [
     ...leaving.map((each) => drainStep(each, whyLeaving(goal, each))),
-    ...resizeSteps(groups.good),
-    ...slots.map((slot) => ({ ...createStep(goal), slot })),
+    ...resizeSteps([...groups.good, ...groups.kept]),
+    ...free.slice(0, created).map((slot) => ({ ...createStep(goal), slot })),
+    ...free.slice(created, created + refilled).map((slot) => ({ ...refillStep(goal), slot })),
   ])
 }
 
 const isEnding = ({ instance, lost }: ObservedInstance): boolean => instance.desired === 'stop' && lost === undefined
 
-function group(goal: EntrypointGoal, services: readonly ObservedInstance[], now: number): Groups {
+function group(
+  goal: EntrypointGoal,
+  services: readonly ObservedInstance[],
+  now: number,
+): Groups & { readonly bounds: StageBounds } {
   const up = services.filter((each) => isUp(each) && each.lost === undefined)
   const isGood = ({ instance, moves, resize }: ObservedInstance): boolean =>
     instance.generation === goal.generation &&
@@ -44,10 +52,16 @@ function group(goal: EntrypointGoal, services: readonly ObservedInstance[], now:
     moves === undefined &&
     resize?.refused === undefined
   const good = up.filter(isGood)
+  const others = up.filter((each) => !isGood(each))
+  const inSlots = others.filter(({ instance }) => isWanted(instance.slot, goal.wanted))
+  const bounds = withAtLeast(stageBounds(goal.stage, goal.wanted), good.length, goal.wanted)
+  const kept = keptOnes(goal.stage, bounds.kept, inSlots)
   return {
+    bounds,
     good,
     settled: new Set(good.filter((each) => hasSettled(each, goal.limits.settleMs, now))),
-    old: up.filter((each) => !isGood(each)),
+    old: kept.length === 0 ? others : others.filter((each) => !kept.includes(each)),
+    kept,
     draining: services.filter((each) => each.instance.desired === 'drain'),
   }
 }

@@ -7,10 +7,12 @@ import {
   type Groups,
   oldLeaving,
   planOf,
+  refillStep,
   resizeSteps,
   roomFor,
 } from './replace-entrypoint.ts'
 import { rolloutLimits } from './rollout-limits.ts'
+import { keptOnes, type StageBounds, stageBounds, withAtLeast } from './stage-bounds.ts'
 import type { SystemPlaces } from './system-places.ts'
 
 export interface SystemGoal extends Omit<EntrypointGoal, 'wanted'> {
@@ -30,19 +32,21 @@ export function replaceSystem(goal: SystemGoal, services: readonly ObservedInsta
   const wanted = places.open.length * places.perNode
   const limits = rolloutLimits(goal.limits, wanted)
   const here = services.filter((each) => !isAside(goal, each))
-  const { excess, ...groups } = group(goal, here, now)
+  const { excess, bounds, ...groups } = group(goal, wanted, here, now)
   const missing = missingPlaces(places, groups)
-  const creations = missing.slice(0, Math.max(0, Math.min(missing.length, roomFor(wanted, limits, groups))))
-  const leaving = oldLeaving({ ...goal, wanted }, limits, groups, creations.length, (olds) =>
-    inTurn(olds, places, groups),
-  )
+  const room = Math.min(missing.length, roomFor(wanted, limits, bounds, groups))
+  const created = Math.max(0, Math.min(bounds.target - groups.good.length, room))
+  const refilled = Math.max(0, Math.min(bounds.kept - groups.kept.length, room - created))
+  const leaving = oldLeaving(bounds, limits, groups, created + refilled, (olds) => inTurn(olds, places, groups))
+  const counted = { ...goal, wanted }
   const steps = [
     ...leaving.map((each) => drainStep(each, whyLeaving(goal, each))),
     ...excess.map((each) => drainStep(each, `scaled to ${places.perNode} a node`)),
-    ...resizeSteps(groups.good),
-    ...creations.map((node) => ({ ...createStep({ ...goal, wanted }), node })),
+    ...resizeSteps([...groups.good, ...groups.kept]),
+    ...missing.slice(0, created).map((node) => ({ ...createStep(counted), node })),
+    ...missing.slice(created, created + refilled).map((node) => ({ ...refillStep(counted), node })),
   ]
-  return planOf({ ...goal, wanted }, groups, steps)
+  return planOf(counted, bounds, groups, steps)
 }
 
 /** Of the right generation on a node that matches and is silent. */
@@ -54,10 +58,11 @@ const isAside = ({ generation, places }: SystemGoal, { instance, nodeOnline }: O
   places.matching.has(instance.pinnedTo ?? '')
 
 function group(
-  { generation, places, limits }: SystemGoal,
+  { generation, places, limits, stage }: SystemGoal,
+  wanted: number,
   services: readonly ObservedInstance[],
   now: number,
-): Groups & { readonly excess: readonly ObservedInstance[] } {
+): Groups & { readonly excess: readonly ObservedInstance[]; readonly bounds: StageBounds } {
   const open = new Set(places.open)
   const up = services.filter(isUp)
   const isPlaced = ({ instance }: ObservedInstance): boolean =>
@@ -65,11 +70,20 @@ function group(
   const byNode = byPin(up.filter(isPlaced))
   const good = [...byNode.values()].flatMap((each) => bestFirst(each).slice(0, places.perNode))
   const excess = [...byNode.values()].flatMap((each) => bestFirst(each).slice(places.perNode))
+  const others = up.filter((each) => !isPlaced(each))
+  const filled = byPin(good)
+  const inPlaces = others.filter(({ instance }) => open.has(instance.pinnedTo ?? ''))
+  const bounds = withAtLeast(stageBounds(stage, wanted), good.length, wanted)
+  const kept = keptOnes(stage, bounds.kept, inPlaces, ({ instance }) =>
+    (filled.get(instance.pinnedTo ?? '')?.length ?? 0) < places.perNode ? 1 : 0,
+  )
   return {
     good,
+    bounds,
     excess,
     settled: new Set(good.filter((each) => hasSettled(each, limits.settleMs, now))),
-    old: up.filter((each) => !isPlaced(each)),
+    old: kept.length === 0 ? others : others.filter((each) => !kept.includes(each)),
+    kept,
     draining: services.filter((each) => each.instance.desired === 'drain'),
   }
 }
@@ -90,8 +104,8 @@ const bestFirst = (instances: readonly ObservedInstance[]): ObservedInstance[] =
 }
 
 /** One entry for each instance that a node is short of; nodes on which nothing serves come first. */
-function missingPlaces({ open, perNode }: SystemPlaces, { good, old }: Groups): string[] {
-  const have = byPin(good)
+function missingPlaces({ open, perNode }: SystemPlaces, { good, old, kept }: Groups): string[] {
+  const have = byPin([...good, ...kept])
   const served = new Set(old.filter(mayServe).map((each) => each.instance.node))
   const short = open.flatMap((node) => Array<string>(Math.max(0, perNode - (have.get(node)?.length ?? 0))).fill(node))
   return short.sort((a, b) => Number(served.has(a)) - Number(served.has(b)))

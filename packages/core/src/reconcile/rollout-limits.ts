@@ -1,4 +1,5 @@
-import type { InstanceShare, RolloutSpec } from '../model/app-spec.ts'
+import type { RolloutSpec } from '../model/app-spec.ts'
+import type { InstanceShare } from '../model/instance-share.ts'
 
 export interface RolloutLimits {
   /** Instances above the wanted count. */

@@ -7,6 +7,7 @@ import { awaitImages } from './await-images.ts'
 import { failedText } from './failed-text.ts'
 import { runJobsBefore } from './jobs-before.ts'
 import { settle, settleFailed } from './settle.ts'
+import { advanceStage, cutStage, stageOf } from './stages.ts'
 
 /**
  * One step of a rollout. `running` moves the pool to `toGeneration`; a failure or an abort turns it to `rolling-back`, which moves
@@ -25,12 +26,18 @@ export function advanceRollout(snapshot: PoolSnapshot, rollout: Rollout, now: nu
   const jobs = runJobsBefore(snapshot, rollout, goal, now)
   if (jobs !== undefined)
     return jobs.failure === undefined ? jobs.plan : fail(snapshot, rollout, goal, jobs.failure, now)
-  const plans = planEntrypoints(snapshot, goal, now)
+  const stage = stageOf(snapshot, rollout, goal)
+  const plans = planEntrypoints(snapshot, stage === undefined ? goal : { ...goal, stage }, now)
   const all = [...plans.values()]
-  if (all.every((plan) => plan.complete))
-    return { steps: settle(snapshot.pool, { ...rollout, progress: progressOf(plans) }, goal, now) }
-  const steps = [...all.flatMap((plan) => plan.steps), ...report(rollout, plans, now)]
-  const nextAt = earliest(trial.nextAt, ...all.map((plan) => plan.nextAt))
+  const staged = advanceStage(snapshot, rollout, goal, plans, now)
+  if (staged.failure !== undefined) return fail(snapshot, staged.rollout, goal, staged.failure, now)
+  if (staged.over === true)
+    return { steps: settle(snapshot.pool, { ...staged.rollout, progress: progressOf(plans) }, goal, now) }
+  const told = report(rollout, staged.rollout, plans, now)
+  // What the next stage is about is decided with the next look.
+  if (staged.moved === true) return { steps: told }
+  const steps = [...all.flatMap((plan) => plan.steps), ...told]
+  const nextAt = earliest(trial.nextAt, staged.nextAt, ...all.map((plan) => plan.nextAt))
   return nextAt === undefined ? { steps } : { steps, nextAt }
 }
 
@@ -81,15 +88,28 @@ function fail(
   const message = `${failedText(failure)}; ${back}`
   return {
     steps: [
-      { type: 'update-rollout', rollout: { ...rollout, state: 'rolling-back', failure, message, updatedAt: now } },
+      {
+        type: 'update-rollout',
+        rollout: { ...cutStage(rollout, now), state: 'rolling-back', failure, message, updatedAt: now },
+      },
     ],
   }
 }
 
-function report(rollout: Rollout, plans: ReadonlyMap<string, EntrypointPlan>, now: number): PoolStep[] {
+/** How far it has come; without stages it says so itself. */
+function report(
+  before: Rollout,
+  rollout: Rollout,
+  plans: ReadonlyMap<string, EntrypointPlan>,
+  now: number,
+): PoolStep[] {
   const progress = progressOf(plans)
-  if (JSON.stringify(progress) === JSON.stringify(rollout.progress)) return []
+  const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
+  const isStaged = rollout.stages !== undefined && rollout.state === 'running'
+  const moved = !isSame(progress, before.progress)
+  if (!moved && isSame(rollout.stages, before.stages) && (!isStaged || rollout.message === before.message)) return []
   const counts = Object.entries(progress).map(([name, each]) => `${name} ${each.newReady}/${each.wanted}`)
-  const message = rollout.state === 'rolling-back' ? rollout.message : `${rollout.to}: ${counts.join(', ')} ready`
+  const own = rollout.state === 'rolling-back' ? rollout.message : `${rollout.to}: ${counts.join(', ')} ready`
+  const message = isStaged ? rollout.message : own
   return [{ type: 'update-rollout', rollout: { ...rollout, progress, message, updatedAt: now } }]
 }

@@ -1,4 +1,4 @@
-import type { EntrypointOverride, EntrypointSpec, EnvironmentSpec } from '../model/app-spec.ts'
+import type { EntrypointOverride, EntrypointSpec, EnvironmentSpec, RolloutSpec } from '../model/app-spec.ts'
 import { isName, nameRule, proposeName } from '../model/names.ts'
 import { refuseBeyondLimit } from './canonical-bandwidth.ts'
 import type { Siblings } from './canonical-bind.ts'
@@ -6,6 +6,7 @@ import { canonicalResources } from './canonical-container.ts'
 import { readPriority, refuseReplicas } from './canonical-entrypoint.ts'
 import { limitsBandwidth, refuseBandwidth } from './canonical-network.ts'
 import { canonicalPlacementParts } from './canonical-placement.ts'
+import { canonicalRolloutParts } from './canonical-rollout.ts'
 import { canonicalRoutes } from './canonical-routes.ts'
 import { canonicalSchedule } from './canonical-schedule.ts'
 import { closest } from './closest.ts'
@@ -22,6 +23,7 @@ export function canonicalEnvironments(
   environments: SpecDocument['environments'],
   entrypoints: Entrypoints,
   siblings: Siblings,
+  rollout: RolloutSpec,
 ): Readonly<Record<string, EnvironmentSpec>> {
   return sortedRecord(
     Object.entries(environments ?? {}).map(([name, document]) => {
@@ -32,7 +34,7 @@ export function canonicalEnvironments(
         const message = `${JSON.stringify(name)} cannot name an environment: use ${nameRule}`
         issues.add(path, message, { ...suggestion, atKey: true })
       }
-      return [name, canonicalEnvironment(issues, path, document ?? {}, entrypoints, siblings)] as const
+      return [name, canonicalEnvironment(issues, path, document ?? {}, { entrypoints, siblings, rollout })] as const
     }),
   )
 }
@@ -41,9 +43,9 @@ function canonicalEnvironment(
   issues: IssueList,
   path: SpecPath,
   document: EnvironmentDocument,
-  entrypoints: Entrypoints,
-  siblings: Siblings,
+  app: { readonly entrypoints: Entrypoints; readonly siblings: Siblings; readonly rollout: RolloutSpec },
 ): EnvironmentSpec {
+  const { entrypoints, siblings } = app
   const overrides = Object.entries(document.entrypoints ?? {}).map(([name, written]) => {
     const at = [...path, 'entrypoints', name]
     const override = canonicalOverride(issues, at, name, written ?? {}, entrypoints)
@@ -58,6 +60,9 @@ function canonicalEnvironment(
     env: readVariables(issues, [...path, 'env'], document.env),
     entrypoints: sortedRecord(overrides),
     ...(routes === undefined ? {} : { routes }),
+    ...(document.rollout === undefined
+      ? {}
+      : { rollout: canonicalRolloutParts(issues, [...path, 'rollout'], document.rollout, app.rollout) }),
   }
 }
 

@@ -1,10 +1,13 @@
-import type { EntrypointSpec, InstanceShare, RolloutSpec } from '../model/app-spec.ts'
+import type { EntrypointSpec, RolloutSpec } from '../model/app-spec.ts'
+import type { InstanceShare } from '../model/instance-share.ts'
 import { allKeepAddresses, refuseSurge } from './canonical-address.ts'
+import { canonicalStages } from './canonical-stages.ts'
 import { closest } from './closest.ts'
 import { specDefaults } from './defaults.ts'
 import { isSystem } from './placement-of.ts'
-import { given, readCount, readDuration } from './read-values.ts'
-import type { Amount, RolloutDocument } from './spec-document.ts'
+import { readShare } from './read-share.ts'
+import { given, readDuration } from './read-values.ts'
+import type { EnvironmentRolloutDocument, RolloutDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
 type Entrypoints = Readonly<Record<string, EntrypointSpec>>
@@ -36,14 +39,50 @@ export function canonicalRollout(
     unavailable,
     settleMs: readDuration(issues, [...path, 'settle'], document?.settle, defaults.settleMs, { max: 86_400_000 }),
     before: canonicalBefore(issues, [...path, 'before'], document?.before, entrypoints),
-    ...imageTimeout(issues, document),
+    ...imageTimeout(issues, path, document),
+    ...stages(issues, path, document),
   }
 }
 
+/** What an environment says of its own; what it does not say is as the app has it. */
+export function canonicalRolloutParts(
+  issues: IssueList,
+  at: SpecPath,
+  document: EnvironmentRolloutDocument,
+  whole: RolloutSpec,
+): Partial<RolloutSpec> {
+  const surge = readShare(issues, [...at, 'surge'], document.surge, undefined)
+  const unavailable = readShare(issues, [...at, 'unavailable'], document.unavailable, undefined)
+  const settleMs = readDuration(issues, [...at, 'settle'], document.settle, undefined, { max: 86_400_000 })
+  if (isNothing(surge ?? whole.surge) && isNothing(unavailable ?? whole.unavailable))
+    issues.add(at, '`surge` and `unavailable` come to 0 both, so nothing could ever be replaced', {
+      suggestion: 'let at least one of them be 1',
+      dependsOn: [[...at, 'surge'], [...at, 'unavailable'], path],
+    })
+  const stages = canonicalStages(issues, [...at, 'stages'], document.stages)
+  return {
+    ...(surge === undefined ? {} : { surge }),
+    ...(unavailable === undefined ? {} : { unavailable }),
+    ...(settleMs === undefined ? {} : { settleMs }),
+    ...imageTimeout(issues, at, document),
+    ...(stages === undefined ? {} : { stages }),
+  }
+}
+
+/** None is as good as not said. */
+function stages(issues: IssueList, at: SpecPath, document: RolloutDocument | undefined): Pick<RolloutSpec, 'stages'> {
+  const written = canonicalStages(issues, [...at, 'stages'], document?.stages)
+  return written === undefined || written.length === 0 ? {} : { stages: written }
+}
+
 /** Left out where it is the default, as specs of before have it: what is the same stays the same. */
-function imageTimeout(issues: IssueList, document: RolloutDocument | undefined): Pick<RolloutSpec, 'imageTimeoutMs'> {
+function imageTimeout(
+  issues: IssueList,
+  place: SpecPath,
+  document: RolloutDocument | undefined,
+): Pick<RolloutSpec, 'imageTimeoutMs'> {
   if (document?.imageTimeout === undefined) return {}
-  const at = [...path, 'imageTimeout']
+  const at = [...place, 'imageTimeout']
   const fallback = specDefaults.rollout.imageTimeoutMs
   const bounds = { min: 1000, max: 86_400_000 }
   const imageTimeoutMs: number = readDuration(issues, at, document.imageTimeout, fallback, bounds)
@@ -70,18 +109,6 @@ function refuseTwoOnANode(issues: IssueList, entrypoints: Entrypoints): void {
 }
 
 const isNothing = (share: InstanceShare): boolean => (typeof share === 'number' ? share : share.percent) === 0
-
-/** `3` instances, or `25%` of the wanted count. */
-function readShare(issues: IssueList, at: SpecPath, value: Amount | undefined, fallback: InstanceShare): InstanceShare {
-  if (typeof value !== 'string') return readCount(issues, at, value, fallback)
-  const percent = /^(\d{1,3})%$/.exec(value)?.[1]
-  if (percent !== undefined && Number(percent) <= 100) return { percent: Number(percent) }
-  const suggestion = /^\d+$/.test(value)
-    ? `write ${value}, without quotes`
-    : 'write a number of instances, or a share like 25%'
-  issues.add(at, `"${value}" is neither a number of instances nor a share of 0% to 100%`, { suggestion })
-  return fallback
-}
 
 function canonicalBefore(
   issues: IssueList,

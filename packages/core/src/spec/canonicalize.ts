@@ -32,16 +32,15 @@ export function canonicalize(document: SpecDocument, broken: readonly SpecPath[]
   const entrypoints = readEntrypoints(issues, document, app ?? '')
   if (build?.type === 'chain' && document.image === undefined) requireCommands(issues, entrypoints)
   refuseUnreachedBinds(issues, app ?? '', entrypoints)
+  const rollout = canonicalRollout(issues, document.rollout, entrypoints)
+  const siblings = { app: app ?? '', entrypoints: document.entrypoints ?? {} }
   const spec = {
     app,
     build,
     entrypoints,
     routes: canonicalRoutes(issues, ['routes'], document.routes, entrypoints),
-    rollout: canonicalRollout(issues, document.rollout, entrypoints),
-    environments: canonicalEnvironments(issues, document.environments, entrypoints, {
-      app: app ?? '',
-      entrypoints: document.entrypoints ?? {},
-    }),
+    rollout,
+    environments: canonicalEnvironments(issues, document.environments, entrypoints, siblings, rollout),
   }
   const found = issues.independent(broken)
   if (found.length > 0 || broken.length > 0 || !isComplete(spec)) return { issues: found }

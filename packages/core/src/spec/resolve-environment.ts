@@ -40,7 +40,8 @@ function resolve(spec: AppSpec, environment: string): AppSpec {
   const entrypoints = Object.entries(spec.entrypoints).map(
     ([name, base]) => [name, resolveOne(spec, environment, name, base)] as const,
   )
-  return { ...spec, entrypoints: Object.fromEntries(entrypoints), routes: resolveRoutes(spec, environment) }
+  const rollout = { ...spec.rollout, ...spec.environments[environment]?.rollout }
+  return { ...spec, entrypoints: Object.fromEntries(entrypoints), routes: resolveRoutes(spec, environment), rollout }
 }
 
 /** An environment's own routes replace the app's. */

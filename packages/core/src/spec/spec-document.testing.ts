@@ -199,9 +199,26 @@ export const validDocument: fc.Arbitrary<SpecDocument> = fc
         surge: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.constantFrom('1%', '25%', '100%')),
         unavailable: fc.oneof(fc.nat(3), fc.constantFrom('0%', '50%')),
         settle: duration,
+        stages: fc.constantFrom(
+          [],
+          [{}],
+          [
+            { instances: 1, gates: ['person', { health: '5m' }] },
+            { instances: '50%', name: 'half' },
+          ],
+          [{ name: 'one', gates: [{ person: true }] }],
+        ),
       }),
       hosts: unique(fc.constantFrom('a.example.com/x', 'B.example.com', '*', '*.example.com/y/z/'), (host) => host),
-      environments: fc.dictionary(name, partly({ env: variables, routes: fc.constant([]) }), { maxKeys: 2 }),
+      environments: fc.dictionary(
+        name,
+        partly({
+          env: variables,
+          routes: fc.constant([]),
+          rollout: fc.constantFrom({ surge: 2 }, { stages: [] }, { unavailable: '10%', stages: [{ instances: 1 }] }),
+        }),
+        { maxKeys: 2 },
+      ),
     }),
     build,
   )

@@ -233,12 +233,28 @@ export interface RolloutDocument {
   readonly settle?: Amount | undefined
   readonly before?: string | Texts | undefined
   readonly imageTimeout?: Amount | undefined
+  readonly stages?: readonly (StageDocument | undefined)[] | undefined
+}
+
+export type EnvironmentRolloutDocument = Omit<RolloutDocument, 'before'>
+
+export interface StageDocument {
+  readonly name?: string | undefined
+  readonly instances?: Amount | undefined
+  readonly gates?: readonly (string | GateDocument | undefined)[] | undefined
+}
+
+/** Exactly one kind is given. `person` in short. */
+export interface GateDocument {
+  readonly health?: Amount | undefined
+  readonly person?: boolean | undefined
 }
 
 export interface EnvironmentDocument {
   readonly env?: Mapping<Scalar> | undefined
   readonly entrypoints?: Mapping<EntrypointOverrideDocument | null> | undefined
   readonly routes?: readonly (string | RouteDocument | undefined)[] | undefined
+  readonly rollout?: EnvironmentRolloutDocument | undefined
 }
 
 export interface EntrypointOverrideDocument extends ResourcesDocument {

@@ -4,7 +4,6 @@ import type {
   EntrypointOverride,
   EntrypointSpec,
   EnvironmentSpec,
-  InstanceShare,
   PortSpec,
   ProbeSpec,
   ResourceSpec,
@@ -17,6 +16,7 @@ import { specDefaults } from './defaults.ts'
 import { isSystem, placementOf } from './placement-of.ts'
 import { placementToDocument } from './placement-to-document.ts'
 import { formatBytes, formatCpu, formatDuration } from './quantities.ts'
+import { rolloutToDocument } from './rollout-to-document.ts'
 import type {
   BuildDocument,
   EntrypointDocument,
@@ -44,17 +44,12 @@ export function specToDocument(spec: AppSpec): SpecDocument {
     entrypoints: mapValues(spec.entrypoints, entrypointToDocument),
     routes: spec.routes.map(routeToDocument),
     rollout: {
-      surge: formatShare(spec.rollout.surge),
-      unavailable: formatShare(spec.rollout.unavailable),
-      settle: formatDuration(spec.rollout.settleMs),
+      ...rolloutToDocument({ imageTimeoutMs: specDefaults.rollout.imageTimeoutMs, ...spec.rollout }),
       before: spec.rollout.before,
-      imageTimeout: formatDuration(spec.rollout.imageTimeoutMs ?? specDefaults.rollout.imageTimeoutMs),
     },
     environments: mapValues(spec.environments, environmentToDocument),
   }
 }
-
-const formatShare = (share: InstanceShare): number | string => (typeof share === 'number' ? share : `${share.percent}%`)
 
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]))
@@ -215,11 +210,12 @@ const routeToDocument = (route: RouteSpec): RouteDocument => ({
   maxBody: route.maxBodyBytes === 0 ? 0 : formatBytes(route.maxBodyBytes),
 })
 
-function environmentToDocument({ env, entrypoints, routes }: EnvironmentSpec): EnvironmentDocument {
+function environmentToDocument({ env, entrypoints, routes, rollout }: EnvironmentSpec): EnvironmentDocument {
   return {
     env,
     entrypoints: mapValues(entrypoints, overrideToDocument),
     ...(routes === undefined ? {} : { routes: routes.map(routeToDocument) }),
+    ...(rollout === undefined ? {} : { rollout: rolloutToDocument(rollout) }),
   }
 }
 

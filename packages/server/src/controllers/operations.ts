@@ -129,6 +129,12 @@ export interface Operations {
   pauseRollout(id: string, context: CallContext): Promise<Rollout>
   resumeRollout(id: string, context: CallContext): Promise<Rollout>
   abortRollout(id: string, context: CallContext): Promise<Rollout>
+  /** The stage under way ends whatever its gates say. Throws `rollout.no-such-step`. */
+  skipStage(id: string, context: CallContext): Promise<Rollout>
+  /** A person's yes to the stage under way. Throws `rollout.no-such-step`. */
+  continueRollout(id: string, context: CallContext): Promise<Rollout>
+  /** Back to where it came from, whether it is under way or has ended; it takes over from whoever holds the pool. */
+  rollbackRollout(id: string, context: CallContext): Promise<Rollout>
   restartInstance(id: string, context: CallContext): Promise<Instance>
   /** Throws `publish.port-taken`, `publish.host-network`, `instance.not-running`. */
   publishPort(id: string, port: InstancePorts, context: CallContext, listening?: readonly number[]): Promise<Instance>

@@ -102,6 +102,8 @@ const statusByCode: Readonly<Record<string, number>> = {
   'resize.no-room': 409,
   'routing.bird-silent': 502,
   'rollout.in-progress': 409,
+  'rollout.no-such-step': 409,
+  'rollout.nothing-before': 409,
   'rollout.wrong-state': 409,
   'source.auth-required': 502,
   'source.failed': 502,

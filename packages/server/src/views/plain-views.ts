@@ -1,14 +1,5 @@
-import type {
-  BuildView,
-  CertificateView,
-  EventView,
-  RegistryView,
-  RolloutView,
-  RouteView,
-  SecretView,
-  TokenView,
-} from '@berth/api'
-import type { BerthEvent, Build, Rollout, Token } from '@berth/core'
+import type { BuildView, CertificateView, EventView, RegistryView, RouteView, SecretView, TokenView } from '@berth/api'
+import type { BerthEvent, Build, Token } from '@berth/core'
 import type { TrafficRoute } from '../controllers/traffic.ts'
 import type { CertificateRecord, RegistryRecord, SecretRecord } from '../records/index.ts'
 import { routeUrl } from './route-url.ts'
@@ -29,17 +20,6 @@ const errorView = ({ code, message, logTail }: NonNullable<Build['error']>): Non
   message,
   ...(logTail === undefined ? {} : { logTail: [...logTail] }),
 })
-
-export function rolloutView(rollout: Rollout): RolloutView {
-  const { id, app, pool, reason, from, to, state, message, failure, progress, images } = rollout
-  const { createdAt, updatedAt, endedAt, createdBy } = rollout
-  return {
-    ...defined({ id, app, pool, reason, from, to, state, message, endedAt }),
-    ...(failure === undefined ? {} : { failure: { ...failure, logTail: [...failure.logTail] } }),
-    ...(images === undefined ? {} : { images: { ...images, missing: [...images.missing] } }),
-    ...{ progress: { ...progress }, createdAt, updatedAt, createdBy },
-  }
-}
 
 /** No value, not even a sealed one. */
 export function secretView(secret: SecretRecord): SecretView {

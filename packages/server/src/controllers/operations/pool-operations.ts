@@ -22,6 +22,7 @@ import { publishPort, unpublishPort } from './publish-port.ts'
 import { removeApp, removePool } from './removal.ts'
 import { resizeInstance } from './resize-instance.ts'
 import { resizePool } from './resize-pool.ts'
+import { rollbackRollout } from './rollback-rollout.ts'
 import { moveRollout, writeMove } from './rollout-moves.ts'
 import { startRollout } from './start-rollout.ts'
 
@@ -44,6 +45,9 @@ export function createPoolOperations(context: OperationsContext): PoolOperations
     pauseRollout: (id, call) => moveRollout(context, id, call, 'pause'),
     resumeRollout: (id, call) => moveRollout(context, id, call, 'resume'),
     abortRollout: (id, call) => moveRollout(context, id, call, 'abort'),
+    skipStage: (id, call) => moveRollout(context, id, call, 'skip'),
+    continueRollout: (id, call) => moveRollout(context, id, call, 'continue'),
+    rollbackRollout: (id, call) => rollbackRollout(context, id, call),
     restartInstance: (id, call) => restartInstance(context, id, call),
     publishPort: (id, port, call, listening) => publishPort(context, id, port, call, listening),
     unpublishPort: (id, port, call) => unpublishPort(context, id, port, call),

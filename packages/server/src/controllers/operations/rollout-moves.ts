@@ -1,10 +1,10 @@
-import { BerthError, type Rollout } from '@berth/core'
+import { BerthError, beginPause, continueStage, cutStage, endPause, type Rollout, skipStage } from '@berth/core'
 import type { RecordTransaction } from '../../records/index.ts'
 import type { CallContext } from '../operations.ts'
 import { requireRollout } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
 
-export type RolloutMove = 'pause' | 'resume' | 'abort'
+export type RolloutMove = 'pause' | 'resume' | 'abort' | 'skip' | 'continue'
 
 export async function moveRollout(
   context: OperationsContext,
@@ -37,20 +37,37 @@ export function writeMove(
 
 function moved(rollout: Rollout, move: RolloutMove, actor: string, now: number): Rollout {
   const { id, state } = rollout
-  if (move === 'pause' && state === 'running')
-    return { ...rollout, state: 'paused', message: `paused by ${actor}`, updatedAt: now }
-  if (move === 'resume' && rollout.awaitsApproval !== undefined)
-    throw new BerthError('approval.required', `resume rollout ${id}: it ${rollout.message}`, {
+  const isUnderWay = state === 'running' || state === 'paused'
+  if (move === 'pause' && state === 'running') {
+    const message = `paused by ${actor}`
+    return { ...beginPause(rollout, message, now), state: 'paused', message, updatedAt: now }
+  }
+  if ((move === 'resume' || move === 'continue') && rollout.awaitsApproval !== undefined)
+    throw new BerthError('approval.required', `${move} rollout ${id}: it ${rollout.message}`, {
       details: { rollout: id },
     })
   if (move === 'resume' && state === 'paused')
-    return { ...rollout, state: 'running', message: `resumed by ${actor}`, updatedAt: now }
-  if (move === 'abort' && (state === 'running' || state === 'paused')) {
+    return { ...endPause(rollout, now), state: 'running', message: `resumed by ${actor}`, updatedAt: now }
+  if (move === 'abort' && isUnderWay) {
     const back = rollout.from === undefined ? 'removing it' : `going back to ${rollout.from}`
-    const { awaitsApproval: _, ...rest } = rollout
+    const { awaitsApproval: _, ...rest } = cutStage(endPause(rollout, now), now)
     return { ...rest, state: 'rolling-back', message: `stopped by ${actor}; ${back}`, updatedAt: now }
   }
+  if ((move === 'skip' || move === 'continue') && isUnderWay) return movedStage(rollout, move, actor, now)
   throw new BerthError('rollout.wrong-state', `${move} rollout ${id}: it is ${state}`, {
     details: { rollout: id, state },
   })
+}
+
+function movedStage(rollout: Rollout, move: 'skip' | 'continue', actor: string, now: number): Rollout {
+  const next = move === 'skip' ? skipStage(rollout, actor) : continueStage(rollout, actor, now)
+  if (next !== undefined) return { ...next, updatedAt: now }
+  const { id, stages, message } = rollout
+  const why =
+    stages === undefined
+      ? 'it has no stages'
+      : move === 'skip'
+        ? 'its stage is skipped already, or there is none left'
+        : `it does not wait for a person now: ${message}`
+  throw new BerthError('rollout.no-such-step', `${move} rollout ${id}: ${why}`, { details: { rollout: id } })
 }

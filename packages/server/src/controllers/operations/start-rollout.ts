@@ -3,6 +3,7 @@ import {
   type AppSpec,
   BerthError,
   countsForSpec,
+  newStages,
   type Pool,
   type Release,
   type Rollout,
@@ -64,7 +65,7 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
   const awaited = awaitedApprovals(state, pool, spec)
   askForApprovals(tx, pool, awaited, { by: start.createdBy, at: start.now })
   const started = {
-    ...newRollout(pool, held, start),
+    ...newRollout(pool, held, start, spec),
     ...(sizes.before === undefined ? {} : { sizesBefore: sizes.before }),
   }
   const rollout = withGroupBefore(waitingFor(started, awaited), before, held, start)
@@ -164,7 +165,7 @@ function newPool(app: string, start: RolloutStart): Pool {
 }
 
 /** One that takes over from another has the counts of before that one to go back to. */
-function newRollout(pool: Pool, held: Rollout | undefined, start: RolloutStart): Rollout {
+function newRollout(pool: Pool, held: Rollout | undefined, start: RolloutStart, spec: AppSpec): Rollout {
   const { release, reason, createdBy, now } = start
   return {
     id: newId('r'),
@@ -180,10 +181,17 @@ function newRollout(pool: Pool, held: Rollout | undefined, start: RolloutStart):
     progress: {},
     replicasBefore: held === undefined ? pool.replicas : restoreCounts(pool.replicas, held.replicasBefore),
     jobsDone: [],
+    ...stagesFor(pool, start, spec),
     createdAt: now,
     updatedAt: now,
     createdBy,
   }
+}
+
+/** Where nothing serves yet there is nothing to compare with; and going back must not wait. */
+function stagesFor(pool: Pool, { reason }: RolloutStart, { rollout }: AppSpec): Pick<Rollout, 'stages'> {
+  const { stages = [] } = rollout
+  return reason !== 'deploy' || pool.release === undefined || stages.length === 0 ? {} : { stages: newStages(stages) }
 }
 
 /** One rollout holds a pool. With force the new one takes over: all that the old one made counts as old from then on. */

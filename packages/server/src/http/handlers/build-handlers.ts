@@ -1,6 +1,7 @@
 import { BerthError, type Build } from '@berth/core'
 import type { State } from '../../records/index.ts'
-import { buildView, rolloutView } from '../../views/plain-views.ts'
+import { buildView } from '../../views/plain-views.ts'
+import { rolloutView } from '../../views/rollout-view.ts'
 import { defined } from '../../views/view-context.ts'
 import type { Handlers } from '../handler.ts'
 import { buildListing } from '../listings/record-listings.ts'

@@ -1,6 +1,6 @@
 import { coreMapOf } from '../../schedule/core-map.ts'
-import { rolloutView } from '../../views/plain-views.ts'
 import { poolView } from '../../views/pool-view.ts'
+import { rolloutView } from '../../views/rollout-view.ts'
 import { defined } from '../../views/view-context.ts'
 import type { Handlers } from '../handler.ts'
 import type { Services } from '../services.ts'

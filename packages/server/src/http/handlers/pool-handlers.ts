@@ -1,7 +1,7 @@
 import { requireRollout } from '../../controllers/operations/lookup.ts'
 import { instanceView } from '../../views/instance-view.ts'
-import { rolloutView } from '../../views/plain-views.ts'
 import { poolView } from '../../views/pool-view.ts'
+import { receiptView, rolloutView } from '../../views/rollout-view.ts'
 import { defined } from '../../views/view-context.ts'
 import type { Handlers } from '../handler.ts'
 import { rolloutListing } from '../listings/record-listings.ts'
@@ -19,6 +19,10 @@ type PoolHandlers = Pick<
   | 'pauseRollout'
   | 'resumeRollout'
   | 'abortRollout'
+  | 'skipStage'
+  | 'continueRollout'
+  | 'rollbackRollout'
+  | 'getReceipt'
 >
 
 export const poolHandlers = ({ views, operations }: Services): PoolHandlers => ({
@@ -38,4 +42,8 @@ export const poolHandlers = ({ views, operations }: Services): PoolHandlers => (
   pauseRollout: async ({ params, context }) => rolloutView(await operations.pauseRollout(params.id, context)),
   resumeRollout: async ({ params, context }) => rolloutView(await operations.resumeRollout(params.id, context)),
   abortRollout: async ({ params, context }) => rolloutView(await operations.abortRollout(params.id, context)),
+  skipStage: async ({ params, context }) => rolloutView(await operations.skipStage(params.id, context)),
+  continueRollout: async ({ params, context }) => rolloutView(await operations.continueRollout(params.id, context)),
+  rollbackRollout: async ({ params, context }) => rolloutView(await operations.rollbackRollout(params.id, context)),
+  getReceipt: ({ params }) => receiptView(views.state, requireRollout(views.state, params.id), Date.now()),
 })

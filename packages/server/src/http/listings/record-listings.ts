@@ -14,15 +14,8 @@ import { type Node, parseInstanceId } from '@berth/core'
 import { type RecordKind, releaseId, releaseNumber, type State } from '../../records/index.ts'
 import { appView, releaseView } from '../../views/app-view.ts'
 import { nodeView } from '../../views/node-view.ts'
-import {
-  buildView,
-  certificateView,
-  eventView,
-  registryView,
-  rolloutView,
-  secretView,
-  tokenView,
-} from '../../views/plain-views.ts'
+import { buildView, certificateView, eventView, registryView, secretView, tokenView } from '../../views/plain-views.ts'
+import { rolloutView } from '../../views/rollout-view.ts'
 import type { ViewContext } from '../../views/view-context.ts'
 import type { Listing, SeenChange } from './listing.ts'
 

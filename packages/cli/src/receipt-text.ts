@@ -1,0 +1,46 @@
+import type { ReceiptView } from '@berth/api'
+import { formatSeconds } from './instance-lines.ts'
+
+/** A receipt for people: what, who, how it went, stage by stage. */
+export function receiptText(receipt: ReceiptView): string {
+  const { rollout, app, pool, reason, from, to, by, state, message, tookMs, failure } = receipt
+  return [
+    `${rollout}  ${app}/${pool}  ${reason} ${from === undefined ? to : `${from} → ${to}`}`,
+    ...row('commit', commitOf(receipt)),
+    ...row('by', by),
+    ...row('began', new Date(receipt.createdAt).toISOString()),
+    ...row('result', `${state} in ${formatSeconds(tookMs)}: ${message}`),
+    ...row('instances', planOf(receipt)),
+    ...receipt.stages.flatMap(stageLines),
+    ...receipt.pauses.map(
+      (pause) => `  paused for ${formatSeconds((pause.until ?? Date.now()) - pause.since)}: ${pause.reason}`,
+    ),
+    ...(failure?.logTail ?? []).map((line) => `    ${line}`),
+  ].join('\n')
+}
+
+const row = (name: string, value: string | undefined): string[] =>
+  value === undefined ? [] : [`  ${name.padEnd(10)} ${value}`]
+
+const commitOf = ({ commit, subject }: ReceiptView): string | undefined =>
+  commit === undefined ? undefined : `${commit.slice(0, 12)}  ${subject ?? ''}`.trimEnd()
+
+function planOf({ plan }: ReceiptView): string | undefined {
+  const parts = Object.entries(plan).map(([name, { before, after }]) =>
+    before === after ? `${name} ${after}` : `${name} ${before} → ${after}`,
+  )
+  return parts.length === 0 ? undefined : parts.join(', ')
+}
+
+function stageLines(stage: ReceiptView['stages'][number], index: number): string[] {
+  const { name, tookMs, skippedBy, served, gates } = stage
+  const time = tookMs === undefined ? 'not begun' : formatSeconds(tookMs)
+  const who = Object.entries(served ?? {}).map(([entrypoint, count]) => `${entrypoint} ${count}`)
+  const parts = [time, ...who, ...(skippedBy === undefined ? [] : [`skipped by ${skippedBy}`])]
+  return [
+    `  stage ${index + 1}    ${name}: ${parts.join(', ')}`,
+    ...gates.map(
+      ({ message, verdict, by }) => `    ${verdict.padEnd(8)} ${message}${by === undefined ? '' : `: ${by}`}`,
+    ),
+  ]
+}

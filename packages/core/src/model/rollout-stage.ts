@@ -1,0 +1,37 @@
+import type { GateSpec } from './stage-spec.ts'
+
+/** A stage of a rollout's own spec, and how it went: part of the rollout's record, and of its receipt. */
+export interface RolloutStage {
+  readonly name: string
+  readonly startedAt?: number
+  /** Since when as many as it is about have served, for the first time: gates look at what came after. */
+  readonly readyAt?: number
+  readonly endedAt?: number
+  /** Who had it end whatever its gates said. */
+  readonly skippedBy?: string
+  /** As many as its spec has, in the same order. */
+  readonly gates: readonly RolloutGate[]
+  /** New instances that served at its end, by entrypoint. */
+  readonly served?: Readonly<Record<string, number>>
+}
+
+/** `no-data`: its source says nothing; it holds until that changes. */
+export type GateVerdict = 'waiting' | 'no-data' | 'passed' | 'failed'
+
+export interface RolloutGate {
+  readonly type: GateSpec['type']
+  readonly verdict: GateVerdict
+  /** What it says of itself: `health for 2m`, `passed by token:ann`. */
+  readonly message: string
+  /** Of the verdict. */
+  readonly at?: number
+  /** Who let it pass. */
+  readonly by?: string
+}
+
+/** Somebody or something had the rollout wait. */
+export interface RolloutPause {
+  readonly since: number
+  readonly until?: number
+  readonly reason: string
+}

@@ -1,0 +1,28 @@
+import type { Rollout } from '../model/index.ts'
+import { placeOf, stageUnderWay, withStage } from './stages.ts'
+
+/** The stage under way ends whatever its gates say; the last one once its instances serve. undefined: there is none. */
+export function skipStage(rollout: Rollout, actor: string): Rollout | undefined {
+  const index = stageUnderWay(rollout)
+  const stage = index === undefined ? undefined : rollout.stages?.[index]
+  if (index === undefined || stage === undefined || stage.skippedBy !== undefined) return undefined
+  return {
+    ...withStage(rollout, index, { ...stage, skippedBy: actor }),
+    message: `${placeOf(rollout, index)} is skipped by ${actor}`,
+  }
+}
+
+/** A person's yes to the stage under way. undefined: it waits for nobody. */
+export function continueStage(rollout: Rollout, actor: string, now: number): Rollout | undefined {
+  const index = stageUnderWay(rollout)
+  const stage = index === undefined ? undefined : rollout.stages?.[index]
+  if (index === undefined || stage?.readyAt === undefined) return undefined
+  if (!stage.gates.some(({ type, verdict }) => type === 'person' && verdict === 'waiting')) return undefined
+  const gates = stage.gates.map((gate) =>
+    gate.type === 'person' ? ({ ...gate, verdict: 'passed', at: now, by: actor } as const) : gate,
+  )
+  return {
+    ...withStage(rollout, index, { ...stage, gates }),
+    message: `${placeOf(rollout, index)} may go on, says ${actor}`,
+  }
+}

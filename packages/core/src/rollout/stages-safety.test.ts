@@ -1,0 +1,169 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Rollout, StageSpec } from '../model/index.ts'
+import {
+  applyChecked,
+  type Happening,
+  happening,
+  limits,
+  type Scenario,
+  wantedOf,
+} from '../reconcile/pool-happenings.testing.ts'
+import { round, run, worldWith } from '../reconcile/run-world.testing.ts'
+import type { PoolWorld } from '../reconcile/simulate.testing.ts'
+import { stageUnderWay } from './stages.ts'
+
+const gate = fc.constantFrom<StageSpec['gates'][number]>(
+  { type: 'health', forMs: 1000 },
+  { type: 'health', forMs: 20_000 },
+  { type: 'person' },
+)
+const gates = fc.array(gate, { maxLength: 2 })
+const share = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constantFrom({ percent: 10 }, { percent: 50 }))
+const stages = fc
+  .tuple(fc.array(fc.record({ instances: share, gates }), { maxLength: 3 }), gates)
+  .map(([parts, last]): StageSpec[] => [
+    ...parts.map((each, index) => ({ name: `part ${index}`, ...each })),
+    { name: 'all', gates: last },
+  ])
+
+const personMoves = fc.constantFrom('skip', 'continue')
+const anything: fc.Arbitrary<Happening> = fc.oneof(
+  { weight: 8, arbitrary: happening },
+  {
+    weight: 1,
+    arbitrary: personMoves.map(
+      (move): Happening =>
+        (world) =>
+          world.moveStage(move),
+    ),
+  },
+)
+
+const scenario = fc.record({
+  replicas: fc.integer({ min: 1, max: 5 }),
+  limits,
+  stages,
+  broken: fc.constantFrom([], ['v2'], ['v3']),
+  happenings: fc.array(anything, { maxLength: 150 }),
+})
+
+function staged({ stages: specs, ...scene }: Scenario & { readonly stages: readonly StageSpec[] }): PoolWorld {
+  const world = worldWith(scene.replicas, scene.limits)
+  for (const [release, spec] of world.specs)
+    world.specs.set(release, { ...spec, rollout: { ...spec.rollout, stages: specs } })
+  world.startRollout('v1')
+  run(world)
+  return world
+}
+
+const upOf = (world: PoolWorld, generation: number) =>
+  [...world.instances.values()].filter(
+    ({ instance }) => instance.desired === 'run' && instance.generation === generation,
+  )
+
+/** The most new ones that the stages up to the one under way speak of. */
+function mostNew(rollout: Rollout, specs: readonly StageSpec[], wanted: number): number {
+  const index = stageUnderWay(rollout) ?? specs.length
+  const counts = specs.slice(0, index + 1).map(({ instances }) => {
+    if (instances === undefined) return wanted
+    return typeof instances === 'number' ? instances : Math.ceil((wanted * instances.percent) / 100)
+  })
+  return Math.min(wanted, Math.max(...counts))
+}
+
+/** A later stage has begun only when every gate of those before it has passed, or somebody has skipped them. */
+function checkGates(rollout: Rollout): void {
+  const all = rollout.stages ?? []
+  for (const [index, { startedAt }] of all.entries()) {
+    if (startedAt === undefined) continue
+    for (const before of all.slice(0, index)) {
+      expect(before.endedAt).toBeLessThanOrEqual(startedAt)
+      if (before.skippedBy === undefined)
+        expect(before.gates.map(({ verdict }) => verdict)).toEqual(before.gates.map(() => 'passed'))
+    }
+  }
+}
+
+/** Until nothing moves by itself; a rollout may go on waiting. */
+function settleDown(world: PoolWorld): void {
+  for (let rounds = 0, quiet = 0; rounds < 6000 && quiet < 6; rounds++) {
+    const moved = round(world)
+    const waits = (world.plan().nextAt ?? Number.POSITIVE_INFINITY) < world.now + 3_600_000
+    quiet = moved || waits ? 0 : quiet + 1
+  }
+}
+
+describe('a rollout in stages, in whatever order things happen', () => {
+  it('never has more new ones than its stage, serves too little, or passes a gate that has not', () => {
+    fc.assert(
+      fc.property(scenario, ({ broken, happenings, ...scene }) => {
+        const world = staged(scene)
+        for (const release of broken) world.broken.add(release)
+        world.startRollout('v2')
+        for (const happen of happenings) {
+          const { rollout } = world
+          const creates = world
+            .decide()
+            .some((step) => step.type === 'create' && step.generation === rollout?.toGeneration)
+          applyChecked(world, scene.limits)
+          if (rollout?.state === 'running' && rollout.stages !== undefined && creates)
+            expect(upOf(world, rollout.toGeneration).length).toBeLessThanOrEqual(
+              mostNew(rollout, scene.stages, wantedOf(world)),
+            )
+          for (const each of world.rollouts.values()) checkGates(each)
+          happen(world)
+          world.place()
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('ends, or says whom it waits for, with as many serving as wanted; then ends with one release', () => {
+    fc.assert(
+      fc.property(scenario, ({ broken, happenings, ...scene }) => {
+        const world = staged(scene)
+        for (const release of broken) world.broken.add(release)
+        world.startRollout('v2')
+        for (const happen of happenings) {
+          world.apply(world.decide())
+          happen(world)
+          world.place()
+        }
+        world.recover()
+        world.move('resume')
+        for (let turn = 0; turn < 20; turn++) {
+          settleDown(world)
+          if (world.rollout === undefined) break
+          expect(world.rollout.message).toContain('berth rollout continue')
+          expect(world.serving()).toBe(wantedOf(world))
+          world.moveStage('continue')
+        }
+        expect(world.rollout).toBeUndefined()
+        const left = [...world.instances.values()].map((each) => each.instance)
+        expect(left.every((each) => each.generation === world.pool.generation)).toBe(true)
+        expect(left.every((each) => each.release === world.pool.release)).toBe(true)
+        expect(left).toHaveLength(wantedOf(world))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('a plan applied leaves nothing to do until something happens or its time has come', () => {
+    fc.assert(
+      fc.property(scenario, ({ happenings, broken: _, ...scene }) => {
+        const world = staged(scene)
+        world.startRollout('v2')
+        for (const happen of happenings) {
+          for (let settle = 0; settle < 20 && world.decide().length > 0; settle++) world.apply(world.decide())
+          const { steps, nextAt } = world.plan()
+          expect(steps).toEqual([])
+          if (nextAt !== undefined) expect(nextAt).toBeGreaterThan(world.now)
+          happen(world)
+        }
+      }),
+      { numRuns: 150 },
+    )
+  })
+})

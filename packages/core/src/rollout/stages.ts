@@ -1,0 +1,144 @@
+import type { GateSpec, Rollout, RolloutFailure, RolloutStage, StageSpec } from '../model/index.ts'
+import { earliest, type PoolGoal, type PoolStage } from '../reconcile/plan-entrypoints.ts'
+import { isUp, type PoolSnapshot } from '../reconcile/pool-snapshot.ts'
+import type { EntrypointPlan } from '../reconcile/replace-entrypoint.ts'
+import { gateText, judgeGate, newGate } from './judge-gate.ts'
+
+/** Stages as a new rollout has them before it. */
+export const newStages = (specs: readonly StageSpec[]): RolloutStage[] =>
+  specs.map(({ name, gates }) => ({ name, gates: gates.map(newGate) }))
+
+/** The stage under way, counted from 0; undefined where there are none, or none any more. */
+export function stageUnderWay({ stages }: Pick<Rollout, 'stages'>): number | undefined {
+  const index = stages?.findIndex(({ endedAt }) => endedAt === undefined) ?? -1
+  return index < 0 ? undefined : index
+}
+
+/** The rollout goes no further in its stages: the one under way has ended without having done its part. */
+export function cutStage(rollout: Rollout, now: number): Rollout {
+  const index = stageUnderWay(rollout)
+  const stage = index === undefined ? undefined : rollout.stages?.[index]
+  if (index === undefined || stage?.startedAt === undefined) return rollout
+  return withStage(rollout, index, { ...stage, endedAt: now })
+}
+
+/** How much of the new release is to be there for now; undefined: all of it. */
+export function stageOf(snapshot: PoolSnapshot, rollout: Rollout, { spec }: PoolGoal): PoolStage | undefined {
+  const index = stageUnderWay(rollout)
+  const from = rollout.from === undefined ? undefined : snapshot.specs.get(rollout.from)
+  if (rollout.state !== 'running' || index === undefined || rollout.from === undefined || from === undefined)
+    return undefined
+  const shares = (spec?.rollout.stages ?? []).slice(0, index + 1).map(({ instances }) => instances)
+  if (shares.length === 0 || shares.some((share) => share === undefined)) return undefined
+  return {
+    shares: shares.filter((share) => share !== undefined),
+    from: { release: rollout.from, generation: rollout.fromGeneration, spec: from },
+    replicasBefore: rollout.replicasBefore,
+  }
+}
+
+export interface StageOutcome {
+  readonly rollout: Rollout
+  /** The stage has ended, and another one begins. */
+  readonly moved?: boolean
+  /** So has the last one. */
+  readonly over?: boolean
+  readonly failure?: RolloutFailure
+  readonly nextAt?: number
+}
+
+/** One step of the stage under way, once everything before the first stage is done. */
+export function advanceStage(
+  snapshot: PoolSnapshot,
+  rollout: Rollout,
+  goal: PoolGoal,
+  plans: ReadonlyMap<string, EntrypointPlan>,
+  now: number,
+): StageOutcome {
+  const complete = [...plans.values()].every((plan) => plan.complete)
+  const index = rollout.state === 'running' ? stageUnderWay(rollout) : undefined
+  const stage = index === undefined ? undefined : rollout.stages?.[index]
+  if (index === undefined || stage === undefined) return { rollout, over: complete }
+  const begun: RolloutStage = {
+    ...stage,
+    startedAt: stage.startedAt ?? now,
+    ...(complete && stage.readyAt === undefined ? { readyAt: now } : {}),
+  }
+  const specs = goal.spec?.rollout.stages?.[index]?.gates ?? []
+  const view = { complete, readyAt: begun.readyAt, servingSince: servingSince(snapshot, goal) }
+  const judged = begun.gates.map((gate, place) => {
+    const spec = specs[place]
+    return spec === undefined ? { gate } : judgeGate(spec, gate, view, now)
+  })
+  const seen = { ...begun, gates: judged.map(({ gate }) => gate) }
+  const last = index === (rollout.stages?.length ?? 0) - 1
+  const failed = seen.gates.find(({ verdict }) => verdict === 'failed')
+  if (failed !== undefined && seen.skippedBy === undefined)
+    return { rollout: withStage(rollout, index, seen), failure: gateFailure(seen.name, failed.message) }
+  const through = seen.skippedBy !== undefined || seen.gates.every(({ verdict }) => verdict === 'passed')
+  if ((complete && through) || (seen.skippedBy !== undefined && !last)) {
+    const ended = withStage(rollout, index, { ...seen, endedAt: now, served: servedBy(plans) })
+    return last ? { rollout: ended, over: true } : { rollout: begin(ended, index + 1, now), moved: true }
+  }
+  const nextAt = earliest(...judged.map((each) => each.nextAt))
+  const next = withStage(rollout, index, seen)
+  return {
+    rollout: { ...next, message: stageMessage(next, index, specs, complete, plans) },
+    ...(nextAt === undefined ? {} : { nextAt }),
+  }
+}
+
+const gateFailure = (stage: string, message: string): RolloutFailure => ({
+  reason: `stage ${stage}: ${message}`,
+  logTail: [],
+})
+
+function begin(rollout: Rollout, index: number, now: number): Rollout {
+  const stage = rollout.stages?.[index]
+  if (stage === undefined) return rollout
+  const next = withStage(rollout, index, { ...stage, startedAt: now })
+  return { ...next, message: `${rollout.to}: ${placeOf(next, index)} begins` }
+}
+
+/** Of the last one of the new release that serves. */
+function servingSince({ instances }: PoolSnapshot, { generation }: PoolGoal): number {
+  const news = instances.filter(
+    (each) => isUp(each) && each.instance.type === 'service' && each.instance.generation === generation,
+  )
+  return Math.max(0, ...news.map(({ since }) => since))
+}
+
+const servedBy = (plans: ReadonlyMap<string, EntrypointPlan>): Record<string, number> =>
+  Object.fromEntries([...plans].map(([name, { progress }]) => [name, progress.newReady]))
+
+export const withStage = (rollout: Rollout, index: number, stage: RolloutStage): Rollout => ({
+  ...rollout,
+  stages: (rollout.stages ?? []).map((each, place) => (place === index ? stage : each)),
+})
+
+/** `stage 1 of 3 (canary)` */
+export const placeOf = ({ stages = [] }: Pick<Rollout, 'stages'>, index: number): string =>
+  `stage ${index + 1} of ${stages.length} (${stages[index]?.name})`
+
+/** What is done, or what is waited for. */
+function stageMessage(
+  rollout: Rollout,
+  index: number,
+  specs: readonly GateSpec[],
+  complete: boolean,
+  plans: ReadonlyMap<string, EntrypointPlan>,
+): string {
+  const place = placeOf(rollout, index)
+  if (!complete) {
+    const counts = [...plans].map(([name, { progress }]) => `${name} ${progress.newReady}/${progress.wanted}`)
+    return `${rollout.to}: ${place}: ${counts.join(', ')} ready`
+  }
+  const waits = (rollout.stages?.[index]?.gates ?? []).flatMap(({ verdict }, gate) => {
+    const spec = specs[gate]
+    return verdict === 'passed' || spec === undefined ? [] : [waitText(spec, rollout)]
+  })
+  return `${rollout.to}: ${place} waits for ${waits.join(', ')}`
+}
+
+const waitText = (spec: GateSpec, { id }: Rollout): string =>
+  spec.type === 'person' ? `a person (berth rollout continue ${id})` : gateText(spec)

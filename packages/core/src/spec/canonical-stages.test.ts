@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest'
+import { canonicalize } from './canonicalize.ts'
+import { resolveSpec } from './resolve-environment.ts'
+import type { RolloutDocument, SpecDocument } from './spec-document.ts'
+
+const document = (rollout: RolloutDocument, environments: SpecDocument['environments'] = {}): SpecDocument => ({
+  app: 'shop',
+  image: 'shop:1',
+  entrypoints: { web: { ports: [80] } },
+  rollout,
+  environments,
+})
+
+const stagesOf = (rollout: RolloutDocument) => canonicalize(document(rollout)).spec?.rollout.stages
+const problems = (rollout: RolloutDocument): string[] =>
+  canonicalize(document(rollout)).issues.map(
+    ({ path, message, suggestion = '' }) => `${path.join('.')}: ${message} ${suggestion}`,
+  )
+
+describe('stages', () => {
+  it('have names, and one about all instances at their end', () => {
+    expect(stagesOf({ stages: [{ instances: 1, gates: [{ health: '2m' }, 'person'] }, { instances: '50%' }] })).toEqual(
+      [
+        { name: '1 instance', instances: 1, gates: [{ type: 'health', forMs: 120_000 }, { type: 'person' }] },
+        { name: '50%', instances: { percent: 50 }, gates: [] },
+        { name: 'all', gates: [] },
+      ],
+    )
+    expect(stagesOf({ stages: [{ instances: 3 }, { name: 'rest', gates: [{ person: true }] }] })).toEqual([
+      { name: '3 instances', instances: 3, gates: [] },
+      { name: 'rest', gates: [{ type: 'person' }] },
+    ])
+    expect(stagesOf({ stages: [] })).toBeUndefined()
+  })
+
+  it('are others, or none, where an environment says so', () => {
+    const { spec } = canonicalize(
+      document(
+        { stages: [{ instances: 1 }], settle: '5s' },
+        { test: { rollout: { stages: [] } }, grey: { rollout: { surge: 2 } } },
+      ),
+    )
+    expect(resolveSpec(spec!, 'test').rollout).toMatchObject({ stages: [], settleMs: 5000 })
+    expect(resolveSpec(spec!, 'grey').rollout).toMatchObject({ surge: 2, stages: [{ instances: 1 }, { name: 'all' }] })
+    expect(resolveSpec(spec!, 'production').rollout).toEqual(spec!.rollout)
+  })
+
+  it.each<[string, RolloutDocument, RegExp]>([
+    ['about none', { stages: [{ instances: 0 }] }, /^rollout.stages.0.instances: a stage without an instance/],
+    ['about 0%', { stages: [{ instances: '0%' }] }, /shows nothing write 1 or more/],
+    [
+      'not about more',
+      { stages: [{ instances: 3 }, { instances: 3 }] },
+      /^rollout.stages.1.instances: the stage before it is about as many/,
+    ],
+    [
+      'about all too early',
+      { stages: [{}, { instances: 3 }] },
+      /^rollout.stages.0.instances: a stage about all instances is the last one/,
+    ],
+    [
+      'unknown gate',
+      { stages: [{ gates: ['nobody'] }] },
+      /^rollout.stages.0.gates.0: there is no gate "nobody" write `person`/,
+    ],
+    ['empty gate', { stages: [{ gates: [{}] }] }, /the gate says nothing to wait for/],
+    ['two gates in one', { stages: [{ gates: [{ health: '1m', person: true }] }] }, /health and person are two gates/],
+    ['nobody', { stages: [{ gates: [{ person: false }] }] }, /a gate that waits for nobody is none/],
+    ['no time', { stages: [{ gates: [{ health: '10ms' }] }] }, /^rollout.stages.0.gates.0.health: 10ms is too little/],
+    ['a long name', { stages: [{ name: 'x'.repeat(61) }] }, /^rollout.stages.0.name: the name is 61 characters long/],
+    [
+      'too many',
+      { stages: Array.from({ length: 21 }, (_, index) => ({ instances: index + 1 })) },
+      /21 stages are too many/,
+    ],
+  ])('%s is refused', (_, rollout, expected) => {
+    expect(problems(rollout).join('\n')).toMatch(expected)
+  })
+})

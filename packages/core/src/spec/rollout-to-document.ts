@@ -1,0 +1,35 @@
+import type { RolloutSpec } from '../model/app-spec.ts'
+import type { InstanceShare } from '../model/instance-share.ts'
+import type { GateSpec, StageSpec } from '../model/stage-spec.ts'
+import { formatDuration } from './quantities.ts'
+import type { EnvironmentRolloutDocument, GateDocument, StageDocument } from './spec-document.ts'
+
+/** What is said of it, as a user would write it; all but the jobs before. */
+export function rolloutToDocument(rollout: Partial<RolloutSpec>): EnvironmentRolloutDocument {
+  const { surge, unavailable, settleMs, imageTimeoutMs, stages } = rollout
+  return {
+    ...(surge === undefined ? {} : { surge: formatShare(surge) }),
+    ...(unavailable === undefined ? {} : { unavailable: formatShare(unavailable) }),
+    ...(settleMs === undefined ? {} : { settle: formatDuration(settleMs) }),
+    ...(imageTimeoutMs === undefined ? {} : { imageTimeout: formatDuration(imageTimeoutMs) }),
+    ...(stages === undefined ? {} : { stages: stages.map(stageToDocument) }),
+  }
+}
+
+export const formatShare = (share: InstanceShare): number | string =>
+  typeof share === 'number' ? share : `${share.percent}%`
+
+const stageToDocument = ({ name, instances, gates }: StageSpec): StageDocument => ({
+  name,
+  ...(instances === undefined ? {} : { instances: formatShare(instances) }),
+  gates: gates.map(gateToDocument),
+})
+
+function gateToDocument(gate: GateSpec): string | GateDocument {
+  switch (gate.type) {
+    case 'person':
+      return 'person'
+    case 'health':
+      return { health: formatDuration(gate.forMs) }
+  }
+}

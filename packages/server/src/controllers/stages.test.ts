@@ -1,0 +1,122 @@
+import type { StageSpec } from '@berth/core'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { receiptView } from '../views/rollout-view.ts'
+import { TestCluster, testSpec, webRoute } from './cluster.testing.ts'
+
+const call = { actor: 'token:ann' }
+const production = { app: 'shop', pool: 'production' }
+const canary: StageSpec = { name: 'canary', instances: 1, gates: [{ type: 'person' }] }
+const all: StageSpec = { name: 'all', gates: [{ type: 'health', forMs: 50 }] }
+
+let cluster: TestCluster
+
+beforeEach(async () => {
+  cluster = await TestCluster.start()
+  const rollout = { surge: 1, unavailable: 0, settleMs: 0, before: [], stages: [canary, all] }
+  for (const ref of ['c1', 'c2', 'c3'])
+    cluster.commits.set(ref, testSpec({ web: { replicas: 3, command: [ref] } }, { routes: [webRoute], rollout }))
+  await cluster.deploy('c1')
+})
+afterEach(async () => {
+  await cluster[Symbol.asyncDispose]()
+  expect(cluster.node.stoppedInTraffic).toEqual([])
+})
+
+const rolloutOf = (id: string) => cluster.state.rollouts.get(id)
+const endOf = (id: string) => cluster.until('the end', () => rolloutOf(id)?.endedAt !== undefined)
+const releases = () =>
+  cluster.state.instances
+    .all()
+    .filter(({ desired }) => desired === 'run')
+    .map(({ release }) => release)
+    .sort()
+
+/** Deploys, and waits until the first stage waits for a person. */
+async function held(ref: string): Promise<string> {
+  const known = cluster.state.rollouts.size
+  await cluster.operations.deploy({ ...production, ref, force: false, repository: '/repo' }, call)
+  await cluster.until('a rollout', () => cluster.state.rollouts.size > known)
+  const id = cluster.state.pools.find('shop', 'production')?.rollout ?? ''
+  await cluster.until('the gate', () => rolloutOf(id)?.message.includes('waits for a person') === true)
+  return id
+}
+
+const receiptOf = (id: string) => receiptView(cluster.state, rolloutOf(id)!, Date.now())
+
+describe('a rollout in stages', () => {
+  it('waits for a person, also over a restart of the server, and leaves a receipt', async () => {
+    const id = await held('c2')
+    expect(releases()).toEqual(['v1', 'v1', 'v2'])
+    await cluster.stopServer()
+    await cluster.startServer()
+    await cluster.connect()
+    await cluster.operations.pauseRollout(id, call)
+    await cluster.operations.resumeRollout(id, call)
+    expect(releases()).toEqual(['v1', 'v1', 'v2'])
+    await cluster.operations.continueRollout(id, call)
+    await endOf(id)
+    expect(releases()).toEqual(['v2', 'v2', 'v2'])
+    expect(receiptOf(id)).toMatchObject({
+      ...{ rollout: id, app: 'shop', from: 'v1', to: 'v2', commit: 'c2', subject: 'change c2', by: 'token:ann' },
+      ...{ state: 'succeeded', plan: { web: { before: 3, after: 3 } } },
+      stages: [
+        { name: 'canary', served: { web: 1 }, gates: [{ type: 'person', verdict: 'passed', by: 'token:ann' }] },
+        { name: 'all', served: { web: 3 }, gates: [{ type: 'health', verdict: 'passed', message: 'health for 50ms' }] },
+      ],
+      pauses: [{ reason: 'paused by token:ann', until: expect.any(Number) }],
+    })
+    expect(receiptOf(id).stages.every(({ tookMs }) => tookMs !== undefined && tookMs > 0)).toBe(true)
+  })
+
+  it('says what cannot be done, and does nothing', async () => {
+    const id = await held('c2')
+    await cluster.operations.continueRollout(id, call)
+    await expect(cluster.operations.continueRollout(id, call)).rejects.toMatchObject({ code: 'rollout.no-such-step' })
+    await endOf(id)
+    for (const move of ['pauseRollout', 'continueRollout', 'skipStage', 'abortRollout'] as const)
+      await expect(cluster.operations[move](id, call)).rejects.toMatchObject({ code: 'rollout.wrong-state' })
+    const { id: restart } = await cluster.operations.restart(production, call)
+    await expect(cluster.operations.skipStage(restart, call)).rejects.toThrow('it has no stages')
+    await endOf(restart)
+    expect(receiptOf(restart).stages).toMatchObject([{ name: 'all', served: { web: 3 } }])
+    const [first] = cluster.state.rollouts.all().sort((a, b) => a.createdAt - b.createdAt)
+    await expect(cluster.operations.rollbackRollout(first?.id ?? '', call)).rejects.toMatchObject({
+      code: 'rollout.nothing-before',
+    })
+  })
+
+  it('is skipped stage by stage, and rolled back after its end without stages', async () => {
+    const id = await held('c2')
+    await cluster.operations.skipStage(id, call)
+    await endOf(id)
+    expect(receiptOf(id).stages[0]).toMatchObject({ skippedBy: 'token:ann', gates: [{ verdict: 'waiting' }] })
+    const back = await cluster.operations.rollbackRollout(id, call)
+    expect(back).toMatchObject({ reason: 'rollback', from: 'v2', to: 'v1' })
+    await endOf(back.id)
+    expect(releases()).toEqual(['v1', 'v1', 'v1'])
+  })
+
+  it('is rolled back while it waits, whatever else holds the pool', async () => {
+    const id = await held('c2')
+    await cluster.operations.rollbackRollout(id, call)
+    await endOf(id)
+    expect([rolloutOf(id)?.state, ...releases()]).toEqual(['aborted', 'v1', 'v1', 'v1'])
+    const first = await held('c2')
+    await cluster.operations.continueRollout(first, call)
+    await endOf(first)
+    const other = await held('c3')
+    const back = await cluster.operations.rollbackRollout(first, call)
+    await endOf(back.id)
+    expect(rolloutOf(other)).toMatchObject({ state: 'aborted', message: 'superseded by token:ann' })
+    expect(releases()).toEqual(['v1', 'v1', 'v1'])
+  })
+
+  it('goes back as a whole when what comes after the canary fails', async () => {
+    const id = await held('c2')
+    cluster.broken.add('v2')
+    await cluster.operations.continueRollout(id, call)
+    await endOf(id)
+    expect([rolloutOf(id)?.state, ...releases()]).toEqual(['rolled-back', 'v1', 'v1', 'v1'])
+    expect(receiptOf(id)).toMatchObject({ state: 'rolled-back', failure: { instance: expect.any(String) } })
+  })
+})
