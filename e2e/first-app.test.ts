@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { InstanceView, PlanView, RolloutView } from '../packages/api/src/index.ts'
+import type { InstanceView, PlanView, RolloutView, RouteTrafficView } from '../packages/api/src/index.ts'
 import { webApp } from './support/apps.ts'
 import { Cluster, type Repository } from './support/cluster.ts'
 import { startLoad, until } from './support/load.ts'
@@ -83,10 +83,20 @@ describe('the road of a commit', () => {
   })
 
   it('replaces instances under load without losing a request', async () => {
+    const fromMs = String(Date.now())
     const load = startLoad(`${cluster.gatewayUrl}/`, { host: 'shop.test', connections: 8, pauseMs: 0 })
     await cluster.mustBerth(['deploy'], { cwd: shop.path })
+    const top = (await cluster.mustBerth(['top', 'routes', 'shop', '-o', 'json'])).json<RouteTrafficView[]>()
+    expect(top[0]?.perSecond).toBeGreaterThan(0)
     const report = await load.stop()
     expect(report.failures).toEqual([])
+    await until('every request to be known, by release, and none to be lost', async () => {
+      const params = { app: 'shop', pool: 'production' }
+      const { all, generations } = await cluster.client.call('getPoolTraffic', { params, query: { fromMs } })
+      expect([all.lost, all.errors5xx]).toEqual([0, 0])
+      const served = generations.filter((each) => each.requests > 0).map((each) => each.release)
+      return all.requests >= report.requests && served.join() === 'v1,v2'
+    })
     expect(report.requests).toBeGreaterThan(200)
     expect(JSON.parse((await get()).body)).toMatchObject({ version: '2', release: 'v2' })
     expect((await ps()).map((each) => each.name).sort()).toEqual(['web-3', 'web-4'])

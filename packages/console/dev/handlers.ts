@@ -1,6 +1,7 @@
 import type { Answer, CallInput } from '@berth/api/client'
 import type { EndpointName, Endpoints } from '@berth/api/endpoints'
 import type { MetricsView, SampleView } from '@berth/api/instance-resources'
+import type { RouteView, TrafficView } from '@berth/api/traffic-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import type { MockStore } from './mock-store.ts'
 import type { Simulation } from './simulation.ts'
@@ -47,6 +48,7 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
     getInstance: ({ params }) => instance(params),
     getNode: ({ params: { name = '' } }) => need(store.get('listNodes', name), `node ${name}`),
     getMetrics: ({ query }) => ({ items: metrics(store, query) }),
+    getTraffic: () => ({ routes: store.all('listRoutes').map(trafficOf), instances: [], knownToMs: Date.now() }),
     deploy: ({
       params: { app = '' },
       body,
@@ -139,6 +141,14 @@ function scale(
   const app = need(store.get('listApps', pool.app), `app ${pool.app}`)
   store.put('listApps', { ...app, pools: app.pools.map((each) => (each.name === pool.name ? scaled : each)) })
   return scaled
+}
+
+/** One that has no member loses what comes. */
+function trafficOf({ url, app, pool, entrypoint, members }: RouteView): TrafficView['routes'][number] {
+  const lost = members.length === 0 ? 2.5 : 0
+  const rate = { errors4xxPerSecond: 0, errors5xxPerSecond: lost, lostPerSecond: lost }
+  const times = members.length === 0 ? {} : { meanMs: 6.2, p50Ms: 4.1, p95Ms: 18.04, p99Ms: 41 }
+  return { url, app, pool, entrypoint, perSecond: members.length * 123.4 + lost, ...rate, ...times }
 }
 
 const everyMs = 2_000

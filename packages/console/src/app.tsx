@@ -12,7 +12,6 @@ import { NodesPage } from './pages/nodes-page.tsx'
 import { NotFoundPage } from './pages/not-found-page.tsx'
 import { PoolPage } from './pages/pool-page.tsx'
 import { RolloutPage } from './pages/rollout-page.tsx'
-import { RoutesPage } from './pages/routes-page.tsx'
 import { usePathname } from './router/location.ts'
 import { matchPath, type PathParams } from './router/match-path.ts'
 import { Shell } from './shell/shell.tsx'
@@ -23,6 +22,7 @@ const GroupsPage = lazy(() => import('./groups/groups-page.tsx'))
 const NetworkPage = lazy(() => import('./network/network-page.tsx'))
 const ReleasePage = lazy(() => import('./pages/release-page.tsx'))
 const CertificatesPage = lazy(() => import('./pages/certificates-page.tsx'))
+const RoutesPage = lazy(() => import('./pages/routes-page.tsx'))
 const SchedulePage = lazy(() => import('./schedules/schedule-page.tsx'))
 const SchedulesPage = lazy(() => import('./schedules/schedules-page.tsx'))
 const TokensPage = lazy(() => import('./pages/tokens-page.tsx'))

@@ -56,7 +56,7 @@ const pages: readonly (readonly [path: string, selector: string])[] = [
   ['/groups', '.group-owners'],
   ['/groups/fast', '.node-grid .card'],
   ['/groups/nobody', '.empty'],
-  ['/routes', '.members'],
+  ['/routes', '[data-rate] .tone-bad'],
   ['/certificates', '.table tbody tr'],
   ['/tokens', '.table tbody tr'],
   ['/events', '.event'],

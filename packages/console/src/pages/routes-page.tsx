@@ -5,14 +5,16 @@ import { Filter, UrlLink } from '../components/small.tsx'
 import { Mark } from '../components/status.tsx'
 import { type Column, Table } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
+import { type RouteTraffic, useTraffic } from '../metrics/use-traffic.ts'
 import { Link } from '../router/link.tsx'
 import { useQueryValue } from '../router/location.ts'
 import { path } from '../router/match-path.ts'
 import { useList } from '../store/context.tsx'
 
-export function RoutesPage() {
+export default function RoutesPage() {
   const text = useText()
   const routes = useList('listRoutes', {})
+  const traffic = useTraffic()
   const [filter, setFilter] = useQueryValue('filter')
   const columns: readonly Column<RouteView>[] = [
     { key: 'url', title: text.routes.url, lead: true, cell: (route) => <UrlLink url={route.url} /> },
@@ -23,6 +25,15 @@ export function RoutesPage() {
         external ?? (
           <Link to={path('apps', app, pool, 'entrypoints', entrypoint)}>{`${app}/${pool}/${entrypoint}`}</Link>
         ),
+    },
+    { key: 'requests', title: text.routes.requests, cell: ({ url }) => <Rate traffic={traffic.get(url)} /> },
+    {
+      key: 'p95',
+      title: text.routes.p95,
+      cell: ({ url }) => {
+        const ms = traffic.get(url)?.p95Ms
+        return ms === undefined ? '–' : text.routes.ms(Math.round(ms * 10) / 10)
+      },
     },
     { key: 'tls', title: text.routes.tls, cell: (route) => text.routes.modes[route.tls] },
     { key: 'members', title: text.routes.members, cell: (route) => <Members route={route} /> },
@@ -51,6 +62,26 @@ export function RoutesPage() {
     </Page>
   )
 }
+
+/** Requests a second, and how many of them failed. */
+function Rate({ traffic }: { readonly traffic: RouteTraffic | undefined }) {
+  const text = useText()
+  if (traffic === undefined) return '–'
+  const { perSecond, errors5xxPerSecond, lostPerSecond } = traffic
+  return (
+    <div data-rate>
+      {text.routes.perSecond(rounded(perSecond))}
+      {errors5xxPerSecond > 0 && (
+        <div className="status tone-bad">
+          <Mark tone="bad" />
+          {text.routes.failed(rounded(errors5xxPerSecond), rounded(lostPerSecond))}
+        </div>
+      )}
+    </div>
+  )
+}
+
+const rounded = (value: number): number => Math.round(value * 10) / 10
 
 function Members({ route }: { readonly route: RouteView }) {
   const text = useText()
