@@ -32,12 +32,16 @@ const reaches = async (from: InstanceView, to: Pick<InstanceView, 'address'>): P
   return (await cluster.berth(argv)).stdout.includes(from.address ?? 'no address')
 }
 /** Answers everybody at port 8080 with the address that they come from. */
-const startByHand = async (host: LabHost): Promise<{ readonly id: string; readonly address: string }> => {
+const startByHand = async (host: LabHost, profiles?: string) => {
+  const network = profiles === undefined ? 'berth' : `name=berth,driver-opt=berth.profile=${profiles}`
   const serve = `require('node:http').createServer((q, s) => s.end(q.socket.remoteAddress)).listen(8080)`
-  const options = ['--detach', '--network', 'berth', 'berth/node:local', 'node', '-e', serve]
+  const options = ['--detach', '--network', network, 'berth/node:local', 'node', '-e', serve]
   const id = (await host.exec(['docker', 'run', ...options])).stdout.trim()
+  return { host, id, address: await addressOf(host, id) }
+}
+const addressOf = async (host: LabHost, id: string): Promise<string> => {
   const format = '{{.NetworkSettings.Networks.berth.IPAddress}}'
-  return { id, address: (await host.exec(['docker', 'inspect', '--format', format, id])).stdout.trim() }
+  return (await host.exec(['docker', 'inspect', '--format', format, id])).stdout.trim()
 }
 const applyProfile = async (profile: { readonly name: string } & Record<string, unknown>): Promise<void> => {
   const path = join(cluster.dir, `${profile.name}.json`)
@@ -168,6 +172,60 @@ describe('machines in routed mode', () => {
     expect((await instances()).filter((each) => each.ready)).toHaveLength(4)
     await cluster.mustBerth(['profile', 'rm', 'default', '-y'])
     await until('everybody to be called again', () => reaches(open, shy))
+  })
+
+  it('give a container that is started by hand the profiles that it names, and close it until they are there', async () => {
+    await applyProfile({ name: 'friends', tags: ['friend'], inbound: ['tcp:8080 from friend'], outbound: ['allow'] })
+    const host = second()
+    const [mine, other] = [await startByHand(host, 'friends'), await startByHand(cluster.first, 'friends')]
+    const plain = await startByHand(cluster.first)
+    const asks = async (from: { readonly host: LabHost; readonly id: string }, to: { readonly address: string }) => {
+      const call = ['busybox', 'timeout', '3', 'wget', '-q', '-O', '-', `http://${to.address}:8080/`]
+      return (await from.host.exec(['docker', 'exec', from.id, ...call])).stdout.replace('::ffff:', '')
+    }
+    await until('the one to reach the other', async () => (await asks(mine, other)) === mine.address)
+    expect(await asks(other, mine)).toBe(other.address)
+    expect(await asks(plain, mine)).toBe('')
+    expect((await cluster.mustBerth(['ip', 'show', mine.address])).stdout).toMatch(/^profiles friends$/m)
+    const inUse = await cluster.berth(['profile', 'rm', 'friends', '-y'])
+    expect([inUse.code, inUse.stderr]).toEqual([1, expect.stringContaining(`${mine.address} on h2`)])
+
+    const late = await startByHand(host, 'friends+late')
+    expect(await asks(late, plain)).toBe('')
+    expect(await asks(other, late)).toBe('')
+    await until('the node to say so', async () =>
+      (await cluster.mustBerth(['node', 'show', 'h2'])).stdout.includes('there is no profile late, which it names'),
+    )
+    const explained = await cluster.berth(['net', 'explain', late.address, `${plain.address}:8080`])
+    expect(explained.stdout).toContain(`${late.address} is closed: there is no profile late, which it names`)
+    expect((await cluster.mustBerth(['net', 'drops', late.address])).stdout).toContain(
+      'closed: there is no profile late',
+    )
+    await applyProfile({ name: 'late', tags: [], inbound: [], outbound: [] })
+    await until('it to be reached', async () => (await asks(other, late)) === other.address)
+
+    const refused = await host.exec([
+      'docker',
+      'run',
+      '--rm',
+      '--network',
+      'name=berth,driver-opt=berth.profil=a',
+      'berth/node:local',
+      'true',
+    ])
+    expect(refused.stderr).toContain('driver-opt berth.profil is unknown; did you mean berth.profile')
+    const agent = await cluster.pidOf('agent', host)
+    // Its agent hears nothing as it starts again: nothing passes until it does.
+    process.kill(agent, 'SIGSTOP')
+    expect((await host.exec(['docker', 'restart', '--time', '0', mine.id])).code).toBe(0)
+    const again = { ...mine, address: await addressOf(host, mine.id) }
+    expect(await asks(other, again)).toBe('')
+    process.kill(agent, 'SIGCONT')
+    await until('it to be reached again', async () => (await asks(other, again)) === other.address)
+    for (const each of [mine, other, plain, late])
+      expect((await each.host.exec(['docker', 'rm', '--force', each.id])).code).toBe(0)
+    await until('nobody to have them', async () => (await cluster.berth(['profile', 'rm', 'friends', '-y'])).code === 0)
+    await cluster.mustBerth(['profile', 'rm', 'late', '-y'])
   })
 
   it('learn the routes to each other by BGP, and back, without a request that fails', async () => {

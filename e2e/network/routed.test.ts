@@ -240,6 +240,45 @@ describe('a routed network', () => {
     await expectTraffic()
   })
 
+  it('notes the profiles that a container names, and keeps it closed until somebody says that they are in force', async () => {
+    const program = ['--detach', '--name', 'named', NODE_IMAGE, 'node', '-e', serve]
+    const named = (host: LabHost, network: string) => host.exec(['docker', 'run', '--network', network, ...program])
+    const endpoints = '/run/berth/netd/endpoints'
+    for (const host of lab.hosts) {
+      const noted = () => run(host, 'sh', '-c', `grep -l '"profiles"' ${endpoints}/*.json | xargs -r cat`)
+      expect((await named(host, 'name=berth,driver-opt=berth.profil=web')).stderr).toMatch(
+        /driver-opt berth\.profil is unknown; did you mean berth\.profile/,
+      )
+      await run(host, 'docker', 'rm', 'named')
+      // Its command line reads such an option as CSV, and writes what it says in small letters.
+      const { stderr } = await named(host, 'name=berth,"driver-opt=berth.profile=Web,db",driver-opt=other.key=1')
+      expect(stderr).toBe('')
+      const { id, profiles, addresses } = JSON.parse(await noted())
+      expect(profiles).toEqual(['web', 'db'])
+      const url = `http://${addresses[0]}:8080/`
+      await eventually(() => askFromHost(host, url), addressIn(host, 1))
+      const others = async () => await Promise.all(lab.hosts.map((each) => askFrom(each, 'web', url)))
+      expect(await others()).toEqual(['', ''])
+      await killNetd(host)
+      expect(await others()).toEqual(['', ''])
+      await startNetd(host)
+      expect(await others()).toEqual(['', ''])
+      await run(host, 'touch', `${endpoints}/${id}.in-force`)
+      await eventually(async () => (await others()).join(), lab.hosts.map((each) => addressIn(each, 10)).join())
+      // Each start names them anew.
+      await run(host, 'docker', 'restart', '--time', '0', 'named')
+      expect(JSON.parse(await noted())).toMatchObject({ profiles: ['web', 'db'] })
+      expect(JSON.parse(await noted()).id).not.toBe(id)
+      expect(await run(host, 'nft', 'list', 'tables')).toContain('inet berth-closed')
+      await run(host, 'docker', 'network', 'disconnect', 'berth', 'named')
+      expect(await run(host, 'nft', 'list', 'tables')).not.toContain('inet berth-closed')
+      await run(host, 'docker', 'network', 'connect', '--driver-opt', 'berth.profile=Web', 'berth', 'named')
+      expect(JSON.parse(await noted())).toMatchObject({ profiles: ['Web'] })
+      await run(host, 'docker', 'rm', '--force', 'named')
+      expect(await run(host, 'sh', '-c', `ls ${endpoints}`)).not.toMatch(/in-force/)
+    }
+  })
+
   it('keeps a container from using the address of another', async () => {
     const pid = pids.get('h1/web') ?? ''
     const inside = (...argv: string[]) => run(h1, 'nsenter', `--target=${pid}`, '--net', '--', ...argv)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { messageOf, ownAddressList, parseBlock } from '@berth/core'
+import { messageOf, type NodeStatus, ownAddressList, parseBlock } from '@berth/core'
 import { BandwidthKeeper } from './bandwidth/bandwidth-keeper.ts'
 import { type AgentConfig, defaults } from './config.ts'
 import type { Disk } from './disk.ts'
@@ -22,6 +22,7 @@ import { EndpointRecords } from './network/plugin/endpoint-records.ts'
 import { Endpoints } from './network/plugin/endpoints.ts'
 import { runCommand } from './network/run-command.ts'
 import type { DisposalStack } from './node/disposal-stack.ts'
+import { ByHandWatch } from './policy/by-hand-profiles.ts'
 import { PolicyKeeper } from './policy/policy-keeper.ts'
 import { PublishKeeper } from './publishing/publish-keeper.ts'
 import { birdDirectory } from './routing/bird-files.ts'
@@ -47,6 +48,7 @@ export class AgentNetworks {
   readonly lans: LanKeeper
   readonly netd
   readonly policy: PolicyKeeper
+  readonly #byHand: ByHandWatch
   readonly bandwidth: BandwidthKeeper
   readonly routing: RoutingService
   readonly addresses: AddressCollector
@@ -60,9 +62,24 @@ export class AgentNetworks {
     this.others = this.#makeOthers()
     this.routing = stack.use(this.#makeRouting())
     this.addresses = this.#makeAddresses()
+    this.#byHand = stack.use(this.#makeByHand())
     this.policy = stack.use(this.#makePolicy())
     this.bandwidth = stack.use(this.#makeBandwidth())
     this.#publishing = stack.use(this.#makePublishing())
+  }
+
+  /** What was known of rules, and who is to have them besides instances. */
+  async load(): Promise<void> {
+    await this.policy.load()
+    await this.#byHand.start()
+  }
+
+  /** Of containers that were started by hand, as the server is told of them. */
+  get byHandProfiles(): NonNullable<NodeStatus['byHand']> {
+    return this.#byHand.wishes.map((wish) => {
+      const closed = this.policy.whyClosed(wish.address, wish.profiles)
+      return closed === undefined ? wish : { ...wish, closed }
+    })
   }
 
   /** Once the instances of before are known, so that none is taken for gone. */
@@ -191,12 +208,24 @@ export class AgentNetworks {
   }
 
   #makePolicy(): PolicyKeeper {
-    const { disk, setProblem } = this.#options
+    const { disk, setProblem, onChange } = this.#options
     return new PolicyKeeper({
       path: join(disk.directory, 'policy.json'),
       log: this.#log('policy'),
       onProblem: (problem) => setProblem('policy', problem),
-      others: () => this.#byHandAddresses(),
+      others: () => [...this.#byHandAddresses().map((address) => ({ address })), ...this.#byHand.wishes],
+      onInForce: async (profiles) => {
+        await this.#byHand.inForce(profiles)
+        onChange()
+      },
+    })
+  }
+
+  #makeByHand(): ByHandWatch {
+    const directory = endpointDirectory(this.#options.config.runDir ?? defaults.runDir)
+    return new ByHandWatch({
+      ...{ records: new EndpointRecords(directory), directory, log: this.#log('policy') },
+      onChange: () => this.policy.othersChanged(),
     })
   }
 

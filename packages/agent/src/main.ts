@@ -133,6 +133,7 @@ class Agent {
       network: () => this.#networks.node.drivers,
       dockerNetworks: () => this.#networks.others.names,
       lanProblems: () => this.#networks.lans.problems,
+      byHand: () => this.#networks.byHandProfiles,
       onChange: (status) => this.#sync.node(status),
     })
     this.#reconciler = stack.use(this.#makeReconciler())
@@ -154,7 +155,7 @@ class Agent {
     await this.#reporter.refresh()
     const watch = this.#stack.use(this.#makeWatch())
     this.#watch = watch
-    await this.#networks.policy.load()
+    await this.#networks.load()
     this.#reconciler.start(await this.#disk.instances.load())
     this.#networks.start()
     await this.#gateway.resume()

@@ -38,6 +38,8 @@ const owner = {
   app: z.string().optional(),
   /** The container that has it, where somebody started it by hand. */
   container: z.string().optional(),
+  /** That this container names. Absent: none. */
+  profiles: z.array(z.string()).optional(),
 }
 
 /**

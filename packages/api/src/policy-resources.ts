@@ -91,6 +91,7 @@ export const endDecision = z.object({
       'gateway',
       'resolver',
       'neighbour',
+      'closed',
     ] as const),
   ]),
   /** One sentence. */

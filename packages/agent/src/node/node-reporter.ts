@@ -24,6 +24,7 @@ export interface NodeReporterOptions {
   readonly network: () => NonNullable<NodeStatus['network']>
   readonly dockerNetworks: () => NodeStatus['dockerNetworks']
   readonly lanProblems: () => NonNullable<NodeStatus['lanProblems']>
+  readonly byHand: () => NonNullable<NodeStatus['byHand']>
   readonly onChange: (status: NodeStatus) => void
 }
 
@@ -75,6 +76,7 @@ export class NodeReporter {
       ...(dockerNetworks === undefined ? {} : { dockerNetworks }),
       lanProblems: this.#options.lanProblems(),
       abilities: nodeAbilities,
+      byHand: this.#options.byHand(),
       ...(routes === undefined ? {} : { routes }),
       problems: this.problems.list(),
     }

@@ -7,6 +7,7 @@ import {
   type PolicyTable,
   type PolicyWorld,
   readProfile,
+  renderClosed,
   renderNoTable,
   renderTable,
   renderTableChange,
@@ -24,6 +25,7 @@ import {
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Exec, runCommand } from '../network/run-command.ts'
+import { waitUntil } from '../testing/wait-until.ts'
 import { PacketRange, packetKey } from './packet-range.testing.ts'
 import { readCounts, readDrops } from './policy-counts.ts'
 import { TestNamespace } from './test-namespace.testing.ts'
@@ -164,6 +166,52 @@ describe('the kernel', () => {
     expect(() => container.run(['busybox', 'ping6', '-c', '1', '-W', '1', 'fd77:1::10.77.1.1'])).toThrow()
     const drops = node.run(['nft', 'list', 'set', 'inet', 'berth-policy', 'dropped-others6'])
     expect(drops).toContain('fd77:1::a4d:102 . fd77:1::a4d:101 . ipv6-icmp')
+  })
+
+  it('keeps who waits for rules from everybody, by both versions of IP, and others from nobody', async () => {
+    const waits = '10.77.1.2'
+    const isTwin = (address: string): boolean => address === twinOf(testTwins, waits)
+    const udp = { protocol: 'udp', sourcePort: 7001, destinationPort: 443 } as const
+    const pairs = [
+      [waits, '192.0.2.9'],
+      ['10.77.2.3', waits],
+      ['10.77.2.3', '192.0.2.9'],
+      [waits, '10.77.1.3'],
+    ]
+    const plain = pairs.map(([source = '', destination = '']): Packet => ({ ...udp, source, destination }))
+    const sent = [...plain, ...plain.map(twinPacket)]
+    const free = sent.filter(({ source, destination }) =>
+      [source, destination].every((each) => each !== waits && !isTwin(each)),
+    )
+    expect(free).toHaveLength(2)
+    range.router.nft(`${renderNoTable()}${renderClosed([waits], [twinOf(testTwins, waits) ?? ''])}`)
+    const expected = free.map(packetKey)
+    expect([...(await range.send(sent, new Set(expected)))].sort()).toEqual([...expected].sort())
+    range.router.nft(renderClosed([], []))
+    const all = sent.map(packetKey)
+    expect([...(await range.send(sent, new Set(all)))].sort()).toEqual([...all].sort())
+  })
+
+  it('leaves names and what its node sends to who waits for rules', async () => {
+    await using node = await TestNamespace.create()
+    await using container = await TestNamespace.create()
+    container.connect('eth0', node, 'berth-test')
+    node.ip('address add 10.77.1.1/24 dev berth-test', 'address add 169.254.77.53/32 dev lo')
+    container.ip('address add 10.77.1.2/24 dev eth0', 'route add 169.254.77.53 via 10.77.1.1')
+    node.nft(renderClosed(['10.77.1.2'], []))
+    node.nft(`add table ip seen
+add set ip seen asked { type ipv4_addr . inet_service; flags dynamic; }
+add chain ip seen arrival { type filter hook input priority 10; policy accept; }
+add rule ip seen arrival udp dport { 53, 54 } update @asked { ip daddr . udp dport }
+`)
+    node.run(['busybox', 'ping', '-c', '1', '-W', '10', '10.77.1.2'])
+    expect(() => container.run(['busybox', 'ping', '-c', '1', '-W', '1', '10.77.1.1'])).toThrow()
+    const ask = `const s = require('node:dgram').createSocket('udp4'); s.send('?', 54, '169.254.77.53', () =>
+      s.send('?', 53, '10.77.1.1', () => s.send('?', 53, '169.254.77.53', () => s.close())))`
+    container.run([process.execPath, '-e', ask])
+    const asked = (): string => node.run(['nft', 'list', 'set', 'ip', 'seen', 'asked'])
+    await waitUntil('the question', () => asked().includes('169.254.77.53 . 53'))
+    expect(asked()).not.toMatch(/10\.77\.1\.1 \.|\. 54/)
   })
 
   it('takes the table away', () => {

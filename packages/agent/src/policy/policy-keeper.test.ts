@@ -6,7 +6,7 @@ import pino from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Exec, runCommand } from '../network/run-command.ts'
 import { waitUntil } from '../testing/wait-until.ts'
-import { PolicyKeeper } from './policy-keeper.ts'
+import { PolicyKeeper, type PolicyKeeperOptions } from './policy-keeper.ts'
 import { TestNamespace } from './test-namespace.testing.ts'
 
 const log = pino({ level: 'silent' })
@@ -29,6 +29,7 @@ let namespace: TestNamespace
 let directory: string
 let keeper: PolicyKeeper
 let problems: (string | undefined)[]
+let inForce: ReadonlyMap<string, readonly string[]>[]
 /** What of nft's input makes it fail, as if the kernel refused it. */
 let refusedText: string | undefined
 
@@ -41,11 +42,16 @@ const exec: Exec = async (file, args, options) => {
     }
   return await runCommand('nsenter', [`--net=/proc/${namespace.pid}/ns/net`, file, ...args], options)
 }
-const open = async (checkIntervalMs = 60_000, others: () => readonly string[] = () => []): Promise<void> => {
+const open = async (
+  checkIntervalMs = 60_000,
+  others: NonNullable<PolicyKeeperOptions['others']> = () => [],
+): Promise<void> => {
   problems = []
   const path = join(directory, 'policy.json')
   const onProblem = (problem: string | undefined) => problems.push(problem)
-  keeper = new PolicyKeeper({ path, log, exec, checkIntervalMs, others, onProblem })
+  inForce = []
+  const onInForce = async (profiles: ReadonlyMap<string, readonly string[]>) => void inForce.push(profiles)
+  keeper = new PolicyKeeper({ path, log, exec, checkIntervalMs, others, onProblem, onInForce })
   await keeper.load()
 }
 const listing = (): string => namespace.run(['nft', '-s', 'list', 'ruleset'])
@@ -85,7 +91,7 @@ describe('PolicyKeeper', () => {
   it('holds the default for addresses of others, and an instance that has one of them to its own profiles', async () => {
     await keeper[Symbol.asyncDispose]()
     let others: readonly string[] = []
-    await open(20, () => others)
+    await open(20, () => others.map((address) => ({ address })))
     keeper.setInstances([here[1]])
     keeper.start()
     keeper.take({ ...policy, profiles: [...policy.profiles, documentOf({ name: 'default', inbound: [] })] })
@@ -96,6 +102,27 @@ describe('PolicyKeeper', () => {
     expect(listing()).toContain('10.77.1.3 : jump inbound/web')
     others = []
     await waitUntil('their end', () => !listing().includes('inbound/default'))
+    expect(problems).toEqual([])
+  })
+
+  it('closes a container that names a profile which is not there, whatever else it names, until it is', async () => {
+    await keeper[Symbol.asyncDispose]()
+    const named = { address: '10.77.1.240', profiles: ['web', 'late'] }
+    await open(60_000, () => [{ address: '10.77.1.240' }, { address: '10.77.1.241' }, named])
+    keeper.start()
+    expect(keeper.whyClosed(named.address, named.profiles)).toBe('no server has told this node of them yet')
+    keeper.take({ ...policy, profiles: [...policy.profiles, documentOf({ name: 'default', inbound: [] })] })
+    await waitUntil('its rules', () => keeper.whyClosed(named.address, named.profiles) === undefined)
+    expect(listing()).toContain('10.77.1.240 : jump inbound/late')
+    expect(listing()).toContain('10.77.1.241 : jump inbound/default')
+    expect(listing()).toMatch(
+      /chain outbound\/late \{\s+counter name "no-rule-out\/late" meta mark set 0x[0-9a-f]+ goto dropped/,
+    )
+    const told = () => inForce.at(-1)?.get(named.address)?.join()
+    await waitUntil('the word of it', () => told() === 'late')
+    keeper.take({ ...policy, profiles: [...policy.profiles, documentOf({ name: 'late' })] })
+    await waitUntil('the rules of both', () => listing().includes('10.77.1.240 : jump inbound/web/late'))
+    await waitUntil('the word of both', () => told() === 'web,late')
     expect(problems).toEqual([])
   })
 

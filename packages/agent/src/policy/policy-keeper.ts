@@ -3,6 +3,7 @@ import {
   type Assignment,
   BerthError,
   changeMembers,
+  isOfWish,
   type KnownPolicy,
   type MemberChanges,
   messageOf,
@@ -13,6 +14,7 @@ import {
   readPolicy,
   tryParseAddress,
   twinOf,
+  wishInForce,
 } from '@berth/core'
 import type { Logger } from 'pino'
 import type { InstanceKeeper } from '../instance/instance-keepers.ts'
@@ -31,8 +33,13 @@ export interface PolicyKeeperOptions {
   readonly log: Logger
   /** A sentence a cause; undefined: it is well again. */
   readonly onProblem: (problem: string | undefined) => void
-  /** Addresses of this node that containers may have which are no instances: the profile `default` holds for them. */
-  readonly others?: () => readonly string[]
+  /**
+   * Addresses of this node that containers may have which are no instances. For one without profiles that it names the profile `default` holds;
+   * the last word about an address counts.
+   */
+  readonly others?: () => readonly Omit<LocalInstance, 'instance'>[]
+  /** These are in force now, by address. Never throws. */
+  readonly onInForce?: (profiles: ReadonlyMap<string, readonly string[]>) => Promise<void>
   readonly exec?: Exec
   readonly checkIntervalMs?: number
 }
@@ -105,17 +112,29 @@ export class PolicyKeeper implements AsyncDisposable, InstanceKeeper {
     const { address, profiles = [] } = instance
     const wanted = profilesInForce(profiles, (name) => this.#known?.profiles.has(name) === true)
     if (wanted.length === 0 || this.#inForce?.get(address)?.join() === wanted.join()) return
-    const why =
-      this.#known === undefined
-        ? 'no server has told this node of them yet'
-        : (this.#reported ?? 'they are on their way')
     throw new BerthError(
       'policy.not-in-force',
-      `start ${instance.instance}: its security rules are not in force: ${why}`,
+      `start ${instance.instance}: its security rules are not in force: ${this.#whyNot()}`,
       {
         retryable: true,
       },
     )
+  }
+
+  /** There are others than before. */
+  othersChanged(): void {
+    this.#apply()
+  }
+
+  /** Why profiles that an address names are not in force there; undefined: they are. */
+  whyClosed(address: string, profiles: readonly string[]): string | undefined {
+    if (isOfWish(this.#inForce?.get(address), profiles)) return undefined
+    return this.#whyNot()
+  }
+
+  #whyNot(): string {
+    if (this.#known === undefined) return 'no server has told this node of them yet'
+    return this.#reported ?? 'they are on their way'
   }
 
   counts(options: { readonly profile?: string; readonly signal?: AbortSignal }): Promise<RuleCounts> {
@@ -179,6 +198,7 @@ export class PolicyKeeper implements AsyncDisposable, InstanceKeeper {
       this.#inForce = policy.endpoints
       if (policy.endpoints.size > 0) await ensureBridgeFilter(this.#exec, signal)
       this.#report(refusedText(refused))
+      await this.#options.onInForce?.(policy.endpoints)
     } catch (error) {
       if (signal.aborted) return
       this.#isDirty = true
@@ -190,12 +210,16 @@ export class PolicyKeeper implements AsyncDisposable, InstanceKeeper {
   #policyNow(known: KnownPolicy): NodePolicy {
     const { profiles } = known
     const before = this.#compiledOf
-    const addresses = this.#options.others?.() ?? []
-    const others = addresses.join()
+    const byHand = this.#options.others?.() ?? []
+    const others = textOf(byHand)
     if (before?.profiles === profiles && before.instances === this.#instances && before.others === others)
       return { ...known, endpoints: before.endpoints }
     // An instance that has one of these addresses has its own profiles.
-    const all = [...addresses.map((address) => ({ address })), ...this.#instances]
+    const named = byHand.map((each) => ({
+      ...each,
+      profiles: wishInForce(each.profiles ?? [], (name) => profiles.has(name)),
+    }))
+    const all = [...named, ...this.#instances]
     const { endpoints } = policyOfInstances(known, all)
     this.#compiledOf = { profiles, instances: this.#instances, others, endpoints }
     return { ...known, endpoints }
@@ -209,7 +233,7 @@ export class PolicyKeeper implements AsyncDisposable, InstanceKeeper {
   }
 }
 
-const textOf = (instances: readonly LocalInstance[]): string =>
+const textOf = (instances: readonly Omit<LocalInstance, 'instance'>[]): string =>
   instances.map(({ address, profiles = [] }) => `${address} ${profiles.join()}`).join('\n')
 
 function refusedText(refused: readonly RefusedProfile[]): string | undefined {

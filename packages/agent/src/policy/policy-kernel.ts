@@ -6,6 +6,7 @@ import {
   type NodePolicy,
   type PolicyTable,
   type Profile,
+  renderClosed,
   renderNoTable,
   renderTable,
   renderTableChange,
@@ -168,6 +169,6 @@ const firstLine = (text: string): string => text.split('\n', 1)[0]?.slice(0, 300
 const run = (exec: Exec, input: string, signal: AbortSignal | undefined): Promise<string> =>
   mustRun(exec, 'nft', ['-f', '-'], { input, signal, timeoutMs: nftTimeoutMs })
 
-/** Also where there is none. */
+/** With that of containers that wait for rules; also where there is none. */
 export const removePolicyTable = (exec: Exec, signal?: AbortSignal): Promise<string> =>
-  run(exec, renderNoTable(), signal)
+  run(exec, `${renderNoTable()}${renderClosed([], [])}`, signal)

@@ -85,8 +85,10 @@ const ownerOf = ({
   kind,
   instance,
   container,
-}: Pick<AddressView, 'instance' | 'container'> & { kind: string }): string =>
-  instance ?? (container === undefined ? kind : `${container} (by hand)`)
+  profiles = [],
+}: Pick<AddressView, 'instance' | 'container' | 'profiles'> & { kind: string }): string =>
+  instance ??
+  (container === undefined ? kind : `${[container, ...profiles.map((each) => `[${each}]`)].join(' ')} (by hand)`)
 
 const words: Readonly<Record<AddressView['kind'], string>> = {
   ...{ instance: 'instance', 'by-hand': 'by hand', gateway: 'the node' },
@@ -106,7 +108,7 @@ export const addressListing = (now: number): ListingView<AddressView> => ({
 })
 
 export function addressText(found: OneAddress, now: number): string {
-  const { address, address6, message, node, block, pool, state, since, names, last } = found
+  const { address, address6, message, node, block, pool, profiles = [], state, since, names, last } = found
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['address', address],
     ['IPv6', address6],
@@ -114,6 +116,7 @@ export function addressText(found: OneAddress, now: number): string {
     ['node', node],
     ['block', block],
     ['pool', pool],
+    ['profiles', profiles.length === 0 ? undefined : profiles.join(', ')],
     ['state', state],
     ['since', since === undefined ? undefined : `${formatAge(now - since)} ago (${new Date(since).toISOString()})`],
     ['names', names.length === 0 ? undefined : names.join(', ')],

@@ -87,6 +87,8 @@ export interface NodeStatus {
   readonly dockerNetworks?: readonly string[]
   /** Why it has not, or has no more, those networks of its own machine's that servers told it of. Absent: from an agent that makes none. */
   readonly lanProblems?: Readonly<Record<string, string>>
+  /** Containers that were started there by hand and name profiles. Absent: from an agent that does not tell. */
+  readonly byHand?: readonly ByHandProfiles[]
   /** Where what instances left in `/persist` is kept after their end, and how long. Absent: from an agent that does not tell. */
   readonly endedFiles?: { readonly directory: string; readonly keepMs: number }
   /** When its gateway served again after nginx had ended unasked. Absent: not since the agent runs. */
@@ -102,6 +104,14 @@ export interface NodeStatus {
   /** Absent: from an agent that tells none. */
   readonly abilities?: readonly NodeAbility[]
   readonly problems: readonly string[]
+}
+
+/** A container that somebody has started on a routed node by hand, with profiles that it names. */
+export interface ByHandProfiles {
+  readonly address: string
+  readonly profiles: readonly string[]
+  /** Why its rules are not in force, and nothing passes. Absent: they are. */
+  readonly closed?: string
 }
 
 export interface NodeRoutesStatus {

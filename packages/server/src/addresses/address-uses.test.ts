@@ -141,6 +141,19 @@ describe('one address', () => {
     expect(await uses.show(address, call)).toMatchObject({ kind, message: expect.stringMatching(message) })
   })
 
+  it('of a container says which profiles it names, and that it is closed while one is not there', async () => {
+    const named = [{ address: '10.77.2.240', profiles: ['ghost'] }]
+    await cluster.addNode('node-b', '10.77.2.0/24', { network: { driver: 'routed' }, byHand: named })
+    said.set('node-b', { containers: [byHand] })
+    expect(await uses.show('10.77.2.240', call)).toMatchObject({
+      ...{ kind: 'by-hand', profiles: ['ghost'] },
+      message:
+        'of the container mine on node-b, which was started by hand (closed: there is no profile ghost, which it names)',
+    })
+    const { items } = await uses.list({ node: 'node-b' }, call)
+    expect(items.find(({ kind }) => kind === 'by-hand')).toMatchObject({ container: 'mine', profiles: ['ghost'] })
+  })
+
   it('that is none is refused', async () => {
     await expect(uses.show('10.77.2', call)).rejects.toMatchObject({ code: 'network.invalid-address' })
   })

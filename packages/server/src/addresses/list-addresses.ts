@@ -42,10 +42,17 @@ export function addressesOfNode(
     ...(byHand ?? []).map(
       ({ address = '', name, createdAt }): Row => ({
         ...{ address, kind: 'by-hand', container: name, state: 'running', since: createdAt },
+        ...profilesAt(state, node, address),
       }),
     ),
   ]
   return rows.map(placed).sort(byAddress)
+}
+
+/** That a container which was started by hand names, where it does. */
+export function profilesAt(state: State, { name }: Node, address: string): { profiles?: string[] } {
+  const found = state.nodeStatuses.get(name)?.byHand?.find((each) => each.address === address)
+  return found === undefined ? {} : { profiles: [...found.profiles] }
 }
 
 type Row = Omit<AddressView, 'node' | 'block' | 'pool' | 'address6'>

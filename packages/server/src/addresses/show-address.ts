@@ -15,9 +15,11 @@ import {
   tryParseAddress,
   twinned,
 } from '@berth/core'
+import { missingText } from '../policy/decision-view.ts'
+import { byHandEnds } from '../policy/profile-of.ts'
 import type { State } from '../records/index.ts'
 import { type AddressHistory, ownAddressOf } from './address-history.ts'
-import { isRouted } from './list-addresses.ts'
+import { isRouted, profilesAt } from './list-addresses.ts'
 import { twinAddress, twinRangesOf } from './twin-pools.ts'
 
 export interface ShowOptions {
@@ -60,6 +62,15 @@ export async function showAddress(asked: string, options: ShowOptions): Promise<
     ...(pool === undefined ? {} : { pool: pool.name }),
     ...(last === undefined ? {} : { last }),
   }
+}
+
+/** Why nothing passes, in brackets; empty: something may. */
+function closedAt(state: State, node: Node, address: string): string {
+  const exists = (name: string): boolean => state.profiles.has(name)
+  const { named = [], closed } = byHandEnds(state, node, exists).get(address) ?? {}
+  const missing = named.filter((name) => !exists(name))
+  if (missing.length > 0) return ` (closed: ${missingText(missing)})`
+  return closed === undefined ? '' : ` (closed, its profiles are not in force: ${closed})`
 }
 
 const contains = (block: string, address: string): boolean => containsAddress(parseBlock(block), address)
@@ -124,8 +135,12 @@ async function ofPlace(
   const container = await containerAt(node.name, address)
   if (container !== undefined) {
     const { name, createdAt } = container
-    const message = `of the container ${name} on ${node.name}, which was started by hand`
-    return { kind: 'by-hand', message, container: name, state: 'running', since: createdAt }
+    const closed = closedAt(state, node, address)
+    const message = `of the container ${name} on ${node.name}, which was started by hand${closed}`
+    return {
+      ...{ kind: 'by-hand', message, container: name, state: 'running', since: createdAt },
+      ...profilesAt(state, node, address),
+    }
   }
   const isKept = isRouted(state, node.name) && isOwnAddress(parseBlock(node.block), address)
   const whose = isKept ? ', kept for containers that are started by hand' : ''

@@ -1,5 +1,5 @@
 import type { FromAgent } from '@berth/api'
-import { BerthError, networkDrivers, nodeAbilities, parseBlock, requestCountsLength } from '@berth/core'
+import { BerthError, maxProfiles, networkDrivers, nodeAbilities, parseBlock, requestCountsLength } from '@berth/core'
 import { z } from 'zod'
 import { isPlainLine } from './plain-line.ts'
 
@@ -78,6 +78,16 @@ const nodeStatus = z.object({
     .array(z.string().max(100))
     .max(100)
     .transform((given) => nodeAbilities.filter((each) => given.includes(each)))
+    .optional(),
+  byHand: z
+    .array(
+      z.object({
+        address: z.ipv4(),
+        profiles: z.array(z.string().max(40)).min(1).max(maxProfiles),
+        closed: text.optional(),
+      }),
+    )
+    .max(5000)
     .optional(),
   gatewayRestartedAt: time.optional(),
   endedFiles: z.object({ directory: text, keepMs: size }).optional(),

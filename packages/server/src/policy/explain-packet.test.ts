@@ -1,5 +1,7 @@
+import type { NodeStatus } from '@berth/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TestCluster, testSpec } from '../controllers/cluster.testing.ts'
+import { byHandProblems } from '../views/by-hand-problems.ts'
 import { explainPacket, type PacketQuestion } from './explain-packet.ts'
 import { Profiles } from './profiles.ts'
 
@@ -64,6 +66,41 @@ describe('explainPacket', () => {
     })
     expect(explain({ ...question, to: '10.77.9.7' })).toMatchObject({ inbound: { reason: 'no-instance' } })
     await profiles.remove('default', {}, call)
+  })
+
+  it('says of a container that names profiles what these say, and why nothing passes while they are not there or not in force', async () => {
+    const ask = async (byHand: NodeStatus['byHand']) => {
+      await cluster.addNode('node-r', '10.77.9.0/24', { network: { driver: 'routed' }, ...(byHand && { byHand }) })
+      const { allowed, outbound, from } = explain({ from: '10.77.9.240', to: 'shop/db' })
+      return { allowed, outbound, from }
+    }
+    expect(await ask([{ address: '10.77.9.240', profiles: ['web'] }])).toMatchObject({
+      ...{ allowed: true, from: { node: 'node-r', profiles: ['web'] } },
+      outbound: { reason: 'rule', profile: 'web' },
+    })
+    const node = () => {
+      const found = cluster.state.nodes.get('node-r')
+      return found === undefined ? [] : byHandProblems(cluster.state, found)
+    }
+    expect(node()).toEqual([])
+    expect(await ask([{ address: '10.77.9.240', profiles: ['web', 'dbx'] }])).toMatchObject({
+      allowed: false,
+      outbound: { reason: 'no-rule', message: '10.77.9.240 is closed: there is no profile dbx, which it names' },
+    })
+    expect(node()).toEqual([
+      'the container at 10.77.9.240, which was started by hand, is closed: there is no profile dbx, which it names (did you mean db?)',
+    ])
+    const closed = 'no server has told this node of them yet'
+    expect(await ask([{ address: '10.77.9.240', profiles: ['web'], closed }])).toMatchObject({
+      allowed: false,
+      outbound: { reason: 'closed', message: `10.77.9.240 is closed, its profiles are not in force: ${closed}` },
+    })
+    expect(node()).toEqual([expect.stringContaining(`is closed, its profiles are not in force: ${closed}`)])
+    // What passes whatever the rules are passes all the same.
+    expect(explain({ from: '10.77.9.240', to: '169.254.77.53', protocol: 'udp', port: 53 })).toMatchObject({
+      outbound: { allowed: true, reason: 'resolver' },
+    })
+    await ask([])
   })
 
   it('says what is missing in a question', () => {

@@ -9,7 +9,6 @@ import {
   type Instance,
   type Packet,
   type PolicyEndpoint,
-  profilesInForce,
   twinned,
   twinOf,
   usualSourcePort,
@@ -19,7 +18,7 @@ import type { State } from '../records/index.ts'
 import { decisionView } from './decision-view.ts'
 import { instanceCalled } from './instance-called.ts'
 import { externalTags, policyNodes, worldTwins } from './net-world.ts'
-import { allProfiles, byHandAddresses, profilesOfInstance } from './profile-of.ts'
+import { allProfiles, byHandEnds, profilesOfInstance } from './profile-of.ts'
 
 export interface PacketQuestion {
   readonly from: string
@@ -34,7 +33,7 @@ export function explainPacket(state: State, question: PacketQuestion): PacketExp
   const [from, to] = ofOneFamily(state, findEnd(state, question.from), findEnd(state, question.to))
   const packet = packetOf(state, question, from, to)
   const ends = [from, to].filter(({ isContainer }) => isContainer === true)
-  const { allowed, outbound, inbound } = decidePacket(packet, {
+  const { outbound, inbound } = decidePacket(packet, {
     profiles: new Map(allProfiles(state).map((profile) => [profile.name, profile])),
     endpoints: new Map(
       ends.map(({ booked, node = '', profiles }): [string, PolicyEndpoint] => [booked, { node, profiles }]),
@@ -43,12 +42,16 @@ export function explainPacket(state: State, question: PacketQuestion): PacketExp
     nodes: policyNodes(state),
     ...worldTwins(state),
   })
+  const known = (name: string): boolean => state.profiles.has(name)
+  const views = {
+    outbound: decisionView(outbound, from, 'out', known),
+    inbound: decisionView(inbound, to, 'in', known),
+  }
   return {
-    allowed,
+    allowed: views.outbound.allowed && views.inbound.allowed,
     ...{ from: viewOf(from), to: viewOf(to), protocol: packet.protocol },
     ...(packet.destinationPort === undefined ? {} : { port: packet.destinationPort }),
-    outbound: decisionView(outbound, from, 'out'),
-    inbound: decisionView(inbound, to, 'in'),
+    ...views,
   }
 }
 
@@ -61,6 +64,8 @@ interface End {
   readonly isContainer?: boolean
   readonly node?: string
   readonly profiles: readonly string[]
+  /** Why these are not in force, and nothing passes. */
+  readonly closed?: string
   /** Of an external service. */
   readonly ports?: readonly ExternalPort[]
 }
@@ -121,12 +126,18 @@ function ofOneFamily(state: State, from: End, to: End): readonly [End, End] {
   return [twin(from), twin(to)]
 }
 
-/** An address that containers have which somebody starts by hand on a routed node: the profile `default` holds for them. */
-function byHandAt(state: State, address: string): Pick<End, 'isContainer' | 'node' | 'profiles'> | undefined {
-  const node = [...state.nodes.values()].find((each) => byHandAddresses(state, each).includes(address))
-  if (node === undefined) return undefined
-  const profiles = profilesInForce([], (name) => state.profiles.has(name))
-  return { isContainer: true, node: node.name, profiles }
+/** An address that containers have which somebody starts by hand on a routed node. */
+function byHandAt(
+  state: State,
+  address: string,
+): Pick<End, 'isContainer' | 'node' | 'profiles' | 'closed'> | undefined {
+  for (const node of state.nodes.values()) {
+    const found = byHandEnds(state, node, (name) => state.profiles.has(name)).get(address)
+    if (found === undefined) continue
+    const { profiles, closed } = found
+    return { isContainer: true, node: node.name, profiles, ...(closed === undefined ? {} : { closed }) }
+  }
+  return undefined
 }
 
 /** Of an entrypoint's instances one that is to run. */

@@ -122,9 +122,10 @@ export function decisionsOf(
   world: PolicyWorld,
 ): Pick<FlowView, 'allowed' | 'outbound' | 'inbound'> {
   const endOf = ({ name, address }: AddressOwner) => ({ name, profiles: world.endpoints.get(address)?.profiles ?? [] })
+  const exists = (name: string): boolean => world.profiles.has(name)
   return {
     allowed,
-    outbound: decisionView(outbound, endOf(from), 'out'),
-    inbound: decisionView(inbound, endOf(to), 'in'),
+    outbound: decisionView(outbound, endOf(from), 'out', exists),
+    inbound: decisionView(inbound, endOf(to), 'in', exists),
   }
 }

@@ -9,7 +9,7 @@ import {
 } from '@berth/core'
 import { twinRangesOf } from '../addresses/twin-pools.ts'
 import type { State } from '../records/index.ts'
-import { allProfiles, byHandAddresses } from './profile-of.ts'
+import { allProfiles, byHandEnds } from './profile-of.ts'
 
 /** Addresses that nodes themselves send from. */
 export function policyNodes(state: State): Map<string, PolicyNode> {
@@ -50,8 +50,8 @@ export function policyWorld(state: State, changes: ProfileChanges = new Map()): 
   const endpoints = new Map<string, PolicyEndpoint>()
   const inForce = (named: readonly string[]): readonly string[] => profilesInForce(named, (name) => known.has(name))
   for (const node of state.nodes.values())
-    for (const address of byHandAddresses(state, node))
-      endpoints.set(address, { node: node.name, profiles: inForce([]) })
+    for (const [address, { profiles: named }] of byHandEnds(state, node, (name) => known.has(name)))
+      endpoints.set(address, { node: node.name, profiles: named })
   const taken = new Set<string>()
   for (const { address, network, node = '', app, release, entrypoint, desired } of state.instances.values()) {
     if (address === undefined || network !== undefined || (desired === 'stop' && taken.has(address))) continue

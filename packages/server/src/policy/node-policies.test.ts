@@ -1,4 +1,4 @@
-import { noPolicy, profileDocument, readProfile } from '@berth/core'
+import { type NodeStatus, noPolicy, profileDocument, readProfile } from '@berth/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FeedLine } from '../agents/node-feed.ts'
 import { TestCluster, testSpec } from '../controllers/cluster.testing.ts'
@@ -129,6 +129,66 @@ describe('what nodes are told', () => {
     expect(policy()?.members).toEqual({ others: byHand })
     await profiles.remove('default', {}, call)
     expect(policy()).toEqual(noPolicy)
+  })
+})
+
+describe('containers that were started by hand and name profiles', () => {
+  const say = (byHand: NodeStatus['byHand']) =>
+    cluster.addNode('node-b', '10.77.2.0/24', { network: { driver: 'routed' }, ...(byHand && { byHand }) })
+
+  it('bear their tags everywhere, and their node is told these profiles', async () => {
+    await webAndDb()
+    await cluster.deploy('c1')
+    await say([{ address: '10.77.2.240', profiles: ['web'] }])
+    expect(policy('node-b')?.profiles.map(({ id }) => id)).toEqual(['web'])
+    const both = [...addressesOf('web'), '10.77.2.240']
+    expect(policy()?.members).toEqual({ 'db-users': both, web: both })
+    await cluster.until('the word', () => lines.some((line) => JSON.stringify(line).includes('10.77.2.240')))
+    await say([])
+    expect(policy()?.members['db-users']).toEqual(addressesOf('web'))
+    expect(policy('node-b')).toEqual(noPolicy)
+  })
+
+  it('bear none while one of their profiles is not there; the default is for who names none', async () => {
+    await put('default', { inbound: ['from default'] })
+    await put('web', { tags: ['web', 'db-users'] })
+    await put('db', { inbound: ['tcp:5432 from db-users'] })
+    await cluster.deploy('c1')
+    await say([{ address: '10.77.2.240', profiles: ['web', 'late'] }])
+    expect(policy()?.members['db-users']).toEqual(addressesOf('web'))
+    expect(policy()?.members.default).not.toContain('10.77.2.240')
+    expect(policy()?.members.default).toContain('10.77.2.241')
+    await put('late', {})
+    expect(policy()?.members['db-users']).toEqual([...addressesOf('web'), '10.77.2.240'])
+    expect(policy('node-b')?.profiles.map(({ id }) => id)).toEqual(['default', 'late', 'web'])
+    await put('web', { tags: ['web'] })
+    expect(policy()?.members['db-users']).toEqual([])
+  })
+
+  it('keep their profiles from being removed', async () => {
+    await put('web', {})
+    await say([{ address: '10.77.2.240', profiles: ['web'] }])
+    await expect(profiles.remove('web', {}, call)).rejects.toMatchObject({
+      code: 'profile.in-use',
+      details: { users: ['10.77.2.240 on node-b'] },
+    })
+    await say([])
+    await profiles.remove('web', {}, call)
+  })
+
+  it('have addresses of their node alone, whatever it says', async () => {
+    await webAndDb()
+    await cluster.deploy('c1')
+    await say([
+      { address: '10.77.1.240', profiles: ['web'] },
+      { address: '10.77.2.7', profiles: ['web'] },
+    ])
+    expect(policy()?.members['db-users']).toEqual(addressesOf('web'))
+    await cluster.addNode('node-b', '10.77.2.0/24', {
+      network: { driver: 'bridge' },
+      byHand: [{ address: '10.77.2.240', profiles: ['web'] }],
+    })
+    expect(policy()?.members['db-users']).toEqual(addressesOf('web'))
   })
 })
 

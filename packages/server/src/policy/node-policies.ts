@@ -6,15 +6,15 @@ import {
   type MemberChanges,
   mentionedTags,
   type Node,
+  type NodeStatus,
   nodeAddresses,
   type PolicyDocument,
   parseBlock,
-  profilesInForce,
   tryParseAddress,
 } from '@berth/core'
 import { twinPoolsOf } from '../addresses/twin-pools.ts'
 import type { State, StateChange } from '../records/index.ts'
-import { byHandAddresses, profileOf, profilesOfInstance } from './profile-of.ts'
+import { byHandEnds, profileOf, profilesOfInstance } from './profile-of.ts'
 import { TagMembers } from './tag-members.ts'
 
 interface Endpoint {
@@ -60,7 +60,7 @@ export class NodePolicies {
     if (change.kind === 'addressPools') return this.#noteAddressPools(change.before?.ipv6, change.after?.ipv6)
     if (change.kind === 'nodeStatuses')
       return (
-        change.before?.network?.driver !== change.after?.network?.driver &&
+        byHandText(change.before) !== byHandText(change.after) &&
         this.#setByHand(change.id, this.#state.nodes.get(change.id))
       )
     if (change.kind !== 'nodes') return false
@@ -117,21 +117,18 @@ export class NodePolicies {
     return this.#put(id, instance === undefined ? undefined : this.#endpointOf(instance))
   }
 
-  /** Whoever will have these addresses bears the tags of the default. */
+  /** Whoever has one of these addresses bears the tags of what it names; whoever will have one, those of the default. */
   #setByHand(name: string, node: Node | undefined): boolean {
-    const profiles = profilesInForce([], (each) => this.#state.profiles.has(each))
-    const tags = this.#tagsOf(profiles)
-    const isWanted = node !== undefined && profiles.length > 0
-    const addresses = isWanted ? byHandAddresses(this.#state, node) : []
+    const ends = node === undefined ? [] : [...byHandEnds(this.#state, node, (each) => this.#state.profiles.has(each))]
+    const wanted = new Map(ends.filter(([, { profiles }]) => profiles.length > 0))
     const before = this.#byHand.get(name) ?? []
-    if (addresses.length > 0) this.#byHand.set(name, addresses)
+    if (wanted.size > 0) this.#byHand.set(name, [...wanted.keys()])
     else this.#byHand.delete(name)
-    const changes = [...new Set([...before, ...addresses])].map((address) =>
-      this.#put(
-        `by hand ${address}`,
-        addresses.includes(address) ? { node: name, address, profiles, tags } : undefined,
-      ),
-    )
+    const changes = [...new Set([...before, ...wanted.keys()])].map((address) => {
+      const profiles = wanted.get(address)?.profiles
+      const after = profiles && { node: name, address, profiles, tags: this.#tagsOf(profiles) }
+      return this.#put(`${byHandPrefix}${address}`, after)
+    })
     return changes.includes(true)
   }
 
@@ -178,8 +175,11 @@ export class NodePolicies {
       this.#stale = 'all'
       return true
     }
-    for (const [id, { profiles }] of [...this.#endpoints])
-      if (profiles.includes(name)) this.#set(id, this.#state.instances.get(id))
+    for (const [id, { node, profiles }] of [...this.#endpoints]) {
+      if (!profiles.includes(name)) continue
+      if (id.startsWith(byHandPrefix)) this.#setByHand(node, this.#state.nodes.get(node))
+      else this.#set(id, this.#state.instances.get(id))
+    }
     for (const [node, counts] of this.#inUse) if (counts.has(name)) this.#markStale(node)
     return true
   }
@@ -207,6 +207,12 @@ export class NodePolicies {
     if (this.#stale !== 'all') this.#stale.add(node)
   }
 }
+
+/** No instance has such an id. */
+const byHandPrefix = 'by hand '
+
+const byHandText = (status: NodeStatus | undefined): string =>
+  `${status?.network?.driver} ${(status?.byHand ?? []).map(({ address, profiles }) => `${address} ${profiles.join()}`).join(' ')}`
 
 const addresses6Of = ({ addresses }: ExternalService): string[] =>
   addresses.filter((address) => familyOf(address) === 6)

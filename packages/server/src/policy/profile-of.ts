@@ -6,6 +6,7 @@ import {
   parseBlock,
   profilesInForce,
   readProfile,
+  wishInForce,
 } from '@berth/core'
 import type { ProfileRecord, State } from '../records/index.ts'
 
@@ -21,9 +22,35 @@ export function profileOf(record: ProfileRecord | undefined): Profile | undefine
 export const allProfiles = (state: State): Profile[] =>
   [...state.profiles.values()].flatMap((record) => profileOf(record) ?? [])
 
-/** Addresses of a node that containers have which somebody starts there by hand: for them the default holds. None on a bridge. */
-export const byHandAddresses = (state: State, { name, block }: Node): readonly string[] =>
+/** Addresses of a node that containers have which somebody starts there by hand. None on a bridge. */
+const byHandAddresses = (state: State, { name, block }: Node): readonly string[] =>
   state.nodeStatuses.get(name)?.network?.driver === 'routed' ? ownAddressList(parseBlock(block)) : []
+
+/** Those, and what their containers name; for the others the default holds, whether somebody has them or not. An empty list: no rules. */
+export function byHandEnds(
+  state: State,
+  node: Node,
+  exists: (profile: string) => boolean,
+): ReadonlyMap<string, ByHandEnd> {
+  const usual: ByHandEnd = { profiles: profilesInForce([], exists) }
+  const ends = new Map<string, ByHandEnd>(byHandAddresses(state, node).map((address) => [address, usual]))
+  for (const { address, profiles, closed } of state.nodeStatuses.get(node.name)?.byHand ?? [])
+    if (ends.has(address))
+      ends.set(address, {
+        ...{ profiles: wishInForce(profiles, exists), named: profiles },
+        ...(closed === undefined ? {} : { closed }),
+      })
+  return ends
+}
+
+export interface ByHandEnd {
+  /** In force; of those that it names the missing ones, as long as some are. */
+  readonly profiles: readonly string[]
+  /** By its container. Absent: none is. */
+  readonly named?: readonly string[]
+  /** Why they are not in force; absent: they are. */
+  readonly closed?: string
+}
 
 /** Those in force on an instance, in order; empty: no rules. */
 export function profilesOfInstance(state: State, { app, release, entrypoint, network }: Instance): readonly string[] {

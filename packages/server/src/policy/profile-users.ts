@@ -1,7 +1,7 @@
 import type { AppSpec } from '@berth/core'
 import type { State } from '../records/index.ts'
 
-/** Entrypoints that name it, in what pools run or are about to run: `shop/production/db`. */
+/** Who names it: entrypoints in what pools run or are about to run (`shop/production/db`), containers that were started by hand (`10.77.2.240 on n2`). */
 export function profileUsers(state: State, profile: string): string[] {
   const users = new Set<string>()
   for (const { app, name, release, rollout } of state.pools.values()) {
@@ -12,6 +12,8 @@ export function profileUsers(state: State, profile: string): string[] {
       for (const entrypoint of entrypointsWith(spec, profile)) users.add(`${app}/${name}/${entrypoint}`)
     }
   }
+  for (const { name, byHand = [] } of state.nodeStatuses.values())
+    for (const { address, profiles } of byHand) if (profiles.includes(profile)) users.add(`${address} on ${name}`)
   return [...users].sort()
 }
 

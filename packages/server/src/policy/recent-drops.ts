@@ -1,7 +1,9 @@
 import type { DecidingRule, DropsReport, DropView, RecentDrops } from '@berth/api'
 import { twinned } from '@berth/core'
 import { twinRangesOf } from '../addresses/twin-pools.ts'
+import type { State } from '../records/index.ts'
 import { askNodes } from './ask-nodes.ts'
+import { missingText } from './decision-view.ts'
 import { type AskingOptions, endView } from './live-flows.ts'
 import { addressesOf, nodesToAsk, ownersOf } from './net-ends.ts'
 
@@ -25,7 +27,7 @@ export async function recentDrops(
       .map(({ source, destination, protocol, port, by, packets, bytes, at }): DropView => {
         const [from, to] = [owners(source), owners(destination)]
         const ends = { from: endView(from), to: endView(to), protocol, ...(port === undefined ? {} : { port }) }
-        return { ...ends, packets, bytes, at, node, ...deciderOf(by), message: messageOf(by) }
+        return { ...ends, packets, bytes, at, node, ...deciderOf(by), message: messageOf(by, state) }
       }),
   )
   return {
@@ -46,10 +48,12 @@ function deciderOf(by: DecidingRule | undefined): Pick<DropView, 'end' | 'profil
   }
 }
 
-function messageOf(by: DecidingRule | undefined): string {
+function messageOf(by: DecidingRule | undefined, state: State): string {
   if (by === undefined) return 'a rule that is no more dropped it'
   const { end, profile, number, rule, profiles = [] } = by
   const list = end === 'in' ? 'inbound' : 'outbound'
   if (profile !== undefined) return `${list} rule ${number} of profile ${profile} denies it: ${rule}`
+  const missing = profiles.filter((each) => !state.profiles.has(each))
+  if (missing.length > 0) return `closed: ${missingText(missing)}`
   return `no ${list} rule of ${profiles.length === 1 ? 'profile' : 'profiles'} ${profiles.join(', ')} allows it`
 }

@@ -3,6 +3,7 @@ import { type FurtherBlock, type Instance, type Node, type NodeStatus, versionPr
 import { twinBlock } from '../addresses/twin-pools.ts'
 import { imageRulesOf } from '../images/image-rules.ts'
 import { addressProblems } from './address-problems.ts'
+import { byHandProblems } from './by-hand-problems.ts'
 import { cloudRouteProblems } from './cloud-route-problems.ts'
 import { nodeConfigProblems, nodeConfigView } from './node-config-view.ts'
 import { stayingOn } from './staying.ts'
@@ -64,6 +65,7 @@ export function nodeView(
       ...nodeConfigProblems(config),
       ...cloudRouteProblems(state, name),
       ...addressProblems(state, node),
+      ...byHandProblems(state, node),
     ],
     ...defined({
       certificateExpiresAt: node.certificateExpiresAt,

@@ -10,8 +10,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createNetdFiles } from '../../dns/netd-files.ts'
 import { netdStatePath } from '../../dns/netd-state.ts'
 import { waitUntil } from '../../testing/wait-until.ts'
-import { endpointDirectory, startContainerPlugin } from './container-plugin.ts'
+import type { Exec } from '../run-command.ts'
+import { type ContainerPluginOptions, endpointDirectory, startContainerPlugin } from './container-plugin.ts'
 import type { EndpointLinks } from './endpoint-links.ts'
+import { EndpointRecords } from './endpoint-records.ts'
 
 /** Links of a host as the kernel keeps them: one of a name, and the container's end there until it is taken into the container. */
 class PretendedLinks implements EndpointLinks {
@@ -45,6 +47,36 @@ class PretendedLinks implements EndpointLinks {
   }
 }
 
+/** The table of who is closed, as nft is told of it. */
+class PretendedTable {
+  readonly rulesets: string[] = []
+  /** How many there were as each was put. */
+  readonly linksThen: number[] = []
+  listing: string | undefined
+  failure: string | undefined
+  readonly #links: () => number
+
+  constructor(links: () => number) {
+    this.#links = links
+  }
+
+  get closed(): string[] {
+    return /set closed \{[^}]*elements = \{ ([^}]*) \}/.exec(this.rulesets.at(-1) ?? '')?.[1]?.split(', ') ?? []
+  }
+
+  readonly exec: Exec = async (file, args, options) => {
+    if (file !== 'nft') return { code: 0, stdout: '', stderr: '' }
+    const listed = this.listing
+    if (args[0] === 'list') return { code: listed === undefined ? 1 : 0, stdout: listed ?? '', stderr: '' }
+    if (this.failure !== undefined) return { code: 1, stdout: '', stderr: this.failure }
+    const ruleset = options?.input ?? ''
+    this.rulesets.push(ruleset)
+    this.linksThen.push(this.#links())
+    this.listing = ruleset.includes('chain') ? ruleset : undefined
+    return { code: 0, stdout: '', stderr: '' }
+  }
+}
+
 const block = '10.77.3.0/24'
 let directory: string
 let links: PretendedLinks
@@ -55,7 +87,7 @@ let looks = 0
 
 const socketPath = (): string => join(directory, 'plugins', 'berth.sock')
 const files = () => createNetdFiles(directory)
-const start = () =>
+const start = (more: Partial<ContainerPluginOptions> = {}) =>
   startContainerPlugin({
     stateDir: directory,
     runDir: join(directory, 'run'),
@@ -64,6 +96,7 @@ const start = () =>
     links,
     now: () => now,
     collectIntervalMs: 10,
+    ...more,
   })
 
 beforeEach(async () => {
@@ -336,6 +369,68 @@ describe('a network whose pool has IPv6', () => {
     await waitUntil('two looks', () => looks > before + 1)
     now += 31_000
     await waitUntil('it to go', () => links.here.size === 0)
+    expect(readdirSync(endpointDirectory(join(directory, 'run')))).toEqual([])
+  })
+})
+
+describe('a container that names profiles', () => {
+  const records = () => new EndpointRecords(endpointDirectory(join(directory, 'run')))
+  const wishing = (id: string, address: string, Options: object) => ({ ...endpoint(id, address), Options })
+  const web = { 'berth.profile': 'web', 'com.docker.network.portmap': [] }
+  const startWith = async (exec: Exec) => {
+    await plugin[Symbol.asyncDispose]()
+    plugin = await start({ exec, keepIntervalMs: 60_000 })
+  }
+
+  it('is closed from before it has a link until the agent has its rules in force, also by a successor', async () => {
+    const kernel = new PretendedTable(() => links.made.length)
+    await startWith(kernel.exec)
+    await call('/NetworkDriver.CreateEndpoint', endpoint('plain', '10.77.3.239'))
+    expect(kernel.rulesets).toEqual([])
+    await call('/NetworkDriver.CreateEndpoint', wishing('e1', '10.77.3.241', web))
+    await call('/NetworkDriver.CreateEndpoint', wishing('e2', '10.77.3.242', { 'berth.profile': 'web+db' }))
+    expect(kernel.closed).toEqual(['10.77.3.241', '10.77.3.242'])
+    // One link was there when the first of them was closed, two when the second was.
+    expect(kernel.linksThen).toEqual([1, 2])
+    expect((await records().find('e2'))?.profiles).toEqual(['web', 'db'])
+    await startWith(kernel.exec)
+    await records().markInForce('e1')
+    await waitUntil('it to be opened', () => kernel.closed.join() === '10.77.3.242')
+    await call('/NetworkDriver.DeleteEndpoint', { NetworkID: 'n1', EndpointID: 'e2' })
+    expect(kernel.closed).toEqual([])
+    expect(await records().isInForce('e1')).toBe(true)
+    await call('/NetworkDriver.DeleteEndpoint', { NetworkID: 'n1', EndpointID: 'e1' })
+    expect(readdirSync(endpointDirectory(join(directory, 'run')))).toEqual(['plain.json'])
+  })
+
+  it('does not start where it cannot be closed', async () => {
+    const kernel = new PretendedTable(() => links.made.length)
+    await startWith(kernel.exec)
+    kernel.failure = 'nft: Operation not permitted'
+    expect(await errorOf('/NetworkDriver.CreateEndpoint', wishing('e1', '10.77.3.241', web))).toContain(
+      'Operation not permitted',
+    )
+    expect([links.made, readdirSync(endpointDirectory(join(directory, 'run')))]).toEqual([[], []])
+    kernel.failure = undefined
+    expect(await errorOf('/NetworkDriver.CreateEndpoint', wishing('e1', '10.77.3.241', web))).toBe('no error')
+  })
+
+  it('is closed anew where somebody has opened it', async () => {
+    const kernel = new PretendedTable(() => links.made.length)
+    await plugin[Symbol.asyncDispose]()
+    plugin = await start({ exec: kernel.exec, keepIntervalMs: 10 })
+    await call('/NetworkDriver.CreateEndpoint', wishing('e1', '10.77.3.241', web))
+    kernel.listing = undefined
+    await waitUntil('the table', () => kernel.listing !== undefined)
+    expect(kernel.closed).toEqual(['10.77.3.241'])
+  })
+
+  it.each<[string, object, string]>([
+    ['10.77.3.241', { 'berth.profil': 'web' }, 'driver-opt berth.profil is unknown; did you mean berth.profile'],
+    ['10.77.3.241', { 'berth.profile': 'a b' }, '"a b" is no name of a profile'],
+    ['10.77.3.240', web, "10.77.3.240 is an instance's, which has the profiles that its berth.yaml names"],
+  ])('is refused at %s with %j', async (address, options, message) => {
+    expect(await errorOf('/NetworkDriver.CreateEndpoint', wishing('e1', address, options))).toContain(message)
     expect(readdirSync(endpointDirectory(join(directory, 'run')))).toEqual([])
   })
 })

@@ -2,13 +2,15 @@ import { join } from 'node:path'
 import { messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import { repeat } from '../../node/repeat.ts'
+import { watchDirectory } from '../../node/watch-directory.ts'
 import { PortHolder } from '../publish/port-holder.ts'
 import { createPortKernel, type PortKernel } from '../publish/port-kernel.ts'
 import { PortPublisher } from '../publish/port-publisher.ts'
 import { type Exec, runCommand } from '../run-command.ts'
+import { ClosedContainers } from './closed-containers.ts'
 import { EndpointCollector } from './endpoint-collector.ts'
 import { createEndpointLinks, type EndpointLinks } from './endpoint-links.ts'
-import { EndpointRecords } from './endpoint-records.ts'
+import { EndpointRecords, inForceMark } from './endpoint-records.ts'
 import { Endpoints } from './endpoints.ts'
 import { RoutedIpamDriver } from './ipam-driver.ts'
 import { RoutedNetworkDriver } from './network-driver.ts'
@@ -47,7 +49,8 @@ export async function startContainerPlugin(options: ContainerPluginOptions): Pro
   const { stateDir, runDir, log, exec = runCommand, now = Date.now, socketPath = pluginSocketPath } = options
   const settings = new PluginSettings(stateDir, log)
   const records = new EndpointRecords(endpointDirectory(runDir))
-  const endpoints = new Endpoints({ records, links: options.links ?? createEndpointLinks(exec), now })
+  const closed = new ClosedContainers({ records, exec, log })
+  const endpoints = new Endpoints({ records, closed, links: options.links ?? createEndpointLinks(exec), now })
   const holder = new PortHolder()
   const publisher = new PortPublisher({
     ...{ records, holder, log, kernel: options.ports ?? createPortKernel(exec) },
@@ -69,6 +72,11 @@ export async function startContainerPlugin(options: ContainerPluginOptions): Pro
   const keeping = repeat(options.keepIntervalMs ?? keepIntervalMs, async () => {
     await serve(server.keep())
     await publisher.keep()
+    await closed.keep()
+  })
+  // What the agent says of them counts at once.
+  const watching = watchDirectory(endpointDirectory(runDir), (name) => {
+    if (name?.endsWith(inForceMark) === true) void closed.keep()
   })
   const collector = new EndpointCollector({ endpoints, now, log })
   const collecting = repeat(options.collectIntervalMs ?? collectIntervalMs, async () => {
@@ -78,6 +86,7 @@ export async function startContainerPlugin(options: ContainerPluginOptions): Pro
   })
   return {
     async [Symbol.asyncDispose]() {
+      watching[Symbol.dispose]()
       await keeping[Symbol.asyncDispose]()
       await collecting[Symbol.asyncDispose]()
       await server[Symbol.asyncDispose]()

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BerthError, familyOf, type PublishedPort, tryParseAddress } from '@berth/core'
 import { badCall, isRecord } from './plugin-call.ts'
@@ -19,7 +19,12 @@ export interface EndpointRecord {
   readonly createdAt: number
   /** Of the node, that lead here. */
   readonly ports?: readonly PublishedPort[]
+  /** Of a container that is started by hand: the profiles that it names. Absent: none. */
+  readonly profiles?: readonly string[]
 }
+
+/** Beside a record: the agent has put the rules of its profiles in force. */
+export const inForceMark = '.in-force'
 
 /** A file for each endpoint, in memory: a reboot takes them and the links that they are about alike. */
 export class EndpointRecords {
@@ -57,20 +62,38 @@ export class EndpointRecords {
 
   async remove(id: string): Promise<void> {
     await rm(this.#path(id), { force: true })
+    await rm(this.#path(id, inForceMark), { force: true })
+  }
+
+  /** Of an endpoint with profiles, to be called by the agent. An id is of one endpoint for ever, so what is said late says nothing of another. */
+  async markInForce(id: string): Promise<void> {
+    await writeFile(this.#path(id, inForceMark), '')
+    // It may have gone meanwhile; nobody else would take the mark away.
+    if ((await this.find(id)) === undefined) await rm(this.#path(id, inForceMark), { force: true })
+  }
+
+  isInForce(id: string): Promise<boolean> {
+    return access(this.#path(id, inForceMark)).then(
+      () => true,
+      () => false,
+    )
   }
 
   async list(): Promise<EndpointRecord[]> {
+    return (await Promise.all((await this.ids()).map((id) => this.find(id)))).flatMap((record) => record ?? [])
+  }
+
+  async ids(): Promise<string[]> {
     const names = await readdir(this.#directory).catch((error: unknown) => {
       if (isMissing(error)) return []
       throw error
     })
-    const ids = names.flatMap((name) => /^([A-Za-z0-9_-]+)\.json$/.exec(name)?.[1] ?? [])
-    return (await Promise.all(ids.map((id) => this.find(id)))).flatMap((record) => record ?? [])
+    return names.flatMap((name) => /^([A-Za-z0-9_-]+)\.json$/.exec(name)?.[1] ?? [])
   }
 
-  #path(id: string): string {
+  #path(id: string, ending = '.json'): string {
     if (!/^[A-Za-z0-9_-]{1,128}$/.test(id)) throw badCall(`EndpointID ${JSON.stringify(id.slice(0, 200))} is no id`)
-    return join(this.#directory, `${id}.json`)
+    return join(this.#directory, `${id}${ending}`)
   }
 }
 
@@ -82,11 +105,13 @@ const isMissing = (error: unknown): boolean => error instanceof Error && 'code' 
 const isEndpoint = (value: unknown): value is EndpointRecord =>
   isRecord(value) &&
   ['id', 'network', 'mac', 'link', 'peer'].every((field) => typeof value[field] === 'string') &&
-  Array.isArray(value.addresses) &&
-  value.addresses.every((each) => typeof each === 'string') &&
+  isTexts(value.addresses) &&
   (value.address6 === undefined || typeof value.address6 === 'string') &&
   typeof value.createdAt === 'number' &&
-  (value.ports === undefined || (Array.isArray(value.ports) && value.ports.every(isPort)))
+  (value.ports === undefined || (Array.isArray(value.ports) && value.ports.every(isPort))) &&
+  (value.profiles === undefined || isTexts(value.profiles))
+
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every((each) => typeof each === 'string')
 
 const isPort = (value: unknown): boolean =>
   isRecord(value) &&

@@ -1,4 +1,5 @@
 import { addressOfRoutedLink, BerthError, routedLinkOf, routedPeerOf } from '@berth/core'
+import type { ClosedContainers } from './closed-containers.ts'
 import type { EndpointLinks, LinkSettings } from './endpoint-links.ts'
 import type { EndpointRecord, EndpointRecords } from './endpoint-records.ts'
 
@@ -10,9 +11,13 @@ export interface MakeSettings extends LinkSettings {
   twinOf(address: string): string | undefined
 }
 
+export type NewEndpoint = Pick<EndpointRecord, 'id' | 'network' | 'mac' | 'profiles'> & { readonly address: string }
+
 export interface EndpointsParts {
   readonly records: EndpointRecords
   readonly links: EndpointLinks
+  /** Absent: nobody makes any here. */
+  readonly closed?: Pick<ClosedContainers, 'apply' | 'keep'>
   readonly now: () => number
 }
 
@@ -90,7 +95,7 @@ export class Endpoints {
   }
 
   /** The same one again is no mistake: Docker repeats a call whose answer was lost. Throws `plugin.address-in-use`. */
-  make(asked: Pick<EndpointRecord, 'id' | 'network' | 'mac'> & { readonly address: string }, settings: MakeSettings) {
+  make(asked: NewEndpoint, settings: MakeSettings): Promise<void> {
     const { address, ...rest } = asked
     const [link, peer] = [routedLinkOf(address), routedPeerOf(address)]
     const address6 = settings.twinOf(address)
@@ -109,9 +114,12 @@ export class Endpoints {
     // Before its link: one that nobody speaks for would count as left behind.
     await records.put(record)
     try {
+      // Before its link: nothing may pass until the rules of its profiles are in force.
+      if (record.profiles !== undefined) await this.#parts.closed?.apply()
       if (!(await links.make(record, settings))) throw inUse(record)
     } catch (error) {
       await records.remove(record.id)
+      if (record.profiles !== undefined) await this.#parts.closed?.keep()
       throw error
     }
   }
@@ -119,13 +127,14 @@ export class Endpoints {
   /** Throws `plugin.unknown-endpoint`. */
   async remove(id: string): Promise<void> {
     const { records, links } = this.#parts
-    const { link } = await records.get(id)
+    const { link, profiles } = await records.get(id)
     await this.#inTurn(link, async () => {
       // It may have gone, and its link be another's by now.
       if ((await records.find(id)) === undefined) return
       await links.remove(link)
       await records.remove(id)
     })
+    if (profiles !== undefined) await this.#parts.closed?.keep()
   }
 
   async #inTurn(link: string, work: () => Promise<void>): Promise<void> {

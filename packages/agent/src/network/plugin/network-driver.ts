@@ -1,4 +1,12 @@
-import { BerthError, macOf, routedGateway, routedGateway6, tryParseAddress } from '@berth/core'
+import {
+  BerthError,
+  macOf,
+  profileOption,
+  readWishedProfiles,
+  routedGateway,
+  routedGateway6,
+  tryParseAddress,
+} from '@berth/core'
 import { readPortBindings } from '../publish/port-bindings.ts'
 import type { PortPublisher } from '../publish/port-publisher.ts'
 import { allAddressesOf, type EndpointRecord } from './endpoint-records.ts'
@@ -75,12 +83,25 @@ export class RoutedNetworkDriver {
     const address = hostAddress(requiredText(asked, 'Address'))
     const askedMac = optionalText(asked, 'MacAddress')
     const mac = askedMac === '' ? macOf(address) : checkedMac(askedMac)
+    const profiles = await this.#wishedProfiles(body, address)
     const { settings, endpoints } = this.#parts
-    await endpoints.make({ id, network, address, mac }, await settings.routed())
+    const wish = profiles.length === 0 ? {} : { profiles }
+    await endpoints.make({ id, network, address, mac, ...wish }, await settings.routed())
     const { address6 } = await endpoints.get(id)
     // Docker refuses to be told what it has said itself. Of IPv6 it knows nothing: what it is told it gives the container with the rest.
     const more = address6 === undefined ? {} : { AddressIPv6: `${address6}/128` }
     return { Interface: { ...(askedMac === '' ? { MacAddress: mac } : {}), ...more } }
+  }
+
+  /** Throws `plugin.bad-option`. */
+  async #wishedProfiles(body: PluginBody, address: string): Promise<readonly string[]> {
+    const read = readWishedProfiles(optionalRecord(body, 'Options'))
+    if (!read.ok) throw badOption(read.message)
+    if (read.value.length > 0 && (await this.#parts.settings.isOfInstance(address)) === true)
+      throw badOption(
+        `driver-opt ${profileOption}: ${address} is an instance's, which has the profiles that its berth.yaml names`,
+      )
+    return read.value
   }
 
   async #deleteEndpoint(body: PluginBody): Promise<object> {
@@ -122,6 +143,8 @@ export class RoutedNetworkDriver {
     return this.#parts.endpoints.get(requiredText(body, 'EndpointID'))
   }
 }
+
+const badOption = (message: string): BerthError => new BerthError('plugin.bad-option', message)
 
 /** Of `10.77.1.11/32` the address. */
 function hostAddress(text: string): string {
