@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { getAsset, getAssetKeys, isSea } from 'node:sea'
 import { type ConsoleFiles, directoryFiles } from '../../packages/server/src/http/console-files.ts'
 import { runServer } from '../../packages/server/src/main.ts'
+import { consulOptions, consulSettings } from '../consul-settings.ts'
 import { readRoleArguments } from '../role-arguments.ts'
 import { storeOptions, storeSettings } from '../store-settings.ts'
 import { storeWorker } from '../store-worker.ts'
@@ -15,7 +16,7 @@ export async function run(args: readonly string[]): Promise<number> {
   if (args[0] === 'join') return joinServers(args.slice(1))
   const { paths, config, log, values } = readRoleArguments(args, {
     command: 'berth server',
-    options: ['listen', 'agent-listen', 'gateway-url', 'server-name', 'advertise', ...storeOptions],
+    options: ['listen', 'agent-listen', 'gateway-url', 'server-name', 'advertise', ...consulOptions, ...storeOptions],
   })
   const store = storeSettings(values, config)
   const worker = storeWorker()
@@ -23,6 +24,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const listen = values.listen ?? own?.listen
   const agentListen = values['agent-listen'] ?? own?.agentListen
   const gatewayUrl = values['gateway-url'] ?? own?.gatewayUrl
+  const consul = consulSettings(values, own?.consul)
   await runServer(
     {
       version,
@@ -39,6 +41,7 @@ export async function run(args: readonly string[]): Promise<number> {
       ...nameOf(values['server-name'] ?? (own === undefined ? undefined : config?.node)),
       ...(config === undefined ? {} : { gatewayHttpsPort: config.gateway.httpsPort }),
       ...(store === undefined ? {} : { store }),
+      ...(consul === undefined ? {} : { consul }),
       levelDirs: [join(paths.stateDir, 'server/levels'), shippedLevels(paths.stateDir)],
       console: consoleFiles(),
       ...(worker === undefined ? {} : { storeWorker: worker }),

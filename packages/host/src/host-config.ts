@@ -25,6 +25,8 @@ export interface HostConfig {
     readonly gatewayUrl: string
     /** Where the server's records are; absent: SQLite in the state directory. */
     readonly store?: HostStore
+    /** Where programs made for Consul call, as `address:port`; absent: nowhere. */
+    readonly consul?: { readonly listen?: string; readonly tlsListen?: string; readonly anonymous?: 'read' }
   }
   /** How containers are joined to the network; absent: the agent's default. */
   readonly network?: NetworkDriver

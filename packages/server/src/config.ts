@@ -34,6 +34,8 @@ export interface ServerConfig {
   readonly gatewayUrl?: string
   /** The gateway's port for TLS. Default 443. */
   readonly gatewayHttpsPort?: number
+  /** Where programs made for Consul call, in clear and by TLS; `anonymous`: what those without a token may do. Absent: nowhere. */
+  readonly consul?: { readonly listen?: string; readonly tlsListen?: string; readonly anonymous?: 'read' }
   /** Builds at once. Default 2. */
   readonly buildConcurrency?: number
   /** Levels that ship with Berth. */

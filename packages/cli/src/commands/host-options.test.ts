@@ -41,6 +41,17 @@ it('what is not said is as it was said before, else the default', async () => {
   })
 })
 
+it('programs made for Consul are answered where it was said, until that is taken back', async () => {
+  const first = await told({ consulListen: '127.0.0.1:8500', consulTlsListen: '0.0.0.0:8501', consulAnonymous: 'read' })
+  expect(first.server?.consul).toEqual({ listen: '127.0.0.1:8500', tlsListen: '0.0.0.0:8501', anonymous: 'read' })
+  writeHostConfig(hostPaths(stateDir, join(stateDir, 'run')).config, first)
+  expect((await told({})).server?.consul).toEqual(first.server?.consul)
+  const less = await told({ consulTlsListen: 'off', consulAnonymous: 'none' })
+  expect(less.server?.consul).toEqual({ listen: '127.0.0.1:8500' })
+  expect((await told({ consulListen: 'off', consulTlsListen: 'off' })).server).not.toHaveProperty('consul')
+  await expect(told({ consulAnonymous: 'write' })).rejects.toThrow('read or none')
+})
+
 it('a machine that joins once more stays what it is, to the letter, so that nothing is restarted', async () => {
   for (const withServer of [true, false]) {
     const first = await told({ node: 'first', address: '10.0.0.1', label: ['disk=ssd'], network: 'routed' }, withServer)

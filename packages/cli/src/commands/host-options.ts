@@ -36,6 +36,9 @@ export interface HostOptions {
   readonly agentListen?: string
   readonly name: readonly string[]
   readonly addressPool?: string
+  readonly consulListen?: string
+  readonly consulTlsListen?: string
+  readonly consulAnonymous?: string
   readonly network?: string
   readonly httpPort?: string
   readonly httpsPort?: string
@@ -125,7 +128,32 @@ export function serverOf(
     names: [...new Set([...(name.length > 0 ? name : (former?.names ?? [])), address, node])],
     addressPool: parsed(addressPool, parsePool) ?? former?.addressPool ?? hostDefaults.addressPool,
     gatewayUrl: `http://${address}${port}`,
+    ...consulOf(options, former?.consul),
   }
+}
+
+type ConsulPlaces = NonNullable<NonNullable<HostConfig['server']>['consul']>
+
+/** `off` takes an address back. */
+function consulOf(options: HostOptions, former: ConsulPlaces = {}): { readonly consul?: ConsulPlaces } {
+  const place = (told: string | undefined, before: string | undefined): string | undefined =>
+    told === 'off' ? undefined : (parsed(told, parseListen) ?? before)
+  const listen = place(options.consulListen, former.listen)
+  const tlsListen = place(options.consulTlsListen, former.tlsListen)
+  const anonymous = parsed(options.consulAnonymous, parseAnonymous) ?? former.anonymous ?? 'none'
+  if (listen === undefined && tlsListen === undefined) return {}
+  return {
+    consul: {
+      ...(listen === undefined ? {} : { listen }),
+      ...(tlsListen === undefined ? {} : { tlsListen }),
+      ...(anonymous === 'read' ? { anonymous } : {}),
+    },
+  }
+}
+
+function parseAnonymous(text: string): 'read' | 'none' {
+  if (text === 'read' || text === 'none') return text
+  throw new BerthError('usage.consul', `--consul-anonymous ${text}: write read or none`)
 }
 
 function parseIp(text: string): string {

@@ -51,6 +51,12 @@ function registerUp(root: Command, program: Program): void {
       '--agent-listen <address:port>',
       `where agents dial in, by mutual TLS (default: ${hostDefaults.agentListen})`,
     )
+    .option(
+      '--consul-listen <address:port>',
+      'where programs made for Consul call, in clear; off: nowhere (default: off)',
+    )
+    .option('--consul-tls-listen <address:port>', 'the same by TLS')
+    .option('--consul-anonymous <what>', 'what those without a token may do there: read or none (default: none)')
     .option('--name <name>', "name or address in the server's certificate; may be repeated", collect, [])
     .option(
       '--address-pool <block>',

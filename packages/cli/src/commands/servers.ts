@@ -47,7 +47,7 @@ export function registerServers(program: Command): void {
 const serverHelp = `
 Options of berth server itself, which berth up starts with what it was told:
   --store, --store-ca, --store-cert, --store-key, --store-user, --store-password-file
-  --listen, --agent-listen, --gateway-url, --server-name, --advertise, --state-dir, --run-dir, --log-level`
+  --listen, --agent-listen, --gateway-url, --server-name, --advertise, --consul-listen, --consul-tls-listen, --consul-anonymous, --state-dir, --run-dir, --log-level`
 
 const serverListing = (now: number): ListingView<ServerView> => ({
   headers: ['', 'server', 'leads', 'hears', 'version', 'address', 'up'],

@@ -39,6 +39,7 @@ import { NodeRoutes } from '../routing/node-routes.ts'
 import type { Control } from './control.ts'
 import type { Foundation } from './open-foundation.ts'
 import { advertisedHost, gatewayAddress, ownNames } from './server-addresses.ts'
+import { type Discovery, startDiscovery } from './start-discovery.ts'
 
 /** Where a running server is reached. */
 export interface Edge {
@@ -46,6 +47,8 @@ export interface Edge {
   /** Absent: no TLS listener. */
   readonly apiPort?: number
   readonly agentPort: number
+  /** Where programs made for Consul call. Absent: nowhere. */
+  readonly discovery?: Pick<Discovery, 'port' | 'tlsPort'>
 }
 
 export interface EdgeOptions {
@@ -78,17 +81,29 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const socketPath = join(config.runDir ?? defaults.runDir, 'server.sock')
   await listeners.listenLocal(socketPath)
   const apiPort = listen === undefined ? undefined : await listeners.listenTls(listen, keeper.server, keeper.operator)
+  const discovery = await startDiscovery({
+    ...{ config, foundation, stack, stopping: options.stopping, log: log.child({ part: 'discovery' }) },
+    certificate: keeper.operator ?? keeper.server,
+  })
   await keeper.watch({
     onServerCertificate: (renewed) => {
+      if (keeper.operator === undefined) discovery?.renewTls(renewed)
       agentPort.renew(renewed, foundation.authority.trustPem)
       listeners.renewTls(renewed)
     },
-    onOperatorCertificate: (renewed) => listeners.renewOperator(renewed),
+    onOperatorCertificate: (renewed) => {
+      listeners.renewOperator(renewed)
+      discovery?.renewTls(renewed)
+    },
     onRotated: () => options.control.renewals.lookAtAll(),
   })
   await describeServer(options, agentPortNumber, apiPort)
   log.info({ socketPath, apiPort, agentPort: agentPortNumber }, 'the server is up')
-  return { socketPath, agentPort: agentPortNumber, ...(apiPort === undefined ? {} : { apiPort }) }
+  return {
+    ...{ socketPath, agentPort: agentPortNumber },
+    ...(apiPort === undefined ? {} : { apiPort }),
+    ...(discovery === undefined ? {} : { discovery }),
+  }
 }
 
 /** From now on others find it. */

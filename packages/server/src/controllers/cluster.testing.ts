@@ -89,6 +89,10 @@ export class TestCluster implements AsyncDisposable {
     await this.#store[Symbol.asyncDispose]()
   }
 
+  get store(): StoreUnderTest['store'] {
+    return this.#store.store
+  }
+
   /** `node-a`. */
   get node(): PretendedNode {
     return this.#nodeOf('node-a')

@@ -48,6 +48,7 @@ export interface RecordTypes {
   readonly profiles: ProfileRecord
   readonly externals: ExternalRecord
   readonly domains: DomainRecord
+  readonly keyValues: KeyValueRecord
   readonly approvals: Approval
   readonly crons: CronRecord
   readonly keptAddresses: KeptAddress
@@ -95,6 +96,19 @@ export interface ProfileRecord {
 export interface DomainRecord extends OwnDomain {
   /** Goes up with every change. */
   readonly version: number
+  readonly updatedAt: number
+  readonly updatedBy: string
+}
+
+/** A key that some program keeps here, by Consul's API. Key `/kv/<key>`. */
+export interface KeyValueRecord {
+  readonly key: string
+  /** Base64 of its bytes. */
+  readonly value: string
+  /** The program's own; absent: 0. */
+  readonly flags?: number
+  /** Revision at which it was made. Absent: that at which it was written. */
+  readonly createIndex?: number
   readonly updatedAt: number
   readonly updatedBy: string
 }
