@@ -15,6 +15,10 @@ export const buildView = z.object({
   image: z.string().optional(),
   release: z.string().optional(),
   deployTo: z.string().optional(),
+  /** It began by itself, after a push to `refs/heads/main`. */
+  trigger: z.object({ ref: z.string(), by: z.enum(['webhook', 'poll', 'person']) }).optional(),
+  /** Of one that waits: how many begin before it, as far as is known now. */
+  ahead: z.number().int().optional(),
   rollout: z.string().optional(),
   error: z.object({ code: z.string(), message: z.string(), logTail: z.array(z.string()).optional() }).optional(),
   createdAt: time,

@@ -11,6 +11,7 @@ import { namesEndpoints } from './endpoints/names.ts'
 import { netEndpoints } from './endpoints/net.ts'
 import { nodeConfigEndpoints } from './endpoints/node-config.ts'
 import { nodesEndpoints } from './endpoints/nodes.ts'
+import { pipelinesEndpoints } from './endpoints/pipelines.ts'
 import { planningEndpoints } from './endpoints/planning.ts'
 import { policyEndpoints } from './endpoints/policy.ts'
 import { poolsEndpoints } from './endpoints/pools.ts'
@@ -30,6 +31,7 @@ export const endpoints = {
   ...serversEndpoints,
   ...appsEndpoints,
   ...deploysEndpoints,
+  ...pipelinesEndpoints,
   ...planningEndpoints,
   ...poolsEndpoints,
   ...sizingEndpoints,

@@ -18,6 +18,7 @@ import { registerListings } from './commands/listings.ts'
 import { registerLogs } from './commands/logs.ts'
 import { registerMisc } from './commands/misc.ts'
 import { registerNet } from './commands/net.ts'
+import { registerPipeline } from './commands/pipeline.ts'
 import { registerPlanning } from './commands/planning.ts'
 import { registerProfiles } from './commands/profiles.ts'
 import { registerPs } from './commands/ps.ts'
@@ -81,6 +82,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerGroups,
     registerProfiles,
     registerExternals,
+    registerPipeline,
     registerDomains,
     registerNet,
     registerAddressPools,

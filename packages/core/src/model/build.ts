@@ -1,3 +1,5 @@
+import type { BuildTrigger } from './pipeline.ts'
+
 export type BuildState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
 
 export interface Build {
@@ -19,6 +21,8 @@ export interface Build {
   readonly release?: string
   /** Where its commit comes from, if that is not where the app's do. A build that succeeds moves the app there. */
   readonly source?: { readonly repository: string; readonly vcs: 'git' | 'svn' }
+  /** It began by itself, after a push. */
+  readonly trigger?: BuildTrigger
   /** Pool to deploy to on success. */
   readonly deployTo?: string
   /** Deploy over a rollout under way, and although nothing has changed. */

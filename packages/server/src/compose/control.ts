@@ -7,6 +7,7 @@ import type { ServerConfig } from '../config.ts'
 import type { Operations } from '../controllers/operations.ts'
 import type { TrafficController } from '../controllers/traffic-controller.ts'
 import type { NodeImages } from '../images/node-images.ts'
+import type { RepositoryLooks } from '../pipelines/repository-looks.ts'
 import type { ClusterRegistry } from '../registry/cluster-registry.ts'
 import type { RegistryAgents } from '../registry/registry-agents.ts'
 import type { RegistryOrders } from '../registry/registry-orders.ts'
@@ -32,6 +33,7 @@ export interface Control {
   readonly images: NodeImages
   readonly registry: ClusterRegistry
   readonly sources: SourceStore
+  readonly looks: RepositoryLooks
   readonly buildOutputs: BuildOutputs
   readonly renewals: Renewals
 }

@@ -12,6 +12,7 @@ import { defaults, type ServerConfig } from '../config.ts'
 import { refuseUnfinished } from '../copies/copied-keys.ts'
 import { makePrivateDirectory } from '../files/private-files.ts'
 import { Leadership } from '../leadership/index.ts'
+import { Pipelines } from '../pipelines/pipelines.ts'
 import { openState, Records, type State } from '../records/index.ts'
 import { Registries } from '../registries/registries.ts'
 import { RegistryTokens } from '../registry/registry-tokens.ts'
@@ -38,6 +39,7 @@ export interface Foundation {
   readonly secrets: Secrets
   readonly certificates: Certificates
   readonly registries: Registries
+  readonly pipelines: Pipelines
   readonly routing: Routing
   readonly registryTokens: RegistryTokens
   readonly tokens: Tokens
@@ -65,7 +67,9 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   const sealedPeers = [...state.routings.values()].flatMap(({ peers, tables = [] }) =>
     [...peers, ...tables].filter(({ sealed }) => sealed !== undefined),
   )
-  const sealedValuesExist = values.size + pairs.size + logins.size + authorities.size + sealedPeers.length > 0
+  const sealedHooks = state.pipelines.all().filter(({ sealed }) => sealed !== undefined)
+  const sealedParts = sealedPeers.length + sealedHooks.length
+  const sealedValuesExist = values.size + pairs.size + logins.size + authorities.size + sealedParts > 0
   const key = await openSecretKey(join(directory, 'secret.key'), { sealedValuesExist })
   const secrets = new Secrets({ records, key, log: log.child({ part: 'secrets' }) })
   secrets.verifyKey()
@@ -81,6 +85,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     relayPass: new RelayPass(key),
     certificates: new Certificates({ records, key, log: log.child({ part: 'certificates' }) }),
     ...{ registries, routing },
+    pipelines: new Pipelines({ records, key, log: log.child({ part: 'pipelines' }) }),
     registryTokens: new RegistryTokens(key),
     sessions: new Sessions(key, tokens),
   }

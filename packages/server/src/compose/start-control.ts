@@ -16,6 +16,8 @@ import { parseListenAddress } from '../http/listen-address.ts'
 import { ImageRemovals } from '../images/image-removals.ts'
 import { NodeImages } from '../images/node-images.ts'
 import { hearsTooFew, type Term } from '../leadership/index.ts'
+import { RepositoryLooks } from '../pipelines/repository-looks.ts'
+import { RepositoryPoller } from '../pipelines/repository-poller.ts'
 import type { State } from '../records/index.ts'
 import { ClusterRegistry } from '../registry/cluster-registry.ts'
 import { createRegistryAgents } from '../registry/registry-agents.ts'
@@ -43,6 +45,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   const { agents, traffic, requests, books, isOnline, defaultPool } = shared
   const removals = new ImageRemovals()
   const building = await prepareBuilding(options, agents, removals)
+  const looks = new RepositoryLooks({ records, state, sources: building.sources })
   const images = stack.use(new NodeImages({ records, agents, removals, log: log.child({ part: 'images' }) }))
   const registry = new ClusterRegistry({ records, agents: shared.registryAgents, orders: shared.registryOrders })
   const renewals = new NodeRenewals(agents)
@@ -63,6 +66,8 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   await leadership.hold('builds', (term, work) => {
     builds = leadBuilds(options, building, term, work)
     work.use(images.sweep())
+    const guarded = records.guardedBy(term)
+    work.use(new RepositoryPoller({ records: guarded, state, looks, log: log.child({ part: 'pipelines' }) }))
   })
   await leadership.hold('clock', (term, work) => {
     work.use(new CronController({ records: records.guardedBy(term), state, log: log.child({ part: 'cron' }) }))
@@ -77,7 +82,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     cancelBuild: (build) => builds?.cancel(build),
   })
   const { sources, outputs: buildOutputs } = building
-  return { agents, traffic, requests, operations, books, images, registry, sources, buildOutputs, renewals }
+  return { agents, traffic, requests, operations, books, images, registry, sources, looks, buildOutputs, renewals }
 }
 
 function makeShared({ config, foundation, log, stack }: ControlOptions, cluster: () => ClusterWork | undefined) {

@@ -32,6 +32,7 @@ import { NodeConfigs } from '../node-config/node-configs.ts'
 import { NodeSpeed } from '../nodes/node-speed.ts'
 import { NodeUpgrade } from '../nodes/node-upgrade.ts'
 import { Nodes } from '../nodes/nodes.ts'
+import { Webhooks } from '../pipelines/webhooks.ts'
 import { Profiles } from '../policy/profiles.ts'
 import { BuildOutputReader } from '../relay/build-output-reader.ts'
 import { Relay } from '../relay/relay.ts'
@@ -154,8 +155,9 @@ function createServices(
   refused: RefusedAgents,
 ): Services {
   const { config, foundation, control, stack } = options
-  const { state, records, authority, secrets, certificates, registries, routing, tokens, sessions } = foundation
-  const { agents, traffic, requests, operations, books, images, registry, sources, buildOutputs } = control
+  const { state, records, authority, secrets, certificates, registries, routing, tokens, sessions, pipelines } =
+    foundation
+  const { agents, traffic, requests, operations, books, images, registry, sources, looks, buildOutputs } = control
   const gateway = gatewayAddress(config.gatewayUrl, config.gatewayHttpsPort ?? defaults.gatewayHttpsPort)
   const nodes = new Nodes(records)
   const { version } = config
@@ -199,6 +201,8 @@ function createServices(
       tokens,
       sessions,
     },
+    ...{ pipelines, looks },
+    webhooks: new Webhooks({ records, state, pipelines, looks, relay, log: options.log.child({ part: 'hooks' }) }),
     store: foundation.store,
     backups: createBackups(options),
     coreUse: (node, signal) => gatherCoreUse(agents, node, signal),

@@ -79,7 +79,7 @@ export class AppReaper implements AsyncDisposable {
   }
 
   #recordsOf(app: string) {
-    const { releases, builds, rollouts, secrets, approvals, crons, externals } = this.#state
+    const { pipelines, seenRefs, releases, builds, rollouts, secrets, approvals, crons, externals } = this.#state
     return [
       ...releases.byApp(app).map((each) => ({ kind: 'releases' as const, id: `${app}/${each.id}` })),
       ...builds.byApp(app).map((each) => ({ kind: 'builds' as const, id: each.id })),
@@ -88,6 +88,8 @@ export class AppReaper implements AsyncDisposable {
         .byApp(app)
         .map((each) => ({ kind: 'secrets' as const, id: `${app}/${each.environment ?? '_'}/${each.name}` })),
       ...approvals.byApp(app).map((each) => ({ kind: 'approvals' as const, id: idOf(each) })),
+      ...(pipelines.has(app) ? [{ kind: 'pipelines' as const, id: app }] : []),
+      ...(seenRefs.has(app) ? [{ kind: 'seenRefs' as const, id: app }] : []),
       ...crons.byApp(app).map((each) => ({ kind: 'crons' as const, id: idOf(each) })),
       ...[...externals.ids()].filter((id) => id.endsWith(`.${app}`)).map((id) => ({ kind: 'externals' as const, id })),
     ]

@@ -1,4 +1,4 @@
-import { BerthError, type Build, messageOf } from '@berth/core'
+import { BerthError, type Build, buildOrder, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records, State, StateChange } from '../records/index.ts'
 import type { BuildRunner } from './build-port.ts'
@@ -36,7 +36,8 @@ export class BuildController implements AsyncDisposable {
   readonly #running = new Map<string, AbortController>()
   readonly #listeningSince: number
   #free: number
-  readonly #waiting: (() => void)[] = []
+  /** By the id of the build that waits. */
+  readonly #waiting = new Map<string, () => void>()
 
   constructor(options: BuildControllerOptions) {
     this.#options = options
@@ -62,7 +63,8 @@ export class BuildController implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unsubscribe()
     for (const abort of this.#running.values()) abort.abort()
-    for (const wake of this.#waiting.splice(0)) wake()
+    for (const wake of this.#waiting.values()) wake()
+    this.#waiting.clear()
     await this.#loop[Symbol.asyncDispose]()
   }
 
@@ -76,7 +78,7 @@ export class BuildController implements AsyncDisposable {
   }
 
   async #process(id: string, signal: AbortSignal): Promise<number | undefined> {
-    await this.#acquire()
+    await this.#acquire(id)
     try {
       const build = this.#options.state.builds.get(id)
       if (build === undefined || hasEnded(build) || signal.aborted) return undefined
@@ -126,15 +128,34 @@ export class BuildController implements AsyncDisposable {
       .catch((error) => this.#options.log.warn({ err: error }, `build ${id}: ${messageOf(error)}`))
   }
 
-  async #acquire(): Promise<void> {
+  async #acquire(id: string): Promise<void> {
     if (this.#free > 0) this.#free -= 1
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    else await new Promise<void>((resolve) => this.#waiting.set(id, resolve))
   }
 
+  /** Whose turn is next is looked at when there is one: a push since may have changed it. */
   #release(): void {
-    const next = this.#waiting.shift()
-    if (next === undefined) this.#free += 1
-    else next()
+    const next = this.#nextWaiting()
+    const wake = next === undefined ? undefined : this.#waiting.get(next)
+    if (next === undefined || wake === undefined) {
+      this.#free += 1
+      return
+    }
+    this.#waiting.delete(next)
+    wake()
+  }
+
+  #nextWaiting(): string | undefined {
+    const { state } = this.#options
+    const builds = [...this.#waiting.keys()].flatMap((id) => state.builds.get(id) ?? [])
+    // One that has ended meanwhile has nothing to do, and is over at once.
+    const ended = [...this.#waiting.keys()].find((id) => {
+      const build = state.builds.get(id)
+      return build === undefined || hasEnded(build)
+    })
+    if (ended !== undefined) return ended
+    const running = [...this.#running.keys()].flatMap((id) => state.builds.get(id) ?? [])
+    return buildOrder(builds, running)[0]?.id
   }
 }
 

@@ -1,4 +1,4 @@
-import { type App, BerthError, type Build, messageOf, type Release } from '@berth/core'
+import { type App, BerthError, type Build, isSameVersion, messageOf, type Release } from '@berth/core'
 import { type Records, type RecordTransaction, releaseId, type State } from '../records/index.ts'
 import type { BuildOutcome } from './build-port.ts'
 import { startRollout } from './operations/start-rollout.ts'
@@ -94,7 +94,8 @@ export class BuildRecords {
     const pool = build.deployTo
     if (pool === undefined) return {}
     const current = state.pools.find(build.app, pool)
-    if (current?.release === release.id && current.rollout === undefined && build.force !== true) return {}
+    if (current?.rollout === undefined && build.force !== true && this.#runs(current?.release, build, release))
+      return {}
     try {
       const rollout = startRollout(tx, state, {
         release,
@@ -110,6 +111,13 @@ export class BuildRecords {
       if (!(error instanceof BerthError)) throw error
       return { error: { code: error.code, message: error.message } }
     }
+  }
+
+  /** After a push also what is the same under another number: replacing it would change nothing. */
+  #runs(current: string | undefined, build: Build, release: Release): boolean {
+    if (current === release.id) return true
+    const running = current === undefined ? undefined : this.#options.state.releases.find(build.app, current)
+    return build.trigger !== undefined && running !== undefined && isSameVersion(running, release)
   }
 
   async fail(build: Build, error: unknown): Promise<void> {

@@ -10,6 +10,7 @@ import type { Authenticator } from './authenticate.ts'
 import { type ConsoleFiles, serveConsole } from './console-files.ts'
 import { errorBody, toErrorAnswer } from './error-status.ts'
 import { createHandlers } from './handlers/index.ts'
+import { registerHookRoutes } from './hook-routes.ts'
 import { keepInStep } from './in-step.ts'
 import { openApiDocument } from './openapi.ts'
 import { registerEndpoints } from './register-endpoints.ts'
@@ -63,6 +64,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     })
     registerSessionRoutes(scope, services.sessions, authenticator)
     registerOperations(scope, options)
+    await registerHookRoutes(scope, services.webhooks, signal)
   })
   await app.ready()
   return app

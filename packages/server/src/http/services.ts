@@ -22,6 +22,9 @@ import type { NodeConfigs } from '../node-config/node-configs.ts'
 import type { NodeSpeed } from '../nodes/node-speed.ts'
 import type { NodeUpgrade } from '../nodes/node-upgrade.ts'
 import type { Nodes } from '../nodes/nodes.ts'
+import type { Pipelines } from '../pipelines/pipelines.ts'
+import type { RepositoryLooks } from '../pipelines/repository-looks.ts'
+import type { Webhooks } from '../pipelines/webhooks.ts'
 import type { Profiles } from '../policy/profiles.ts'
 import type { Records } from '../records/index.ts'
 import type { Registries } from '../registries/registries.ts'
@@ -132,6 +135,9 @@ export interface Services {
   readonly addressPools: AddressPools
   readonly addressUses: AddressUses
   readonly sources: SourceUploads
+  readonly pipelines: Pipelines
+  readonly looks: Pick<RepositoryLooks, 'look'>
+  readonly webhooks: Webhooks
   readonly relay: Relay
   readonly buildOutputs: BuildOutputs
 }

@@ -13,6 +13,7 @@ interface KindDefinition<T> {
 }
 
 const releaseDigits = 10
+const byApp = (record: { readonly app: string }): string => record.app
 const byName = (record: { readonly name: string }): string => record.name
 const byEntrypoint = (record: { readonly app: string; readonly pool: string; readonly entrypoint: string }): string =>
   entrypointId(record.app, record.pool, record.entrypoint)
@@ -34,6 +35,8 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
     version: 1,
   },
   builds: { prefix: '/builds/', idOf: byId, version: 1 },
+  pipelines: { prefix: '/pipelines/', idOf: byApp, version: 1 },
+  seenRefs: { prefix: '/seen-refs/', idOf: byApp, version: 1 },
   pools: { prefix: '/pools/', idOf: (pool) => poolId(pool.app, pool.name), version: 1 },
   rollouts: { prefix: '/rollouts/', idOf: byId, version: 1 },
   instances: { prefix: '/instances/', idOf: byId, version: 1 },

@@ -19,12 +19,14 @@ import type {
   NodeGroup,
   NodeStatus,
   OwnDomain,
+  Pipeline,
   Pool,
   ProfileDocument,
   Rebalance,
   Release,
   Rollout,
   RoutesMode,
+  SeenRefs,
   Token,
   WantedRoute,
 } from '@berth/core'
@@ -34,6 +36,8 @@ export interface RecordTypes {
   readonly apps: App
   readonly releases: Release
   readonly builds: Build
+  readonly pipelines: Pipeline
+  readonly seenRefs: SeenRefs
   readonly pools: Pool
   readonly rollouts: Rollout
   readonly instances: Instance

@@ -14,10 +14,12 @@ import {
   type NodeConfigRecord,
   type NodeGroup,
   type NodeStatus,
+  type Pipeline,
   type Pool,
   type Rebalance,
   type Release,
   type Rollout,
+  type SeenRefs,
   type Token,
 } from '@berth/core'
 import { AddressColumn, DigestColumn, NumberColumn, TextColumn } from './columns.ts'
@@ -68,6 +70,8 @@ export const createTables = (): Tables => ({
   apps: new RecordTable<App>(),
   releases: new ReleaseTable(),
   builds: new BuildTable(),
+  pipelines: new RecordTable<Pipeline>(),
+  seenRefs: new RecordTable<SeenRefs>(),
   pools: new PoolTable(),
   rollouts: new RolloutTable(),
   instances: new InstanceTable(),

@@ -47,6 +47,11 @@ export async function createSourceStore(options: SourceStoreOptions): Promise<So
       checkLocation(request, options.localRoots)
       return adapters[request.vcs].fetch(request)
     },
+    async listRefs(request) {
+      checkName('app', request.app)
+      checkLocation({ ...request, vcs: 'git', ref: 'HEAD' }, options.localRoots)
+      return git.listRefs(request)
+    },
     readFile: async (at, path, { maxBytes = defaultMaxFileBytes, signal } = {}) =>
       of(at).readFile(at, checkPath(path), maxBytes, signal),
     list: async (at, folder, { signal } = {}) => of(at).list(at, checkPath(folder), signal),

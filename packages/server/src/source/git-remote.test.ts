@@ -86,6 +86,27 @@ describe('git over https', () => {
         expect(place).not.toContain(secret)
   })
 
+  test('branches and tags are listed without fetching anything, tags by the commits that they name', async () => {
+    repo.git('tag', '-a', 'v1', '-m', 'one')
+    repo.git('tag', 'plain')
+    repo.git('branch', 'release/1')
+    const listed = await store.listRefs({ app: 'listed', repository: `https://ada:${encoded}@${origin}/shop.git` })
+    const commit = repo.git('rev-parse', 'main')
+    expect(Object.fromEntries(listed)).toEqual({
+      'refs/heads/main': commit,
+      'refs/heads/release/1': commit,
+      'refs/tags/plain': commit,
+      'refs/tags/v1': commit,
+    })
+    expect(readdirSync(space.path('sources', 'git'))).not.toContain('listed.git')
+    const failed = await store
+      .listRefs({ app: 'listed', repository: `https://ada:wrong-secret@${origin}/shop.git` })
+      .catch((error) => error)
+    expect(failed).toEqual(failure('source.auth-required'))
+    expect(JSON.stringify([failed, failed.message])).not.toContain('wrong-secret')
+    expect(commandLines).not.toContain('wrong-secret')
+  })
+
   test.each<[string, string, string]>([
     ['no password', 'shop.git', 'source.auth-required'],
     ['a repository that is not there', 'missing.git', 'source.repository-not-found'],

@@ -14,6 +14,7 @@ import {
   parseGitRef,
   refCandidates,
 } from './git-ref.ts'
+import { listRemoteRefs } from './git-remote-refs.ts'
 import type { KeyedLock } from './keyed-lock.ts'
 import { parseRepository, type RepositoryLocation, redactorOf, uploadPrefix } from './repository-location.ts'
 import { streamCommand } from './run-command.ts'
@@ -28,6 +29,9 @@ export interface GitSourceOptions {
   readonly fetchTimeoutMs: number
   readonly log: Logger
 }
+
+/** Asking costs a repository little, so one that does not answer within this time is away. */
+const maxListMs = 60_000
 
 /** One fetch under way: where from, in words for messages, and how text from git is cleaned. */
 interface Origin {
@@ -54,6 +58,21 @@ export class GitSource implements SourceAdapter {
         () => this.#fetchOrRebuild(request, ref, origin),
         request.signal,
       )
+    } catch (error) {
+      throw redacted(error, redact)
+    }
+  }
+
+  /** As the repository says it at this moment; a tag leads to the commit that it names. Throws as {@link fetch} does. */
+  async listRefs(request: Omit<SourceRequest, 'ref' | 'vcs'>): Promise<ReadonlyMap<string, string>> {
+    const location = parseRepository(request.repository, 'git')
+    const redact = redactorOf(location.type === 'url' ? location.credentials : undefined)
+    const origin: Origin = { location, redact, shown: redact(request.repository) }
+    try {
+      return await listRemoteRefs(origin.shown, from(origin), {
+        ...{ env: { ...this.#options.env, ...credentialEnvironment(location) }, signal: request.signal },
+        timeoutMs: Math.min(this.#options.fetchTimeoutMs, maxListMs),
+      })
     } catch (error) {
       throw redacted(error, redact)
     }

@@ -49,6 +49,8 @@ interface CallOptions {
  */
 export interface SourceStore {
   fetch(request: SourceRequest): Promise<SourceCommit>
+  /** Branches and tags of a git repository with the commits that they lead to (`refs/heads/main`); nothing is fetched. */
+  listRefs(request: Omit<SourceRequest, 'ref' | 'vcs'>): Promise<ReadonlyMap<string, string>>
   /** A regular file's text; undefined where there is none. `source.output-too-large` above `maxBytes` (1 MiB). */
   readFile(at: SourceCommit, path: string, options?: CallOptions & { maxBytes?: number }): Promise<string | undefined>
   /** Every file below a folder; none when there is no such folder. */

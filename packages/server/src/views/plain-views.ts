@@ -5,13 +5,15 @@ import type { CertificateRecord, RegistryRecord, SecretRecord } from '../records
 import { routeUrl } from './route-url.ts'
 import { defined, type GatewayAddress } from './view-context.ts'
 
-export function buildView(build: Build): BuildView {
+/** `ahead`: of one that waits, how many begin before it. */
+export function buildView(build: Build, ahead?: number): BuildView {
   const { id, app, ref, commit, subject, state, reused, node, image, release, deployTo, rollout, error } = build
   const { createdAt, startedAt, endedAt, createdBy } = build
   return {
     ...defined({ id, app, ref, commit, subject, state, reused, node, image, release, deployTo, rollout }),
     ...(error === undefined ? {} : { error: errorView(error) }),
-    ...defined({ createdAt, startedAt, endedAt, createdBy }),
+    ...(build.trigger === undefined ? {} : { trigger: { ref: build.trigger.ref, by: build.trigger.by } }),
+    ...defined({ ahead, createdAt, startedAt, endedAt, createdBy }),
   }
 }
 

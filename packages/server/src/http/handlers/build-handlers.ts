@@ -1,5 +1,6 @@
 import { BerthError, type Build } from '@berth/core'
 import type { State } from '../../records/index.ts'
+import { buildsAhead } from '../../views/builds-ahead.ts'
 import { buildView } from '../../views/plain-views.ts'
 import { rolloutView } from '../../views/rollout-view.ts'
 import { defined } from '../../views/view-context.ts'
@@ -32,7 +33,7 @@ export const buildHandlers = ({ views, operations, buildOutputs, sources, relay 
     return buildView(await operations.startBuild({ app: params.app, ...defined(body) }, context))
   },
   listBuilds: ({ query }) => buildListing(views, query),
-  getBuild: ({ params }) => buildView(requireBuild(views.state, params.id)),
+  getBuild: ({ params }) => buildView(requireBuild(views.state, params.id), buildsAhead(views.state).get(params.id)),
   getBuildOutput: ({ params, query, signal, identity }) => {
     requireBuild(views.state, params.id)
     return buildOutputs.read(params.id, { follow: query.follow === true, signal, identity })

@@ -14,6 +14,7 @@ import { netHandlers } from './net-handlers.ts'
 import { nodeCommandHandlers } from './node-command-handlers.ts'
 import { nodeConfigHandlers } from './node-config-handlers.ts'
 import { nodeHandlers } from './node-handlers.ts'
+import { pipelineHandlers } from './pipeline-handlers.ts'
 import { planningHandlers } from './planning-handlers.ts'
 import { policyHandlers } from './policy-handlers.ts'
 import { poolHandlers } from './pool-handlers.ts'
@@ -31,6 +32,7 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...appHandlers(services),
   ...buildHandlers(services),
   ...poolHandlers(services),
+  ...pipelineHandlers(services),
   ...planningHandlers(services),
   ...sizingHandlers(services, log),
   ...instanceHandlers(services, log),

@@ -13,6 +13,7 @@ import type {
 import { type Node, parseInstanceId } from '@berth/core'
 import { type RecordKind, releaseId, releaseNumber, type State } from '../../records/index.ts'
 import { appView, releaseView } from '../../views/app-view.ts'
+import { buildsAhead } from '../../views/builds-ahead.ts'
 import { nodeView } from '../../views/node-view.ts'
 import { buildView, certificateView, eventView, registryView, secretView, tokenView } from '../../views/plain-views.ts'
 import { rolloutView } from '../../views/rollout-view.ts'
@@ -79,11 +80,13 @@ export interface BuildFilter {
 export const buildListing = ({ state }: ViewContext, filter: BuildFilter): Listing<BuildView> => ({
   all: () => {
     const builds = filter.app === undefined ? state.builds.all() : state.builds.byApp(filter.app)
-    return limited(builds.sort(newestFirst), filter.limit).map(buildView)
+    const ahead = buildsAhead(state)
+    return limited(builds.sort(newestFirst), filter.limit).map((build) => buildView(build, ahead.get(build.id)))
   },
   get: (id) => {
     const build = state.builds.get(id)
-    return build === undefined || (filter.app !== undefined && build.app !== filter.app) ? undefined : buildView(build)
+    if (build === undefined || (filter.app !== undefined && build.app !== filter.app)) return undefined
+    return buildView(build, buildsAhead(state).get(id))
   },
   touched: only('builds'),
 })

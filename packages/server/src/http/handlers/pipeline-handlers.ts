@@ -1,0 +1,32 @@
+import { hookPath, pipelineView } from '../../views/pipeline-view.ts'
+import { buildView } from '../../views/plain-views.ts'
+import { defined } from '../../views/view-context.ts'
+import type { Handlers } from '../handler.ts'
+import type { Services } from '../services.ts'
+
+type PipelineHandlers = Pick<
+  Handlers,
+  'getPipeline' | 'setPipeline' | 'removePipeline' | 'createWebhookSecret' | 'lookAtPipeline'
+>
+
+export const pipelineHandlers = ({ views: { state }, pipelines, looks, relay }: Services): PipelineHandlers => ({
+  getPipeline: ({ params }) => pipelineView(pipelines.require(params.app), state.seenRefs.get(params.app)),
+  setPipeline: async ({ params, query, body, context }) =>
+    pipelineView(await pipelines.put(params.app, defined(body), query, context), state.seenRefs.get(params.app)),
+  removePipeline: async ({ params, context }) => {
+    await pipelines.remove(params.app, context)
+    return { ok: true }
+  },
+  createWebhookSecret: async ({ params, context }) => ({
+    path: hookPath(params.app),
+    secret: await pipelines.createSecret(params.app, context),
+  }),
+  lookAtPipeline: async ({ params, body, context, identity, signal }) => {
+    pipelines.require(params.app)
+    const leader = await relay.toLeader('builds', identity, signal)
+    if (leader !== undefined) return await leader.call('lookAtPipeline', { params, body }, { signal })
+    const { by, refs: hinted } = body
+    const { builds, skipped } = await looks.look(params.app, { by, hinted, ...defined({ signal: context.signal }) })
+    return { builds: builds.map((build) => buildView(build)), skipped: [...skipped] }
+  },
+})
