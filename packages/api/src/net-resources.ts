@@ -142,6 +142,8 @@ export const netMatrix = z.object({
   to: side,
   /** A row for each of `from`, in it a cell for each of `to`. */
   cells: z.array(z.array(matrixCell)),
+  /** Somebody in the cluster has addresses of IPv6, of which there is a matrix too. Absent: from a server that knows of IPv4 alone. */
+  hasIpv6: z.boolean().optional(),
 })
 export type NetMatrix = z.infer<typeof netMatrix>
 

@@ -3,6 +3,7 @@ import type { FlowGroupEnd, FlowGroupView, MatrixPartyView, NetEnd } from '@bert
 import { parseProfile } from '@berth/api/policy/parse-profile'
 import type { NodeRoutesView } from '@berth/api/routing-resources'
 import { BerthError } from '@berth/core/model/berth-error'
+import { twinOf, twinRange } from '@berth/core/network/twin-address'
 import { decidePacket } from '@berth/core/policy/decide-packet'
 import { formatRule, profileDocument } from '@berth/core/policy/format-profile'
 import { type MatrixParty, policyMatrix } from '@berth/core/policy/policy-matrix'
@@ -178,7 +179,13 @@ export function networkHandlers(store: MockStore): JsonHandlers {
 }
 
 function matrix(store: MockStore, query: Readonly<Record<string, string>>) {
-  const { parties, world } = partiesOf(store)
+  const of4 = partiesOf(store)
+  const family = query.family === '6' ? 6 : 4
+  const world = { ...of4.world, twins: [twinRange({ range: '10.77.0.0/16', ipv6: 'fd77:1::/64' })] }
+  const twin = (address: string): string => (family === 4 ? address : (twinOf(world.twins, address) ?? ''))
+  const parties = of4.parties
+    .map((party) => (party.kind === 'instances' ? { ...party, addresses: party.addresses.map(twin) } : party))
+    .filter(({ kind }) => kind !== 'external' || family === 4)
   const limit = Number(query.limit ?? 40)
   const side = (filter = '', offset = 0) => {
     const all = parties.filter(({ name, kind }) => (kind === 'outside' ? kind : name).includes(filter))
@@ -191,10 +198,15 @@ function matrix(store: MockStore, query: Readonly<Record<string, string>>) {
     profiles: [],
     addresses: addresses.length,
   })
-  const cells = policyMatrix(from.parties, to.parties, world).map((row) =>
+  const cells = policyMatrix(from.parties, to.parties, world, [], family).map((row) =>
     row.map((cell) => ({ ...cell, allows: [...cell.allows] })),
   )
-  return { from: { ...from, parties: from.parties.map(view) }, to: { ...to, parties: to.parties.map(view) }, cells }
+  return {
+    from: { ...from, parties: from.parties.map(view) },
+    to: { ...to, parties: to.parties.map(view) },
+    cells,
+    hasIpv6: true,
+  }
 }
 
 function explain(

@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { matchRoute, type Route } from '@berth/core'
 import { sampleMember, sampleRoute, sampleTable, sampleTarget } from '@berth/core/network/route-table.testing'
 import fc from 'fast-check'
@@ -174,6 +177,29 @@ describe('what a member gets', () => {
       'x-forwarded-host': 'shop.example.com',
     })
     expect(headers.upgrade).toBeUndefined()
+  })
+
+  test('a client by IPv6, under its own address, and a member that has only IPv6', async () => {
+    await using everywhere = await openGateway({ everywhere: true })
+    const server = createServer((request, response) => response.end(JSON.stringify(request.headers)))
+    server.listen(0, '::1')
+    await once(server, 'listening')
+    await using member = await echo()
+    const { port } = server.address() as AddressInfo
+    const six = sampleMember(port, { address: '::1' })
+    const routes = [sampleRoute([member.port]), sampleRoute([six], { host: 'six.example.com' })]
+    await everywhere.gateway.apply(sampleTable(1, routes))
+    const asked = async (address: string, host: string) => {
+      const { status, body } = await everywhere.fetch('/', { address, host })
+      expect(status).toBe(200)
+      return body
+    }
+    expect(JSON.parse(await asked('::1', 'shop.example.com')).headers).toMatchObject({
+      ...{ 'x-forwarded-for': '::1', 'x-real-ip': '::1' },
+    })
+    for (const address of ['::1', '127.0.0.1'])
+      expect(JSON.parse(await asked(address, 'six.example.com'))).toMatchObject({ 'x-real-ip': address })
+    server.close()
   })
 
   test('a trusted proxy is believed', async () => {

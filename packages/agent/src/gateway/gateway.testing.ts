@@ -51,7 +51,7 @@ export interface TestGateway extends AsyncDisposable {
 
 /** A running gateway with a folder and ports of its own; stopped and removed at the end. */
 export async function openGateway(
-  given: Partial<NginxGatewayOptions> & { readonly stateDirMode?: number } = {},
+  given: Partial<NginxGatewayOptions> & { readonly stateDirMode?: number; readonly everywhere?: boolean } = {},
 ): Promise<TestGateway> {
   const scratch = new Scratch('gateway')
   const stateDir = scratch.dir
@@ -60,7 +60,8 @@ export async function openGateway(
   const options: NginxGatewayOptions = {
     stateDir: join(stateDir, 'gateway'),
     httpPort: await freePort(),
-    listenAddress: '127.0.0.1',
+    // At all of the machine's addresses where that is asked for, as on nodes.
+    ...(given.everywhere === true ? {} : { listenAddress: '127.0.0.1' }),
     workers: 2,
     log: pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) }),
     ...given,
@@ -82,6 +83,8 @@ export async function openGateway(
 export interface FetchOptions {
   readonly method?: string
   readonly host?: string
+  /** Of the gateway; loopback of IPv4. */
+  readonly address?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Iterable<Buffer> | AsyncIterable<Buffer>
   readonly tls?: { readonly servername: string }
@@ -100,7 +103,7 @@ export interface Reply {
 export async function fetchFrom(port: number, path: string, given: FetchOptions = {}): Promise<Reply> {
   const headers = { host: given.host ?? 'shop.example.com', connection: 'close', ...given.headers }
   const options = {
-    host: '127.0.0.1',
+    host: given.address ?? '127.0.0.1',
     port,
     path,
     method: given.method ?? 'GET',

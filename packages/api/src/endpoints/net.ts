@@ -61,6 +61,11 @@ export const netEndpoints = {
     params: none,
     query: z.strictObject({
       by: z.enum(['entrypoint', 'pool']).optional(),
+      /** Of which version of IP: rules about networks and ICMP are of one. 4 unless said otherwise. */
+      family: z.coerce
+        .number()
+        .pipe(z.literal([4, 6]))
+        .optional(),
       /** Only with this in their names. */
       from: z.string().max(200).optional(),
       to: z.string().max(200).optional(),

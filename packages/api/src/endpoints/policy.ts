@@ -85,6 +85,11 @@ export const policyEndpoints = {
       from: z.string(),
       to: z.string(),
       protocol: z.enum(['tcp', 'udp', 'icmp']).optional(),
+      /** By which version of IP. Default: that of an end that is an address, else 4 where both ends have it. */
+      family: z.coerce
+        .number()
+        .pipe(z.literal([4, 6]))
+        .optional(),
       /** Default: the first port that the entrypoint declares. */
       port: z.coerce.number().int().min(1).max(65_535).optional(),
       sourcePort: z.coerce.number().int().min(1).max(65_535).optional(),

@@ -6,7 +6,6 @@ import { formatTable } from '../output/table.ts'
 import { registerAddresses } from './addresses.ts'
 import { action } from './command.ts'
 import { parseDuration } from './logs.ts'
-import { warnOfSites } from './unknown-words.ts'
 import { wholeNumber } from './words.ts'
 
 interface PoolOptions {
@@ -74,12 +73,10 @@ function registerAdd(pool: Command): void {
       .summary('add an address pool; nodes that join from then on get blocks of it where it is for them')
       .option('--block-size <prefix>', 'prefix length of the nodes’ blocks (24: 253 instances)', wholeNumber),
   ).action(
-    action<AddOptions>(async (context, [name = '', range = ''], options) => {
-      const { client, out, form, signal } = context
+    action<AddOptions>(async ({ client, out, form, signal }, [name = '', range = ''], options) => {
       const size = options.blockSize === undefined ? {} : { blockSize: Number(options.blockSize) }
       const body = { name, range, ...size, ...rulesOf(options) }
       await printItem(await client.call('addAddressPool', { body }, { signal }), form, out, poolText)
-      await warnOfSites(context, body.sites ?? [])
     }),
   )
 }
@@ -92,14 +89,12 @@ function registerSet(pool: Command): void {
       .summary('change for whom an address pool is; what has addresses keeps them')
       .option('--enable', 'give out blocks of it again'),
   ).action(
-    action<PoolOptions>(async (context, [name = ''], options) => {
-      const { client, out, form, signal } = context
+    action<PoolOptions>(async ({ client, out, form, signal }, [name = ''], options) => {
       const body = rulesOf(options)
       if (Object.keys(body).length === 0)
         throw new BerthError('usage.value', 'say what to set, e.g. --site paris or --disable; see: berth ip pool ls')
       const changed = await client.call('updateAddressPool', { params: { name }, body }, { signal })
       await printItem(changed, form, out, poolText)
-      await warnOfSites(context, body.sites ?? [])
     }),
   )
 }

@@ -8,6 +8,7 @@ import { action } from './command.ts'
 
 interface ExplainOptions {
   readonly protocol?: string
+  readonly ipv6?: boolean
 }
 
 export function registerExplain(net: Command): void {
@@ -19,9 +20,10 @@ export function registerExplain(net: Command): void {
       'Both are an instance, APP/ENTRYPOINT, APP/POOL/ENTRYPOINT or an address; the second one with :PORT, by default the first port that it declares. `berth net explain shop/web shop/db:3306`; an arrow between them is read over.',
     )
     .option('--protocol <protocol>', 'tcp, udp or icmp', 'tcp')
+    .option('--ipv6', 'between their addresses of IPv6')
     .action(
-      action<ExplainOptions>(async ({ client, out, form, signal }, words, { protocol = 'tcp' }) => {
-        const query = { ...endsOf(words), protocol: protocolOf(protocol) }
+      action<ExplainOptions>(async ({ client, out, form, signal }, words, { protocol = 'tcp', ipv6 = false }) => {
+        const query = { ...endsOf(words), protocol: protocolOf(protocol), ...(ipv6 ? { family: 6 } : {}) }
         const found = await client.call('explainPacket', { query }, { signal })
         await printItem(found, form, out, (each) => explanationText(each, out.style))
         if (!found.allowed) throw new Exit(exitCode.failed)

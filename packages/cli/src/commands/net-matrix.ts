@@ -8,6 +8,7 @@ interface MatrixOptions {
   readonly from?: string
   readonly to?: string
   readonly pools?: boolean
+  readonly ipv6?: boolean
   readonly limit?: string
 }
 
@@ -20,26 +21,41 @@ export function registerMatrix(net: Command): void {
     .option('--from <text>', 'only senders with this in their name')
     .option('--to <text>', 'only receivers with this in their name')
     .option('--pools', 'a line for each two pools, not entrypoints')
+    .option('--ipv6', 'by IPv6; rules about networks and ICMP are of one version')
     .option('--limit <count>', 'at most so many senders and receivers, up to 100 (100)', wholeNumber)
     .action(
-      action<MatrixOptions>(async ({ client, out, form, signal }, _, { from, to, pools = false, limit }) => {
-        const query = {
-          ...(from === undefined ? {} : { from }),
-          ...(to === undefined ? {} : { to }),
-          ...(pools ? { by: 'pool' as const } : {}),
-          limit: limit === undefined ? usualLimit : Number(limit),
-        }
-        const found = await client.call('getNetMatrix', { query }, { signal })
-        if (form === 'json' || form === 'yaml') await printItem(found, form, out, () => '')
-        else await printListing(matrixRows(found), matrixListing, form, out)
-        for (const [word, { parties, total }] of [
-          ['senders', found.from],
-          ['receivers', found.to],
-        ] as const)
-          if (parties.length < total) out.note(`${total - parties.length} more ${word} are not shown: --from, --to`)
-      }),
+      action<MatrixOptions>(
+        async ({ client, out, form, signal }, _, { from, to, pools = false, ipv6 = false, limit }) => {
+          const query = {
+            ...(from === undefined ? {} : { from }),
+            ...(to === undefined ? {} : { to }),
+            ...(pools ? { by: 'pool' as const } : {}),
+            ...(ipv6 ? { family: 6 } : {}),
+            limit: limit === undefined ? usualLimit : Number(limit),
+          }
+          const found = await client.call('getNetMatrix', { query }, { signal })
+          if (form === 'json' || form === 'yaml') await printItem(found, form, out, () => '')
+          else await printListing(matrixRows(found), { ...matrixListing, empty: emptyText(found, query) }, form, out)
+          for (const [word, { parties, total }] of [
+            ['senders', found.from],
+            ['receivers', found.to],
+          ] as const)
+            if (parties.length < total) out.note(`${total - parties.length} more ${word} are not shown: --from, --to`)
+        },
+      ),
     )
 }
+
+/** Why there are no rows. */
+function emptyText(
+  { hasIpv6 = false }: NetMatrix,
+  { from, to, family }: { from?: string; to?: string; family?: number },
+) {
+  if (family === 6 && !hasIpv6) return 'nobody has an address of IPv6; see: berth ip pool set --help'
+  return from === undefined && to === undefined ? noInstances : matrixListing.empty
+}
+
+const noInstances = 'no instances, so nobody is asked; deploy an app with `berth deploy`'
 
 export interface MatrixRow {
   readonly from: string

@@ -44,6 +44,7 @@ export const chineseNetwork: NetworkDictionary = {
     next: '下一页',
     matrix: {
       withLive: '显示连接',
+      version: 'IP 版本',
       liveLegend: '当前连接，越长越多',
       droppedLegend: '其中有按当前规则会被丢弃的',
       live: (flows, dropped) => `当前 ${flows} 个连接${dropped === 0 ? '' : `，其中 ${dropped} 个按规则会被丢弃`}`,

@@ -53,6 +53,7 @@ export const englishNetwork = {
       senders: 'Senders',
       receivers: 'Receivers',
       by: 'Counted by',
+      version: 'By which version of IP',
       corner: 'from ↓ to →',
       none: 'Nobody with an address has such a name',
       mixed: 'not for all of them',

@@ -13,28 +13,35 @@ import { useClient } from '../store/context.tsx'
 interface ExplainDialogProps {
   readonly from: MatrixPartyView
   readonly to: MatrixPartyView
+  /** Between addresses of IPv6. */
+  readonly isIpv6?: boolean
   readonly onClose: () => void
 }
 
 const protocols = ['tcp', 'udp', 'icmp'] as const
 type Protocol = (typeof protocols)[number]
 /** Somebody outside, until another is named. */
-const stranger = '198.51.100.1'
+const [stranger, stranger6] = ['198.51.100.1', '2001:db8::1']
 
-const startOf = ({ kind, name }: MatrixPartyView): string => (kind === 'outside' ? stranger : name)
+const startOf = ({ kind, name }: MatrixPartyView, isIpv6: boolean): string =>
+  kind === 'outside' ? (isIpv6 ? stranger6 : stranger) : name
 
 /** Which rule decides on both ends, for one port. */
-export function ExplainDialog({ from, to, onClose }: ExplainDialogProps) {
+export function ExplainDialog({ from, to, isIpv6 = false, onClose }: ExplainDialogProps) {
   const { network: text, common } = useText()
   const client = useClient()
   const { busy, problem, submit } = useSubmit()
-  const [ends, setEnds] = useState({ from: startOf(from), to: startOf(to) })
+  const [ends, setEnds] = useState({ from: startOf(from, isIpv6), to: startOf(to, isIpv6) })
   const [protocol, setProtocol] = useState<Protocol>('tcp')
   const [port, setPort] = useState('')
   const [found, setFound] = useState<PacketExplanation>()
   const ask = () => {
     setFound(undefined)
-    const query = { ...ends, protocol, ...(port === '' || protocol === 'icmp' ? {} : { port: Number(port) }) }
+    const more = {
+      ...(port === '' || protocol === 'icmp' ? {} : { port: Number(port) }),
+      ...(isIpv6 ? { family: 6 } : {}),
+    }
+    const query = { ...ends, protocol, ...more }
     submit({ run: () => client.call('explainPacket', { query }), after: setFound })
   }
   // biome-ignore lint/correctness/useExhaustiveDependencies: once; then by the button

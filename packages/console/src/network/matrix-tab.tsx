@@ -29,6 +29,7 @@ export function MatrixTab() {
   const [from, setFrom] = useQueryValue('from')
   const [to, setTo] = useQueryValue('to')
   const [by, setBy] = useQueryValue('by')
+  const [version, setVersion] = useQueryValue('ip')
   const [offsets, setOffsets] = useState({ from: 0, to: 0 })
   const [asked, setAsked] = useState(0)
   const [question, setQuestion] = useState<Question>()
@@ -43,6 +44,7 @@ export function MatrixTab() {
       toOffset: offsets.to,
       by: by === 'pool' ? ('pool' as const) : ('entrypoint' as const),
     },
+    ...(version === '6' ? { family: 6 } : {}),
     ...(from === '' ? {} : { from }),
     ...(to === '' ? {} : { to }),
   }
@@ -78,6 +80,21 @@ export function MatrixTab() {
             </button>
           ))}
         </fieldset>
+        {(value?.hasIpv6 === true || version === '6') && (
+          <fieldset className="choices" aria-label={text.matrix.version}>
+            {['', '6'].map((each) => (
+              <button
+                key={each}
+                type="button"
+                className="choice-button"
+                aria-pressed={version === each}
+                onClick={() => narrow(() => setVersion(each))}
+              >
+                {each === '6' ? 'IPv6' : 'IPv4'}
+              </button>
+            ))}
+          </fieldset>
+        )}
         <Check label={text.matrix.withLive} checked={withLive} onChange={setWithLive} />
       </div>
       {withLive && <Silent silent={flows.value?.silent ?? []} />}
@@ -100,7 +117,9 @@ export function MatrixTab() {
           <Asked at={at} everyMs={everyMs} onAsk={() => setAsked(asked + 1)} />
         </>
       )}
-      {question !== undefined && <ExplainDialog {...question} onClose={() => setQuestion(undefined)} />}
+      {question !== undefined && (
+        <ExplainDialog {...question} isIpv6={version === '6'} onClose={() => setQuestion(undefined)} />
+      )}
     </>
   )
 }

@@ -1,8 +1,22 @@
-import { type AddressBlock, blockSize, containsAddress, formatAddress, parseBlock } from '../network/address-block.ts'
-import type { PolicyWorld } from './policy-world.ts'
+import { type AddressBlock, blockSize, formatAddress, parseBlock } from '../network/address-block.ts'
+import { type AddressBlock6, formatAddress6, parseBlock6 } from '../network/address6.ts'
+import { bookedAddress, type PolicyWorld } from './policy-world.ts'
+
+/** A part of all addresses, from the first on and without the last. */
+interface Span {
+  readonly first: bigint
+  readonly end: bigint
+}
+
+const spanOf = (block: AddressBlock): Span => ({
+  first: BigInt(block.base),
+  end: BigInt(block.base + blockSize(block)),
+})
+const spanOf6 = ({ base, prefix }: AddressBlock6): Span => ({ first: base, end: base + (1n << BigInt(128 - prefix)) })
 
 /** Nobody from elsewhere comes from these. */
-const never = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(parseBlock)
+const never = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map((each) => spanOf(parseBlock(each)))
+const never6 = ['::/8', 'fe80::/10', 'ff00::/8'].map((each) => spanOf6(parseBlock6(each)))
 
 /**
  * Addresses that belong to nobody, one for each part into which the networks that rules name divide what is outside. `inside`: blocks of
@@ -13,20 +27,47 @@ export function outsideAddresses(
   nets: readonly AddressBlock[],
   inside: readonly AddressBlock[],
 ): string[] {
-  const closed = [...never, ...inside]
-  const edges = [...closed, ...nets].flatMap((block) => [block.base, block.base + blockSize(block)])
-  const starts = [...new Set([0, ...edges])].filter((edge) => edge < 2 ** 32).sort((a, b) => a - b)
+  const closed = [...never, ...inside.map(spanOf)]
+  return oneOfEach({ closed, nets: nets.map(spanOf), end: 1n << 32n }, (at) => formatAddress(Number(at)), world)
+}
+
+/** Of IPv6; `inside`: the twins of blocks. */
+export function outsideAddresses6(
+  world: PolicyWorld,
+  nets: readonly AddressBlock6[],
+  inside: readonly AddressBlock6[],
+): string[] {
+  const closed = [...never6, ...inside.map(spanOf6)]
+  return oneOfEach({ closed, nets: nets.map(spanOf6), end: 1n << 128n }, formatAddress6, world)
+}
+
+interface Parts {
+  readonly closed: readonly Span[]
+  readonly nets: readonly Span[]
+  /** Behind the last address that there is. */
+  readonly end: bigint
+}
+
+function oneOfEach({ closed, nets, end }: Parts, format: (at: bigint) => string, world: PolicyWorld): string[] {
+  const edges = [...closed, ...nets].flatMap((span) => [span.first, span.end])
+  const starts = [...new Set([0n, ...edges])].filter((edge) => edge < end).sort((a, b) => (a < b ? -1 : 1))
   return starts.flatMap((start, index) => {
-    if (closed.some((block) => containsAddress(block, start))) return []
-    const found = firstOfNobody(start, starts[index + 1] ?? 2 ** 32, world)
+    if (closed.some(({ first, end: behind }) => first <= start && start < behind)) return []
+    const found = firstOfNobody(start, starts[index + 1] ?? end, format, world)
     return found === undefined ? [] : [found]
   })
 }
 
-function firstOfNobody(from: number, end: number, world: PolicyWorld): string | undefined {
+function firstOfNobody(
+  from: bigint,
+  end: bigint,
+  format: (at: bigint) => string,
+  world: PolicyWorld,
+): string | undefined {
   for (let at = from; at < end; at++) {
-    const address = formatAddress(at)
-    if (!world.endpoints.has(address) && !world.nodes.has(address) && world.externals?.has(address) !== true)
+    const address = format(at)
+    const booked = bookedAddress(world, address)
+    if (!world.endpoints.has(booked) && !world.nodes.has(booked) && world.externals?.has(address) !== true)
       return address
   }
   return undefined

@@ -1,9 +1,9 @@
 import { hasPort, isPeerAddress } from './decide-packet.ts'
-import type { PolicyWorld } from './policy-world.ts'
+import { bookedAddress, type PolicyWorld } from './policy-world.ts'
 import type { PolicyRule, PortRange } from './profile.ts'
 import { formatRange, joinRanges } from './read-ports.ts'
 
-/** Sorted, disjoint: destination ports; of ICMP `type * 256 + code`; of other protocols one number that stands for all. */
+/** Sorted, disjoint: destination ports; of ICMP (between addresses of IPv6 that of IPv6) `type * 256 + code`; of other protocols one number that stands for all. */
 export type Spans = readonly PortRange[]
 
 export const reachProtocols = ['tcp', 'udp', 'icmp', 'other'] as const
@@ -19,7 +19,10 @@ const whole: Spans = [{ first: 0, last: 65_535 }]
 const nothing: Spans = []
 const everything: PacketReach = { tcp: whole, udp: whole, icmp: whole, other: whole }
 
-/** What both ends let through, by the same reading of rules as {@link decidePacket}, for all ports at once. */
+/**
+ * What both ends let through, by the same reading of rules as {@link decidePacket}, for all ports at once. Both addresses are of one version. What IPv6
+ * itself needs between neighbours (`neighbourTypes`) passes in any case and is not looked at.
+ */
 export function reachBetween(source: string, destination: string, world: PolicyWorld): PacketReach {
   const out = outboundReach(source, destination, world)
   const into = inboundReach(source, destination, world)
@@ -34,14 +37,15 @@ export const isSameReach = (a: PacketReach, b: PacketReach): boolean =>
 /** What passes by one of two ways. */
 export const joinReach = (a: PacketReach, b: PacketReach): PacketReach => byProtocol((each) => joined(a[each], b[each]))
 
-/** `tcp:80,8000-8100`, `icmp:8`, `other`: what passes, in the words of rules. */
-export function reachWords(reach: PacketReach): string[] {
+/** `tcp:80,8000-8100`, `icmp:8`, `icmpv6:128`, `other`: what passes, in the words of rules. */
+export function reachWords(reach: PacketReach, family: 4 | 6 = 4): string[] {
+  const icmp = family === 4 ? 'icmp' : 'icmpv6'
   if (isEverything(reach)) return ['any']
   return reachProtocols.flatMap((protocol) => {
     const spans = reach[protocol]
     if (spans.length === 0) return []
-    if (isWhole(spans)) return [protocol]
-    if (protocol === 'icmp') return spans.map((span) => `icmp:${icmpWord(span)}`)
+    if (isWhole(spans)) return [protocol === 'icmp' ? icmp : protocol]
+    if (protocol === 'icmp') return spans.map((span) => `${icmp}:${icmpWord(span)}`)
     return [`${protocol}:${spans.map(({ first, last }) => formatRange({ first: Math.max(1, first), last })).join(',')}`]
   })
 }
@@ -60,16 +64,16 @@ const byProtocol = (of: (protocol: ReachProtocol) => Spans): PacketReach => ({
 })
 
 function outboundReach(source: string, destination: string, world: PolicyWorld): PacketReach {
-  const endpoint = world.endpoints.get(source)
+  const endpoint = world.endpoints.get(bookedAddress(world, source))
   if (endpoint === undefined || endpoint.profiles.length === 0) return everything
-  return byRules(rulesBetween('outbound', endpoint.profiles, source, destination, world))
+  return byRules(rulesBetween('outbound', endpoint.profiles, source, destination, world), icmpOf(source))
 }
 
 function inboundReach(source: string, destination: string, world: PolicyWorld): PacketReach {
-  const endpoint = world.endpoints.get(destination)
-  const sender = world.nodes.get(source)
+  const endpoint = world.endpoints.get(bookedAddress(world, destination))
+  const sender = world.nodes.get(bookedAddress(world, source))
   if (endpoint === undefined || endpoint.profiles.length === 0 || sender?.name === endpoint.node) return everything
-  const reach = byRules(rulesBetween('inbound', endpoint.profiles, source, destination, world))
+  const reach = byRules(rulesBetween('inbound', endpoint.profiles, source, destination, world), icmpOf(source))
   return sender?.isGateway === true ? { ...reach, tcp: whole } : reach
 }
 
@@ -87,12 +91,12 @@ function rulesBetween(
 }
 
 /** The first rule that matches decides: each takes its part of what is still undecided. */
-const byRules = (rules: readonly PolicyRule[]): PacketReach =>
+const byRules = (rules: readonly PolicyRule[], icmp: 'icmp' | 'icmpv6'): PacketReach =>
   byProtocol((protocol) => {
     let [allowed, open] = [nothing, whole]
     for (const rule of rules) {
       if (open.length === 0) break
-      const spans = spansOf(rule, protocol)
+      const spans = spansOf(rule, protocol === 'icmp' ? icmp : protocol)
       if (spans.length === 0) continue
       if (rule.action === 'allow') allowed = joined(allowed, common(open, spans))
       open = without(open, spans)
@@ -100,11 +104,13 @@ const byRules = (rules: readonly PolicyRule[]): PacketReach =>
     return allowed
   })
 
-function spansOf(rule: PolicyRule, protocol: ReachProtocol): Spans {
+const icmpOf = (address: string): 'icmp' | 'icmpv6' => (address.includes(':') ? 'icmpv6' : 'icmp')
+
+function spansOf(rule: PolicyRule, protocol: ReachProtocol | 'icmpv6'): Spans {
   const { source, destination, icmpType, icmpCode } = rule
   if (rule.protocol !== undefined && rule.protocol !== protocol) return nothing
   if (source.ports !== undefined && !hasPort(source.ports, usualSourcePort)) return nothing
-  if (protocol !== 'icmp' || icmpType === undefined) return destination.ports ?? whole
+  if (rule.protocol === undefined || icmpType === undefined) return destination.ports ?? whole
   const first = icmpType * 256 + (icmpCode ?? 0)
   return [{ first, last: icmpCode === undefined ? first + 255 : first }]
 }

@@ -1,16 +1,28 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseBlock } from '../network/address-block.ts'
-import { decidePacket, type Packet } from './decide-packet.ts'
+import { twinOf } from '../network/twin-address.ts'
+import { decidePacket, neighbourTypes, type Packet } from './decide-packet.ts'
 import { reachBetween, reachProtocols, type Spans, usualSourcePort } from './packet-reach.ts'
-import { arbitraryPacket, arbitraryWorld, outsideAddresses as known, worldAddresses } from './policy.testing.ts'
+import {
+  arbitraryPacket,
+  arbitraryWorld,
+  outsideAddresses as known,
+  outsideAddresses6 as known6,
+  testTwins,
+  twinPacket,
+  worldAddresses,
+} from './policy.testing.ts'
 import { type MatrixParty, policyMatrix } from './policy-matrix.ts'
 import type { PolicyWorld } from './policy-world.ts'
 import { readProfile } from './read-profile.ts'
 
 const has = (spans: Spans, value: number): boolean => spans.some(({ first, last }) => first <= value && value <= last)
 const numberOf = ({ protocol, destinationPort = 0, icmpType = 0, icmpCode = 0 }: Packet): number =>
-  protocol === 'icmp' ? icmpType * 256 + icmpCode : destinationPort
+  protocol.startsWith('icmp') ? icmpType * 256 + icmpCode : destinationPort
+/** All of them have twins then. */
+const arbitraryWorld6 = arbitraryWorld.map((world) => ({ ...world, twins: testTwins }))
+const twins = worldAddresses.map((address) => twinOf(testTwins, address) ?? '')
 
 describe('reachBetween', () => {
   it('lets through what the simulator lets through, and nothing else', () => {
@@ -19,6 +31,24 @@ describe('reachBetween', () => {
         const packet = found.protocol === 'icmp' ? found : { ...found, sourcePort: usualSourcePort }
         const reach = reachBetween(packet.source, packet.destination, world)
         const spans = reach[reachProtocols.find((each) => each === packet.protocol) ?? 'other']
+        expect(has(spans, numberOf(packet))).toBe(decidePacket(packet, world).allowed)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})
+
+describe('reachBetween, of IPv6', () => {
+  it('lets through what the simulator lets through, and nothing else', () => {
+    const types = fc.constantFrom(128, 1, 129, ...neighbourTypes)
+    fc.assert(
+      fc.property(arbitraryWorld6, arbitraryPacket(['tcp', 'udp', 'icmp', 'gre']), types, (world, found, icmpType) => {
+        const twin = twinPacket(found)
+        const packet = twin.protocol === 'icmpv6' ? { ...twin, icmpType } : { ...twin, sourcePort: usualSourcePort }
+        fc.pre(!(packet.protocol === 'icmpv6' && neighbourTypes.includes(icmpType)))
+        const reach = reachBetween(packet.source, packet.destination, world)
+        const name = packet.protocol === 'icmpv6' ? 'icmp' : packet.protocol
+        const spans = reach[reachProtocols.find((each) => each === name) ?? 'other']
         expect(has(spans, numberOf(packet))).toBe(decidePacket(packet, world).allowed)
       }),
       { numRuns: 1_000 },
@@ -65,6 +95,30 @@ describe('policyMatrix', () => {
         const packet = { source, destination, protocol: 'tcp', sourcePort: usualSourcePort, destinationPort: 443 }
         const { allowed } = decidePacket(packet, world)
         expect(verdict === 'some' || allowed === (verdict === 'all')).toBe(true)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('says the same of IPv6, by twins, and of every address of nobody', () => {
+    const parties = [party('one', ...twins.slice(0, 3)), party('two', ...twins.slice(3)), outside]
+    const inside = ['10.77.1.0/24', '10.77.2.0/24'].map(parseBlock)
+    const strangers = ['2001:db8::77', '2a00::1', 'fd77:1::1:2', ...known6]
+    const anybody = fc.constantFrom(...twins, ...twins, ...strangers)
+    fc.assert(
+      fc.property(arbitraryWorld6, anybody, anybody, fc.constantFrom(443, 3306), (given, source, destination, port) => {
+        // Those of the test that bear tags are external services, and not what is outside.
+        const world = { ...given, externals: new Map<string, string[]>() }
+        const at = (address: string) =>
+          Math.max(0, [twins.slice(0, 3), twins.slice(3)].findIndex((each) => each.includes(address)) + 1)
+        const index = (address: string) => (at(address) === 0 ? 2 : at(address) - 1)
+        fc.pre(source !== destination && !(index(source) === 2 && index(destination) === 2))
+        const packet = { source, destination, protocol: 'tcp', sourcePort: usualSourcePort, destinationPort: port }
+        const { allowed } = decidePacket(packet, world)
+        const { verdict, allows = [] } =
+          policyMatrix(parties, parties, world, inside, 6)[index(source)]?.[index(destination)] ?? {}
+        expect(verdict === 'some' || allowed === (verdict === 'all')).toBe(true)
+        expect(allows.some((each) => /^icmp(:|$)/.test(each))).toBe(false)
       }),
       { numRuns: 300 },
     )

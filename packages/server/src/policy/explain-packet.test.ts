@@ -54,6 +54,25 @@ describe('explainPacket', () => {
     expect(explain(question)).toMatchObject({ allowed, outbound: { reason: outbound }, inbound: { reason: inbound } })
   })
 
+  it('is asked between addresses of IPv6 too, where both ends have one', async () => {
+    const question = { from: 'shop/web', to: 'shop/db' } as const
+    expect(() => explain({ ...question, family: 6 })).toThrow('shop.production.web-1 has no address of IPv6')
+    const pool = { name: 'default', range: '10.77.0.0/16', blockPrefix: 24, sites: [], groups: [], natOutgoing: true }
+    await cluster.records.commit('system:test', (tx) =>
+      tx.put('addressPools', { ...pool, disabled: false, ipv6: 'fd77:1::/64', updatedAt: 1, updatedBy: 'test' }),
+    )
+    expect(explain(question).from.address).not.toContain(':')
+    expect(explain({ ...question, family: 6 })).toMatchObject({
+      allowed: true,
+      from: { name: 'shop.production.web-1', address: expect.stringMatching(/^fd77:1::/) },
+      inbound: { rule: 'tcp:5432 from db-users' },
+    })
+    expect(explain({ ...question, family: 6, protocol: 'icmp' })).toMatchObject({ allowed: false, protocol: 'icmpv6' })
+    const between6 = { from: '2001:db8::1', to: '2001:db8::2', port: 80 }
+    expect(() => explain({ ...between6, family: 4 })).toThrow('2001:db8::1 has no address of IPv4')
+    expect(() => explain({ from: 'shop/web', to: 'outside' })).toThrow('outside is not one address')
+  })
+
   it('has the default hold for who is started by hand on a routed node', async () => {
     const profiles = new Profiles(cluster.records)
     await cluster.addNode('node-r', '10.77.9.0/24', { network: { driver: 'routed' } })

@@ -24,13 +24,20 @@ export interface PacketQuestion {
   readonly from: string
   readonly to: string
   readonly protocol?: 'tcp' | 'udp' | 'icmp' | undefined
+  readonly family?: 4 | 6 | undefined
   readonly port?: number | undefined
   readonly sourcePort?: number | undefined
 }
 
 /** Asks the simulator. Throws `net.no-instance`, `net.unknown-end`, `net.no-port`. */
 export function explainPacket(state: State, question: PacketQuestion): PacketExplanation {
-  const [from, to] = ofOneFamily(state, findEnd(state, question.from), findEnd(state, question.to))
+  const { family } = question
+  const [from, to] = ofOneFamily(
+    state,
+    findEnd(state, question.from, family),
+    findEnd(state, question.to, family),
+    family,
+  )
   const packet = packetOf(state, question, from, to)
   const ends = [from, to].filter(({ isContainer }) => isContainer === true)
   const { outbound, inbound } = decidePacket(packet, {
@@ -75,11 +82,11 @@ const viewOf = ({ name, address, node, profiles }: End) => ({
   ...(node === undefined ? {} : { node }),
 })
 
-function findEnd(state: State, text: string): End {
+function findEnd(state: State, text: string, family: 4 | 6 = 4): End {
   const asked = canonicalAddress(text)
   if (asked !== undefined) return endAt(state, asked)
   const external = state.externals.get(text)
-  if (external !== undefined) return externalEnd(external)
+  if (external !== undefined) return externalEnd(external, family)
   const instance = instanceCalled(state, text) ?? firstOf(state, text)
   const { id, address, network, node } = instance
   if (address === undefined || node === undefined)
@@ -97,8 +104,8 @@ function findEnd(state: State, text: string): End {
 }
 
 /** The first of its addresses stands for all: they bear the same tags. */
-function externalEnd({ name, addresses, target, ports }: ExternalService): End {
-  const address = addresses.find((each) => familyOf(each) === 4) ?? addresses[0]
+function externalEnd({ name, addresses, target, ports }: ExternalService, family: 4 | 6): End {
+  const address = addresses.find((each) => familyOf(each) === family) ?? addresses[0]
   if (address !== undefined) return { name, address, booked: address, profiles: [], ports }
   throw new BerthError('net.no-instance', `${name} has no address of its own: it is whatever ${target} is`)
 }
@@ -114,14 +121,21 @@ function endAt(state: State, address: string): End {
 }
 
 /** No packet goes from an address of one version to one of the other: where one end is of IPv6, the other is its twin. */
-function ofOneFamily(state: State, from: End, to: End): readonly [End, End] {
-  if (familyOf(from.address) === familyOf(to.address)) return [from, to]
+function ofOneFamily(state: State, from: End, to: End, wanted: 4 | 6 | undefined): readonly [End, End] {
+  if (familyOf(from.address) === (wanted ?? familyOf(to.address)) && familyOf(from.address) === familyOf(to.address))
+    return [from, to]
+  if (wanted === 4)
+    throw new BerthError(
+      'net.no-instance',
+      `${[from, to].find((end) => familyOf(end.address) === 6)?.name} has no address of IPv4`,
+    )
   const twins = twinRangesOf(state)
   const twin = (end: End): End => {
     if (familyOf(end.address) === 6) return end
     const address = twinOf(twins, end.address)
     if (address !== undefined) return { ...end, address }
-    throw new BerthError('net.no-instance', `${end.name} has no address of IPv6, and the other end has no other one`)
+    const why = wanted === 6 ? '' : ', and the other end has no other one'
+    throw new BerthError('net.no-instance', `${end.name} has no address of IPv6${why}`)
   }
   return [twin(from), twin(to)]
 }
@@ -144,6 +158,8 @@ function byHandAt(
 function firstOf(state: State, text: string): Instance {
   const parts = text.split('/')
   const [app = '', second = '', third] = parts
+  if (text === 'outside')
+    throw new BerthError('net.unknown-end', 'outside is not one address: name one of it, such as 198.51.100.1')
   if (parts.length < 2 || parts.length > 3 || !state.apps.has(app))
     throw new BerthError(
       'net.unknown-end',

@@ -62,6 +62,29 @@ describe('netMatrix', () => {
   })
 })
 
+describe('netMatrix of IPv6', () => {
+  it('is by twins and addresses of IPv6; networks and ICMP in rules are of the other version', async () => {
+    expect(netMatrix(cluster.state, {}).hasIpv6).toBe(false)
+    // Nobody has one yet, so nothing is said of them.
+    expect(rows({ family: 6 })).toEqual([['', 'unasked']])
+    const pool = { name: 'default', range: '10.77.0.0/16', blockPrefix: 24, sites: [], groups: [], natOutgoing: true }
+    await cluster.records.commit('system:test', (tx) =>
+      tx.put('addressPools', { ...pool, disabled: false, ipv6: 'fd77:1::/64', updatedAt: 1, updatedBy: 'test' }),
+    )
+    const own = { domain: 'berth', addressPools: () => ['10.77.0.0/16'] }
+    const externals = new Externals(cluster.records, own)
+    await externals.put('search', { addresses: ['2001:db8::7'], tags: ['old-db'] }, {}, call)
+    expect(netMatrix(cluster.state, {}).hasIpv6).toBe(true)
+    expect(rows({ family: 6 })).toEqual([
+      ['shop/production/db', 'none', 'none', 'none', 'none', 'none'],
+      ['shop/production/free', 'none', 'all', 'none', 'all', 'all'],
+      ['shop/production/web', 'some tcp:5432', 'none', 'none', 'all', 'none'],
+      ['search', 'none', 'all', 'none', 'unasked', 'unasked'],
+      ['', 'none', 'all', 'none', 'unasked', 'unasked'],
+    ])
+  })
+})
+
 describe('validateProfile', () => {
   it('reads YAML and JSON, and tells every mistake with its line', () => {
     const document = { id: 'db', tags: ['db'], inbound_rules: [], outbound_rules: [{ action: 'allow' }] }

@@ -1,10 +1,21 @@
 import type { MatrixPartyView, NetMatrix } from '@berth/api'
-import { blocksOf, familyOf, type MatrixParty, type PolicyWorld, parseBlock, policyMatrix } from '@berth/core'
+import {
+  blocksOf,
+  bookedAddress,
+  familyOf,
+  type MatrixParty,
+  type PolicyWorld,
+  parseBlock,
+  policyMatrix,
+  twinOf,
+} from '@berth/core'
 import type { State } from '../records/index.ts'
 import { policyWorld } from './net-world.ts'
 
 export interface MatrixQuery {
   readonly by?: 'entrypoint' | 'pool' | undefined
+  /** Of which version of IP; 4. */
+  readonly family?: 4 | 6 | undefined
   readonly from?: string | undefined
   readonly to?: string | undefined
   readonly fromOffset?: number | undefined
@@ -16,34 +27,36 @@ const usualLimit = 40
 
 /** Who may talk to whom, by the rules of now: so many rows and columns of it. */
 export function netMatrix(state: State, query: MatrixQuery): NetMatrix {
-  const { by = 'entrypoint', fromOffset = 0, toOffset = 0, limit = usualLimit } = query
+  const { by = 'entrypoint', family = 4, fromOffset = 0, toOffset = 0, limit = usualLimit } = query
   const world = policyWorld(state)
-  const parties = partiesOf(state, by)
+  const parties = partiesOf(state, world, by, family)
   const rows = part(parties, query.from, fromOffset, limit)
   const columns = part(parties, query.to, toOffset, limit)
   const inside = [...state.nodes.values()].flatMap((node) => blocksOf(node).map(parseBlock))
   return {
     from: { ...rows, parties: rows.parties.map((party) => partyView(party, world)) },
     to: { ...columns, parties: columns.parties.map((party) => partyView(party, world)) },
-    cells: policyMatrix(rows.parties, columns.parties, world, inside).map((row) =>
+    cells: policyMatrix(rows.parties, columns.parties, world, inside, family).map((row) =>
       row.map(({ allows, ...cell }) => ({ ...cell, allows: [...allows] })),
     ),
+    hasIpv6: world.twins !== undefined || [...(world.externals?.keys() ?? [])].some((each) => familyOf(each) === 6),
   }
 }
 
 /** By name; then external services, and what is outside. */
-function partiesOf(state: State, by: 'entrypoint' | 'pool'): MatrixParty[] {
+function partiesOf(state: State, { twins = [] }: PolicyWorld, by: 'entrypoint' | 'pool', family: 4 | 6): MatrixParty[] {
   const addresses = new Map<string, string[]>()
-  for (const { address, app, pool, entrypoint, desired } of state.instances.values()) {
+  for (const { address: own, app, pool, entrypoint, desired } of state.instances.values()) {
+    const address = own === undefined || family === 4 ? own : twinOf(twins, own)
     if (address === undefined || desired === 'stop') continue
     const name = by === 'pool' ? `${app}/${pool}` : `${app}/${pool}/${entrypoint}`
     const others = addresses.get(name)
     if (others === undefined) addresses.set(name, [address])
     else others.push(address)
   }
-  // It is of IPv4: networks and ICMP of the other version say nothing of it.
+  // Networks and ICMP of the other version say nothing of it.
   const externals = [...state.externals.values()]
-    .map(({ name, addresses: all }) => ({ name, addresses: all.filter((address) => familyOf(address) === 4) }))
+    .map(({ name, addresses: all }) => ({ name, addresses: all.filter((address) => familyOf(address) === family) }))
     .filter((each) => each.addresses.length > 0)
   return [
     ...[...addresses].map(([name, all]): MatrixParty => ({ name, kind: 'instances', addresses: all })).sort(byName),
@@ -66,7 +79,7 @@ function partyView({ name, kind, addresses }: MatrixParty, world: PolicyWorld): 
   const lists = new Map<string, string[]>()
   if (kind === 'instances')
     for (const address of addresses) {
-      const profiles = world.endpoints.get(address)?.profiles ?? []
+      const profiles = world.endpoints.get(bookedAddress(world, address))?.profiles ?? []
       lists.set(profiles.join(), [...profiles])
     }
   return { name, kind, profiles: [...lists.values()], addresses: addresses.length }
