@@ -44,6 +44,8 @@ export interface Foundation {
   readonly registryTokens: RegistryTokens
   readonly tokens: Tokens
   readonly sessions: Sessions
+  /** When this server heard of checks of registered services. */
+  readonly checksHeard: Map<string, number>
 }
 
 export interface FoundationOptions {
@@ -88,6 +90,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     pipelines: new Pipelines({ records, key, log: log.child({ part: 'pipelines' }) }),
     registryTokens: new RegistryTokens(key),
     sessions: new Sessions(key, tokens),
+    checksHeard: new Map(),
   }
 }
 

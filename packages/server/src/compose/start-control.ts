@@ -12,6 +12,7 @@ import { BuildController } from '../controllers/build-controller.ts'
 import { CronController } from '../controllers/cron-controller.ts'
 import { createOperations } from '../controllers/operations/create-operations.ts'
 import { TrafficController } from '../controllers/traffic-controller.ts'
+import { CheckKeeper } from '../discovery/check-keeper.ts'
 import { parseListenAddress } from '../http/listen-address.ts'
 import { ImageRemovals } from '../images/image-removals.ts'
 import { NodeImages } from '../images/node-images.ts'
@@ -195,6 +196,8 @@ function keepUp(
 ): void {
   const { state } = foundation
   const records = foundation.records.guardedBy(term)
+  const { isAlone } = foundation.leadership
+  stack.use(new CheckKeeper({ records, heard: foundation.checksHeard, isAlone, log: log.child({ part: 'discovery' }) }))
   stack.use(new AppReaper({ records, state, log: log.child({ part: 'apps' }) }))
   stack.use(
     new Retention({

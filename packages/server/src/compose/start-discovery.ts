@@ -31,6 +31,7 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
   const api = openDiscovery({
     ...{ records, store, tokens, log, stack, signal: stopping },
     silentMs: () => leadership.silentMs,
+    heard: foundation.checksHeard,
     ...{ name: leadership.name, version: config.version },
     ...(anonymous === undefined ? {} : { anonymous }),
   })

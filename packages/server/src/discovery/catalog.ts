@@ -5,6 +5,7 @@ import {
   type Node,
   type NodeStatus,
   outsideNode,
+  registeredEntry,
 } from '@berth/core'
 import { poolId, type State, type StateChange } from '../records/index.ts'
 import { ServiceNames } from './service-names.ts'
@@ -36,6 +37,7 @@ export const nodeTopic = (node: string): string => `node ${node}`
 
 /** No pool's id begins so. */
 const externalGroup = '/external/'
+const registeredGroup = '/registered/'
 
 /**
  * All services with their instances, made of the records and kept as they change. What has changed is found group by group (a pool, an
@@ -154,11 +156,16 @@ export class Catalog implements Disposable {
   }
 
   #compile(group: string): readonly CatalogEntry[] {
-    const { pools, externals, instances, statuses, releases } = this.#state
+    const { pools, externals, instances, statuses, releases, registeredServices } = this.#state
     if (group.startsWith(externalGroup)) {
       const external = externals.get(group.slice(externalGroup.length))
       const service = external && this.#names.ofExternal(external.name)
       return external === undefined || service === undefined ? [] : compileExternal(external, service)
+    }
+    if (group.startsWith(registeredGroup)) {
+      const service = registeredServices.get(group.slice(registeredGroup.length))
+      // A name that Berth has given meanwhile is its own alone.
+      return service === undefined || this.#names.has(service.name) ? [] : [registeredEntry(service)]
     }
     const pool = pools.get(group)
     if (pool === undefined) return []
@@ -183,6 +190,7 @@ export class Catalog implements Disposable {
   #markAll(): void {
     for (const id of this.#state.pools.ids()) this.#dirty.add(id)
     for (const id of this.#state.externals.ids()) this.#dirty.add(externalGroup + id)
+    for (const id of this.#state.registeredServices.ids()) this.#dirty.add(registeredGroup + id)
     for (const group of this.#groups.keys()) this.#dirty.add(group)
   }
 
@@ -200,6 +208,7 @@ export class Catalog implements Disposable {
   #mark(change: StateChange): void {
     if (change.kind === 'pools') this.#dirty.add(change.id)
     else if (change.kind === 'externals') this.#dirty.add(externalGroup + change.id)
+    else if (change.kind === 'registeredServices') this.#dirty.add(registeredGroup + change.id)
     else if (change.kind === 'instances') this.#markPool(change.after ?? change.before)
     else if (change.kind === 'statuses') this.#markPool(this.#state.instances.get(change.id))
     else if (change.kind === 'nodes') {

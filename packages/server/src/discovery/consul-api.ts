@@ -8,6 +8,7 @@ import { identityOf, type Tokens } from '../auth/tokens.ts'
 import { statusOf } from '../http/error-status.ts'
 import { keyOf } from '../records/index.ts'
 import type { Store } from '../store/store.ts'
+import { type AgentPaths, agentAnswer } from './agent-paths.ts'
 import { catalogQueries, healthQueries, type QueryContext } from './catalog-queries.ts'
 import { type Answer, type ConsulCall, isSet, type Query, text, waitOf } from './consul-call.ts'
 import { keyQuery, writeKey } from './key-queries.ts'
@@ -25,8 +26,7 @@ export interface ConsulApiOptions extends QueryContext {
   readonly anonymous?: 'read'
   /** Since the store was heard of. */
   readonly silentMs: () => number
-  /** Further paths, by their first word behind `/v1/`; undefined: it is none of theirs. */
-  readonly more?: (call: ConsulCall) => Promise<Answer> | Query | undefined
+  readonly agent: AgentPaths
   /** This server, and what it is. */
   readonly name: string
   readonly version: string
@@ -127,8 +127,8 @@ export class ConsulApi {
       requireRead(call)
       return Promise.resolve(ofServer)
     }
-    const more = this.#options.more?.(call)
-    if (more !== undefined) return more
+    const ofAgent = agentAnswer(this.#options.agent, call)
+    if (ofAgent !== undefined) return ofAgent
     const queries = area === 'catalog' ? catalogQueries : area === 'health' ? healthQueries : undefined
     const make = queries !== undefined && Object.hasOwn(queries, what) ? queries[what] : undefined
     if (make === undefined) throw whyNot(call)

@@ -23,6 +23,7 @@ export class DiscoveryUnderTest implements AsyncDisposable {
   readonly cluster: TestCluster
   api!: ConsulApi
   port = 0
+  readonly heard = new Map<string, number>()
   #stack = new AsyncDisposableStack()
   #stopping = new AbortController()
 
@@ -43,7 +44,16 @@ export class DiscoveryUnderTest implements AsyncDisposable {
     this.#stopping = new AbortController()
     const { records, store } = this.cluster
     this.api = openDiscovery({
-      ...{ records, store, tokens: new Tokens(records), silentMs: () => 0, log: silent, name: 'a', version: '0.1.0' },
+      ...{
+        records,
+        store,
+        tokens: new Tokens(records),
+        silentMs: () => 0,
+        heard: this.heard,
+        log: silent,
+        name: 'a',
+        version: '0.1.0',
+      },
       ...{ stack: this.#stack, signal: this.#stopping.signal, ...over },
     })
     const listener = this.#stack.use(new ConsulListener((asked, answer) => this.api.handle(asked, answer)))

@@ -6,6 +6,7 @@ import { poolId, type State, type StateChange } from '../records/index.ts'
 export class ServiceNames {
   readonly #state: State
   #names: ReadonlyMap<string, string> = new Map()
+  #taken: ReadonlySet<string> = new Set()
   #isDirty = true
 
   constructor(state: State) {
@@ -32,6 +33,7 @@ export class ServiceNames {
         ...{ id: externalId(name), words: [name.replaceAll('.', '-')], createdAt: Number.POSITIVE_INFINITY },
       })),
     ])
+    this.#taken = new Set(this.#names.values())
     return before.size !== this.#names.size || [...this.#names].some(([id, name]) => before.get(id) !== name)
   }
 
@@ -46,8 +48,7 @@ export class ServiceNames {
 
   /** Something of Berth's own is called so. */
   has(service: string): boolean {
-    for (const name of this.#names.values()) if (name === service) return true
-    return false
+    return this.#taken.has(service)
   }
 }
 

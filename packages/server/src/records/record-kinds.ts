@@ -51,6 +51,7 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
   profiles: { prefix: '/profiles/', idOf: byName, version: 1 },
   externals: { prefix: '/externals/', idOf: byName, version: 1 },
   domains: { prefix: '/domains/', idOf: byName, version: 1 },
+  registeredServices: { prefix: '/registered/', idOf: byId, version: 1 },
   keyValues: { prefix: '/kv/', idOf: (each) => each.key, version: 1 },
   approvals: { prefix: '/approvals/', idOf: byEntrypoint, version: 1 },
   crons: { prefix: '/crons/', idOf: byEntrypoint, version: 1 },

@@ -23,6 +23,7 @@ import type {
   Pool,
   ProfileDocument,
   Rebalance,
+  RegisteredService,
   Release,
   Rollout,
   RoutesMode,
@@ -53,6 +54,7 @@ export interface RecordTypes {
   readonly externals: ExternalRecord
   readonly domains: DomainRecord
   readonly keyValues: KeyValueRecord
+  readonly registeredServices: RegisteredService
   readonly approvals: Approval
   readonly crons: CronRecord
   readonly keptAddresses: KeptAddress

@@ -17,6 +17,7 @@ import {
   type Pipeline,
   type Pool,
   type Rebalance,
+  type RegisteredService,
   type Release,
   type Rollout,
   type SeenRefs,
@@ -64,6 +65,7 @@ export type Tables = { readonly [K in RecordKind]: RecordTable<RecordTypes[K]> }
   readonly crons: EntrypointTable<CronRecord>
   readonly keptAddresses: KeptAddressTable
   readonly secrets: SecretTable
+  readonly registeredServices: RegisteredServiceTable
 }
 
 export const createTables = (): Tables => ({
@@ -87,6 +89,7 @@ export const createTables = (): Tables => ({
   externals: new RecordTable<ExternalRecord>(),
   domains: new RecordTable<DomainRecord>(),
   keyValues: new RecordTable<KeyValueRecord>(),
+  registeredServices: new RegisteredServiceTable(),
   approvals: new EntrypointTable<Approval>(),
   crons: new EntrypointTable<CronRecord>(),
   keptAddresses: new KeptAddressTable(),
@@ -300,6 +303,23 @@ export class KeptAddressTable extends RecordTable<KeptAddress> {
 
 const slotId = ({ app, pool, entrypoint, slot }: Pick<KeptAddress, 'app' | 'pool' | 'entrypoint' | 'slot'>): string =>
   `${entrypointId(app, pool, entrypoint)}/${slot}`
+
+export class RegisteredServiceTable extends RecordTable<RegisteredService> {
+  /** Whose a check is. */
+  readonly #ofCheck = new Map<string, string>()
+
+  byCheck(check: string): RegisteredService | undefined {
+    const id = this.#ofCheck.get(check)
+    return id === undefined ? undefined : this.get(id)
+  }
+
+  override set(id: string, record: RegisteredService | undefined, modRevision: number): RegisteredService | undefined {
+    const before = super.set(id, record, modRevision)
+    for (const check of before?.checks ?? []) if (this.#ofCheck.get(check.id) === id) this.#ofCheck.delete(check.id)
+    for (const check of record?.checks ?? []) this.#ofCheck.set(check.id, id)
+    return before
+  }
+}
 
 export class SecretTable extends RecordTable<SecretRecord> {
   readonly #byApp = this.index((secret) => secret.app)
