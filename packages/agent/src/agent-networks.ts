@@ -3,7 +3,7 @@ import { messageOf, type NodeStatus, ownAddressList, parseBlock } from '@berth/c
 import { BandwidthKeeper } from './bandwidth/bandwidth-keeper.ts'
 import { type AgentConfig, defaults } from './config.ts'
 import type { Disk } from './disk.ts'
-import { createNetdFiles } from './dns/netd-files.ts'
+import { createNetdFiles, type NetdFiles } from './dns/netd-files.ts'
 import { readNetdProblem } from './dns/netd-problem.ts'
 import type { DockerEngine } from './engine/docker-engine.ts'
 import type { InstanceKeeper } from './instance/instance-keepers.ts'
@@ -27,6 +27,8 @@ import { PolicyKeeper } from './policy/policy-keeper.ts'
 import { PublishKeeper } from './publishing/publish-keeper.ts'
 import { birdDirectory } from './routing/bird-files.ts'
 import { RoutingService } from './routing/routing-service.ts'
+import { ServiceTable } from './socket/service-table.ts'
+import { tellServices } from './socket/tell-services.ts'
 
 export interface AgentNetworksOptions {
   readonly config: AgentConfig
@@ -46,7 +48,8 @@ export class AgentNetworks {
   readonly node: NodeNetwork
   readonly others: OtherNetworks
   readonly lans: LanKeeper
-  readonly netd
+  readonly netd: NetdFiles
+  readonly services = new ServiceTable()
   readonly policy: PolicyKeeper
   readonly #byHand: ByHandWatch
   readonly bandwidth: BandwidthKeeper
@@ -56,7 +59,7 @@ export class AgentNetworks {
 
   constructor(options: AgentNetworksOptions, stack: DisposalStack) {
     this.#options = options
-    this.netd = createNetdFiles(options.config.stateDir)
+    this.netd = tellServices(createNetdFiles(options.config.stateDir), this.services)
     this.node = stack.use(this.#makeNodeNetwork())
     this.lans = stack.use(this.#makeLans())
     this.others = this.#makeOthers()

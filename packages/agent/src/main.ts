@@ -35,6 +35,9 @@ import type { ConfigKeeper } from './node-config/config-keeper.ts'
 import { createKeeper } from './node-config/create-keeper.ts'
 import { ImageTransfers } from './registry/image-transfers.ts'
 import { RegistryService } from './registry/registry-service.ts'
+import { registerReportedMetrics } from './socket/reported-metrics.ts'
+import { SocketKeeper } from './socket/socket-keeper.ts'
+import { restoreServices } from './socket/tell-services.ts'
 import { servePrometheus } from './telemetry/prometheus.ts'
 import { registerRequestMetrics } from './telemetry/request-metrics.ts'
 import { createReceiver } from './upgrade/create-receiver.ts'
@@ -76,6 +79,7 @@ class Agent {
   readonly #cores: CoreKeeper
   readonly #regulator: WeightRegulator
   readonly #networks: AgentNetworks
+  readonly #sockets: SocketKeeper
   readonly #bus = new StatusBus()
   readonly #reporter: NodeReporter
   readonly #reconciler: Reconciler
@@ -136,6 +140,7 @@ class Agent {
       byHand: () => this.#networks.byHandProfiles,
       onChange: (status) => this.#sync.node(status),
     })
+    this.#sockets = stack.use(this.#makeSockets())
     this.#reconciler = stack.use(this.#makeReconciler())
     this.#regulator = stack.use(this.#makeRegulator())
     this.#gateway = stack.use(this.#makeGateway())
@@ -156,7 +161,10 @@ class Agent {
     const watch = this.#stack.use(this.#makeWatch())
     this.#watch = watch
     await this.#networks.load()
-    this.#reconciler.start(await this.#disk.instances.load())
+    await restoreServices(this.#config.stateDir, this.#networks.services)
+    const records = await this.#disk.instances.load()
+    await this.#sockets.load(records.map(({ assignment }) => assignment))
+    this.#reconciler.start(records)
     this.#networks.start()
     await this.#gateway.resume()
     await this.#registry.resume()
@@ -210,6 +218,7 @@ class Agent {
       store: instances,
       sealer,
       probe: createProbe(this.#engine),
+      reportOf: (instance) => this.#sockets.reportOf(instance),
       keepers: this.#makeKeepers(),
       cores: this.#cores,
       log: log.child({ part: 'instance' }),
@@ -243,7 +252,19 @@ class Agent {
         forget: (instance) => this.#cores.forget(instance),
       },
       ...this.#networks.makeKeepers(),
+      this.#sockets,
     ])
+  }
+
+  #makeSockets(): SocketKeeper {
+    const { identity, files } = this.#disk
+    return new SocketKeeper({
+      node: identity.name,
+      directoryOf: (instance) => files.socketDirectoryOf(instance),
+      services: this.#networks.services,
+      log: this.#config.log.child({ part: 'sockets' }),
+      onReport: (instance) => this.#reconciler.reported(instance),
+    })
   }
 
   #coreReport(): CoreReport {
@@ -462,6 +483,7 @@ class Agent {
         registerUsage: (registry) => {
           registerUsageMetrics(registry, this.#collector, this.#disk.identity.name)
           registerRequestMetrics(registry, () => this.#gateway.requests ?? [])
+          registerReportedMetrics(registry, () => this.#sockets.metrics(), this.#disk.identity.name)
         },
         isLinked: () => this.#links?.isUp ?? false,
         isEngineUp: () => this.#watch?.isUp ?? false,

@@ -1,4 +1,5 @@
 import { type Assignment, messageOf, type ProbeSpec } from '@berth/core'
+import { type InstanceReport, noReport, reasonAgainst } from '../socket/instance-report.ts'
 import type { ProbeTarget, RunProbe } from './probe.ts'
 import { probeGapMs } from './probe-gap.ts'
 import { judge, type Verdict, verdictOf } from './verdict.ts'
@@ -23,6 +24,8 @@ export interface HealthOptions {
   /** Set for a run that was ready when the agent last saw it: it stays so until its probe fails. */
   readonly readyAt?: number
   readonly probe: RunProbe
+  /** What the run has said of itself; `reported` is called when that has changed. Absent: it has no socket. */
+  readonly report?: () => InstanceReport
   readonly onChange: () => void
 }
 
@@ -34,6 +37,7 @@ export class InstanceHealth implements AsyncDisposable {
   readonly #options: HealthOptions
   readonly #closing = new AbortController()
   readonly #loops: Promise<void>[] = []
+  readonly #isReported: boolean
   #readiness: Verdict = verdictOf(undefined)
   #liveness: Verdict = verdictOf(undefined)
   #readyAt: number | undefined
@@ -45,24 +49,42 @@ export class InstanceHealth implements AsyncDisposable {
     this.#options = options
     const { assignment } = options
     const readiness = readinessOf(assignment)
-    if (options.readyAt !== undefined) this.#setReady(verdictOf(true), options.readyAt)
-    if (readiness === undefined) {
-      this.#setReady(verdictOf(true), options.readyAt ?? Date.now())
+    this.#isReported = readiness?.check.type === 'report'
+    if (options.readyAt !== undefined) this.#readiness = verdictOf(true)
+    if (readiness === undefined || this.#isReported) {
+      this.#readiness = verdictOf(true)
       this.#known = true
     } else this.#loops.push(this.#watchReadiness(readiness))
+    if (this.#isReady) this.#readyAt = options.readyAt ?? Date.now()
     if (assignment.liveness !== undefined) this.#loops.push(this.#watchLiveness(assignment.liveness))
   }
 
   get state(): HealthState {
-    const ready = this.#readiness.passing === true
+    const ready = this.#isReady
+    const message = this.#reasonAgainst ?? this.#message
     return {
       ready,
       ...(ready && this.#readyAt !== undefined ? { readyAt: this.#readyAt } : {}),
-      ...(ready || this.#message === undefined ? {} : { message: this.#message }),
+      ...(ready || message === undefined ? {} : { message }),
       unhealthy: this.#liveness.passing === false,
       ...(this.#livenessMessage === undefined ? {} : { livenessMessage: this.#livenessMessage }),
       known: this.#known,
     }
+  }
+
+  /** What the run has said of itself is something else now. */
+  reported(): void {
+    this.#noteReady()
+    this.#options.onChange()
+  }
+
+  /** It says so, or does not say what it has to. */
+  get #reasonAgainst(): string | undefined {
+    return reasonAgainst(this.#options.report?.() ?? noReport, this.#isReported)
+  }
+
+  get #isReady(): boolean {
+    return this.#readiness.passing === true && this.#reasonAgainst === undefined
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -80,16 +102,15 @@ export class InstanceHealth implements AsyncDisposable {
         const firstResult = !this.#known
         this.#known = true
         if (message !== undefined) this.#message = message
-        if (verdict.passing !== before) this.#setReady(verdict, Date.now())
-        else this.#readiness = verdict
+        this.#readiness = verdict
+        this.#noteReady()
         if (verdict.passing !== before || firstResult) this.#options.onChange()
       },
     )
   }
 
-  #setReady(verdict: Verdict, at: number): void {
-    this.#readiness = verdict
-    this.#readyAt = verdict.passing === true ? at : undefined
+  #noteReady(): void {
+    this.#readyAt = this.#isReady ? (this.#readyAt ?? Date.now()) : undefined
   }
 
   async #watchLiveness(spec: ProbeSpec): Promise<void> {

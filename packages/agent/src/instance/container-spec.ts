@@ -1,4 +1,12 @@
-import { type Assignment, bridgeOf, type KernelGrant, type NetworkDriver, type VolumeSpec } from '@berth/core'
+import { dirname } from 'node:path'
+import {
+  type Assignment,
+  bridgeOf,
+  instanceSocketPath,
+  type KernelGrant,
+  type NetworkDriver,
+  type VolumeSpec,
+} from '@berth/core'
 import type { ContainerSpec, MountSpec } from '../engine/engine.ts'
 import type { RuntimeFiles } from './runtime-files.ts'
 
@@ -95,7 +103,7 @@ function berthLabels(assignment: Assignment, context: SpecContext): Record<strin
 }
 
 function mounts(assignment: Assignment, files: RuntimeFiles): MountSpec[] {
-  const { instance, secrets, config, volumes } = assignment
+  const { instance, secrets, config, volumes, socket } = assignment
   const bind = (source: string, target: string, readOnly: boolean): MountSpec => ({
     type: 'bind',
     source,
@@ -105,6 +113,7 @@ function mounts(assignment: Assignment, files: RuntimeFiles): MountSpec[] {
   return [
     bind(files.resolvConfOf(instance), '/etc/resolv.conf', true),
     bind(files.persistOf(assignment), '/persist', false),
+    ...(socket === undefined ? [] : [bind(files.socketDirectoryOf(instance), dirname(instanceSocketPath), true)]),
     ...(secrets.length === 0 ? [] : [bind(files.secretsOf(instance), '/run/secrets', true)]),
     ...config.map(({ path }, index) => bind(files.configOf(instance, index), path, true)),
     ...volumes.map((volume) => volumeMount(volume, assignment)),

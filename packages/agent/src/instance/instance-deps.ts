@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { CoreKeeper } from '../cores/core-keeper.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { RunProbe } from '../health/probe.ts'
+import type { InstanceReport } from '../socket/instance-report.ts'
 import type { InstanceStore } from '../state/instance-store.ts'
 import type { Sealer } from '../state/sealer.ts'
 import type { InstanceKeeper } from './instance-keepers.ts'
@@ -22,6 +23,8 @@ export interface InstanceDeps {
   readonly store: InstanceStore
   readonly sealer: Sealer
   readonly probe: RunProbe
+  /** What runs of instances have said of themselves. */
+  readonly reportOf: (instance: string) => InstanceReport
   readonly keepers: Required<InstanceKeeper>
   readonly cores: Pick<
     CoreKeeper,

@@ -198,6 +198,11 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     return `${instance} is ended: it used ${used} of disk, granted ${formatGibibytes(diskBytes)}; raise disk in berth.yaml or write less (its layer, its log and /persist count)`
   }
 
+  /** Its program has said something else of itself. */
+  reported(): void {
+    this.#health?.reported()
+  }
+
   /** The context has changed. */
   wake(): void {
     this.#wakeup.wake()
@@ -277,6 +282,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
       startedAt: run.startedAt,
       ...(run.readyAt === undefined ? {} : { readyAt: run.readyAt }),
       probe: this.#deps.probe,
+      report: () => this.#deps.reportOf(this.#assignment.instance),
       onChange: () => this.#onHealth(),
     })
     this.#onHealth()

@@ -43,6 +43,7 @@ class PretendedAgent implements AsyncDisposable {
       files,
       store: this.store,
       sealer,
+      reportOf: () => ({}),
       probe: async () => this.probe,
       keepers: new InstanceKeepers([]),
       cores: new CoreKeeper({ log, online: () => [0, 1], onUnboundMoved: () => undefined }),

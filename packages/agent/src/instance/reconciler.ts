@@ -122,6 +122,11 @@ export class Reconciler implements AsyncDisposable {
     this.#workers.get(instance)?.diskUsed(startedAt, usedBytes)
   }
 
+  /** Its program has said something else of itself. */
+  reported(instance: string): void {
+    this.#workers.get(instance)?.reported()
+  }
+
   /** Records that could not be written are tried again. */
   async saveAgain(): Promise<void> {
     for (const worker of this.#workers.values()) await worker.saveAgain()

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { chmod, chown, constants, lchown, lstat, mkdir, open, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { type Assignment, BerthError, messageOf, type NetworkConfig, searchList } from '@berth/core'
@@ -34,6 +35,7 @@ export class RuntimeFiles {
   readonly ended: EndedFiles
   readonly #stateDir: string
   readonly #secretsDir: string
+  readonly #socketsDir: string
   readonly #log: Logger
   #resolving: Resolving = { domain: 'berth' }
   #tail: Promise<void> = Promise.resolve()
@@ -41,6 +43,7 @@ export class RuntimeFiles {
   constructor({ stateDir, runDir, log, keepEndedMs: keepMs }: RuntimeFilesOptions) {
     this.#stateDir = stateDir
     this.#secretsDir = join(runDir, 'secrets')
+    this.#socketsDir = join(runDir, 'sockets')
     this.#log = log
     this.ended = new EndedFiles({ persistDir: join(stateDir, 'persist'), keepMs, log })
   }
@@ -52,6 +55,8 @@ export class RuntimeFiles {
     // nginx's workers have to get through to the gateway's files; what is secret here has a mode of its own.
     await chmod(join(this.#stateDir, 'agent'), 0o711)
     await mkdir(this.#secretsDir, { recursive: true, mode: 0o700 })
+    // Anybody may use a socket in a directory below: only who is in the container gets there.
+    await mkdir(this.#socketsDir, { recursive: true, mode: 0o700 })
     if ((await statfs(this.#secretsDir)).type === tmpfsMagic) return
     const options = 'mode=0700,nosuid,nodev,noexec,size=64m'
     const outcome = await runCommand('mount', ['-t', 'tmpfs', '-o', options, mountSource, this.#secretsDir], {})
@@ -70,6 +75,11 @@ export class RuntimeFiles {
 
   secretsOf(instance: string): string {
     return join(this.#secretsDir, instance)
+  }
+
+  /** Holds its socket. Short, whatever the instance is called: a socket's path has 107 bytes at most. */
+  socketDirectoryOf(instance: string): string {
+    return join(this.#socketsDir, createHash('sha256').update(instance).digest('hex').slice(0, 16))
   }
 
   configOf(instance: string, index: number): string {
@@ -99,6 +109,7 @@ export class RuntimeFiles {
   async makeSources(assignment: Assignment): Promise<void> {
     if (assignment.secrets.length > 0) await mkdir(this.secretsOf(assignment.instance), { recursive: true })
     await this.#writeConfig(assignment)
+    if (assignment.socket !== undefined) await mkdir(this.socketDirectoryOf(assignment.instance), { recursive: true })
     await this.#inTurn(() => this.#writeResolvConfOf(assignment))
     await mkdir(join(this.persistOf(assignment), 'logs'), { recursive: true })
   }
@@ -134,6 +145,7 @@ export class RuntimeFiles {
     const { instance } = assignment
     await rm(this.secretsOf(instance), { recursive: true, force: true })
     await rm(this.#configDir(instance), { recursive: true, force: true })
+    await rm(this.socketDirectoryOf(instance), { recursive: true, force: true })
     try {
       await this.ended.setAside(this.persistOf(assignment))
     } catch (error) {

@@ -197,11 +197,15 @@ export const entrypointSchema = object({
     [['storage']],
   ),
   init: key(flag, 'Runs a small init as process 1, which reaps orphans and passes signals on. Default: false.'),
+  socket: key(
+    flag,
+    'A Unix socket /run/berth/berth.sock, at which the program tells of itself and hears of what it binds. Default: false.',
+  ),
   health: key(
     object({
       readiness: key(
-        z.union([z.literal('none'), probe]),
-        'Only a ready instance gets traffic. Default: the first tcp port accepts connections; `none` for no check.',
+        z.union([z.enum(['none', 'report']), probe]),
+        'Only a ready instance gets traffic. Default: the first tcp port accepts connections; `none` for no check, `report`: the program says so at its socket.',
       ),
       liveness: key(probe, 'An instance that fails it is restarted. Default: none.'),
     }),

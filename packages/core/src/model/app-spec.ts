@@ -101,6 +101,8 @@ export interface EntrypointSpec {
   /** Docker networks of its node that it is in as well, by name, in order of the names. Absent: none. */
   readonly networks?: readonly string[]
   readonly init: boolean
+  /** It can talk to its agent at a socket in its file system. Absent: not. */
+  readonly socket?: true
   readonly health: { readonly readiness?: ProbeSpec; readonly liveness?: ProbeSpec }
   readonly hooks: { readonly afterStart?: HookSpec; readonly beforeStop?: HookSpec }
   readonly restart: RestartPolicy
@@ -186,6 +188,8 @@ export type ProbeCheck =
   | { readonly type: 'http'; readonly port: number; readonly path: string; readonly host?: string }
   | { readonly type: 'tcp'; readonly port: number }
   | { readonly type: 'exec'; readonly command: readonly string[] }
+  /** Nothing is asked: the program says so at its socket. */
+  | { readonly type: 'report' }
 
 export interface ProbeSpec {
   readonly check: ProbeCheck

@@ -71,6 +71,8 @@ export interface Assignment {
   /** Where short names are looked for behind its own app's. Absent: where the cluster says. */
   readonly searchDomains?: readonly string[]
   readonly init: boolean
+  /** It has a socket to its agent. Absent: none. */
+  readonly socket?: InstanceSocketSpec
   readonly readiness?: ProbeSpec
   readonly liveness?: ProbeSpec
   readonly afterStart?: HookSpec
@@ -83,6 +85,23 @@ export interface Assignment {
   readonly labels: Readonly<Record<string, string>>
   readonly logMaxBytes: number
   readonly logMaxFiles: number
+}
+
+export interface InstanceSocketSpec {
+  /** What it binds, in order of `as`. */
+  readonly services: readonly BoundService[]
+}
+
+/** What `DB_HOST` and `DB_PORT` tell, and whose instances these are. */
+export interface BoundService {
+  /** `DB` */
+  readonly as: string
+  readonly app: string
+  readonly entrypoint: string
+  /** Absent: the app's, as names have it. */
+  readonly pool?: string
+  readonly host: string
+  readonly port?: number
 }
 
 /** As the instance sees it: what comes to it, and what it sends. Absent: not limited. */

@@ -166,7 +166,7 @@ function findExternal(
 }
 
 /** The asker's own pool name where the app has it, else the default, else the only one; several others are nobody's guess. */
-function poolFor(
+export function poolFor(
   index: Pick<NameIndex, 'defaultPool'>,
   app: AppNames,
   askerPool: string | undefined,

@@ -1,4 +1,13 @@
-import type { AppSpec, Assignment, BurstMode, EntrypointSpec, Instance, Release, SecretFile } from '../model/index.ts'
+import type {
+  AppSpec,
+  Assignment,
+  BoundService,
+  BurstMode,
+  EntrypointSpec,
+  Instance,
+  Release,
+  SecretFile,
+} from '../model/index.ts'
 import { reachedPort } from '../network/network-mode.ts'
 import { resolveEntrypoint } from '../spec/resolve-environment.ts'
 import { askedSizes } from '../spec/sizes-of.ts'
@@ -16,6 +25,9 @@ export interface AssignmentInput {
   /** Whether another app has a pool of the instance's pool's name. */
   readonly hasPool?: (app: string) => boolean
 }
+
+/** Where an instance finds its socket, by its own file system. */
+export const instanceSocketPath = '/run/berth/berth.sock'
 
 /**
  * Everything a node needs to run one instance. undefined when the release has no such entrypoint or no node was given yet. Order of
@@ -44,6 +56,7 @@ export function resolveAssignment(input: AssignmentInput): Assignment | undefine
     ...container(spec),
     ports: instance.type === 'job' ? spec.ports.map(({ hostPort: _, ...port }) => port) : spec.ports,
     ...(instance.published === undefined ? {} : { published: instance.published }),
+    ...(spec.socket === undefined ? {} : { socket: { services: boundServices(input, spec) } }),
     ...lifecycle(spec, instance),
   }
 }
@@ -119,25 +132,31 @@ function environmentOf(input: AssignmentInput, spec: EntrypointSpec): Record<str
   }
   const port = spec.ports[0]?.port
   if (port !== undefined) own.PORT = String(port)
+  if (spec.socket === true) own.BERTH_SOCKET = instanceSocketPath
   return { ...own, ...bindings(input, spec), ...spec.env }
 }
 
 /** `DB_HOST`, `DB_PORT`: names stay valid while instances come and go, so an address never has to be changed in a running one. */
 function bindings(input: AssignmentInput, spec: EntrypointSpec): Record<string, string> {
   const variables: Record<string, string> = {}
-  for (const { app, entrypoint, as } of spec.bind) {
-    const { pool, network } = input.instance
-    // Who asks from another network than the cluster's is of no pool: the name has to say which is meant.
-    const isExplicit = app === input.instance.app || (network !== undefined && input.hasPool?.(app) === true)
-    variables[`${as}_HOST`] = isExplicit
-      ? `${entrypoint}.${pool}.${app}.${input.domain}`
-      : `${entrypoint}.${app}.${input.domain}`
-    const target = app === input.instance.app ? input.release.spec : input.specOf(app)
-    const bound = target?.entrypoints[entrypoint]
-    const port = bound?.ports[0] === undefined ? undefined : reachedPort(bound.network, bound.ports[0])
+  for (const { as, host, port } of boundServices(input, spec)) {
+    variables[`${as}_HOST`] = host
     if (port !== undefined) variables[`${as}_PORT`] = String(port)
   }
   return variables
+}
+
+function boundServices(input: AssignmentInput, spec: EntrypointSpec): BoundService[] {
+  return spec.bind.map(({ app, entrypoint, as }) => {
+    const { pool, network } = input.instance
+    // Who asks from another network than the cluster's is of no pool: the name has to say which is meant.
+    const isExplicit = app === input.instance.app || (network !== undefined && input.hasPool?.(app) === true)
+    const host = `${entrypoint}${isExplicit ? `.${pool}` : ''}.${app}.${input.domain}`
+    const target = app === input.instance.app ? input.release.spec : input.specOf(app)
+    const bound = target?.entrypoints[entrypoint]
+    const port = bound?.ports[0] === undefined ? undefined : reachedPort(bound.network, bound.ports[0])
+    return { as, app, entrypoint, ...(isExplicit ? { pool } : {}), host, ...(port === undefined ? {} : { port }) }
+  })
 }
 
 function secretFiles(input: AssignmentInput, spec: EntrypointSpec): SecretFile[] {

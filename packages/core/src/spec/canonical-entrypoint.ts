@@ -64,11 +64,26 @@ export function canonicalEntrypoint(
     ...(network === undefined ? {} : { network }),
     ...(address === undefined ? {} : { address }),
     ...(networks === undefined ? {} : { networks }),
+    ...canonicalSocket(issues, [...path, 'socket'], document),
     health: canonicalHealth(issues, [...path, 'health'], document.health, { name, type, ports }),
     hooks: canonicalHooks(issues, [...path, 'hooks'], document.hooks),
     ...canonicalLifecycle(issues, path, document, type),
     ...canonicalScheduling(issues, name, document, { type, volumes: mounts.volumes, siblings }),
   }
+}
+
+/** Where readiness is reported there is one, since that is where. */
+function canonicalSocket(
+  issues: IssueList,
+  path: SpecPath,
+  document: EntrypointDocument,
+): Pick<EntrypointSpec, 'socket'> {
+  const reports = document.health?.readiness === 'report'
+  if (reports && document.socket === false)
+    issues.add(path, 'there is no socket at which the program could report that it is ready', {
+      suggestion: 'leave `socket` out: `readiness: report` gives it one',
+    })
+  return reports || document.socket === true ? { socket: true } : {}
 }
 
 type Scheduling = Pick<EntrypointSpec, 'schedule' | 'placement' | 'priority' | 'preempt' | 'preemptible' | 'gang'>

@@ -34,7 +34,9 @@ export function canonicalHealth(
       ? defaultReadiness(entrypoint.ports)
       : document.readiness === 'none'
         ? undefined
-        : canonicalProbe(issues, [...path, 'readiness'], document.readiness, entrypoint)
+        : document.readiness === 'report'
+          ? { check: { type: 'report' as const }, ...specDefaults.probe }
+          : canonicalProbe(issues, [...path, 'readiness'], document.readiness, entrypoint)
   const liveness =
     document?.liveness === undefined
       ? undefined

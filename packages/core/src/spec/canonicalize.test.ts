@@ -119,6 +119,13 @@ describe('readiness', () => {
       failures: 3,
     })
   })
+  it('is what the program says at its socket, which it then has', () => {
+    const reported = web({ ports: [8080], health: { readiness: 'report' } })
+    expect(reported.health.readiness?.check).toEqual({ type: 'report' })
+    expect(reported.socket).toBe(true)
+    expect(web({ ports: [8080], socket: true }).socket).toBe(true)
+    expect(web({ ports: [8080], socket: false }).socket).toBeUndefined()
+  })
   it('finds ports by name and by number', () => {
     const ports = { http: 8080, admin: 9000 }
     for (const port of ['admin', 9000, '9000'])
@@ -180,6 +187,7 @@ describe('refuses', () => {
     ['a port of 0', withWeb({ ports: [0] }), 'port 0 is out of range'],
     ['a double port', withWeb({ ports: [80, 80] }), 'port 80/tcp is given twice'],
     ['a published port in short', withWeb({ ports: ['80:8080'] }), 'the one inside the container'],
+    ['a report without a socket', withWeb({ socket: false, health: { readiness: 'report' } }), 'there is no socket'],
     ['a probe of no port', withWeb({ health: { readiness: { http: '/' } } }), '"web" has no tcp port'],
     [
       'a probe of another port',

@@ -129,6 +129,7 @@ const shared = partly<EntrypointDocument>({
   searchDomains: fc.oneof(fc.constantFrom('corp.example', 'none'), fc.subarray(['lab', 'tools.berth', 'corp.example'])),
   network: fc.constantFrom('cluster'),
   init: fc.boolean(),
+  socket: fc.constant(true),
   hooks: partly({ afterStart: command, beforeStop: fc.record({ command, timeout: longer }) }),
   stop: partly({ signal: fc.constantFrom('SIGQUIT', 'int'), grace: duration }),
   labels: fc.dictionary(name, scalar, { maxKeys: 2 }),
@@ -143,6 +144,7 @@ const service = fc
       replicas: fc.nat(100),
       health: fc.oneof(
         fc.constant({ readiness: 'none' as const }),
+        fc.constant({ readiness: 'report' as const }),
         fc.record({ liveness: fc.record({ exec: command, ...timing }) }),
         fc.record({ readiness: fc.record({ exec: command, ...timing }) }),
       ),

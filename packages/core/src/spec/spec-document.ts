@@ -64,6 +64,7 @@ export interface EntrypointDocument extends ResourcesDocument {
   readonly address?: string | undefined
   readonly networks?: string | Texts | undefined
   readonly init?: boolean | undefined
+  readonly socket?: boolean | undefined
   readonly health?: HealthDocument | undefined
   readonly hooks?: HooksDocument | undefined
   readonly restart?: 'always' | 'on-failure' | 'never' | undefined
@@ -184,7 +185,7 @@ export interface UlimitDocument {
 }
 
 export interface HealthDocument {
-  readonly readiness?: 'none' | ProbeDocument | undefined
+  readonly readiness?: 'none' | 'report' | ProbeDocument | undefined
   readonly liveness?: ProbeDocument | undefined
 }
 

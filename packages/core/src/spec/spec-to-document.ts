@@ -98,6 +98,7 @@ function entrypointToDocument(spec: EntrypointSpec): EntrypointDocument {
     ...(spec.address === undefined ? {} : { address: spec.address }),
     ...(spec.networks === undefined ? {} : { networks: spec.networks }),
     init: spec.init,
+    ...(spec.socket === undefined ? {} : { socket: true }),
     hooks: mapValues(
       spec.hooks as Readonly<Record<string, { command: readonly string[]; timeoutMs: number }>>,
       (hook) => ({
@@ -170,10 +171,13 @@ function volumeToDocument(volume: VolumeSpec): VolumeDocument {
 
 function healthToDocument({ readiness, liveness }: EntrypointSpec['health']): HealthDocument {
   return {
-    readiness: readiness === undefined ? 'none' : probeToDocument(readiness),
+    readiness: readiness === undefined ? 'none' : readinessToDocument(readiness),
     ...(liveness === undefined ? {} : { liveness: probeToDocument(liveness) }),
   }
 }
+
+const readinessToDocument = (readiness: ProbeSpec): NonNullable<HealthDocument['readiness']> =>
+  readiness.check.type === 'report' ? 'report' : probeToDocument(readiness)
 
 function probeToDocument({ check, ...timing }: ProbeSpec): ProbeDocument {
   return {
@@ -196,6 +200,9 @@ function checkToDocument(check: ProbeSpec['check']): ProbeDocument {
       return { tcp: check.port }
     case 'exec':
       return { exec: check.command }
+    case 'report':
+      // A word alone, and of readiness only.
+      return {}
   }
 }
 
