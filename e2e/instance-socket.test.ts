@@ -93,7 +93,9 @@ describe('at its socket a program', () => {
   it('asks for no traffic and for it again, and berth ps says why', async () => {
     expect(await say('/v1/maintenance', { on: true, message: 'migrating' })).toBe('204')
     await until('it to be out of traffic', async () => !(await look()).ready, 10_000)
-    expect((await cluster.mustBerth(['ps', 'shop'])).stdout).toContain('it says that it is in maintenance: migrating')
+    const { stdout, stderr } = await cluster.mustBerth(['ps', 'shop'])
+    expect(stdout).toMatch(/^front-1 .* not ready /m)
+    expect(stderr).toContain('front-1 is not ready any more: it says that it is in maintenance: migrating')
     expect(await say('/v1/maintenance', { on: false })).toBe('204')
     await until('it to be in traffic', async () => (await look()).inTraffic, 10_000)
   })

@@ -58,7 +58,7 @@ export function readinessNoted(memory: InstanceMemory, readyAt: number | undefin
   if (memory.run === undefined || memory.run.readyAt === readyAt) return memory
   const { readyAt: _, ...run } = memory.run
   if (readyAt === undefined) return { ...memory, run }
-  return { ...without(memory, 'message', 'messageCode', 'logTail'), run: { ...run, readyAt } }
+  return { ...without(memory, 'message', 'messageCode', 'logTail'), run: { ...run, readyAt, lastReadyAt: readyAt } }
 }
 
 /** Before a run is ended: why, so that its exit is understood even when the agent dies in between. */

@@ -46,6 +46,8 @@ export interface InstanceRun {
   readonly afterStartDone: boolean
   /** Set while it is ready, so that an agent that comes back does not take it out of traffic before its first probe. */
   readonly readyAt?: number
+  /** When it became ready last, whether it is or not. */
+  readonly lastReadyAt?: number
 }
 
 /** A step that failed and when it may be tried again. Another kind of step is not held back by it. */

@@ -27,6 +27,7 @@ export function instanceStatus(
   }
   const running = container?.state === 'running' && memory.run !== undefined
   const ready = running && memory.phase === 'running' && readiness.ready
+  const readyAt = ready ? readiness.readyAt : running ? memory.run?.lastReadyAt : undefined
   // What has ended has no run any more; how long it took is asked of it all the same.
   const startedAt = memory.run?.startedAt ?? (memory.phase === 'ended' ? memory.firstStartedAt : undefined)
   return {
@@ -35,7 +36,7 @@ export function instanceStatus(
     node,
     phase: memory.phase,
     ready,
-    ...(ready && readiness.readyAt !== undefined ? { readyAt: readiness.readyAt } : {}),
+    ...(readyAt === undefined ? {} : { readyAt }),
     ...(container === undefined ? {} : { containerId: container.id }),
     ...(running && container.pid !== undefined ? { pid: container.pid } : {}),
     address: assignment.address,
@@ -101,7 +102,8 @@ function explanation(
   // What ends answers no probe any more: that it does not is no news, and nobody's trouble.
   if (memory.phase === 'stopping' && runningSince !== undefined)
     return { messageCode: 'stopping', message: `${instance} is being stopped: its processes have been told to end` }
-  if (runningSince !== undefined && assignment.type === 'service' && readyTimeoutMs > 0) {
+  const wasReady = memory.run?.lastReadyAt !== undefined
+  if (runningSince !== undefined && assignment.type === 'service' && readyTimeoutMs > 0 && !wasReady) {
     if (now - runningSince >= readyTimeoutMs) {
       const limit = Math.round(readyTimeoutMs / 100) / 10
       return { messageCode: 'ready-timeout', message: `${instance} is not ready ${limit} s after its start${why}` }
@@ -111,5 +113,5 @@ function explanation(
     return { message: memory.message, ...(memory.messageCode === undefined ? {} : { messageCode: memory.messageCode }) }
   }
   if (runningSince === undefined || readiness.message === undefined) return {}
-  return { messageCode: 'not-ready', message: `${instance} is not ready${why}` }
+  return { messageCode: 'not-ready', message: `${instance} is not ready${wasReady ? ' any more' : ''}${why}` }
 }

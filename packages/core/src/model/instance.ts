@@ -97,6 +97,7 @@ export interface InstanceStatus {
   readonly node: string
   readonly phase: InstancePhase
   readonly ready: boolean
+  /** When this run became ready last, whether it still is or not. */
   readonly readyAt?: number
   readonly containerId?: string
   readonly pid?: number
