@@ -17,6 +17,7 @@ import { policyEndpoints } from './endpoints/policy.ts'
 import { poolsEndpoints } from './endpoints/pools.ts'
 import { rebalanceEndpoints } from './endpoints/rebalance.ts'
 import { registriesEndpoints } from './endpoints/registries.ts'
+import { releasesEndpoints } from './endpoints/releases.ts'
 import { routingEndpoints } from './endpoints/routing.ts'
 import { schedulingEndpoints } from './endpoints/scheduling.ts'
 import { serversEndpoints } from './endpoints/servers.ts'
@@ -51,6 +52,7 @@ export const endpoints = {
   ...schedulingEndpoints,
   ...accessEndpoints,
   ...trafficEndpoints,
+  ...releasesEndpoints,
 } as const
 
 export type Endpoints = typeof endpoints

@@ -21,6 +21,7 @@ import { registerNet } from './commands/net.ts'
 import { registerPipeline } from './commands/pipeline.ts'
 import { registerPlanning } from './commands/planning.ts'
 import { registerProfiles } from './commands/profiles.ts'
+import { registerPrometheus } from './commands/prometheus.ts'
 import { registerPs } from './commands/ps.ts'
 import { registerPublish } from './commands/publish.ts'
 import { registerRebalance } from './commands/rebalance.ts'
@@ -61,6 +62,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerPs,
     registerListings,
     registerRollout,
+    registerPrometheus,
     registerLogs,
     registerExec,
     registerRun,

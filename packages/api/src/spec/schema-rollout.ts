@@ -3,11 +3,36 @@ import { count, duration, flag, key, object, text, textOrTexts } from './schema-
 
 const share = z.union([count(0, 10_000), text.meta({ pattern: '^(100|[1-9]?[0-9])%$' })])
 
+const percent = text.meta({ pattern: '^(0|[0-9]{1,3}(\\.[0-9])?)%$' })
+const number = z.union([z.number(), text])
+
 const gate = z.union([
   text.meta({ examples: ['person'] }),
   object({
     health: key(duration, 'All new instances have served for so long without a break.', ['2m']),
     person: key(flag, 'Somebody has to say that it may go on (berth rollout continue).'),
+    errors: key(percent, 'So much of the new release’s requests may be answered 5xx.', ['1%', '0.5%']),
+    p50: key(duration, 'Half of its answers came within this.', ['50ms']),
+    p95: key(duration, 'All but 5 % of its answers came within this.', ['200ms']),
+    p99: key(duration, 'All but 1 % of its answers came within this.', ['500ms']),
+    lost: key(count(0, 1_000_000), 'So many of its requests may have got no answer of an instance.', [0]),
+    query: key(
+      text,
+      'PromQL, asked every 10 s; $app, $pool, $release, $from and $generation stand for the rollout’s own.',
+      ['sum(rate(failures_total{release="$release"}[1m]))'],
+    ),
+    below: key(number, 'What the query says is below this at every look.', [0.05]),
+    above: key(number, 'What the query says is above this at every look.', [10]),
+    over: key(duration, 'The gate passes when that was so for so long. Default: 5m.', ['5m']),
+    requests: key(
+      count(1, 1_000_000),
+      'With fewer requests there is nothing to go by. Default: 20; of lost ones: 1.',
+      [100],
+    ),
+    onNoData: key(
+      z.enum(['hold', 'rollback']),
+      'What to do when there is nothing to go by when its time is over; it never passes. Default: hold.',
+    ),
   }),
 ])
 
@@ -17,6 +42,11 @@ const stage = object({
     share,
     'How many instances of each service are of the new release at its end, those of earlier stages counted in; a share is rounded up. Default: all.',
     [1, '25%'],
+  ),
+  traffic: key(
+    percent,
+    'How much of its routes’ requests goes to the new release while it lasts; where `instances` is not given, as large a share of them is new. Default: each instance gets as much as any other.',
+    ['5%'],
   ),
   gates: key(z.array(gate), 'What must be true before the next stage begins, all of it.', [
     [{ health: '2m' }, 'person'],

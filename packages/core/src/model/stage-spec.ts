@@ -5,6 +5,8 @@ export interface StageSpec {
   readonly name: string
   /** How many of each service are of the new release at its end; a share is rounded up. Absent: all. */
   readonly instances?: InstanceShare
+  /** Thousandths of its routes' requests that go to the new release while it lasts. Absent: each instance gets its share. */
+  readonly traffic?: number
   /** In order; all of them have to pass. */
   readonly gates: readonly GateSpec[]
 }
@@ -15,5 +17,32 @@ export type GateSpec =
   | { readonly type: 'health'; readonly forMs: number }
   /** Somebody says so (`berth rollout continue`). */
   | { readonly type: 'person' }
+  /** Of the new release's requests no more than so many thousandths were answered 5xx. */
+  | (MeasuredGate & { readonly type: 'errors'; readonly most: number; readonly requests: number })
+  /** Its answers came within that time, but for the slowest 50, 5 or 1 %. */
+  | (MeasuredGate & {
+      readonly type: 'latency'
+      readonly quantile: LatencyQuantile
+      readonly mostMs: number
+      readonly requests: number
+    })
+  /** No more than so many of its requests got no answer of an instance. */
+  | (MeasuredGate & { readonly type: 'lost'; readonly most: number; readonly requests: number })
+  /** What Prometheus says is below, or above, a number at each look. */
+  | (MeasuredGate & {
+      readonly type: 'query'
+      readonly query: string
+      readonly below?: number
+      readonly above?: number
+    })
+
+export type LatencyQuantile = 'p50' | 'p95' | 'p99'
+
+export interface MeasuredGate {
+  /** It passes when that was so for so long. */
+  readonly overMs: number
+  /** What to do when there is nothing to go by when its time is over. It never passes. */
+  readonly onNoData: 'hold' | 'rollback'
+}
 
 export type GateType = GateSpec['type']

@@ -8,6 +8,7 @@ import {
   statusRecord,
 } from '../reconcile/pool-fixtures.testing.ts'
 import { compileRoutes, type PooledInstance, type RoutedPool, sameRoutes } from './compile-routes.ts'
+import { scheduleRoute } from './route-schedule.ts'
 import { findRouteTableProblems } from './route-table-problems.ts'
 
 const route: RouteSpec = {
@@ -126,4 +127,76 @@ it('makes tables that a gateway accepts, and knows equal ones whatever their ver
   expect(findRouteTableProblems(table)).toEqual([])
   expect(sameRoutes(table, compileRoutes([pool], [], 9))).toBe(true)
   expect(sameRoutes(table, compileRoutes([routed([pooled(1)])], [], 3))).toBe(false)
+})
+
+describe('while a stage shares requests out', () => {
+  const old = [1, 2, 3].map((ordinal) => pooled(ordinal))
+  const fresh = (count: number, over: Partial<Instance> = {}) =>
+    Array.from({ length: count }, (_, index) => pooled(index + 7, { generation: 2, ...over }))
+  const sharesOf = (instances: readonly PooledInstance[], share: number, full = true) => {
+    const table = compileRoutes([routed(instances, { split: { generation: 2, share, full } })], [], 7)
+    expect(findRouteTableProblems(table)).toEqual([])
+    return table.routes[0]?.targets.map(({ weight, members }) => [weight, members.length])
+  }
+
+  it.each<[string, readonly PooledInstance[], number, boolean, unknown]>([
+    [
+      'the new release gets what it says',
+      [...old, ...fresh(1)],
+      50,
+      true,
+      [
+        [1, 1],
+        [19, 3],
+      ],
+    ],
+    [
+      'or nothing',
+      [...old, ...fresh(1)],
+      0,
+      true,
+      [
+        [0, 1],
+        [1, 3],
+      ],
+    ],
+    [
+      'or all',
+      [...old, ...fresh(3)],
+      1000,
+      true,
+      [
+        [1, 3],
+        [0, 3],
+      ],
+    ],
+    [
+      'no more than its part before all are there',
+      [...old, ...fresh(1)],
+      800,
+      false,
+      [
+        [1, 1],
+        [3, 3],
+      ],
+    ],
+    ['one release alone gets all', old, 50, true, [[1, 3]]],
+    ['so does the new one', fresh(2), 50, true, [[1, 2]]],
+  ])('%s', (_, instances, share, full, expected) => {
+    expect(sharesOf(instances, share, full)).toEqual(expected)
+  })
+
+  it('requests go where the shares say, and a release without a usable member leaves its share to the other', () => {
+    const turnsOf = (instances: readonly PooledInstance[]) => {
+      const [route] = compileRoutes(
+        [routed(instances, { split: { generation: 2, share: 100, full: true } })],
+        [],
+        7,
+      ).routes
+      const turns = scheduleRoute(route!)
+      return turns.filter((place) => place === 0).length / turns.length
+    }
+    expect(turnsOf([...fresh(1), ...old])).toBeCloseTo(0.1, 6)
+    expect(turnsOf([...fresh(1), ...old.map(({ instance }) => pooled(instance.ordinal, { desired: 'drain' }))])).toBe(1)
+  })
 })

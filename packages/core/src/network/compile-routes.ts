@@ -9,9 +9,10 @@ import type {
   PortSpec,
   RouteSpec,
 } from '../model/index.ts'
+import type { TrafficSplit } from '../rollout/traffic-split.ts'
 import { resolveRoutes } from '../spec/resolve-environment.ts'
 import { reachedPort } from './network-mode.ts'
-import type { Certificate, Member, Route, RouteTable } from './route-table.ts'
+import type { Certificate, Member, Route, RouteTable, RouteTarget } from './route-table.ts'
 
 export interface PooledInstance {
   readonly instance: Instance
@@ -25,6 +26,8 @@ export interface RoutedPool {
   /** The release whose routes count: the pool's, or while it has none yet the one being rolled out. */
   readonly routesFrom: string | undefined
   readonly instances: readonly PooledInstance[]
+  /** A stage of a rollout says how much of the requests its new release gets. */
+  readonly split?: TrafficSplit
 }
 
 /**
@@ -66,13 +69,15 @@ function routesOf(each: RoutedPool): Route[] {
 }
 
 function compileRoute(each: RoutedPool, route: RouteSpec): Route {
-  const members = each.instances.flatMap((pooled) => memberOf(each, route, pooled))
+  const members = each.instances.flatMap((pooled) =>
+    memberOf(each, route, pooled).map((member) => ({ member, generation: pooled.instance.generation })),
+  )
   const wanted = each.pool.replicas[route.entrypoint]?.count
   return {
     id: `${poolId(each.pool)}/${route.entrypoint} ${route.host}${route.path}`,
     host: route.host,
     path: route.path,
-    targets: [{ pool: `${poolId(each.pool)}/${route.entrypoint}`, weight: 1, members }],
+    targets: targetsOf(each, `${poolId(each.pool)}/${route.entrypoint}`, members),
     tls: route.tls,
     timeoutMs: route.timeoutMs,
     maxBodyBytes: route.maxBodyBytes,
@@ -80,6 +85,31 @@ function compileRoute(each: RoutedPool, route: RouteSpec): Route {
     allowEmpty: wanted === 0,
   }
 }
+
+interface PooledMember {
+  readonly member: Member
+  readonly generation: number
+}
+
+/** One target; while a stage shares requests out, one for each release: one without a member leaves its share to the other. */
+function targetsOf({ split }: RoutedPool, pool: string, members: readonly PooledMember[]): RouteTarget[] {
+  const of = (isNew: boolean): Member[] =>
+    members.filter(({ generation }) => (generation === split?.generation) === isNew).map(({ member }) => member)
+  const [fresh, old] = [of(true), of(false)]
+  if (split === undefined || fresh.length === 0 || old.length === 0)
+    return [{ pool, weight: 1, members: members.map(({ member }) => member) }]
+  const active = (list: readonly Member[]): number => list.filter(({ state }) => state === 'active').length
+  const all = active(fresh) + active(old)
+  const part = all === 0 ? 0 : Math.floor((active(fresh) * 1000) / all)
+  const share = split.full ? split.share : Math.min(split.share, part)
+  const divisor = commonDivisor(share, 1000 - share)
+  return [
+    { pool, weight: share / divisor, members: fresh },
+    { pool, weight: (1000 - share) / divisor, members: old },
+  ]
+}
+
+const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b))
 
 /** Nobody tells whether it is ready: a gateway finds out by itself who of them answers. */
 function compileExternalRoute({ name, addresses, ports }: ExternalService, route: ExternalRoute): Route {

@@ -4,6 +4,7 @@ import type { KeptAddress } from '../model/kept-address.ts'
 import type { Pool } from '../model/pool.ts'
 import type { Rollout } from '../model/rollout.ts'
 import type { Sizes } from '../model/sizes.ts'
+import type { GateSample } from '../rollout/gate-sample.ts'
 import type { ClusterNode } from './system-places.ts'
 
 /** Everything a decision about one pool may look at. */
@@ -22,6 +23,8 @@ export interface PoolSnapshot {
   readonly kept?: readonly KeptAddress[]
   /** Nodes that will need the rollout's image, as long as it matters which of them have it. */
   readonly images?: readonly ImageArrival[]
+  /** What the sources of the gates of its stage say, in the gates' order; undefined where one has none, or nothing is known. */
+  readonly gates?: readonly (GateSample | undefined)[]
 }
 
 /** `failed`: it was tried often enough. `message`: what went wrong last. */

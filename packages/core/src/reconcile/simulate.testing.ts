@@ -1,5 +1,6 @@
 import type { Instance } from '../model/instance.ts'
 import type { KeptAddress } from '../model/kept-address.ts'
+import type { GateSample } from '../rollout/gate-sample.ts'
 import { dueSizes, ownSizes, withSizes } from '../spec/sizes-of.ts'
 import { decidePool } from './decide-pool.ts'
 import { instanceRecord, statusRecord } from './pool-fixtures.testing.ts'
@@ -34,6 +35,8 @@ export class PoolWorld extends PoolRecords {
   tight = new Set<string>()
   /** Where a rollout's image is, of the nodes that will need it. */
   images = new Map<string, ImageArrival>()
+  /** What the source of each gate of the stage says. */
+  samples: readonly (GateSample | undefined)[] = []
   /** Called with every step before it is applied. */
   onStep: (step: PoolStep) => void = () => {}
   nextOrdinal = 1
@@ -124,7 +127,8 @@ export class PoolWorld extends PoolRecords {
     }))
     const kept = [...this.kept.values()]
     const base = { pool: this.pool, specs: this.specs, instances, kept, listeningSince: this.times.startedAt, nodes }
-    return this.rollout === undefined ? base : { ...base, rollout: this.rollout, images: [...this.images.values()] }
+    if (this.rollout === undefined) return base
+    return { ...base, rollout: this.rollout, images: [...this.images.values()], gates: this.samples }
   }
 
   plan(): PoolPlan {

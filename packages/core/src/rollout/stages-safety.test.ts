@@ -11,13 +11,34 @@ import {
 } from '../reconcile/pool-happenings.testing.ts'
 import { round, run, worldWith } from '../reconcile/run-world.testing.ts'
 import type { PoolWorld } from '../reconcile/simulate.testing.ts'
+import type { GateSample } from './gate-sample.ts'
 import { stageUnderWay } from './stages.ts'
 
 const gate = fc.constantFrom<StageSpec['gates'][number]>(
   { type: 'health', forMs: 1000 },
   { type: 'health', forMs: 20_000 },
   { type: 'person' },
+  { type: 'errors', most: 10, requests: 20, overMs: 5000, onNoData: 'hold' },
+  { type: 'lost', most: 0, requests: 1, overMs: 2000, onNoData: 'rollback' },
+  { type: 'query', query: 'q', below: 1, overMs: 3000, onNoData: 'hold' },
 )
+
+/** What a source may say, at a time from which it is judged. */
+const sample = fc.tuple(
+  fc.constantFrom('requests', 'silent', 'value', 'none', undefined),
+  fc.nat(60),
+  fc.constantFrom(0, 0, 0, 1, 30),
+  fc.nat(10_000),
+)
+type Said = typeof sample extends fc.Arbitrary<infer T> ? T : never
+
+function sampleOf([type, requests, bad, agoMs]: Said, now: number): GateSample | undefined {
+  const fresh = { requests, errors4xx: 0, errors5xx: Math.min(bad, requests), lost: bad, failedTries: 0 }
+  if (type === 'requests') return { type, fromMs: now - agoMs, toMs: now, fresh }
+  if (type === 'silent') return { type: 'requests', fromMs: now - agoMs, fresh }
+  if (type === 'value') return { type, value: bad, at: now - agoMs }
+  return type === 'none' ? { type, message: 'it is down', at: now } : undefined
+}
 const gates = fc.array(gate, { maxLength: 2 })
 const share = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constantFrom({ percent: 10 }, { percent: 50 }))
 const stages = fc
@@ -38,7 +59,35 @@ const anything: fc.Arbitrary<Happening> = fc.oneof(
           world.moveStage(move),
     ),
   },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(sample, sample).map(
+      (said): Happening =>
+        (world) => {
+          world.samples = said.map((each) => sampleOf(each, world.now))
+        },
+    ),
+  },
 )
+
+/** A measured gate passes by what its source says just then, over all of its time. */
+function checkPassed(before: Rollout | undefined, world: PoolWorld, specs: readonly StageSpec[]): void {
+  const after = before === undefined ? undefined : world.rollouts.get(before.id)
+  const index = before === undefined ? undefined : stageUnderWay(before)
+  if (index === undefined) return
+  for (const [place, spec] of (specs[index]?.gates ?? []).entries()) {
+    if (!('overMs' in spec) || before?.stages?.[index]?.gates[place]?.verdict === 'passed') continue
+    if (after?.stages?.[index]?.gates[place]?.verdict !== 'passed') continue
+    const said = world.samples[place]
+    if (spec.type === 'query') expect(said).toMatchObject({ type: 'value' })
+    if (said?.type === 'requests') {
+      expect(said.fresh.requests).toBeGreaterThan(0)
+      expect((said.toMs ?? 0) - said.fromMs).toBeGreaterThanOrEqual(spec.overMs)
+    } else if (said?.type === 'value')
+      expect(said.at - (after.stages[index]?.readyAt ?? 0)).toBeGreaterThanOrEqual(spec.overMs)
+    else expect(said).toBeDefined()
+  }
+}
 
 const scenario = fc.record({
   replicas: fc.integer({ min: 1, max: 5 }),
@@ -107,6 +156,7 @@ describe('a rollout in stages, in whatever order things happen', () => {
             .decide()
             .some((step) => step.type === 'create' && step.generation === rollout?.toGeneration)
           applyChecked(world, scene.limits)
+          checkPassed(rollout, world, scene.stages)
           if (rollout?.state === 'running' && rollout.stages !== undefined && creates)
             expect(upOf(world, rollout.toGeneration).length).toBeLessThanOrEqual(
               mostNew(rollout, scene.stages, wantedOf(world)),
@@ -136,9 +186,9 @@ describe('a rollout in stages, in whatever order things happen', () => {
         for (let turn = 0; turn < 20; turn++) {
           settleDown(world)
           if (world.rollout === undefined) break
-          expect(world.rollout.message).toContain('berth rollout continue')
+          expect(world.rollout.message).toMatch(/berth rollout continue|no data| over /)
           expect(world.serving()).toBe(wantedOf(world))
-          world.moveStage('continue')
+          world.moveStage(/no data| over /.test(world.rollout.message) ? 'skip' : 'continue')
         }
         expect(world.rollout).toBeUndefined()
         const left = [...world.instances.values()].map((each) => each.instance)

@@ -2,7 +2,8 @@ import type { GateSpec, Rollout, RolloutFailure, RolloutStage, StageSpec } from 
 import { earliest, type PoolGoal, type PoolStage } from '../reconcile/plan-entrypoints.ts'
 import { isUp, type PoolSnapshot } from '../reconcile/pool-snapshot.ts'
 import type { EntrypointPlan } from '../reconcile/replace-entrypoint.ts'
-import { gateText, judgeGate, newGate } from './judge-gate.ts'
+import { gateText } from './gate-text.ts'
+import { judgeGate, newGate } from './judge-gate.ts'
 
 /** Stages as a new rollout has them before it. */
 export const newStages = (specs: readonly StageSpec[]): RolloutStage[] =>
@@ -68,7 +69,7 @@ export function advanceStage(
   const view = { complete, readyAt: begun.readyAt, servingSince: servingSince(snapshot, goal) }
   const judged = begun.gates.map((gate, place) => {
     const spec = specs[place]
-    return spec === undefined ? { gate } : judgeGate(spec, gate, view, now)
+    return spec === undefined ? { gate } : judgeGate(spec, gate, { ...view, sample: snapshot.gates?.[place] }, now)
   })
   const seen = { ...begun, gates: judged.map(({ gate }) => gate) }
   const last = index === (rollout.stages?.length ?? 0) - 1
@@ -133,9 +134,10 @@ function stageMessage(
     const counts = [...plans].map(([name, { progress }]) => `${name} ${progress.newReady}/${progress.wanted}`)
     return `${rollout.to}: ${place}: ${counts.join(', ')} ready`
   }
-  const waits = (rollout.stages?.[index]?.gates ?? []).flatMap(({ verdict }, gate) => {
+  const waits = (rollout.stages?.[index]?.gates ?? []).flatMap(({ verdict, message }, gate) => {
     const spec = specs[gate]
-    return verdict === 'passed' || spec === undefined ? [] : [waitText(spec, rollout)]
+    if (verdict === 'passed' || spec === undefined) return []
+    return [verdict === 'no-data' ? message : waitText(spec, rollout)]
   })
   return `${rollout.to}: ${place} waits for ${waits.join(', ')}`
 }

@@ -33,6 +33,32 @@ describe('stages', () => {
     expect(stagesOf({ stages: [] })).toBeUndefined()
   })
 
+  it('may be about a part of the requests, with as many instances', () => {
+    expect(stagesOf({ stages: [{ traffic: '0.5%' }, { traffic: '20%', instances: 3 }] })).toEqual([
+      { name: '1%', instances: { percent: 1 }, traffic: 5, gates: [] },
+      { name: '3 instances', instances: 3, traffic: 200, gates: [] },
+      { name: 'all', gates: [] },
+    ])
+  })
+
+  it('have gates that measure', () => {
+    const gates = [
+      { errors: '0.5%', over: '1m', requests: 100 },
+      { p99: '300ms', onNoData: 'rollback' },
+      { lost: 0 },
+      { query: 'sum(x{app="$app"})', below: '0.05' },
+      { query: 'up', above: 3 },
+    ] as const
+    const measured = { overMs: 300_000, onNoData: 'hold' }
+    expect(stagesOf({ stages: [{ gates }] })?.[0]?.gates).toEqual([
+      { type: 'errors', most: 5, requests: 100, ...measured, overMs: 60_000 },
+      { type: 'latency', quantile: 'p99', mostMs: 300, requests: 20, ...measured, onNoData: 'rollback' },
+      { type: 'lost', most: 0, requests: 1, ...measured },
+      { type: 'query', query: 'sum(x{app="$app"})', below: 0.05, ...measured },
+      { type: 'query', query: 'up', above: 3, ...measured },
+    ])
+  })
+
   it('are others, or none, where an environment says so', () => {
     const { spec } = canonicalize(
       document(
@@ -68,6 +94,13 @@ describe('stages', () => {
     ['nobody', { stages: [{ gates: [{ person: false }] }] }, /a gate that waits for nobody is none/],
     ['no time', { stages: [{ gates: [{ health: '10ms' }] }] }, /^rollout.stages.0.gates.0.health: 10ms is too little/],
     ['a long name', { stages: [{ name: 'x'.repeat(61) }] }, /^rollout.stages.0.name: the name is 61 characters long/],
+    ['errors without a share', { stages: [{ gates: [{ errors: 1 }] }] }, /gates.0.errors: "1" is no share.*write 1%/],
+    ['a query alone', { stages: [{ gates: [{ query: 'up' }] }] }, /a query is compared with one number/],
+    ['two bounds', { stages: [{ gates: [{ query: 'up', below: 1, above: 2 }] }] }, /write either `below` or `above`/],
+    ['no number', { stages: [{ gates: [{ query: 'up', below: 'x' }] }] }, /gates.0.below: "x" is not a number/],
+    ['an empty query', { stages: [{ gates: [{ query: ' ', below: 1 }] }] }, /the query is empty/],
+    ['a key of others', { stages: [{ gates: [{ health: '1m', over: '1m' }] }] }, /a gate of `health` has no `over`/],
+    ['traffic without a share', { stages: [{ traffic: 5 }] }, /^rollout.stages.0.traffic: "5" is no share.*write 5%/],
     [
       'too many',
       { stages: Array.from({ length: 21 }, (_, index) => ({ instances: index + 1 })) },

@@ -1,15 +1,15 @@
 import type { InstanceShare } from '../model/instance-share.ts'
-import type { GateSpec, StageSpec } from '../model/stage-spec.ts'
+import type { StageSpec } from '../model/stage-spec.ts'
+import { canonicalGates } from './canonical-gates.ts'
+import { parseShare } from './quantities.ts'
 import { readShare } from './read-share.ts'
-import { given, readDuration } from './read-values.ts'
-import type { GateDocument, RolloutDocument, StageDocument } from './spec-document.ts'
+import { given } from './read-values.ts'
+import type { Amount, RolloutDocument, StageDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
 /** Each is kept in the rollout's record. */
 const mostStages = 20
-const mostGates = 10
 const mostNameLength = 60
-const dayMs = 86_400_000
 
 /** undefined where nothing was written. What is not about all instances is followed by a stage that is. */
 export function canonicalStages(
@@ -32,11 +32,21 @@ function canonicalStage(issues: IssueList, at: SpecPath, document: StageDocument
     issues.add([...at, 'instances'], 'a stage without an instance of the new release shows nothing', {
       suggestion: 'write 1 or more',
     })
+  const traffic = readTraffic(issues, [...at, 'traffic'], document.traffic)
+  // As many as have to do with so much of the requests.
+  const counted = instances ?? (traffic === undefined ? undefined : { percent: Math.ceil(traffic / 10) })
   return {
-    name: readName(issues, [...at, 'name'], document.name) ?? nameOf(instances),
-    ...(instances === undefined ? {} : { instances }),
+    name: readName(issues, [...at, 'name'], document.name) ?? nameOf(counted),
+    ...(counted === undefined ? {} : { instances: counted }),
+    ...(traffic === undefined ? {} : { traffic }),
     gates: canonicalGates(issues, [...at, 'gates'], document.gates),
   }
+}
+
+/** Thousandths; `0%` sends none there. */
+function readTraffic(issues: IssueList, at: SpecPath, value: Amount | undefined): number | undefined {
+  if (value === undefined) return undefined
+  return value === '0%' ? 0 : issues.take(at, parseShare(String(value)))
 }
 
 const isNone = (share: InstanceShare): boolean => (typeof share === 'number' ? share : share.percent) === 0
@@ -75,38 +85,3 @@ function refuseBackwards(issues: IssueList, at: SpecPath, stages: readonly Stage
 }
 
 const sizeOf = (share: InstanceShare): number => (typeof share === 'number' ? share : share.percent)
-
-function canonicalGates(issues: IssueList, at: SpecPath, gates: StageDocument['gates']): readonly GateSpec[] {
-  if ((gates?.length ?? 0) > mostGates) issues.add(at, `${gates?.length} gates are too many: at most ${mostGates}`)
-  return [...given(gates)].flatMap(([index, each]) => canonicalGate(issues, [...at, index], each) ?? [])
-}
-
-const gateKinds = ['health', 'person'] as const
-const waysToWrite = 'write `person`, or one such as {health: 2m}'
-
-function canonicalGate(issues: IssueList, at: SpecPath, document: string | GateDocument): GateSpec | undefined {
-  if (typeof document === 'string') {
-    if (document === 'person') return { type: 'person' }
-    issues.add(at, `there is no gate "${document}"`, { suggestion: waysToWrite })
-    return undefined
-  }
-  const kinds = gateKinds.filter((kind) => document[kind] !== undefined)
-  const [kind] = kinds
-  if (kind === undefined || kinds.length > 1) {
-    const message = kind === undefined ? 'the gate says nothing to wait for' : `${kinds.join(' and ')} are two gates`
-    issues.add(at, message, { suggestion: kind === undefined ? waysToWrite : 'write each as an item of its own' })
-    return undefined
-  }
-  switch (kind) {
-    case 'person':
-      if (document.person === false) {
-        issues.add([...at, 'person'], 'a gate that waits for nobody is none', { suggestion: 'leave it out' })
-        return undefined
-      }
-      return { type: 'person' }
-    case 'health': {
-      const forMs = readDuration(issues, [...at, 'health'], document.health, undefined, { min: 1000, max: dayMs })
-      return forMs === undefined ? undefined : { type: 'health', forMs }
-    }
-  }
-}

@@ -48,6 +48,7 @@ export const specDefaults = {
     before: [],
     imageTimeoutMs: 10 * minuteMs,
   } satisfies RolloutSpec,
+  gate: { overMs: 5 * minuteMs, requests: 20 },
   buildLimits: {
     cpuMilli: 2000,
     memoryBytes: 4 * gibibyte,

@@ -1,7 +1,7 @@
 import type { RolloutSpec } from '../model/app-spec.ts'
 import type { InstanceShare } from '../model/instance-share.ts'
-import type { GateSpec, StageSpec } from '../model/stage-spec.ts'
-import { formatDuration } from './quantities.ts'
+import type { GateSpec, MeasuredGate, StageSpec } from '../model/stage-spec.ts'
+import { formatDuration, formatShare as formatThousandths } from './quantities.ts'
 import type { EnvironmentRolloutDocument, GateDocument, StageDocument } from './spec-document.ts'
 
 /** What is said of it, as a user would write it; all but the jobs before. */
@@ -19,9 +19,10 @@ export function rolloutToDocument(rollout: Partial<RolloutSpec>): EnvironmentRol
 export const formatShare = (share: InstanceShare): number | string =>
   typeof share === 'number' ? share : `${share.percent}%`
 
-const stageToDocument = ({ name, instances, gates }: StageSpec): StageDocument => ({
+const stageToDocument = ({ name, instances, traffic, gates }: StageSpec): StageDocument => ({
   name,
   ...(instances === undefined ? {} : { instances: formatShare(instances) }),
+  ...(traffic === undefined ? {} : { traffic: traffic === 0 ? '0%' : formatThousandths(traffic) }),
   gates: gates.map(gateToDocument),
 })
 
@@ -31,5 +32,31 @@ function gateToDocument(gate: GateSpec): string | GateDocument {
       return 'person'
     case 'health':
       return { health: formatDuration(gate.forMs) }
+    case 'errors':
+      return {
+        errors: gate.most === 0 ? '0%' : formatThousandths(gate.most),
+        requests: gate.requests,
+        ...measuredToDocument(gate),
+      }
+    case 'latency':
+      return {
+        [gate.quantile]: formatDuration(gate.mostMs),
+        requests: gate.requests,
+        ...measuredToDocument(gate),
+      }
+    case 'lost':
+      return { lost: gate.most, requests: gate.requests, ...measuredToDocument(gate) }
+    case 'query':
+      return {
+        query: gate.query,
+        ...(gate.below === undefined ? {} : { below: String(gate.below) }),
+        ...(gate.above === undefined ? {} : { above: String(gate.above) }),
+        ...measuredToDocument(gate),
+      }
   }
 }
+
+const measuredToDocument = ({ overMs, onNoData }: MeasuredGate): Pick<GateDocument, 'over' | 'onNoData'> => ({
+  over: formatDuration(overMs),
+  onNoData,
+})

@@ -209,6 +209,25 @@ export const validDocument: fc.Arbitrary<SpecDocument> = fc
             { instances: '50%', name: 'half' },
           ],
           [{ name: 'one', gates: [{ person: true }] }],
+          [
+            {
+              traffic: '2.5%',
+              gates: [
+                { errors: '0.5%', over: '1m' },
+                { p99: '300ms', requests: 5 },
+              ],
+            },
+          ],
+          [
+            {
+              instances: 2,
+              traffic: '0%',
+              gates: [
+                { lost: 0, onNoData: 'rollback' },
+                { query: 'up', above: '0.5' },
+              ],
+            },
+          ],
         ),
       }),
       hosts: unique(fc.constantFrom('a.example.com/x', 'B.example.com', '*', '*.example.com/y/z/'), (host) => host),

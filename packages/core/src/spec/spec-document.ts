@@ -242,6 +242,7 @@ export type EnvironmentRolloutDocument = Omit<RolloutDocument, 'before'>
 export interface StageDocument {
   readonly name?: string | undefined
   readonly instances?: Amount | undefined
+  readonly traffic?: Amount | undefined
   readonly gates?: readonly (string | GateDocument | undefined)[] | undefined
 }
 
@@ -249,6 +250,17 @@ export interface StageDocument {
 export interface GateDocument {
   readonly health?: Amount | undefined
   readonly person?: boolean | undefined
+  readonly errors?: Amount | undefined
+  readonly p50?: Amount | undefined
+  readonly p95?: Amount | undefined
+  readonly p99?: Amount | undefined
+  readonly lost?: number | undefined
+  readonly query?: string | undefined
+  readonly below?: Amount | undefined
+  readonly above?: Amount | undefined
+  readonly over?: Amount | undefined
+  readonly requests?: number | undefined
+  readonly onNoData?: 'hold' | 'rollback' | undefined
 }
 
 export interface EnvironmentDocument {

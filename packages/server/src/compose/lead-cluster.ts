@@ -6,6 +6,8 @@ import { NodeWatch } from '../controllers/node-watch.ts'
 import { PoolController } from '../controllers/pool-controller.ts'
 import { RebalanceController } from '../controllers/rebalance-controller.ts'
 import { InstanceNews } from '../events/instance-news.ts'
+import { GateSources } from '../gates/gate-sources.ts'
+import { queryPrometheus } from '../gates/prometheus.ts'
 import { ImageArrivals } from '../images/image-arrivals.ts'
 import { LanKeeper } from '../lans/lan-keeper.ts'
 import type { Term } from '../leadership/index.ts'
@@ -27,7 +29,17 @@ export interface ClusterWork {
 /** Decides about pools, tells agents, and writes down what they report, as long as the term lasts. */
 export function leadCluster(
   { config, foundation, log }: ControlOptions,
-  { agents, traffic, books, isOnline, defaultPool, agentServers, registryAgents, registryOrders }: SharedControl,
+  {
+    agents,
+    traffic,
+    requests,
+    books,
+    isOnline,
+    defaultPool,
+    agentServers,
+    registryAgents,
+    registryOrders,
+  }: SharedControl,
   term: Term,
   stack: AsyncDisposableStack,
 ): ClusterWork {
@@ -78,6 +90,16 @@ export function leadCluster(
       onChange: (pool) => pools?.mark([pool]),
     }),
   )
+  const gates = stack.use(
+    new GateSources({
+      ...{ state, traffic: requests, log: log.child({ part: 'gates' }) },
+      ask: (query, signal) => {
+        const url = state.metricSources.get('prometheus')?.url
+        return url === undefined ? undefined : queryPrometheus(url, query, signal)
+      },
+      onChange: (pool) => pools?.mark([pool]),
+    }),
+  )
   const registryParts = { records, agents: registryAgents, orders: registryOrders }
   const registry = stack.use(
     new RegistryKeeper({
@@ -88,7 +110,7 @@ export function leadCluster(
   const lead = agents.lead({ records, news, feed, term, registry: registry.offers })
   for (const node of state.nodes.ids()) books.touchNode(node)
   pools = new PoolController({
-    ...{ state, records, news, isOnline, traffic, nodes, books, images },
+    ...{ state, records, news, isOnline, traffic, nodes, books, images, gates },
     log: log.child({ part: 'pools' }),
   })
   stack.use(pools)

@@ -18,6 +18,7 @@ import { checkPassphrase } from '../copies/key-files.ts'
 import { writeBackup } from '../copies/write-backup.ts'
 import { Domains } from '../domains/domains.ts'
 import { Externals } from '../externals/externals.ts'
+import { MetricSources } from '../gates/metric-sources.ts'
 import { Groups } from '../groups/groups.ts'
 import { Authenticator } from '../http/authenticate.ts'
 import { createApi } from '../http/create-api.ts'
@@ -232,6 +233,7 @@ function createServices(
       pools: () => addressPools.all().map(({ name, range }) => ({ what: `the address pool ${name}`, range })),
     }),
     approvals: new Approvals(records),
+    metricSources: new MetricSources(records),
     enrolment: new Enrolment({ records, authority, addressPool }),
     relay,
     buildOutputs: new BuildOutputReader({ state, relay, outputs: buildOutputs }),

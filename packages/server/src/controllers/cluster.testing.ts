@@ -7,9 +7,13 @@ import {
   type InstanceStatus,
   type NodeRouting,
   type NodeStatus,
+  type TrafficStats,
+  type TrafficWindow,
 } from '@berth/core'
 import { BlockKeeper } from '../addresses/block-keeper.ts'
 import { InstanceNews } from '../events/instance-news.ts'
+import { GateSources } from '../gates/gate-sources.ts'
+import type { QueryAnswer } from '../gates/prometheus.ts'
 import { type ArrivalAgents, ImageArrivals } from '../images/image-arrivals.ts'
 import { openState, Records, type State } from '../records/index.ts'
 import { LiveBooks } from '../schedule/live-books.ts'
@@ -36,6 +40,9 @@ const addressPool = '10.77.0.0/16'
 /** As in earnest every commit compares something; here it holds always. */
 const leads = { compare: { key: '/leaders/cluster', modRevision: 0 }, check: () => {} }
 
+const noneCounted = { requests: 0, errors4xx: 0, errors5xx: 0, lost: 0, failedTries: 0 }
+const nothingKnown: TrafficWindow = { all: noneCounted, generations: [], knownFromMs: 0 }
+
 const noAddresses: AddressReport = { driver: 'routed', containers: [], left: [], unlinked: [] }
 
 /** The controllers on a real store, with pretended nodes (`node-a` from the start) that outlive them. */
@@ -54,6 +61,10 @@ export class TestCluster implements AsyncDisposable {
   refuse: Error | undefined
   /** Who has which image, and how it comes to others; undefined: all have all. */
   imageAgents: ArrivalAgents | undefined
+  /** What gateways have counted; undefined: nothing is known. */
+  requests: TrafficStats | undefined
+  /** How gates' queries are answered; undefined: no Prometheus is configured. */
+  ask: ((query: string) => Promise<QueryAnswer>) | undefined
   /** No agent is connected that could build. */
   noBuilder = false
   /** Addresses that answer nodes that ask. */
@@ -146,8 +157,17 @@ export class TestCluster implements AsyncDisposable {
         retryMs: 5,
       }),
     )
+    const gates = this.#server.use(
+      new GateSources({
+        ...{ ...control, traffic: { window: (...args) => this.requests?.window(...args) ?? nothingKnown } },
+        ask: (query) => this.ask?.(query),
+        onChange: (pool) => pools?.mark([pool]),
+        lookMs: 10,
+        askMs: 20,
+      }),
+    )
     pools = this.pools = this.#server.use(
-      new PoolController({ ...control, traffic: this.traffic, nodes, books, images, patience }),
+      new PoolController({ ...control, traffic: this.traffic, nodes, books, images, gates, patience }),
     )
     this.#server.use(new RebalanceController({ ...control, books }))
     const agents = { request: async <T>(node: string) => (await this.askForAddresses(node)) as T }

@@ -4,6 +4,7 @@ import {
   type ClusterNode,
   defaultGroupName,
   dueSizes,
+  type GateSample,
   type ImageArrival,
   type Instance,
   isAtWork,
@@ -36,6 +37,10 @@ export interface Surroundings {
   readonly images?: {
     look(pool: Pool, rollout: Rollout, spec: AppSpec | undefined): readonly ImageArrival[]
   }
+  /** Absent: gates that go by a source have no data. */
+  readonly gates?: {
+    look(pool: Pool, rollout: Rollout, spec: AppSpec | undefined): readonly (GateSample | undefined)[]
+  }
   readonly nodes: {
     /** `afterMs`: how long the app waits for it; undefined: for ever. */
     fate(node: string, afterMs: number | undefined): NodeFate
@@ -61,7 +66,11 @@ export function poolSnapshot(from: Surroundings, pool: Pool, times: ServiceTimes
   const kept = state.keptAddresses.byPool(pool.app, pool.name)
   const snapshot = { pool, specs, instances, kept, listeningSince: times.startedAt, ...nodes }
   if (rollout === undefined) return snapshot
-  return { ...snapshot, rollout, images: from.images?.look(pool, rollout, specs.get(rollout.to)) ?? [] }
+  const spec = specs.get(rollout.to)
+  return {
+    ...{ ...snapshot, rollout, images: from.images?.look(pool, rollout, spec) ?? [] },
+    gates: from.gates?.look(pool, rollout, spec) ?? [],
+  }
 }
 
 /** Something in it runs on every node that matches. */

@@ -1,4 +1,13 @@
-import { type AppSpec, type Pool, type RoutedPool, resolveRoutes } from '@berth/core'
+import {
+  type AppSpec,
+  type Pool,
+  type Rollout,
+  type RoutedPool,
+  resolveRoutes,
+  resolveSpec,
+  type TrafficSplit,
+  trafficSplit,
+} from '@berth/core'
 import { poolId, type State, type StateChange } from '../records/index.ts'
 import { specsOf } from './pool-specs.ts'
 
@@ -44,7 +53,8 @@ export class RoutedPools {
     }
     if (change.kind === 'rollouts') {
       const rollout = change.before === undefined ? change.after : change.before
-      const isProgress = change.before !== undefined && change.after !== undefined
+      const isProgress =
+        change.before !== undefined && change.after !== undefined && !this.#splits(change.before, change.after)
       return rollout === undefined || isProgress ? [] : [poolId(rollout.app, rollout.pool)]
     }
     if (change.kind === 'instances') return this.#ofInstance(change.after ?? change.before)
@@ -54,6 +64,13 @@ export class RoutedPools {
     const { instances } = this.#state
     const [app, pool] = [instances.field(change.id, 'app'), instances.field(change.id, 'pool')]
     return app === undefined || pool === undefined ? [] : this.#ofInstance({ app, pool })
+  }
+
+  /** Requests are shared out in another way now. */
+  #splits(before: Rollout, after: Rollout): boolean {
+    if (before.stages === undefined && after.stages === undefined) return false
+    const [was, is] = [before, after].map((rollout) => JSON.stringify(splitOf(this.#state, rollout)))
+    return was !== is
   }
 
   /** A pool that no route leads to has no members, whatever its instances do. */
@@ -73,7 +90,16 @@ function routedPool(state: State, pool: Pool): RoutedPool | undefined {
     const status = state.statuses.get(instance.id)
     return status === undefined ? { instance } : { instance, status }
   })
-  return { pool, specs: specsOf(state, pool), routesFrom, instances }
+  const routed = { pool, specs: specsOf(state, pool), routesFrom, instances }
+  const split = rollout === undefined ? undefined : splitOf(state, rollout)
+  return split === undefined ? routed : { ...routed, split }
+}
+
+function splitOf(state: State, rollout: Rollout): TrafficSplit | undefined {
+  if (rollout.stages === undefined) return undefined
+  const spec = state.releases.find(rollout.app, rollout.to)?.spec
+  const environment = state.pools.find(rollout.app, rollout.pool)?.environment ?? rollout.pool
+  return trafficSplit(rollout, spec === undefined ? undefined : resolveSpec(spec, environment))
 }
 
 const hasRoutes = (spec: AppSpec, environment: string): boolean => resolveRoutes(spec, environment).length > 0

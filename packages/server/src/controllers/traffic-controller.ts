@@ -1,4 +1,12 @@
-import { type Certificate, compileRoutes, type Instance, memberKey, type RouteTable, sameRoutes } from '@berth/core'
+import {
+  type Certificate,
+  compileRoutes,
+  type Instance,
+  memberKey,
+  type RouteTable,
+  type RouteTarget,
+  sameRoutes,
+} from '@berth/core'
 import { poolId, type State, type StateChange } from '../records/index.ts'
 import { ActivityFlips } from './activity-flips.ts'
 import { type GatewayReport, GatewayReports } from './gateway-reports.ts'
@@ -77,7 +85,7 @@ export class TrafficController implements Traffic, Disposable {
 
   routes(): readonly TrafficRoute[] {
     return this.#table.routes.flatMap((route) =>
-      route.targets.map((target) => {
+      byPool(route.targets).map((target) => {
         const { id, host, path, tls } = route
         const { external, members } = target
         const [app = '', pool = '', entrypoint = ''] = external === undefined ? target.pool.split('/') : []
@@ -197,6 +205,13 @@ export class TrafficController implements Traffic, Disposable {
     return found
   }
 }
+
+/** The two releases of a pool are two targets while a rollout shares requests out between them. */
+const byPool = (targets: readonly RouteTarget[]): RouteTarget[] =>
+  [...Map.groupBy(targets, ({ pool }) => pool).values()].map((each) => ({
+    ...each[0]!,
+    members: each.flatMap(({ members }) => members),
+  }))
 
 /** An external service that has, had or gets a route. */
 const isRouted = (change: StateChange): boolean =>

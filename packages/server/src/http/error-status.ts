@@ -115,6 +115,8 @@ const statusByCode: Readonly<Record<string, number>> = {
   'resize.no-room': 409,
   'routing.bird-silent': 502,
   'rollout.in-progress': 409,
+  'prometheus.invalid': 400,
+  'prometheus.not-set': 404,
   'rollout.no-such-step': 409,
   'rollout.nothing-before': 409,
   'rollout.wrong-state': 409,

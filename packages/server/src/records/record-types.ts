@@ -10,6 +10,7 @@ import type {
   ConfigVersion,
   CronRecord,
   ExternalService,
+  Freeze,
   Instance,
   InstanceStatus,
   KeptAddress,
@@ -69,6 +70,8 @@ export interface RecordTypes {
   readonly lans: LanRecord
   readonly cloudTables: CloudTableStatus
   readonly routings: RoutingRecord
+  readonly metricSources: MetricSourceRecord
+  readonly freezes: Freeze
   readonly authorities: AuthorityRecord
   readonly members: MemberRecord
   readonly leaders: LeaderRecord
@@ -273,4 +276,12 @@ export interface AuthorityRecord {
   readonly name: string
   readonly sealed: string
   readonly updatedAt: number
+}
+
+/** A Prometheus that gates ask. Key `/metric-sources/prometheus`. */
+export interface MetricSourceRecord {
+  readonly name: string
+  readonly url: string
+  readonly updatedAt: number
+  readonly updatedBy: string
 }

@@ -20,6 +20,7 @@ import { policyHandlers } from './policy-handlers.ts'
 import { poolHandlers } from './pool-handlers.ts'
 import { rebalanceHandlers } from './rebalance-handlers.ts'
 import { registryHandlers } from './registry-handlers.ts'
+import { releaseHandlers } from './release-handlers.ts'
 import { routingHandlers } from './routing-handlers.ts'
 import { schedulingHandlers } from './scheduling-handlers.ts'
 import { serverHandlers } from './server-handlers.ts'
@@ -50,5 +51,6 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...routingHandlers(services),
   ...addressHandlers(services),
   ...accessHandlers(services),
+  ...releaseHandlers(services),
   ...trafficHandlers(services),
 })

@@ -1,0 +1,28 @@
+import type { AppSpec, Rollout } from '../model/index.ts'
+import { stageUnderWay } from './stages.ts'
+
+/** How a pool's requests are shared between its two releases while a stage lasts. */
+export interface TrafficSplit {
+  /** Of the new one. */
+  readonly generation: number
+  /** Thousandths of the requests that go there. */
+  readonly share: number
+  /** Its instances are all there. Until then no more goes there than they are a part of all. */
+  readonly full: boolean
+}
+
+/**
+ * undefined: each instance gets as much as any other. On the way back what the stage had said holds on, so that those that leave get no
+ * more than they had.
+ */
+export function trafficSplit(rollout: Rollout | undefined, spec: AppSpec | undefined): TrafficSplit | undefined {
+  if (rollout?.stages === undefined || rollout.endedAt !== undefined) return undefined
+  const back = rollout.state === 'rolling-back'
+  const begun = rollout.stages.findLastIndex(({ startedAt }) => startedAt !== undefined)
+  const index = back ? begun : stageUnderWay(rollout)
+  if (index === undefined || index < 0) return undefined
+  const share = spec?.rollout.stages?.[index]?.traffic
+  if (share === undefined) return undefined
+  const full = !back && rollout.stages[index]?.readyAt !== undefined
+  return { generation: rollout.toGeneration, share, full }
+}
