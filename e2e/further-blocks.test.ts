@@ -1,21 +1,31 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { AddressCheck, InstanceView, NodeView, OneAddress } from '../packages/api/src/index.ts'
+import type {
+  AddressCheck,
+  AddressPoolView,
+  AddressView,
+  InstanceView,
+  NodeView,
+  OneAddress,
+} from '../packages/api/src/index.ts'
 import { containsAddress, parseBlock } from '../packages/core/src/index.ts'
 import { webApp } from './support/apps.ts'
 import { Cluster } from './support/cluster.ts'
 import { startLoad, until } from './support/load.ts'
 
-/** A machine in routed mode whose blocks are small: 12 addresses for instances in the first, 13 in each other. */
+/** Machines in routed mode whose blocks are small: 12 addresses for instances in the first, 13 in each other. All instances are on the second machine. */
 let cluster: Cluster
 let range = ''
 
-const second = () => {
-  const [, host] = cluster.lab.hosts
-  if (host === undefined) throw new Error('a lab of two has two hosts')
+const hostAt = (index: number) => {
+  const host = cluster.lab.hosts[index]
+  if (host === undefined) throw new Error('a lab of three has three hosts')
   return host
 }
+const second = () => hostAt(1)
+/** It lends. */
+const third = () => hostAt(2)
 const instances = async (): Promise<readonly InstanceView[]> =>
   (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items
 const ready = async (count: number): Promise<readonly InstanceView[]> =>
@@ -28,6 +38,12 @@ const ready = async (count: number): Promise<readonly InstanceView[]> =>
     120_000,
   )
 const node = async (): Promise<NodeView> => await cluster.client.call('getNode', { params: { name: 'h2' } })
+const nodeBlocks = async (name: string): Promise<readonly string[]> => {
+  const { block = '', furtherBlocks = [] } = (await pool()).nodes.find((each) => each.name === name) ?? {}
+  return [block, ...furtherBlocks]
+}
+const pool = async (): Promise<AddressPoolView> =>
+  await cluster.client.call('getAddressPool', { params: { name: 'small' } })
 const furtherBlock = async (): Promise<string> => {
   const [further] = (await node()).furtherBlocks ?? []
   if (further === undefined) throw new Error('h2 has one block')
@@ -37,9 +53,9 @@ const isIn = (block: string, { address = '' }: Pick<InstanceView, 'address'>): b
   containsAddress(parseBlock(block), address)
 const routes = async (host: typeof cluster.first, ...which: string[]): Promise<string> =>
   (await host.exec(['ip', 'route', 'show', ...which])).stdout
-/** From the other machine. */
-const isReached = async ({ address }: Pick<InstanceView, 'address'>): Promise<boolean> => {
-  const { code } = await cluster.first.exec(['timeout', '3', 'curl', '-sf', '-m', '3', `http://${address}:8080/`])
+/** From the first machine, or another. */
+const isReached = async ({ address }: Pick<InstanceView, 'address'>, from = cluster.first): Promise<boolean> => {
+  const { code } = await from.exec(['timeout', '3', 'curl', '-sf', '-m', '3', `http://${address}:8080/`])
   return code === 0
 }
 const allReached = async (): Promise<void> => {
@@ -52,16 +68,16 @@ const reaches = async (from: InstanceView, to: InstanceView): Promise<boolean> =
 }
 
 beforeAll(async () => {
-  cluster = await Cluster.start({ hosts: 2, beforeUp: async () => ['--network', 'routed'] })
+  cluster = await Cluster.start({ hosts: 3, beforeUp: async () => ['--network', 'routed'] })
   range = cluster.lab.containerPool.replace(/^10\.1(\d\d)\.0\.0\/16$/, '10.2$1.0.0/26')
   const small = ['--block-size', '28', '--site', 'annex', '--return-after', '3s']
   await cluster.mustBerth(['ip', 'pool', 'add', 'small', range, ...small])
-  await cluster.join(second(), ['--network', 'routed', '--label', 'site=annex'])
-  await until('both online', async () => {
+  for (const host of [second(), third()]) await cluster.join(host, ['--network', 'routed', '--label', 'site=annex'])
+  await until('all online', async () => {
     const { items } = await cluster.client.list('listNodes')
-    return items.filter((each) => each.online && each.network?.driver === 'routed').length === 2
+    return items.filter((each) => each.online && each.network?.driver === 'routed').length === 3
   })
-  const files = webApp({ replicas: 4, entrypointExtra: "    placement:\n      where: ['site = annex']" })
+  const files = webApp({ replicas: 4, entrypointExtra: "    placement:\n      where: ['site = annex', 'node = h2']" })
   const yaml = files['berth.yaml']?.replace('cpu: 0.1', 'cpu: 0.01').replace('128Mi', '64Mi') ?? ''
   const repository = await cluster.repository('shop', { ...files, 'berth.yaml': yaml })
   await cluster.mustBerth(['deploy', 'shop', '--repository', repository.path])
@@ -77,7 +93,7 @@ it('a machine whose block is used up gets another one, whose instances are reach
   expect((await node()).network?.blocks).toEqual([block])
   expect(all.filter((each) => isIn(block, each)).length).toBeGreaterThanOrEqual(4)
   expect((await cluster.mustBerth(['node', 'show', 'h2'])).stdout).toContain(`${(await node()).block}, ${block}`)
-  expect((await cluster.mustBerth(['ip', 'pool', 'show', 'small'])).stdout).toMatch(/2 of 4 taken/)
+  expect((await cluster.mustBerth(['ip', 'pool', 'show', 'small'])).stdout).toMatch(/3 of 4 taken/)
   expect(await routes(cluster.first, 'proto', '77')).toContain(`${block} via ${second().address}`)
   expect(await routes(second(), 'proto', '78')).toContain(`unreachable ${block}`)
   await allReached()
@@ -114,8 +130,59 @@ it('a machine whose block is used up gets another one, whose instances are reach
   await until('everybody to be called again', () => reaches(inFirst, inSecond))
 })
 
-it('both blocks hold while agent, netd and dockerd are killed, and by BGP', async () => {
+it('with no block left for it, it borrows single addresses of another machine, which are used by nobody there', async () => {
+  await cluster.mustBerth(['ip', 'pool', 'set', 'small', '--blocks-per-node', '2'])
+  await cluster.mustBerth(['scale', 'shop/web', '27'])
+  const all = await ready(27)
+  const [lent = '', ...none] = await nodeBlocks('h3')
+  expect(none).toEqual([])
+  const loans = all.filter((each) => isIn(lent, each))
+  expect(loans).toHaveLength(2)
+  for (const host of [cluster.first, third()])
+    for (const { address } of loans)
+      expect(await routes(host, 'proto', '77')).toContain(`${address} via ${second().address}`)
+  await allReached()
+  // A container that is started by hand where they are of gets another one, and reaches them.
+  const [loan] = loans
+  const fetched = `fetch('http://${loan?.address}:8080/ip').then((answer) => answer.text()).then(console.log)`
+  const byHand = ['docker', 'run', '--rm', '--network', 'berth', 'berth/node:local', 'node', '-e', fetched]
+  const { code, stdout, stderr } = await third().exec(byHand)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  const own = /\d+\.\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? ''
+  expect(containsAddress(parseBlock(lent), own)).toBe(true)
+  expect(loans.map(({ address }) => address)).not.toContain(own)
+  const refused = await third().exec([
+    'docker',
+    'run',
+    '--rm',
+    '--network',
+    'berth',
+    '--ip',
+    loan?.address ?? '',
+    'berth/node:local',
+    'true',
+  ])
+  expect([refused.code, refused.stderr]).toEqual([
+    125,
+    expect.stringMatching(/is not for containers that are started by hand/),
+  ])
+
+  const listed = (await cluster.mustBerth(['ip', 'ls', '--node', 'h3', '-o', 'json'])).json<AddressView[]>()
+  expect(
+    listed
+      .filter(({ lender }) => lender === 'h3')
+      .map(({ node, address }) => [node, address])
+      .sort(),
+  ).toEqual(loans.map(({ address }) => ['h2', address]).sort())
+  const shown = await cluster.mustBerth(['ip', 'show', loan?.address ?? ''])
+  expect(shown.stdout).toMatch(/lent by +h3 to h2/)
+  expect((await cluster.mustBerth(['ip', 'pool', 'show', 'small'])).stdout).toMatch(/h2 .* 2 +0\n/)
+  expect((await node()).problems).toEqual([expect.stringContaining('borrows single addresses of other nodes')])
+})
+
+it('both blocks and what is borrowed hold while agent, netd and dockerd are killed, and by BGP', async () => {
   const block = await furtherBlock()
+  const [lent = ''] = await nodeBlocks('h3')
   const host = second()
   for (const name of ['netd', 'agent'] as const) process.kill(await cluster.pidOf(name, host), 'SIGKILL')
   await host.killDockerd()
@@ -129,13 +196,14 @@ it('both blocks hold while agent, netd and dockerd are killed, and by BGP', asyn
     },
     120_000,
   )
-  await ready(16)
-  expect((await node()).problems).toEqual([])
+  const loans = (await ready(27)).filter((each) => isIn(lent, each))
   await allReached()
 
   await cluster.mustBerth(['net', 'set', '--routes', 'bgp', '--yes'])
   await until('it to be learned', async () => (await routes(cluster.first, 'table', '77')).includes(`${block} via`))
   await until('no static route', async () => (await routes(cluster.first, 'proto', '77')) === '')
+  expect(loans).toHaveLength(2)
+  for (const { address } of loans) expect(await routes(cluster.first, 'table', '77')).toContain(`${address} via`)
   await allReached()
   await cluster.mustBerth(['net', 'set', '--routes', 'static', '--yes'])
   await until('static routes', async () => (await routes(cluster.first, 'proto', '77')).includes(`${block} via`))
@@ -148,6 +216,8 @@ it('a block that is empty is given back when the machine has said so, and its ro
   await until('the return', async () => (await node()).furtherBlocks === undefined, 90_000)
   for (const host of cluster.lab.hosts)
     await until('no route to it', async () => !(await routes(host)).includes(block), 60_000)
+  const { lent } = (await pool()).nodes.find(({ name }) => name === 'h3') ?? {}
+  expect(lent).toBeUndefined()
   await until('it to be out of force', async () => (await node()).network?.blocks?.length === 0)
   await cluster.mustBerth(['scale', 'shop/web', '3'])
   for (const each of await ready(3)) {

@@ -26,7 +26,12 @@ export const addressPoolView = z.object({
   /** Of instances. */
   addresses: z.object({ used: count }),
   nodes: z.array(
-    z.object({ name: z.string(), block: z.string(), furtherBlocks: z.array(z.string()), addresses: count }),
+    z.object({
+      ...{ name: z.string(), block: z.string(), furtherBlocks: z.array(z.string()), addresses: count },
+      /** How many of its instances' addresses are borrowed of others' blocks, and how many of its blocks others have. Absent: none. */
+      borrowed: count.optional(),
+      lent: count.optional(),
+    }),
   ),
 })
 
@@ -54,6 +59,8 @@ export const addressView = z.object({
   node: z.string(),
   /** Absent: it is in none of its node's blocks. */
   block: z.string().optional(),
+  /** The node whose block it is of, where that is another: it is borrowed, or kept by its entrypoint. */
+  lender: z.string().optional(),
   pool: z.string().optional(),
   kind: z.enum(['instance', 'by-hand', 'gateway', 'kept']),
   ...owner,
@@ -82,6 +89,9 @@ export const oneAddress = z.object({
   node: z.string().optional(),
   block: z.string().optional(),
   pool: z.string().optional(),
+  /** The node of whose block it is, and the one whose instance has it, where these are two. */
+  lender: z.string().optional(),
+  borrower: z.string().optional(),
   ...owner,
   state: z.string().optional(),
   since: count.optional(),

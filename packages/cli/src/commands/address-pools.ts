@@ -164,9 +164,13 @@ export function poolText(pool: AddressPoolView): string {
   ]
   const lines = rows.map(([key, value]) => `${key.padEnd(10)} ${value}`)
   if (nodes.length === 0) return lines.join('\n')
+  const hasLoans = nodes.some(({ borrowed, lent }) => borrowed !== undefined || lent !== undefined)
   const table = formatTable(
-    ['node', 'blocks', 'addresses'],
-    nodes.map((node) => [node.name, [node.block, ...node.furtherBlocks].join(' '), String(node.addresses)]),
+    ['node', 'blocks', 'addresses', ...(hasLoans ? ['borrowed', 'lent'] : [])],
+    nodes.map(({ name: node, block, furtherBlocks, addresses: used, borrowed = 0, lent = 0 }) => [
+      ...[node, [block, ...furtherBlocks].join(' '), String(used)],
+      ...(hasLoans ? [String(borrowed), String(lent)] : []),
+    ]),
   )
   return [...lines, '', table].join('\n')
 }

@@ -97,8 +97,9 @@ const words: Readonly<Record<AddressView['kind'], string>> = {
 
 export const addressListing = (now: number): ListingView<AddressView> => ({
   headers: ['address', 'node', 'block', 'pool', 'of', 'state'],
-  row: ({ address, last, node, block = '-', pool = '-', state = '-', ...each }) => [
-    ...[last === undefined ? address : `${address}–${last}`, node, block, pool],
+  row: ({ address, last, node, lender, block, pool = '-', state = '-', ...each }) => [
+    ...[last === undefined ? address : `${address}–${last}`, node],
+    ...[block ?? (lender === undefined ? '-' : `of ${lender}`), pool],
     ...[ownerOf({ ...each, kind: words[each.kind] }), state],
   ],
   wideHeaders: ['ipv6', 'age'],
@@ -109,6 +110,7 @@ export const addressListing = (now: number): ListingView<AddressView> => ({
 
 export function addressText(found: OneAddress, now: number): string {
   const { address, address6, message, node, block, pool, profiles = [], state, since, names, last } = found
+  const { lender, borrower } = found
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['address', address],
     ['IPv6', address6],
@@ -117,6 +119,7 @@ export function addressText(found: OneAddress, now: number): string {
     ['block', block],
     ['pool', pool],
     ['profiles', profiles.length === 0 ? undefined : profiles.join(', ')],
+    ['lent by', lender === undefined ? undefined : `${lender} to ${borrower}`],
     ['state', state],
     ['since', since === undefined ? undefined : `${formatAge(now - since)} ago (${new Date(since).toISOString()})`],
     ['names', names.length === 0 ? undefined : names.join(', ')],

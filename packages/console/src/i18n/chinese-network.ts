@@ -98,6 +98,7 @@ export const chineseNetwork: NetworkDictionary = {
         gateway: '节点本身',
         kept: '保留给手动启动的容器',
       },
+      lentBy: (node) => `借自 ${node}`,
       empty: '没有匹配的地址',
       first: '从第一个节点开始',
       more: (node) => `${node} 之后的节点`,

@@ -99,6 +99,7 @@ export const englishNetwork = {
         gateway: 'the node itself',
         kept: 'kept for containers started by hand',
       },
+      lentBy: (node: string) => `lent by ${node}`,
       empty: 'No address matches',
       first: 'From the first node',
       more: (node: string) => `Nodes after ${node}`,

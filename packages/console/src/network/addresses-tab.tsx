@@ -82,13 +82,20 @@ function Addresses({ rows }: { readonly rows: readonly AddressView[] }) {
     },
     { key: 'of', title: text.of, cell: (row) => <Owner row={row} /> },
     { key: 'node', title: text.node, cell: ({ node }) => <NodeLink node={node} /> },
-    { key: 'block', title: text.block, cell: ({ block }) => <code>{block}</code> },
+    { key: 'block', title: text.block, cell: ({ block, lender }) => <Block block={block} lender={lender} /> },
     { key: 'pool', title: text.pool, cell: ({ pool }) => pool },
     { key: 'since', title: text.since, cell: ({ since }) => (since === undefined ? null : <Age at={since} />) },
   ]
   return (
     <Table label={tabs.addresses} columns={columns} rows={rows} rowKey={({ node, address }) => `${node} ${address}`} />
   )
+}
+
+/** Its node's, or another's that has lent the address. */
+function Block({ block, lender }: { readonly block: string | undefined; readonly lender: string | undefined }) {
+  const { network } = useText()
+  if (block !== undefined || lender === undefined) return <code>{block}</code>
+  return <span className="muted">{network.addresses.lentBy(lender)}</span>
 }
 
 function Owner({ row: { kind, instance, container } }: { readonly row: AddressView }) {

@@ -20,6 +20,8 @@ export interface Instance {
   /** Absent while no node could be found; `unplaced` says why. */
   readonly node?: string
   readonly address?: string
+  /** The node of whose block its address was, where its own had none left: what is lent is used by nobody there. */
+  readonly borrowedFrom?: string
   /** Its entrypoint keeps its addresses (`address: keep`): from 1, which of them it has. */
   readonly slot?: number
   /** Absent: the cluster's. With another its address is its node's. */

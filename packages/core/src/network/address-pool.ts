@@ -141,15 +141,16 @@ export function poolsFor(pools: readonly AddressPool[], seeker: PoolSeeker): rea
   return chosen.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** Which block a node gets. Throws `network.pool-exhausted`, `address-pool.none`. */
+/** Which block a node gets. `isLent`: somebody has an address of it, so it is for whom there is no other. Throws `network.pool-exhausted`, `address-pool.none`. */
 export function chooseBlock(
   pools: readonly AddressPool[],
   seeker: PoolSeeker,
   isTaken: (block: string) => boolean,
+  isLent?: (block: string) => boolean,
 ): { readonly pool: AddressPool; readonly block: string } {
   const candidates = poolsFor(pools, seeker)
   for (const pool of candidates) {
-    const block = freeBlockOf(pool, isTaken)
+    const block = freeBlockOf(pool, isTaken, isLent)
     if (block !== undefined) return { pool, block }
   }
   const whose = `a node of group ${seeker.group}${seeker.site === undefined ? ' without a site' : ` in site ${seeker.site}`}`
@@ -166,18 +167,29 @@ export function chooseBlock(
   )
 }
 
-/** The first block of a pool that nobody has. */
+/** The first block of a pool that nobody has; one of which somebody has an address (`isLent`) only where there is no other. */
 export function freeBlockOf(
   { range, blockPrefix }: AddressPool,
   isTaken: (block: string) => boolean,
+  isLent: (block: string) => boolean = () => false,
 ): string | undefined {
   const pool = parseBlock(range)
   const count = nodeBlockCount(pool, blockPrefix)
+  let lent: string | undefined
   for (let index = 0; index < count; index += 1) {
     const block = formatBlock(blockForNode(pool, index, blockPrefix))
-    if (!isTaken(block)) return block
+    if (isTaken(block)) continue
+    if (!isLent(block)) return block
+    lent ??= block
   }
-  return undefined
+  return lent
+}
+
+/** The block of a pool that an address is in; undefined: it is in none of its blocks. */
+export function blockWith({ range, blockPrefix }: AddressPool, address: string): string | undefined {
+  const value = tryParseAddress(address)
+  if (value === undefined || !containsAddress(parseBlock(range), value)) return undefined
+  return formatBlock({ base: value - (value % 2 ** (32 - blockPrefix)), prefix: blockPrefix })
 }
 
 /** How many blocks a pool has in all. */

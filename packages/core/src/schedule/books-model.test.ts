@@ -48,6 +48,7 @@ const request = fc
     memoryBytes: rarely(fc.constantFrom(gibibyte / 2, 3 * gibibyte)),
     hostPorts: fc.constantFrom([], [], [80]),
     network: rarely(fc.constant('host' as const)),
+    hasAddress: rarely(fc.constant(true)),
     where: fc.constantFrom([], [], ['site = bj'], ['disk != hdd'], ['site in (sh, gz)']),
     tolerate: fc.constantFrom([], [{ key: 'gpu' }]),
     prefer: fc.constantFrom([], [], [{ where: 'disk = ssd', weight: 2 }], [{ where: '!disk', weight: -1 }]),

@@ -156,6 +156,7 @@ describe('a node is taken', () => {
     ['with a volume', { volumes: ['data'] }, { volumes: ['data', 'logs'] }],
     ['that has exactly enough', { cpuMilli: 4000, memoryBytes: 16 * gibibyte }, {}],
     ['without an address left, where it needs none', { network: 'host' }, { addresses: 0 }],
+    ['without an address left, where it has its own', { hasAddress: true }, { addresses: 0 }],
     ['near itself, when it is the first', { near: [{ app: 'shop', entrypoint: 'web' }] }, {}],
     ['apart from itself, when it is the first', { apart: [{ app: 'shop', entrypoint: 'web' }] }, {}],
   ])('%s', (_, wanted, over) => {

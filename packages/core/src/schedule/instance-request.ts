@@ -34,6 +34,8 @@ export interface InstanceRequest {
   readonly hostPorts?: readonly number[]
   /** Absent: the cluster's, of which it gets an address. */
   readonly network?: NetworkMode
+  /** Its address is known already, or is of another node's block: it needs none of those that its node has left. */
+  readonly hasAddress?: boolean
   /** Names of Docker networks that the node must have. */
   readonly networks?: readonly string[]
   /** Names of volumes that the node must offer. */

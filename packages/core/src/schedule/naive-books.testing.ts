@@ -165,11 +165,11 @@ function freeShare(node: BooksNode, here: readonly Placed[]): number {
 const load = (node: BooksNode, here: readonly Placed[]): number =>
   Math.min(1023, Math.floor((((node.measuredCpuMilli ?? 0) + sums(here).cpuMilli) / node.cpuMilli) * 512))
 
-/** One in its node's network needs none. */
+/** One in its node's network needs none, nor one that has its own. */
 const addressesLeft = (node: BooksNode, here: readonly Placed[], request: InstanceRequest): number =>
-  request.network === undefined
-    ? (node.addresses ?? 0x3fffffff) - here.filter((each) => each.request.network === undefined).length
-    : 0x3fffffff
+  takesOne(request) ? (node.addresses ?? 0x3fffffff) - here.filter((each) => takesOne(each.request)).length : 0x3fffffff
+
+const takesOne = ({ network, hasAddress }: InstanceRequest): boolean => network === undefined && hasAddress !== true
 
 function room(node: BooksNode, here: readonly Placed[], request: InstanceRequest): number {
   const per = (free: number, amount: number): number =>

@@ -40,6 +40,7 @@ const samples: readonly Partial<InstanceRequest>[] = [
   { tolerate: [{ key: 'gpu', value: 'only' }] },
   { tolerate: [{ key: 'gpu', value: '' }] },
   { evenCordoned: true },
+  { hasAddress: true },
   { priority: 1 },
   { preempt: true },
   { preemptible: true },

@@ -8,6 +8,7 @@ export const keyedFields: Readonly<Record<Exclude<keyof InstanceRequest, keyof S
   resources: true,
   hostPorts: true,
   network: true,
+  hasAddress: true,
   networks: true,
   volumes: true,
   group: true,
@@ -39,6 +40,7 @@ export function termsKey(request: InstanceRequest): string {
   if (request.preempt === true) key += '\n\x04'
   if (request.preemptible === true) key += '\n\x05'
   if (request.evenCordoned === true) key += '\n\x17'
+  if (request.hasAddress === true) key += '\n\x1a'
   if (seed !== undefined) key += `\n\x06${seed}`
   if (max?.node !== undefined) key += `\n\x07${max.node}`
   if (max?.site !== undefined) key += `\n\x08${max.site}`

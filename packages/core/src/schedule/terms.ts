@@ -28,8 +28,9 @@ export interface Terms {
   instances: number
 }
 
-/** One in its node's network, or in one of Docker's, has none of the node's block. */
-export const takesAddress = ({ request }: Terms): boolean => request.network === undefined
+/** One in its node's network, or in one of Docker's, has none of the node's block; nor does one take any that has its own. */
+export const takesAddress = ({ request }: Terms): boolean =>
+  request.network === undefined && request.hasAddress !== true
 
 /** Unused terms are kept for a while: the next instance of an entrypoint mostly asks the same. */
 const spareTerms = 4096

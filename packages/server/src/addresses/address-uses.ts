@@ -7,7 +7,7 @@ import { AddressHistory } from './address-history.ts'
 import type { AddressPools } from './address-pools.ts'
 import { askForAddresses } from './asked-addresses.ts'
 import { checkAddresses, releaseAddresses } from './check-addresses.ts'
-import { type AddressQuery, addressesOfNode, isAskedFor } from './list-addresses.ts'
+import { type AddressQuery, addressesLentBy, addressesOfNode, isAskedFor } from './list-addresses.ts'
 import { showAddress } from './show-address.ts'
 
 export interface AddressUsesOptions {
@@ -55,9 +55,12 @@ export class AddressUses implements Disposable {
     const reports = new Map(answers.map(({ node, answer }) => [node, answer]))
     const all = pools.all()
     const last = part.at(-1)
+    // Of one node it is asked what it has, and what it lends.
+    const lent = query.node === undefined ? [] : part.flatMap((node) => addressesLentBy(state, all, node))
     return {
       items: part
         .flatMap((node) => addressesOfNode(state, all, node, reports.get(node.name)))
+        .concat(lent)
         .filter((row) => isAskedFor(query, row)),
       silent,
       ...(last === undefined || part.length === nodes.length ? {} : { after: last.name }),

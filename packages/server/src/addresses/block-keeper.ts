@@ -1,4 +1,5 @@
 import {
+  type AddressPool,
   type AddressReport,
   type BlockStep,
   blocksOf,
@@ -18,6 +19,7 @@ import type { Records, RecordTransaction, State, StateChange } from '../records/
 import type { LiveBooks } from '../schedule/live-books.ts'
 import { ownAddressOf } from './address-history.ts'
 import { askForAddresses } from './asked-addresses.ts'
+import { isLentIn } from './lenders.ts'
 import { blocksFence } from './pools-of.ts'
 
 export interface BlockKeeperOptions {
@@ -78,7 +80,8 @@ export class BlockKeeper implements AsyncDisposable {
   #onChange(change: StateChange): void {
     const { kind } = change
     if (kind === 'instances') {
-      for (const each of [change.before, change.after]) if (each?.node !== undefined) this.#loop.mark(each.node)
+      for (const each of [change.before, change.after])
+        for (const node of [each?.node, each?.borrowedFrom]) if (node !== undefined) this.#loop.mark(node)
     } else if (kind === 'nodes' || kind === 'nodeStatuses') this.#loop.mark(change.id)
     else if (kind === 'keptAddresses' || kind === 'addressPools') this.#markAll()
   }
@@ -128,8 +131,7 @@ export class BlockKeeper implements AsyncDisposable {
       ...{ node, network, usedIn, isOffered: offer !== undefined, limit: offer?.limit ?? 1 },
       // Those that have come since may be enough.
       isWanted: (this.#wanted.get(node.name) ?? -1) >= room.addressesNow(node.name),
-      freeBlock: () =>
-        offer === undefined ? undefined : freeBlockOf(offer.pool, (block) => this.#state.nodes.hasBlock(block)),
+      freeBlock: () => (offer === undefined ? undefined : this.#freeBlockOf(offer.pool)),
       emptySince: (block) => this.#emptySince.get(`${node.name} ${block}`),
       ...{ idleMs: this.#idleMs(node), now },
     })
@@ -137,13 +139,18 @@ export class BlockKeeper implements AsyncDisposable {
     return goes && this.#isHeldAnywhere(step.block) ? undefined : step
   }
 
-  /** Of its instances, until they are forgotten, and those that entrypoints keep. */
-  #usedOn(name: string): ReadonlySet<string> {
-    const own = this.#state.instances.byNode(name).flatMap((each) => ownAddressOf(each)?.address ?? [])
-    return new Set([...own, ...this.#state.keptAddresses.ids()])
+  #freeBlockOf(pool: AddressPool): string | undefined {
+    return freeBlockOf(pool, (block) => this.#state.nodes.hasBlock(block), isLentIn(this.#state))
   }
 
-  /** Asked only before a block goes. An address that was kept may be on another node. */
+  /** Of its instances, until they are forgotten, those that entrypoints keep, and those that are lent. */
+  #usedOn(name: string): ReadonlySet<string> {
+    const own = this.#state.instances.byNode(name).flatMap((each) => ownAddressOf(each)?.address ?? [])
+    const lent = this.#state.instances.borrowers().flatMap(({ address }) => address ?? [])
+    return new Set([...own, ...lent, ...this.#state.keptAddresses.ids()])
+  }
+
+  /** Asked only before a block goes. An address that was kept, or is lent, may be on another node. */
   #isHeldAnywhere(block: string): boolean {
     const parsed = parseBlock(block)
     for (const id of this.#state.instances.ids()) {

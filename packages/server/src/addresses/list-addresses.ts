@@ -15,6 +15,7 @@ import {
 } from '@berth/core'
 import type { State } from '../records/index.ts'
 import { ownAddressOf } from './address-history.ts'
+import { lenderOf } from './lenders.ts'
 import { twinAddress } from './twin-pools.ts'
 
 export interface AddressQuery {
@@ -55,7 +56,20 @@ export function profilesAt(state: State, { name }: Node, address: string): { pro
   return found === undefined ? {} : { profiles: [...found.profiles] }
 }
 
-type Row = Omit<AddressView, 'node' | 'block' | 'pool' | 'address6'>
+/** Addresses of a node's blocks that instances of others have. */
+export function addressesLentBy(state: State, pools: readonly AddressPool[], node: Node): AddressView[] {
+  const lent = state.instances
+    .borrowers()
+    .filter((each) => each.node !== node.name && lenderOf(state, pools, each) === node.name)
+  return lent
+    .flatMap((each): AddressView[] => {
+      const [row, at] = [instanceRow(state, each), state.nodes.get(each.node ?? '')]
+      return row === undefined || at === undefined ? [] : [placeIn(state, pools, at)(row)]
+    })
+    .sort(byAddress)
+}
+
+type Row = Omit<AddressView, 'node' | 'block' | 'pool' | 'address6' | 'lender'>
 
 const placeIn =
   (state: State, pools: readonly AddressPool[], node: Node) =>
@@ -63,8 +77,12 @@ const placeIn =
     const block = blocksOf(node).find((each) => containsAddress(parseBlock(each), row.address))
     const pool = poolOf(pools, row.address)?.name
     const address6 = twinAddress(state, row.address)
+    const { address, instance: id } = row
+    const instance = block === undefined && id !== undefined ? state.instances.get(id) : undefined
+    const lender = instance === undefined ? undefined : lenderOf(state, pools, { ...instance, address })
     return {
       ...{ ...row, node: node.name },
+      ...(lender === undefined ? {} : { lender }),
       ...(address6 === undefined ? {} : { address6 }),
       ...(block === undefined ? {} : { block }),
       ...(pool === undefined ? {} : { pool }),

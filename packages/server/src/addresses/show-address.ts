@@ -19,6 +19,7 @@ import { missingText } from '../policy/decision-view.ts'
 import { byHandEnds } from '../policy/profile-of.ts'
 import type { State } from '../records/index.ts'
 import { type AddressHistory, ownAddressOf } from './address-history.ts'
+import { lenderOf } from './lenders.ts'
 import { isRouted, profilesAt } from './list-addresses.ts'
 import { twinAddress, twinRangesOf } from './twin-pools.ts'
 
@@ -78,18 +79,22 @@ const contains = (block: string, address: string): boolean => containsAddress(pa
 const nodeWith = (state: State, address: string): Node | undefined =>
   [...state.nodes.values()].find((node) => blocksOf(node).some((block) => contains(block, address)))
 
-function ofInstance(address: string, { state, domain }: ShowOptions): Said | undefined {
+function ofInstance(address: string, { state, domain, pools }: ShowOptions): Said | undefined {
   const instance = [...state.instances.values()].find((each) => ownAddressOf(each)?.address === address)
   if (instance === undefined) return undefined
-  const { id, app, node, createdAt } = instance
+  const { id, app, node, createdAt, borrowedFrom } = instance
+  const lender = lenderOf(state, pools, instance)
   const status = state.statuses.get(id)
   const phase = status?.phase ?? 'assigned'
   const message =
     phase === 'ended'
       ? `of ${id} on ${node}, which has ended; it is free when the instance is forgotten`
-      : `of ${id} on ${node}`
+      : `of ${id} on ${node}${borrowedFrom === undefined ? '' : `, which had none left and has borrowed it of ${borrowedFrom}`}`
   const names = status?.ready === true ? namesOf(instance, domain) : []
-  return { kind: 'instance', message, instance: id, app, state: phase, since: createdAt, names }
+  return {
+    ...{ kind: 'instance', message, instance: id, app, state: phase, since: createdAt, names },
+    ...(lender === undefined || node === undefined ? {} : { lender, borrower: node }),
+  }
 }
 
 /** Names that mean it, as long as it is ready. */

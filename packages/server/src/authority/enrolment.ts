@@ -9,6 +9,7 @@ import {
   proposeName,
   siteLabel,
 } from '@berth/core'
+import { isLentIn } from '../addresses/lenders.ts'
 import { addressPoolsOf, blocksFence } from '../addresses/pools-of.ts'
 import { FailureLimit, type FailureLimitOptions } from '../auth/failure-limit.ts'
 import { sameHash } from '../auth/token-text.ts'
@@ -256,7 +257,8 @@ export class Enrolment {
   #freeBlock(labels: JoinRequest['labels'], group = defaultGroupName): string {
     const { nodes } = this.#state
     const pools = addressPoolsOf(this.#state, this.#addressPool)
-    return chooseBlock(pools, { site: labels[siteLabel], group }, (block) => nodes.hasBlock(block)).block
+    const isTaken = (block: string): boolean => nodes.hasBlock(block)
+    return chooseBlock(pools, { site: labels[siteLabel], group }, isTaken, isLentIn(this.#state)).block
   }
 
   /** Used and unused ones alike: after its time a token is just not known. Leaves room in the transaction. */

@@ -16,6 +16,8 @@ import type { Outcome, PoolWork } from './pool-work.ts'
 const recordCost = 3
 const fenceCost = 1
 const stepCost = 4
+/** Of its node, and of the one whose address it borrows. */
+const mostFences = 2
 
 /** Of one of a gang that has just been made. */
 const waitsForAll = 'all or none: the others are being created'
@@ -124,7 +126,7 @@ export class PoolPlanWriter {
 
   #fits(): boolean {
     const used = this.#tx.size + this.#fenced.size * fenceCost
-    return used + stepCost + fenceCost + recordCost <= maxOperations
+    return used + stepCost + mostFences * fenceCost + recordCost <= maxOperations
   }
 
   #compareRecords(): void {
@@ -282,7 +284,15 @@ export class PoolPlanWriter {
 
   #place(instance: Instance, how: { readonly displacing?: boolean } = {}): Instance {
     const placed = this.#placer.place(instance, how)
-    if (placed.node !== undefined) this.#use(placed.node, this.#newAddress(placed))
+    if (placed.node === undefined) return placed
+    const { node, borrowedFrom, address } = placed
+    const given = this.#newAddress(placed)
+    this.#use(node, borrowedFrom === undefined ? given : undefined)
+    if (borrowedFrom !== undefined) {
+      // Whoever lends gives it to nobody else, and has the block still.
+      this.#use(borrowedFrom, address)
+      this.#tx.require('nodes', borrowedFrom)
+    }
     return placed
   }
 

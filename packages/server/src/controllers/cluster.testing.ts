@@ -120,14 +120,36 @@ export class TestCluster implements AsyncDisposable {
     const { store } = this.#store
     this.state = this.#server.use(await openState(store, { log: silent }))
     this.records = new Records(store, this.state).guardedBy(leads)
+    const { pools, books, control } = this.#decide(this.#server, this.state, this.records)
+    this.pools = pools
+    this.#server.use(new RebalanceController({ ...control, books }))
+    const builds = this.#server.use(
+      new BuildController({ ...control, runner: this.#runner(), server: 'a', defaultPool, concurrency: 1 }),
+    )
+    this.#server.use(new AppReaper(control))
+    const specs: SpecReader = { readSpec: async ({ ref }) => this.#read(ref) }
+    const cancelBuild = builds.cancel.bind(builds)
+    this.operations = createOperations({ ...control, books, defaultPool, specs, cancelBuild })
+  }
+
+  /** A second server on the same store that decides about all pools as the first does: what both decide is settled by the store alone. */
+  async startRival(): Promise<AsyncDisposable> {
+    const stack = new AsyncDisposableStack()
+    const { store } = this.#store
+    const state = stack.use(await openState(store, { log: silent }))
+    this.#decide(stack, state, new Records(store, state).guardedBy(leads))
+    return stack
+  }
+
+  /** Who decides where instances run, and which blocks nodes have. */
+  #decide(stack: AsyncDisposableStack, state: State, records: Records) {
     const now = () => Date.now() + this.aheadMs
-    const isOnline = (node: string) => this.state.nodeStatuses.get(node)?.online === true
-    const { state, records } = this
-    const news = this.#server.use(new InstanceNews({ records, log: silent }))
+    const isOnline = (node: string) => state.nodeStatuses.get(node)?.online === true
+    const news = stack.use(new InstanceNews({ records, log: silent }))
     const control = { state, records, news, isOnline, now, log: silent }
     let pools: PoolController | undefined
     let feed: ClusterFeed | undefined
-    this.traffic = this.#server.use(
+    const traffic = stack.use(
       new TrafficController({
         ...control,
         certificates: () => [],
@@ -135,8 +157,12 @@ export class TestCluster implements AsyncDisposable {
         onChange: (changed) => pools?.mark(changed),
       }),
     )
-    feed = this.feed = this.#server.use(this.#makeFeed())
-    const nodes = this.#server.use(
+    // Nodes hear of it before anything is decided by it.
+    if (state === this.state) {
+      this.traffic = traffic
+      feed = this.feed = stack.use(this.#makeFeed())
+    }
+    const nodes = stack.use(
       new NodeWatch({
         ...control,
         reach: async (_, targets) => {
@@ -147,8 +173,8 @@ export class TestCluster implements AsyncDisposable {
         lookMs: 20,
       }),
     )
-    const books = this.#server.use(new LiveBooks({ ...control, addressPool }))
-    const images = this.#server.use(
+    const books = stack.use(new LiveBooks({ ...control, addressPool }))
+    const images = stack.use(
       new ImageArrivals({
         ...control,
         books,
@@ -157,7 +183,7 @@ export class TestCluster implements AsyncDisposable {
         retryMs: 5,
       }),
     )
-    const gates = this.#server.use(
+    const gates = stack.use(
       new GateSources({
         ...{ ...control, traffic: { window: (...args) => this.requests?.window(...args) ?? nothingKnown } },
         ask: (query) => this.ask?.(query),
@@ -166,19 +192,10 @@ export class TestCluster implements AsyncDisposable {
         askMs: 20,
       }),
     )
-    pools = this.pools = this.#server.use(
-      new PoolController({ ...control, traffic: this.traffic, nodes, books, images, gates, patience }),
-    )
-    this.#server.use(new RebalanceController({ ...control, books }))
+    pools = stack.use(new PoolController({ ...control, traffic, nodes, books, images, gates, patience }))
     const agents = { request: async <T>(node: string) => (await this.askForAddresses(node)) as T }
-    this.#server.use(new BlockKeeper({ ...{ records, books, agents, log: silent, now }, retryMs: 20 }))
-    const builds = this.#server.use(
-      new BuildController({ ...control, runner: this.#runner(), server: 'a', defaultPool, concurrency: 1 }),
-    )
-    this.#server.use(new AppReaper(control))
-    const specs: SpecReader = { readSpec: async ({ ref }) => this.#read(ref) }
-    const cancelBuild = builds.cancel.bind(builds)
-    this.operations = createOperations({ ...control, books, defaultPool, specs, cancelBuild })
+    stack.use(new BlockKeeper({ ...{ records, books, agents, log: silent, now }, retryMs: 20 }))
+    return { pools, books, control }
   }
 
   async addNode(name: string, block: string, over: Partial<NodeStatus> = {}): Promise<void> {

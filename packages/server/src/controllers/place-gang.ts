@@ -22,7 +22,10 @@ export interface GangContext {
   readonly restore: (ids: readonly string[]) => void
 }
 
-/** Three writes and compares each, two for its node, and the pool's: what fits in one transaction has no need of a number. */
+/**
+ * Three writes and compares each, two for its node and for the one whose address it borrows, and the pool's: what fits in one transaction has no need of a
+ * number.
+ */
 const mostAtOnce = 18
 const inOneSlice = 18
 
@@ -100,7 +103,12 @@ async function writePart(
   const tx = begin(context)
   tx.require('pools', poolId(context.snapshot.pool.app, context.snapshot.pool.name))
   const last = new Map(part.map((each) => [each.node ?? '', context.state.fences.get(each.node ?? '')?.lastAddress]))
-  for (const each of part) last.set(each.node ?? '', givenAddress(each) ?? last.get(each.node ?? ''))
+  for (const each of part) {
+    const { node = '', borrowedFrom } = each
+    if (borrowedFrom !== undefined) tx.require('nodes', borrowedFrom)
+    const giver = borrowedFrom ?? node
+    last.set(giver, givenAddress(each) ?? last.get(giver) ?? context.state.fences.get(giver)?.lastAddress)
+  }
   for (const [node, lastAddress] of last) {
     const given = lastAddress === undefined ? {} : { lastAddress }
     tx.put('fences', { node, ...given, updatedAt: context.now }, { ifUnchanged: true })
@@ -139,8 +147,18 @@ async function giveUp(context: GangContext, { waiting, held }: Gang, found: numb
 }
 
 function withoutPlace(instance: Instance): Instance {
-  const { node, address, network, networks, cpuMilli, memoryBytes, reservedCpuMilli, reservedMemoryBytes, ...rest } =
-    instance
+  const {
+    node,
+    address,
+    borrowedFrom,
+    network,
+    networks,
+    cpuMilli,
+    memoryBytes,
+    reservedCpuMilli,
+    reservedMemoryBytes,
+    ...rest
+  } = instance
   const { hostPorts, group, cores, resources, gang, ...asked } = rest
   return asked
 }

@@ -170,6 +170,7 @@ export class InstanceTable extends RecordTable<Instance> {
   readonly #byNode = this.index((instance) => instance.node)
   readonly #draining = this.index((instance) => (instance.desired === 'drain' ? 'draining' : undefined))
   readonly #unplaced = this.index((instance) => (instance.node === undefined ? 'unplaced' : undefined))
+  readonly #borrowed = this.index(({ borrowedFrom, address }) => (borrowedFrom === undefined ? undefined : address))
   readonly #waiting = this.index(({ node, app, pool }) => (node === undefined ? poolId(app, pool) : undefined))
   constructor() {
     const columns = {
@@ -207,6 +208,13 @@ export class InstanceTable extends RecordTable<Instance> {
   unplaced(): Instance[] {
     return this.#unplaced.get('unplaced')
   }
+  /** Those with an address that was borrowed of another node's block. */
+  borrowers(): Instance[] {
+    return [...this.#borrowed.keys()].flatMap((address) => this.#borrowed.get(address))
+  }
+  borrowersOf(address: string): Instance[] {
+    return this.#borrowed.get(address)
+  }
   /** Ids of the pools that have such. */
   waitingPools(): string[] {
     return [...this.#waiting.keys()]
@@ -240,6 +248,11 @@ export class NodeTable extends RecordTable<Node> {
   /** Some node has it, as its first or as another. */
   hasBlock(block: string): boolean {
     return this.#byBlock.has(block) || this.#further.has(block)
+  }
+
+  /** Whose it is. */
+  withBlock(block: string): Node | undefined {
+    return this.#byBlock.get(block)[0] ?? this.get(this.#further.get(block) ?? '')
   }
 
   override set(id: string, record: Node | undefined, modRevision: number): Node | undefined {

@@ -57,12 +57,15 @@ export class NodeRoutes {
   }
 }
 
-/** Of a single address that is kept: the node whose instance has it. */
+/** Of a single address that is kept or borrowed: the node whose instance has it. */
 function bearerOf(state: State, block: string): string | undefined {
   const [address = '', prefix] = block.split('/')
   const single = prefix === '32' ? address : prefix === '128' ? twinned(twinRangesOf(state), address) : undefined
   const kept = single === undefined ? undefined : state.keptAddresses.get(single)
-  if (kept === undefined) return undefined
+  if (kept === undefined)
+    return single === undefined
+      ? undefined
+      : state.instances.borrowersOf(single).find(({ desired }) => desired !== 'stop')?.node
   const { app, pool, entrypoint, slot } = kept
   const holders = state.instances.byPool(app, pool)
   return holders.find((each) => each.entrypoint === entrypoint && each.slot === slot && each.desired !== 'stop')?.node

@@ -54,8 +54,12 @@ export class BlockRoom {
   }
 
   /** The pool that its blocks are of. */
-  poolFor({ block }: Node): AddressPool | undefined {
+  poolFor({ block }: Pick<Node, 'block'>): AddressPool | undefined {
     return block === '' ? undefined : poolOf(this.#pools, block)
+  }
+
+  enabledPools(): readonly AddressPool[] {
+    return this.#pools.filter(({ disabled }) => !disabled)
   }
 
   /** Undefined: it gets no further block, whatever its pool's limit. */

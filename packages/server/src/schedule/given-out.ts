@@ -45,6 +45,10 @@ export class GivenOut {
     return this.#addresses.get(node)?.has(numberOf(address)) === true
   }
 
+  countOn(node: string): number {
+    return this.#addresses.get(node)?.size ?? 0
+  }
+
   inGroup(group: string): Room {
     return this.#rooms.get(group) ?? { cpuMilli: 0, memoryBytes: 0 }
   }

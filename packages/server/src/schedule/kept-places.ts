@@ -3,7 +3,6 @@ import {
   blocksOf,
   canHaveSeveral,
   containsAddress,
-  type KeptAddress,
   type Node,
   type NodeStatus,
   parseBlock,
@@ -15,7 +14,7 @@ import { nameLabel } from './request-of.ts'
 type Known = Pick<State, 'instances' | 'keptAddresses' | 'nodes' | 'nodeStatuses' | 'routings'>
 
 /** In the books: of which range a node may have any address, of others' blocks too. */
-const rangeLabel = 'any-address-of'
+export const rangeLabel = 'any-address-of'
 
 interface Home {
   readonly base: number
@@ -23,7 +22,10 @@ interface Home {
   readonly node: string
 }
 
-/** Where addresses that are kept may be: at the node whose block they are of, and at nodes that can have addresses of others' blocks. */
+/**
+ * Where addresses that are kept may be: at the node whose block they are of, and at nodes that can have addresses of others' blocks. Those that are
+ * borrowed count as they do, but are where they are.
+ */
 export class KeptPlaces {
   readonly #state: Known
   /** Where the instance is that has the address. */
@@ -35,7 +37,7 @@ export class KeptPlaces {
 
   constructor(state: Known) {
     this.#state = state
-    this.#wasCloud = this.#isCloud
+    this.#wasCloud = this.isCloud
     const pools = new Map([...state.keptAddresses.values()].map((each) => [`${each.app}/${each.pool}`, each]))
     for (const { app, pool } of pools.values())
       for (const { slot, address, node } of state.instances.byPool(app, pool))
@@ -47,7 +49,7 @@ export class KeptPlaces {
     const { kind } = change
     if (kind === 'instances') {
       const { before, after } = change
-      if (before?.slot === undefined && after?.slot === undefined) return false
+      if (![before, after].some((each) => each?.slot !== undefined || each?.borrowedFrom !== undefined)) return false
       if (before?.address !== undefined && this.#at.get(before.address) === before.node) this.#at.delete(before.address)
       if (after?.address !== undefined && after.node !== undefined) this.#at.set(after.address, after.node)
     } else if (kind === 'nodes') {
@@ -66,8 +68,8 @@ export class KeptPlaces {
   changedNodes(): readonly string[] {
     const [before, now] = [this.#counted, this.#count()]
     this.#counted = now
-    if (this.#wasCloud !== this.#isCloud) {
-      this.#wasCloud = this.#isCloud
+    if (this.#wasCloud !== this.isCloud) {
+      this.#wasCloud = this.isCloud
       return [...this.#state.nodes.ids()]
     }
     return [...new Set([...before.keys(), ...now.keys()])].filter((node) => before.get(node) !== now.get(node))
@@ -104,8 +106,7 @@ export class KeptPlaces {
 
   /** Why only the node whose block it is of can have it; undefined: others can, if they have room. */
   whyNowhereElse(address: string): string | undefined {
-    if (this.#isCloud)
-      return 'elsewhere nobody would reach it, since entries of a provider’s table lead to whole blocks'
+    if (this.isCloud) return 'elsewhere nobody would reach it, since entries of a provider’s table lead to whole blocks'
     return this.#rangeWith(address) === undefined
       ? 'no other node can have it: that takes routed mode (berth up --network routed)'
       : undefined
@@ -115,13 +116,14 @@ export class KeptPlaces {
     return this.whyNowhereElse(address) ?? `elsewhere: ${refusals.at(-1)}`
   }
 
-  get #isCloud(): boolean {
+  /** Routes are entries of a provider's table. */
+  get isCloud(): boolean {
     return this.#state.routings.get('cluster')?.mode === 'cloud'
   }
 
   #rangeOf(node: string): string | undefined {
     const network = this.#state.nodeStatuses.get(node)?.network
-    if (this.#isCloud || network?.driver !== 'routed' || network.wanted !== undefined) return undefined
+    if (this.isCloud || network?.driver !== 'routed' || network.wanted !== undefined) return undefined
     return network.range
   }
 
@@ -144,21 +146,25 @@ export class KeptPlaces {
   }
 
   #count(): ReadonlyMap<string, number> {
-    this.#counts ??= this.#countAll(this.#state.keptAddresses.values())
+    this.#counts ??= this.#countAll()
     return this.#counts
   }
 
-  #countAll(kept: Iterable<KeptAddress>): ReadonlyMap<string, number> {
+  #countAll(): ReadonlyMap<string, number> {
+    const { keptAddresses, instances } = this.#state
     const counts = new Map<string, number>()
     const add = (node: string | undefined, more: number): void => {
       if (node !== undefined) counts.set(node, (counts.get(node) ?? 0) + more)
     }
-    for (const { address } of kept) {
-      const [home, at] = [this.#homeOf(address), this.#at.get(address)]
-      if (home === at) continue
+    const move = (address: string, at: string | undefined): void => {
+      const home = this.#homeOf(address)
+      if (home === at) return
       add(home, -1)
       add(at, 1)
     }
+    for (const { address } of keptAddresses.values()) move(address, this.#at.get(address))
+    for (const { address, node } of instances.borrowers())
+      if (address !== undefined && !keptAddresses.has(address)) move(address, node)
     return counts
   }
 }

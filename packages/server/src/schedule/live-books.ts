@@ -9,6 +9,7 @@ import {
   type Instance,
   type InstanceRequest,
   type Lan,
+  type Loan,
   type NewSizes,
   type NodeGroup,
   parseBlock,
@@ -23,9 +24,13 @@ import { BlockRoom } from './block-room.ts'
 import { displace } from './displace.ts'
 import { Displacements } from './displacements.ts'
 import { GivenOut } from './given-out.ts'
-import { KeptPlaces } from './kept-places.ts'
+import { KeptPlaces, rangeLabel } from './kept-places.ts'
+import { Loans } from './loans.ts'
+import { quotaProblem } from './quota-problem.ts'
 import {
   bookingOfRecord,
+  exceptOn,
+  isSameBooking,
   nameLabel,
   recordOfBooking,
   requestOf,
@@ -54,12 +59,27 @@ export interface ResizeRefusal {
   readonly message: string
 }
 
+/** `isShort`: it lacks an address, and nothing that is about to give its node one. */
+type Attempt =
+  | Extract<Placed, { readonly placed: true }>
+  | { readonly placed: false; readonly message: string; readonly isShort: boolean }
+
 /** What a decision under way has entered of an instance. */
 interface Promised {
   readonly request: InstanceRequest
   readonly address: string
   /** Its node was chosen by more than its own terms: for an address that it keeps, or since others had none left. */
   readonly isPinned: boolean
+}
+
+type Holder = Pick<Instance, 'node' | 'address' | 'group' | 'borrowedFrom'>
+
+interface PromiseOptions {
+  /** The address that it has to have. */
+  readonly kept: string | undefined
+  readonly isPinned?: boolean
+  /** Of another node, where its own has no address for it. */
+  readonly mayBorrow?: boolean
 }
 
 /** Nodes without an address left, for one decision; beyond so many there is hardly another one. */
@@ -82,6 +102,7 @@ export class LiveBooks implements Disposable {
   /** What decisions under way have entered. */
   readonly #promised = new Map<string, Promised>()
   readonly #given = new GivenOut()
+  readonly #loans: Loans
   readonly #measures = new Map<string, { readonly cpuMilli: number; readonly at: number }>()
   /** The address given out last on a node, where that is more than its fence says. */
   readonly #lastAddresses = new Map<string, string>()
@@ -94,6 +115,10 @@ export class LiveBooks implements Disposable {
     this.displacements = new Displacements(state)
     this.kept = new KeptPlaces(state)
     this.room = new BlockRoom(state, options.addressPool)
+    this.#loans = new Loans({
+      ...{ state, room: this.room, kept: this.kept, given: this.#given, isOnline: options.isOnline },
+      lastAddress: (node) => this.#lastAddressOf(node),
+    })
     this.books.putGroup(defaultGroupName, defaultGroup)
     for (const group of state.groups.values()) this.#putGroup(group)
     for (const name of state.nodes.ids()) this.#putNode(name)
@@ -132,28 +157,63 @@ export class LiveBooks implements Disposable {
     if (quota !== undefined) return { placed: false, message: quota }
     if (this.books.nodeCount === 0)
       return { placed: false, message: 'the cluster has no node yet: run `berth up` or `berth node join`' }
+    if (kept === undefined) {
+      const found = this.#placeWithAddress(id, request, request, kept)
+      return found.placed || !found.isShort ? found : this.#placeWithLoan(id, request, found.message)
+    }
     const refusals: string[] = []
     for (const wish of this.#wishes(request, kept)) {
       const found = this.#placeWithAddress(id, request, wish, kept)
       if (found.placed) return found
       refusals.push(found.message)
     }
-    return { placed: false, message: kept === undefined ? refusals.join() : this.kept.explain(kept, refusals) }
+    return { placed: false, message: this.kept.explain(kept, refusals) }
   }
 
   /** On another node where one has room, but no address left: instances that have ended are not placed there any more, and hold theirs still. */
-  #placeWithAddress(id: string, request: InstanceRequest, wish: InstanceRequest, kept: string | undefined): Placed {
+  #placeWithAddress(id: string, request: InstanceRequest, wish: InstanceRequest, kept: string | undefined): Attempt {
     const full: string[] = []
     for (;;) {
       const decision = this.books.place(id, exceptOn(full, wish))
-      if (!decision.placed) return { placed: false, message: this.#usedUpText(full, decision.refusal.message) }
+      if (!decision.placed) {
+        const { reasons, message } = decision.refusal
+        const isShort = full.length > 0 || reasons.some(({ filter }) => filter === 'address')
+        return this.#refused(full, message, isShort)
+      }
       const placed = this.#promise(id, request, decision.booking, { kept, isPinned: full.length > 0 })
-      if (placed !== undefined) return placed
+      if (placed?.placed === true) return placed
       const { node } = decision.booking
       full.push(node)
       for (const listener of this.#starved) listener(node)
-      if (full.length >= mostTried) return { placed: false, message: this.#usedUpText(full, 'more were not tried') }
+      if (full.length >= mostTried) return this.#refused(full, 'more were not tried', true)
     }
+  }
+
+  /** Who is about to get another block is waited for. */
+  #refused(full: readonly string[], refusal: string, isShort: boolean): Attempt {
+    const message = this.#usedUpText(full, refusal)
+    return { placed: false, message, isShort: isShort && !full.some((node) => this.#moreFor(node) > 0) }
+  }
+
+  /** The last resort: on a node that has all but an address, with one of another's block. */
+  #placeWithLoan(id: string, request: InstanceRequest, refusal: string): Placed {
+    const problem = this.#loans.problem()
+    if (problem !== undefined) return { placed: false, message: `${refusal}; ${problem}` }
+    const ranges = new Set(this.#loans.ranges())
+    const { where = [] } = request
+    while (ranges.size > 0) {
+      const wish = { ...request, hasAddress: true, where: [...where, `${rangeLabel} in (${[...ranges].join(', ')})`] }
+      const decision = this.books.place(id, wish)
+      // Nobody who has room may borrow.
+      if (!decision.placed) break
+      const placed = this.#promise(id, request, decision.booking, { kept: undefined, isPinned: true, mayBorrow: true })
+      if (placed !== undefined) return placed
+      const { node } = decision.booking
+      const pool = this.room.poolFor(this.#options.state.nodes.get(node) ?? { block: '' })
+      refusal = `${refusal}; no node of the address pool ${pool?.name} has one to lend to ${node}`
+      if (pool === undefined || !ranges.delete(pool.range)) break
+    }
+    return { placed: false, message: refusal }
   }
 
   #usedUpText(nodes: readonly string[], refusal: string): string {
@@ -185,7 +245,7 @@ export class LiveBooks implements Disposable {
   #wishes(request: InstanceRequest, kept: string | undefined): readonly InstanceRequest[] {
     if (kept === undefined) return [request]
     const { where = [] } = request
-    return this.kept.requirements(kept).map((each) => ({ ...request, where: [...where, each] }))
+    return this.kept.requirements(kept).map((each) => ({ ...request, hasAddress: true, where: [...where, each] }))
   }
 
   /** Nodes on which so many of them would find a place now, beside all that is there. Changes nothing. */
@@ -242,18 +302,26 @@ export class LiveBooks implements Disposable {
     id: string,
     request: InstanceRequest,
     booking: Booking,
-    { kept, isPinned = false }: { readonly kept: string | undefined; readonly isPinned?: boolean },
+    { kept, isPinned = false, mayBorrow = false }: PromiseOptions,
   ): Placed | undefined {
     const { node } = booking
-    const address = kept ?? this.#addressFor(node, request)
+    const own = kept ?? this.#addressFor(node, request)
+    const loan = own === undefined && mayBorrow ? this.#loanFor(node) : undefined
+    const address = own ?? loan?.address
     if (address === undefined) {
       this.books.release(id)
       return undefined
     }
     this.#promised.set(id, { request, address, isPinned: isPinned || kept !== undefined })
-    if (request.network === undefined && kept === undefined) this.#lastAddresses.set(node, address)
-    this.#note(id, { node, address, group: request.group ?? defaultGroupName })
-    return { placed: true, record: { ...recordOfBooking(booking, request), node, address } }
+    if (request.network === undefined && kept === undefined) this.#lastAddresses.set(loan?.lender ?? node, address)
+    const borrowed = loan === undefined ? {} : { borrowedFrom: loan.lender }
+    this.#note(id, { node, address, group: request.group ?? defaultGroupName, ...borrowed })
+    return { placed: true, record: { ...recordOfBooking(booking, request), node, address, ...borrowed } }
+  }
+
+  #loanFor(node: string): Loan | undefined {
+    const record = this.#options.state.nodes.get(node)
+    return record === undefined ? undefined : this.#loans.find(record)
   }
 
   /** Why its node cannot give an instance that; undefined: it can. Changes nothing. */
@@ -388,6 +456,7 @@ export class LiveBooks implements Disposable {
       if (this.#promised.has(id)) return
       this.books.release(id)
       this.#given.set(id, undefined)
+      this.#loans.set(id, undefined)
       return
     }
     this.#promised.delete(id)
@@ -399,9 +468,10 @@ export class LiveBooks implements Disposable {
     this.#note(id, instance)
   }
 
-  #note(id: string, { node, address, group = defaultGroupName }: Pick<Instance, 'node' | 'address' | 'group'>): void {
+  #note(id: string, { node, address, group = defaultGroupName, borrowedFrom }: Holder): void {
     const booking = this.books.booking(id)
     const room = { group, cpuMilli: booking?.reservedCpuMilli ?? 0, memoryBytes: booking?.reservedMemoryBytes ?? 0 }
+    this.#loans.set(id, borrowedFrom === undefined ? undefined : address)
     if (node !== undefined) this.#given.set(id, { node, address, ...(booking === undefined ? {} : { room }) })
   }
 
@@ -414,8 +484,9 @@ export class LiveBooks implements Disposable {
     const { state } = this.#options
     const record = state.nodes.get(node)
     if (record === undefined) return undefined
-    const last = this.#lastAddresses.get(node) ?? state.fences.get(node)?.lastAddress
-    const isUsed = (address: string): boolean => this.#given.isUsed(node, address) || state.keptAddresses.has(address)
+    const last = this.#lastAddressOf(node)
+    const isUsed = (address: string): boolean =>
+      this.#given.isUsed(node, address) || state.keptAddresses.has(address) || this.#loans.isLent(address)
     const { network } = state.nodeStatuses.get(node) ?? {}
     for (const text of givingBlocks(record, network)) {
       const block = parseBlock(text)
@@ -427,37 +498,16 @@ export class LiveBooks implements Disposable {
     return undefined
   }
 
+  #lastAddressOf(node: string): string | undefined {
+    return this.#lastAddresses.get(node) ?? this.#options.state.fences.get(node)?.lastAddress
+  }
+
   #quotaOf({ group, cpuMilli = 0, memoryBytes = 0 }: InstanceRequest): string | undefined {
     return this.#quotaProblem(group ?? defaultGroupName, { cpuMilli, memoryBytes })
   }
 
   #quotaProblem(groupName: string, more: Required<Pick<Sizes, 'cpuMilli' | 'memoryBytes'>>): string | undefined {
     const group = this.#options.state.groups.get(groupName)
-    if (group?.quota === undefined) return undefined
-    const { cpuMilli = Number.POSITIVE_INFINITY, memoryBytes = Number.POSITIVE_INFINITY } = group.quota
-    const given = this.#given.inGroup(group.name)
-    if (more.cpuMilli > 0 && given.cpuMilli + more.cpuMilli > cpuMilli)
-      return `the quota of group ${group.name} is ${cpuMilli / 1000} cores, ${given.cpuMilli / 1000} of them are given out`
-    if (more.memoryBytes > 0 && given.memoryBytes + more.memoryBytes > memoryBytes)
-      return `the quota of group ${group.name} is ${gibibytes(memoryBytes)} of memory, ${gibibytes(given.memoryBytes)} of it are given out`
-    return undefined
+    return group === undefined ? undefined : quotaProblem(group, this.#given.inGroup(group.name), more)
   }
 }
-
-/** Of named resources nothing is said here. */
-const isSameBooking = (a: Booking, b: Booking): boolean =>
-  a.node === b.node &&
-  a.cpuMilli === b.cpuMilli &&
-  a.memoryBytes === b.memoryBytes &&
-  a.reservedCpuMilli === b.reservedCpuMilli &&
-  a.reservedMemoryBytes === b.reservedMemoryBytes &&
-  a.cores === b.cores &&
-  a.named === undefined &&
-  b.named === undefined
-
-const gibibytes = (bytes: number): string => `${Math.round((bytes / 1024 ** 3) * 100) / 100}Gi`
-
-const exceptOn = (nodes: readonly string[], request: InstanceRequest): InstanceRequest =>
-  nodes.length === 0
-    ? request
-    : { ...request, where: [...(request.where ?? []), ...nodes.map((node) => `${nameLabel} != ${node}`)] }

@@ -93,6 +93,23 @@ export function requestOfRecord(instance: Instance): InstanceRequest {
   return withPublished(request, instance)
 }
 
+/** Of named resources nothing is said here. */
+export const isSameBooking = (a: Booking, b: Booking): boolean =>
+  a.node === b.node &&
+  a.cpuMilli === b.cpuMilli &&
+  a.memoryBytes === b.memoryBytes &&
+  a.reservedCpuMilli === b.reservedCpuMilli &&
+  a.reservedMemoryBytes === b.reservedMemoryBytes &&
+  a.cores === b.cores &&
+  a.named === undefined &&
+  b.named === undefined
+
+/** On any node but these. */
+export const exceptOn = (nodes: readonly string[], request: InstanceRequest): InstanceRequest =>
+  nodes.length === 0
+    ? request
+    : { ...request, where: [...(request.where ?? []), ...nodes.map((node) => `${nameLabel} != ${node}`)] }
+
 /** Memory that was given back stays reserved until the agent has lowered the limit. */
 export function bookingOfRecord(instance: Instance, node: string, status?: InstanceStatus): Booking {
   const named = Object.entries(instance.resources ?? {}).filter(([, each]) => typeof each !== 'number')

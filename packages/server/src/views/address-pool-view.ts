@@ -1,14 +1,28 @@
 import type { AddressPoolView } from '@berth/api'
-import { type AddressPool, blocksInPool, blocksOf, defaultBlocksPerNode, defaultReturnAfterMs } from '@berth/core'
+import {
+  type AddressPool,
+  blocksInPool,
+  blocksOf,
+  defaultBlocksPerNode,
+  defaultReturnAfterMs,
+  poolOf,
+} from '@berth/core'
+import { lenderOf } from '../addresses/lenders.ts'
 import type { State } from '../records/index.ts'
 
 /** `nodes`: those that have a block of it. */
 export function addressPoolView(state: State, pool: AddressPool, nodes: readonly string[]): AddressPoolView {
   const { name, range, ipv6, blockPrefix: blockSize, sites, groups, natOutgoing, disabled } = pool
   const { blocksPerNode = defaultBlocksPerNode, returnAfterMs = defaultReturnAfterMs } = pool
+  const loans = loansIn(state, pool)
   const holders = nodes.map((node) => {
     const [block = '', ...furtherBlocks] = blocksOf(state.nodes.get(node) ?? { block: '' })
-    return { name: node, block, furtherBlocks, addresses: state.instances.countOnNode(node) }
+    const [borrowed, lent] = [loans.borrowed.get(node), loans.lent.get(node)]
+    return {
+      ...{ name: node, block, furtherBlocks, addresses: state.instances.countOnNode(node) },
+      ...(borrowed === undefined ? {} : { borrowed }),
+      ...(lent === undefined ? {} : { lent }),
+    }
   })
   return {
     ...{
@@ -30,4 +44,18 @@ export function addressPoolView(state: State, pool: AddressPool, nodes: readonly
     addresses: { used: holders.reduce((sum, { addresses }) => sum + addresses, 0) },
     nodes: holders,
   }
+}
+
+/** How many addresses each node has borrowed, and lent. */
+function loansIn(state: State, pool: AddressPool): Record<'borrowed' | 'lent', Map<string, number>> {
+  const loans = { borrowed: new Map<string, number>(), lent: new Map<string, number>() }
+  const count = (counts: Map<string, number>, node: string): unknown => counts.set(node, (counts.get(node) ?? 0) + 1)
+  for (const instance of state.instances.borrowers()) {
+    const { node = '', address = '' } = instance
+    const lender = poolOf([pool], address) === undefined ? undefined : lenderOf(state, [pool], instance)
+    if (lender === undefined) continue
+    count(loans.borrowed, node)
+    count(loans.lent, lender)
+  }
+  return loans
 }
