@@ -7,6 +7,7 @@ import { BerthError } from '@berth/core'
 export const assetNames = [
   'agent/gateway/lua/berth.lua',
   'agent/gateway/lua/berth_admin.lua',
+  'agent/gateway/lua/berth_limits.lua',
   'agent/gateway/lua/berth_pages.lua',
   'agent/gateway/lua/berth_proxy.lua',
   'agent/gateway/lua/berth_shared.lua',

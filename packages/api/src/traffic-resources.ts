@@ -13,7 +13,17 @@ export const routeView = z.object({
   /** The external service to which it leads; app, pool and entrypoint are empty then. */
   external: z.string().optional(),
   tls: z.enum(['off', 'on', 'redirect']),
+  /** Its requests are answered with the maintenance page. */
+  maintenance: z.literal(true).optional(),
   members: z.array(z.object({ instance: z.string(), address: z.string(), port: z.number(), state: z.string() })),
+})
+
+export const maintenanceView = z.object({
+  host: z.string(),
+  on: z.boolean(),
+  page: z.string().optional(),
+  updatedAt: time,
+  updatedBy: z.string(),
 })
 
 export const certificateView = z.object({
@@ -91,4 +101,5 @@ export type RouteTrafficView = z.infer<typeof routeTrafficView>
 export type InstanceTrafficView = z.infer<typeof instanceTrafficView>
 export type PoolTrafficView = z.infer<typeof poolTrafficView>
 export type RouteView = z.infer<typeof routeView>
+export type MaintenanceView = z.infer<typeof maintenanceView>
 export type CertificateView = z.infer<typeof certificateView>

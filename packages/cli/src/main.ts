@@ -28,6 +28,7 @@ import { registerRebalance } from './commands/rebalance.ts'
 import { registerRegistries } from './commands/registry.ts'
 import { registerResize } from './commands/resize.ts'
 import { registerRollout } from './commands/rollout.ts'
+import { registerRoute } from './commands/route.ts'
 import { registerRun } from './commands/run.ts'
 import { registerPlacing } from './commands/scheduling.ts'
 import { registerServers } from './commands/servers.ts'
@@ -61,6 +62,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerPlanning,
     registerPs,
     registerListings,
+    registerRoute,
     registerRollout,
     registerPrometheus,
     registerLogs,

@@ -28,6 +28,8 @@ const passOnSeconds = 10
 /** Below the 5 s of Node's HTTP server, so that nginx closes an idle connection before the application does. */
 const idleSeconds = 4
 const tries = 3
+/** Of routes that ask for more. */
+const mostTries = 11
 const defaultConnections = 16_384
 /** Logs, libraries, temporary files. */
 const spareFiles = 256
@@ -98,7 +100,7 @@ export function proxyBasics(): string[] {
     'proxy_read_timeout 60s;',
     'proxy_send_timeout 60s;',
     'proxy_next_upstream error timeout;',
-    `proxy_next_upstream_tries ${tries};`,
+    `proxy_next_upstream_tries ${mostTries};`,
     `proxy_next_upstream_timeout ${passOnSeconds}s;`,
   ]
 }
@@ -152,6 +154,7 @@ function lua({ options, paths, facts }: NginxConfInput, configuration: string): 
   return [
     `lua_package_path "${facts.luaDir}/?.lua;;";`,
     'lua_shared_dict berth 64m;',
+    'lua_shared_dict berth_limits 16m;',
     // The default gives memory back to the kernel every 1,000 requests, only to fault it in again.
     'lua_malloc_trim 0;',
     ...block('init_by_lua_block', [`require("berth")({ ${settings(options, paths, configuration)} })`]),

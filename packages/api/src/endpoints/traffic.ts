@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import { certificateView, poolTrafficView, routeView, trafficView } from '../traffic-resources.ts'
+import { certificateView, maintenanceView, poolTrafficView, routeView, trafficView } from '../traffic-resources.ts'
 import { listQuery, nameParams, none, ok, poolParams } from './shared.ts'
 
 const moment = z.coerce.number().int().nonnegative().optional()
@@ -40,6 +40,28 @@ export const trafficEndpoints = {
     query: z.strictObject({ entrypoint: z.string().optional(), fromMs: moment, toMs: moment }),
     body: none,
     response: poolTrafficView,
+  }),
+  getMaintenance: defineEndpoint({
+    method: 'GET',
+    path: '/v1/maintenance',
+    summary: 'Hosts whose routes show the maintenance page, or have one of their own',
+    role: 'viewer',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: none,
+    response: z.object({ items: z.array(maintenanceView) }),
+  }),
+  setMaintenance: defineEndpoint({
+    method: 'PUT',
+    path: '/v1/maintenance/:host',
+    summary: 'Show the maintenance page for all routes of a host, or no more; null takes its own page away',
+    role: 'deployer',
+    transport: 'json',
+    params: z.strictObject({ host: z.string() }),
+    query: none,
+    body: z.strictObject({ on: z.boolean(), page: z.string().nullable().optional() }),
+    response: maintenanceView,
   }),
   listCertificates: defineEndpoint({
     method: 'GET',

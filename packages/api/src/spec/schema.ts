@@ -16,6 +16,7 @@ import {
   variables,
 } from './schema-object.ts'
 import { environmentRollout, rollout } from './schema-rollout.ts'
+import { routeOptions } from './schema-route-options.ts'
 
 const name = text.meta({ pattern: nameSource })
 
@@ -67,6 +68,7 @@ const route = z.union([
       stripPath: key(flag, 'Takes the path away before the request is passed on. Default: false.'),
       timeout: key(duration, 'Longest wait for the next byte of an answer. Default: 60s.'),
       maxBody: key(size, 'Larger request bodies are refused; 0 for no limit. Default: 100Mi.'),
+      ...routeOptions,
     },
     ['host'],
   ),

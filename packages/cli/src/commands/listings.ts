@@ -251,7 +251,7 @@ function registerRoutes(program: Command): void {
 }
 
 const routeListing: ListingView<RouteView> = {
-  headers: ['url', 'app', 'environment', 'entrypoint', 'members', 'draining'],
+  headers: ['url', 'app', 'environment', 'entrypoint', 'members', 'draining', ''],
   row: (each) => [
     each.url,
     each.external === undefined ? each.app : `external ${each.external}`,
@@ -259,6 +259,7 @@ const routeListing: ListingView<RouteView> = {
     each.entrypoint || '-',
     String(each.members.filter((member) => member.state === 'active').length),
     String(each.members.filter((member) => member.state === 'draining').length),
+    each.maintenance === true ? 'maintenance' : '',
   ],
   wideHeaders: ['addresses'],
   wideRow: (each) => [each.members.map((member) => `${member.address}:${member.port}`).join(' ')],

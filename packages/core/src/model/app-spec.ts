@@ -1,5 +1,6 @@
 import type { InstanceShare } from './instance-share.ts'
 import type { BurstMode, PlacementSpec, ScheduleSpec } from './placement-spec.ts'
+import type { RouteOptions } from './route-options.ts'
 import type { StageSpec } from './stage-spec.ts'
 
 /**
@@ -220,6 +221,8 @@ export interface RouteSpec {
   readonly timeoutMs: number
   /** 0: no limit. */
   readonly maxBodyBytes: number
+  /** What few routes need; absent where nothing of it is said. */
+  readonly options?: RouteOptions
 }
 
 export interface RolloutSpec {

@@ -40,6 +40,7 @@ export function compileRoutes(
   certificates: readonly Certificate[],
   version: number,
   externals: readonly ExternalService[] = [],
+  maintenance: Pick<ReadonlyMap<string, Maintenance>, 'get' | 'size'> = new Map(),
 ): RouteTable {
   const routes = new Map<string, Route>()
   const byAge = [...pools].sort(
@@ -57,7 +58,25 @@ export function compileRoutes(
       if (!routes.has(key)) routes.set(key, compileExternalRoute(external, route))
     }
   }
-  return { version, routes: [...routes.values()], certificates }
+  const all = [...routes.values()]
+  return {
+    version,
+    routes: maintenance.size === 0 ? all : all.map((route) => withMaintenance(route, maintenance.get(route.host))),
+    certificates,
+  }
+}
+
+/** Of the routes of one host. The page of one that is off is shown by routes that say so while they are empty. */
+export interface Maintenance {
+  readonly isOn: boolean
+  readonly page?: string | undefined
+}
+
+function withMaintenance(route: Route, maintenance: Maintenance | undefined): Route {
+  if (maintenance === undefined) return route
+  const { isOn, page = '' } = maintenance
+  if (isOn) return { ...route, maintenance: { page } }
+  return route.emptyPage === undefined ? route : { ...route, emptyPage: page }
 }
 
 const poolId = (pool: Pool): string => `${pool.app}/${pool.name}`
@@ -82,7 +101,9 @@ function compileRoute(each: RoutedPool, route: RouteSpec): Route {
     timeoutMs: route.timeoutMs,
     maxBodyBytes: route.maxBodyBytes,
     stripPath: route.stripPath,
-    allowEmpty: wanted === 0,
+    allowEmpty: wanted === 0 || route.options?.whenEmpty === 'maintenance',
+    ...(route.options === undefined ? {} : { options: route.options }),
+    ...(route.options?.whenEmpty === 'maintenance' ? { emptyPage: '' } : {}),
   }
 }
 

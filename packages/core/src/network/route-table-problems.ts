@@ -1,3 +1,4 @@
+import { isCookieName, type RouteLimit, routeOptionBounds } from '../model/route-options.ts'
 import type { Certificate, Member, Route, RouteTable, RouteTarget } from './route-table.ts'
 
 /** What is wrong with a table, and where: `routes[3].targets[0].weight`. */
@@ -10,6 +11,7 @@ const maxWeight = 65_535
 const maxTimeoutMs = 86_400_000
 const maxPathLength = 1024
 const maxNameLength = 2048
+const maxPageLength = 65_536
 
 /** Every problem of `table`, in its order; an empty list means that a gateway can apply it. */
 export function findRouteTableProblems(table: RouteTable): RouteTableProblem[] {
@@ -50,9 +52,39 @@ function checkRoute(route: Route, at: string, report: Report): void {
   if (route.maxBodyBytes !== undefined && !isWhole(route.maxBodyBytes, 0, Number.MAX_SAFE_INTEGER)) {
     report(`${at}.maxBodyBytes`, 'must be a whole number of bytes, 0 or more')
   }
+  checkOptions(route, at, report)
   route.targets.forEach((target, index) => {
     checkTarget(target, `${at}.targets[${index}]`, report)
   })
+}
+
+function checkOptions({ options, maintenance, emptyPage }: Route, at: string, report: Report): void {
+  for (const [name, page] of [
+    ['maintenance', maintenance?.page],
+    ['emptyPage', emptyPage],
+  ] as const)
+    if (page !== undefined && page.length > maxPageLength)
+      report(`${at}.${name}`, `must have at most ${maxPageLength} characters`)
+  if (options === undefined) return
+  for (const [name, [least, most]] of Object.entries(routeOptionBounds)) {
+    const value = options[name as keyof typeof routeOptionBounds]
+    if (value !== undefined && !isWhole(value, least, most))
+      report(`${at}.options.${name}`, `must be a whole number between ${least} and ${most}`)
+  }
+  const { limit, stickyCookie, ejection } = options
+  if (stickyCookie !== undefined && !isCookieName(stickyCookie))
+    report(`${at}.options.stickyCookie`, `${quote(stickyCookie)} is no name of a cookie`)
+  if (ejection !== undefined && !(isWhole(ejection.failures, 0, 1_000) && isWhole(ejection.restMs, 0, maxTimeoutMs)))
+    report(`${at}.options.ejection`, 'must be failures between 0 and 1000 and a rest in ms')
+  if (limit !== undefined) checkLimit(limit, `${at}.options.limit`, report)
+}
+
+function checkLimit(limit: RouteLimit, at: string, report: Report): void {
+  const { requests, periodMs, burst, concurrent } = limit
+  if (!isWhole(requests, 0, 1_000_000)) report(`${at}.requests`, 'must be between 0 and 1000000')
+  if (!isWhole(periodMs, 1, maxTimeoutMs)) report(`${at}.periodMs`, `must be between 1 and ${maxTimeoutMs}`)
+  if (!isWhole(burst, 0, 1_000_000)) report(`${at}.burst`, 'must be between 0 and 1000000')
+  if (!isWhole(concurrent, 0, 1_000_000)) report(`${at}.concurrent`, 'must be between 0 and 1000000')
 }
 
 function checkTarget(target: RouteTarget, at: string, report: Report): void {

@@ -1,3 +1,5 @@
+import type { RouteOptions } from '../model/route-options.ts'
+
 /**
  * What a gateway routes by, as data. The server derives it from routes, pools and ready instances; a gateway applies it as it is.
  *
@@ -39,6 +41,12 @@ export interface Route {
    * gateway keeps those that it knew last: a table without any is far more often a mistake than a wish.
    */
   readonly allowEmpty?: boolean
+  /** A route without any costs nothing for those of others. */
+  readonly options?: RouteOptions
+  /** Every request is answered 503 with this page; an empty text is the gateway's own page. */
+  readonly maintenance?: { readonly page: string }
+  /** What a route that has no member, and may have none (`allowEmpty`), answers with. Absent: a short message. */
+  readonly emptyPage?: string
 }
 
 export interface RouteTarget {

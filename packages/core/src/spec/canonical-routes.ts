@@ -5,6 +5,7 @@ import { closest } from './closest.ts'
 import { defaultEntrypoint } from './default-entrypoint.ts'
 import { specDefaults } from './defaults.ts'
 import { compareText, given, readBytes, readDuration, requireKey } from './read-values.ts'
+import { routeOptions } from './route-options.ts'
 import { parseHost, parseRoutePath } from './route-place.ts'
 import type { RouteDocument, SpecDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
@@ -49,12 +50,13 @@ function readRoute(
     timeoutMs: readDuration(issues, at('timeout'), document.timeout, timeoutMs, { min: 1000 }),
     maxBodyBytes: document.maxBody === 0 ? 0 : readBytes(issues, at('maxBody'), document.maxBody, maxBodyBytes),
   }
+  const more = routeOptions(issues, at, document)
   const prefix = issues.take(at('path'), parseRoutePath(document.path ?? specDefaults.route.path))
   const target = readTarget(issues, path, document, entrypoints, at)
   if (!requireKey(issues, path, 'host', document.host)) return undefined
   const host = issues.take(at('host'), parseHost(document.host))
   if (host === undefined || prefix === undefined || target === undefined) return undefined
-  return { host, path: prefix, ...target, ...options }
+  return { host, path: prefix, ...target, ...options, ...(more === undefined ? {} : { options: more }) }
 }
 
 /** `shop.example.com/api` */

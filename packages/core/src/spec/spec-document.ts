@@ -226,6 +226,27 @@ export interface RouteDocument {
   readonly stripPath?: boolean | undefined
   readonly timeout?: Amount | undefined
   readonly maxBody?: Amount | undefined
+  readonly connectTimeout?: Amount | undefined
+  readonly sendTimeout?: Amount | undefined
+  readonly retries?: number | undefined
+  readonly limit?: Amount | RouteLimitDocument | undefined
+  readonly sticky?: boolean | string | undefined
+  readonly slowStart?: Amount | undefined
+  readonly ejection?: 'off' | EjectionDocument | undefined
+  readonly whenEmpty?: 'keep' | 'maintenance' | undefined
+}
+
+export interface RouteLimitDocument {
+  /** `100/s`, `600/m` */
+  readonly requests?: Amount | undefined
+  readonly burst?: number | undefined
+  readonly concurrent?: number | undefined
+  readonly per?: 'client' | 'route' | undefined
+}
+
+export interface EjectionDocument {
+  readonly failures?: number | undefined
+  readonly rest?: Amount | undefined
 }
 
 export interface RolloutDocument {

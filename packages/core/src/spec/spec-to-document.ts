@@ -17,6 +17,7 @@ import { isSystem, placementOf } from './placement-of.ts'
 import { placementToDocument } from './placement-to-document.ts'
 import { formatBytes, formatCpu, formatDuration } from './quantities.ts'
 import { rolloutToDocument } from './rollout-to-document.ts'
+import { optionsToDocument } from './route-options.ts'
 import type {
   BuildDocument,
   EntrypointDocument,
@@ -215,6 +216,7 @@ const routeToDocument = (route: RouteSpec): RouteDocument => ({
   stripPath: route.stripPath,
   timeout: formatDuration(route.timeoutMs),
   maxBody: route.maxBodyBytes === 0 ? 0 : formatBytes(route.maxBodyBytes),
+  ...(route.options === undefined ? {} : optionsToDocument(route.options)),
 })
 
 function environmentToDocument({ env, entrypoints, routes, rollout }: EnvironmentSpec): EnvironmentDocument {

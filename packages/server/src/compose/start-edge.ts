@@ -38,6 +38,7 @@ import { Profiles } from '../policy/profiles.ts'
 import { BuildOutputReader } from '../relay/build-output-reader.ts'
 import { Relay } from '../relay/relay.ts'
 import { NodeRoutes } from '../routing/node-routes.ts'
+import { MaintenancePages } from '../traffic/maintenance-pages.ts'
 import type { Control } from './control.ts'
 import type { Foundation } from './open-foundation.ts'
 import { advertisedHost, gatewayAddress, ownNames } from './server-addresses.ts'
@@ -228,6 +229,7 @@ function createServices(
     profiles: new Profiles(records),
     externals: new Externals(records, { domain, addressPools: () => addressPools.ranges() }),
     domains: new Domains(records, domain),
+    maintenance: new MaintenancePages(records, traffic),
     lans: new Lans({
       records,
       pools: () => addressPools.all().map(({ name, range }) => ({ what: `the address pool ${name}`, range })),

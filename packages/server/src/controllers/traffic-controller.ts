@@ -86,11 +86,12 @@ export class TrafficController implements Traffic, Disposable {
   routes(): readonly TrafficRoute[] {
     return this.#table.routes.flatMap((route) =>
       byPool(route.targets).map((target) => {
-        const { id, host, path, tls } = route
+        const { id, host, path, tls, maintenance } = route
+        const state = maintenance === undefined ? {} : { maintenance: true as const }
         const { external, members } = target
         const [app = '', pool = '', entrypoint = ''] = external === undefined ? target.pool.split('/') : []
         const whose = external === undefined ? {} : { external }
-        return { id, host, path, tls, app, pool, entrypoint, ...whose, members }
+        return { id, host, path, tls, app, pool, entrypoint, ...whose, ...state, members }
       }),
     )
   }
@@ -132,7 +133,7 @@ export class TrafficController implements Traffic, Disposable {
     if (change.kind === 'nodeStatuses') this.#reports.statusChanged(change.id)
     this.#flips.note(change)
     if (this.#isAboutGateways(change)) this.#options.onChange(this.#poolsInTransition())
-    if (this.#pools.note(change) || change.kind === 'certificates' || isRouted(change)) this.#compiling.mark('table')
+    if (this.#pools.note(change) || isBesidePools(change)) this.#compiling.mark('table')
   }
 
   #isAboutGateways(change: StateChange): boolean {
@@ -165,7 +166,13 @@ export class TrafficController implements Traffic, Disposable {
   #recompile(): void {
     const { state } = this.#options
     const externals = state.externals.all()
-    const table = compileRoutes(this.#pools.refresh(), this.#options.certificates(), state.revision, externals)
+    const table = compileRoutes(
+      this.#pools.refresh(),
+      this.#options.certificates(),
+      state.revision,
+      externals,
+      state.maintenance,
+    )
     if (sameRoutes(table, this.#table) && this.#table.version > 0) {
       this.#flips.clear()
       return
@@ -212,6 +219,9 @@ const byPool = (targets: readonly RouteTarget[]): RouteTarget[] =>
     ...each[0]!,
     members: each.flatMap(({ members }) => members),
   }))
+
+const isBesidePools = (change: StateChange): boolean =>
+  change.kind === 'certificates' || change.kind === 'maintenance' || isRouted(change)
 
 /** An external service that has, had or gets a route. */
 const isRouted = (change: StateChange): boolean =>

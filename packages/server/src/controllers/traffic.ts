@@ -21,6 +21,8 @@ export interface TrafficRoute {
   readonly entrypoint: string
   /** The external service to which it leads; app, pool and entrypoint are empty then. */
   readonly external?: string
+  /** Its requests are answered with the maintenance page. */
+  readonly maintenance?: true
   readonly members: readonly {
     readonly instance: string
     readonly address: string

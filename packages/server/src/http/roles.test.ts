@@ -98,6 +98,8 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   exec: 'deployer',
   getMetrics: 'viewer',
   getTraffic: 'viewer',
+  getMaintenance: 'viewer',
+  setMaintenance: 'deployer',
   getPoolTraffic: 'viewer',
   listNodes: 'viewer',
   getNode: 'viewer',

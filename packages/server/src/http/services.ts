@@ -37,6 +37,7 @@ import type { CoreUse } from '../schedule/core-map.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import type { Store } from '../store/store.ts'
+import type { MaintenancePages } from '../traffic/maintenance-pages.ts'
 import type { RequestStats } from '../traffic/request-stats.ts'
 import type { ViewContext } from '../views/view-context.ts'
 import type { TrafficChanges } from './listings/traffic-listings.ts'
@@ -114,6 +115,7 @@ export interface Services {
   readonly profiles: Profiles
   readonly externals: Externals
   readonly domains: Domains
+  readonly maintenance: MaintenancePages
   readonly lans: Lans
   readonly approvals: Approvals
   readonly metricSources: MetricSources

@@ -50,6 +50,7 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
   nodeConfigs: { prefix: '/node-configs/', idOf: (config) => config.node, version: 1 },
   profiles: { prefix: '/profiles/', idOf: byName, version: 1 },
   externals: { prefix: '/externals/', idOf: byName, version: 1 },
+  maintenance: { prefix: '/maintenance/', idOf: (record) => record.host, version: 1 },
   domains: { prefix: '/domains/', idOf: byName, version: 1 },
   registeredServices: { prefix: '/registered/', idOf: byId, version: 1 },
   keyValues: { prefix: '/kv/', idOf: (each) => each.key, version: 1 },

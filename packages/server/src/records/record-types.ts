@@ -56,6 +56,7 @@ export interface RecordTypes {
   readonly domains: DomainRecord
   readonly keyValues: KeyValueRecord
   readonly registeredServices: RegisteredService
+  readonly maintenance: MaintenanceRecord
   readonly approvals: Approval
   readonly crons: CronRecord
   readonly keptAddresses: KeptAddress
@@ -118,6 +119,16 @@ export interface KeyValueRecord {
   readonly flags?: number
   /** Revision at which it was made. Absent: that at which it was written. */
   readonly createIndex?: number
+  readonly updatedAt: number
+  readonly updatedBy: string
+}
+
+/** Whether the routes of one host show the maintenance page. Key `/maintenance/<host>`. */
+export interface MaintenanceRecord {
+  readonly host: string
+  readonly isOn: boolean
+  /** What is shown; absent: the gateway's own page. */
+  readonly page?: string
   readonly updatedAt: number
   readonly updatedBy: string
 }

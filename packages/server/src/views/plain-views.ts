@@ -53,7 +53,7 @@ export function certificateView(certificate: CertificateRecord): CertificateView
 }
 
 export function routeView(route: TrafficRoute, gateway: GatewayAddress, certified: Iterable<string>): RouteView {
-  const { host, path, app, pool, entrypoint, external, tls, members } = route
+  const { host, path, app, pool, entrypoint, external, tls, maintenance, members } = route
   const url = routeUrl(route, gateway, certified)
   return {
     url,
@@ -64,6 +64,7 @@ export function routeView(route: TrafficRoute, gateway: GatewayAddress, certifie
     entrypoint,
     ...(external === undefined ? {} : { external }),
     tls,
+    ...(maintenance === undefined ? {} : { maintenance }),
     members: members.map(({ instance, address, port, state }) => ({ instance, address, port, state })),
   }
 }

@@ -6,6 +6,8 @@ local pages = {}
 local reasons = {
   unknown = { 404, 'Not found', 'No service is published at this address.' },
   empty = { 503, 'Service unavailable', 'The service at this address has no running instance at the moment.' },
+  limited = { 429, 'Too many requests', 'There were more requests than this service accepts. Try again in a moment.' },
+  maintenance = { 503, 'Maintenance', 'The service at this address is being worked on. Please come back later.' },
   ['too-large'] = { 413, 'Content too large', 'The request body is larger than this service accepts.' },
   [502] = { 502, 'Bad gateway', 'The service at this address did not answer.' },
   [504] = { 504, 'Gateway timeout', 'The service at this address did not answer in time.' },
@@ -27,11 +29,20 @@ local function show(reason)
   local status, title, text = reason[1], reason[2], reason[3]
   ngx.status = status
   ngx.header['Cache-Control'] = 'no-store'
-  if status == 503 then ngx.header['Retry-After'] = '1' end
+  if status == 503 or status == 429 then ngx.header['Retry-After'] = '1' end
   if (ngx.var.http_accept or ''):find('text/html', 1, true) then
     return answer('text/html', html:format(status, title, status, title, text))
   end
   return answer('text/plain', ('berth: %d %s: %s\n'):format(status, title:lower(), text))
+end
+
+-- The page that was given for the time of maintenance; the gateway's own where there is none.
+local function show_maintenance(page)
+  if page == '' then return show(reasons.maintenance) end
+  ngx.status = 503
+  ngx.header['Cache-Control'] = 'no-store'
+  ngx.header['Retry-After'] = '60'
+  return answer(page:find('^%s*<') and 'text/html' or 'text/plain', page)
 end
 
 local function redirect(https_port)
@@ -49,12 +60,14 @@ function pages.unusual(https_port)
     return
   end
   if what == 'redirect' then return redirect(https_port) end
+  if what == 'maintenance' then return show_maintenance(route.maintenance) end
+  if what == 'empty' and route.empty_page then return show_maintenance(route.empty_page) end
   return show(reasons[what] or reasons[502])
 end
 
 -- content_by_lua for a request that no member answered.
 function pages.unanswered()
-  return show(reasons[ngx.status] or reasons[502])
+  return show(reasons[proxy.why_unanswered() or ngx.status] or reasons[502])
 end
 
 return pages

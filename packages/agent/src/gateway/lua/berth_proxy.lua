@@ -3,22 +3,24 @@
 local ffi = require 'ffi'
 local base = require 'resty.core.base'
 local balancer = require 'ngx.balancer'
+local limits = require 'berth_limits'
 local tables = require 'berth_table'
 local worker = require 'berth_worker'
 
-local MAX_STRIKES = 2
-local REST_SECONDS = 2
-local DEFAULT_TIMEOUT_SECONDS = 60
+local DEFAULT_TRIES = tables.DEFAULT_TRIES
 local MAX_IDLE_ENTRIES = 8192
 local LOG_SECONDS = 1
 -- nginx's numbers of these methods.
 local GET, HEAD = 2, 4
 local BUSY = -3
 
-local ngx, tonumber, floor = ngx, tonumber, math.floor
+-- A new member of a route with a slow start gets so much of its turns at least.
+local LEAST_SHARE = 0.05
+
+local ngx, tonumber, floor, max = ngx, tonumber, math.floor, math.max
 local cast, intptr_t = ffi.cast, ffi.typeof('intptr_t')
 local get_request = base.get_request
-local set_current_peer, set_timeouts = balancer.set_current_peer, balancer.set_timeouts
+local set_current_peer, set_timeouts, set_more_tries = balancer.set_current_peer, balancer.set_timeouts, balancer.set_more_tries
 local shared = worker.shared
 
 ffi.cdef [[ int ngx_http_lua_ffi_req_get_method(ngx_http_request_t *r); ]]
@@ -27,9 +29,11 @@ local get_method = ffi.C.ngx_http_lua_ffi_req_get_method
 local proxy = {}
 
 -- By the address of nginx's request: the peer that serves it (false: none, and the address was used before), the peers that failed it
--- (only while it is being retried), why it was turned aside, the route that it takes on its detour.
-local serving, tried, pending, chosen = {}, {}, {}, {}
-local retrying = 0
+-- (only while it is being retried), why it was turned aside, the route that it takes on its detour and the peer, its place among those
+-- of which only so many may come at a time.
+local serving, tried, pending, chosen, picked, held = {}, {}, {}, {}, {}, {}
+-- How many entries `tried` and `held` have together: mostly none, which the hot path sees at once.
+local noted = 0
 -- Whether the access log wants to know who served a request.
 local naming = false
 
@@ -88,16 +92,17 @@ local function note_failure(peer)
   peer.failures = peer.failures + 1
   log_failure(peer)
   peer.strikes = peer.strikes + 1
-  if peer.strikes >= MAX_STRIKES then
-    peer.rests_until = ngx.now() + REST_SECONDS
-    peer.strikes = MAX_STRIKES - 1
+  local most = peer.route.max_strikes
+  if most > 0 and peer.strikes >= most then
+    peer.rests_until = ngx.now() + peer.route.rest
+    peer.strikes = most - 1
   end
 end
 
 local function hand_over(key, route, peer)
   serving[key] = peer
   peer.inflight = peer.inflight + 1
-  if route.timeout ~= DEFAULT_TIMEOUT_SECONDS then set_timeouts(nil, route.timeout, route.timeout) end
+  if route.timed then set_timeouts(route.connect, route.send, route.read) end
   set_current_peer(peer.address, peer.port)
   if naming then
     ngx.var.berth_route, ngx.var.berth_instance = route.id, peer.instance
@@ -114,11 +119,19 @@ end
 local function failed_peers(key)
   local failed = tried[key]
   if not failed then
-    failed = {}
+    failed = { count = 0 }
     tried[key] = failed
-    retrying = retrying + 1
+    noted = noted + 1
   end
   return failed
+end
+
+-- The route has no more tries for this request.
+local function give_up(key, peer)
+  peer.lost = peer.lost + 1
+  peer.classes[5] = peer.classes[5] + 1
+  local _, status = balancer.get_last_failure()
+  return turn_aside(key, status == 504 and 504 or 502, peer.route)
 end
 
 -- The peer before has failed this request and nginx asks for another.
@@ -128,8 +141,10 @@ local function retry(key, peer)
   note_failure(peer)
   local failed = failed_peers(key)
   failed[peer] = true
+  failed.count = failed.count + 1
   if shared.generation ~= worker.generation then worker.refresh() end
   local route = peer.route
+  if failed.count >= route.tries then return give_up(key, peer) end
   if peer.retired_at then route = find_route() end
   if not route or route.turns == 0 then return turn_aside(key, route and 'empty' or 'unknown', route) end
   return hand_over(key, route, spare_peer(route, failed))
@@ -157,6 +172,65 @@ local function forward(r, key, route)
   end
 end
 
+-- A new member of a route with a slow start takes only a part of its turns, which grows.
+local function pick(route)
+  local peer = next_peer(route)
+  if not route.slow_start then return peer end
+  for _ = 1, route.turns do
+    local share = peer.ramp_from and (ngx.now() - peer.ramp_from) / route.slow_start or 1
+    if share >= 1 then
+      peer.ramp_from = nil
+      return peer
+    end
+    peer.ramp = peer.ramp + max(share, LEAST_SHARE)
+    if peer.ramp >= 1 then
+      peer.ramp = peer.ramp - 1
+      return peer
+    end
+    peer = next_peer(route)
+  end
+  return peer
+end
+
+-- The member whose cookie the client has; another one while that one rests. Nil without such a cookie.
+local function stuck_to(route)
+  local value = ngx.var[route.cookie_variable]
+  local peer = value and route.by_cookie[value]
+  if peer and peer.rests_until > ngx.now() then return pick(route) end
+  return peer
+end
+
+local function forward_to(key, route, peer)
+  hand_over(key, route, peer)
+  if route.tries > DEFAULT_TRIES then set_more_tries(route.tries - DEFAULT_TRIES) end
+  if shared.generation ~= worker.generation then
+    serving[key].inflight = serving[key].inflight - 1
+    serving[key] = false
+    worker.refresh()
+    local current = find_route()
+    if not current or current.turns == 0 then return turn_aside(key, current and 'empty' or 'unknown', current) end
+    hand_over(key, current, pick(current))
+  end
+end
+
+-- Requests of routes that say more than where they lead. What was turned aside here comes back by `proxy.chosen`.
+local function forward_specially(r, key, route)
+  if route.maintenance then return turn_aside(key, 'maintenance', route) end
+  if not route.special or route.turns == 0 then return turn_aside(key, 'detour', route) end
+  if route.max_body and too_large(r, route) then return turn_aside(key, 'too-large', route) end
+  if route.limit then
+    local place, refused = limits.admit(route)
+    if refused then return turn_aside(key, 'limited', route) end
+    if place then
+      held[key] = place
+      noted = noted + 1
+    end
+  end
+  local peer = route.cookie and stuck_to(route)
+  if route.strip or route.cookie and not peer then return turn_aside(key, 'detour', route) end
+  return forward_to(key, route, peer or pick(route))
+end
+
 -- balancer_by_lua of what came over HTTP.
 function proxy.plain()
   local r = get_request()
@@ -165,7 +239,10 @@ function proxy.plain()
   if peer then return retry(key, peer) end
   local route = find_route()
   if not route then return turn_aside(key, 'unknown') end
-  if not route.plain then return turn_aside(key, route.tls == 'redirect' and 'redirect' or 'detour', route) end
+  if not route.plain then
+    if route.tls == 'redirect' then return turn_aside(key, 'redirect', route) end
+    return forward_specially(r, key, route)
+  end
   return forward(r, key, route)
 end
 
@@ -177,7 +254,10 @@ function proxy.secure()
   if peer then return retry(key, peer) end
   local route = find_route()
   if not route then return turn_aside(key, 'unknown') end
-  if not route.secure then return turn_aside(key, route.tls == 'off' and 'unknown' or 'detour', route) end
+  if not route.secure then
+    if route.tls == 'off' then return turn_aside(key, 'unknown', route) end
+    return forward_specially(r, key, route)
+  end
   return forward(r, key, route)
 end
 
@@ -187,10 +267,11 @@ function proxy.chosen()
   local key = key_of(r)
   local peer = serving[key]
   if peer then return retry(key, peer) end
-  local route = chosen[key]
-  chosen[key] = nil
+  local route, other = chosen[key], picked[key]
+  chosen[key], picked[key] = nil, nil
   if not route then return ngx.exit(ngx.ERROR) end
-  return forward(r, key, route)
+  if not route.special then return forward(r, key, route) end
+  return forward_to(key, route, other or pick(route))
 end
 
 -- What is left of the request's own path, encoded as the client wrote it, when `path` is taken off its front.
@@ -208,12 +289,25 @@ local function stripped(path)
   return rest:byte() == 47 and rest or '/' .. rest
 end
 
--- The route has no member that may serve: its client gets a 503.
-local function empty(route)
+-- What no member was asked for is counted for the route.
+local function answered_by_none(what, route, class, lost)
   local nobody = tables.nobody(route, ngx.now())
-  nobody.lost = nobody.lost + 1
-  nobody.classes[5] = nobody.classes[5] + 1
-  return 'empty', route
+  nobody.lost = nobody.lost + lost
+  nobody.classes[class] = nobody.classes[class] + 1
+  return what, route
+end
+
+-- The client is to stay with the member that it gets now.
+local function stick(key, route)
+  local peer = route.cookie and stuck_to(route)
+  if peer then
+    picked[key] = peer
+  elseif route.cookie then
+    peer = pick(route)
+    picked[key] = peer
+    ngx.header['Set-Cookie'] = ('%s=%s; Path=%s; HttpOnly; SameSite=Lax%s'):format(
+      route.cookie, route.cookie_of[peer], route.cookie_path, ngx.var.scheme == 'https' and '; Secure' or '')
+  end
 end
 
 -- What the usual path could not do for this request: a word, and the route if there is one. For `forward` the request may go on.
@@ -222,11 +316,24 @@ function proxy.take_pending()
   local entry = pending[key]
   pending[key] = nil
   if not entry then return nil end
-  if entry.what == 'empty' then return empty(entry.route) end
-  if entry.what ~= 'detour' then return entry.what, entry.route end
-  if entry.route.turns == 0 then return empty(entry.route) end
-  chosen[key] = entry.route
-  return 'forward', entry.route
+  local what, route = entry.what, entry.route
+  if what == 'empty' or what == 'detour' and route.turns == 0 then return answered_by_none('empty', route, 5, 1) end
+  if what == 'limited' then return answered_by_none(what, route, 4, 0) end
+  if what == 'maintenance' then return answered_by_none(what, route, 5, 0) end
+  if what ~= 'detour' then return what, route end
+  chosen[key] = route
+  stick(key, route)
+  return 'forward', route
+end
+
+-- What a request that was turned aside on its detour is answered with; nil for others.
+function proxy.why_unanswered()
+  local key = key_of(get_request())
+  local entry = pending[key]
+  pending[key] = nil
+  if not entry then return nil end
+  if entry.what == 'empty' then answered_by_none('empty', entry.route, 5, 1) end
+  return entry.what
 end
 
 function proxy.path_for(route)
@@ -264,9 +371,23 @@ local function bucket_of(milliseconds)
   return 14
 end
 
+local function forget_notes(key)
+  if tried[key] then
+    tried[key] = nil
+    noted = noted - 1
+  end
+  local place = held[key]
+  if place then
+    held[key] = nil
+    noted = noted - 1
+    limits.leave(place)
+  end
+end
+
 -- log_by_lua: every request ends here, however it ended.
 function proxy.done()
   local key = key_of(get_request())
+  if noted ~= 0 then forget_notes(key) end
   local peer = serving[key]
   if not peer then return end
   serving[key] = false
@@ -276,10 +397,6 @@ function proxy.done()
   local class = floor(status / 100)
   if class < 1 or class > 5 then class = 5 end
   peer.classes[class] = peer.classes[class] + 1
-  if retrying ~= 0 and tried[key] then
-    tried[key] = nil
-    retrying = retrying - 1
-  end
   -- How long a websocket stayed open says nothing of how fast it was answered.
   if class == 1 then return end
   local milliseconds = floor((ngx.now() - ngx.req.start_time()) * 1000 + 0.5)

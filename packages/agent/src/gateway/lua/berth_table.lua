@@ -10,8 +10,10 @@ local MAX_SITES = 8192
 local MAX_HOST_LENGTH = 253
 local LATENCY_BUCKETS = 14
 local SLASH = byte('/')
+local DEFAULT_TIMEOUT_SECONDS, DEFAULT_TRIES = 60, 3
+local MAX_STRIKES, REST_SECONDS = 2, 2
 
-local table_ = { LATENCY_BUCKETS = LATENCY_BUCKETS }
+local table_ = { LATENCY_BUCKETS = LATENCY_BUCKETS, DEFAULT_TRIES = DEFAULT_TRIES }
 
 -- Every peer that is in the table or still serves: key -> peer. A peer is one instance as one route sees it.
 local peers = {}
@@ -48,13 +50,43 @@ function table_.nobody(route, now)
   return peer
 end
 
+-- By which cookie which member is meant, for a route whose clients stay with theirs.
+local function name_members(route)
+  route.by_cookie, route.cookie_of = {}, {}
+  for _, peer in ipairs(route.schedule) do
+    local value = sub(ngx.md5(route.id .. '\0' .. peer.instance), 1, 16)
+    route.by_cookie[value], route.cookie_of[peer] = peer, value
+  end
+end
+
+local function read_options(route, spec)
+  local options = spec.options or {}
+  local read = spec.timeoutMs / 1000
+  route.timed = read ~= DEFAULT_TIMEOUT_SECONDS or options.connectTimeoutMs ~= nil or options.sendTimeoutMs ~= nil
+  route.read, route.send = read, options.sendTimeoutMs and options.sendTimeoutMs / 1000 or read
+  route.connect = options.connectTimeoutMs and options.connectTimeoutMs / 1000 or nil
+  route.tries = (options.retries or DEFAULT_TRIES - 1) + 1
+  local ejection = options.ejection
+  route.max_strikes = ejection and ejection.failures or MAX_STRIKES
+  route.rest = ejection and ejection.restMs / 1000 or REST_SECONDS
+  route.limit = options.limit
+  route.slow_start = (options.slowStartMs or 0) > 0 and options.slowStartMs / 1000 or nil
+  route.maintenance = spec.maintenance and spec.maintenance.page
+  route.empty_page = spec.emptyPage
+  if options.stickyCookie then
+    route.cookie, route.cookie_variable = options.stickyCookie, 'cookie_' .. options.stickyCookie
+    route.cookie_path = spec.path:find('[^%w/._~-]') and '/' or spec.path
+    name_members(route)
+  end
+end
+
 local function new_route(spec)
   local members = {}
   local strip = spec.stripPath == true and spec.path ~= '/'
   local max_body = spec.maxBodyBytes
   local route = {
     id = spec.id, host = spec.host, path = spec.path, tls = spec.tls, strip = strip,
-    max_body = max_body ~= 0 and max_body or nil, timeout = spec.timeoutMs / 1000,
+    max_body = max_body ~= 0 and max_body or nil,
     members = members, schedule = {}, pool = spec.targets[1] and spec.targets[1].pool or '',
   }
   for _, target in ipairs(spec.targets) do
@@ -65,8 +97,11 @@ local function new_route(spec)
   for turn, place in ipairs(spec.schedule) do route.schedule[turn] = assert(members[place + 1], 'schedule') end
   route.turns = #route.schedule
   route.turn = 0
+  read_options(route, spec)
+  -- What few routes need is looked at where a request leaves the usual path anyway.
+  route.special = route.limit ~= nil or route.cookie ~= nil or route.slow_start ~= nil or route.tries > DEFAULT_TRIES
   -- Whether a request over HTTP, over HTTPS goes straight to a member; anything else is worked out by `berth_proxy.unusual`.
-  local straight = route.turns > 0 and not strip
+  local straight = route.turns > 0 and not strip and not route.special and not route.maintenance
   route.plain = straight and spec.tls ~= 'redirect'
   route.secure = straight and spec.tls ~= 'off'
   return route
@@ -150,14 +185,30 @@ function table_.spread(state, share)
   for _, route in ipairs(state.routes) do route.turn = math.floor(share * route.turns) end
 end
 
+-- By the id of a route with a slow start: the peers that it had.
+local had = {}
+
+-- A member that comes to others which serve begins with less than its share.
+local function begin_slowly(route, now)
+  local before, present = had[route.id], {}
+  for _, peer in ipairs(route.schedule) do
+    if before and next(before) and not before[peer] then peer.ramp_from, peer.ramp = now, 0 end
+    present[peer] = true
+  end
+  return present
+end
+
 -- `state` is in force from `now` on: peers that it does not have are retired.
 function table_.adopt(state, now)
   for _, peer in pairs(peers) do peer.retired_at = peer.retired_at or now end
+  local have = {}
   for _, route in ipairs(state.routes) do
+    if route.slow_start then have[route.id] = begin_slowly(route, now) end
     for _, peer in ipairs(route.members) do
       peer.route, peer.retired_at = route, nil
     end
   end
+  had = have
 end
 
 -- Forgets peers that were retired `linger` seconds ago and serve nothing any more: their last requests have been counted and seen.

@@ -21,6 +21,7 @@ local worker = {
 }
 
 local dictionary = ngx.shared.berth
+local beginners = {}
 local housekeepers = {}
 local answers = {}
 
@@ -65,6 +66,10 @@ end
 -- `get(argument)` answers `question` for one worker, as a value that JSON can hold.
 function worker.on_question(question, get)
   answers[question] = get
+end
+
+function worker.on_start(begin)
+  beginners[#beginners + 1] = begin
 end
 
 function worker.on_housekeeping(keep)
@@ -184,6 +189,7 @@ function worker.start()
   worker.shared.cycle = worker.cycle
   -- One that takes the place of a crashed one must not answer for what that one did.
   own().told, own().refused = 0, 0
+  for _, begin in ipairs(beginners) do begin() end
   if worker.shared.generation ~= worker.generation then worker.refresh() end
   tables.spread(worker.state, ngx.worker.id() / ngx.worker.count())
   assert(ngx.timer.at(0, run))

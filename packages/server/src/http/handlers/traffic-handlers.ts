@@ -1,6 +1,7 @@
-import type { InstanceTrafficView, RouteTrafficView } from '@berth/api'
+import type { InstanceTrafficView, MaintenanceView, RouteTrafficView } from '@berth/api'
 import { BerthError, type RequestSummary, summarizeRequests } from '@berth/core'
 import { requirePool } from '../../controllers/operations/lookup.ts'
+import type { MaintenanceRecord } from '../../records/index.ts'
 import type { RequestRate } from '../../traffic/request-stats.ts'
 import { certifiedNames, routeUrl } from '../../views/route-url.ts'
 import type { Handlers } from '../handler.ts'
@@ -14,14 +15,19 @@ interface TrafficQuery {
   readonly pool?: string | undefined
 }
 
-export const trafficHandlers = (services: Services): Pick<Handlers, 'getTraffic' | 'getPoolTraffic'> => {
-  const { requests, views } = services
+export const trafficHandlers = (
+  services: Services,
+): Pick<Handlers, 'getTraffic' | 'getPoolTraffic' | 'getMaintenance' | 'setMaintenance'> => {
+  const { requests, views, maintenance } = services
   return {
     getTraffic: ({ query }) => {
       const { knownToMs } = requests
       const known = knownToMs === undefined ? {} : { knownToMs }
       return { routes: routesNow(services, query), instances: instancesNow(services, query), ...known }
     },
+    getMaintenance: () => ({ items: maintenance.all().map(maintenanceView) }),
+    setMaintenance: async ({ params, body, context }) =>
+      maintenanceView(await maintenance.set(params.host, body, context)),
     getPoolTraffic: ({ params, query: { entrypoint, toMs = Date.now(), fromMs = toMs - defaultWindowMs } }) => {
       requirePool(views.state, params.app, params.pool)
       if (fromMs >= toMs)
@@ -31,6 +37,8 @@ export const trafficHandlers = (services: Services): Pick<Handlers, 'getTraffic'
     },
   }
 }
+
+const maintenanceView = ({ isOn: on, ...rest }: MaintenanceRecord): MaintenanceView => ({ on, ...rest })
 
 function routesNow({ views, requests }: Services, query: TrafficQuery): RouteTrafficView[] {
   const certified = certifiedNames(views.state)

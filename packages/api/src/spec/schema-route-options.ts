@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { count, duration, flag, key, object, text } from './schema-object.ts'
+
+const rate = z.union([count(1, 1_000_000), text.meta({ pattern: '^[0-9]{1,7}(/[smh])?$', examples: ['100/s'] })])
+
+/** What a route may say beyond where it leads. */
+export const routeOptions = {
+  connectTimeout: key(duration, 'How long an instance may take to accept a connection. Default: 3s.'),
+  sendTimeout: key(duration, 'How long it may take no further byte of a request. Default: as `timeout`.'),
+  retries: key(
+    count(0, 10),
+    'How many other instances a request is sent to that failed without an answer; POST and PATCH only if they were not sent yet. Default: 2.',
+  ),
+  limit: key(
+    z.union([
+      rate,
+      object({
+        requests: key(rate, 'So many a second (/s), minute (/m) or hour (/h), evenly.', ['100/s']),
+        burst: key(count(0, 1_000_000), 'So many more at once. Default: what comes in a second.'),
+        concurrent: key(count(1, 1_000_000), 'So many at a time.'),
+        per: key(z.enum(['client', 'route']), 'Of each address of clients, or of all together. Default: client.'),
+      }),
+    ]),
+    'What goes beyond it is answered 429.',
+    ['100/s'],
+  ),
+  sticky: key(
+    z.union([flag, text]),
+    'A client stays with its instance, by a cookie; or the cookie’s name. Default: false.',
+  ),
+  slowStart: key(duration, 'For so long a new instance gets less than its share, more and more. Default: 0s.'),
+  ejection: key(
+    z.union([
+      z.literal('off'),
+      object({
+        failures: key(count(1, 1_000), 'So many failures in a row. Default: 2.'),
+        rest: key(duration, 'For so long it gets nothing. Default: 2s.'),
+      }),
+    ]),
+    'When an instance that fails is passed over.',
+  ),
+  whenEmpty: key(
+    z.enum(['keep', 'maintenance']),
+    'While no instance serves: the last ones known go on, or the maintenance page is shown. Default: keep.',
+  ),
+}

@@ -1,0 +1,116 @@
+import {
+  type Ejection,
+  isCookieName,
+  type RouteLimit,
+  type RouteOptions,
+  routeOptionBounds,
+} from '../model/route-options.ts'
+import { formatDuration } from './quantities.ts'
+import { readCount, readDuration } from './read-values.ts'
+import type { RouteDocument, RouteLimitDocument } from './spec-document.ts'
+import type { IssueList, SpecPath } from './spec-issue.ts'
+
+const defaultCookie = 'berth_instance'
+const defaultEjection: Ejection = { failures: 2, restMs: 2_000 }
+const periods: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 }
+const mostRequests = 1_000_000
+
+type At = (key: string) => SpecPath
+
+/** What a route says beyond where it leads; undefined where it says nothing. */
+export function routeOptions(issues: IssueList, at: At, document: RouteDocument): RouteOptions | undefined {
+  const duration = (key: 'connectTimeout' | 'sendTimeout' | 'slowStart', [min, max]: readonly [number, number]) =>
+    readDuration(issues, at(key), document[key], undefined, { min, max })
+  const [fewest, most] = routeOptionBounds.retries
+  const options = {
+    connectTimeoutMs: duration('connectTimeout', routeOptionBounds.connectTimeoutMs),
+    sendTimeoutMs: duration('sendTimeout', routeOptionBounds.sendTimeoutMs),
+    retries: readCount(issues, at('retries'), document.retries, undefined, { min: fewest, max: most }),
+    limit: readLimit(issues, at, document.limit),
+    stickyCookie: readCookie(issues, at, document.sticky),
+    slowStartMs: duration('slowStart', routeOptionBounds.slowStartMs),
+    ejection: readEjection(issues, at, document.ejection),
+    whenEmpty: document.whenEmpty === 'maintenance' ? ('maintenance' as const) : undefined,
+  }
+  const said = Object.entries(options).filter(([, value]) => value !== undefined)
+  return said.length === 0 ? undefined : Object.fromEntries(said)
+}
+
+function readLimit(issues: IssueList, at: At, given: RouteDocument['limit']): RouteLimit | undefined {
+  if (given === undefined) return undefined
+  const isShort = typeof given !== 'object'
+  const document: RouteLimitDocument = isShort ? { requests: given } : given
+  const key = (name: string): SpecPath => (isShort ? at('limit') : [...at('limit'), name])
+  if (document.requests === undefined && document.concurrent === undefined) {
+    issues.add(at('limit'), 'nothing is limited', { suggestion: 'say requests: 100/s, concurrent: 50, or both' })
+    return undefined
+  }
+  const rate = readRate(issues, key('requests'), document.requests)
+  const everySecond = Math.ceil((rate.requests * 1_000) / rate.periodMs)
+  return {
+    ...rate,
+    burst: readCount(issues, key('burst'), document.burst, everySecond, { max: mostRequests }),
+    concurrent: readCount(issues, key('concurrent'), document.concurrent, 0, { min: 1, max: mostRequests }),
+    per: document.per ?? 'client',
+  }
+}
+
+/** `100/s`, `600/m`; a number alone is a second's. */
+function readRate(
+  issues: IssueList,
+  path: SpecPath,
+  value: RouteLimitDocument['requests'],
+): Pick<RouteLimit, 'requests' | 'periodMs'> {
+  if (value === undefined) return { requests: 0, periodMs: 1_000 }
+  const [, count = '', unit = 's'] = /^(\d{1,7})(?:\/([smh]))?$/.exec(String(value)) ?? []
+  const requests = Number(count)
+  if (count === '' || requests < 1 || requests > mostRequests)
+    issues.add(path, `"${value}" is no rate of requests`, { suggestion: 'write 100/s, 600/m or 3600/h' })
+  return { requests: Math.max(1, requests), periodMs: periods[unit]! }
+}
+
+function readCookie(issues: IssueList, at: At, sticky: RouteDocument['sticky']): string | undefined {
+  if (sticky === undefined || sticky === false) return undefined
+  if (sticky === true) return defaultCookie
+  if (!isCookieName(sticky))
+    issues.add(at('sticky'), `"${sticky}" is no name of a cookie here: letters, digits and _, up to 64`)
+  return sticky
+}
+
+function readEjection(issues: IssueList, at: At, given: RouteDocument['ejection']): Ejection | undefined {
+  if (given === undefined) return undefined
+  if (given === 'off') return { failures: 0, restMs: 0 }
+  const path = at('ejection')
+  const { failures, restMs } = defaultEjection
+  return {
+    failures: readCount(issues, [...path, 'failures'], given.failures, failures, { min: 1, max: 1_000 }),
+    restMs: readDuration(issues, [...path, 'rest'], given.rest, restMs, { min: 100, max: 3_600_000 }),
+  }
+}
+
+/** The reverse of {@link routeOptions}. */
+export function optionsToDocument(options: RouteOptions): Partial<RouteDocument> {
+  const { connectTimeoutMs, sendTimeoutMs, retries, limit, stickyCookie, slowStartMs, ejection, whenEmpty } = options
+  return {
+    ...(connectTimeoutMs === undefined ? {} : { connectTimeout: formatDuration(connectTimeoutMs) }),
+    ...(sendTimeoutMs === undefined ? {} : { sendTimeout: formatDuration(sendTimeoutMs) }),
+    ...(retries === undefined ? {} : { retries }),
+    ...(limit === undefined ? {} : { limit: limitToDocument(limit) }),
+    ...(stickyCookie === undefined ? {} : { sticky: stickyCookie }),
+    ...(slowStartMs === undefined ? {} : { slowStart: formatDuration(slowStartMs) }),
+    ...(ejection === undefined ? {} : { ejection: ejectionToDocument(ejection) }),
+    ...(whenEmpty === undefined ? {} : { whenEmpty }),
+  }
+}
+
+function limitToDocument({ requests, periodMs, burst, concurrent, per }: RouteLimit): RouteLimitDocument {
+  const unit = Object.entries(periods).find(([, ms]) => ms === periodMs)?.[0] ?? 's'
+  return {
+    ...(requests === 0 ? {} : { requests: `${requests}/${unit}`, burst }),
+    ...(concurrent === 0 ? {} : { concurrent }),
+    per,
+  }
+}
+
+const ejectionToDocument = ({ failures, restMs }: Ejection): NonNullable<RouteDocument['ejection']> =>
+  failures === 0 ? 'off' : { failures, rest: formatDuration(restMs) }
