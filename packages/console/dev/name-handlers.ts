@@ -29,6 +29,19 @@ export function nameHandlers(store: MockStore): JsonHandlers {
       const left = published.filter((each) => each.hostPort !== Number(hostPort))
       return store.put('listInstances', left.length === 0 ? rest : { ...rest, published: left })
     },
+    attachNetwork: ({ params: { id = '' }, body: { name, address = '192.168.71.9' } }) => {
+      const instance = need(store.get('listInstances', id), `instance ${id}`)
+      if (name !== 'storage')
+        throw new BerthError(
+          'attach.no-network',
+          `attach ${id} to ${name}: ${instance.node} has no such Docker network`,
+        )
+      return store.put('listInstances', { ...instance, networks: [...(instance.networks ?? []), { name, address }] })
+    },
+    detachNetwork: ({ params: { id = '', network = '' } }) => {
+      const { networks = [], ...rest } = need(store.get('listInstances', id), `instance ${id}`)
+      return store.put('listInstances', { ...rest, networks: networks.filter(({ name }) => name !== network) })
+    },
     removeExternal: ({ params: { name = '' } }) => {
       store.remove('listExternals', name)
       return { ok: true as const }

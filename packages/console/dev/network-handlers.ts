@@ -1,7 +1,7 @@
-import type { AddressView } from '@berth/api/address-resources'
+import type { AddressPoolView, AddressView } from '@berth/api/address-resources'
 import type { FlowGroupEnd, FlowGroupView, MatrixPartyView, NetEnd } from '@berth/api/net-resources'
 import { parseProfile } from '@berth/api/policy/parse-profile'
-import type { NodeRoutesView } from '@berth/api/routing-resources'
+import type { NodeRoutesView, RoutingView } from '@berth/api/routing-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import { twinOf, twinRange } from '@berth/core/network/twin-address'
 import { decidePacket } from '@berth/core/policy/decide-packet'
@@ -88,6 +88,11 @@ export function networkHandlers(store: MockStore): JsonHandlers {
   const users = (name: string): string[] =>
     Object.keys(namedProfiles).filter((each) => namedProfiles[each]?.includes(name))
   const profile = (name = '') => need(store.get('listProfiles', name), `profile ${name}`)
+  let routing: RoutingView = {
+    ...{ mode: 'bgp', as: 64_512, sites: { fra: 64_601 }, meshUpTo: 50, reflectors: 2, mesh: true, reflectorsOf: {} },
+    peers: [{ name: 'core', address: '192.0.2.254', as: 65_000, hasPassword: true }],
+    ...{ without: [], tables: [], searchDomains: ['corp.example'] },
+  }
   return {
     getNetMatrix: ({ query }) => matrix(store, query),
     explainPacket: ({ query }) => explain(store, query),
@@ -156,11 +161,14 @@ export function networkHandlers(store: MockStore): JsonHandlers {
       ],
       ...{ compared: { nodes: 3, instances: 41, containers: 42 }, silent: [] },
     }),
-    getRouting: () => ({
-      ...{ mode: 'bgp', as: 64_512, sites: { fra: 64_601 }, meshUpTo: 50, reflectors: 2, mesh: true, reflectorsOf: {} },
-      peers: [{ name: 'core', address: '192.0.2.254', as: 65_000, hasPassword: true }],
-      ...{ without: [], tables: [], searchDomains: [] },
-    }),
+    listAddressPools: () => ({ items: pools }),
+    getRouting: () => routing,
+    updateRouting: ({ body }) => {
+      const bad = body.searchDomains?.find((each: string) => each.includes('_'))
+      if (bad !== undefined) throw new BerthError('search-domains.invalid', `search domains: ${bad} is no domain name`)
+      routing = { ...routing, searchDomains: body.searchDomains ?? [] }
+      return routing
+    },
     getRoutingSessions: () => ({
       nodes: store
         .all('listNodes')
@@ -307,3 +315,13 @@ function routesOf(store: MockStore, node: string): NodeRoutesView {
     })),
   }
 }
+
+const poolOf = (name: string, range: string, more: Partial<AddressPoolView> = {}): AddressPoolView => ({
+  ...{ name, range, blockSize: 24, blocksPerNode: 4, returnAfterMs: 600_000, sites: [], groups: [] },
+  ...{ natOutgoing: true, disabled: false, blocks: { total: 256, used: 7 }, addresses: { used: 41 }, nodes: [] },
+  ...more,
+})
+const pools = [
+  poolOf('default', '10.77.0.0/16', { ipv6: 'fd77:1::/64' }),
+  poolOf('fra', '10.80.0.0/16', { sites: ['fra'], natOutgoing: false, disabled: true, addresses: { used: 0 } }),
+]

@@ -28,6 +28,16 @@ describe('who may', () => {
     await dialog.getByText('It is dropped').waitFor()
   })
 
+  it('is of IPv6 when asked, as is who decides', async () => {
+    const page = await console_.enter('/network?from=shop/production&to=ledger')
+    await page.getByRole('group', { name: 'By which version of IP' }).getByRole('button', { name: 'IPv6' }).click()
+    await page.waitForURL(/ip=6/)
+    await page.getByRole('button', { name: /^shop\/production\/worker → ledger\/production\/api/ }).click()
+    const asked = page.waitForRequest(/net\/explain.*family=6/)
+    await page.getByRole('dialog', { name: 'Who decides' }).getByRole('button', { name: 'Ask', exact: true }).click()
+    await asked
+  })
+
   it('says in the same cells who does, and a row of it in words', async () => {
     const page = await console_.enter('/network')
     const cell = (from: string, to: string) =>
@@ -113,6 +123,9 @@ describe('addresses', () => {
     await page.getByRole('button', { name: 'Compare', exact: true }).click()
     await page.getByText('1 difference').waitFor()
     await page.getByText('old-one with 10.77.1.77 on anchor-1 belongs to no container').waitFor()
+    const pools = page.getByRole('table', { name: 'Address pools' })
+    await pools.getByRole('row').filter({ hasText: 'fd77:1::/64' }).getByText('7 of 256 (/24)').waitFor()
+    await pools.getByRole('row').filter({ hasText: 'site=fra' }).getByText('gives out nothing').waitFor()
     expect(await overflow(page)).toBe(0)
   })
 })
@@ -289,6 +302,36 @@ it('publishes and withdraws ports of what runs', async () => {
   await page.getByRole('dialog').getByRole('button', { name: 'Withdraw' }).click()
   await expect.poll(() => page.getByText('5353 → 53/udp').count(), polling).toBe(0)
   await page.getByText('9090 → 9000').waitFor()
+})
+
+it('puts what runs into other networks of its node, and takes it out', async () => {
+  const page = await console_.enter('/instances/search.production.query-1')
+  await page.getByRole('button', { name: 'Attach to a network' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Docker network of the node').fill('office')
+  await dialog.getByRole('button', { name: 'Attach to a network' }).click()
+  await dialog.getByRole('alert').getByText('has no such Docker network').waitFor()
+  await dialog.getByLabel('Docker network of the node').fill('storage')
+  await dialog.getByLabel(/^Address there/).fill('192.168.71.20')
+  await dialog.getByRole('button', { name: 'Attach to a network' }).click()
+  const address = page.getByText('192.168.71.20')
+  await address.waitFor()
+  await page.getByRole('button', { name: 'Detach storage' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Detach' }).click()
+  await expect.poll(() => address.count(), polling).toBe(0)
+})
+
+it('says where short names are looked for, and changes that', async () => {
+  const page = await console_.enter('/network/domains')
+  await page.getByText('then in corp.example.').waitFor()
+  await page.getByRole('button', { name: 'Change search domains' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel(/^Domains, in this order/).fill('a_b.example')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.getByRole('alert').getByText('a_b.example is no domain name').waitFor()
+  await dialog.getByLabel(/^Domains, in this order/).fill('lab.example, corp.example')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('then in lab.example, corp.example.').waitFor()
 })
 
 it('shows how nodes learn routes, and what one says of its sessions', async () => {

@@ -11,6 +11,7 @@ import { usePolled } from '../live/use-polled.ts'
 import { Link } from '../router/link.tsx'
 import { useQueryValue } from '../router/location.ts'
 import { path } from '../router/match-path.ts'
+import { AddressPools } from './address-pools.tsx'
 import { Asked, Silent } from './asked.tsx'
 
 const everyMs = 30_000
@@ -35,6 +36,7 @@ export function AddressesTab() {
   const next = value.after
   return (
     <>
+      <AddressPools />
       <div className="network-bar">
         <Filter value={filter} onChange={setFilter} label={text.filter} />
       </div>
@@ -75,7 +77,7 @@ function Addresses({ rows }: { readonly rows: readonly AddressView[] }) {
       lead: true,
       cell: ({ address, address6, last }) => (
         <>
-          <code>{last === undefined ? address : `${address}–${last}`}</code>
+          <code>{last === undefined ? address : `${address}–${last}`}</code>{' '}
           {address6 !== undefined && last === undefined && <code className="muted small">{address6}</code>}
         </>
       ),

@@ -9,6 +9,7 @@ import { useClient, useList } from '../store/context.tsx'
 import { DomainDialog } from './domain-dialog.tsx'
 import { isText, meaningOf } from './domain-form.ts'
 import { NamedRows } from './named-rows.tsx'
+import { SearchDomains } from './search-domains.tsx'
 
 /** Names outside of the cluster's domain that the DNS of nodes answers for. */
 export function DomainsTab() {
@@ -20,7 +21,6 @@ export function DomainsTab() {
     {
       key: 'is',
       title: text.domains.is,
-      wide: true,
       cell: (domain) => <code className="wrap">{isText(domain)}</code>,
     },
     {
@@ -49,15 +49,18 @@ export function DomainsTab() {
     },
   ]
   return (
-    <NamedRows
-      of={useList('listDomains', {})}
-      icon="network"
-      label={text.tabs.domains}
-      words={text.domains}
-      columns={columns}
-      textsOf={(domain) => [`${domain.name} ${isText(domain)}`]}
-      dialog={(domain, onClose) => <DomainDialog {...(domain && { domain })} onClose={onClose} />}
-    />
+    <>
+      <SearchDomains />
+      <NamedRows
+        of={useList('listDomains', {})}
+        icon="network"
+        label={text.tabs.domains}
+        words={text.domains}
+        columns={columns}
+        textsOf={(domain) => [`${domain.name} ${isText(domain)}`]}
+        dialog={(domain, onClose) => <DomainDialog {...(domain && { domain })} onClose={onClose} />}
+      />
+    </>
   )
 }
 
@@ -66,7 +69,7 @@ function Warnings({ warnings }: { readonly warnings: readonly string[] }) {
   return (
     <>
       {warnings.map((warning) => (
-        <span key={warning} className="status tone-warn">
+        <span key={warning} className="status sentence tone-warn">
           <Mark tone="warn" />
           {warning}
         </span>

@@ -15,6 +15,7 @@ import { type OpenLines, useLines } from '../output/use-lines.ts'
 import { Link } from '../router/link.tsx'
 import { path } from '../router/match-path.ts'
 import { useClient } from '../store/context.tsx'
+import { AttachedNetworks, useAttachedNetworks } from './attached-networks.tsx'
 import { DiagnosisBanner } from './diagnosis-banner.tsx'
 import { EventList } from './event-list.tsx'
 import { NetworkRates } from './network-rates.tsx'
@@ -49,8 +50,9 @@ export function InstanceOverview({ instance }: { readonly instance: InstanceView
 }
 
 function InstanceFacts({ instance, usage }: { readonly instance: InstanceView; readonly usage: Usage | undefined }) {
-  const { instance: text, pool, jobs, resize, bandwidth, publish } = useText()
+  const { instance: text, pool, jobs, resize, bandwidth, publish, attach } = useText()
   const hasPorts = usePublishedPorts(instance)
+  const hasNetworks = useAttachedNetworks(instance)
   const { containerId, command, stopReason } = instance
   return (
     <Facts
@@ -71,6 +73,7 @@ function InstanceFacts({ instance, usage }: { readonly instance: InstanceView; r
         ],
         [bandwidth.network, <NetworkRates key="nr" instance={instance} usage={usage} />],
         [publish.fact, hasPorts && <PublishedPorts key="p" instance={instance} />],
+        [attach.fact, hasNetworks && <AttachedNetworks key="an" instance={instance} />],
         [text.cores, instance.cores === undefined ? undefined : <code key="cs">{instance.cores}</code>],
         [resize.granted, instance.granted !== undefined && sizeText(instance.granted)],
         ['ID', copyable(instance.id)],
