@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createNetdFiles } from '@berth/agent/dns/netd-files'
+import { linkRoute } from '@berth/agent/network/lan/lan-links'
 import { isOwnAddress, macOf, type NetworkConfig, parseBlock, routedLinkOf } from '@berth/core'
 import { createLab, type Lab, type LabHost, NODE_IMAGE, type SpawnedProcess, trixieDocker } from '@berth/lab'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -276,6 +277,39 @@ describe('a routed network', () => {
       expect(JSON.parse(await noted())).toMatchObject({ profiles: ['Web'] })
       await run(host, 'docker', 'rm', '--force', 'named')
       expect(await run(host, 'sh', '-c', `ls ${endpoints}`)).not.toMatch(/in-force/)
+    }
+  })
+
+  it('links a container of another network to its node alone, which reaches it there and gives it names', async () => {
+    for (const host of lab.hosts) {
+      const create = ['docker', 'network', 'create', '--driver', 'berth', '--ipam-driver', 'berth']
+      await run(host, ...create, '--subnet', '169.254.80.0/20', 'berth-link')
+      const macvlan = ['--driver', 'macvlan', '--opt', 'parent=eth0', '--subnet', '192.168.73.0/24']
+      await run(host, 'docker', 'network', 'create', ...macvlan, '--gateway', '192.168.73.254', 'lan')
+      const program = ['--network', 'lan', '--name', 'solo', NODE_IMAGE, 'node', '-e', serve]
+      await run(host, 'docker', 'create', ...program)
+      await run(host, 'docker', 'network', 'connect', 'berth-link', 'solo')
+      await run(host, 'docker', 'start', 'solo')
+      await notePid(host, 'solo')
+      const inside = (...argv: string[]) =>
+        run(host, 'nsenter', `--target=${pids.get(`${host.name}/solo`)}`, '--net', '--', ...argv)
+      const networks = '{{range $name, $end := .NetworkSettings.Networks}}{{$name}}={{$end.IPAddress}} {{end}}'
+      const shownIn = await run(host, 'docker', 'inspect', '--format', networks, 'solo')
+      const [, address = ''] = / ?lan=(\S+)/.exec(shownIn) ?? []
+      const [, link = ''] = /berth-link=(169\.254\.8\d\.\d+)/.exec(shownIn) ?? []
+      expect(await inside('ip', 'route', 'show', 'default')).toMatch(/^default via 192\.168\.73\.254 dev eth\d/)
+      // What goes to the node's own addresses takes the link, and nothing else does.
+      for (const own of ['169.254.77.1', '169.254.77.53'])
+        expect(await inside('ip', 'route', 'get', own)).toContain(`src ${link}`)
+      expect(await inside('ip', 'route', 'get', addressIn(host, 10))).toContain('via 192.168.73.254')
+      for (const line of linkRoute({ address, link })) await run(host, 'ip', ...line.split(' '))
+      await eventually(() => askFromHost(host, `http://${address}:8080/`), '169.254.77.1')
+      await eventually(() => askFrom(host, 'web', `http://${address}:8080/`), '169.254.77.1')
+      const query = `require('node:dns').promises.lookup('localhost').then(() => require('node:dgram')
+        .createSocket('udp4').connect(53, '169.254.77.53', function () { console.log(this.address().address); this.close() }))`
+      expect(await inside(process.execPath, '-e', query)).toBe(link)
+      await run(host, 'docker', 'rm', '--force', 'solo')
+      await run(host, 'docker', 'network', 'rm', 'lan', 'berth-link')
     }
   })
 

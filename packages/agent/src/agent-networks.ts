@@ -13,6 +13,7 @@ import { DockerMembers } from './network/docker-members.ts'
 import { DockerNetworkCalls } from './network/docker-network-calls.ts'
 import { twinBlocksOf } from './network/ipv6-plan.ts'
 import { LanKeeper } from './network/lan/lan-keeper.ts'
+import { LanLinks } from './network/lan/lan-links.ts'
 import { reachesServer } from './network/lan/reaches-server.ts'
 import { createNodeNetwork, type NodeNetwork, networkName } from './network/node-network.ts'
 import { OtherNetworks } from './network/other-networks.ts'
@@ -48,6 +49,7 @@ export class AgentNetworks {
   readonly node: NodeNetwork
   readonly others: OtherNetworks
   readonly lans: LanKeeper
+  readonly #lanLinks: LanLinks
   readonly netd: NetdFiles
   readonly services = new ServiceTable()
   readonly policy: PolicyKeeper
@@ -62,6 +64,7 @@ export class AgentNetworks {
     this.netd = tellServices(createNetdFiles(options.config.stateDir), this.services)
     this.node = stack.use(this.#makeNodeNetwork())
     this.lans = stack.use(this.#makeLans())
+    this.#lanLinks = this.#makeLanLinks()
     this.others = this.#makeOthers()
     this.routing = stack.use(this.#makeRouting())
     this.addresses = this.#makeAddresses()
@@ -95,7 +98,7 @@ export class AgentNetworks {
   /** Before an instance starts netd knows its name, its rules are in force, and then its limits. */
   makeKeepers(): readonly InstanceKeeper[] {
     const own = [this.#namesKeeper(), this.policy, this.bandwidth, this.#publishing]
-    return [this.others, ...own.map(withOwnAddress)]
+    return [this.others, this.#lanLinks, ...own.map(withOwnAddress)]
   }
 
   wantedChanged(): void {
@@ -116,6 +119,7 @@ export class AgentNetworks {
   /** Makes again what somebody has taken away. */
   async check(signal: AbortSignal): Promise<void> {
     const { config, setProblem } = this.#options
+    await this.#lanLinks.keep()
     const found = await this.node.check({ signal })
     setProblem('network', found.length === 0 ? undefined : found.join('; '))
     setProblem('names', await readNetdProblem(config.stateDir))
@@ -153,6 +157,7 @@ export class AgentNetworks {
         const { network } = disk.node.state
         return network === undefined ? undefined : (network.lans ?? [])
       },
+      isRouted: () => this.node.drivers.driver === 'routed',
       mayRemove: () => !isFrozen(),
       directory: join(disk.directory, 'flat'),
       isReached: (call) => reachesServer(disk.node.state.servers ?? disk.identity.servers, call),
@@ -163,6 +168,14 @@ export class AgentNetworks {
         // What there is now is told, too.
         void this.others.refresh().catch(() => undefined)
       },
+    })
+  }
+
+  #makeLanLinks(): LanLinks {
+    const { disk } = this.#options
+    return new LanLinks({
+      ...{ exec: runCommand, log: this.#log('lan') },
+      lans: () => disk.node.state.network?.lans ?? [],
     })
   }
 

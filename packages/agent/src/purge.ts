@@ -13,6 +13,7 @@ import { removeGateway } from './gateway/remove-gateway.ts'
 import { labels } from './instance/container-spec.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
 import { readIdentity } from './link/node-identity.ts'
+import { LanKeeper } from './network/lan/lan-keeper.ts'
 import { createNodeNetwork } from './network/node-network.ts'
 import { pluginSocketPath, startContainerPlugin } from './network/plugin/container-plugin.ts'
 import { runCommand } from './network/run-command.ts'
@@ -64,6 +65,7 @@ export async function purgeNode(options: PurgeOptions): Promise<string[]> {
     await using _ = await startContainerPlugin({ stateDir, runDir, log })
     await using network = createNodeNetwork({ socketPath: dockerSocket, log })
     await network.remove(signal === undefined ? {} : { signal })
+    problems.push(...(await removeLans(options)))
   })
   await attempt('remove the security rules', () => removePolicyTable(runCommand, signal))
   await attempt("remove the network plugin's socket", () => rm(pluginSocketPath, { force: true }))
@@ -76,6 +78,20 @@ export async function purgeNode(options: PurgeOptions): Promise<string[]> {
     new RuntimeFiles({ stateDir, runDir, log, keepEndedMs: defaults.keepEndedMs }).unmount(),
   )
   return problems
+}
+
+/** Networks of the machines' own, with what was made of interfaces for them. */
+async function removeLans({ stateDir, dockerSocket: socketPath, log, signal }: PurgeOptions): Promise<string[]> {
+  await using keeper = new LanKeeper({
+    ...{ socketPath, exec: runCommand, log, directory: join(stateDir, 'agent', 'flat') },
+    wanted: () => [],
+    isRouted: () => false,
+    mayRemove: () => true,
+    isReached: async () => true,
+    onChange: () => undefined,
+  })
+  await keeper.check(signal === undefined ? {} : { signal })
+  return Object.values(keeper.problems)
 }
 
 /** Only this node's: other agents may use the same engine. */

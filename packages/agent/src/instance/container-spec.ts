@@ -1,10 +1,10 @@
 import { dirname } from 'node:path'
 import {
   type Assignment,
-  bridgeOf,
   instanceSocketPath,
   type KernelGrant,
   type NetworkDriver,
+  otherNetworkOf,
   type VolumeSpec,
 } from '@berth/core'
 import type { ContainerSpec, MountSpec } from '../engine/engine.ts'
@@ -72,8 +72,8 @@ function networkOf(
   { networkName, networkDriver }: Pick<SpecContext, 'networkName' | 'networkDriver'>,
 ): ContainerSpec['network'] {
   if (network === 'host') return network
-  const bridge = bridgeOf(network)
-  if (bridge !== undefined) return { name: bridge }
+  const other = otherNetworkOf(network)
+  if (other !== undefined) return { name: other }
   // netd gives both in routed mode; to Docker its network has no subnet of IPv6.
   const isAsked = address6 !== undefined && networkDriver() === 'bridge'
   return { name: networkName, address, ...(isAsked ? { address6 } : {}) }

@@ -1,4 +1,5 @@
 import type { Assignment } from '@berth/core'
+import type { ContainerView } from '../engine/engine.ts'
 import type { WatchTarget } from '../metrics/collector.ts'
 
 /** A part of the agent that does something for each instance of the node: its rules, its limits, its name, its measurements. */
@@ -7,6 +8,8 @@ export interface InstanceKeeper {
   setInstances?(assignments: readonly Assignment[]): void
   /** Resolves when what has to hold before the first packet of an instance does. What it throws keeps the instance from starting. */
   ready?(assignment: Assignment): Promise<void>
+  /** Its container is in these networks, with these addresses while it runs. */
+  joined?(assignment: Assignment, networks: ContainerView['networks']): void
   /** It runs, under this process; also for another process or other limits. */
   watch?(instance: string, target: WatchTarget): void
   /** It does not run any more. */
@@ -27,6 +30,10 @@ export class InstanceKeepers implements Required<InstanceKeeper> {
 
   async ready(assignment: Assignment): Promise<void> {
     for (const keeper of this.#keepers) await keeper.ready?.(assignment)
+  }
+
+  joined(assignment: Assignment, networks: ContainerView['networks']): void {
+    for (const keeper of this.#keepers) keeper.joined?.(assignment, networks)
   }
 
   watch(instance: string, target: WatchTarget): void {

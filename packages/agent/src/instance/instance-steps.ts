@@ -3,6 +3,7 @@ import {
   afterStartDone,
   attachDone,
   attachIntended,
+  attachmentsOf,
   BerthError,
   exitRecorded,
   type InstanceMemory,
@@ -141,7 +142,7 @@ export class InstanceSteps {
 
   /** One of them was made anew, and Docker looks for the former: before the next start it is put into what there is now. */
   async #leaveNetworks(id: string, signal: AbortSignal): Promise<void> {
-    for (const { name } of this.#subject.assignment.networks ?? [])
+    for (const { name } of attachmentsOf(this.#subject.assignment) ?? [])
       await this.#deps.engine.disconnectNetwork(id, name, { signal })
   }
 
@@ -220,7 +221,8 @@ export class InstanceSteps {
   async #attach(signal: AbortSignal): Promise<void> {
     const { container, assignment } = this.#subject
     if (container === undefined) return
-    const { instance, networks = [] } = assignment
+    const { instance } = assignment
+    const networks = attachmentsOf(assignment) ?? []
     const { attach, detach } = networkChanges(networks, container, this.#subject.memory)
     const names = networks.map(({ name }) => name)
     await this.#subject.remember(attachIntended(this.#subject.memory, names))

@@ -1,7 +1,6 @@
 import {
   type Assignment,
   BerthError,
-  bridgeOf,
   decideInstance,
   type GrantInForce,
   grantChanged,
@@ -10,9 +9,11 @@ import {
   type InstanceStatus,
   type InstanceStepType,
   instanceStatus,
+  lanOf,
   messageOf,
   networksChanged,
   type ObservedContainer,
+  otherNetworkOf,
   ownNetworkOf,
   readinessNoted,
   retryNow,
@@ -126,7 +127,14 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     const readiness = hookPending ? { ready: false, message: 'its hook afterStart has not ended yet' } : probed
     const container = this.#container
     return instanceStatus(
-      ...([this.#deps.node, this.#assignment, container, this.#memory, readiness, Date.now()] as const),
+      ...([
+        this.#deps.node,
+        { ...this.#assignment, address: this.#toldAddress },
+        container,
+        this.#memory,
+        readiness,
+        Date.now(),
+      ] as const),
       container === undefined ? undefined : this.#grantInForce(container),
     )
   }
@@ -251,6 +259,7 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     if (own === undefined) return this.seen(undefined)
     const killed = (this.#outOfMemoryAt ?? 0) >= (own.startedAt ?? Number.POSITIVE_INFINITY)
     this.#networks = own.networks
+    this.#deps.keepers.joined(this.#assignment, own.networks)
     const granted = this.#deps.cores.shown(own)
     this.seen({
       ...observed(own),
@@ -260,11 +269,17 @@ export class InstanceWorker implements InstanceSubject, AsyncDisposable {
     })
   }
 
-  /** In a bridge of its node, the one that Docker has given it. */
+  /** In another network than the cluster's, the one that Docker has given it. */
   get #probedAddress(): string {
     const { network, address } = this.#assignment
-    const bridge = bridgeOf(network)
-    return this.#networks.find(({ name }) => name === bridge)?.address ?? address
+    const other = otherNetworkOf(network)
+    return this.#networks.find(({ name }) => name === other)?.address ?? address
+  }
+
+  /** As others know it: in a bridge it has none that is of any use to them. */
+  get #toldAddress(): string {
+    const { network, address } = this.#assignment
+    return lanOf(network) === undefined ? address : this.#probedAddress
   }
 
   #otherNetworks(): Pick<ObservedContainer, 'networks'> {

@@ -92,6 +92,13 @@ describe('the rules of a node', () => {
       expect(table).toContain(`iifname "berth-*" oifname "${bridge}" ct state new ct status & dnat == 0 drop`)
   })
 
+  it('let what has a link to its node alone begin nothing by it, and answer everybody who comes by its node', () => {
+    const table = renderTable(plan, '169.254.77.53', 'routed')
+    expect(table).toContain('iifname "berth-a9fe5*" ct state new drop')
+    expect(table).toContain('oifname "berth-a9fe5*" ip saddr != 169.254.77.1 snat ip to 169.254.77.1')
+    expect(renderTable(plan, '169.254.77.53')).not.toContain('a9fe5')
+  })
+
   it.each(drivers)(
     'give what is in a bridge of Docker’s the node’s address in the pool towards others: %s',
     (driver) => {

@@ -1,4 +1,4 @@
-import { formatBlock, type NetworkDriver, routedLinkPrefix } from '@berth/core'
+import { formatBlock, type NetworkDriver, nodeLinkPattern, routedGateway, routedLinkPrefix } from '@berth/core'
 import { ownBlocks6 } from './ipv6-plan.ts'
 import { bridgeName, type NetworkPlan, ownBlocks } from './network-plan.ts'
 import { type Exec, mustRun } from './run-command.ts'
@@ -33,7 +33,7 @@ delete table ${table}
 table ${table} {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-${ownSource(plan, links)}${masquerade(plan, links)}  }
+${driver === 'routed' ? toLinks : ''}${ownSource(plan, links)}${masquerade(plan, links)}  }
 ${guests(plan, links, bridges)}  chain input {
     type filter hook input priority filter; policy accept;
     ip daddr ${dnsAddress} ${outsideOf(driver, bridges)} drop
@@ -79,6 +79,12 @@ function guests({ gateway, pools }: NetworkPlan, links: string, bridges: readonl
 `
 }
 
+/**
+ * Who is in a network of the machines' own answers its node by their link and everybody else by that network: whoever sends to it by way of its node
+ * bears the one address that its link leads to.
+ */
+const toLinks = `    oifname "${nodeLinkPattern}" ip saddr != ${routedGateway} snat ip to ${routedGateway}\n`
+
 /** In nft's words. */
 const anyOf = (all: readonly string[]): string => (all.length === 1 ? all.join() : `{ ${all.join(', ')} }`)
 
@@ -93,6 +99,7 @@ function outsideOf(driver: NetworkDriver, bridges: readonly string[]): string {
 const isolation = (links: string): string => `  chain forward {
     type filter hook forward priority filter; policy accept;
 ${dockerBridges.map((bridge) => `    iifname "${links}" oifname "${bridge}" ct state new ct status & dnat == 0 drop`).join('\n')}
+    iifname "${nodeLinkPattern}" ct state new drop
   }
 `
 

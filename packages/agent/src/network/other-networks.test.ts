@@ -88,7 +88,9 @@ describe('the Docker networks of a node', () => {
   it('are refused where they are flat: others come by such a bridge, too', async () => {
     const { networks } = make([...usual, { name: 'office', driver: 'bridge', bridge: 'flat-eth1' }])
     networks.setInstances([assignment('bridge:office')])
-    await expect(networks.ready(assignment('bridge:office'))).rejects.toThrow('write `networks: [office]`')
+    await expect(networks.ready(assignment('bridge:office'))).rejects.toThrow(
+      'write `network: lan:office`, or `networks: [office]`',
+    )
     expect(networks.bridges).toEqual([])
   })
 

@@ -1,4 +1,4 @@
-import { type Assignment, BerthError, bridgeOf, flatBridgePrefix } from '@berth/core'
+import { type Assignment, BerthError, bridgeOf, flatBridgePrefix, lanOf, nodeLinkNetwork } from '@berth/core'
 import type { Engine, EngineNetwork } from '../engine/engine.ts'
 import type { InstanceKeeper } from '../instance/instance-keepers.ts'
 import type { CallOptions } from './node-network.ts'
@@ -63,6 +63,14 @@ export class OtherNetworks implements InstanceKeeper {
 
   /** Resolves when rules let it ask for names. Throws `instance.network-missing`, `instance.network-not-bridge`. */
   async ready({ instance, network }: Assignment): Promise<void> {
+    const lan = lanOf(network)
+    if (lan !== undefined) {
+      const needed = [lan, nodeLinkNetwork]
+      const missing = (): string | undefined => needed.find((each) => this.names?.includes(each) !== true)
+      if (missing() !== undefined) await this.refresh()
+      const without = missing()
+      if (without !== undefined) throw lanMissing(instance, without)
+    }
     const name = bridgeOf(network)
     if (name === undefined) return
     if (this.#known?.has(name) !== true) await this.refresh()
@@ -101,10 +109,19 @@ export const networkMissing = (instance: string, name: string): BerthError =>
     { retryable: true },
   )
 
+const lanMissing = (instance: string, name: string): BerthError =>
+  new BerthError(
+    'instance.network-missing',
+    name === nodeLinkNetwork
+      ? `start ${instance}: this node has no links of its own to containers in networks of the machines’ own, since it is not in routed mode (berth up --network routed), or they are being made`
+      : `start ${instance}: this node has no network ${name} of the machines’ own, or cannot use it; why: berth net inspect ${name}`,
+    { retryable: true },
+  )
+
 const isFlat = (instance: string, name: string): BerthError =>
   new BerthError(
     'instance.network-not-bridge',
-    `start ${instance}: ${name} is a flat network, in which everybody of the machine's own network is: write \`networks: [${name}]\` for an instance to be in it as well`,
+    `start ${instance}: ${name} is a flat network, in which everybody of the machine's own network is: write \`network: lan:${name}\`, or \`networks: [${name}]\` for an instance to be in it as well`,
   )
 
 const notBridge = (instance: string, { name, driver }: EngineNetwork): BerthError =>

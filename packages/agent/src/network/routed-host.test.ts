@@ -33,6 +33,12 @@ describe('routes of a routed node', () => {
     expect(missingRoutes(plan, [link], [blockRoute, routeTo('10.77.3.11', link)])).toEqual([])
   })
 
+  it('to a container that has a link to its node alone bear the one address that this knows', () => {
+    expect(missingRoutes(plan, ['berth-a9fe5002'], [blockRoute])).toEqual([
+      ['169.254.80.2/32', 'dev', 'berth-a9fe5002', 'scope', 'link', 'src', '169.254.77.1', 'proto', '78'],
+    ])
+  })
+
   it('are one for each of its blocks', () => {
     const wider = planNetwork({ ...config, blocks: ['10.77.9.0/24'], addresses: ['10.77.2.7'] })
     expect(missingRoutes(wider, [], [blockRoute])).toEqual([['unreachable', '10.77.9.0/24', 'proto', '78']])

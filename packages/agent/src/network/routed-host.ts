@@ -4,6 +4,7 @@ import {
   BerthError,
   formatBlock,
   gatewayOf,
+  isNodeLinkAddress,
   parseBlock,
   routedGateway,
   routedLinkPrefix,
@@ -65,7 +66,16 @@ export function missingRoutes(plan: NetworkPlan, links: readonly string[], route
   for (const link of links) {
     const address = addressOfRoutedLink(link)
     if (address === undefined || routes.some((route) => route.dst === address && route.dev === link)) continue
-    missing.push([`${address}/32`, 'dev', link, 'scope', 'link', 'src', plan.gateway, ...proto])
+    missing.push([
+      `${address}/32`,
+      'dev',
+      link,
+      'scope',
+      'link',
+      'src',
+      isNodeLinkAddress(address) ? routedGateway : plan.gateway,
+      ...proto,
+    ])
   }
   return missing
 }

@@ -183,8 +183,8 @@ export const entrypointSchema = object({
   ),
   network: key(
     text,
-    '`cluster`: an address of its own. `host`: the node’s network, with its address and its ports. `bridge`: Docker’s bridge (`bridge:NAME`: another one), reached by `hostPort`. Default: cluster.',
-    ['host', 'bridge', 'bridge:storage'],
+    '`cluster`: an address of its own. `host`: the node’s network, with its address and its ports. `bridge`: Docker’s bridge (`bridge:NAME`: another one), reached by `hostPort`. `lan:NAME`: a network of the machines’ own (`berth net create`), with an address there. Default: cluster.',
+    ['host', 'bridge', 'bridge:storage', 'lan:office'],
   ),
   address: key(
     text,

@@ -71,6 +71,7 @@ export const chineseApps: AppDictionary = {
   instance: {
     node: '节点',
     address: '地址',
+    ownNetwork: '自身网络',
     release: '版本',
     restarts: '重启次数',
     age: '存在时间',

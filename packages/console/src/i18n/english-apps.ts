@@ -71,6 +71,7 @@ export const englishApps = {
   instance: {
     node: 'Node',
     address: 'Address',
+    ownNetwork: 'Own network',
     release: 'Release',
     restarts: 'Restarts',
     age: 'Age',

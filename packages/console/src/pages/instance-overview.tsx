@@ -62,6 +62,7 @@ function InstanceFacts({ instance, usage }: { readonly instance: InstanceView; r
         [text.node, <NodeLink key="n" node={instance.node} />],
         [text.address, copyable(instance.address)],
         ['IPv6', copyable(instance.address6)],
+        [text.ownNetwork, instance.network === undefined ? undefined : <code key="on">{instance.network}</code>],
         [
           text.traffic,
           instance.type === 'service' && (

@@ -14,6 +14,10 @@ import { useClient } from '../store/context.tsx'
 
 type Published = NonNullable<InstanceView['published']>[number]
 
+/** In its node's network, or one of the machines' own, no port of the node could lead to it. */
+const canPublish = (network: InstanceView['network']): boolean =>
+  network !== 'host' && network?.startsWith('lan:') !== true
+
 const portWord = ({ hostAddress, hostPort, port, protocol }: Published): string =>
   `${hostAddress === undefined ? '' : `${hostAddress}:`}${hostPort} → ${port}${protocol === 'udp' ? '/udp' : ''}`
 
@@ -22,7 +26,7 @@ export function PublishedPorts({ instance }: { readonly instance: InstanceView }
   const { publish: text } = useText()
   const [publishing, setPublishing] = useState(false)
   const { published = [], network, phase, node } = instance
-  const isPossible = phase !== 'ended' && node !== undefined && network !== 'host'
+  const isPossible = phase !== 'ended' && node !== undefined && canPublish(network)
   if (!isPossible && published.length === 0) return <span className="muted">–</span>
   return (
     <>
@@ -49,7 +53,7 @@ export function PublishedPorts({ instance }: { readonly instance: InstanceView }
 /** Whether there is anything to say: a viewer is not told of a button that is not there. */
 export function usePublishedPorts(instance: InstanceView): boolean {
   const may = useMay('deployer')
-  return (instance.published ?? []).length > 0 || (may && instance.phase !== 'ended' && instance.network !== 'host')
+  return (instance.published ?? []).length > 0 || (may && instance.phase !== 'ended' && canPublish(instance.network))
 }
 
 function WithdrawButton({

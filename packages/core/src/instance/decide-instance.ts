@@ -4,12 +4,12 @@ import { isSameIncarnation } from '../model/incarnation.ts'
 import { restartBackoff } from './backoff.ts'
 import { isCommandMissing } from './instance-memory.ts'
 import type { ExitCause, InstanceContext, InstanceMemory, InstanceStep, ObservedContainer } from './instance-state.ts'
-import { isAttached } from './network-changes.ts'
+import { attachmentsOf, isAttached } from './network-changes.ts'
 
 /** The parts of an assignment that decide what happens; everything else only shapes the container. */
 export type DecidedAssignment = Pick<
   Assignment,
-  'createdAt' | 'type' | 'desired' | 'restartNonce' | 'restart' | 'jobTimeoutMs' | 'afterStart' | 'networks'
+  'createdAt' | 'type' | 'desired' | 'restartNonce' | 'restart' | 'jobTimeoutMs' | 'afterStart' | 'network' | 'networks'
 >
 
 /**
@@ -33,11 +33,13 @@ export function decideInstance(
 
 /** It has its networks from its first instruction on. */
 const beforeStart = (
-  { networks }: DecidedAssignment,
+  assignment: DecidedAssignment,
   container: ObservedContainer | undefined,
   memory: InstanceMemory,
 ): InstanceStep =>
-  container === undefined || isAttached(networks, container, memory) ? { type: 'start' } : { type: 'attach' }
+  container === undefined || isAttached(attachmentsOf(assignment), container, memory)
+    ? { type: 'start' }
+    : { type: 'attach' }
 
 function nextStep(
   assignment: DecidedAssignment,
@@ -103,7 +105,8 @@ function whileRunning(
   const settled = (): InstanceStep => afterGrant(assignment, memory, deadline)
   if (!isGranted(container, context.grant)) return heldBack({ type: 'update-grant' }, memory, context, settled)
   // One retry is remembered: two steps that fail in turn would know no pause.
-  if (!isAttached(assignment.networks, container, memory)) return heldBack({ type: 'attach' }, memory, context, settled)
+  if (!isAttached(attachmentsOf(assignment), container, memory))
+    return heldBack({ type: 'attach' }, memory, context, settled)
   return settled()
 }
 

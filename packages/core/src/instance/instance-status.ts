@@ -2,6 +2,7 @@ import type { Assignment } from '../model/assignment.ts'
 import { isSameIncarnation } from '../model/incarnation.ts'
 import type { GrantInForce, InstanceStatus } from '../model/instance.ts'
 import type { InstancePhase } from '../model/instance-phase.ts'
+import { nodeLinkNetwork } from '../network/network-mode.ts'
 import type { InstanceMemory, ObservedContainer } from './instance-state.ts'
 
 /** What the probes of the current run say. */
@@ -53,7 +54,9 @@ export function instanceStatus(
   }
 }
 
-function networksOf({ networks = [] }: ObservedContainer): Pick<InstanceStatus, 'networks'> {
+function networksOf({ networks: all = [] }: ObservedContainer): Pick<InstanceStatus, 'networks'> {
+  // That one is a part of what it has of its own.
+  const networks = all.filter(({ name }) => name !== nodeLinkNetwork)
   if (networks.length === 0) return {}
   return { networks: networks.map(({ name, address }) => (address === undefined ? { name } : { name, address })) }
 }

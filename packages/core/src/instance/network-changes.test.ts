@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { NetworkAttachment } from '../model/instance.ts'
 import { attachDone, attachIntended, stepFailed } from './instance-memory.ts'
 import { newInstanceMemory } from './instance-state.ts'
-import { isAttached, networkChanges } from './network-changes.ts'
+import { attachmentsOf, isAttached, networkChanges } from './network-changes.ts'
 import { decidedAssignment, InstanceWorld } from './simulate-instance.testing.ts'
 
 const attachment = fc.record(
@@ -12,6 +12,22 @@ const attachment = fc.record(
 )
 const attachments = fc.uniqueArray(attachment, { selector: ({ name }) => name })
 const names = (list: readonly NetworkAttachment[]): string[] => list.map(({ name }) => name)
+
+describe('what an instance is in beside its own network', () => {
+  it('is what it names, and of one in a network of the machines’ own alone a link to its node', () => {
+    fc.assert(
+      fc.property(fc.option(attachments, { nil: undefined }), (networks) => {
+        const given = networks === undefined ? {} : { networks }
+        for (const network of [undefined, 'host', 'bridge', 'bridge:lan'] as const)
+          expect(attachmentsOf({ ...given, ...(network && { network }) })).toEqual(networks)
+        expect(attachmentsOf({ ...given, network: 'lan:office' })).toEqual([
+          { name: 'berth-link' },
+          ...(networks ?? []),
+        ])
+      }),
+    )
+  })
+})
 
 describe('what makes a container be in the wanted networks', () => {
   it.each([

@@ -1,4 +1,6 @@
+import type { Assignment } from '../model/assignment.ts'
 import type { NetworkAttachment } from '../model/instance.ts'
+import { lanOf, nodeLinkNetwork } from '../network/network-mode.ts'
 import type { InstanceMemory, ObservedContainer } from './instance-state.ts'
 
 export interface NetworkChanges {
@@ -6,6 +8,10 @@ export interface NetworkChanges {
   readonly detach: readonly string[]
   readonly attach: readonly NetworkAttachment[]
 }
+
+/** All that its container is to be in beside its own network. */
+export const attachmentsOf = ({ network, networks }: Pick<Assignment, 'network' | 'networks'>) =>
+  lanOf(network) === undefined ? networks : [{ name: nodeLinkNetwork }, ...(networks ?? [])]
 
 /** What makes the container be in the wanted networks. Those that somebody else has put it into stay. */
 export function networkChanges(

@@ -59,9 +59,10 @@ export interface BuildLimits {
 
 /**
  * `host`: the node's own network; the instance's address is the node's, and its ports are too. `bridge`: Docker's own bridge, `bridge:storage`
- * another one of the node; the instance's address is its node's alone, and others reach it by the ports of the node that lead to it.
+ * another one of the node; the instance's address is its node's alone, and others reach it by the ports of the node that lead to it. `lan:office`:
+ * a network of the machines' own; its address is of that network, given by Docker as it starts.
  */
-export type NetworkMode = 'host' | 'bridge' | `bridge:${string}`
+export type NetworkMode = 'host' | 'bridge' | `bridge:${string}` | `lan:${string}`
 
 /** `keep`: its instances have the same addresses after every replacement, wherever they run then. */
 export type AddressMode = 'keep'

@@ -1,4 +1,12 @@
-import { type AddressBlock, blockSize, firstFreeAddress, formatAddress, parseAddress } from './address-block.ts'
+import {
+  type AddressBlock,
+  blockSize,
+  containsAddress,
+  firstFreeAddress,
+  formatAddress,
+  parseAddress,
+  parseBlock,
+} from './address-block.ts'
 
 export const networkDrivers = ['bridge', 'routed'] as const
 
@@ -13,6 +21,20 @@ export const routedGateway = '169.254.77.1'
  * as nodes' are (`fe80::be:` and the IPv4 address).
  */
 export const routedGateway6 = 'fe80::be:a9fe:4d01'
+
+/**
+ * Addresses of links between a node and its containers that have no other way to each other (`nodeLinkNetwork`): link-local, the same on every
+ * node, and known to nobody else.
+ */
+export const nodeLinkRange = '169.254.80.0/20'
+/** The hosts' ends of these, as nft writes it. Theirs are the only addresses that begin so. */
+export const nodeLinkPattern = 'berth-a9fe5*'
+
+export const isNodeLinkAddress = (address: string): boolean => containsAddress(parseBlock(nodeLinkRange), address)
+
+/** The next free one, round from the one given last; undefined when there is none. */
+export const nextNodeLinkAddress = (isUsed: (address: string) => boolean, last?: string): string | undefined =>
+  firstFreeAddress(parseBlock(nodeLinkRange), isUsed, last)
 
 /** The hosts' ends of routed containers' links, and nothing else, begin with this. */
 export const routedLinkPrefix = 'berth-'

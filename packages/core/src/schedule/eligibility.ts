@@ -1,5 +1,6 @@
 import { defaultGroup } from '../model/node-group.ts'
 import type { Taint } from '../model/placement-spec.ts'
+import { nodeLinkNetwork } from '../network/network-mode.ts'
 import { type Bits, clearBit, setBit, wordsFor } from './bits.ts'
 import type { BooksNode } from './books-node.ts'
 import type { FilterName, InstanceRequest } from './instance-request.ts'
@@ -39,6 +40,8 @@ export function refuseStatic(demands: StaticDemands, node: BooksNode | undefined
   const volume = demands.volumes.find((name) => node.volumes?.includes(name) !== true)
   if (volume !== undefined) return { filter: 'volume', text: `without volume ${volume}` }
   const network = demands.networks.find((name) => node.networks?.includes(name) !== true)
+  if (network === nodeLinkNetwork)
+    return { filter: 'network', text: 'without links of its own (berth up --network routed)' }
   if (network !== undefined) return { filter: 'network', text: `without Docker network ${network}` }
   return undefined
 }

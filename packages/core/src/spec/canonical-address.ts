@@ -37,7 +37,12 @@ function hindrances(
     ...(type === 'job' ? [{ key: ['type'], why: 'a job has no successor' }] : []),
     ...(network === undefined || network === 'cluster'
       ? []
-      : [{ key: ['network'], why: `with \`network: ${network}\` an instance has the node’s own` }]),
+      : [
+          {
+            key: ['network'],
+            why: `with \`network: ${network}\` an instance has ${network.startsWith('lan:') ? 'what Docker gives it there' : 'the node’s own'}`,
+          },
+        ]),
     ...(gang === true
       ? [
           {

@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { AppSpec } from '../model/app-spec.ts'
-import { dockerNetworksOf, isDockerNetworkName, ownNetworkOf, reservedNetworks } from '../network/network-mode.ts'
+import {
+  bridgeOf,
+  dockerNetworksOf,
+  isDockerNetworkName,
+  lanOf,
+  ownNetworkOf,
+  reservedNetworks,
+} from '../network/network-mode.ts'
 import { canonicalize } from './canonicalize.ts'
 import type { EntrypointDocument, SpecDocument } from './spec-document.ts'
 import { specToDocument } from './spec-to-document.ts'
@@ -186,6 +193,62 @@ describe('network: bridge', () => {
         { profiles: 'db', routes: ['shop.test'] },
       ),
     )
+  })
+})
+
+describe('network: lan:NAME', () => {
+  const inLan = (over: EntrypointDocument = {}): EntrypointDocument => ({ network: 'lan:office', ...over })
+
+  it('is any network of the machines’ own by its name, is written as it was read, and needs a link to its node', () => {
+    const name = fc
+      .stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,30}$/)
+      .filter((each) => !reservedNetworks.includes(each) && each !== 'bridge')
+    fc.assert(
+      fc.property(name, (each) => {
+        const spec = specOf(document({ network: `lan:${each}`, ports: [80], sysctls: { 'net.core.somaxconn': 512 } }))
+        const network = spec.entrypoints.web?.network
+        expect(dockerNetworksOf(network)).toEqual([each, 'berth-link'])
+        expect([lanOf(network), bridgeOf(network), ownNetworkOf(network)]).toEqual([each, undefined, each])
+        expect(canonicalize(specToDocument(spec)).spec).toEqual(spec)
+      }),
+    )
+  })
+
+  it('is told what is wrong with every other text', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        if (isDockerNetworkName(text) && !reservedNetworks.includes(text) && text !== 'bridge') return
+        expect(problems(document({ network: `lan:${text}` }))).toHaveLength(1)
+      }),
+    )
+  })
+
+  it('is reached at its own ports, by gateways and others', () => {
+    specOf(
+      document(inLan({ ports: [8080], profiles: [] }), {
+        ...{ profiles: 'db', routes: ['shop.test'] },
+        entrypoints: { web: inLan({ ports: [8080], profiles: [] }), worker: { bind: ['web'] } },
+      }),
+    )
+  })
+
+  it.each<[why: string, given: SpecDocument, problem: RegExp]>([
+    ['a name alone', document({ network: 'office' }), /there is no network "office".*berth net ls.*lan:office/],
+    ['the cluster’s own', document({ network: 'lan:berth' }), /"berth" is no name of a network of the machines’ own/],
+    ['that of links', document({ network: 'lan:berth-link' }), /"berth-link" is no name/],
+    ['profiles', document(inLan({ profiles: 'db' })), /web.profiles: .*whose packets do not pass its node: no rule/],
+    ['a limit of bandwidth', document(inLan({ bandwidth: { out: '10Mbit' } })), /web.bandwidth: .*nobody could limit/],
+    [
+      'a port of its node',
+      document(inLan({ ports: [{ port: 80, hostPort: 8080 }] })),
+      /^entrypoints.web.ports: .*at its own address there.* \| leave `hostPort: 8080` out/,
+    ],
+    ['an address that is kept', document(inLan({ address: 'keep' })), /web.address: .*what Docker gives it there/],
+    ['itself once more', document(inLan({ networks: ['office'] })), /"office" is no name of another Docker network/],
+  ])('refuses %s', (_, given, problem) => {
+    const found = problems(given)
+    expect(found).toHaveLength(1)
+    expect(found[0]).toMatch(problem)
   })
 })
 

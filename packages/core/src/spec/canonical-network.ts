@@ -2,7 +2,10 @@ import type { EntrypointSpec, NetworkMode, PortSpec, ResourceSpec } from '../mod
 import {
   attachProblem,
   bridgeMode,
+  dockersBridge,
   isDockerNetworkName,
+  lanMode,
+  lanOf,
   maxNetworks,
   reachedPort,
   reservedNetworks,
@@ -24,8 +27,13 @@ export function canonicalNetwork(
   if (written === 'host' || written === 'bridge') return written
   const bridge = /^bridge:(.*)$/s.exec(written)?.[1]
   if (bridge !== undefined) return canonicalBridge(issues, path, bridge)
+  const lan = /^lan:(.*)$/s.exec(written)?.[1]
+  if (lan !== undefined) return canonicalLan(issues, path, lan)
   const near = closest(written, modes)
-  const suggestion = near === undefined ? `one of ${modes.join(', ')}` : `did you mean "${near}"?`
+  const others = isDockerNetworkName(written)
+    ? `; of a network of the machines’ own (\`berth net ls\`) lan:${written}`
+    : ''
+  const suggestion = near === undefined ? `one of ${modes.join(', ')}${others}` : `did you mean "${near}"?`
   issues.add(path, `there is no network ${JSON.stringify(written.slice(0, 80))} for an entrypoint`, { suggestion })
   return undefined
 }
@@ -38,6 +46,14 @@ function canonicalBridge(issues: IssueList, path: SpecPath, name: string): Netwo
       ? 'the cluster’s own network is `network: cluster`'
       : `write bridge:NAME, as in \`docker network ls\``
   issues.add(path, what, { suggestion })
+  return undefined
+}
+
+function canonicalLan(issues: IssueList, path: SpecPath, name: string): NetworkMode | undefined {
+  if (isDockerNetworkName(name) && !reservedNetworks.includes(name) && name !== dockersBridge) return lanMode(name)
+  issues.add(path, `${JSON.stringify(name.slice(0, 80))} is no name of a network of the machines’ own`, {
+    suggestion: 'write lan:NAME, as in `berth net ls`',
+  })
   return undefined
 }
 
@@ -94,12 +110,36 @@ export function refuseInNetwork(issues: IssueList, path: SpecPath, network: Netw
     })
   if (entrypoint.bandwidth !== undefined) refuseBandwidth(issues, [...path, 'bandwidth'], network, dependsOn)
   if (network === 'host') refuseInHostNetwork(issues, path, entrypoint)
+  if (lanOf(network) !== undefined) refuseHostPorts(issues, [...path, 'ports'], network, entrypoint.ports, dependsOn)
 }
 
-const whyNoProfiles = (network: NetworkMode): string =>
-  network === 'host'
-    ? 'an instance has the node’s own address and interfaces: rules for it would be rules for the whole node'
+/** Whoever reaches that network reaches its address there; Docker publishes nothing of a macvlan. */
+function refuseHostPorts(
+  issues: IssueList,
+  path: SpecPath,
+  network: NetworkMode,
+  ports: readonly PortSpec[],
+  dependsOn: readonly SpecPath[],
+): void {
+  const published = ports.find(({ hostPort }) => hostPort !== undefined)
+  if (published === undefined) return
+  issues.add(
+    path,
+    `with \`network: ${network}\` an instance is reached at its own address there: no port of its node leads to it`,
+    {
+      suggestion: `leave \`hostPort: ${published.hostPort}\` out`,
+      dependsOn,
+    },
+  )
+}
+
+function whyNoProfiles(network: NetworkMode): string {
+  if (network === 'host')
+    return 'an instance has the node’s own address and interfaces: rules for it would be rules for the whole node'
+  return lanOf(network) !== undefined
+    ? 'an instance is in a network of the machines’ own, whose packets do not pass its node: no rule would see them'
     : 'an instance has an address that only its node knows: no rule can name it, and Docker says who reaches it'
+}
 
 function refuseInHostNetwork(issues: IssueList, path: SpecPath, entrypoint: Refusable): void {
   const dependsOn = [[...path, 'network']]
@@ -126,7 +166,9 @@ export function refuseBandwidth(
   const why =
     network === 'host'
       ? 'an instance sends and receives as the node does: nobody can tell its packets from others'
-      : 'an instance’s link is Docker’s: limits and guarantees hold for links of the cluster’s network'
+      : lanOf(network) !== undefined
+        ? 'an instance is in a network of the machines’ own, whose packets do not pass its node: nobody could limit them'
+        : 'an instance’s link is Docker’s: limits and guarantees hold for links of the cluster’s network'
   issues.add(path, `with \`network: ${network}\` ${why}`, {
     ...{ atKey: true, dependsOn },
     suggestion: 'leave `bandwidth` out, or `network`',

@@ -13,6 +13,7 @@ import {
   namedServices,
   type Pool,
 } from '@berth/core'
+import { withReachedAddress } from '../lans/lan-nodes.ts'
 import { type ChangeOf, type DomainRecord, poolId, type State, type StateChange } from '../records/index.ts'
 
 export interface NameTablesOptions {
@@ -85,7 +86,12 @@ export class NameTables {
   #noteStatus({ id, before, after, revision }: ChangeOf<'statuses'>): boolean {
     const { instances, nodes } = this.#options.state
     const [app, pool] = [instances.field(id, 'app'), instances.field(id, 'pool')]
-    if (app === undefined || pool === undefined || before?.ready === after?.ready) return false
+    if (
+      app === undefined ||
+      pool === undefined ||
+      (before?.ready === after?.ready && before?.address === after?.address)
+    )
+      return false
     const key = poolId(app, pool)
     const known = this.#pools.get(key)
     if (!this.#isScoped || known?.countedAt === undefined || known.countedAt >= revision || this.#dirty.has(key)) {
@@ -213,8 +219,8 @@ export class NameTables {
     const { state } = this.#options
     if (this.#isScoped && !listens(state, pool))
       return { ...noNames, count: readyIn(state, pool), countedAt: state.revision }
-    const instances = state.instances.byPool(pool.app, pool.name).map((instance) => {
-      const status = state.statuses.get(instance.id)
+    const instances = state.instances.byPool(pool.app, pool.name).map((found) => {
+      const [instance, status] = [withReachedAddress(state, found), state.statuses.get(found.id)]
       return status === undefined ? { instance } : { instance, status }
     })
     const { entries } = compileNames(

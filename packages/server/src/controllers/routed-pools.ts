@@ -8,6 +8,7 @@ import {
   type TrafficSplit,
   trafficSplit,
 } from '@berth/core'
+import { withReachedAddress } from '../lans/lan-nodes.ts'
 import { poolId, type State, type StateChange } from '../records/index.ts'
 import { specsOf } from './pool-specs.ts'
 
@@ -60,7 +61,8 @@ export class RoutedPools {
     if (change.kind === 'instances') return this.#ofInstance(change.after ?? change.before)
     if (change.kind !== 'statuses') return []
     const { before, after } = change
-    if (before?.ready === after?.ready && before?.phase === after?.phase) return []
+    const isSame = before?.ready === after?.ready && before?.phase === after?.phase
+    if (isSame && before?.address === after?.address) return []
     const { instances } = this.#state
     const [app, pool] = [instances.field(change.id, 'app'), instances.field(change.id, 'pool')]
     return app === undefined || pool === undefined ? [] : this.#ofInstance({ app, pool })
@@ -86,8 +88,8 @@ function routedPool(state: State, pool: Pool): RoutedPool | undefined {
   const routesFrom = pool.release ?? rollout?.to
   const spec = routesFrom === undefined ? undefined : state.releases.find(pool.app, routesFrom)?.spec
   if (spec === undefined || !hasRoutes(spec, pool.environment)) return undefined
-  const instances = state.instances.byPool(pool.app, pool.name).map((instance) => {
-    const status = state.statuses.get(instance.id)
+  const instances = state.instances.byPool(pool.app, pool.name).map((found) => {
+    const [instance, status] = [withReachedAddress(state, found), state.statuses.get(found.id)]
     return status === undefined ? { instance } : { instance, status }
   })
   const routed = { pool, specs: specsOf(state, pool), routesFrom, instances }

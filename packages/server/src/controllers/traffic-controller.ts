@@ -7,6 +7,7 @@ import {
   type RouteTarget,
   sameRoutes,
 } from '@berth/core'
+import { reachedAddress } from '../lans/lan-nodes.ts'
 import { poolId, type State, type StateChange } from '../records/index.ts'
 import { ActivityFlips } from './activity-flips.ts'
 import { type GatewayReport, GatewayReports } from './gateway-reports.ts'
@@ -151,7 +152,7 @@ export class TrafficController implements Traffic, Disposable {
     this.#routedEntrypoints.has(`${instance.app}/${instance.pool}/${instance.entrypoint}`)
 
   #inflight(instance: Instance): number {
-    const { address } = instance
+    const address = reachedAddress(this.#options.state, instance)
     if (address === undefined || !this.#reports.exist) return 0
     let sum = 0
     const spec = this.#options.state.releases.find(instance.app, instance.release)?.spec.entrypoints[

@@ -7,6 +7,7 @@ import {
   outsideNode,
   registeredEntry,
 } from '@berth/core'
+import { withReachedAddress } from '../lans/lan-nodes.ts'
 import { poolId, type State, type StateChange } from '../records/index.ts'
 import { ServiceNames } from './service-names.ts'
 import type { Topics } from './topics.ts'
@@ -171,8 +172,8 @@ export class Catalog implements Disposable {
     if (pool === undefined) return []
     return compileCatalog({
       pool,
-      instances: instances.byPool(pool.app, pool.name).map((instance) => {
-        const status = statuses.get(instance.id)
+      instances: instances.byPool(pool.app, pool.name).map((found) => {
+        const [instance, status] = [withReachedAddress(this.#state, found), statuses.get(found.id)]
         return status === undefined ? { instance } : { instance, status }
       }),
       specOf: (app, release) => releases.find(app, release)?.spec,

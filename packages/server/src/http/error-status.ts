@@ -105,6 +105,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'publish.old-agent': 409,
   'publish.program-listens': 409,
   'publish.bridge-network': 409,
+  'publish.lan-network': 409,
   'publish.host-network': 409,
   'publish.not-found': 404,
   'publish.port-taken': 409,

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { settleSlices } from '@berth/core'
+import { type Instance, lanOf, settleSlices } from '@berth/core'
 import type { Logger } from 'pino'
 import { KeyLoop } from '../controllers/key-loop.ts'
 import type { Records, RecordTransaction, StateChange } from '../records/index.ts'
@@ -58,10 +58,13 @@ export class LanKeeper implements AsyncDisposable {
   }
 }
 
+const isInOther = (instance: Instance | undefined): boolean =>
+  instance?.networks !== undefined || lanOf(instance?.network) !== undefined
+
 /** What nodes there are and what they bear; what they say they have; who has ended there. */
 function matters(change: StateChange): boolean {
   if (change.kind === 'nodes' || change.kind === 'lans') return true
-  if (change.kind === 'instances') return (change.after ?? change.before)?.networks !== undefined
+  if (change.kind === 'instances') return isInOther(change.after ?? change.before)
   if (change.kind !== 'nodeStatuses') return false
   const { before, after } = change
   return (

@@ -5,6 +5,7 @@ import { TestCluster, testSpec } from '../controllers/cluster.testing.ts'
 import { silent } from '../store/sqlite/open-temporary.testing.ts'
 import { lanView } from '../views/lan-view.ts'
 import { LanKeeper } from './lan-keeper.ts'
+import { reachedAddress } from './lan-nodes.ts'
 import { Lans } from './lans.ts'
 
 const call = { actor: 'token:ann' }
@@ -164,6 +165,53 @@ describe('a network of the machines’ own', () => {
     expect([told('node-a'), cluster.state.lans.size]).toEqual([undefined, 0])
     const types = cluster.state.events.all().map(({ type }) => type)
     expect(types).toEqual(expect.arrayContaining(['network.created', 'network.removed']))
+  })
+
+  it('is the only one of an entrypoint, whose instances are reached where Docker has put them', async () => {
+    await cluster.addNode('node-b', '10.77.2.0/24', { dockerNetworks: ['berth-link'] })
+    cluster.commits.set('c1', testSpec({ web: { network: 'lan:lan', readyTimeoutMs: 60_000 } }))
+    await expect(deploySoon()).rejects.toMatchObject({
+      message: expect.stringContaining('there is no network lan of the machines’ own: berth net create lan'),
+    })
+    await lans.create({ ...lan, label: { name: 'gateway', value: 'true' } }, call)
+    await cluster.until('slices', () => slices()['node-b'] !== undefined)
+    await say('node-a', { dockerNetworks: ['lan'], lanProblems: {} })
+    await deploySoon()
+    await cluster.until('it waits', () => cluster.state.instances.unplaced().length === 1)
+    expect(cluster.state.instances.unplaced()[0]?.unplaced).toBe(
+      '2 nodes: 1 without Docker network lan, 1 without links of its own (berth up --network routed)',
+    )
+    await say('node-a', { dockerNetworks: ['lan', 'berth-link'] })
+    await cluster.until('a place', () => placed().every((node) => node === 'node-a'))
+    const [instance] = cluster.state.instances.all()
+    if (instance === undefined) throw new Error('one is to be placed')
+    const report = (address: string) =>
+      cluster.records.commit('system:test', (tx) =>
+        tx.put('statuses', { id: instance.id, node: 'node-a', phase: 'running', ready: true, restarts: 0, address }),
+      )
+    const reached = () => {
+      const found = cluster.state.instances.get(instance.id)
+      return found === undefined ? undefined : reachedAddress(cluster.state, found)
+    }
+    const named = () => cluster.feed.snapshot('node-a').names.entries.map(({ address }) => address)
+    // Whatever a node says: none but those of its own slice are its instances'.
+    for (const address of ['127.0.0.1', '192.168.7.140', '10.77.1.9']) {
+      await report(address)
+      expect(reached()).toBeUndefined()
+    }
+    await report('192.168.7.129')
+    await cluster.until('its name', () => named().join() === '192.168.7.129')
+    expect(reached()).toBe('192.168.7.129')
+    await report('192.168.7.130')
+    await cluster.until('its new address', () => named().join() === '192.168.7.130')
+    await expect(lans.remove('lan', call)).rejects.toMatchObject({
+      code: 'lan.in-use',
+      message: expect.stringContaining(`remove the network lan: ${instance.id}`),
+    })
+    const ports = { hostPort: 8080, port: 80, protocol: 'tcp' as const }
+    await expect(cluster.operations.publishPort(instance.id, ports, call)).rejects.toMatchObject({
+      code: 'publish.lan-network',
+    })
   })
 
   it('is refused where others have its addresses or its name', async () => {

@@ -8,6 +8,7 @@ import {
   type LanLabel,
   type LanMode,
   lanModes,
+  lanOf,
   linkOf,
   settleSlices,
   type TakenRange,
@@ -102,8 +103,8 @@ export class Lans {
     const { pools, releases } = this.#state
     const entrypoints = pools.all().flatMap((pool) => {
       const spec = pool.release === undefined ? undefined : releases.find(pool.app, pool.release)?.spec
-      return Object.entries(spec?.entrypoints ?? {}).flatMap(([entrypoint, { networks }]) =>
-        networks?.includes(name) === true ? [`${pool.app}/${pool.name}/${entrypoint}`] : [],
+      return Object.entries(spec?.entrypoints ?? {}).flatMap(([entrypoint, { network, networks }]) =>
+        lanOf(network) === name || networks?.includes(name) === true ? [`${pool.app}/${pool.name}/${entrypoint}`] : [],
       )
     })
     return [...instancesIn(this.#state, name).map(({ id }) => id), ...entrypoints].sort()
@@ -197,7 +198,7 @@ function inUse(name: string, users: readonly string[]): BerthError {
   const more = users.length > 5 ? ` and ${users.length - 5} more` : ''
   return new BerthError(
     'lan.in-use',
-    `remove the network ${name}: ${users.slice(0, 5).join(', ')}${more} ${users.length === 1 ? 'uses' : 'use'} it; take it out of \`networks\` in berth.yaml and deploy, and detach others first (berth net detach)`,
+    `remove the network ${name}: ${users.slice(0, 5).join(', ')}${more} ${users.length === 1 ? 'uses' : 'use'} it; take it out of \`network\` or \`networks\` in berth.yaml and deploy, and detach others first (berth net detach)`,
     { details: { network: name, users: users.slice(0, 100) } },
   )
 }

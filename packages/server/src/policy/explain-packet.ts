@@ -14,6 +14,7 @@ import {
   usualSourcePort,
 } from '@berth/core'
 import { twinRangesOf } from '../addresses/twin-pools.ts'
+import { withReachedAddress } from '../lans/lan-nodes.ts'
 import type { State } from '../records/index.ts'
 import { decisionView } from './decision-view.ts'
 import { instanceCalled } from './instance-called.ts'
@@ -88,7 +89,7 @@ function findEnd(state: State, text: string, family: 4 | 6 = 4): End {
   const external = state.externals.get(text)
   if (external !== undefined) return externalEnd(external, family)
   const instance = instanceCalled(state, text) ?? firstOf(state, text)
-  const { id, address, network, node } = instance
+  const { id, address, network, node } = withReachedAddress(state, instance)
   if (address === undefined || node === undefined)
     throw new BerthError('net.no-instance', `${text} has no address yet: no node has been found for it`)
   if (network !== undefined) return { name: id, address, booked: address, instance, node, profiles: [] }

@@ -1,6 +1,7 @@
 import type { InstanceView } from '@berth/api'
 import type { Instance, InstanceStatus } from '@berth/core'
 import { twinAddress } from '../addresses/twin-pools.ts'
+import { withReachedAddress } from '../lans/lan-nodes.ts'
 import { awaitsGateways } from './awaits-gateways.ts'
 import { nodeResources } from './node-view.ts'
 import { defined, type ViewContext } from './view-context.ts'
@@ -20,7 +21,7 @@ export function instanceView({ state, traffic, isOnline }: ViewContext, instance
   const ready = status?.ready === true && !offline
   const always = { id, name, app, pool, entrypoint, release, generation, type, desired, createdAt, createdBy }
   const view: Growing = { ...always, phase, restarts, ready, inTraffic }
-  addWanted(view, instance)
+  addWanted(view, withReachedAddress(state, instance))
   const address6 = instance.address === undefined ? undefined : twinAddress(state, instance.address)
   if (address6 !== undefined) view.address6 = address6
   addLimits(view, instance, state)

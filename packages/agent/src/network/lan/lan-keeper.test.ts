@@ -60,6 +60,7 @@ beforeEach(() => {
   keeper = new LanKeeper({
     ...{ socketPath: host.dockerSocket, exec, log: pino({ level: 'silent' }) },
     wanted: () => wanted,
+    isRouted: () => false,
     mayRemove: () => !frozen,
     directory: join(host.dir, 'flat'),
     isReached: async () => reached(),

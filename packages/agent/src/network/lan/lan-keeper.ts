@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
-import { BerthError, flatBridgePrefix, messageOf, type NodeLan } from '@berth/core'
+import { BerthError, flatBridgePrefix, messageOf, type NodeLan, nodeLinkNetwork } from '@berth/core'
 import type { Logger } from 'pino'
 import { DockerNetworkCalls, type NetworkInspectInfo, nameOfContainer } from '../docker-network-calls.ts'
 import type { Exec } from '../run-command.ts'
 import { FlatHost, type FlatHostOptions } from './flat-host.ts'
 import { LanHost } from './lan-host.ts'
-import { bridgeNameOption, lanDifference, lanLabel, lanOptions } from './lan-plan.ts'
+import { bridgeNameOption, lanDifference, lanLabel, lanOptions, nodeLinkOptions } from './lan-plan.ts'
 
 export interface LanKeeperOptions extends Pick<FlatHostOptions, 'directory' | 'isReached' | 'settleMs' | 'retryMs'> {
   readonly socketPath: string
@@ -13,6 +13,8 @@ export interface LanKeeperOptions extends Pick<FlatHostOptions, 'directory' | 'i
   readonly log: Logger
   /** Undefined: no server has told it yet. */
   readonly wanted: () => readonly NodeLan[] | undefined
+  /** Containers of the node have links of their own, so that netd can make more of them. */
+  readonly isRouted: () => boolean
   /** False: what is not wanted stays for now. */
   readonly mayRemove: () => boolean
   /** What Docker has, or what is wrong, is another than before. */
@@ -81,6 +83,7 @@ export class LanKeeper implements AsyncDisposable {
       }
     }
     for (const lan of wanted) await attempt(lan.name, () => this.#ensure(lan, call))
+    if (this.#isLinked(wanted)) await attempt(nodeLinkNetwork, () => this.#ensureLinks(call))
     const left = this.#options.mayRemove() ? await this.#leftOver(wanted, call) : []
     for (const found of left) await attempt(found.Name, () => this.#remove(found, call))
     if (isOver(call)) return
@@ -115,6 +118,18 @@ export class LanKeeper implements AsyncDisposable {
     return true
   }
 
+  #isLinked(wanted: readonly NodeLan[]): boolean {
+    return wanted.length > 0 && this.#options.isRouted()
+  }
+
+  /** True when it was made. */
+  async #ensureLinks({ signal }: Call): Promise<boolean> {
+    const calls = this.#callsOf(nodeLinkNetwork)
+    if ((await calls.inspect(signal)) !== undefined) return false
+    await calls.call('create', { method: 'POST', path: '/networks/create', body: nodeLinkOptions, signal })
+    return true
+  }
+
   async #remove(found: NetworkInspectInfo, { signal }: Call): Promise<boolean> {
     const { Id, Name, Options } = found
     const calls = this.#callsOf(Name)
@@ -135,7 +150,8 @@ export class LanKeeper implements AsyncDisposable {
     const calls = this.#callsOf('lan')
     try {
       const list = await calls.call<NetworkInspectInfo[]>('list', { method: 'GET', path: '/networks', query, signal })
-      return list.filter(({ Name }) => !wanted.some(({ name }) => name === Name))
+      const names = [...wanted.map(({ name }) => name), ...(this.#isLinked(wanted) ? [nodeLinkNetwork] : [])]
+      return list.filter(({ Name }) => !names.includes(Name))
     } catch {
       return []
     }

@@ -1,4 +1,12 @@
-import { containsAddress, flatBridgeOf, linkOf, type NodeLan, parseBlock } from '@berth/core'
+import {
+  containsAddress,
+  flatBridgeOf,
+  linkOf,
+  type NodeLan,
+  nodeLinkNetwork,
+  nodeLinkRange,
+  parseBlock,
+} from '@berth/core'
 import type { NetworkInspectInfo } from '../docker-network-calls.ts'
 
 /** Marks Docker networks of the machines' own as made by the agent: only these are changed or removed. */
@@ -26,6 +34,14 @@ export const lanOptions = (lan: NodeLan, flat?: FlatPart): object => ({
   Options: flat === undefined ? { parent: linkOf(lan), macvlan_mode: 'bridge' } : flatOptions(lan, flat),
   Labels: { [lanLabel]: 'node' },
 })
+
+/** Of links between the node and its containers that are in such networks alone; netd makes them. */
+export const nodeLinkOptions = {
+  Name: nodeLinkNetwork,
+  Driver: 'berth',
+  IPAM: { Driver: 'berth', Config: [{ Subnet: nodeLinkRange }] },
+  Labels: { [lanLabel]: 'link' },
+}
 
 const addressesOf = ({ subnet, slice, gateway }: NodeLan): object => ({
   ...{ Subnet: subnet, IPRange: slice },

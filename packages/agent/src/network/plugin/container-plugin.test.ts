@@ -435,6 +435,45 @@ describe('a container that names profiles', () => {
   })
 })
 
+describe('a network of links to the node alone', () => {
+  const range = '169.254.80.0/20'
+  const PoolID = `berth:${range}`
+  const ask = (Address = '') => call('/IpamDriver.RequestAddress', { PoolID, Address, Options: {} })
+
+  it('gives each container a link-local address, its node and its resolver, and no way out', async () => {
+    await files().writeRouted({ block, mtu: 1400, twins: [{ range: '10.77.0.0/16', ipv6: 'fd77:1::/64' }] })
+    const pool = { AddressSpace: 'berth', Pool: range, SubPool: '', V6: false }
+    expect(await call('/IpamDriver.RequestPool', pool)).toMatchObject({ PoolID, Pool: range })
+    const network = { NetworkID: 'n1', Options: {}, IPv4Data: [{ Pool: range }], IPv6Data: [] }
+    expect(await call('/NetworkDriver.CreateNetwork', network)).toEqual({})
+    const given = await Promise.all(Array.from({ length: 40 }, async () => String((await ask()).Address)))
+    expect(new Set(given).size).toBe(40)
+    for (const each of given) expect(each).toMatch(/^169\.254\.80\.\d+\/32$/)
+    const [address = ''] = given.map((each) => each.replace('/32', ''))
+    const made = await call('/NetworkDriver.CreateEndpoint', endpoint('e1', address))
+    expect(made).toEqual({ Interface: { MacAddress: macOf(address) } })
+    expect(links.made).toEqual([
+      { link: routedLinkOf(address), mac: macOf(address), mtu: 1400, source: '169.254.77.1' },
+    ])
+    const one = { NetworkID: 'n1', EndpointID: 'e1', SandboxKey: '/x', Options: {} }
+    expect(await call('/NetworkDriver.Join', one)).toEqual({
+      InterfaceName: { SrcName: routedPeerOf(address), DstPrefix: 'eth' },
+      StaticRoutes: ['169.254.77.1/32', '169.254.77.53/32'].map((Destination) => ({ Destination, RouteType: 1 })),
+      DisableGatewayService: true,
+    })
+    links.takeIntoContainer(address)
+    await plugin[Symbol.asyncDispose]()
+    plugin = await start()
+    expect((await ask()).Address).not.toBe(`${address}/32`)
+  })
+
+  it('gives no address of choice, and holds no profile', async () => {
+    expect((await ask('169.254.80.9')).Err).toContain('an address of choice')
+    const wish = { ...endpoint('e1', '169.254.80.9'), Options: { 'berth.profile': 'web' } }
+    expect(await errorOf('/NetworkDriver.CreateEndpoint', wish)).toContain('no profile holds for links')
+  })
+})
+
 describe('an address that is in use', () => {
   it('is refused to another container until the first is gone, in words that the agent knows', async () => {
     await call('/NetworkDriver.CreateEndpoint', endpoint('e1', '10.77.3.11'))

@@ -3,7 +3,9 @@ import {
   BerthError,
   formatBlock,
   isOwnAddress,
+  nextNodeLinkAddress,
   nextOwnAddress,
+  nodeLinkRange,
   ownAddresses,
   routedGateway,
   tryParseAddress,
@@ -43,6 +45,7 @@ export class RoutedIpamDriver {
   /** Between an offer and its link. A successor of this process does not know them; two links of one name cannot be, so it need not. */
   readonly #offers = new Map<string, number>()
   #last: string | undefined
+  #lastLink: string | undefined
 
   constructor(parts: IpamDriverParts) {
     this.#parts = parts
@@ -73,9 +76,11 @@ export class RoutedIpamDriver {
   }
 
   async #requestAddress(body: PluginBody): Promise<object> {
-    const plan = await this.#planOf(requiredText(body, 'PoolID'))
+    const poolId = requiredText(body, 'PoolID')
+    const plan = await this.#planOf(poolId)
     const asked = optionalText(body, 'Address')
     if (optionalRecord(body, 'Options')[requestType] === gatewayType) return gatewayAnswer(asked)
+    if (poolId === dockerPoolId(nodeLinkRange)) return { Address: `${await this.#offerLink(asked)}/32`, Data: {} }
     const address = asked === '' ? await this.#offer(plan.block) : await this.#check(asked, plan)
     return { Address: `${address}/32`, Data: {} }
   }
@@ -103,17 +108,40 @@ export class RoutedIpamDriver {
   }
 
   async #offer(block: AddressBlock): Promise<string> {
-    const { settings, endpoints } = this.#parts
-    const taken = new Set(await settings.instanceAddresses())
+    const taken = new Set(await this.#parts.settings.instanceAddresses())
+    const address = await this.#firstFree(taken, (isUsed) => {
+      const next = nextOwnAddress(block, isUsed, this.#last)
+      this.#last = next ?? this.#last
+      return next
+    })
+    if (address === undefined) throw exhausted(block)
+    return address
+  }
+
+  async #offerLink(asked: string): Promise<string> {
+    if (asked !== '') throw notOffered('an address of choice in a network of links to the node')
+    const address = await this.#firstFree(new Set(), (isUsed) => {
+      const next = nextNodeLinkAddress(isUsed, this.#lastLink)
+      this.#lastLink = next ?? this.#lastLink
+      return next
+    })
+    if (address === undefined)
+      throw new BerthError('plugin.addresses-exhausted', `all addresses of ${nodeLinkRange} are used on this node`)
+    return address
+  }
+
+  async #firstFree(
+    taken: Set<string>,
+    next: (isUsed: (address: string) => boolean) => string | undefined,
+  ): Promise<string | undefined> {
     const now = this.#parts.now()
     for (const [address, at] of this.#offers) if (now - at >= offerMs) this.#offers.delete(address)
     for (;;) {
-      const address = nextOwnAddress(block, (each) => taken.has(each) || this.#offers.has(each), this.#last)
-      if (address === undefined) throw exhausted(block)
+      const address = next((each) => taken.has(each) || this.#offers.has(each))
+      if (address === undefined) return undefined
       // At once, so that another call that is answered meanwhile gets another one.
       this.#offers.set(address, now)
-      this.#last = address
-      if (!(await endpoints.isHeld(address))) return address
+      if (!(await this.#parts.endpoints.isHeld(address))) return address
       this.#offers.delete(address)
       taken.add(address)
     }

@@ -1,6 +1,8 @@
 import {
   BerthError,
+  isNodeLinkAddress,
   macOf,
+  nodeDnsAddress,
   profileOption,
   readWishedProfiles,
   routedGateway,
@@ -86,7 +88,8 @@ export class RoutedNetworkDriver {
     const profiles = await this.#wishedProfiles(body, address)
     const { settings, endpoints } = this.#parts
     const wish = profiles.length === 0 ? {} : { profiles }
-    await endpoints.make({ id, network, address, mac, ...wish }, await settings.routed())
+    const plan = await settings.routed()
+    await endpoints.make({ id, network, address, mac, ...wish }, plan.linkSettings(address))
     const { address6 } = await endpoints.get(id)
     // Docker refuses to be told what it has said itself. Of IPv6 it knows nothing: what it is told it gives the container with the rest.
     const more = address6 === undefined ? {} : { AddressIPv6: `${address6}/128` }
@@ -97,6 +100,8 @@ export class RoutedNetworkDriver {
   async #wishedProfiles(body: PluginBody, address: string): Promise<readonly string[]> {
     const read = readWishedProfiles(optionalRecord(body, 'Options'))
     if (!read.ok) throw badOption(read.message)
+    if (read.value.length > 0 && isNodeLinkAddress(address))
+      throw badOption(`driver-opt ${profileOption}: no profile holds for links to the node alone`)
     if (read.value.length > 0 && (await this.#parts.settings.isOfInstance(address)) === true)
       throw badOption(
         `driver-opt ${profileOption}: ${address} is an instance's, which has the profiles that its berth.yaml names`,
@@ -122,7 +127,8 @@ export class RoutedNetworkDriver {
   }
 
   async #join(body: PluginBody): Promise<object> {
-    const { peer, address6 } = await this.#endpoint(body)
+    const { peer, addresses, address6 } = await this.#endpoint(body)
+    if (addresses.some(isNodeLinkAddress)) return linkJoin(peer)
     const destinations = [`${routedGateway}/32`, ...(address6 === undefined ? [] : [`${routedGateway6}/128`])]
     return {
       InterfaceName: { SrcName: peer, DstPrefix: 'eth' },
@@ -143,6 +149,13 @@ export class RoutedNetworkDriver {
     return this.#parts.endpoints.get(requiredText(body, 'EndpointID'))
   }
 }
+
+/** No way out: the container's own network is that. Docker is not to look for another one either. */
+const linkJoin = (peer: string): object => ({
+  InterfaceName: { SrcName: peer, DstPrefix: 'eth' },
+  StaticRoutes: [routedGateway, nodeDnsAddress].map((each) => ({ Destination: `${each}/32`, RouteType: connected })),
+  DisableGatewayService: true,
+})
 
 const badOption = (message: string): BerthError => new BerthError('plugin.bad-option', message)
 

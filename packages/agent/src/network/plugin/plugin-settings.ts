@@ -3,14 +3,18 @@ import {
   type AddressBlock,
   BerthError,
   gatewayOf,
+  isNodeLinkAddress,
   messageOf,
+  nodeLinkRange,
   parseBlock,
+  routedGateway,
   type TwinRange,
   twinOf,
   twinRange,
 } from '@berth/core'
 import type { Logger } from 'pino'
 import { decodeNetdState, type LocalInstance, netdStatePath, type RoutedSettings } from '../../dns/netd-state.ts'
+import type { MakeSettings } from './endpoints.ts'
 
 /** What the plugin is told by the agent, read at each call: nothing that an answer depends on is remembered from before. */
 export class PluginSettings {
@@ -74,7 +78,7 @@ export class RoutedPlan {
   /** Its twin of IPv6. */
   readonly source6: string | undefined
   readonly #twins: readonly TwinRange[]
-  /** What Docker may know as the network's subnet: the pool's range, or the block, as a version before has made it. The first one is for networks that are made now. */
+  /** What Docker may know as the network's subnet: the pool's range, or the block, as a version before has made it. The first one is for networks that are made now. And that of links to the node alone. */
   readonly subnets: readonly string[]
 
   constructor({ block, range = block, mtu, twins = [] }: RoutedSettings) {
@@ -82,9 +86,16 @@ export class RoutedPlan {
     this.blockText = block
     this.block = parseBlock(block)
     this.source = gatewayOf(this.block)
-    this.subnets = [range, block]
+    this.subnets = [range, block, nodeLinkRange]
     this.#twins = twins.map(twinRange)
     this.source6 = this.twinOf(this.source)
+  }
+
+  /** What a link is made with. Of one to its node alone, both ends know each other's link-local address and nothing more. */
+  linkSettings(address: string): MakeSettings {
+    const { mtu, source, source6 } = this
+    if (isNodeLinkAddress(address)) return { mtu, source: routedGateway, twinOf: () => undefined }
+    return { mtu, source, source6, twinOf: (each) => this.twinOf(each) }
   }
 
   /** The address of IPv6 that comes with one of IPv4; undefined: its pool has none. */

@@ -1,4 +1,4 @@
-import { type AppSpec, BerthError, checkName, closest, resolveRoutes, resolveSpec } from '@berth/core'
+import { type AppSpec, BerthError, checkName, closest, lanOf, resolveRoutes, resolveSpec } from '@berth/core'
 import { externalsInTheWay } from '../../externals/external-conflicts.ts'
 import { missingProfiles } from '../../policy/profile-users.ts'
 import type { State } from '../../records/index.ts'
@@ -26,6 +26,7 @@ export function problemsOf(state: State, spec: AppSpec, app: string, pool: strin
   return [
     ...missingSecrets(state, spec, app, environment),
     ...unknownProfiles(state, spec),
+    ...unknownLans(state, spec),
     ...externalsInTheWay(state, spec, app, pool),
     ...routeConflicts(state, spec, app, pool, environment),
   ]
@@ -61,6 +62,17 @@ const unknownProfiles = (state: State, spec: AppSpec): string[] =>
     const near = closest(name, state.profiles.ids())
     return `there is no security profile ${name}${near === undefined ? '' : ` (did you mean ${near}?)`}: berth profile apply FILE`
   })
+
+/** Its instances would wait for ever. */
+function unknownLans(state: State, spec: AppSpec): string[] {
+  const named = new Set(Object.values(spec.entrypoints).flatMap(({ network }) => lanOf(network) ?? []))
+  return [...named]
+    .filter((name) => !state.lans.has(name))
+    .map((name) => {
+      const near = closest(name, state.lans.ids())
+      return `there is no network ${name} of the machines’ own${near === undefined ? '' : ` (did you mean ${near}?)`}: berth net create ${name}`
+    })
+}
 
 function routeConflicts(state: State, spec: AppSpec, app: string, pool: string, environment: string): string[] {
   const wanted = new Set(resolveRoutes(spec, environment).map((route) => `${route.host}${route.path}`))

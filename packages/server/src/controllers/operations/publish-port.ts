@@ -6,6 +6,7 @@ import {
   type Instance,
   type InstancePort,
   type InstancePorts,
+  lanOf,
   portsText,
   portText,
 } from '@berth/core'
@@ -88,6 +89,11 @@ function requirePublishable(state: State, id: string, wanted: InstancePorts): In
     throw new BerthError(
       'publish.bridge-network',
       `${what}: with \`network: ${instance.network}\` Docker publishes its ports when its container is made; write \`hostPort\` in berth.yaml and deploy`,
+    )
+  if (lanOf(instance.network) !== undefined)
+    throw new BerthError(
+      'publish.lan-network',
+      `${what}: with \`network: ${instance.network}\` it is reached at its own address there: no port of its node leads to it`,
     )
   if (instance.network === 'host')
     throw new BerthError(
