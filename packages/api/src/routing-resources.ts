@@ -48,6 +48,8 @@ export const routingView = z.object({
   tables: z.array(cloudTableView),
   /** Where short names of instances are looked for behind their own apps. */
   searchDomains: z.array(z.string()),
+  /** Below it nodes answer Consul's names. Absent: nowhere. */
+  consulDomain: z.string().optional(),
   /** Without an IPv4 address: nothing can be routed to them. */
   without: z.array(z.string()),
   updatedAt: time.optional(),

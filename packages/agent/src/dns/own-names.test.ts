@@ -56,6 +56,27 @@ const edns = (size: number): never[] => [
   { type: 'OPT', name: '.', udpPayloadSize: size, flags: 0, options: [] } as never,
 ]
 
+describe('Consul’s names', () => {
+  const consul = { domain: 'consul', node: 'h1', address: '10.0.0.1' }
+  const names = new OwnNames({ ...state, network: { ...state.network, consul } })
+
+  it('are answered with addresses, and with ports of names of Berth’s own', () => {
+    expect(dataOf(ask(names, 'web.shop-production.service.consul', 'A')).sort()).toEqual([
+      ...['10.77.1.2', '10.77.1.3', '10.77.1.4'],
+    ])
+    expect(dataOf(ask(names, '_shop-staging._tcp.service.consul', 'SRV'))).toMatchObject([
+      { port: 8080, target: 'web-0.staging.shop.berth' },
+    ])
+    expect(dataOf(ask(names, 'h1.node.consul', 'A'))).toEqual(['10.0.0.1'])
+  })
+
+  it('that are none are denied under their own domain, and left to others where nobody asked for them', () => {
+    const denied = ask(names, 'nothing.service.consul', 'A')
+    expect(denied).toMatchObject({ rcode: 'NXDOMAIN', authorities: [{ type: 'SOA', name: 'consul' }] })
+    expect(ask(new OwnNames(state), 'shop-production.service.consul', 'A')).toBeUndefined()
+  })
+})
+
 describe('answers', () => {
   it('repeats id and question as spelled, says whose answer it is, and lives for a second', () => {
     const answer = ask(new OwnNames(state), 'Web.sHop.berth', 'A', { flags: dnsPacket.RECURSION_DESIRED })

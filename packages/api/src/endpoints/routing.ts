@@ -38,6 +38,8 @@ export const routingEndpoints = {
       reflectors: z.number().int().optional(),
       /** Where short names of instances are looked for behind their own apps, all of them; empty: nowhere. */
       searchDomains: z.array(z.string()).optional(),
+      /** Below it nodes answer Consul's names; empty: nowhere. */
+      consulDomain: z.string().optional(),
     }),
     response: routingView,
   }),

@@ -10,7 +10,7 @@ const wayText: Readonly<Record<RoutingView['mode'], string>> = {
 }
 
 export function routingText(view: RoutingView): string {
-  const { mode, as, sites, peers, meshUpTo, reflectors, mesh, without, searchDomains } = view
+  const { mode, as, sites, peers, meshUpTo, reflectors, mesh, without, searchDomains, consulDomain } = view
   const numbers = [String(as), ...Object.entries(sites).map(([site, number]) => `${site} ${number}`)]
   const rows: (readonly [string, string | undefined])[] = [
     ['routes', wayText[mode]],
@@ -24,6 +24,7 @@ export function routingText(view: RoutingView): string {
     ['reflectors', reflectorsText(view)],
     ['tables', view.tables.map(tableText).join('; ') || undefined],
     ['short names', searchDomains.length === 0 ? undefined : `of the app, then in ${searchDomains.join(', ')}`],
+    ['Consul', consulDomain === undefined ? undefined : `its names are answered below ${consulDomain}`],
     ['no address', without.length === 0 ? undefined : `${without.join(', ')}: nothing is routed to nodes without IPv4`],
   ]
   const lines = rows.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(12)}${value}`]))

@@ -13,6 +13,8 @@ describe('what is set', () => {
     ],
     [{ searchDomains: ['corp.example', 'lab'] }, { searchDomains: ['corp.example', 'lab'] }],
     [{ searchDomains: ['none'] }, { searchDomains: [] }],
+    [{ consulDomain: 'consul' }, { consulDomain: 'consul' }],
+    [{ consulDomain: 'none' }, { consulDomain: '' }],
     [{ site: ['paris=64601', 'rome=none'] }, { sites: { paris: 64_601, rome: null } }],
   ])('%j', (options, body) => expect(changeOf(options)).toEqual(body))
 

@@ -24,6 +24,7 @@ interface SetOptions {
   readonly meshUpTo?: string
   readonly reflectors?: string
   readonly searchDomains?: readonly string[]
+  readonly consulDomain?: string
 }
 
 interface PeerOptions {
@@ -93,6 +94,10 @@ function registerSettings(net: Command): void {
       '--search-domains <domain...>',
       'where short names of instances are looked for behind their own app’s, in this order; `none` for nowhere',
     )
+    .option(
+      '--consul-domain <domain>',
+      'nodes answer Consul’s names below it, as in web.service.consul; `none` for nowhere',
+    )
     .action(
       action<SetOptions>(async (context, _, options) => {
         const { client, out, form, signal, confirm } = context
@@ -154,10 +159,19 @@ async function askNodes({ client, out, signal }: CommandContext, node: string | 
 
 type Change = Partial<Pick<RoutingView, 'mode' | 'as' | 'meshUpTo' | 'reflectors'>> & {
   searchDomains?: string[]
+  readonly consulDomain?: string
   readonly sites?: Record<string, number | null>
 }
 
-export function changeOf({ routes, as, site, meshUpTo, reflectors, searchDomains: search }: SetOptions): Change {
+export function changeOf({
+  routes,
+  as,
+  site,
+  meshUpTo,
+  reflectors,
+  searchDomains: search,
+  consulDomain,
+}: SetOptions): Change {
   const change = {
     ...(routes === undefined ? {} : { mode: modeOf(routes) }),
     ...(as === undefined ? {} : { as: Number(as) }),
@@ -165,6 +179,7 @@ export function changeOf({ routes, as, site, meshUpTo, reflectors, searchDomains
     ...(meshUpTo === undefined ? {} : { meshUpTo: Number(meshUpTo) }),
     ...(reflectors === undefined ? {} : { reflectors: Number(reflectors) }),
     ...(search === undefined ? {} : { searchDomains: search.join() === 'none' ? [] : [...search] }),
+    ...(consulDomain === undefined ? {} : { consulDomain: consulDomain === 'none' ? '' : consulDomain }),
   }
   if (Object.keys(change).length === 0)
     throw new BerthError('usage.value', 'say what to set, e.g. --routes bgp; see: berth net show')

@@ -31,7 +31,7 @@ export function compileCatalog({ pool, instances, specOf, nameOf }: PoolCatalog)
     const state = stateOf(instance, status)
     const entry: CatalogEntry = {
       ...{ id: instance.id, service, node, address, port: ports[0]?.port ?? 0 },
-      tags: [...new Set([instance.entrypoint, pool.name, 'berth', ...furtherTags(spec?.labels[tagsLabel])])],
+      tags: [...new Set([instance.entrypoint, pool.name, 'berth', ...listedTags(spec?.labels)])],
       meta: {
         ...{ app: instance.app, pool: pool.name, entrypoint: instance.entrypoint },
         ...{ environment: pool.environment, release: instance.release, state },
@@ -82,8 +82,9 @@ const readiness = (id: string, service: string, state: EntryState): CatalogCheck
   ...{ status: state === 'ready' ? 'passing' : 'critical', output: state },
 })
 
-function furtherTags(label: string | undefined): string[] {
-  return (label ?? '')
+/** Those of an entrypoint's label. */
+export function listedTags(labels: Readonly<Record<string, string>> | undefined): string[] {
+  return (labels?.[tagsLabel] ?? '')
     .split(',')
     .map((each) => each.trim())
     .filter((each) => each !== '')

@@ -130,6 +130,18 @@ export interface NameTable {
   readonly externals?: readonly NamedExternal[]
   /** Absent: none. */
   readonly domains?: readonly NamedDomain[]
+  /** Services that programs have registered and that are not critical. Absent: none. */
+  readonly services?: readonly NamedService[]
+}
+
+/** What a program has registered, as far as names go. */
+export interface NamedService {
+  readonly service: string
+  readonly address: string
+  readonly port: number
+  readonly tags: readonly string[]
+  /** Absent: nobody says. */
+  readonly site?: string
 }
 
 /** An external service, as far as names go. */
@@ -159,6 +171,8 @@ export interface NameEntry {
   readonly address: string
   /** Of its node. Absent: that has none. */
   readonly site?: string
+  /** Those that its entrypoint lists for discovery. Absent: none. */
+  readonly tags?: readonly string[]
   readonly ports: readonly { readonly name: string; readonly port: number; readonly protocol: 'tcp' | 'udp' }[]
 }
 
@@ -181,6 +195,8 @@ export interface NetworkConfig {
   readonly defaultPool: string
   /** Where short names are looked for behind those of the asker's app, unless its entrypoint says so itself. Absent: nowhere. */
   readonly searchDomains?: readonly string[]
+  /** Consul's names are answered below this domain; the node's own name and address, which no peer tells it. Absent: they are not. */
+  readonly consul?: { readonly domain: string; readonly node: string; readonly address: string }
   /** Where the node stands: its label `site`. Absent: it has none. */
   readonly site?: string
   /** Pools whose addresses have twins of IPv6. Absent: there are none. */

@@ -1,3 +1,4 @@
+import { listedTags } from '../discovery/compile-catalog.ts'
 import type { AppSpec, Instance, NamedApp, NameEntry, NameTable, PortSpec } from '../model/index.ts'
 import type { PooledInstance } from './compile-routes.ts'
 import { bridgeOf, reachedPort } from './network-mode.ts'
@@ -19,6 +20,7 @@ export function compileNames(
     const ports = namedPorts(instance, spec?.ports ?? [])
     if (ports === undefined) continue
     const site = node === undefined ? undefined : siteOf(node)
+    const tags = listedTags(spec?.labels)
     entries.push({
       app,
       pool,
@@ -26,6 +28,7 @@ export function compileNames(
       instance: id,
       address,
       ...(site === undefined ? {} : { site }),
+      ...(tags.length === 0 ? {} : { tags }),
       ports,
     })
   }

@@ -1,8 +1,10 @@
 import type { NamedExternal, NameEntry } from '../model/assignment.ts'
 import { containsAddress } from './address-block.ts'
+import type { AppNames } from './app-names.ts'
+import { answerConsul } from './consul-names.ts'
 import { answerAddresses, answerExternal } from './external-names.ts'
 import type { NameAnswer, NameQuestion, NameQuestionType } from './name-answer.ts'
-import { type AppNames, instanceName, type NameIndex } from './name-index.ts'
+import { instanceName, type NameIndex } from './name-index.ts'
 import { type FoundDomain, findDomain } from './own-domains.ts'
 import { addressOfReverse } from './reverse-name.ts'
 import { twinned, twinOf } from './twin-address.ts'
@@ -20,6 +22,10 @@ export function answerName(index: NameIndex, question: NameQuestion, askerPool: 
     const labels = name.slice(0, -index.domain.length - 1).split('.')
     return answerOwn(index, labels, type, askerPool)
   }
+  const { consul } = index
+  if (consul !== undefined && name === consul.domain) return { kind: 'empty', zone: name }
+  if (consul !== undefined && name.endsWith(`.${consul.domain}`))
+    return answerConsul(consul, name.slice(0, -consul.domain.length - 1).split('.'), type, index.site)
   const domain = findDomain(index.domains, name)
   if (domain !== undefined) return answerDomain(index, domain, type, askerPool)
   const asked = addressOfReverse(name)

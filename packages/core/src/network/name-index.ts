@@ -1,7 +1,9 @@
 import type { NamedExternal, NameEntry, NameTable, NetworkConfig } from '../model/assignment.ts'
 import { type AddressBlock, containsAddress, parseBlock } from './address-block.ts'
+import type { AppNames } from './app-names.ts'
+import { type ConsulIndex, indexConsul } from './consul-names.ts'
 import { type DomainIndex, indexDomains } from './own-domains.ts'
-import { type TwinRange, twinRange } from './twin-address.ts'
+import { type TwinRange, twinOf, twinRange } from './twin-address.ts'
 
 /** Where an asker stands: `address` of an instance, ready or not. */
 export interface Asker {
@@ -24,20 +26,14 @@ export interface NameIndex {
   readonly domains: DomainIndex
   readonly poolOf: ReadonlyMap<string, string>
   readonly twins: readonly TwinRange[]
-}
-
-export interface AppNames {
-  /** The first is what the app's own name means. */
-  readonly entrypoints: Set<string>
-  readonly pools: Set<string>
-  /** Ready instances by `<entrypoint>.<pool>` and, each alone, by `<entrypoint>-<n>.<pool>`. */
-  readonly ready: Map<string, NameEntry[]>
-  readonly readyOne: Map<string, NameEntry>
+  /** Absent: those names are somebody else's. */
+  readonly consul?: ConsulIndex
 }
 
 export function indexNames(
   names: NameTable,
-  network: Pick<NetworkConfig, 'pool' | 'pools' | 'domain' | 'defaultPool' | 'site' | 'twins'>,
+  network: Pick<NetworkConfig, 'pool' | 'pools' | 'domain' | 'defaultPool' | 'site' | 'twins' | 'consul'> &
+    Partial<Pick<NetworkConfig, 'peers'>>,
   askers: readonly Asker[] = [],
 ): NameIndex {
   const apps = new Map<string, AppNames>()
@@ -61,6 +57,12 @@ export function indexNames(
   }
   // The node knows its own instances better than the table, which may be of a time when another held the address.
   for (const asker of askers) poolOf.set(asker.address, asker.pool)
+  const twins = (network.twins ?? []).map(twinRange)
+  const consul = indexConsul({
+    ...{ apps, externals: externals.values(), registered: names.services ?? [], network },
+    nameOf: (entry) => `${instanceName(entry)}.${network.domain}`,
+    twin: (address) => twinOf(twins, address),
+  })
   return {
     domain: network.domain,
     defaultPool: network.defaultPool,
@@ -71,7 +73,8 @@ export function indexNames(
     externals,
     domains: indexDomains(names.domains),
     poolOf,
-    twins: (network.twins ?? []).map(twinRange),
+    twins,
+    ...(consul === undefined ? {} : { consul }),
   }
 }
 

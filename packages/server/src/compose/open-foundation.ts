@@ -77,7 +77,10 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   secrets.verifyKey()
   const registries = new Registries({ records, key, log: log.child({ part: 'registries' }) })
   registries.verifyKey()
-  const routing = new Routing({ records, key, log: log.child({ part: 'routing' }) })
+  const routing = new Routing({
+    ...{ records, key, log: log.child({ part: 'routing' }) },
+    domain: config.domain ?? defaults.domain,
+  })
   routing.verifyKey()
   const tokens = new Tokens(records)
   return {

@@ -161,6 +161,37 @@ describe('where short names are looked for', () => {
   })
 })
 
+describe('Consul’s names', () => {
+  const register = (saidAt: number, status: 'passing' | 'critical') =>
+    cluster.records.commit('system:test', (tx) => {
+      const check = { id: 'c', name: 'c', notes: '', status, output: '', ttlMs: 10_000, saidAt }
+      tx.put('registeredServices', {
+        ...{ id: 'legacy', name: 'legacy', address: '10.0.0.9', port: 80, tags: ['old'], meta: {}, checks: [check] },
+        ...{ updatedAt: 1, updatedBy: 'test' },
+      })
+    })
+
+  it('are said with the network, and what programs register with the names, while it is well', async () => {
+    await cluster.records.commit('system:test', (tx) => {
+      const record = { name: 'cluster' as const, mode: 'static' as const, ...defaultBgpSettings, peers: [] }
+      tx.put('routings', { ...record, consulDomain: 'consul', updatedAt: 1, updatedBy: 'test' })
+    })
+    await cluster.until('the word', () => ofType('network').length === 1)
+    const consul = { domain: 'consul', node: 'node-a', address: '127.0.0.1' }
+    expect(ofType('network')[0]?.network.consul).toEqual(consul)
+    await register(1, 'passing')
+    await cluster.until('the name', () => ofType('names').at(-1)?.names.services !== undefined)
+    expect(ofType('names').at(-1)?.names.services).toEqual([
+      { service: 'legacy', address: '10.0.0.9', port: 80, tags: ['old'] },
+    ])
+    const said = ofType('names').length
+    await register(2, 'passing')
+    await register(3, 'critical')
+    await cluster.until('its end', () => ofType('names').at(-1)?.names.services === undefined)
+    expect(ofType('names')).toHaveLength(said + 1)
+  })
+})
+
 describe('how routes are learned', () => {
   it('is in the snapshot, and is said again to the nodes for which it changes', async () => {
     cluster.routing = (node) => ({ mode: 'bgp', as: 1, address: '10.0.0.1', reflects: node === 'node-b', sessions: [] })

@@ -313,9 +313,11 @@ export class ClusterFeed implements NodeFeed, Disposable {
       ...{ pool: own?.range ?? addressPool, ...several, ...nat, block, ...blocks, ...addresses },
       ...lansField(lans),
     }
-    const { searchDomains = [] } = state.routings.get('cluster') ?? {}
+    const { searchDomains = [], consulDomain } = state.routings.get('cluster') ?? {}
+    const { address = '' } = state.nodes.get(node) ?? {}
+    const consul = consulDomain === undefined ? {} : { consul: { domain: consulDomain, node, address } }
     const search = searchDomains.length === 0 ? {} : { searchDomains }
-    return { ...ours, peers, domain, defaultPool, ...search, ...place, ...ipv6 }
+    return { ...ours, peers, domain, defaultPool, ...search, ...consul, ...place, ...ipv6 }
   }
 
   #isGateway = (node: string): boolean => this.#options.state.nodes.get(node)?.labels.gateway === 'true'
@@ -325,7 +327,9 @@ export class ClusterFeed implements NodeFeed, Disposable {
 const lansField = (lans: readonly NodeLan[]): Pick<NetworkConfig, 'lans'> =>
   lans.length === 0 ? {} : { lans: lans.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }
 
-const searchText = (record: RoutingRecord | undefined): string => (record?.searchDomains ?? []).join(' ')
+/** What of it nodes are told with their network. */
+const searchText = (record: RoutingRecord | undefined): string =>
+  [...(record?.searchDomains ?? []), '', record?.consulDomain].join(' ')
 
 /** What of it others have to know to reach its instances. */
 const placeText = (node: Node | undefined): string | undefined =>

@@ -7,11 +7,14 @@ import {
   type NamedApp,
   type NamedDomain,
   type NamedExternal,
+  type NamedService,
   type NameEntry,
   type NameTable,
   type Node,
   namedServices,
   type Pool,
+  type RegisteredService,
+  worstStatus,
 } from '@berth/core'
 import { withReachedAddress } from '../lans/lan-nodes.ts'
 import { type ChangeOf, type DomainRecord, poolId, type State, type StateChange } from '../records/index.ts'
@@ -52,7 +55,7 @@ export class NameTables {
   #count = 0
   #version = 0
   #full: NameTable | undefined
-  #others: Pick<NameTable, 'externals' | 'domains'> | undefined
+  #others: Pick<NameTable, 'externals' | 'domains' | 'services'> | undefined
   #isOthersChanged = false
   /** Names of what listens on no port are left out. */
   #isScoped = false
@@ -68,7 +71,8 @@ export class NameTables {
     if (change.kind === 'instances') return this.#noteInstance(change.id, change.before, change.after)
     if (change.kind === 'statuses') return this.#noteStatus(change)
     if (change.kind === 'nodes') return this.#noteNode(change)
-    if (change.kind === 'externals' || change.kind === 'domains') {
+    if (change.kind === 'registeredServices' && namedText(change.before) === namedText(change.after)) return false
+    if (change.kind === 'externals' || change.kind === 'domains' || change.kind === 'registeredServices') {
       this.#others = undefined
       this.#isOthersChanged = true
       return true
@@ -186,14 +190,16 @@ export class NameTables {
   }
 
   /** Of a table, whatever node it is for. */
-  others(): Pick<NameTable, 'externals' | 'domains'> {
+  others(): Pick<NameTable, 'externals' | 'domains' | 'services'> {
     if (this.#others === undefined) {
       const { state } = this.#options
       const externals = state.externals.all().map(namedExternal).sort(byName)
       const domains = state.domains.all().map(namedDomain).sort(byName)
+      const services = state.registeredServices.all().flatMap((each) => namedService(each) ?? [])
       this.#others = {
         ...(externals.length === 0 ? {} : { externals }),
         ...(domains.length === 0 ? {} : { domains }),
+        ...(services.length === 0 ? {} : { services }),
       }
     }
     return this.#others
@@ -248,6 +254,15 @@ export class NameTables {
 
 /** Empty says nothing. */
 export const siteOf = (node: Node | undefined): string | undefined => node?.labels.site || undefined
+
+/** One that is critical has no name. */
+function namedService(each: RegisteredService): NamedService | undefined {
+  const { name: service, address, port, tags, checks } = each
+  return worstStatus(checks) === 'critical' ? undefined : { service, address, port, tags }
+}
+
+const namedText = (each: RegisteredService | undefined): string | undefined =>
+  each === undefined ? undefined : JSON.stringify(namedService(each))
 
 const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1)
 

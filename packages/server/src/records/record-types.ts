@@ -229,6 +229,8 @@ export interface RoutingRecord extends BgpSettings {
   readonly tables?: readonly CloudTableRecord[]
   /** Where short names of instances are looked for. Absent: nowhere but in their own apps. */
   readonly searchDomains?: readonly string[]
+  /** Below it nodes answer Consul's names. Absent: nowhere. */
+  readonly consulDomain?: string
   readonly updatedAt: number
   readonly updatedBy: string
 }

@@ -54,12 +54,22 @@ describe('how routes are learned', () => {
       code: 'search-domains.invalid',
       message: expect.stringMatching(/"a b" is no host name.*the domain lab is given twice/),
     })
+    await routing.change({ consulDomain: 'consul' }, admin)
+    expect(routing.settings).toMatchObject({ consulDomain: 'consul', searchDomains: ['corp.example', 'lab'] })
+    for (const wrong of ['a b', 'berth', 'x.berth'])
+      await expect(routing.change({ consulDomain: wrong }, admin)).rejects.toMatchObject({
+        code: 'consul.invalid-domain',
+      })
+    await routing.change({ consulDomain: '' }, admin)
+    expect(routing.settings).not.toHaveProperty('consulDomain')
     await routing.change({ searchDomains: [] }, admin)
     expect(routing.settings.searchDomains).toEqual([])
     const said = under.state.events.all().map(({ message }) => message)
-    expect(said.slice(-3)).toEqual([
+    expect(said.slice(-5)).toEqual([
       'short names are looked for in corp.example, lab',
       'settings of BGP were changed',
+      'Consul’s names are answered below consul',
+      'Consul’s names are answered nowhere',
       'short names are looked for in no other domain',
     ])
   })

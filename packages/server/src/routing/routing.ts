@@ -6,6 +6,7 @@ import {
   checkBgpPeer,
   checkBgpSettings,
   defaultBgpSettings,
+  hostNameProblem,
   isOfTable,
   messageOf,
   type Node,
@@ -40,6 +41,8 @@ export interface RoutingOptions {
   readonly records: Records
   readonly key: SecretKey
   readonly log: Logger
+  /** The cluster's. */
+  readonly domain?: string
   readonly now?: () => number
 }
 
@@ -52,6 +55,8 @@ export interface RoutingChange {
   readonly reflectors?: number | undefined
   /** All of them; empty: none. */
   readonly searchDomains?: readonly string[] | undefined
+  /** Below it nodes answer Consul's names; empty: nowhere. */
+  readonly consulDomain?: string | undefined
 }
 
 const recordName = 'cluster'
@@ -66,6 +71,7 @@ export class Routing {
   readonly #state: State
   readonly #key: Buffer
   readonly #log: Logger
+  readonly #domain: string
   readonly #now: () => number
   #plan: BgpPlan | undefined
 
@@ -74,6 +80,7 @@ export class Routing {
     this.#state = options.records.state
     this.#key = options.key.derive('routing')
     this.#log = options.log
+    this.#domain = options.domain ?? 'berth'
     this.#now = options.now ?? Date.now
     this.#state.changes.subscribe(({ kind }) => {
       if (kind === 'nodes' || kind === 'routings' || kind === 'cloudTables') this.#plan = undefined
@@ -120,8 +127,11 @@ export class Routing {
         throw ipv6Routes('an address pool has IPv6 (berth ip pool ls)')
       const search =
         change.searchDomains === undefined ? {} : { searchDomains: checkSearchDomains(change.searchDomains) }
+      const { consulDomain: _, ...others } = before
+      const consulDomain = change.consulDomain ?? before.consulDomain ?? ''
+      if (change.consulDomain !== undefined) checkConsulDomain(change.consulDomain, this.#domain)
       return {
-        record: { ...before, ...settings, ...search, mode },
+        record: { ...others, ...settings, ...search, ...(consulDomain === '' ? {} : { consulDomain }), mode },
         message: messageOfChange(change, mode !== before.mode),
       }
     })
@@ -241,14 +251,22 @@ export class Routing {
   }
 }
 
-function messageOfChange({ mode = 'static', searchDomains, ...bgp }: RoutingChange, isOther: boolean): string {
+function messageOfChange(
+  { mode = 'static', searchDomains, consulDomain, ...bgp }: RoutingChange,
+  isOther: boolean,
+): string {
   const isBgp = Object.values(bgp).some((each) => each !== undefined)
   const parts = [
     isOther ? `routes are ${wayOf(mode)} from now on` : undefined,
-    !isOther && (isBgp || searchDomains === undefined) ? 'settings of BGP were changed' : undefined,
+    !isOther && (isBgp || (searchDomains === undefined && consulDomain === undefined))
+      ? 'settings of BGP were changed'
+      : undefined,
     searchDomains === undefined
       ? undefined
       : `short names are looked for in ${searchDomains.join(', ') || 'no other domain'}`,
+    consulDomain === undefined
+      ? undefined
+      : `Consul’s names are answered ${consulDomain === '' ? 'nowhere' : `below ${consulDomain}`}`,
   ]
   return parts.filter((each) => each !== undefined).join('; ')
 }
@@ -257,6 +275,18 @@ function checkSearchDomains(domains: readonly string[]): readonly string[] {
   const problems = searchDomainProblems(domains).map(({ message }) => message)
   if (problems.length === 0) return [...domains]
   throw new BerthError('search-domains.invalid', `search domains: ${problems.join('; ')}`, { details: { problems } })
+}
+
+/** Throws `consul.invalid-domain`. */
+function checkConsulDomain(domain: string, own: string): void {
+  if (domain === '') return
+  const isOwn = domain === own || domain.endsWith(`.${own}`) || own.endsWith(`.${domain}`)
+  const problem = isOwn ? `and the cluster’s own names (${own}) are in one another` : hostNameProblem(domain)
+  if (problem !== undefined)
+    throw new BerthError(
+      'consul.invalid-domain',
+      `${JSON.stringify(domain.slice(0, 80))} ${problem}; write e.g. consul`,
+    )
 }
 
 const unset: RoutingRecord = {

@@ -13,6 +13,7 @@ export function routingView({ settings, plan }: Pick<Routing, 'settings' | 'plan
     reflectors,
     peers,
     searchDomains = [],
+    consulDomain,
     updatedAt,
     updatedBy,
   } = settings
@@ -21,6 +22,7 @@ export function routingView({ settings, plan }: Pick<Routing, 'settings' | 'plan
     peers: peers.map(({ sealed, ...peer }) => ({ ...peer, hasPassword: sealed !== undefined })),
     tables: tables.map((table) => tableView(table, state.cloudTables.get(table.name))),
     searchDomains: [...searchDomains],
+    ...(consulDomain === undefined ? {} : { consulDomain }),
     ...{ mesh: plan.isMesh, without: [...plan.without] },
     reflectorsOf: Object.fromEntries(Object.entries(plan.reflectors).map(([site, nodes]) => [site, [...nodes]])),
     ...(updatedAt === 0 ? {} : { updatedAt, updatedBy }),
