@@ -1,5 +1,5 @@
 import type { Books } from './books.ts'
-import type { InstanceRequest } from './instance-request.ts'
+import type { Explanation, InstanceRequest } from './instance-request.ts'
 
 export interface ReplacementGoal {
   readonly request: InstanceRequest
@@ -10,6 +10,8 @@ export interface ReplacementGoal {
   readonly old: readonly string[]
   readonly surge: number
   readonly unavailable: number
+  /** Enters one that was refused on a node where that can be helped without anybody leaving; undefined: nowhere. */
+  readonly help?: (id: string, refusal: Explanation) => string | undefined
   /** Enters one for which there is no room where others leave for it; undefined: nowhere. */
   readonly displace?: (id: string) => string | undefined
 }
@@ -52,7 +54,7 @@ function placeSome(books: Books, goal: ReplacementGoal, count: number, nodes: st
   for (let placed = 0; placed < count; placed++) {
     const id = `planned ${goal.request.entrypoint} ${nodes.length}`
     const decision = books.place(id, goal.request)
-    const node = decision.placed ? decision.booking.node : goal.displace?.(id)
+    const node = decision.placed ? decision.booking.node : (goal.help?.(id, decision.refusal) ?? goal.displace?.(id))
     if (node === undefined) return decision.placed ? undefined : decision.refusal.message
     nodes.push(node)
   }

@@ -113,6 +113,13 @@ it('what finds no address on its node is given one of another’s block, is told
   ])
   expect(addressProblems(state, r2)).toEqual([])
 
+  // Nine are left of the other's.
+  await cluster.until('the rollout', () => state.pools.find('shop', 'production')?.release !== undefined)
+  const plan = await cluster.operations.plan({ ...production, replicas: { web: 24 } }, call)
+  expect([plan.problems, plan.placements]).toMatchObject([[], [{ nodes: [{ node: 'r1', count: 9 }], missing: 0 }]])
+  const tooMany = await cluster.operations.plan({ ...production, replicas: { web: 25 } }, call)
+  expect(tooMany.problems).toEqual([expect.stringMatching(/^web: 1 of 25 find no place: .*1 addresses used up/)])
+
   await scale(12)
   await cluster.until('twelve', () => all().length === 12)
   const left = borrowed().map(({ address }) => address)

@@ -24,8 +24,8 @@ import { BlockRoom } from './block-room.ts'
 import { displace } from './displace.ts'
 import { Displacements } from './displacements.ts'
 import { GivenOut } from './given-out.ts'
-import { KeptPlaces, rangeLabel } from './kept-places.ts'
-import { Loans } from './loans.ts'
+import { KeptPlaces } from './kept-places.ts'
+import { borrowing, Loans } from './loans.ts'
 import { quotaProblem } from './quota-problem.ts'
 import {
   bookingOfRecord,
@@ -102,7 +102,7 @@ export class LiveBooks implements Disposable {
   /** What decisions under way have entered. */
   readonly #promised = new Map<string, Promised>()
   readonly #given = new GivenOut()
-  readonly #loans: Loans
+  readonly loans: Loans
   readonly #measures = new Map<string, { readonly cpuMilli: number; readonly at: number }>()
   /** The address given out last on a node, where that is more than its fence says. */
   readonly #lastAddresses = new Map<string, string>()
@@ -115,7 +115,7 @@ export class LiveBooks implements Disposable {
     this.displacements = new Displacements(state)
     this.kept = new KeptPlaces(state)
     this.room = new BlockRoom(state, options.addressPool)
-    this.#loans = new Loans({
+    this.loans = new Loans({
       ...{ state, room: this.room, kept: this.kept, given: this.#given, isOnline: options.isOnline },
       lastAddress: (node) => this.#lastAddressOf(node),
     })
@@ -197,13 +197,11 @@ export class LiveBooks implements Disposable {
 
   /** The last resort: on a node that has all but an address, with one of another's block. */
   #placeWithLoan(id: string, request: InstanceRequest, refusal: string): Placed {
-    const problem = this.#loans.problem()
+    const problem = this.loans.problem()
     if (problem !== undefined) return { placed: false, message: `${refusal}; ${problem}` }
-    const ranges = new Set(this.#loans.ranges())
-    const { where = [] } = request
+    const ranges = new Set(this.loans.ranges())
     while (ranges.size > 0) {
-      const wish = { ...request, hasAddress: true, where: [...where, `${rangeLabel} in (${[...ranges].join(', ')})`] }
-      const decision = this.books.place(id, wish)
+      const decision = this.books.place(id, borrowing(request, ranges))
       // Nobody who has room may borrow.
       if (!decision.placed) break
       const placed = this.#promise(id, request, decision.booking, { kept: undefined, isPinned: true, mayBorrow: true })
@@ -321,7 +319,7 @@ export class LiveBooks implements Disposable {
 
   #loanFor(node: string): Loan | undefined {
     const record = this.#options.state.nodes.get(node)
-    return record === undefined ? undefined : this.#loans.find(record)
+    return record === undefined ? undefined : this.loans.find(record)
   }
 
   /** Why its node cannot give an instance that; undefined: it can. Changes nothing. */
@@ -456,7 +454,7 @@ export class LiveBooks implements Disposable {
       if (this.#promised.has(id)) return
       this.books.release(id)
       this.#given.set(id, undefined)
-      this.#loans.set(id, undefined)
+      this.loans.set(id, undefined)
       return
     }
     this.#promised.delete(id)
@@ -471,7 +469,7 @@ export class LiveBooks implements Disposable {
   #note(id: string, { node, address, group = defaultGroupName, borrowedFrom }: Holder): void {
     const booking = this.books.booking(id)
     const room = { group, cpuMilli: booking?.reservedCpuMilli ?? 0, memoryBytes: booking?.reservedMemoryBytes ?? 0 }
-    this.#loans.set(id, borrowedFrom === undefined ? undefined : address)
+    this.loans.set(id, borrowedFrom === undefined ? undefined : address)
     if (node !== undefined) this.#given.set(id, { node, address, ...(booking === undefined ? {} : { room }) })
   }
 
@@ -486,7 +484,7 @@ export class LiveBooks implements Disposable {
     if (record === undefined) return undefined
     const last = this.#lastAddressOf(node)
     const isUsed = (address: string): boolean =>
-      this.#given.isUsed(node, address) || state.keptAddresses.has(address) || this.#loans.isLent(address)
+      this.#given.isUsed(node, address) || state.keptAddresses.has(address) || this.loans.isLent(address)
     const { network } = state.nodeStatuses.get(node) ?? {}
     for (const text of givingBlocks(record, network)) {
       const block = parseBlock(text)

@@ -1,8 +1,11 @@
 import {
   type AddressPool,
+  type Books,
   canLendAndBorrow,
   chooseLoan,
+  type Explanation,
   givingBlocks,
+  type InstanceRequest,
   type Lender,
   type Loan,
   type Node,
@@ -10,7 +13,7 @@ import {
 import type { State } from '../records/index.ts'
 import type { BlockRoom } from './block-room.ts'
 import type { GivenOut } from './given-out.ts'
-import type { KeptPlaces } from './kept-places.ts'
+import { type KeptPlaces, rangeLabel } from './kept-places.ts'
 
 export interface LoansOptions {
   readonly state: Pick<State, 'nodes' | 'nodeStatuses' | 'keptAddresses' | 'members'>
@@ -21,6 +24,9 @@ export interface LoansOptions {
   /** The address of a node's blocks that was given last. */
   readonly lastAddress: (node: string) => string | undefined
 }
+
+/** Enters an instance that was refused, and answers with its node; undefined: there is none for it. */
+export type PlannedLoans = (id: string, request: InstanceRequest, refusal: Explanation) => string | undefined
 
 /** So many are borrowed of one node before the others are looked at again: what one decision borrows is of few nodes, whose fences it writes. */
 const inARow = 16
@@ -85,6 +91,34 @@ export class Loans {
     return loan
   }
 
+  /**
+   * For plans on books of their own: enters what lacks nothing but an address, as long as there are some to lend, and answers with its node. What the same
+   * plan places on lenders is not taken off.
+   */
+  planner(books: Books): PlannedLoans {
+    let left: Map<string, number> | undefined
+    return (id, request, { reasons }) => {
+      if (request.network !== undefined || !reasons.some(({ filter }) => filter === 'address')) return undefined
+      left ??= this.#offers()
+      const ranges = [...left].flatMap(([range, count]) => (count > 0 ? [range] : []))
+      const decision = ranges.length === 0 ? undefined : books.place(id, borrowing(request, ranges))
+      if (decision?.placed !== true) return undefined
+      const { node } = decision.booking
+      const { range = '' } = this.#options.room.poolFor(this.#options.state.nodes.get(node) ?? { block: '' }) ?? {}
+      left.set(range, (left.get(range) ?? 0) - 1)
+      return node
+    }
+  }
+
+  /** How many addresses there are to lend, by the pool's range. */
+  #offers(): Map<string, number> {
+    if (this.problem() !== undefined) return new Map()
+    const nodes = [...this.#options.state.nodes.ids()]
+    const freeIn = (pool: AddressPool): number =>
+      nodes.reduce((sum, name) => sum + Math.max(0, this.#lenderOf(name, pool)?.free ?? 0), 0)
+    return new Map(this.#options.room.enabledPools().map((pool) => [pool.range, freeIn(pool)]))
+  }
+
   #of(nodes: Iterable<string>, pool: AddressPool, borrower: string): Loan | undefined {
     const { given, state } = this.#options
     const lenders = [...nodes].flatMap((name) => (name === borrower ? [] : (this.#lenderOf(name, pool) ?? [])))
@@ -112,3 +146,10 @@ export class Loans {
     else this.#lent.delete(address)
   }
 }
+
+/** The request of one whose address is borrowed: on a node that may have any of one of these ranges. */
+export const borrowing = (request: InstanceRequest, ranges: Iterable<string>): InstanceRequest => ({
+  ...request,
+  hasAddress: true,
+  where: [...(request.where ?? []), `${rangeLabel} in (${[...ranges].join(', ')})`],
+})

@@ -51,16 +51,17 @@ export async function planDeploy(
   const after = sizedSpec(written, sizes)
   const wanted = wantedCounts(pool, after, args.replicas)
   const books = imagine(context.books.books, state, args)
+  const loans = context.books.loans.planner(books)
   const { app, pool: poolName } = args
   const where = { app, name: poolName, ...(pool?.group === undefined ? {} : { group: pool.group }) }
   const system = planSystem(context, books, {
-    ...{ app, pool: poolName, spec: after, same: target.same, without: args.without ?? [] },
+    ...{ app, pool: poolName, spec: after, same: target.same, without: args.without ?? [], loans },
   })
   const entrypoints = [...entrypointChanges(pool, before, after, wanted, target.same), ...system.entrypoints].sort(
     (a, b) => (a.name < b.name ? -1 : 1),
   )
   const placement = planPlacements(context, books, {
-    ...{ app, pool: poolName, spec: after, wanted, same: target.same },
+    ...{ app, pool: poolName, spec: after, wanted, same: target.same, loans },
   })
   const diff = diffSpecs(before, written)
   const changes = diff.length > 0 || entrypoints.some((each) => each.action !== 'unchanged')

@@ -9,6 +9,7 @@ import {
   type Replacement,
   rolloutLimits,
 } from '@berth/core'
+import type { PlannedLoans } from '../../schedule/loans.ts'
 import { groupOf, requestOf } from '../../schedule/request-of.ts'
 import { hasEnded } from '../has-ended.ts'
 import type { OperationsContext } from './operations-context.ts'
@@ -29,6 +30,7 @@ interface Planned {
   readonly wanted: Readonly<Record<string, number>>
   /** Instances of the pool's release stay. */
   readonly same: boolean
+  readonly loans: PlannedLoans
 }
 
 /** Goes through the rollout of every service on the books; jobs go on beside it. */
@@ -63,7 +65,7 @@ export function planPlacements(context: OperationsContext, books: Books, planned
 
 function replace(
   books: Books,
-  { app, pool: poolName, spec }: Planned,
+  { app, pool: poolName, spec, loans }: Planned,
   pool: Pool | undefined,
   name: string,
   wanted: number,
@@ -78,6 +80,7 @@ function replace(
   const mayDisplace = entrypoint.preempt === true && entrypoint.gang !== true
   return planReplacement(books, {
     request,
+    help: (id, refusal) => loans(id, request, refusal),
     ...(mayDisplace ? { displace: (id) => victims.displace(id, request) } : {}),
     wanted,
     kept: kept.map((each) => each.id),

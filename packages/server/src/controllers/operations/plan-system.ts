@@ -11,6 +11,7 @@ import {
   servingRange,
   systemPlaces,
 } from '@berth/core'
+import type { PlannedLoans } from '../../schedule/loans.ts'
 import { groupOf, requestOf } from '../../schedule/request-of.ts'
 import { clusterNodes } from '../pool-view.ts'
 import type { OperationsContext } from './operations-context.ts'
@@ -32,6 +33,7 @@ interface Planned {
   readonly same: boolean
   /** Nodes that are thought away. */
   readonly without: readonly string[]
+  readonly loans: PlannedLoans
 }
 
 /** What becomes of services that run on every node: as many as there are nodes that match, each on its own. */
@@ -75,9 +77,12 @@ function planOne(
   const subject = { app: planned.app, pool: planned.pool, entrypoint: name, type: 'service' } as const
   const tried = fresh.map((node, index) => {
     const request = requestOf({ ...subject, pinnedTo: node }, spec, groupOf(pool))
-    return { node, decision: books.place(`planned ${name} ${index}`, request) }
+    const id = `planned ${name} ${index}`
+    const decision = books.place(id, request)
+    const helped = decision.placed ? undefined : planned.loans(id, request, decision.refusal)
+    return { node, problem: decision.placed || helped !== undefined ? undefined : decision.refusal.message }
   })
-  const placed = tried.filter(({ decision }) => decision.placed)
+  const placed = tried.filter(({ problem }) => problem === undefined)
   return {
     change: changeOf(name, places.length, own.length, fresh.length, planned.spec.rollout),
     placement: {
@@ -85,8 +90,8 @@ function planOne(
       nodes: placed.map(({ node }) => ({ node, count: 1 })),
       missing: tried.length - placed.length,
     },
-    problems: tried.flatMap(({ node, decision }) =>
-      decision.placed ? [] : [`${name}: no place on ${node}: ${decision.refusal.message}`],
+    problems: tried.flatMap(({ node, problem }) =>
+      problem === undefined ? [] : [`${name}: no place on ${node}: ${problem}`],
     ),
   }
 }
