@@ -15,6 +15,20 @@ export interface RouteOptions {
   readonly ejection?: Ejection
   /** What is shown while nobody serves it. Absent: the last known members go on. */
   readonly whenEmpty?: 'maintenance'
+  /** On the server; gateways are told what follows from it for their site. Absent: members near are preferred. */
+  readonly sites?: SitePreference
+}
+
+/** Which sites' members a route prefers. */
+export interface SitePreference {
+  /** `near`: those of the gateway's own site (default); `any`: all alike. */
+  readonly prefer?: 'near' | 'any'
+  /** While less than this part of those wanted in a site is ready, the rest of its requests goes elsewhere. Default: 0.7. */
+  readonly spillBelow?: number
+  /** A request goes elsewhere that would be given to a member which serves so many already. Absent: however many. */
+  readonly spillAt?: number
+  /** Requests that may change something go to this site. Absent: they go where all do. */
+  readonly writes?: string
 }
 
 /** What goes beyond it is answered 429. 0: no such limit. */

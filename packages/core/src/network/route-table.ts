@@ -47,6 +47,19 @@ export interface Route {
   readonly maintenance?: { readonly page: string }
   /** What a route that has no member, and may have none (`allowEmpty`), answers with. Absent: a short message. */
   readonly emptyPage?: string
+  /** Members of other sites than the gateway's. Absent: `targets` has all. */
+  readonly far?: FarTargets
+  /** Where requests go that may change something (neither GET, HEAD nor OPTIONS). Absent: where all go. */
+  readonly writes?: { readonly targets: readonly RouteTarget[] }
+}
+
+/** They also get what no member near can take. */
+export interface FarTargets {
+  readonly targets: readonly RouteTarget[]
+  /** Of 1,000 requests so many go there. */
+  readonly share: number
+  /** As {@link SitePreference.spillAt}. */
+  readonly inflight?: number
 }
 
 export interface RouteTarget {
@@ -57,6 +70,8 @@ export interface RouteTarget {
   /** Relative to the other targets; 0 gets nothing. */
   readonly weight: number
   readonly members: readonly Member[]
+  /** On the server: how many instances are to run in each site. */
+  readonly wanted?: Readonly<Record<string, number>>
 }
 
 /** A draining member gets no new request while any other is active; what it is serving goes on to its end. */
@@ -70,6 +85,8 @@ export interface Member {
   /** Relative to the other members of its target; 0 gets nothing. */
   readonly weight: number
   readonly state: MemberState
+  /** On the server: where its node is. Absent: nowhere in particular. */
+  readonly site?: string
 }
 
 export interface Certificate {
