@@ -17,6 +17,8 @@ import type { Certificate, Member, Route, RouteTable, RouteTarget } from './rout
 export interface PooledInstance {
   readonly instance: Instance
   readonly status?: InstanceStatus
+  /** Of its node. Absent: that is nowhere in particular. */
+  readonly site?: string
 }
 
 export interface RoutedPool {
@@ -96,7 +98,7 @@ function compileRoute(each: RoutedPool, route: RouteSpec): Route {
     id: `${poolId(each.pool)}/${route.entrypoint} ${route.host}${route.path}`,
     host: route.host,
     path: route.path,
-    targets: targetsOf(each, `${poolId(each.pool)}/${route.entrypoint}`, members),
+    targets: targetsOf(each, route, `${poolId(each.pool)}/${route.entrypoint}`, members),
     tls: route.tls,
     timeoutMs: route.timeoutMs,
     maxBodyBytes: route.maxBodyBytes,
@@ -113,21 +115,41 @@ interface PooledMember {
 }
 
 /** One target; while a stage shares requests out, one for each release: one without a member leaves its share to the other. */
-function targetsOf({ split }: RoutedPool, pool: string, members: readonly PooledMember[]): RouteTarget[] {
-  const of = (isNew: boolean): Member[] =>
-    members.filter(({ generation }) => (generation === split?.generation) === isNew).map(({ member }) => member)
+function targetsOf({ split, instances }: RoutedPool, route: RouteSpec, pool: string, members: readonly PooledMember[]): RouteTarget[] {
+  const of = (isFresh: boolean): Member[] =>
+    members.filter(({ generation }) => (generation === split?.generation) === isFresh).map(({ member }) => member)
+  const wanted = instances.filter(({ instance }) => instance.entrypoint === route.entrypoint && instance.type === 'service')
   const [fresh, old] = [of(true), of(false)]
   if (split === undefined || fresh.length === 0 || old.length === 0)
-    return [{ pool, weight: 1, members: members.map(({ member }) => member) }]
+    return [{ pool, weight: 1, members: members.map(({ member }) => member), ...wantedBySite(wanted) }]
   const active = (list: readonly Member[]): number => list.filter(({ state }) => state === 'active').length
   const all = active(fresh) + active(old)
   const part = all === 0 ? 0 : Math.floor((active(fresh) * 1000) / all)
   const share = split.full ? split.share : Math.min(split.share, part)
   const divisor = commonDivisor(share, 1000 - share)
   return [
-    { pool, weight: share / divisor, members: fresh },
-    { pool, weight: (1000 - share) / divisor, members: old },
+    { pool, weight: share / divisor, members: fresh, ...wantedBySite(wanted, isNew(split)) },
+    { pool, weight: (1000 - share) / divisor, members: old, ...wantedBySite(wanted, isOld(split)) },
   ]
+}
+
+type IsIn = (instance: Pick<Instance, 'generation'>) => boolean
+
+const isNew =
+  (split: TrafficSplit): IsIn =>
+  ({ generation }) =>
+    generation === split.generation
+const isOld =
+  (split: TrafficSplit): IsIn =>
+  ({ generation }) =>
+    generation !== split.generation
+
+/** How many are to run in each site, ready or not. */
+function wantedBySite(instances: readonly PooledInstance[], isIn: IsIn = () => true): Pick<RouteTarget, 'wanted'> {
+  const wanted: Record<string, number> = {}
+  for (const { instance, site } of instances)
+    if (site !== undefined && instance.desired === 'run' && isIn(instance)) wanted[site] = (wanted[site] ?? 0) + 1
+  return Object.keys(wanted).length === 0 ? {} : { wanted }
 }
 
 const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b))
@@ -144,7 +166,7 @@ function compileExternalRoute({ name, addresses, ports }: ExternalService, route
   return { id: `${pool} ${host}${path}`, host, path, targets, tls, timeoutMs, maxBodyBytes, stripPath }
 }
 
-function memberOf(each: RoutedPool, route: RouteSpec, { instance, status }: PooledInstance): Member[] {
+function memberOf(each: RoutedPool, route: RouteSpec, { instance, status, site }: PooledInstance): Member[] {
   if (instance.type !== 'service' || instance.entrypoint !== route.entrypoint || instance.address === undefined)
     return []
   const declared = portOf(each.specs.get(instance.release)?.entrypoints[route.entrypoint], route.port)
@@ -152,7 +174,9 @@ function memberOf(each: RoutedPool, route: RouteSpec, { instance, status }: Pool
   const active = instance.desired === 'run' && status?.ready === true
   const draining = instance.desired === 'drain' && status?.phase === 'running'
   if (port === undefined || !(active || draining)) return []
-  return [{ instance: instance.id, address: instance.address, port, weight: 1, state: active ? 'active' : 'draining' }]
+  const state = active ? 'active' : 'draining'
+  const where = site === undefined ? {} : { site }
+  return [{ instance: instance.id, address: instance.address, port, weight: 1, state, ...where }]
 }
 
 /** The named port, or the entrypoint's first where this release has no such name. */

@@ -63,7 +63,11 @@ function nearShare({ members, wanted = {} }: RouteTarget, site: string, spillBel
 function weighted(targets: readonly RouteTarget[], shares: readonly number[]): RouteTarget[] {
   const weights = targets.map(({ weight }, index) => Math.round(weight * (shares[index] ?? 0) * parts))
   const divisor = weights.reduce(commonDivisor, 0) || 1
-  return targets.map((target, index) => ({ ...target, weight: (weights[index] ?? 0) / divisor }))
+  const scale = Math.min(1, (parts * divisor) / Math.max(...weights, 1))
+  return targets.map((target, index) => {
+    const weight = (weights[index] ?? 0) / divisor
+    return { ...target, weight: weight === 0 ? 0 : Math.max(1, Math.round(weight * scale)) }
+  })
 }
 
 const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b))

@@ -27,6 +27,7 @@ import { PolicyFeed } from '../policy/policy-feed.ts'
 import type { RoutingRecord, State, StateChange } from '../records/index.ts'
 import { NameScopes } from './name-scopes.ts'
 import { NameTables, siteOf } from './name-tables.ts'
+import { NearTables } from './near-tables.ts'
 import { PacedWork } from './paced-work.ts'
 import { PeerTable } from './peer-table.ts'
 
@@ -72,6 +73,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
   readonly #routingSends = new PacedWork({ act: (node) => this.#sendRouting(node) })
   /** To nodes whose address pool has changed, or whose cluster has another one. */
   readonly #networkSends = new PacedWork({ act: (node) => this.#sendNetwork(node) })
+  readonly #nearTables = new NearTables()
   #pools: readonly AddressPool[] | undefined
   /** What each node that listens was told last. */
   readonly #toldRouting = new Map<string, string>()
@@ -115,7 +117,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
     const routing = this.#options.routing(node)
     this.#toldRouting.set(node, JSON.stringify(routing))
     const told = routing === undefined ? line : { ...line, routing }
-    return this.#isGateway(node) ? { ...told, routes: this.#options.routes() } : { ...told, gatewayEnds: true }
+    return this.#isGateway(node) ? { ...told, routes: this.#routesFor(node) } : { ...told, gatewayEnds: true }
   }
 
   peerPart(part: number): FeedLine {
@@ -135,8 +137,8 @@ export class ClusterFeed implements NodeFeed, Disposable {
 
   /** Called by the traffic controller's owner for every new table. */
   sendRoutes(routes: RouteTable): void {
-    const line = { type: 'routes' as const, revision: routes.version, routes }
-    for (const node of this.#subscribers.keys()) if (this.#isGateway(node)) this.#send(node, line)
+    for (const node of this.#subscribers.keys())
+      if (this.#isGateway(node)) this.#send(node, this.#routesLine(node, routes.version))
   }
 
   #onChange(change: StateChange): void {
@@ -187,9 +189,17 @@ export class ClusterFeed implements NodeFeed, Disposable {
     // Its own is not among its peers.
     if (before !== undefined && (before.block !== after?.block || siteOf(before) !== siteOf(after)))
       this.#send(name, this.network(name))
-    const line = { type: 'routes' as const, revision, routes: this.#options.routes() }
-    if (this.#isGateway(name)) this.#send(name, line)
+    if (this.#isGateway(name)) this.#send(name, this.#routesLine(name, revision))
     else if (before?.labels.gateway === 'true') this.#send(name, { type: 'gateway-ends', revision })
+  }
+
+  #routesLine(node: string, revision: number): FeedLine {
+    return { type: 'routes', revision, routes: this.#routesFor(node) }
+  }
+
+  /** Gateways of one site share one. */
+  #routesFor(node: string): RouteTable {
+    return this.#nearTables.of(this.#options.routes(), siteOf(this.#options.state.nodes.get(node)))
   }
 
   /** Everybody gets to these addresses by that node, which hears of it by the same line. */

@@ -10,6 +10,7 @@ import {
 } from '@berth/core'
 import { withReachedAddress } from '../lans/lan-nodes.ts'
 import { poolId, type State, type StateChange } from '../records/index.ts'
+import { siteOf } from './name-tables.ts'
 import { specsOf } from './pool-specs.ts'
 
 /** The pools to which routes lead, as they are; of a change only the pools that it touches are looked at again. */
@@ -58,6 +59,10 @@ export class RoutedPools {
         change.before !== undefined && change.after !== undefined && !this.#splits(change.before, change.after)
       return rollout === undefined || isProgress ? [] : [poolId(rollout.app, rollout.pool)]
     }
+    if (change.kind === 'nodes') {
+      if (siteOf(change.before) === siteOf(change.after)) return []
+      return this.#state.instances.byNode(change.id).flatMap((each) => this.#ofInstance(each))
+    }
     if (change.kind === 'instances') return this.#ofInstance(change.after ?? change.before)
     if (change.kind !== 'statuses') return []
     const { before, after } = change
@@ -91,6 +96,10 @@ function routedPool(state: State, pool: Pool): RoutedPool | undefined {
   const instances = state.instances.byPool(pool.app, pool.name).map((found) => {
     const [instance, status] = [withReachedAddress(state, found), state.statuses.get(found.id)]
     return status === undefined ? { instance } : { instance, status }
+  const instances = state.instances.byPool(pool.app, pool.name).map((instance) => {
+    const status = state.statuses.get(instance.id)
+    const site = instance.node === undefined ? undefined : siteOf(state.nodes.get(instance.node))
+    return { instance, ...(status === undefined ? {} : { status }), ...(site === undefined ? {} : { site }) }
   })
   const routed = { pool, specs: specsOf(state, pool), routesFrom, instances }
   const split = rollout === undefined ? undefined : splitOf(state, rollout)
