@@ -52,8 +52,10 @@ entrypoints:
     cpu: 0.1
     memory: 64Mi
     ports: [8080]
+routes:
+  - {host: shop.test, entrypoint: web, sites: {writes: us}}
 environments:
-  staging: {}
+  staging: {routes: []}
 `
 
 beforeAll(async () => {
@@ -142,6 +144,32 @@ describe('a name', () => {
       )
       return near !== undefined && (await lookUp(asker, name))[0] === near.address
     })
+  })
+
+  it('of a route leads to the gateway’s own site, and elsewhere what may change something or nobody near can take', async () => {
+    const web = (node: string) => one({ pool: 'production', entrypoint: 'web', node })
+    const [eu, us] = [await web('h1'), await web('h2')]
+    const ask = async (method: string): Promise<string> => {
+      const answer = await cluster.first.exec([
+        'curl',
+        '-sf',
+        '-X',
+        method,
+        '-H',
+        'Host: shop.test',
+        'http://127.0.0.1/',
+      ])
+      return answer.stdout === '' ? `exit ${answer.code}` : JSON.parse(answer.stdout).instance
+    }
+    const all = async (method: string, times = 8): Promise<string[]> => [
+      ...new Set(await Promise.all(Array.from({ length: times }, () => ask(method)))),
+    ]
+    expect(await all('GET')).toEqual([eu.id])
+    expect(await all('POST')).toEqual([us.id])
+    await cluster.mustBerth(['node', 'label', 'h1', 'site=us'])
+    await until('all to be near', async () => (await all('GET')).length === 2)
+    await cluster.mustBerth(['node', 'label', 'h1', 'site=eu'])
+    await until('its own again', async () => (await all('GET')).join() === eu.id)
   })
 
   it('of one’s own is answered on every node, also while the server hangs', async () => {

@@ -7,9 +7,33 @@ import { type Route, type RouteTable, scheduleRoute } from '@berth/core'
  */
 export function encodeTable(table: RouteTable, kept: readonly string[]): string {
   const header = { format: 1, version: table.version, routes: table.routes.length, kept }
-  const routes = table.routes.map((route) => `R${JSON.stringify({ ...route, schedule: scheduleRoute(route) })}`)
+  const routes = table.routes.map((route) => `R${JSON.stringify(withSchedules(route))}`)
   const certificates = table.certificates.map((certificate) => `C${JSON.stringify(certificate)}`)
   return `${[JSON.stringify(header), ...routes, ...certificates].join('\n')}\n`
+}
+
+function withSchedules({ far, writes, ...route }: Route): object {
+  return {
+    ...route,
+    schedule: scheduleRoute(route),
+    ...(far === undefined ? {} : { far: { ...far, schedule: scheduleRoute(far) } }),
+    ...(writes === undefined ? {} : { writes: { ...writes, schedule: scheduleRoute(writes) } }),
+  }
+}
+
+function withoutSchedules(line: Scheduled<Route>): Route {
+  const { schedule: _, far, writes, ...route } = line
+  return {
+    ...route,
+    ...(far === undefined ? {} : { far: withoutSchedule(far) }),
+    ...(writes === undefined ? {} : { writes: withoutSchedule(writes) }),
+  }
+}
+
+type Scheduled<T> = T & { readonly schedule?: readonly number[] }
+
+function withoutSchedule<T>({ schedule: _, ...rest }: Scheduled<T>): Omit<Scheduled<T>, 'schedule'> {
+  return rest
 }
 
 export interface DecodedTable {
@@ -25,7 +49,7 @@ export function decodeTable(text: string): DecodedTable | undefined {
     if (header.format !== 1 || lines.pop() !== '') return undefined
     const read = (kind: string) =>
       lines.filter((line) => line.startsWith(kind)).map((line) => JSON.parse(line.slice(1)))
-    const routes = read('R').map(({ schedule: _, ...route }): Route => route)
+    const routes = read('R').map(withoutSchedules)
     if (routes.length !== header.routes) return undefined
     return { table: { version: header.version, routes, certificates: read('C') }, kept: header.kept }
   } catch {

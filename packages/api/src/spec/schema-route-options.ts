@@ -43,4 +43,20 @@ export const routeOptions = {
     z.enum(['keep', 'maintenance']),
     'While no instance serves: the last ones known go on, or the maintenance page is shown. Default: keep.',
   ),
+  sites: key(
+    object({
+      prefer: key(z.enum(['near', 'any']), 'Instances of the gateway’s own site, or all alike. Default: near.'),
+      spillBelow: key(
+        text,
+        'While less than this share of a site’s instances is ready, the rest of its requests goes elsewhere. Default: 70%.',
+        ['70%'],
+      ),
+      spillAt: key(
+        count(1, 100_000),
+        'An instance that serves so many at a time gets no more while others are elsewhere.',
+      ),
+      writes: key(text, 'Requests that may change something (neither GET, HEAD nor OPTIONS) go to this site.', ['bj']),
+    }),
+    'Which sites’ instances requests go to, where nodes bear the label site.',
+  ),
 }

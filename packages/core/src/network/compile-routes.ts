@@ -115,10 +115,17 @@ interface PooledMember {
 }
 
 /** One target; while a stage shares requests out, one for each release: one without a member leaves its share to the other. */
-function targetsOf({ split, instances }: RoutedPool, route: RouteSpec, pool: string, members: readonly PooledMember[]): RouteTarget[] {
+function targetsOf(
+  { split, instances }: RoutedPool,
+  route: RouteSpec,
+  pool: string,
+  members: readonly PooledMember[],
+): RouteTarget[] {
   const of = (isFresh: boolean): Member[] =>
     members.filter(({ generation }) => (generation === split?.generation) === isFresh).map(({ member }) => member)
-  const wanted = instances.filter(({ instance }) => instance.entrypoint === route.entrypoint && instance.type === 'service')
+  const wanted = instances.filter(
+    ({ instance }) => instance.entrypoint === route.entrypoint && instance.type === 'service',
+  )
   const [fresh, old] = [of(true), of(false)]
   if (split === undefined || fresh.length === 0 || old.length === 0)
     return [{ pool, weight: 1, members: members.map(({ member }) => member), ...wantedBySite(wanted) }]

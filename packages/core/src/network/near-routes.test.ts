@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { SitePreference } from '../model/route-options.ts'
 import { nearTable } from './near-routes.ts'
 import type { Member, Route, RouteTarget } from './route-table.ts'
 
@@ -9,9 +10,10 @@ const member = (place: number, site: string | undefined, isActive = true): Membe
   ...(site === undefined ? {} : { site }),
 })
 
-const routeOf = (targets: readonly RouteTarget[], sites: Route['sites'] = {}): Route => ({
+const routeOf = (targets: readonly RouteTarget[], sites?: SitePreference): Route => ({
   ...{ id: 'shop/production/web shop.test/', host: 'shop.test', path: '/', tls: 'on', timeoutMs: 60_000 },
-  ...{ targets, sites },
+  targets,
+  ...(sites === undefined ? {} : { options: { sites } }),
 })
 
 const near = (route: Route, site: string | undefined): Route => {

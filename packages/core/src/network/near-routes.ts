@@ -10,12 +10,15 @@ export const nearTable = (table: RouteTable, site: string | undefined): RouteTab
 const defaultSpillBelow = 0.7
 const parts = 1000
 
-function nearRoute({ sites, ...route }: Route, site: string | undefined): Route {
-  const home = sites?.writes
+function nearRoute(whole: Route, site: string | undefined): Route {
+  const { sites = {}, ...others } = whole.options ?? {}
+  const { options: _, ...bare } = whole
+  const route = Object.keys(others).length === 0 ? bare : { ...bare, options: others }
+  const home = sites.writes
   const writes =
     home === undefined || home === site ? undefined : { targets: route.targets.map((each) => only(each, home)) }
   const plain = { ...route, targets: route.targets.map(withoutSites), ...(writes === undefined ? {} : { writes }) }
-  if (site === undefined || sites === undefined || sites.prefer === 'any' || !isSpread(route, site)) return plain
+  if (site === undefined || sites.prefer === 'any' || !isSpread(route, site)) return plain
   const shares = nearShares(route.targets, site, sites.spillBelow ?? defaultSpillBelow)
   const total = sum(route.targets.map(({ weight }) => weight))
   const farWeight = sum(route.targets.map(({ weight }, index) => weight * (1 - (shares[index] ?? 1))))

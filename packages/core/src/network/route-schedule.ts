@@ -4,7 +4,7 @@ import type { Member, Route } from './route-table.ts'
 const maxTurns = 4096
 
 /** All members of a route, target by target: a schedule's numbers are places in this list. */
-export function membersOf(route: Route): Member[] {
+export function membersOf(route: Pick<Route, 'targets'>): Member[] {
   return route.targets.flatMap((target) => target.members)
 }
 
@@ -18,7 +18,7 @@ export function canServe(route: Route): boolean {
  * upstreams, so that a member of weight 2 among others gets its turns apart and not in a row. Each entry is a place in
  * {@link membersOf}. Empty when no member may serve.
  */
-export function scheduleRoute(route: Route): number[] {
+export function scheduleRoute(route: Pick<Route, 'targets' | 'allowEmpty'>): number[] {
   const shares = usableShares(route)
   const used = shares.flatMap((share, place) => (share > 0 ? [place] : []))
   if (used.length === 0) return []
@@ -28,13 +28,13 @@ export function scheduleRoute(route: Route): number[] {
 }
 
 /** The share of each member in its route, 0 for those that get nothing. */
-function usableShares(route: Route): number[] {
+function usableShares(route: Pick<Route, 'targets' | 'allowEmpty'>): number[] {
   const active = sharesOf(route, 'active')
   if (route.allowEmpty === true || active.some((share) => share > 0)) return active
   return sharesOf(route, 'draining')
 }
 
-function sharesOf(route: Route, state: Member['state']): number[] {
+function sharesOf(route: Pick<Route, 'targets'>, state: Member['state']): number[] {
   return route.targets.flatMap((target) => {
     const weights = target.members.map((member) => (member.state === state ? member.weight : 0))
     const sum = weights.reduce((total, weight) => total + weight, 0)

@@ -53,7 +53,18 @@ function checkRoute(route: Route, at: string, report: Report): void {
     report(`${at}.maxBodyBytes`, 'must be a whole number of bytes, 0 or more')
   }
   checkOptions(route, at, report)
-  route.targets.forEach((target, index) => {
+  checkTargets(route.targets, at, report)
+  if (route.writes !== undefined) checkTargets(route.writes.targets, `${at}.writes`, report)
+  if (route.far === undefined) return
+  const { targets, share, inflight } = route.far
+  checkTargets(targets, `${at}.far`, report)
+  if (!isWhole(share, 0, 1_000)) report(`${at}.far.share`, 'must be a whole number from 0 to 1000')
+  if (inflight !== undefined && !isWhole(inflight, 1, maxWeight))
+    report(`${at}.far.inflight`, `must be a whole number from 1 to ${maxWeight}`)
+}
+
+function checkTargets(targets: readonly RouteTarget[], at: string, report: Report): void {
+  targets.forEach((target, index) => {
     checkTarget(target, `${at}.targets[${index}]`, report)
   })
 }

@@ -45,6 +45,11 @@ describe('options of a route', () => {
     ['later passed over', { ejection: { failures: 5 } }, { ejection: { failures: 5, restMs: 2_000 } }],
     ['the page', { whenEmpty: 'maintenance' }, { whenEmpty: 'maintenance' }],
     ['as always', { whenEmpty: 'keep' }, undefined],
+    [
+      'sites',
+      { sites: { prefer: 'near', spillBelow: '57%', spillAt: 9, writes: 'bj' } },
+      { sites: { prefer: 'near', spillBelow: 0.57, spillAt: 9, writes: 'bj' } },
+    ],
   ])('%s', (_, document, expected) => {
     const { options, issues } = read(document)
     expect([options, issues]).toEqual([expected, []])
@@ -58,6 +63,9 @@ describe('options of a route', () => {
     ['a cookie that could end the header', { sticky: 'a; Domain=x' }, 'sticky', /no name of a cookie/],
     ['too many retries', { retries: 11 }, 'retries', /out of range/],
     ['too long', { connectTimeout: '5m' }, 'connectTimeout', /too much/],
+    ['no share', { sites: { spillBelow: '0.7' } }, 'sites.spillBelow', /no share/],
+    ['no site', { sites: { writes: 'b j' } }, 'sites.writes', /no name of a site/],
+    ['what is never asked', { sites: { prefer: 'any', spillAt: 5 } }, 'sites.spillAt', /nothing spills over/],
     ['no rest', { ejection: { rest: '1ms' } }, 'ejection.rest', /too little/],
   ])('%s is refused', (_, document, path, message) => {
     expect(read(document).issues).toEqual([[path, expect.stringMatching(message)]])

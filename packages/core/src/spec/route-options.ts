@@ -4,6 +4,7 @@ import {
   type RouteLimit,
   type RouteOptions,
   routeOptionBounds,
+  type SitePreference,
 } from '../model/route-options.ts'
 import { formatDuration } from './quantities.ts'
 import { readCount, readDuration } from './read-values.ts'
@@ -31,6 +32,7 @@ export function routeOptions(issues: IssueList, at: At, document: RouteDocument)
     slowStartMs: duration('slowStart', routeOptionBounds.slowStartMs),
     ejection: readEjection(issues, at, document.ejection),
     whenEmpty: document.whenEmpty === 'maintenance' ? ('maintenance' as const) : undefined,
+    sites: readSites(issues, at, document.sites),
   }
   const said = Object.entries(options).filter(([, value]) => value !== undefined)
   return said.length === 0 ? undefined : Object.fromEntries(said)
@@ -88,9 +90,41 @@ function readEjection(issues: IssueList, at: At, given: RouteDocument['ejection'
   }
 }
 
+const siteName = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/
+
+function readSites(issues: IssueList, at: At, given: RouteDocument['sites']): SitePreference | undefined {
+  if (given === undefined) return undefined
+  const { prefer, spillBelow, spillAt, writes } = given
+  const key = (name: string): SpecPath => [...at('sites'), name]
+  if (prefer === 'any')
+    for (const [name, value] of Object.entries({ spillBelow, spillAt }))
+      if (value !== undefined) issues.add(key(name), 'nothing spills over where no site is preferred', { atKey: true })
+  if (writes !== undefined && !siteName.test(writes))
+    issues.add(key('writes'), `"${writes}" is no name of a site`, {
+      suggestion: 'write one that nodes bear as label site',
+    })
+  const sites = {
+    prefer,
+    spillBelow: readPart(issues, key('spillBelow'), spillBelow),
+    spillAt: readCount(issues, key('spillAt'), spillAt, undefined, { min: 1, max: 100_000 }),
+    writes,
+  }
+  return Object.fromEntries(Object.entries(sites).filter(([, value]) => value !== undefined))
+}
+
+/** `70%` → 0.7 */
+function readPart(issues: IssueList, path: SpecPath, given: string | undefined): number | undefined {
+  if (given === undefined) return undefined
+  const percent = Number(/^(\d{1,3})%$/.exec(given)?.[1])
+  if (percent >= 1 && percent <= 100) return percent / 100
+  issues.add(path, `"${given}" is no share`, { suggestion: 'write one from 1% to 100%' })
+  return undefined
+}
+
 /** The reverse of {@link routeOptions}. */
 export function optionsToDocument(options: RouteOptions): Partial<RouteDocument> {
-  const { connectTimeoutMs, sendTimeoutMs, retries, limit, stickyCookie, slowStartMs, ejection, whenEmpty } = options
+  const { connectTimeoutMs, sendTimeoutMs, retries, limit, stickyCookie, slowStartMs, ejection, whenEmpty, sites } =
+    options
   return {
     ...(connectTimeoutMs === undefined ? {} : { connectTimeout: formatDuration(connectTimeoutMs) }),
     ...(sendTimeoutMs === undefined ? {} : { sendTimeout: formatDuration(sendTimeoutMs) }),
@@ -100,6 +134,7 @@ export function optionsToDocument(options: RouteOptions): Partial<RouteDocument>
     ...(slowStartMs === undefined ? {} : { slowStart: formatDuration(slowStartMs) }),
     ...(ejection === undefined ? {} : { ejection: ejectionToDocument(ejection) }),
     ...(whenEmpty === undefined ? {} : { whenEmpty }),
+    ...(sites === undefined ? {} : { sites: sitesToDocument(sites) }),
   }
 }
 
@@ -111,6 +146,11 @@ function limitToDocument({ requests, periodMs, burst, concurrent, per }: RouteLi
     per,
   }
 }
+
+const sitesToDocument = ({ spillBelow, ...sites }: SitePreference): NonNullable<RouteDocument['sites']> => ({
+  ...sites,
+  ...(spillBelow === undefined ? {} : { spillBelow: `${Math.round(spillBelow * 100)}%` }),
+})
 
 const ejectionToDocument = ({ failures, restMs }: Ejection): NonNullable<RouteDocument['ejection']> =>
   failures === 0 ? 'off' : { failures, rest: formatDuration(restMs) }

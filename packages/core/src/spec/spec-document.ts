@@ -234,6 +234,15 @@ export interface RouteDocument {
   readonly slowStart?: Amount | undefined
   readonly ejection?: 'off' | EjectionDocument | undefined
   readonly whenEmpty?: 'keep' | 'maintenance' | undefined
+  readonly sites?: SitesDocument | undefined
+}
+
+export interface SitesDocument {
+  readonly prefer?: 'near' | 'any' | undefined
+  /** `70%` */
+  readonly spillBelow?: string | undefined
+  readonly spillAt?: number | undefined
+  readonly writes?: string | undefined
 }
 
 export interface RouteLimitDocument {

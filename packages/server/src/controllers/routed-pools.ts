@@ -95,10 +95,7 @@ function routedPool(state: State, pool: Pool): RoutedPool | undefined {
   if (spec === undefined || !hasRoutes(spec, pool.environment)) return undefined
   const instances = state.instances.byPool(pool.app, pool.name).map((found) => {
     const [instance, status] = [withReachedAddress(state, found), state.statuses.get(found.id)]
-    return status === undefined ? { instance } : { instance, status }
-  const instances = state.instances.byPool(pool.app, pool.name).map((instance) => {
-    const status = state.statuses.get(instance.id)
-    const site = instance.node === undefined ? undefined : siteOf(state.nodes.get(instance.node))
+    const site = found.node === undefined ? undefined : siteOf(state.nodes.get(found.node))
     return { instance, ...(status === undefined ? {} : { status }), ...(site === undefined ? {} : { site }) }
   })
   const routed = { pool, specs: specsOf(state, pool), routesFrom, instances }

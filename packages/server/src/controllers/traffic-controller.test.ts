@@ -157,3 +157,35 @@ it('losing every commit is no busy loop', async () => {
   // Twenty in 400 ms would be too many; a busy machine makes fewer.
   expect(tries / (performance.now() - startedAt)).toBeLessThan(20 / 400)
 })
+
+describe('with gateways of two sites', () => {
+  const setSite = (name: string, site: string) =>
+    cluster.records.commit('system:test', (tx) => {
+      const node = cluster.state.nodes.get(name)
+      if (node !== undefined) tx.put('nodes', { ...node, labels: { ...node.labels, site } })
+    })
+  const routeAt = (name: string) => cluster.nodes.get(name)?.table?.routes[0]
+  const nodesOf = (targets: readonly { readonly members: readonly { readonly instance: string }[] }[] = []) =>
+    targets.flatMap(({ members }) => members.map(({ instance }) => cluster.state.instances.get(instance)?.node))
+
+  it('each is led to its own instances first, elsewhere when they are gone, and anew when a label changes', async () => {
+    await setSite('node-a', 'eu')
+    await setSite('node-b', 'us')
+    await cluster.until('their own', () => nodesOf(routeAt('node-a')?.targets).join() === 'node-a')
+    expect(nodesOf(routeAt('node-a')?.far?.targets)).toEqual(['node-b'])
+    expect(routeAt('node-a')?.far?.share).toBe(0)
+    await cluster.until('their own', () => nodesOf(routeAt('node-b')?.targets).join() === 'node-b')
+    expect(JSON.stringify(cluster.node.table)).not.toContain('"site"')
+    await setSite('node-b', 'eu')
+    await cluster.until('both', () => nodesOf(routeAt('node-a')?.targets).length === 2)
+    expect(routeAt('node-a')?.far).toBeUndefined()
+    await setSite('node-b', 'us')
+    await cluster.until('its own', () => nodesOf(routeAt('node-a')?.targets).join() === 'node-a')
+    const mine = web().find((each) => each.node === 'node-a')
+    await cluster.records.commit('system:test', (tx) => {
+      const status = cluster.state.statuses.get(mine?.id ?? '')
+      if (status !== undefined) tx.put('statuses', { ...status, ready: false })
+    })
+    await cluster.until('the other', () => nodesOf(routeAt('node-a')?.targets).join() === 'node-b')
+  })
+})

@@ -11,7 +11,8 @@ local DEFAULT_TRIES = tables.DEFAULT_TRIES
 local MAX_IDLE_ENTRIES = 8192
 local LOG_SECONDS = 1
 -- nginx's numbers of these methods.
-local GET, HEAD = 2, 4
+local GET, HEAD, OPTIONS = 2, 4, 512
+local SHARES = 1000
 local BUSY = -3
 
 -- A new member of a route with a slow start gets so much of its turns at least.
@@ -41,6 +42,16 @@ local function key_of(r)
   return tonumber(cast(intptr_t, r))
 end
 
+-- Whether it may change something, and its route has a place for that.
+local function goes_home(r, route)
+  if not route.writes then return false end
+  local method = get_method(r)
+  return method ~= GET and method ~= HEAD and method ~= OPTIONS
+end
+
+-- Below, since it goes by what comes before it.
+local choose
+
 local function find_route()
   if shared.generation ~= worker.generation then worker.refresh() end
   local state = worker.state
@@ -50,7 +61,7 @@ local function find_route()
 end
 
 -- The next peer of the schedule that neither rests nor has failed this request; if there is none, the next one that has not failed
--- it; at last simply the next one: trying is better than refusing.
+-- it; at last simply the next one: trying is better than refusing. Of another site only where nobody near is well.
 local function spare_peer(route, failed)
   local now, spare = ngx.now(), nil
   for _ = 1, route.turns do
@@ -66,6 +77,10 @@ local function spare_peer(route, failed)
       end
       spare = spare or peer
     end
+  end
+  if route.far then
+    local peer = spare_peer(route.far, failed)
+    if not (failed and failed[peer]) and peer.rests_until <= now then return peer end
   end
   return spare or route.schedule[route.turn]
 end
@@ -147,7 +162,9 @@ local function retry(key, peer)
   if failed.count >= route.tries then return give_up(key, peer) end
   if peer.retired_at then route = find_route() end
   if not route or route.turns == 0 then return turn_aside(key, route and 'empty' or 'unknown', route) end
-  return hand_over(key, route, spare_peer(route, failed))
+  local way = goes_home(get_request(), route) and route.writes or route
+  if way.turns == 0 then return turn_aside(key, 'empty', route) end
+  return hand_over(key, route, spare_peer(way, failed))
 end
 
 -- The body has been read by now, so its length is known even where none was announced. What GET and HEAD may carry means nothing in
@@ -167,8 +184,9 @@ local function forward(r, key, route)
     serving[key] = false
     worker.refresh()
     local current = find_route()
-    if not current or current.turns == 0 then return turn_aside(key, current and 'empty' or 'unknown', current) end
-    hand_over(key, current, next_peer(current))
+    local other = current and current.turns > 0 and choose(r, current)
+    if not other then return turn_aside(key, current and 'empty' or 'unknown', current) end
+    hand_over(key, current, other)
   end
 end
 
@@ -192,6 +210,24 @@ local function pick(route)
   return peer
 end
 
+-- Who takes this request: of the route's members, of those elsewhere, or of those that take what may change something. Nil: nobody is there.
+function choose(r, route)
+  if goes_home(r, route) then return route.writes.turns > 0 and pick(route.writes) or nil end
+  local far = route.far
+  if not far then return pick(route) end
+  far.credit = far.credit + far.share
+  if far.credit >= SHARES then
+    far.credit = far.credit - SHARES
+    return pick(far)
+  end
+  local peer = pick(route)
+  if far.inflight and peer.inflight >= far.inflight then
+    local other = pick(far)
+    if other.inflight < peer.inflight then return other end
+  end
+  return peer
+end
+
 -- The member whose cookie the client has; another one while that one rests. Nil without such a cookie.
 local function stuck_to(route)
   local value = ngx.var[route.cookie_variable]
@@ -200,7 +236,8 @@ local function stuck_to(route)
   return peer
 end
 
-local function forward_to(key, route, peer)
+local function forward_to(r, key, route, peer)
+  if not peer then return turn_aside(key, 'empty', route) end
   hand_over(key, route, peer)
   if route.tries > DEFAULT_TRIES then set_more_tries(route.tries - DEFAULT_TRIES) end
   if shared.generation ~= worker.generation then
@@ -208,8 +245,9 @@ local function forward_to(key, route, peer)
     serving[key] = false
     worker.refresh()
     local current = find_route()
-    if not current or current.turns == 0 then return turn_aside(key, current and 'empty' or 'unknown', current) end
-    hand_over(key, current, pick(current))
+    local other = current and current.turns > 0 and choose(r, current)
+    if not other then return turn_aside(key, current and 'empty' or 'unknown', current) end
+    hand_over(key, current, other)
   end
 end
 
@@ -226,9 +264,9 @@ local function forward_specially(r, key, route)
       noted = noted + 1
     end
   end
-  local peer = route.cookie and stuck_to(route)
+  local peer = route.cookie and not goes_home(r, route) and stuck_to(route)
   if route.strip or route.cookie and not peer then return turn_aside(key, 'detour', route) end
-  return forward_to(key, route, peer or pick(route))
+  return forward_to(r, key, route, peer or choose(r, route))
 end
 
 -- balancer_by_lua of what came over HTTP.
@@ -271,7 +309,7 @@ function proxy.chosen()
   chosen[key], picked[key] = nil, nil
   if not route then return ngx.exit(ngx.ERROR) end
   if not route.special then return forward(r, key, route) end
-  return forward_to(key, route, other or pick(route))
+  return forward_to(r, key, route, other or choose(r, route))
 end
 
 -- What is left of the request's own path, encoded as the client wrote it, when `path` is taken off its front.
@@ -299,6 +337,7 @@ end
 
 -- The client is to stay with the member that it gets now.
 local function stick(key, route)
+  if goes_home(get_request(), route) then return end
   local peer = route.cookie and stuck_to(route)
   if peer then
     picked[key] = peer

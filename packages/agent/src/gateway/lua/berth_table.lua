@@ -80,6 +80,23 @@ local function read_options(route, spec)
   end
 end
 
+-- Another way of a route: members of other sites, or those that take what may change something. Its peers are the route's.
+local function new_way(route, spec)
+  if not spec then return nil end
+  local members = {}
+  local way = { schedule = {}, turn = 0, slow_start = route.slow_start, share = spec.share or 0, credit = 0, inflight = spec.inflight }
+  for _, target in ipairs(spec.targets) do
+    for _, member in ipairs(target.members) do
+      local peer = peer_of(route, target.pool, member)
+      insert(members, peer)
+      insert(route.members, peer)
+    end
+  end
+  for turn, place in ipairs(spec.schedule) do way.schedule[turn] = assert(members[place + 1], 'schedule') end
+  way.turns = #way.schedule
+  return way
+end
+
 local function new_route(spec)
   local members = {}
   local strip = spec.stripPath == true and spec.path ~= '/'
@@ -98,8 +115,12 @@ local function new_route(spec)
   route.turns = #route.schedule
   route.turn = 0
   read_options(route, spec)
+  route.writes = new_way(route, spec.writes)
+  local far = new_way(route, spec.far)
+  if far and far.turns > 0 then route.far = far end
   -- What few routes need is looked at where a request leaves the usual path anyway.
   route.special = route.limit ~= nil or route.cookie ~= nil or route.slow_start ~= nil or route.tries > DEFAULT_TRIES
+    or route.writes ~= nil or route.far ~= nil and (far.share > 0 or far.inflight ~= nil)
   -- Whether a request over HTTP, over HTTPS goes straight to a member; anything else is worked out by `berth_proxy.unusual`.
   local straight = route.turns > 0 and not strip and not route.special and not route.maintenance
   route.plain = straight and spec.tls ~= 'redirect'
