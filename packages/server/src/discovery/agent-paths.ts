@@ -46,8 +46,8 @@ const done = text('')
 
 function change(paths: AgentPaths, call: ConsulCall, what: string, id: string): Promise<Answer> | undefined {
   const { registrations } = paths
-  const { identity, address, query } = call
-  const registrar: Registrar = { actor: identity.actor, address }
+  const { identity, query, request } = call
+  const registrar: Registrar = { actor: identity.actor, address: request.socket.remoteAddress ?? '' }
   const act = async (work: () => Promise<void>): Promise<Answer> => {
     requireRole(identity, 'deployer', call.path)
     await work()

@@ -93,7 +93,7 @@ export class ConsulApi {
     if (!path.startsWith('/v1/')) throw notFound(path)
     const identity = this.#identify(request, query)
     const words = path.slice('/v1/'.length).split('/').map(decoded)
-    return { method, path, words, query, identity, address: request.socket.remoteAddress ?? '', request }
+    return { method, path, words, query, identity, request }
   }
 
   /** Throws `auth.missing` and what is wrong with a token. */
@@ -199,7 +199,9 @@ export class ConsulApi {
     const known = this.#read(query)
     if (known.index > index) return
     const { promise, resolve } = Promise.withResolvers<void>()
+    let isOver = false
     const look = (): void => {
+      if (isOver) return
       const now = this.#read(query)
       if (isSame(now.answer, known.answer)) stop = topics.next(query.topic, look)
       else resolve()
@@ -211,6 +213,7 @@ export class ConsulApi {
     try {
       await promise
     } finally {
+      isOver = true
       this.#waiting.delete(resolve)
       stop()
       clearTimeout(timer)

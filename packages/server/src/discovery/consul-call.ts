@@ -11,8 +11,6 @@ export interface ConsulCall {
   readonly words: readonly string[]
   readonly query: URLSearchParams
   readonly identity: Identity
-  /** Of the caller. */
-  readonly address: string
   readonly request: IncomingMessage
 }
 
