@@ -54,6 +54,55 @@ export const appView = z.object({
   removing: z.boolean().optional(),
 })
 
+/** What became of the jobs of `test:`. */
+export const releaseTestsView = z.object({
+  state: z.enum(['running', 'passed', 'failed']),
+  /** Of the same image and spec, for which they were run. */
+  of: z.string().optional(),
+  runs: z.array(
+    z.object({
+      entrypoint: z.string(),
+      instance: z.string(),
+      state: z.enum(['running', 'passed', 'failed']),
+      message: z.string().optional(),
+      /** The last lines that it printed. */
+      logTail: z.array(z.string()),
+      startedAt: time,
+      endedAt: time.optional(),
+    }),
+  ),
+  startedAt: time,
+  endedAt: time.optional(),
+})
+
+const commitView = z.object({ commit: z.string(), subject: z.string(), author: z.string(), at: time })
+
+/** What a release would change where another runs. */
+export const releaseDiffView = z.object({
+  app: z.string(),
+  pool: z.string(),
+  /** What runs there; absent: nothing yet. */
+  from: z.string().optional(),
+  to: z.string(),
+  sameImage: z.boolean(),
+  /** Commits that come, newest first, and such that go, as with a way back. */
+  added: z.array(commitView),
+  removed: z.array(commitView),
+  /** There are more than are shown. */
+  more: z.boolean(),
+  /** Why commits are not told. */
+  problem: z.string().optional(),
+  /** In the words of berth.yaml, as the pool's environment has it. */
+  changes: z.array(
+    z.object({
+      op: z.enum(['+', '-', '~']),
+      path: z.string(),
+      before: z.unknown().optional(),
+      after: z.unknown().optional(),
+    }),
+  ),
+})
+
 export const releaseView = z.object({
   app: z.string(),
   id: z.string(),
@@ -65,10 +114,18 @@ export const releaseView = z.object({
   createdBy: z.string(),
   /** Pools that run it now. */
   runningIn: z.array(z.string()),
+  /** Where it has ever been rolled out successfully, and when last. */
+  served: z.array(z.object({ pool: z.string(), at: time })),
+  /** Of the commit: `Ada <ada@example.com>`. */
+  author: z.string().optional(),
+  committedAt: time.optional(),
+  /** Absent: it has none. */
+  tests: releaseTestsView.optional(),
   /** The canonical spec (`AppSpec` of @berth/core). */
   spec: z.unknown(),
 })
 
 export type PoolView = z.infer<typeof poolView>
 export type AppView = z.infer<typeof appView>
+export type ReleaseDiffView = z.infer<typeof releaseDiffView>
 export type ReleaseView = z.infer<typeof releaseView>

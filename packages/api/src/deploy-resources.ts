@@ -19,6 +19,8 @@ export const buildView = z.object({
   trigger: z.object({ ref: z.string(), by: z.enum(['webhook', 'poll', 'person']) }).optional(),
   /** Of one that waits: how many begin before it, as far as is known now. */
   ahead: z.number().int().optional(),
+  /** Its image is there since then, and its tests run. */
+  testsSince: time.optional(),
   rollout: z.string().optional(),
   error: z.object({ code: z.string(), message: z.string(), logTail: z.array(z.string()).optional() }).optional(),
   createdAt: time,

@@ -6,7 +6,7 @@ const secrets = [{ name: 'DB', file: 'DB' }]
 const spec = { entrypoints: { web: { secrets }, worker: { secrets }, cron: {} } }
 const release = (id: string, runningIn: string[]): ReleaseView => ({
   ...{ app: 'shop', id, image: 'x', createdAt: 1, createdBy: 'test' },
-  ...{ runningIn, spec },
+  ...{ runningIn, served: [], spec },
 })
 
 it('tells which running releases name a secret', () => {

@@ -22,6 +22,7 @@ import { registerPipeline } from './commands/pipeline.ts'
 import { registerPlanning } from './commands/planning.ts'
 import { registerProfiles } from './commands/profiles.ts'
 import { registerPrometheus } from './commands/prometheus.ts'
+import { registerDiff, registerPromote } from './commands/promote.ts'
 import { registerPs } from './commands/ps.ts'
 import { registerPublish } from './commands/publish.ts'
 import { registerRebalance } from './commands/rebalance.ts'
@@ -87,6 +88,8 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerProfiles,
     registerExternals,
     registerPipeline,
+    registerPromote,
+    registerDiff,
     registerDomains,
     registerNet,
     registerAddressPools,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { appView, releaseView } from '../app-resources.ts'
+import { appView, releaseDiffView, releaseView } from '../app-resources.ts'
 import { defineEndpoint } from '../endpoint.ts'
 import { appParams, listQuery, none, ok } from './shared.ts'
 
@@ -107,5 +107,16 @@ export const appsEndpoints = {
     query: none,
     body: none,
     response: releaseView,
+  }),
+  getReleaseDiff: defineEndpoint({
+    method: 'GET',
+    path: '/v1/apps/:app/releases/:release/diff',
+    summary: 'Commits and settings that a release would change where another runs',
+    role: 'viewer',
+    transport: 'json',
+    params: z.strictObject({ app: z.string(), release: z.string() }),
+    query: z.strictObject({ pool: z.string() }),
+    body: none,
+    response: releaseDiffView,
   }),
 } as const

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { buildView } from '../deploy-resources.ts'
+import { buildView, rolloutView } from '../deploy-resources.ts'
 import { defineEndpoint } from '../endpoint.ts'
 import { pipelineDocument, pipelineView, webhookSecretView } from '../pipeline-resources.ts'
 import { appParams, ifVersion, none, ok } from './shared.ts'
@@ -65,5 +65,24 @@ export const pipelinesEndpoints = {
       by: z.enum(['webhook', 'poll', 'person']).default('person'),
     }),
     response: z.object({ builds: z.array(buildView), skipped: z.array(z.string()) }),
+  }),
+  promoteRelease: defineEndpoint({
+    method: 'POST',
+    path: '/v1/apps/:app/promotions',
+    summary: 'The same image, one environment further in the chain; nothing said: the furthest that can move',
+    role: 'deployer',
+    transport: 'json',
+    params: appParams,
+    query: none,
+    body: z.strictObject({
+      from: z.string().optional(),
+      to: z.string().optional(),
+      release: z.string().optional(),
+      /** Although it has not succeeded in the environment before. */
+      force: z.boolean().default(false),
+      /** Why, where it is forced; kept in an event. */
+      reason: z.string().max(500).optional(),
+    }),
+    response: z.object({ from: z.string(), rollout: rolloutView }),
   }),
 } as const

@@ -97,6 +97,11 @@ export const specDocumentSchema = object(
     ]),
     routes,
     rollout: key(rollout, 'How a pool moves from one release to the next.'),
+    test: key(
+      textOrTexts,
+      'Jobs run in the built image, in order: one that fails keeps the release from being rolled out.',
+      [['unit']],
+    ),
     environments: key(
       mapOf(z.union([environment, z.null()]), nameSource),
       'Values that differ by environment; the image never does.',

@@ -1,4 +1,5 @@
 import type { AppView, BuildView, EventView, InstanceView, ReleaseView, RolloutView, RouteView } from '@berth/api'
+import { refName } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { followBuild } from '../follow.ts'
@@ -63,6 +64,7 @@ function readyOf(app: AppView): string {
 function registerReleases(program: Command): void {
   program
     .command('releases')
+    .alias('versions')
     .summary('releases of an app')
     .argument('[app]', 'left out: the app of the berth.yaml here')
     .action(
@@ -76,20 +78,34 @@ function registerReleases(program: Command): void {
 }
 
 const releaseListing = (now: number): ListingView<ReleaseView> => ({
-  headers: ['release', 'commit', 'runs in', 'age', 'by', 'subject'],
+  headers: ['release', 'commit', 'tests', 'runs in', 'age', 'author', 'subject'],
   row: (each) => [
     each.id,
     each.commit?.slice(0, 12) ?? '-',
+    testsText(each),
     each.runningIn.join(',') || '-',
     formatAge(now - each.createdAt),
-    each.createdBy,
+    each.author?.replace(/ <.*/, '') ?? each.createdBy,
     each.subject ?? '',
   ],
-  wideHeaders: ['image', 'build'],
-  wideRow: (each) => [shortImage(each.image), each.build ?? '-'],
+  wideHeaders: ['image', 'build', 'by', 'served in'],
+  wideRow: (each) => [
+    shortImage(each.image),
+    each.build ?? '-',
+    each.createdBy,
+    each.served.map(({ pool }) => pool).join(',') || '-',
+  ],
   name: (each) => each.id,
   empty: 'no releases yet; `berth deploy` makes the first',
 })
+
+function testsText({ tests }: ReleaseView): string {
+  if (tests === undefined) return '-'
+  const failed = tests.runs.find(({ state }) => state === 'failed')
+  return failed === undefined
+    ? `${tests.state}${tests.of === undefined ? '' : ` (${tests.of})`}`
+    : `failed: ${failed.entrypoint}`
+}
 
 const registerRollouts = (program: Command): void => listRollouts(program.command('rollouts'))
 
@@ -184,13 +200,13 @@ const buildListing = (style: Style, now: number): ListingView<BuildView> => ({
   row: (each) => [
     each.id,
     each.app,
-    each.ref.slice(0, 12),
+    each.trigger === undefined ? each.ref.slice(0, 12) : refName(each.trigger.ref),
     each.commit?.slice(0, 12) ?? '-',
     each.state === 'succeeded'
       ? style.green(each.reused === true ? 'reused' : 'succeeded')
       : each.state === 'failed'
         ? style.red('failed')
-        : each.state,
+        : waitingText(each),
     each.release ?? '-',
     each.startedAt === undefined ? '-' : formatSeconds((each.endedAt ?? now) - each.startedAt),
     formatAge(now - each.createdAt),
@@ -199,6 +215,13 @@ const buildListing = (style: Style, now: number): ListingView<BuildView> => ({
   name: (each) => each.id,
   empty: 'no builds yet',
 })
+
+/** `queued (2 before it)`, `testing` */
+function waitingText({ state, ahead, testsSince, error }: BuildView): string {
+  if (state === 'queued' && ahead !== undefined && ahead > 0) return `queued (${ahead} before it)`
+  if (state === 'running' && testsSince !== undefined) return 'testing'
+  return error?.code === 'build.superseded' ? 'superseded' : state
+}
 
 function registerEvents(program: Command): void {
   program

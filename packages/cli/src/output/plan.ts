@@ -1,6 +1,13 @@
 import type { PlanView } from '@berth/api'
 import type { Style } from './style.ts'
 
+interface Change {
+  readonly op: '+' | '-' | '~'
+  readonly path: string
+  readonly before?: unknown
+  readonly after?: unknown
+}
+
 /** The plan as a `+ - ~` diff with counts, problems and steps. */
 export function formatPlan(plan: PlanView, style: Style): string {
   const head = `${plan.app}/${plan.pool}: ${plan.from ?? 'nothing'} → ${plan.to ?? 'nothing'}`
@@ -20,7 +27,7 @@ export function formatPlan(plan: PlanView, style: Style): string {
       `  ${mark} ${each.name}: ${counts.map(([count, verb]) => `${count} ${verb}`).join(', ') || 'nothing runs'}${serving(each)}`,
     )
   }
-  if (plan.diff.length > 0) lines.push('', ...plan.diff.map((each) => `  ${diffLine(each, style)}`))
+  if (plan.diff.length > 0) lines.push('', ...plan.diff.map((each) => `  ${formatChange(each, style)}`))
   if (plan.steps.length > 0) lines.push('', 'steps', ...plan.steps.map((step, index) => `  ${index + 1}. ${step}`))
   return [...lines, ...placements(plan), ...problems(plan, style)].join('\n')
 }
@@ -54,7 +61,8 @@ function problems(plan: PlanView, style: Style): string[] {
   return ['', style.red('in the way'), ...plan.problems.map((problem) => `  ${style.red('✘')} ${problem}`)]
 }
 
-function diffLine({ op, path, before, after }: PlanView['diff'][number], style: Style): string {
+/** One line of a spec diff. */
+export function formatChange({ op, path, before, after }: Change, style: Style): string {
   if (op === '+') return style.green(`+ ${path}: ${show(after)}`)
   if (op === '-') return style.red(`- ${path}: ${show(before)}`)
   return style.yellow(`~ ${path}: ${show(before)} → ${show(after)}`)

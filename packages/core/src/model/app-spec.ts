@@ -14,6 +14,8 @@ export interface AppSpec {
   readonly entrypoints: Readonly<Record<string, EntrypointSpec>>
   readonly routes: readonly RouteSpec[]
   readonly rollout: RolloutSpec
+  /** Jobs (entrypoints) that are run in the built image, in order, before a release of it may go anywhere. Absent: none. */
+  readonly test?: readonly string[]
   /** Values that differ by environment; the image never does. Key: environment name, also the default name of its pool. */
   readonly environments: Readonly<Record<string, EnvironmentSpec>>
 }

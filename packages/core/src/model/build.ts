@@ -19,6 +19,8 @@ export interface Build {
   /** Names of the levels that the image stands on: they stay on nodes as long as it is needed. */
   readonly levels?: readonly string[]
   readonly release?: string
+  /** Its image is there, and the tests of its release run. */
+  readonly testsSince?: number
   /** Where its commit comes from, if that is not where the app's do. A build that succeeds moves the app there. */
   readonly source?: { readonly repository: string; readonly vcs: 'git' | 'svn' }
   /** It began by itself, after a push. */

@@ -1,12 +1,12 @@
 import type { EntrypointSpec, RolloutSpec } from '../model/app-spec.ts'
 import type { InstanceShare } from '../model/instance-share.ts'
 import { allKeepAddresses, refuseSurge } from './canonical-address.ts'
+import { canonicalJobNames } from './canonical-job-names.ts'
 import { canonicalStages } from './canonical-stages.ts'
-import { closest } from './closest.ts'
 import { specDefaults } from './defaults.ts'
 import { isSystem } from './placement-of.ts'
 import { readShare } from './read-share.ts'
-import { given, readDuration } from './read-values.ts'
+import { readDuration } from './read-values.ts'
 import type { EnvironmentRolloutDocument, RolloutDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
@@ -38,7 +38,7 @@ export function canonicalRollout(
     surge,
     unavailable,
     settleMs: readDuration(issues, [...path, 'settle'], document?.settle, defaults.settleMs, { max: 86_400_000 }),
-    before: canonicalBefore(issues, [...path, 'before'], document?.before, entrypoints),
+    before: canonicalJobNames(issues, [...path, 'before'], document?.before, entrypoints, 'run before a rollout'),
     ...imageTimeout(issues, path, document),
     ...stages(issues, path, document),
   }
@@ -109,29 +109,3 @@ function refuseTwoOnANode(issues: IssueList, entrypoints: Entrypoints): void {
 }
 
 const isNothing = (share: InstanceShare): boolean => (typeof share === 'number' ? share : share.percent) === 0
-
-function canonicalBefore(
-  issues: IssueList,
-  at: SpecPath,
-  before: RolloutDocument['before'],
-  entrypoints: Entrypoints,
-): readonly string[] {
-  const names = new Set<string>()
-  for (const [index, name] of given(typeof before === 'string' ? [before] : before)) {
-    const place = typeof before === 'string' ? at : [...at, index]
-    const entrypoint = Object.hasOwn(entrypoints, name) ? entrypoints[name] : undefined
-    if (entrypoint === undefined) {
-      const near = closest(name, Object.keys(entrypoints))
-      const suggestion = near === undefined ? {} : { suggestion: `did you mean "${near}"?` }
-      issues.add(place, `this app has no entrypoint "${name}"`, { ...suggestion, dependsOn: [['entrypoints', name]] })
-    } else if (entrypoint.type !== 'job') {
-      issues.add(place, `"${name}" is a service, which never ends: only a job can run before a rollout`, {
-        suggestion: `write \`type: job\` in entrypoints.${name}`,
-        dependsOn: [['entrypoints', name, 'type']],
-      })
-    }
-    if (names.has(name)) issues.add(place, `"${name}" is given twice`)
-    names.add(name)
-  }
-  return [...names]
-}

@@ -3,6 +3,7 @@ import { isName, nameRule, proposeName } from '../model/names.ts'
 import { canonicalBuild } from './canonical-build.ts'
 import { canonicalEntrypoint } from './canonical-entrypoint.ts'
 import { canonicalEnvironments } from './canonical-environments.ts'
+import { canonicalJobNames } from './canonical-job-names.ts'
 import { refuseUnreachedBinds } from './canonical-network.ts'
 import { canonicalProfiles } from './canonical-profiles.ts'
 import { canonicalRollout } from './canonical-rollout.ts'
@@ -40,6 +41,7 @@ export function canonicalize(document: SpecDocument, broken: readonly SpecPath[]
     entrypoints,
     routes: canonicalRoutes(issues, ['routes'], document.routes, entrypoints),
     rollout,
+    ...canonicalTest(issues, document.test, entrypoints),
     environments: canonicalEnvironments(issues, document.environments, entrypoints, siblings, rollout),
   }
   const found = issues.independent(broken)
@@ -50,6 +52,16 @@ export function canonicalize(document: SpecDocument, broken: readonly SpecPath[]
 /** A part that could not be read has left an issue; this says so to the type checker. */
 function isComplete(spec: Omit<AppSpec, 'app' | 'build'> & { app: unknown; build: unknown }): spec is AppSpec {
   return spec.app !== undefined && spec.build !== undefined
+}
+
+/** Left out where there is none, as specs of before have it: what is the same stays the same. */
+function canonicalTest(
+  issues: IssueList,
+  test: SpecDocument['test'],
+  entrypoints: Readonly<Record<string, EntrypointSpec>>,
+): Pick<AppSpec, 'test'> {
+  const names = canonicalJobNames(issues, ['test'], test, entrypoints, 'test an image')
+  return names.length === 0 ? {} : { test: names }
 }
 
 function readAppName(issues: IssueList, app: string | undefined): string | undefined {

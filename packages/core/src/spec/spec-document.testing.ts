@@ -253,6 +253,7 @@ export const validDocument: fc.Arbitrary<SpecDocument> = fc
     }),
     routes: hosts,
     rollout: { ...rollout, before: Object.keys(jobs) },
+    test: Object.keys(jobs).toReversed(),
     environments: Object.fromEntries(
       Object.entries(environments).map(([key, value]) => [
         key,

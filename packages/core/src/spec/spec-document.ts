@@ -14,6 +14,7 @@ export interface SpecDocument {
   readonly searchDomains?: string | Texts | undefined
   readonly routes?: readonly (string | RouteDocument | undefined)[] | undefined
   readonly rollout?: RolloutDocument | undefined
+  readonly test?: string | Texts | undefined
   readonly environments?: Mapping<EnvironmentDocument | null> | undefined
 }
 

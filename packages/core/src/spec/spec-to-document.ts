@@ -48,6 +48,7 @@ export function specToDocument(spec: AppSpec): SpecDocument {
       ...rolloutToDocument({ imageTimeoutMs: specDefaults.rollout.imageTimeoutMs, ...spec.rollout }),
       before: spec.rollout.before,
     },
+    ...(spec.test === undefined ? {} : { test: spec.test }),
     environments: mapValues(spec.environments, environmentToDocument),
   }
 }

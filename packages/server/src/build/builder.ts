@@ -110,7 +110,7 @@ class ChainBuilder implements Builder {
     const { inputs, levels } = image
     onProgress({ inputs, node, ...(levels.length === 0 ? {} : { levels }) })
     const made = await this.#makeOnce(image, session)
-    return { commit, subject, spec, inputs, node, ...made }
+    return { commit, subject, author: at.author, committedAt: at.at, spec, inputs, node, ...made }
   }
 
   /** The image of these inputs: one that was built before, one that is being built, or a new one. */

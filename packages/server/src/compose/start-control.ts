@@ -11,6 +11,7 @@ import { AppReaper } from '../controllers/app-reaper.ts'
 import { BuildController } from '../controllers/build-controller.ts'
 import { CronController } from '../controllers/cron-controller.ts'
 import { createOperations } from '../controllers/operations/create-operations.ts'
+import { PipelineController } from '../controllers/pipeline-controller.ts'
 import { TrafficController } from '../controllers/traffic-controller.ts'
 import { CheckKeeper } from '../discovery/check-keeper.ts'
 import { parseListenAddress } from '../http/listen-address.ts'
@@ -68,7 +69,9 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     builds = leadBuilds(options, building, term, work)
     work.use(images.sweep())
     const guarded = records.guardedBy(term)
-    work.use(new RepositoryPoller({ records: guarded, state, looks, log: log.child({ part: 'pipelines' }) }))
+    const pipelineLog = log.child({ part: 'pipelines' })
+    work.use(new PipelineController({ records: guarded, state, defaultPool, log: pipelineLog }))
+    work.use(new RepositoryPoller({ records: guarded, state, looks, log: pipelineLog }))
   })
   await leadership.hold('clock', (term, work) => {
     work.use(new CronController({ records: records.guardedBy(term), state, log: log.child({ part: 'cron' }) }))

@@ -1,9 +1,10 @@
 import { BerthError, type Build, buildOrder, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records, State, StateChange } from '../records/index.ts'
-import type { BuildRunner } from './build-port.ts'
+import type { BuildOutcome, BuildRunner } from './build-port.ts'
 import { BuildRecords, hasEnded } from './build-records.ts'
 import { KeyLoop } from './key-loop.ts'
+import { ReleaseTestRunner } from './release-tests.ts'
 
 export interface BuildControllerOptions {
   readonly records: Records
@@ -31,6 +32,7 @@ export class BuildController implements AsyncDisposable {
   readonly #options: BuildControllerOptions
   readonly #now: () => number
   readonly #outcomes: BuildRecords
+  readonly #tests: ReleaseTestRunner
   readonly #loop: KeyLoop
   readonly #unsubscribe: () => void
   readonly #running = new Map<string, AbortController>()
@@ -43,6 +45,7 @@ export class BuildController implements AsyncDisposable {
     this.#options = options
     this.#now = options.now ?? Date.now
     this.#outcomes = new BuildRecords({ ...options, now: this.#now })
+    this.#tests = new ReleaseTestRunner({ ...options, now: this.#now })
     this.#listeningSince = this.#now()
     this.#free = options.concurrency
     this.#loop = new KeyLoop({
@@ -79,21 +82,26 @@ export class BuildController implements AsyncDisposable {
 
   async #process(id: string, signal: AbortSignal): Promise<number | undefined> {
     await this.#acquire(id)
+    let isFree = false
+    const free = (): void => {
+      if (!isFree) this.#release()
+      isFree = true
+    }
     try {
       const build = this.#options.state.builds.get(id)
       if (build === undefined || hasEnded(build) || signal.aborted) return undefined
-      return await this.#run(build, signal)
+      return await this.#run(build, signal, free)
     } finally {
-      this.#release()
+      free()
     }
   }
 
   /** Returns when to try again: a build that finds no node connected waits for one a while, as after an agent's restart. */
-  async #run(build: Build, signal: AbortSignal): Promise<number | undefined> {
+  async #run(build: Build, signal: AbortSignal, free: () => void): Promise<number | undefined> {
     const abort = new AbortController()
     this.#running.set(build.id, abort)
     try {
-      await this.#build(build, AbortSignal.any([signal, abort.signal]))
+      await this.#build(build, AbortSignal.any([signal, abort.signal]), free)
     } catch (error) {
       if (signal.aborted) return undefined
       if (isNodeMissing(error) && this.#now() < this.#waitsUntil(build)) return this.#now() + nodeLookMs
@@ -108,7 +116,8 @@ export class BuildController implements AsyncDisposable {
   /** Agents need a moment to find a server that has just started, however long the build has waited before. */
   #waitsUntil = (build: Build): number => Math.max(build.startedAt ?? this.#now(), this.#listeningSince) + nodeWaitMs
 
-  async #build(build: Build, signal: AbortSignal): Promise<void> {
+  /** `free`: its image is made, so another build may begin. */
+  async #build(build: Build, signal: AbortSignal, free: () => void): Promise<void> {
     const { state, runner, server } = this.#options
     const app = state.apps.get(build.app)
     const { repository, vcs } = build.source ?? app ?? {}
@@ -119,7 +128,17 @@ export class BuildController implements AsyncDisposable {
     const source = { id: build.id, app: app.name, repository, vcs, ref: build.ref, noReuse: build.noReuse === true }
     const onProgress = (progress: Partial<Build>) => void this.#progress(build.id, progress)
     const outcome = await runner.run(source, { signal, onProgress })
+    if ((outcome.spec.test ?? []).length > 0) {
+      free()
+      await this.#test(build, outcome, signal)
+    }
     await this.#outcomes.succeed(build.id, outcome)
+  }
+
+  async #test(build: Build, outcome: BuildOutcome, signal: AbortSignal): Promise<void> {
+    const release = await this.#outcomes.candidate(build.id, outcome)
+    if (release === undefined || release.tests?.state === 'passed') return
+    await this.#tests.run(build, release, signal)
   }
 
   #progress(id: string, progress: Partial<Build>): Promise<void> {

@@ -11,6 +11,9 @@ export interface BuildSource {
 export interface BuildOutcome {
   readonly commit?: string
   readonly subject?: string
+  /** Of the commit. */
+  readonly author?: string
+  readonly committedAt?: number
   readonly spec: AppSpec
   readonly inputs: string
   readonly image: string

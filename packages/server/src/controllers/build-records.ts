@@ -1,4 +1,12 @@
-import { type App, BerthError, type Build, isSameVersion, messageOf, type Release } from '@berth/core'
+import {
+  type App,
+  BerthError,
+  type Build,
+  isSameVersion,
+  messageOf,
+  type Release,
+  type ReleaseTests,
+} from '@berth/core'
 import { type Records, type RecordTransaction, releaseId, type State } from '../records/index.ts'
 import type { BuildOutcome } from './build-port.ts'
 import { startRollout } from './operations/start-rollout.ts'
@@ -26,6 +34,55 @@ export class BuildRecords {
       const build = this.#options.state.builds.get(id)
       if (build !== undefined && !hasEnded(build)) tx.put('builds', { ...build, ...change }, { ifUnchanged: true })
     })
+  }
+
+  /** The release whose tests are to pass before it goes anywhere. Undefined when the build has ended meanwhile. */
+  async candidate(id: string, outcome: BuildOutcome): Promise<Release | undefined> {
+    const { records, state, now } = this.#options
+    const { value } = await records.commit(buildActor, (tx) => {
+      const build = state.builds.get(id)
+      const known = build === undefined ? undefined : state.apps.get(build.app)
+      if (build === undefined || known === undefined || hasEnded(build)) return undefined
+      const release = this.#releaseFor(tx, { ...known, ...build.source }, build, outcome)
+      const tests = this.#testsOf(release)
+      const next = { ...release, tests }
+      if (tests !== release.tests)
+        tx.put(
+          'releases',
+          next,
+          state.releases.find(release.app, release.id) === undefined ? {} : { ifUnchanged: true },
+        )
+      const { commit, subject, inputs, image, reused } = outcome
+      const { node } = outcome
+      tx.put(
+        'builds',
+        {
+          ...build,
+          ...defined({ commit, subject, node }),
+          inputs,
+          image,
+          reused,
+          release: release.id,
+          testsSince: now(),
+        },
+        { ifUnchanged: true },
+      )
+      return next
+    })
+    return value
+  }
+
+  /** What passed for the same image and spec has passed; what failed is run again; what runs goes on. */
+  #testsOf(release: Release): ReleaseTests {
+    const { tests } = release
+    if (tests?.state === 'passed' || tests?.state === 'running') return tests
+    const now = this.#options.now()
+    const same = this.#options.state.releases
+      .byApp(release.app)
+      .findLast((each) => each.tests?.state === 'passed' && isSameVersion(each, release))
+    if (same !== undefined && tests === undefined)
+      return { state: 'passed', runs: [], of: same.tests?.of ?? same.id, startedAt: now, endedAt: now }
+    return { state: 'running', runs: [], startedAt: now }
   }
 
   /** Release, rollout and the build's end are one transaction; a rollout that cannot start is said in the build. */
@@ -73,6 +130,7 @@ export class BuildRecords {
       app: app.name,
       id: `v${app.nextRelease}`,
       ...defined({ commit: outcome.commit, subject: outcome.subject }),
+      ...defined({ author: outcome.author, committedAt: outcome.committedAt }),
       image: outcome.image,
       spec: outcome.spec,
       build: build.id,
@@ -94,8 +152,7 @@ export class BuildRecords {
     const pool = build.deployTo
     if (pool === undefined) return {}
     const current = state.pools.find(build.app, pool)
-    if (current?.rollout === undefined && build.force !== true && this.#runs(current?.release, build, release))
-      return {}
+    if (current?.release === release.id && current.rollout === undefined && build.force !== true) return {}
     try {
       const rollout = startRollout(tx, state, {
         release,
@@ -111,13 +168,6 @@ export class BuildRecords {
       if (!(error instanceof BerthError)) throw error
       return { error: { code: error.code, message: error.message } }
     }
-  }
-
-  /** After a push also what is the same under another number: replacing it would change nothing. */
-  #runs(current: string | undefined, build: Build, release: Release): boolean {
-    if (current === release.id) return true
-    const running = current === undefined ? undefined : this.#options.state.releases.find(build.app, current)
-    return build.trigger !== undefined && running !== undefined && isSameVersion(running, release)
   }
 
   async fail(build: Build, error: unknown): Promise<void> {

@@ -26,6 +26,7 @@ import { ClusterFeed } from './cluster-feed.ts'
 import { NodeWatch } from './node-watch.ts'
 import { createOperations } from './operations/create-operations.ts'
 import type { Operations } from './operations.ts'
+import { PipelineController } from './pipeline-controller.ts'
 import { PoolController } from './pool-controller.ts'
 import { PretendedNode, plainStatus } from './pretended-node.testing.ts'
 import { RebalanceController } from './rebalance-controller.ts'
@@ -127,6 +128,7 @@ export class TestCluster implements AsyncDisposable {
       new BuildController({ ...control, runner: this.#runner(), server: 'a', defaultPool, concurrency: 1 }),
     )
     this.#server.use(new AppReaper(control))
+    this.#server.use(new PipelineController({ ...control, defaultPool }))
     const specs: SpecReader = { readSpec: async ({ ref }) => this.#read(ref) }
     const cancelBuild = builds.cancel.bind(builds)
     this.operations = createOperations({ ...control, books, defaultPool, specs, cancelBuild })

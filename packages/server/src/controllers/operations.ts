@@ -42,6 +42,17 @@ export interface BuildArguments extends SourceArguments {
   readonly noReuse: boolean
 }
 
+export interface PromoteArguments {
+  readonly app: string
+  readonly from?: string
+  readonly to?: string
+  /** `v7` */
+  readonly release?: string
+  /** Although it has not succeeded in the environment before; needs a reason. */
+  readonly force: boolean
+  readonly reason?: string
+}
+
 export interface PoolArguments {
   readonly app: string
   readonly pool: string
@@ -116,6 +127,11 @@ export interface Operations {
   capacity(pool: PoolArguments & Pick<PlanArguments, 'without' | 'with'>): readonly CapacityView[]
   startBuild(build: BuildArguments, context: CallContext): Promise<Build>
   cancelBuild(id: string, context: CallContext): Promise<Build>
+  /** Throws `promotion.*`, `release.not-tested` and what a deploy of a release throws. */
+  promote(
+    promote: PromoteArguments,
+    context: CallContext,
+  ): Promise<{ readonly rollout: Rollout; readonly from: string }>
   scale(scale: ScaleArguments, context: CallContext): Promise<Pool>
   resize(resize: ResizeArguments, context: CallContext): Promise<ResizeView>
   resizeInstance(resize: ResizeInstanceArguments, context: CallContext): Promise<ResizeView>

@@ -64,6 +64,8 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   removePipeline: 'deployer',
   createWebhookSecret: 'deployer',
   lookAtPipeline: 'deployer',
+  promoteRelease: 'deployer',
+  getReleaseDiff: 'viewer',
   listReleases: 'viewer',
   getRelease: 'viewer',
   scalePool: 'deployer',

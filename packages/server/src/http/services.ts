@@ -36,6 +36,7 @@ import type { Routing } from '../routing/routing.ts'
 import type { CoreUse } from '../schedule/core-map.ts'
 import type { LiveBooks } from '../schedule/live-books.ts'
 import type { Secrets } from '../secrets/secrets.ts'
+import type { SourceStore } from '../source/source-store.ts'
 import type { Store } from '../store/store.ts'
 import type { MaintenancePages } from '../traffic/maintenance-pages.ts'
 import type { RequestStats } from '../traffic/request-stats.ts'
@@ -138,7 +139,7 @@ export interface Services {
   readonly nodeRoutes: NodeRoutes
   readonly addressPools: AddressPools
   readonly addressUses: AddressUses
-  readonly sources: SourceUploads
+  readonly sources: SourceUploads & Pick<SourceStore, 'fetch' | 'log'>
   readonly pipelines: Pipelines
   readonly looks: Pick<RepositoryLooks, 'look'>
   readonly webhooks: Webhooks

@@ -155,7 +155,6 @@ export class RepositoryLooks {
     const build: Build = {
       ...{ id: newId('b'), app, ref: commit, state: 'queued' },
       trigger: { ref, by, ...(deploy === undefined ? {} : { deploy }) },
-      ...(deploy === undefined ? {} : { deployTo: deploy }),
       ...{ createdAt: now, createdBy: `pipeline:${app}` },
     }
     for (const old of supersededBy(state.builds.byApp(app), { app, ref })) {

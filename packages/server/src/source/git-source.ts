@@ -19,7 +19,14 @@ import type { KeyedLock } from './keyed-lock.ts'
 import { parseRepository, type RepositoryLocation, redactorOf, uploadPrefix } from './repository-location.ts'
 import { streamCommand } from './run-command.ts'
 import { sourceFailure } from './source-failure.ts'
-import { oneLine, type SourceAdapter, type SourceCommit, type SourceFile, type SourceRequest } from './source-store.ts'
+import {
+  type LogEntry,
+  oneLine,
+  type SourceAdapter,
+  type SourceCommit,
+  type SourceFile,
+  type SourceRequest,
+} from './source-store.ts'
 
 export interface GitSourceOptions {
   /** One bare mirror an app below it. */
@@ -96,6 +103,23 @@ export class GitSource implements SourceAdapter {
     return entries
       .filter(({ type, path }) => type === 'blob' && path.startsWith(`${folder}/`))
       .map(({ path, mode, id }) => ({ path: path.slice(folder.length + 1), mode, digest: id }))
+  }
+
+  async log(
+    app: string,
+    { from, to, limit }: { readonly from: string; readonly to: string; readonly limit: number },
+    signal?: AbortSignal,
+  ): Promise<LogEntry[]> {
+    const format = '--format=%H%x00%an <%ae>%x00%ct%x00%s%x00'
+    const flags = ['--no-show-signature', '--no-color', '--encoding=UTF-8', `--max-count=${limit}`]
+    const args = ['log', ...flags, format, '--end-of-options', `${from}..${to}`]
+    const output = (await this.mirror(app).run(args, `list commits from ${from} to ${to}`, { signal })).toString('utf8')
+    return output.split('\0\n').flatMap((line) => {
+      const [commit = '', author = '', seconds = '0', subject = ''] = line.split('\0')
+      return commit === ''
+        ? []
+        : [{ commit, author: oneLine(author), at: Number(seconds) * 1000, subject: oneLine(subject) }]
+    })
   }
 
   archive(at: SourceCommit, folder: string | undefined, signal?: AbortSignal): Readable {

@@ -27,6 +27,15 @@ export interface SourceRequest {
   readonly signal?: AbortSignal | undefined
 }
 
+/** One of the commits between two others. */
+export interface LogEntry {
+  readonly commit: string
+  readonly subject: string
+  readonly author: string
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
+
 export interface SourceFile {
   /** Below the folder that was listed. */
   readonly path: string
@@ -53,6 +62,8 @@ export interface SourceStore {
   listRefs(request: Omit<SourceRequest, 'ref' | 'vcs'>): Promise<ReadonlyMap<string, string>>
   /** A regular file's text; undefined where there is none. `source.output-too-large` above `maxBytes` (1 MiB). */
   readFile(at: SourceCommit, path: string, options?: CallOptions & { maxBytes?: number }): Promise<string | undefined>
+  /** Commits that `to` has and `from` has not, newest first, at most `limit`; both are what `fetch` has answered. Git only. */
+  log(app: string, range: { from: string; to: string; limit: number }, options?: CallOptions): Promise<LogEntry[]>
   /** Every file below a folder; none when there is no such folder. */
   list(at: SourceCommit, folder: string, options?: CallOptions): Promise<SourceFile[]>
   /** A tar of the commit, or of one folder of it; names are relative to that folder. Starts with the first read. */

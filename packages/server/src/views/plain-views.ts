@@ -7,13 +7,14 @@ import { defined, type GatewayAddress } from './view-context.ts'
 
 /** `ahead`: of one that waits, how many begin before it. */
 export function buildView(build: Build, ahead?: number): BuildView {
-  const { id, app, ref, commit, subject, state, reused, node, image, release, deployTo, rollout, error } = build
+  const { id, app, ref, commit, subject, state, reused, node, image, release, rollout, error, testsSince } = build
+  const deployTo = build.deployTo ?? build.trigger?.deploy
   const { createdAt, startedAt, endedAt, createdBy } = build
   return {
     ...defined({ id, app, ref, commit, subject, state, reused, node, image, release, deployTo, rollout }),
     ...(error === undefined ? {} : { error: errorView(error) }),
     ...(build.trigger === undefined ? {} : { trigger: { ref: build.trigger.ref, by: build.trigger.by } }),
-    ...defined({ ahead, createdAt, startedAt, endedAt, createdBy }),
+    ...defined({ ahead, testsSince, createdAt, startedAt, endedAt, createdBy }),
   }
 }
 

@@ -6,6 +6,7 @@ import { checkBeforeBuild } from './check-before-build.ts'
 import { refuseRemoving, requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
 import { startRollout } from './start-rollout.ts'
+import { refuseLaterStage } from './unproven.ts'
 
 export async function deploy(
   context: OperationsContext,
@@ -18,6 +19,7 @@ export async function deploy(
     checkName('app', args.app)
     checkName('pool', args.pool)
     refuseRemoving(context.state, args.app, args.pool)
+    refuseLaterStage(context.state, args.app, args.pool)
     refuseHeldPool(context, args)
   }
   refuse()

@@ -5,6 +5,7 @@ import { capacityOf } from './capacity.ts'
 import type { OperationsContext } from './operations-context.ts'
 import { planDeploy } from './plan-deploy.ts'
 import { createPoolOperations } from './pool-operations.ts'
+import { promote } from './promote.ts'
 import { planRebalance, startRebalance, stopRebalance } from './rebalance-operations.ts'
 
 export const createOperations = (context: OperationsContext): Operations => ({
@@ -17,5 +18,6 @@ export const createOperations = (context: OperationsContext): Operations => ({
   stopRebalance: (group, call) => stopRebalance(context, group, call),
   capacity: (args) => capacityOf(context, args),
   startBuild: (args, call) => startBuild(context, args, call),
+  promote: (args, call) => promote(context, args, call),
   cancelBuild: (id, call) => cancelBuild(context, id, call),
 })

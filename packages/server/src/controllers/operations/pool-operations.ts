@@ -26,7 +26,7 @@ import { rollbackRollout } from './rollback-rollout.ts'
 import { moveRollout, writeMove } from './rollout-moves.ts'
 import { startRollout } from './start-rollout.ts'
 
-type Others = 'planRebalance' | 'startRebalance' | 'stopRebalance' | 'startBuild' | 'cancelBuild'
+type Others = 'planRebalance' | 'startRebalance' | 'stopRebalance' | 'startBuild' | 'cancelBuild' | 'promote'
 type PoolOperations = Omit<Operations, 'deploy' | 'plan' | 'applyPlan' | 'capacity' | Others>
 
 /** Everything that people may have done to pools, rollouts and instances that exist. */

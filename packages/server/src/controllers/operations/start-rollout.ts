@@ -25,6 +25,7 @@ import { type RecordTransaction, releaseId, type State } from '../../records/ind
 import { newId } from '../../records/new-id.ts'
 import { checkEnvironment, problemsOf, refuseProblems } from './check-release.ts'
 import { refuseRemoving } from './lookup.ts'
+import { refuseUnproven } from './unproven.ts'
 
 export interface RolloutStart {
   readonly release: Release
@@ -37,6 +38,8 @@ export interface RolloutStart {
   readonly now: number
   /** Moves the pool to this node group with it; null: to where its spec says. */
   readonly moveTo?: string | null
+  /** Why it goes there although the environment before has not seen it succeed. */
+  readonly insists?: string
   /** As a plan has it: where instances go, and how many. */
   readonly planned?: Pick<SavedPlan, 'slots' | 'replicas'>
 }
@@ -48,6 +51,7 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
   const pool = start.moveTo === undefined ? before : inGroup(before, start.moveTo)
   refuseRemoving(state, release.app, pool.name)
   checkEnvironment(release.spec, pool.name, start.defaultPool)
+  refuseUnproven(state, start, pool)
   const written = resolveSpec(release.spec, pool.environment)
   const sizes = sizesFor(state, pool, written, start)
   const spec = sizedSpec(written, sizes.now)

@@ -1,0 +1,71 @@
+import type { ReleaseDiffView } from '@berth/api'
+import { BerthError, diffSpecs, messageOf, type Release, resolveSpec } from '@berth/core'
+import { requireApp, requireRelease } from '../controllers/operations/lookup.ts'
+import type { State } from '../records/index.ts'
+import type { LogEntry, SourceStore } from '../source/source-store.ts'
+import { defined } from '../views/view-context.ts'
+
+const maxCommits = 100
+/** A repository that takes longer to be read is not waited for: the rest is told without it. */
+const readTimeoutMs = 10_000
+
+export interface DiffOptions {
+  readonly state: State
+  readonly sources: Pick<SourceStore, 'fetch' | 'log'>
+  readonly signal: AbortSignal
+}
+
+interface Commits {
+  readonly added: readonly LogEntry[]
+  readonly removed: readonly LogEntry[]
+  readonly more: boolean
+  readonly problem?: string
+}
+
+/** What a release would change in a pool. Reads the mirror of this server. Throws `app.not-found`, `release.not-found`. */
+export async function releaseDiff(
+  options: DiffOptions,
+  wanted: { readonly app: string; readonly pool: string; readonly release: string },
+): Promise<ReleaseDiffView> {
+  const { state } = options
+  const { app, pool } = wanted
+  requireApp(state, app)
+  const to = requireRelease(state, app, wanted.release)
+  const current = state.pools.find(app, pool)
+  const from = current?.release === undefined ? undefined : state.releases.find(app, current.release)
+  const environment = current?.environment ?? pool
+  const { added, removed, more, problem } = await commitsBetween(options, from, to)
+  const before = from === undefined ? undefined : resolveSpec(from.spec, environment)
+  return {
+    ...{ app, pool, to: to.id, sameImage: from?.image === to.image },
+    ...defined({ from: from?.id, problem }),
+    ...{ added: [...added], removed: [...removed], more },
+    changes: from === undefined ? [] : diffSpecs(before, resolveSpec(to.spec, environment)),
+  }
+}
+
+async function commitsBetween(options: DiffOptions, from: Release | undefined, to: Release): Promise<Commits> {
+  const none = { added: [], removed: [], more: false }
+  if (from === undefined) return { ...none, problem: 'nothing runs there yet' }
+  if (from.commit === to.commit) return none
+  const { repository, vcs } = options.state.apps.get(to.app) ?? {}
+  if (from.commit === undefined || to.commit === undefined || repository === undefined || vcs !== 'git')
+    return { ...none, problem: 'they are not both of a git repository' }
+  const { sources } = options
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(readTimeoutMs)])
+  const range = { from: from.commit, to: to.commit, limit: maxCommits + 1 }
+  try {
+    // Both are in the mirror, but on a server that has just begun to lead.
+    for (const ref of [range.from, range.to]) await sources.fetch({ app: to.app, repository, vcs, ref, signal })
+    const added = await sources.log(to.app, range, { signal })
+    const removed = await sources.log(to.app, { ...range, from: range.to, to: range.from }, { signal })
+    return {
+      ...{ added: added.slice(0, maxCommits), removed: removed.slice(0, maxCommits) },
+      more: added.length > maxCommits || removed.length > maxCommits,
+    }
+  } catch (error) {
+    options.signal.throwIfAborted()
+    const why = error instanceof BerthError ? messageOf(error) : 'the repository was not read in time'
+    return { ...none, problem: why }
+  }
+}
