@@ -18,12 +18,12 @@ it('says for each two what may pass', () => {
     to: { parties, total: 2, offset: 0 },
     cells: [
       [cell('none'), cell('some', ['tcp:443', 'icmp'], true)],
-      [cell('all'), cell('unasked')],
+      [cell('some', ['any'], true), cell('unasked')],
     ],
   }
   expect(matrixRows(matrix).map(matrixListing.row)).toEqual([
     ['shop/production/web', 'shop/production/web', 'nothing'],
     ['shop/production/web', 'outside', 'tcp:443 icmp (not for all)'],
-    ['outside', 'shop/production/web', 'everything'],
+    ['outside', 'shop/production/web', 'everything (not for all)'],
   ])
 })

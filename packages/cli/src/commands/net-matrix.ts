@@ -69,7 +69,9 @@ export const matrixRows = ({ from, to, cells }: NetMatrix): MatrixRow[] =>
     to.parties.flatMap((receiver, column) => {
       const cell = cells[row]?.[column]
       if (cell === undefined || cell.verdict === 'unasked') return []
-      const words = { all: 'everything', none: 'nothing', some: cell.allows.join(' ') }[cell.verdict]
+      const words = { all: 'everything', none: 'nothing', some: cell.allows.join(' ').replace(/^any$/, 'everything') }[
+        cell.verdict
+      ]
       return [{ from: nameOf(sender), to: nameOf(receiver), allowed: cell.isMixed ? `${words} (not for all)` : words }]
     }),
   )

@@ -1,5 +1,6 @@
 import { BerthError, type InstancePorts, parsePublished, portsText } from '@berth/core'
 import type { Command } from 'commander'
+import type { CommandContext } from '../command-context.ts'
 import { findInstance, type PoolOption } from '../target.ts'
 import { action } from './command.ts'
 
@@ -20,6 +21,8 @@ export function registerPublish(program: Command): void {
         const { id } = await findInstance(context, text, options)
         const view = await client.call('publishPort', { params: { id }, body }, { signal })
         out.note(`port ${portsText(body)} of ${view.node} leads to ${id}:${body.port}`)
+        const why = await keptOut(context, id, body)
+        if (why !== undefined) out.note(`warning: who asks from an address that no rule names is not let in: ${why}`)
       }),
     )
   program
@@ -44,6 +47,21 @@ export function registerPublish(program: Command): void {
         )
       }),
     )
+}
+
+/** Somebody outside of the cluster: of a range that is nobody's. */
+const stranger = '198.51.100.1'
+
+/** Profiles hold for what comes by a published port: whoever tries it from outside waits in vain where none of their rules lets in a stranger. */
+async function keptOut(
+  { client, signal }: Pick<CommandContext, 'client' | 'signal'>,
+  id: string,
+  { port, protocol, hostAddress }: InstancePorts,
+): Promise<string | undefined> {
+  if (hostAddress?.startsWith('127.') === true) return undefined
+  const query = { from: stranger, to: id, protocol, port }
+  const { inbound } = await client.call('explainPacket', { query }, { signal })
+  return inbound.allowed ? undefined : inbound.message
 }
 
 function readPort(text: string): InstancePorts {

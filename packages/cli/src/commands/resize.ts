@@ -131,7 +131,7 @@ function instanceLine({ name, node, how, before, after, to, reason }: InstanceRe
       ? []
       : [`memory ${memory(before.memoryBytes)} → ${memory(after?.memoryBytes)}`]),
   ]
-  return style.yellow(`~ ${name}${where}: in place: ${changes.join(', ') || 'the same'}`)
+  return style.yellow(`~ ${name}${where}: in place${changes.length === 0 ? '' : `: ${changes.join(', ')}`}`)
 }
 
 const cpu = (milli: number | undefined): string => (milli === undefined ? 'nothing' : formatCores(milli))
