@@ -22,6 +22,7 @@ import { routingEndpoints } from './endpoints/routing.ts'
 import { schedulingEndpoints } from './endpoints/scheduling.ts'
 import { serversEndpoints } from './endpoints/servers.ts'
 import { sizingEndpoints } from './endpoints/sizing.ts'
+import { subscriptionsEndpoints } from './endpoints/subscriptions.ts'
 import { trafficEndpoints } from './endpoints/traffic.ts'
 
 export { type LogLine, logLine } from './endpoints/shared.ts'
@@ -51,6 +52,7 @@ export const endpoints = {
   ...rebalanceEndpoints,
   ...schedulingEndpoints,
   ...accessEndpoints,
+  ...subscriptionsEndpoints,
   ...trafficEndpoints,
   ...releasesEndpoints,
 } as const

@@ -34,6 +34,7 @@ import { registerRun } from './commands/run.ts'
 import { registerPlacing } from './commands/scheduling.ts'
 import { registerServers } from './commands/servers.ts'
 import { registerSpec } from './commands/spec.ts'
+import { registerSubscriptions } from './commands/subscriptions.ts'
 import { registerTop } from './commands/top.ts'
 import { Exit, exitCode } from './exit-code.ts'
 import { guardOutput } from './output/guard-output.ts'
@@ -91,6 +92,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerPromote,
     registerDiff,
     registerDomains,
+    registerSubscriptions,
     registerNet,
     registerAddressPools,
     registerPlacing,

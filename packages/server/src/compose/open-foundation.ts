@@ -23,6 +23,7 @@ import { Secrets } from '../secrets/secrets.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
 import { parseStoreLocation, type StoreSettings } from '../store/store-location.ts'
+import { Subscriptions } from '../subscriptions/subscriptions.ts'
 
 /** What everything else stands on. */
 export interface Foundation {
@@ -44,6 +45,7 @@ export interface Foundation {
   readonly registryTokens: RegistryTokens
   readonly tokens: Tokens
   readonly sessions: Sessions
+  readonly subscriptions: Subscriptions
   /** When this server heard of checks of registered services. */
   readonly checksHeard: Map<string, number>
 }
@@ -71,7 +73,9 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   )
   const sealedHooks = state.pipelines.all().filter(({ sealed }) => sealed !== undefined)
   const sealedParts = sealedPeers.length + sealedHooks.length
-  const sealedValuesExist = values.size + pairs.size + logins.size + authorities.size + sealedParts > 0
+  const sealedSubscriptions = [...state.subscriptions.values()].filter(({ sealed }) => sealed !== undefined)
+  const sealedValuesExist =
+    sealedSubscriptions.length > 0 || values.size + pairs.size + logins.size + authorities.size + sealedParts > 0
   const key = await openSecretKey(join(directory, 'secret.key'), { sealedValuesExist })
   const secrets = new Secrets({ records, key, log: log.child({ part: 'secrets' }) })
   secrets.verifyKey()
@@ -94,6 +98,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     registryTokens: new RegistryTokens(key),
     sessions: new Sessions(key, tokens),
     checksHeard: new Map(),
+    subscriptions: new Subscriptions(records, key),
   }
 }
 

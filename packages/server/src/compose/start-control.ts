@@ -27,6 +27,7 @@ import { RegistryOrders } from '../registry/registry-orders.ts'
 import { Retention } from '../retention/retention.ts'
 import { LiveBooks } from '../schedule/live-books.ts'
 import { createSourceStore } from '../source/create-source-store.ts'
+import { Teller } from '../subscriptions/teller.ts'
 import { RequestStats } from '../traffic/request-stats.ts'
 import type { Control, ControlOptions } from './control.ts'
 import { type ClusterWork, leadCluster } from './lead-cluster.ts'
@@ -201,6 +202,7 @@ function keepUp(
   const records = foundation.records.guardedBy(term)
   const { isAlone } = foundation.leadership
   stack.use(new CheckKeeper({ records, heard: foundation.checksHeard, isAlone, log: log.child({ part: 'discovery' }) }))
+  stack.use(new Teller({ records, subscriptions: foundation.subscriptions, log: log.child({ part: 'subscriptions' }) }))
   stack.use(new AppReaper({ records, state, log: log.child({ part: 'apps' }) }))
   stack.use(
     new Retention({

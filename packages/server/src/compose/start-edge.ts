@@ -229,6 +229,7 @@ function createServices(
     profiles: new Profiles(records),
     externals: new Externals(records, { domain, addressPools: () => addressPools.ranges() }),
     domains: new Domains(records, domain),
+    subscriptions: foundation.subscriptions,
     maintenance: new MaintenancePages(records, traffic),
     lans: new Lans({
       records,

@@ -53,6 +53,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'consul.too-large': 413,
   'consul.wrong-method': 405,
   'kv.derived': 409,
+  'subscription.too-many': 409,
   'registration.name-taken': 409,
   'registration.too-many': 409,
   'kv.too-large': 413,

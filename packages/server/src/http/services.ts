@@ -38,6 +38,7 @@ import type { LiveBooks } from '../schedule/live-books.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import type { SourceStore } from '../source/source-store.ts'
 import type { Store } from '../store/store.ts'
+import type { Subscriptions } from '../subscriptions/subscriptions.ts'
 import type { MaintenancePages } from '../traffic/maintenance-pages.ts'
 import type { RequestStats } from '../traffic/request-stats.ts'
 import type { ViewContext } from '../views/view-context.ts'
@@ -116,6 +117,7 @@ export interface Services {
   readonly profiles: Profiles
   readonly externals: Externals
   readonly domains: Domains
+  readonly subscriptions: Subscriptions
   readonly maintenance: MaintenancePages
   readonly lans: Lans
   readonly approvals: Approvals

@@ -53,6 +53,8 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
   maintenance: { prefix: '/maintenance/', idOf: (record) => record.host, version: 1 },
   domains: { prefix: '/domains/', idOf: byName, version: 1 },
   registeredServices: { prefix: '/registered/', idOf: byId, version: 1 },
+  subscriptions: { prefix: '/subscriptions/', idOf: byName, version: 1 },
+  subscriptionPositions: { prefix: '/subscription-positions/', idOf: byName, version: 1 },
   keyValues: { prefix: '/kv/', idOf: (each) => each.key, version: 1 },
   approvals: { prefix: '/approvals/', idOf: byEntrypoint, version: 1 },
   crons: { prefix: '/crons/', idOf: byEntrypoint, version: 1 },

@@ -29,6 +29,8 @@ import type {
   Rollout,
   RoutesMode,
   SeenRefs,
+  Subscription,
+  SubscriptionPosition,
   Token,
   WantedRoute,
 } from '@berth/core'
@@ -55,6 +57,8 @@ export interface RecordTypes {
   readonly externals: ExternalRecord
   readonly domains: DomainRecord
   readonly keyValues: KeyValueRecord
+  readonly subscriptions: SubscriptionRecord
+  readonly subscriptionPositions: SubscriptionPosition
   readonly registeredServices: RegisteredService
   readonly maintenance: MaintenanceRecord
   readonly approvals: Approval
@@ -106,6 +110,13 @@ export interface ProfileRecord {
 export interface DomainRecord extends OwnDomain {
   /** Goes up with every change. */
   readonly version: number
+  readonly updatedAt: number
+  readonly updatedBy: string
+}
+
+/** Who else is told of events; its secret is sealed. Key `/subscriptions/<name>`. */
+export interface SubscriptionRecord extends Subscription {
+  readonly sealed?: string
   readonly updatedAt: number
   readonly updatedBy: string
 }

@@ -22,6 +22,7 @@ import {
   type Release,
   type Rollout,
   type SeenRefs,
+  type SubscriptionPosition,
   type Token,
 } from '@berth/core'
 import { AddressColumn, DigestColumn, NumberColumn, TextColumn } from './columns.ts'
@@ -50,6 +51,7 @@ import type {
   RegistryRecord,
   RoutingRecord,
   SecretRecord,
+  SubscriptionRecord,
 } from './record-types.ts'
 
 /** One table a kind, each with the look-ups that its readers need. */
@@ -92,6 +94,8 @@ export const createTables = (): Tables => ({
   externals: new RecordTable<ExternalRecord>(),
   domains: new RecordTable<DomainRecord>(),
   keyValues: new RecordTable<KeyValueRecord>(),
+  subscriptions: new RecordTable<SubscriptionRecord>(),
+  subscriptionPositions: new RecordTable<SubscriptionPosition>(),
   registeredServices: new RegisteredServiceTable(),
   maintenance: new RecordTable<MaintenanceRecord>(),
   approvals: new EntrypointTable<Approval>(),

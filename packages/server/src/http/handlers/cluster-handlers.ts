@@ -16,6 +16,7 @@ export const clusterHandlers = ({
   authority,
   certificateProblems,
   machineProblems,
+  subscriptions,
 }: Services): ClusterHandlers => ({
   createBackup: ({ identity, body, signal }) => backups.create(identity.actor, { passphrase: body.passphrase, signal }),
   getVersion: () => ({ version: info.version, api: apiVersion, now: Date.now() }),
@@ -38,7 +39,7 @@ export const clusterHandlers = ({
       },
       joining: { server: info.advertised, agentPort: info.agentPort },
       store: storeView,
-      problems: [...certificateProblems(), ...(await machineProblems()), ...storeProblems],
+      problems: [...certificateProblems(), ...(await machineProblems()), ...subscriptions.problems(), ...storeProblems],
       ...{ server: servers.name, servers: serverViews(state, servers.name) },
       ...(info.gatewayUrl === undefined ? {} : { gatewayUrl: info.gatewayUrl }),
       ...(info.consoleUrl === undefined ? {} : { consoleUrl: info.consoleUrl }),

@@ -25,6 +25,7 @@ import { routingHandlers } from './routing-handlers.ts'
 import { schedulingHandlers } from './scheduling-handlers.ts'
 import { serverHandlers } from './server-handlers.ts'
 import { sizingHandlers } from './sizing-handlers.ts'
+import { subscriptionHandlers } from './subscription-handlers.ts'
 import { trafficHandlers } from './traffic-handlers.ts'
 
 export const createHandlers = (services: Services, log: Logger): Handlers => ({
@@ -52,5 +53,6 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...addressHandlers(services),
   ...accessHandlers(services),
   ...releaseHandlers(services),
+  ...subscriptionHandlers(services),
   ...trafficHandlers(services),
 })

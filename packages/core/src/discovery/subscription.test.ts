@@ -1,0 +1,51 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { isSubscribed, readSubscription, retryDelayMs, subscriptionTarget } from './subscription.ts'
+
+describe('a subscription', () => {
+  it('is read, with every mistake', () => {
+    expect(
+      readSubscription('ci', { url: 'https://ci.example/hook', events: ['rollout.*', 'rollout.*', 'app.removed'] }),
+    ).toEqual({
+      subscription: { name: 'ci', url: 'https://ci.example/hook', events: ['app.removed', 'rollout.*'] },
+    })
+    const wrong = readSubscription('C I', { url: 'ftp://a', events: ['Rollout', 'a.b.c'], app: 'A' })
+    expect('problems' in wrong ? wrong.problems : []).toHaveLength(5)
+    const password = readSubscription('ci', { url: 'https://a:b@ci.example/' })
+    expect('problems' in password ? password.problems.join() : '').toContain('password')
+  })
+
+  it.each([
+    ['http://a/b?c=d', { kind: 'webhook', url: 'http://a/b?c=d' }],
+    ['redis://10.0.0.5/berth', { kind: 'redis', host: '10.0.0.5', port: 6379, channel: 'berth' }],
+    ['redis://[::1]:7000/a:b', { kind: 'redis', host: '::1', port: 7000, channel: 'a:b' }],
+    ['redis://10.0.0.5', undefined],
+    ['redis://a:99999/b', undefined],
+    ['https://', undefined],
+    ['https://a b', undefined],
+  ])('leads from %s to %j', (url, target) => {
+    expect(subscriptionTarget(url)).toEqual(target)
+  })
+
+  it.each([
+    [['*'], undefined, true],
+    [['rollout.*'], undefined, true],
+    [['rollout.started'], 'shop', true],
+    [['rollout.ended', 'instance.*'], undefined, false],
+    [['*'], 'blog', false],
+  ])('to %j of app %s: %s', (events, app, expected) => {
+    const event = { type: 'rollout.started', subject: { app: 'shop' } }
+    expect(isSubscribed({ events, ...(app === undefined ? {} : { app }) }, event)).toBe(expected)
+  })
+
+  it('is tried again later and later, and at least every 72 seconds', () => {
+    fc.assert(
+      fc.property(fc.nat(1_000), fc.double({ min: 0, max: 0.999, noNaN: true }), (failures, random) => {
+        const waitMs = retryDelayMs(failures, random)
+        expect(waitMs).toBeGreaterThanOrEqual(800)
+        expect(waitMs).toBeLessThanOrEqual(72_000)
+        expect(retryDelayMs(failures + 1, random)).toBeGreaterThanOrEqual(waitMs)
+      }),
+    )
+  })
+})
