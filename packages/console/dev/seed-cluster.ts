@@ -133,6 +133,7 @@ const largeReleases = (now: number): ReleaseView[] =>
     ...{ app, id, subject: 'Larger batches', image: `berth/${app}@sha256:5eed`, createdBy: 'token:ci' },
     createdAt: now - 2 * 24 * hour,
     runningIn: ['production'],
+    served: [],
     spec: { app, entrypoints: {} },
   }))
 

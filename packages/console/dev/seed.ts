@@ -185,6 +185,7 @@ const releases = (now: number): ReleaseView[] => {
     createdAt: now - age,
     createdBy: n % 3 === 0 ? 'token:mai' : 'token:ci',
     runningIn,
+    served: runningIn.map((pool) => ({ pool, at: now })),
     spec: specOf(app),
   })
   const shop = Array.from({ length: 6 }, (_, i) =>

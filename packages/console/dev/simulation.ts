@@ -211,6 +211,7 @@ export class Simulation {
       createdAt: Date.now(),
       createdBy: 'token:dev',
       runningIn: [],
+      served: [],
       spec: before.at(-1)?.spec ?? {},
     })
   }

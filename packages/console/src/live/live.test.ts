@@ -75,6 +75,7 @@ describe('what differs', () => {
     createdAt: 1,
     createdBy: 'x',
     runningIn: [],
+    served: [],
     spec: {
       entrypoints: { web: { replicas: 4 } },
       environments: { production: { entrypoints: { web: { replicas: 3 } } } },
