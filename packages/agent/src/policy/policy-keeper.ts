@@ -25,6 +25,9 @@ import { PolicyFile } from './policy-file.ts'
 import { PolicyKernel, type RefusedProfile } from './policy-kernel.ts'
 import { readFlows } from './read-flows.ts'
 
+/** Changes that come one after the other do not keep the kernel's table from being listed for longer: a look at it would make it anew. */
+const listEveryMs = 2_000
+
 type LocalInstance = Pick<Assignment, 'instance' | 'address' | 'profiles'>
 
 export interface PolicyKeeperOptions {
@@ -65,6 +68,9 @@ export class PolicyKeeper implements AsyncDisposable, InstanceKeeper {
       })
     | undefined
   #isDirty = true
+  /** Ended by what is to be put next, which has to be listed anyway. */
+  #listing = new AbortController()
+  #listedAt = 0
   #isStarted = false
   #work: Promise<void> = Promise.resolve()
   #check: AsyncDisposable | undefined
@@ -174,6 +180,7 @@ export class PolicyKeeper implements AsyncDisposable, InstanceKeeper {
   /** What comes meanwhile is put in force together. */
   #apply(): void {
     this.#isDirty = true
+    if (performance.now() - this.#listedAt < listEveryMs) this.#listing.abort()
     this.#work = this.#work.then(() => (this.#isDirty ? this.#put(false) : undefined))
   }
 
@@ -188,21 +195,35 @@ export class PolicyKeeper implements AsyncDisposable, InstanceKeeper {
     const { signal } = this.#closing
     if (known === undefined || !this.#isStarted || signal.aborted) return
     this.#isDirty = false
-    const before = this.#compiledOf?.others
+    this.#listing = new AbortController()
+    const before = this.#compiledOf
     const policy = this.#policyNow(known)
     try {
       // Who the others are is found when it is looked at.
-      const refused = await (isCheck && this.#compiledOf?.others === before
+      const refused = await (isCheck && this.#compiledOf?.others === before?.others
         ? this.#kernel.check(policy, signal)
         : this.#kernel.put(policy, signal))
+      // Rules of other members find bridges as those before did.
+      if (policy.endpoints.size > 0 && (isCheck || this.#inForce === undefined || this.#compiledOf !== before))
+        await ensureBridgeFilter(this.#exec, signal)
       this.#inForce = policy.endpoints
-      if (policy.endpoints.size > 0) await ensureBridgeFilter(this.#exec, signal)
       this.#report(refusedText(refused))
       await this.#options.onInForce?.(policy.endpoints)
+      await this.#list(signal)
     } catch (error) {
       if (signal.aborted) return
       this.#isDirty = true
       this.#report(`security rules: ${messageOf(error)}; those from before stay in force`)
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const listing = this.#listing.signal
+    try {
+      await this.#kernel.list(AbortSignal.any([signal, listing]))
+      this.#listedAt = performance.now()
+    } catch (error) {
+      if (!listing.aborted) throw error
     }
   }
 

@@ -57,8 +57,16 @@ export class PolicyKernel {
     const table = compilePolicy(withoutRefused(policy, this.#refused))
     const change = this.#applied === undefined ? renderTable(table) : renderTableChange(this.#applied.table, table)
     if (change !== undefined && !(await this.#try(change, signal))) return await this.#putAnew(policy, signal)
-    if (change !== undefined) await this.#note(table, this.#applied?.since ?? Date.now(), signal)
+    if (change !== undefined) this.#note(table, this.#applied?.since ?? Date.now())
     return this.#refused
+  }
+
+  /** Notes how the kernel shows what was put, so that others' changes are found. Not before it is in force: nobody waits for it. */
+  async list(signal: AbortSignal): Promise<void> {
+    const applied = this.#applied
+    if (applied === undefined || applied.listing !== '') return
+    const listing = await listTable(this.#exec, applied.table, signal)
+    if (isListingOf(applied.table, listing)) this.#applied = { ...applied, listing }
   }
 
   /** What rules have counted; with `profile` those of one. Nothing where no instance has a profile. May be asked at any time. */
@@ -108,7 +116,7 @@ export class PolicyKernel {
       await run(this.#exec, renderTable(table), signal)
     }
     this.#refused = refused
-    await this.#note(table, Date.now(), signal)
+    this.#note(table, Date.now())
     return refused
   }
 
@@ -149,12 +157,10 @@ export class PolicyKernel {
     }
   }
 
-  async #note(table: PolicyTable, since: number, signal: AbortSignal | undefined): Promise<void> {
+  /** Until it is listed whatever is there counts as changed. */
+  #note(table: PolicyTable, since: number): void {
     this.#isGone = false
-    // Until it is listed whatever is there counts as changed.
     this.#applied = { table, since, listing: '' }
-    const listing = await listTable(this.#exec, table, signal)
-    if (isListingOf(table, listing)) this.#applied = { table, since, listing }
   }
 }
 
