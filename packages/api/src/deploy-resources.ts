@@ -31,6 +31,20 @@ export const buildView = z.object({
 
 const count = z.number().int()
 
+const requestTimes = z.object({ requests: count, p50Ms: z.number().optional(), p99Ms: z.number().optional() })
+
+/** What became of requests while a rollout was under way. */
+export const rolloutRequests = z.object({
+  requests: count,
+  errors: count,
+  /** Got no answer of an instance. */
+  lost: count,
+  /** Of the ten minutes before it began. */
+  before: requestTimes,
+  /** Of the new release. */
+  after: requestTimes,
+})
+
 export const stageView = z.object({
   name: z.string(),
   startedAt: time.optional(),
@@ -50,9 +64,13 @@ export const stageView = z.object({
   ),
   /** New instances that served at its end, by entrypoint. */
   served: z.record(z.string(), count).optional(),
+  /** From the rollout's begin to the stage's end; absent: nobody counted. */
+  requests: rolloutRequests.optional(),
 })
 
 export const pauseView = z.object({ since: time, until: time.optional(), reason: z.string() })
+
+const approvalsView = z.object({ needed: count, given: z.array(z.object({ by: z.string(), at: time })) })
 
 const failureView = z.object({
   instance: z.string().optional(),
@@ -77,6 +95,8 @@ export const rolloutView = z.object({
   failure: failureView.optional(),
   /** What it goes through, first to last; the first that has not ended is under way. Absent: it has no stages. */
   stages: z.array(stageView).optional(),
+  /** How many others than who asked for it have to say yes before it begins, and who has. */
+  approvals: approvalsView.optional(),
   /** How far the image has come to the nodes that will need it, before anything is replaced; absent: they had it. */
   images: z
     .object({
@@ -128,6 +148,11 @@ export const receiptView = z.object({
   stages: z.array(stageView.extend({ tookMs: count.optional() })),
   /** When it stood still, and why. */
   pauses: z.array(pauseView),
+  /** Absent: nobody counted, or it has not ended. */
+  requests: rolloutRequests.optional(),
+  approvals: approvalsView.optional(),
+  /** Why it was begun although deploys were frozen. */
+  frozen: z.object({ freezes: z.array(z.string()), reason: z.string() }).optional(),
 })
 
 export type StageView = z.infer<typeof stageView>

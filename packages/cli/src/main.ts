@@ -11,6 +11,7 @@ import { registerDeploy } from './commands/deploy.ts'
 import { registerDomains } from './commands/domains.ts'
 import { registerExec } from './commands/exec.ts'
 import { registerExternals } from './commands/externals.ts'
+import { registerFreeze } from './commands/freeze.ts'
 import { registerGroups } from './commands/groups.ts'
 import { registerImages } from './commands/image.ts'
 import { registerLifecycle } from './commands/lifecycle.ts'
@@ -67,6 +68,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerRoute,
     registerRollout,
     registerPrometheus,
+    registerFreeze,
     registerLogs,
     registerExec,
     registerRun,

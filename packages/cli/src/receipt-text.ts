@@ -8,9 +8,12 @@ export function receiptText(receipt: ReceiptView): string {
     `${rollout}  ${app}/${pool}  ${reason} ${from === undefined ? to : `${from} → ${to}`}`,
     ...row('commit', commitOf(receipt)),
     ...row('by', by),
+    ...(receipt.approvals?.given ?? []).flatMap((each) => row('approved', each.by)),
+    ...row('frozen', receipt.frozen && `${receipt.frozen.freezes.join(', ')}: ${receipt.frozen.reason}`),
     ...row('began', new Date(receipt.createdAt).toISOString()),
     ...row('result', `${state} in ${formatSeconds(tookMs)}: ${message}`),
     ...row('instances', planOf(receipt)),
+    ...row('requests', requestsOf(receipt)),
     ...receipt.stages.flatMap(stageLines),
     ...receipt.pauses.map(
       (pause) => `  paused for ${formatSeconds((pause.until ?? Date.now()) - pause.since)}: ${pause.reason}`,
@@ -30,6 +33,17 @@ function planOf({ plan }: ReceiptView): string | undefined {
     before === after ? `${name} ${after}` : `${name} ${before} → ${after}`,
   )
   return parts.length === 0 ? undefined : parts.join(', ')
+}
+
+function requestsOf({ requests }: ReceiptView): string | undefined {
+  if (requests === undefined) return undefined
+  const { before, after } = requests
+  const times = (['p50Ms', 'p99Ms'] as const).flatMap((key) =>
+    before[key] === undefined || after[key] === undefined
+      ? []
+      : [`${key.slice(0, 3)} ${before[key]} ms before, ${after[key]} ms after`],
+  )
+  return [`${requests.requests} served, ${requests.errors} answered 5xx, ${requests.lost} lost`, ...times].join('; ')
 }
 
 function stageLines(stage: ReceiptView['stages'][number], index: number): string[] {

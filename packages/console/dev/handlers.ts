@@ -4,6 +4,7 @@ import type { MetricsView, SampleView } from '@berth/api/instance-resources'
 import type { RouteView, TrafficView } from '@berth/api/traffic-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import type { MockStore } from './mock-store.ts'
+import { receiptOf } from './receipt.ts'
 import type { Simulation } from './simulation.ts'
 
 type JsonName = { [N in EndpointName]: Endpoints[N]['transport'] extends 'json' ? N : never }[EndpointName]
@@ -66,6 +67,14 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
       store.put('listRollouts', { ...rollout(params), state: 'paused', message: 'paused by token:dev' }),
     resumeRollout: ({ params }) =>
       store.put('listRollouts', { ...rollout(params), state: 'running', message: 'goes on' }),
+    continueRollout: ({ params }) => simulation.continueStage(rollout(params)),
+    skipStage: ({ params }) => simulation.skipStage(rollout(params)),
+    rollbackRollout: ({ params }) => simulation.end(rollout(params), 'aborted', 'aborted by token:dev'),
+    approveRollout: ({ params }) => {
+      const { approvals: _, ...rest } = rollout(params)
+      return store.put('listRollouts', { ...rest, state: 'running', message: 'approved by token:dev' })
+    },
+    getReceipt: ({ params }) => receiptOf(rollout(params)),
     abortRollout: ({ params }) => simulation.end(rollout(params), 'aborted', 'aborted by token:dev'),
     cancelBuild: ({ params: { id = '' } }) =>
       store.put('listBuilds', {

@@ -58,6 +58,43 @@ export function seedHistory(store: MockStore, now: number): void {
     updatedAt: now - 39 * minute,
     endedAt: now - 39 * minute,
   })
+  store.put('listRollouts', {
+    app: 'search',
+    pool: 'production',
+    createdBy: 'token:mai',
+    id: 'r-stages22',
+    reason: 'deploy',
+    from: 'v2',
+    to: 'v3',
+    state: 'succeeded',
+    progress: { web: { wanted: 2, newReady: 2, newStarting: 0, oldServing: 0, oldDraining: 0 } },
+    message: 'v3 serves',
+    stages: [
+      {
+        name: 'canary',
+        startedAt: now - 50 * hour,
+        readyAt: now - 50 * hour + 4000,
+        endedAt: now - 50 * hour + 320_000,
+        gates: [
+          { type: 'health', verdict: 'passed', message: 'health for 5m' },
+          { type: 'errors', verdict: 'passed', message: 'errors at most 1% over 5m: 0.2% of 1240 requests' },
+          { type: 'person', verdict: 'passed', message: 'a person', by: 'token:mai' },
+        ],
+        served: { web: 1 },
+      },
+      {
+        name: 'all',
+        startedAt: now - 50 * hour + 320_000,
+        readyAt: now - 50 * hour + 340_000,
+        endedAt: now - 50 * hour + 340_000,
+        gates: [],
+        served: { web: 2 },
+      },
+    ],
+    createdAt: now - 50 * hour,
+    updatedAt: now - 50 * hour + 340_000,
+    endedAt: now - 50 * hour + 340_000,
+  })
   const build = { app: 'shop', ref: 'main', createdBy: 'token:ci', node: 'anchor-1' }
   store.put('listBuilds', {
     ...build,

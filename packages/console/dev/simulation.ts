@@ -1,5 +1,5 @@
 import type { PoolView, ReleaseView } from '@berth/api/app-resources'
-import type { BuildView, RolloutView } from '@berth/api/deploy-resources'
+import type { BuildView, RolloutView, StageView } from '@berth/api/deploy-resources'
 import type { InstanceView } from '@berth/api/instance-resources'
 import type { MockStore } from './mock-store.ts'
 import { instance } from './seed-instance.ts'
@@ -86,6 +86,31 @@ export class Simulation {
     })
     void this.#runRollout(rollout.id)
     return rollout
+  }
+
+  /** The stage that waits for a person ends, and the next one begins. */
+  continueStage(rollout: RolloutView): RolloutView {
+    return this.#endStage(rollout, (stage) => ({
+      ...stage,
+      gates: stage.gates.map((gate) =>
+        gate.type === 'person' ? { ...gate, verdict: 'passed' as const, by: 'token:dev' } : gate,
+      ),
+    }))
+  }
+
+  skipStage(rollout: RolloutView): RolloutView {
+    return this.#endStage(rollout, (stage) => ({ ...stage, skippedBy: 'token:dev' }))
+  }
+
+  #endStage(rollout: RolloutView, how: (stage: StageView) => StageView): RolloutView {
+    const at = Date.now()
+    const { stages = [] } = rollout
+    const index = stages.findIndex(({ endedAt }) => endedAt === undefined)
+    const next = stages.map((stage, place) => {
+      if (place === index) return { ...how(stage), endedAt: at }
+      return place === index + 1 ? { ...stage, startedAt: at } : stage
+    })
+    return this.#store.put('listRollouts', { ...rollout, stages: next, updatedAt: at })
   }
 
   end(rollout: RolloutView, state: RolloutView['state'], message: string): RolloutView {

@@ -22,6 +22,8 @@ export const deploysEndpoints = {
       release: z.string().optional(),
       pool: z.string(),
       force: z.boolean().default(false),
+      /** Why it goes on although deploys are frozen. */
+      overrideFreeze: z.string().min(1).max(500).optional(),
     }),
     response: z.object({ build: buildView.optional(), rollout: rolloutView.optional() }),
   }),

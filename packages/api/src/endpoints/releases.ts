@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { rolloutView } from '../deploy-resources.ts'
 import { defineEndpoint } from '../endpoint.ts'
 import * as r from '../release-resources.ts'
-import { none, ok } from './shared.ts'
+import { idParams, listQuery, nameParams, none, ok } from './shared.ts'
 
 /** What releases go by, beside their rollouts. */
 export const releasesEndpoints = {
@@ -34,6 +35,60 @@ export const releasesEndpoints = {
     role: 'admin',
     transport: 'json',
     params: none,
+    query: none,
+    body: none,
+    response: ok,
+  }),
+  approveRollout: defineEndpoint({
+    method: 'POST',
+    path: '/v1/rollouts/:id/approve',
+    summary: 'Say yes to a rollout that waits for people before it begins',
+    role: 'deployer',
+    transport: 'json',
+    params: idParams,
+    query: none,
+    body: none,
+    response: rolloutView,
+  }),
+  listFreezes: defineEndpoint({
+    method: 'GET',
+    path: '/v1/freezes',
+    summary: 'Times in which nothing new is deployed',
+    role: 'viewer',
+    transport: 'list',
+    params: none,
+    query: listQuery,
+    body: none,
+    response: r.freezeView,
+  }),
+  addFreeze: defineEndpoint({
+    method: 'POST',
+    path: '/v1/freezes',
+    summary: 'Freeze deploys: once, or again and again',
+    role: 'admin',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: z.strictObject({
+      name: z.string(),
+      app: z.string().optional(),
+      pool: z.string().optional(),
+      from: z.number().int().optional(),
+      until: z.number().int().optional(),
+      cron: z.string().optional(),
+      zone: z.string().optional(),
+      forMs: z.number().int().optional(),
+      reason: z.string(),
+    }),
+    response: r.freezeView,
+  }),
+  removeFreeze: defineEndpoint({
+    method: 'DELETE',
+    path: '/v1/freezes/:name',
+    summary: 'Remove a freeze',
+    role: 'admin',
+    transport: 'json',
+    params: nameParams,
     query: none,
     body: none,
     response: ok,

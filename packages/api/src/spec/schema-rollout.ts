@@ -69,6 +69,11 @@ const parts = {
     duration,
     'How long the image may make no progress on its way to the nodes, before anything is replaced. Default: 10m.',
   ),
+  approvals: key(
+    count(0, 10),
+    'So many people, other than who asks for it, have to say yes before a deploy begins (berth rollout approve). Default: 0.',
+    [2],
+  ),
   stages: key(
     z.array(stage),
     'What a deploy over another release goes through, one after the other; a last one about all instances follows by itself. Default: none.',

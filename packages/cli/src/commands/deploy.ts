@@ -16,6 +16,7 @@ interface DeployOptions {
   readonly svn?: boolean
   readonly release?: string
   readonly force?: boolean
+  readonly overrideFreeze?: string
   readonly dryRun?: boolean
   readonly detach?: boolean
   readonly cache?: boolean
@@ -30,6 +31,7 @@ export function registerDeploy(program: Command): void {
     )
     .option('--release <release>', 'roll out this release; nothing is built')
     .option('--force', 'take over from a rollout under way; roll out although nothing changed')
+    .option('--override-freeze <reason>', 'deploy although deploys are frozen; the reason is kept')
     .option('--dry-run', 'show what would change, and do nothing')
     .option('-d, --detach', 'do not wait')
     .action(
@@ -75,6 +77,7 @@ async function deploy(context: CommandContext, target: Target, options: DeployOp
     pool: target.pool,
     force: options.force === true,
     ...(options.release === undefined ? {} : { release: options.release }),
+    ...(options.overrideFreeze === undefined ? {} : { overrideFreeze: options.overrideFreeze }),
   }
   const started = await client.call('deploy', { params: { app: target.app }, body }, { signal })
   if (options.detach === true) return out.line(started.build?.id ?? started.rollout?.id ?? '')

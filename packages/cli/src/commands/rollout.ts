@@ -9,6 +9,7 @@ import { action } from './command.ts'
 import { listRollouts } from './listings.ts'
 
 const moves = [
+  ['approve', 'approveRollout', 'say yes to one that waits for people before it begins'],
   ['pause', 'pauseRollout', 'stop where it is, for now'],
   ['resume', 'resumeRollout', 'go on after a pause'],
   ['continue', 'continueRollout', 'let a stage that waits for a person go on'],

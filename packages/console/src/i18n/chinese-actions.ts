@@ -35,7 +35,7 @@ export const chineseActions: ActionDictionary = {
     stopJobText: '它会收到结束信号，宽限期后被强制结束，不会再次启动。',
     stopInstanceText: '它会退出流量、排空并结束。服务会启动另一个实例来代替它。',
     abort: (target) => `中止 ${target} 的发布？`,
-    abortText: '已替换的实例保持不变，其余实例保留旧版本。',
+    abortText: '将会退回：所有实例重新运行旧版本，不会丢失请求。',
     scale: (target) => `伸缩 ${target}？`,
     scaleLine: (entrypoint, before, after) => `${entrypoint}：${before} → ${after}`,
     scaleZero: '数量为 0 时将无法响应请求。',

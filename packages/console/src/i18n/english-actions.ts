@@ -34,7 +34,7 @@ export const englishActions = {
     stopJobText: 'It is told to end, and killed after its grace period. Nothing starts it again.',
     stopInstanceText: 'It leaves traffic, drains and ends. A service starts another one in its place.',
     abort: (target: string) => `Abort the rollout of ${target}?`,
-    abortText: 'What has been replaced so far stays; the rest keeps the old release.',
+    abortText: 'It goes back: all instances run the old release again. No request is lost.',
     scale: (target: string) => `Scale ${target}?`,
     scaleLine: (entrypoint: string, before: number, after: number) => `${entrypoint}: ${before} → ${after}`,
     scaleZero: 'At 0 nothing answers its requests.',

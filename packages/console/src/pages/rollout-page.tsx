@@ -1,5 +1,6 @@
 import type { ReleaseView } from '@berth/api/app-resources'
 import type { RolloutView } from '@berth/api/deploy-resources'
+import { lazy, Suspense } from 'react'
 import { RollbackButton, RolloutButtons } from '../actions/pool-buttons.tsx'
 import { Age, Took } from '../components/age.tsx'
 import { Diff } from '../components/diff.tsx'
@@ -19,6 +20,8 @@ import { EventList } from './event-list.tsx'
 import { InstanceTable } from './instance-table.tsx'
 import { NotFoundPage } from './not-found-page.tsx'
 import { RolloutFailure, RolloutProgress, releaseText } from './rollout-card.tsx'
+
+const StageTimeline = lazy(() => import('../rollouts/stage-timeline.tsx'))
 
 export function RolloutPage({ id }: { readonly id: string }) {
   const text = useText()
@@ -49,6 +52,9 @@ export function RolloutPage({ id }: { readonly id: string }) {
         <RolloutFailure rollout={rollout} />
         <RolloutFacts rollout={rollout} />
       </section>
+      <Suspense>
+        <StageTimeline rollout={rollout} />
+      </Suspense>
       {!isOver(rollout) && <RolloutInstances rollout={rollout} />}
       <WhatChanges rollout={rollout} />
       <EventList

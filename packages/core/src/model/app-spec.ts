@@ -241,6 +241,8 @@ export interface RolloutSpec {
   readonly imageTimeoutMs?: number
   /** What a deploy over another release goes through; the last one is about all instances. Absent: it has no stages. */
   readonly stages?: readonly StageSpec[]
+  /** So many people, other than who asks for it, have to say yes before a deploy begins. Absent: none. */
+  readonly approvals?: number
 }
 
 export interface EnvironmentSpec {

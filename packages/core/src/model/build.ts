@@ -30,6 +30,8 @@ export interface Build {
   /** Deploy over a rollout under way, and although nothing has changed. */
   readonly force?: boolean
   readonly noReuse?: boolean
+  /** Why it is to be deployed although deploys are frozen. */
+  readonly overrideFreeze?: string
   readonly rollout?: string
   readonly error?: { readonly code: string; readonly message: string; readonly logTail?: readonly string[] }
   readonly createdAt: number

@@ -22,10 +22,11 @@ export type NamedKind =
   | 'node group'
   | 'address pool'
   | 'network'
+  | 'freeze'
 
 const articles = {
   ...{ app: 'an', entrypoint: 'an', environment: 'an', 'address pool': 'an' },
-  ...{ pool: 'a', node: 'a', 'node group': 'a', network: 'a' },
+  ...{ pool: 'a', node: 'a', 'node group': 'a', network: 'a', freeze: 'a' },
 } as const satisfies Record<NamedKind, string>
 
 export const isName = (text: string): boolean => namePattern.test(text)

@@ -13,6 +13,27 @@ export interface RolloutStage {
   readonly gates: readonly RolloutGate[]
   /** New instances that served at its end, by entrypoint. */
   readonly served?: Readonly<Record<string, number>>
+  /** From the rollout's begin to the stage's end; absent: nobody counted. */
+  readonly requests?: RolloutRequests
+}
+
+/** What became of requests while it was under way. Undefined times: nothing was timed. */
+export interface RolloutRequests {
+  /** Of the whole pool. */
+  readonly requests: number
+  readonly errors: number
+  /** Got no answer of an instance. */
+  readonly lost: number
+  /** Of the ten minutes before it began. */
+  readonly before: RequestTimes
+  /** Of the new release. */
+  readonly after: RequestTimes
+}
+
+export interface RequestTimes {
+  readonly requests: number
+  readonly p50Ms?: number
+  readonly p99Ms?: number
 }
 
 /** `no-data`: its source says nothing; it holds until that changes. */
@@ -27,6 +48,11 @@ export interface RolloutGate {
   readonly at?: number
   /** Who let it pass. */
   readonly by?: string
+}
+
+export interface RolloutApprovals {
+  readonly needed: number
+  readonly given: readonly { readonly by: string; readonly at: number }[]
 }
 
 /** Somebody or something had the rollout wait. */

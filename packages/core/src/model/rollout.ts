@@ -1,5 +1,5 @@
 import type { ReplicaCount } from './pool.ts'
-import type { RolloutPause, RolloutStage } from './rollout-stage.ts'
+import type { RolloutApprovals, RolloutPause, RolloutRequests, RolloutStage } from './rollout-stage.ts'
 import type { PoolSizes } from './sizes.ts'
 
 export type RolloutState = 'running' | 'paused' | 'rolling-back' | 'succeeded' | 'rolled-back' | 'failed' | 'aborted'
@@ -31,10 +31,16 @@ export interface Rollout {
   readonly groupBefore?: string | null
   /** It is paused until these entrypoints' memory has been approved. */
   readonly awaitsApproval?: readonly string[]
+  /** How many others than who asked for it have to say yes before it begins, and who has. Absent: nobody has to. */
+  readonly approvals?: RolloutApprovals
+  /** Why it was begun although deploys were frozen, and by which freezes. */
+  readonly frozen?: { readonly freezes: readonly string[]; readonly reason: string }
   /** What it goes through, first to last; the first that has not ended is under way. Absent: it has no stages. */
   readonly stages?: readonly RolloutStage[]
   /** When it stood still and why, oldest first; the newest ones, if there were very many. */
   readonly pauses?: readonly RolloutPause[]
+  /** Until its end; absent: nobody counted. */
+  readonly requests?: RolloutRequests
   readonly createdAt: number
   readonly updatedAt: number
   readonly endedAt?: number

@@ -3,6 +3,7 @@ import type { Instance, InstanceStatus } from '../model/instance.ts'
 import type { KeptAddress } from '../model/kept-address.ts'
 import type { Pool } from '../model/pool.ts'
 import type { Rollout } from '../model/rollout.ts'
+import type { RolloutRequests } from '../model/rollout-stage.ts'
 import type { Sizes } from '../model/sizes.ts'
 import type { GateSample } from '../rollout/gate-sample.ts'
 import type { ClusterNode } from './system-places.ts'
@@ -25,6 +26,8 @@ export interface PoolSnapshot {
   readonly images?: readonly ImageArrival[]
   /** What the sources of the gates of its stage say, in the gates' order; undefined where one has none, or nothing is known. */
   readonly gates?: readonly (GateSample | undefined)[]
+  /** What has become of requests since the rollout began. */
+  readonly requests?: RolloutRequests
 }
 
 /** `failed`: it was tried often enough. `message`: what went wrong last. */

@@ -32,7 +32,9 @@ export function advanceRollout(snapshot: PoolSnapshot, rollout: Rollout, now: nu
   const staged = advanceStage(snapshot, rollout, goal, plans, now)
   if (staged.failure !== undefined) return fail(snapshot, staged.rollout, goal, staged.failure, now)
   if (staged.over === true)
-    return { steps: settle(snapshot.pool, { ...staged.rollout, progress: progressOf(plans) }, goal, now) }
+    return {
+      steps: settle(snapshot.pool, counted({ ...staged.rollout, progress: progressOf(plans) }, snapshot), goal, now),
+    }
   const told = report(rollout, staged.rollout, plans, now)
   // What the next stage is about is decided with the next look.
   if (staged.moved === true) return { steps: told }
@@ -82,7 +84,8 @@ function fail(
   failure: RolloutFailure,
   now: number,
 ): PoolPlan {
-  if (rollout.state === 'rolling-back') return { steps: settleFailed(snapshot.pool, rollout, goal, failure, now) }
+  if (rollout.state === 'rolling-back')
+    return { steps: settleFailed(snapshot.pool, counted(rollout, snapshot), goal, failure, now) }
   const back =
     rollout.from === undefined ? 'there is no release to go back to, removing it' : `going back to ${rollout.from}`
   const message = `${failedText(failure)}; ${back}`
@@ -95,6 +98,9 @@ function fail(
     ],
   }
 }
+
+const counted = (rollout: Rollout, { requests }: PoolSnapshot): Rollout =>
+  requests === undefined ? rollout : { ...rollout, requests }
 
 /** How far it has come; without stages it says so itself. */
 function report(

@@ -1,4 +1,13 @@
-import type { Release, Rollout, RolloutFailure, RolloutPause, RolloutStage, RolloutState } from '../model/index.ts'
+import type {
+  Release,
+  Rollout,
+  RolloutApprovals,
+  RolloutFailure,
+  RolloutPause,
+  RolloutRequests,
+  RolloutStage,
+  RolloutState,
+} from '../model/index.ts'
 
 /** What a rollout was, for those who ask later. Times are milliseconds since the epoch, durations milliseconds. */
 export interface Receipt {
@@ -23,6 +32,10 @@ export interface Receipt {
   readonly stages: readonly ReceiptStage[]
   /** When it stood still, and why. */
   readonly pauses: readonly RolloutPause[]
+  /** Absent: nobody counted, or it has not ended. */
+  readonly requests?: RolloutRequests
+  readonly approvals?: RolloutApprovals
+  readonly frozen?: NonNullable<Rollout['frozen']>
 }
 
 export interface ReceiptPlan {
@@ -53,6 +66,9 @@ export function receiptOf(rollout: Rollout, release: Release | undefined, now: n
     plan: planOf(rollout),
     stages: (rollout.stages ?? [wholeOf(rollout)]).map((stage) => withTime(stage, endedAt ?? now)),
     pauses: rollout.pauses ?? [],
+    ...(rollout.approvals === undefined ? {} : { approvals: rollout.approvals }),
+    ...(rollout.frozen === undefined ? {} : { frozen: rollout.frozen }),
+    ...(rollout.requests === undefined ? {} : { requests: rollout.requests }),
   }
 }
 

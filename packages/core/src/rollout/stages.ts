@@ -78,7 +78,11 @@ export function advanceStage(
     return { rollout: withStage(rollout, index, seen), failure: gateFailure(seen.name, failed.message) }
   const through = seen.skippedBy !== undefined || seen.gates.every(({ verdict }) => verdict === 'passed')
   if ((complete && through) || (seen.skippedBy !== undefined && !last)) {
-    const ended = withStage(rollout, index, { ...seen, endedAt: now, served: servedBy(plans) })
+    const { requests } = snapshot
+    const ended = withStage(rollout, index, {
+      ...{ ...seen, endedAt: now, served: servedBy(plans) },
+      ...(requests === undefined ? {} : { requests }),
+    })
     return last ? { rollout: ended, over: true } : { rollout: begin(ended, index + 1, now), moved: true }
   }
   const nextAt = earliest(...judged.map((each) => each.nextAt))

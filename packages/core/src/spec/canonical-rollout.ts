@@ -6,7 +6,7 @@ import { canonicalStages } from './canonical-stages.ts'
 import { specDefaults } from './defaults.ts'
 import { isSystem } from './placement-of.ts'
 import { readShare } from './read-share.ts'
-import { readDuration } from './read-values.ts'
+import { readCount, readDuration } from './read-values.ts'
 import type { EnvironmentRolloutDocument, RolloutDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
@@ -41,6 +41,7 @@ export function canonicalRollout(
     before: canonicalJobNames(issues, [...path, 'before'], document?.before, entrypoints, 'run before a rollout'),
     ...imageTimeout(issues, path, document),
     ...stages(issues, path, document),
+    ...approvals(issues, path, document, 0),
   }
 }
 
@@ -66,7 +67,19 @@ export function canonicalRolloutParts(
     ...(settleMs === undefined ? {} : { settleMs }),
     ...imageTimeout(issues, at, document),
     ...(stages === undefined ? {} : { stages }),
+    ...approvals(issues, at, document, whole.approvals ?? 0),
   }
+}
+
+/** What is as the app has it, or as nothing was said, is left out. */
+function approvals(
+  issues: IssueList,
+  at: SpecPath,
+  document: RolloutDocument | undefined,
+  usual: number,
+): Pick<RolloutSpec, 'approvals'> {
+  const needed = readCount(issues, [...at, 'approvals'], document?.approvals, usual, { max: 10 })
+  return needed === usual ? {} : { approvals: needed }
 }
 
 /** None is as good as not said. */

@@ -28,7 +28,7 @@ export function canonicalSchedule(
 }
 
 /** An IANA name that this program's time zone data has. */
-function parseZone(name: string): Parsed<string> {
+export function parseZone(name: string): Parsed<string> {
   if (/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(name) && isZone(name)) return parsed(name)
   const message = `there is no time zone called ${JSON.stringify(name.slice(0, 64))}`
   const near = nearestZone(name)

@@ -6,13 +6,14 @@ import type { EnvironmentRolloutDocument, GateDocument, StageDocument } from './
 
 /** What is said of it, as a user would write it; all but the jobs before. */
 export function rolloutToDocument(rollout: Partial<RolloutSpec>): EnvironmentRolloutDocument {
-  const { surge, unavailable, settleMs, imageTimeoutMs, stages } = rollout
+  const { surge, unavailable, settleMs, imageTimeoutMs, stages, approvals } = rollout
   return {
     ...(surge === undefined ? {} : { surge: formatShare(surge) }),
     ...(unavailable === undefined ? {} : { unavailable: formatShare(unavailable) }),
     ...(settleMs === undefined ? {} : { settle: formatDuration(settleMs) }),
     ...(imageTimeoutMs === undefined ? {} : { imageTimeout: formatDuration(imageTimeoutMs) }),
     ...(stages === undefined ? {} : { stages: stages.map(stageToDocument) }),
+    ...(approvals === undefined ? {} : { approvals }),
   }
 }
 

@@ -201,6 +201,7 @@ export const validDocument: fc.Arbitrary<SpecDocument> = fc
         surge: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.constantFrom('1%', '25%', '100%')),
         unavailable: fc.oneof(fc.nat(3), fc.constantFrom('0%', '50%')),
         settle: duration,
+        approvals: fc.nat(3),
         stages: fc.constantFrom(
           [],
           [{}],
@@ -236,7 +237,13 @@ export const validDocument: fc.Arbitrary<SpecDocument> = fc
         partly({
           env: variables,
           routes: fc.constant([]),
-          rollout: fc.constantFrom({ surge: 2 }, { stages: [] }, { unavailable: '10%', stages: [{ instances: 1 }] }),
+          rollout: fc.constantFrom(
+            { surge: 2 },
+            { approvals: 2 },
+            { approvals: 0 },
+            { stages: [] },
+            { unavailable: '10%', stages: [{ instances: 1 }] },
+          ),
         }),
         { maxKeys: 2 },
       ),

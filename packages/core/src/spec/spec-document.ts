@@ -266,6 +266,7 @@ export interface RolloutDocument {
   readonly before?: string | Texts | undefined
   readonly imageTimeout?: Amount | undefined
   readonly stages?: readonly (StageDocument | undefined)[] | undefined
+  readonly approvals?: number | undefined
 }
 
 export type EnvironmentRolloutDocument = Omit<RolloutDocument, 'before'>

@@ -1,4 +1,12 @@
-import { type Approval, BerthError, mayApprove, type Rollout, withoutSizes } from '@berth/core'
+import {
+  type Approval,
+  awaitsPeople,
+  BerthError,
+  mayApprove,
+  peopleText,
+  type Rollout,
+  withoutSizes,
+} from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
 import { callerOf } from '../groups/caller-of.ts'
 import { requireGroup } from '../groups/groups.ts'
@@ -103,6 +111,7 @@ function decided(
 ): Rollout {
   const base = { ...rollout, updatedAt: now }
   if (state === 'denied') return { ...base, state: 'rolling-back', message: `its memory was denied by ${actor}` }
+  if (left.length === 0 && awaitsPeople(base)) return { ...base, message: peopleText(base) }
   if (left.length === 0) return { ...base, state: 'running', message: `approved by ${actor}` }
   return { ...base, awaitsApproval: left, message: `waits for approval of the memory of ${left.join(', ')}` }
 }

@@ -18,6 +18,7 @@ import { checkPassphrase } from '../copies/key-files.ts'
 import { writeBackup } from '../copies/write-backup.ts'
 import { Domains } from '../domains/domains.ts'
 import { Externals } from '../externals/externals.ts'
+import { Freezes } from '../freezes/freezes.ts'
 import { MetricSources } from '../gates/metric-sources.ts'
 import { Groups } from '../groups/groups.ts'
 import { Authenticator } from '../http/authenticate.ts'
@@ -237,6 +238,7 @@ function createServices(
     }),
     approvals: new Approvals(records),
     metricSources: new MetricSources(records),
+    freezes: new Freezes(records),
     enrolment: new Enrolment({ records, authority, addressPool }),
     relay,
     buildOutputs: new BuildOutputReader({ state, relay, outputs: buildOutputs }),

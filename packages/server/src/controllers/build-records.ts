@@ -160,6 +160,7 @@ export class BuildRecords {
         reason: 'deploy',
         createdBy: build.createdBy,
         force: build.force === true,
+        overrideFreeze: build.overrideFreeze,
         defaultPool,
         now: this.#options.now(),
       })

@@ -23,6 +23,8 @@ export interface DeployArguments extends SourceArguments {
   readonly release?: string
   /** Deploys over a rollout under way (which is aborted) and although nothing has changed. */
   readonly force: boolean
+  /** Why it goes on although deploys are frozen. */
+  readonly overrideFreeze?: string
 }
 
 export interface PlanArguments extends SourceArguments {
@@ -145,6 +147,8 @@ export interface Operations {
   pauseRollout(id: string, context: CallContext): Promise<Rollout>
   resumeRollout(id: string, context: CallContext): Promise<Rollout>
   abortRollout(id: string, context: CallContext): Promise<Rollout>
+  /** One yes of those that it waits for before it begins. Throws `approval.own`, `approval.twice`, `rollout.no-such-step`. */
+  approveRollout(id: string, context: CallContext): Promise<Rollout>
   /** The stage under way ends whatever its gates say. Throws `rollout.no-such-step`. */
   skipStage(id: string, context: CallContext): Promise<Rollout>
   /** A person's yes to the stage under way. Throws `rollout.no-such-step`. */

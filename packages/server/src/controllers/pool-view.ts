@@ -16,6 +16,7 @@ import {
   placementOf,
   type RebalanceMove,
   type Rollout,
+  type RolloutRequests,
   resolveSpec,
   type ServiceTimes,
   sizeChange,
@@ -40,6 +41,8 @@ export interface Surroundings {
   /** Absent: gates that go by a source have no data. */
   readonly gates?: {
     look(pool: Pool, rollout: Rollout, spec: AppSpec | undefined): readonly (GateSample | undefined)[]
+    /** undefined: nobody counts. */
+    requests(rollout: Rollout): RolloutRequests | undefined
   }
   readonly nodes: {
     /** `afterMs`: how long the app waits for it; undefined: for ever. */
@@ -67,7 +70,9 @@ export function poolSnapshot(from: Surroundings, pool: Pool, times: ServiceTimes
   const snapshot = { pool, specs, instances, kept, listeningSince: times.startedAt, ...nodes }
   if (rollout === undefined) return snapshot
   const spec = specs.get(rollout.to)
+  const requests = from.gates?.requests(rollout)
   return {
+    ...(requests === undefined ? {} : { requests }),
     ...{ ...snapshot, rollout, images: from.images?.look(pool, rollout, spec) ?? [] },
     gates: from.gates?.look(pool, rollout, spec) ?? [],
   }

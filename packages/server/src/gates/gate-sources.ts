@@ -3,7 +3,10 @@ import {
   type GateSample,
   type GateSpec,
   type Pool,
+  type RequestSummary,
+  type RequestTimes,
   type Rollout,
+  type RolloutRequests,
   type StageSpec,
   stageUnderWay,
   type TrafficStats,
@@ -81,6 +84,19 @@ export class GateSources implements AsyncDisposable {
     return stage.gates.map((gate) => this.#sample(id, gate, rollout, readyAt))
   }
 
+  /** Since it began. */
+  requests({ app, pool, toGeneration, createdAt }: Rollout): RolloutRequests | undefined {
+    const { traffic } = this.#options
+    const { all, generations, knownToMs } = traffic.window({ app, pool }, createdAt, this.#now())
+    const { all: before } = traffic.window({ app, pool }, createdAt - beforeMs, createdAt)
+    if (knownToMs === undefined || all.requests + before.requests === 0) return undefined
+    const fresh = generations.find(({ generation }) => generation === toGeneration) ?? nothing
+    return {
+      ...{ requests: all.requests, errors: all.errors5xx, lost: all.lost },
+      ...{ before: timesOf(before), after: timesOf(fresh) },
+    }
+  }
+
   #sample(pool: string, gate: GateSpec, rollout: Rollout, readyAt: number): GateSample | undefined {
     if (!isMeasured(gate)) return undefined
     return gate.type === 'query' ? this.#answer(pool, gate, rollout) : this.#requests(gate, rollout, readyAt)
@@ -151,6 +167,17 @@ export class GateSources implements AsyncDisposable {
     }
   }
 }
+
+/** Answer times of before are those of so long. */
+const beforeMs = 600_000
+
+const timesOf = ({ requests, p50Ms, p99Ms }: RequestSummary): RequestTimes => ({
+  requests,
+  ...(p50Ms === undefined ? {} : { p50Ms: rounded(p50Ms) }),
+  ...(p99Ms === undefined ? {} : { p99Ms: rounded(p99Ms) }),
+})
+
+const rounded = (ms: number): number => Math.round(ms * 10) / 10
 
 const isMeasured = (gate: GateSpec): gate is QueryGate | RequestGate => gate.type !== 'health' && gate.type !== 'person'
 

@@ -77,7 +77,9 @@ describe('a stage that is judged by requests', () => {
         failure: { reason: 'stage canary: errors at most 1% over 100ms: 2% of 100 requests' },
       },
     })
-    expect(cluster.state.instances.all().filter(({ release }) => release === 'v2')).toEqual([])
+    expect(
+      cluster.state.instances.all().filter(({ release, desired }) => release === 'v2' && desired === 'run'),
+    ).toEqual([])
   })
 
   it('holds without a gateway’s word, and goes on when it comes', async () => {

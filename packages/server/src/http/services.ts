@@ -15,6 +15,7 @@ import type { Certificates } from '../certificates/certificates.ts'
 import type { Operations } from '../controllers/operations.ts'
 import type { Domains } from '../domains/domains.ts'
 import type { Externals } from '../externals/externals.ts'
+import type { Freezes } from '../freezes/freezes.ts'
 import type { MetricSources } from '../gates/metric-sources.ts'
 import type { Groups } from '../groups/groups.ts'
 import type { NodeImages } from '../images/node-images.ts'
@@ -122,6 +123,7 @@ export interface Services {
   readonly lans: Lans
   readonly approvals: Approvals
   readonly metricSources: MetricSources
+  readonly freezes: Freezes
   readonly secrets: Secrets
   readonly tokens: Tokens
   readonly sessions: Sessions

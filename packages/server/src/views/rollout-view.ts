@@ -1,22 +1,23 @@
 import type { ReceiptView, RolloutView, StageView } from '@berth/api'
-import { type Rollout, type RolloutFailure, type RolloutStage, receiptOf } from '@berth/core'
+import { type Rollout, type RolloutApprovals, type RolloutFailure, type RolloutStage, receiptOf } from '@berth/core'
 import type { State } from '../records/index.ts'
 import { defined } from './view-context.ts'
 
 export function rolloutView(rollout: Rollout): RolloutView {
-  const { id, app, pool, reason, from, to, state, message, failure, progress, images, stages } = rollout
+  const { id, app, pool, reason, from, to, state, message, failure, progress, images, stages, approvals } = rollout
   const { createdAt, updatedAt, endedAt, createdBy } = rollout
   return {
     ...defined({ id, app, pool, reason, from, to, state, message, endedAt }),
     ...(failure === undefined ? {} : { failure: failureView(failure) }),
     ...(images === undefined ? {} : { images: { ...images, missing: [...images.missing] } }),
     ...(stages === undefined ? {} : { stages: stages.map(stageView) }),
+    ...(approvals === undefined ? {} : { approvals: approvalsView(approvals) }),
     ...{ progress: { ...progress }, createdAt, updatedAt, createdBy },
   }
 }
 
 export function receiptView(state: State, rollout: Rollout, now: number): ReceiptView {
-  const { failure, stages, pauses, plan, ...rest } = receiptOf(
+  const { failure, stages, pauses, plan, approvals, frozen, ...rest } = receiptOf(
     rollout,
     state.releases.find(rollout.app, rollout.to),
     now,
@@ -27,19 +28,27 @@ export function receiptView(state: State, rollout: Rollout, now: number): Receip
     plan: { ...plan },
     stages: stages.map((stage) => ({ ...stageView(stage), ...defined({ tookMs: stage.tookMs }) })),
     pauses: [...pauses],
+    ...(approvals === undefined ? {} : { approvals: approvalsView(approvals) }),
+    ...(frozen === undefined ? {} : { frozen: { ...frozen, freezes: [...frozen.freezes] } }),
   }
 }
+
+const approvalsView = ({ needed, given }: RolloutApprovals): NonNullable<RolloutView['approvals']> => ({
+  needed,
+  given: [...given],
+})
 
 const failureView = ({ logTail, ...rest }: RolloutFailure): NonNullable<RolloutView['failure']> => ({
   ...rest,
   logTail: [...logTail],
 })
 
-function stageView({ name, startedAt, readyAt, endedAt, skippedBy, gates, served }: RolloutStage): StageView {
+function stageView({ name, startedAt, readyAt, endedAt, skippedBy, gates, served, requests }: RolloutStage): StageView {
   return {
     name,
     ...defined({ startedAt, readyAt, endedAt, skippedBy }),
     gates: [...gates],
     ...(served === undefined ? {} : { served: { ...served } }),
+    ...(requests === undefined ? {} : { requests }),
   }
 }

@@ -1,4 +1,5 @@
 import { type App, BerthError, type Build, checkName, type Release, type Rollout } from '@berth/core'
+import { refuseFrozen } from '../../freezes/freeze-times.ts'
 import type { RecordTransaction } from '../../records/index.ts'
 import { newId } from '../../records/new-id.ts'
 import type { BuildArguments, CallContext, DeployArguments, SourceArguments } from '../operations.ts'
@@ -21,6 +22,8 @@ export async function deploy(
     refuseRemoving(context.state, args.app, args.pool)
     refuseLaterStage(context.state, args.app, args.pool)
     refuseHeldPool(context, args)
+    const { app, pool, overrideFreeze: override } = args
+    refuseFrozen(context.state, { app, pool, override, now: context.now() })
   }
   refuse()
   await checkBeforeBuild(context, args, call)
@@ -28,7 +31,10 @@ export async function deploy(
     call.actor,
     (tx) => {
       refuse()
-      return queueBuild(tx, context, { ...args, noReuse: false }, call, { deployTo: args.pool, force: args.force })
+      return queueBuild(tx, context, { ...args, noReuse: false }, call, {
+        ...{ deployTo: args.pool, force: args.force },
+        ...(args.overrideFreeze === undefined ? {} : { overrideFreeze: args.overrideFreeze }),
+      })
     },
     call,
   )
@@ -83,13 +89,14 @@ async function deployRelease(
     call.actor,
     (tx) => {
       const release: Release = requireRelease(state, args.app, args.release)
-      const { pool, force } = args
+      const { pool, force, overrideFreeze } = args
       return startRollout(tx, state, {
         release,
         pool,
         reason: 'deploy',
         createdBy: call.actor,
         force,
+        overrideFreeze,
         defaultPool,
         now: now(),
       })
@@ -116,7 +123,7 @@ function queueBuild(
   context: OperationsContext,
   args: BuildArguments,
   call: CallContext,
-  then: Pick<Build, 'deployTo' | 'force'>,
+  then: Pick<Build, 'deployTo' | 'force' | 'overrideFreeze'>,
 ): Build {
   const { app, source } = registerApp(tx, context, args.app, args, call)
   const build: Build = {

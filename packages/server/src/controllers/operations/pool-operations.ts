@@ -45,6 +45,7 @@ export function createPoolOperations(context: OperationsContext): PoolOperations
     pauseRollout: (id, call) => moveRollout(context, id, call, 'pause'),
     resumeRollout: (id, call) => moveRollout(context, id, call, 'resume'),
     abortRollout: (id, call) => moveRollout(context, id, call, 'abort'),
+    approveRollout: (id, call) => moveRollout(context, id, call, 'approve'),
     skipStage: (id, call) => moveRollout(context, id, call, 'skip'),
     continueRollout: (id, call) => moveRollout(context, id, call, 'continue'),
     rollbackRollout: (id, call) => rollbackRollout(context, id, call),

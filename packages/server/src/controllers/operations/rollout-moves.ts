@@ -1,10 +1,20 @@
-import { BerthError, beginPause, continueStage, cutStage, endPause, type Rollout, skipStage } from '@berth/core'
+import {
+  approve,
+  awaitsPeople,
+  BerthError,
+  beginPause,
+  continueStage,
+  cutStage,
+  endPause,
+  type Rollout,
+  skipStage,
+} from '@berth/core'
 import type { RecordTransaction } from '../../records/index.ts'
 import type { CallContext } from '../operations.ts'
 import { requireRollout } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
 
-export type RolloutMove = 'pause' | 'resume' | 'abort' | 'skip' | 'continue'
+export type RolloutMove = 'pause' | 'resume' | 'abort' | 'skip' | 'continue' | 'approve'
 
 export async function moveRollout(
   context: OperationsContext,
@@ -42,7 +52,9 @@ function moved(rollout: Rollout, move: RolloutMove, actor: string, now: number):
     const message = `paused by ${actor}`
     return { ...beginPause(rollout, message, now), state: 'paused', message, updatedAt: now }
   }
-  if ((move === 'resume' || move === 'continue') && rollout.awaitsApproval !== undefined)
+  if (move === 'approve') return approved(rollout, actor, now)
+  const waits = rollout.awaitsApproval !== undefined || (awaitsPeople(rollout) && state === 'paused')
+  if ((move === 'resume' || move === 'continue') && waits)
     throw new BerthError('approval.required', `${move} rollout ${id}: it ${rollout.message}`, {
       details: { rollout: id },
     })
@@ -57,6 +69,33 @@ function moved(rollout: Rollout, move: RolloutMove, actor: string, now: number):
   throw new BerthError('rollout.wrong-state', `${move} rollout ${id}: it is ${state}`, {
     details: { rollout: id, state },
   })
+}
+
+function approved(rollout: Rollout, actor: string, now: number): Rollout {
+  const { id, createdBy, message } = rollout
+  const outcome = approve(rollout, actor, now)
+  if ('rollout' in outcome) return outcome.rollout
+  const details = { details: { rollout: id } }
+  switch (outcome.refused) {
+    case 'none':
+      throw new BerthError(
+        'rollout.no-such-step',
+        `approve rollout ${id}: it waits for nobody’s yes: ${message}`,
+        details,
+      )
+    case 'own':
+      throw new BerthError(
+        'approval.own',
+        `approve rollout ${id}: ${createdBy} asked for it, so somebody else has to`,
+        details,
+      )
+    case 'twice':
+      throw new BerthError(
+        'approval.twice',
+        `approve rollout ${id}: ${actor} has said yes already; ${message}`,
+        details,
+      )
+  }
 }
 
 function movedStage(rollout: Rollout, move: 'skip' | 'continue', actor: string, now: number): Rollout {

@@ -1,6 +1,7 @@
 import type { SavedPlan } from '@berth/api'
 import {
   type AppSpec,
+  awaitingPeople,
   BerthError,
   countsForSpec,
   newStages,
@@ -13,6 +14,7 @@ import {
   sizedSpec,
   sizesForSpec,
 } from '@berth/core'
+import { refuseFrozen } from '../../freezes/freeze-times.ts'
 import {
   type AwaitedApproval,
   askForApprovals,
@@ -40,6 +42,8 @@ export interface RolloutStart {
   readonly moveTo?: string | null
   /** Why it goes there although the environment before has not seen it succeed. */
   readonly insists?: string
+  /** Why deploys go on although they are frozen. */
+  readonly overrideFreeze?: string | undefined
   /** As a plan has it: where instances go, and how many. */
   readonly planned?: Pick<SavedPlan, 'slots' | 'replicas'>
 }
@@ -64,6 +68,10 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
     ...(start.reason === 'deploy' || start.moveTo !== undefined ? quotaProblems(state, pool, spec, replicas) : []),
   ]
   refuseProblems(`${release.app} ${release.id} to ${pool.name}`, problems)
+  const frozen =
+    start.reason === 'deploy'
+      ? refuseFrozen(state, { app: pool.app, pool: pool.name, override: start.overrideFreeze, now: start.now })
+      : []
   const held = supersede(tx, state, pool, start)
   claim(tx, state, release, pool)
   const awaited = awaitedApprovals(state, pool, spec)
@@ -72,7 +80,9 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
     ...newRollout(pool, held, start, spec),
     ...(sizes.before === undefined ? {} : { sizesBefore: sizes.before }),
   }
-  const rollout = withGroupBefore(waitingFor(started, awaited), before, held, start)
+  const waiting = waitingFor(withFreezes(started, frozen, start), awaited)
+  const needed = start.reason === 'deploy' ? (spec.rollout.approvals ?? 0) : 0
+  const rollout = withGroupBefore(awaitingPeople(waiting, needed, start.now), before, held, start)
   tx.put(
     'pools',
     {
@@ -126,6 +136,11 @@ export function inGroup(pool: Pool, group: string | null): Pool {
   const { group: _, ...rest } = pool
   return group === null ? rest : { ...rest, group }
 }
+
+const withFreezes = (rollout: Rollout, freezes: readonly string[], { overrideFreeze }: RolloutStart): Rollout =>
+  freezes.length === 0 || overrideFreeze === undefined
+    ? rollout
+    : { ...rollout, frozen: { freezes, reason: overrideFreeze } }
 
 /** It begins when everything it waits for has been approved. */
 function waitingFor(rollout: Rollout, awaited: readonly AwaitedApproval[]): Rollout {

@@ -1,12 +1,32 @@
-import type { MetricSourceView } from '@berth/api'
-import type { MetricSourceRecord } from '../../records/index.ts'
+import type { FreezeView, MetricSourceView } from '@berth/api'
+import type { Freeze } from '@berth/core'
+import { frozenUntil } from '../../freezes/freeze-times.ts'
+import type { MetricSourceRecord, State } from '../../records/index.ts'
+import { rolloutView } from '../../views/rollout-view.ts'
 import type { Handlers } from '../handler.ts'
+import type { Listing } from '../listings/listing.ts'
 import type { Services } from '../services.ts'
 
-type ReleaseHandlers = Pick<Handlers, 'getPrometheus' | 'setPrometheus' | 'removePrometheus'>
+type ReleaseHandlers = Pick<
+  Handlers,
+  | 'approveRollout'
+  | 'listFreezes'
+  | 'addFreeze'
+  | 'removeFreeze'
+  | 'getPrometheus'
+  | 'setPrometheus'
+  | 'removePrometheus'
+>
 
 /** What releases go by, beside their rollouts. */
-export const releaseHandlers = ({ metricSources }: Services): ReleaseHandlers => ({
+export const releaseHandlers = ({ views, operations, metricSources, freezes }: Services): ReleaseHandlers => ({
+  approveRollout: async ({ params, context }) => rolloutView(await operations.approveRollout(params.id, context)),
+  listFreezes: () => freezeListing(views.state),
+  addFreeze: async ({ body, context }) => freezeView(await freezes.add(body, context)),
+  removeFreeze: async ({ params, context }) => {
+    await freezes.remove(params.name, context)
+    return { ok: true }
+  },
   getPrometheus: () => sourceView(metricSources.require()),
   setPrometheus: async ({ body, context }) => sourceView(await metricSources.set(body.url, context)),
   removePrometheus: async ({ context }) => {
@@ -17,4 +37,23 @@ export const releaseHandlers = ({ metricSources }: Services): ReleaseHandlers =>
 
 const sourceView = ({ url, updatedAt, updatedBy }: MetricSourceRecord): MetricSourceView => ({
   ...{ url, updatedAt, updatedBy },
+})
+
+function freezeView(freeze: Freeze): FreezeView {
+  const until = frozenUntil(freeze, Date.now())
+  return { ...freeze, ...(until === undefined ? {} : { until }) }
+}
+
+/** Ids: the freeze's name. */
+const freezeListing = ({ freezes }: State): Listing<FreezeView> => ({
+  all: () =>
+    freezes
+      .all()
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map(freezeView),
+  get: (id) => {
+    const freeze = freezes.get(id)
+    return freeze === undefined ? undefined : freezeView(freeze)
+  },
+  touched: ({ kind, id }) => (kind === 'freezes' ? [id] : []),
 })

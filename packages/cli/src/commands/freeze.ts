@@ -1,0 +1,102 @@
+import type { FreezeView } from '@berth/api'
+import { BerthError, formatDuration, parseDuration } from '@berth/core'
+import type { Command } from 'commander'
+import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { action } from './command.ts'
+
+interface FreezeOptions {
+  readonly app?: string
+  readonly environment?: string
+  readonly from?: string
+  readonly until?: string
+  readonly cron?: string
+  readonly for?: string
+  readonly zone?: string
+  readonly reason: string
+}
+
+/** Times in which nothing new is deployed. */
+export function registerFreeze(program: Command): void {
+  const freeze = program.command('freeze').summary('times in which nothing new is deployed')
+  freeze
+    .command('ls')
+    .summary('all of them')
+    .action(
+      action(async ({ client, out, form, signal }) => {
+        const { items } = await client.list('listFreezes', {}, { signal })
+        await printListing(items, listing, form, out)
+      }),
+    )
+  freeze
+    .command('add')
+    .summary('freeze deploys: once (--from, --until), or again and again (--cron, --for)')
+    .argument('<name>')
+    .option('--app <app>', 'only of this app')
+    .option('-e, --environment <name>', 'only of this environment')
+    .option('--from <time>', 'with its offset from UTC: 2026-12-24T18:00+08:00')
+    .option('--until <time>', 'as above')
+    .option('--cron <expression>', 'when it begins, such as "0 18 * * fri"')
+    .option('--for <duration>', 'how long it lasts then, such as 62h')
+    .option('--zone <zone>', 'by whose clocks it begins (default: UTC)')
+    .requiredOption('--reason <text>', 'told to whoever wants to deploy meanwhile')
+    .action(
+      action<FreezeOptions>(async ({ client, out, form, signal }, [name = ''], options) => {
+        const { app, environment: pool, from, until, cron, zone, reason } = options
+        const times = { from: timeOf('--from', from), until: timeOf('--until', until), forMs: lengthOf(options.for) }
+        const body = { name, reason, ...defined({ app, pool, cron, zone, ...times }) }
+        const added = await client.call('addFreeze', { body }, { signal })
+        await printItem(added, form, out, (each) => `${each.name}: ${whenText(each)}`)
+      }),
+    )
+  freeze
+    .command('rm')
+    .summary('remove one')
+    .argument('<name>')
+    .action(
+      action(async ({ client, out, signal }, [name = '']) => {
+        await client.call('removeFreeze', { params: { name } }, { signal })
+        out.note(`freeze ${name} is removed`)
+      }),
+    )
+}
+
+const listing: ListingView<FreezeView> = {
+  headers: ['name', 'of', 'when', 'now', 'reason', 'by'],
+  row: (each) => [
+    each.name,
+    [each.app ?? (each.pool === undefined ? 'the cluster' : '*'), ...(each.pool === undefined ? [] : [each.pool])].join(
+      '/',
+    ),
+    whenText(each),
+    each.until === undefined ? '-' : `until ${new Date(each.until).toISOString()}`,
+    each.reason,
+    each.createdBy,
+  ],
+  name: (each) => each.name,
+  empty: 'deploys are never frozen',
+}
+
+const whenText = ({ when }: FreezeView): string =>
+  when.type === 'once'
+    ? `${new Date(when.from).toISOString()} to ${new Date(when.until).toISOString()}`
+    : `${when.cron} (${when.zone}) for ${formatDuration(when.forMs)}`
+
+/** A time without an offset would be another one on another machine. */
+function timeOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const time = /(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isFinite(time)) return time
+  throw new BerthError('usage.time', `${option} ${text}: write a time with its offset, such as 2026-12-24T18:00+08:00`)
+}
+
+function lengthOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const parsed = parseDuration(text)
+  if (parsed.ok) return parsed.value
+  throw new BerthError('usage.time', `--for ${text}: ${parsed.message}`)
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+const defined = <T extends object>(values: T): Defined<T> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>
