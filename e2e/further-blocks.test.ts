@@ -227,3 +227,29 @@ it('a block that is empty is given back when the machine has said so, and its ro
   const { items } = await cluster.client.list('listEvents', { query: { limit: 1_000 } })
   expect(items.map(({ type }) => type)).toEqual(expect.arrayContaining(['node.block-added', 'node.block-returned']))
 })
+
+it('their pool gets IPv6 while instances run: those go on without, and those that replace them have it and tell it', async () => {
+  const [before] = await ready(3)
+  await cluster.mustBerth(['ip', 'pool', 'set', 'small', '--ipv6', 'fd77:9::/64'])
+  const name = 'web.production.shop.berth'
+  const byIpv6 = (id = '') => cluster.berth(['exec', id, 'nslookup', '-type=aaaa', name])
+  await until('the word', async () => (await node()).block6 !== undefined)
+  expect((await instances()).map(({ address6 }) => address6)).toEqual([undefined, undefined, undefined])
+  expect((await byIpv6(before?.id)).stdout).not.toContain('fd77:9::')
+  await allReached()
+  await cluster.mustBerth(['restart', 'shop'])
+  await until(
+    'others',
+    async () => (await instances()).every(({ generation }) => generation !== before?.generation),
+    60_000,
+  )
+  const after = await ready(3)
+  const [from, to] = after
+  for (const { address6 } of after) expect(address6).toMatch(/^fd77:9::/)
+  await until('the names', async () => (await byIpv6(from?.id)).stdout.includes(to?.address6 ?? 'none'))
+  const fetched = `fetch('http://[${to?.address6}]:8080/ip').then((answer) => answer.text()).then(console.log)`
+  expect((await cluster.mustBerth(['exec', from?.id ?? '', 'node', '-e', fetched])).stdout).toContain(from?.address6)
+  expect((await cluster.mustBerth(['ip', 'pool', 'show', 'small'])).stdout).toMatch(
+    /IPv6 .*have none until they are replaced/,
+  )
+})

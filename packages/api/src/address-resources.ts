@@ -8,6 +8,8 @@ export const addressPoolView = z.object({
   range: z.string(),
   /** `fd77:1::/64`: behind it each address is one of IPv6 too. Absent: its instances have none. */
   ipv6: z.string().optional(),
+  /** Instances that were made before then have none: the pool got its prefix while they ran. */
+  ipv6Since: count.optional(),
   /** Prefix length of the blocks: 24. */
   blockSize: count,
   /** How many blocks a node may have. */

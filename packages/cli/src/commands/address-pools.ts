@@ -155,7 +155,7 @@ export function poolText(pool: AddressPoolView): string {
   const rows: readonly (readonly [string, string])[] = [
     ['pool', `${name}${disabled ? ' (disabled: it gives out nothing)' : ''}`],
     ['range', range],
-    ...(ipv6 === undefined ? [] : [['IPv6', ipv6] as const]),
+    ...(ipv6 === undefined ? [] : [['IPv6', `${ipv6}${sinceText(pool.ipv6Since)}`] as const]),
     ['for', forText(pool)],
     ['blocks', `/${blockSize}, ${blocks.used} of ${blocks.total} taken`],
     ['per node', `up to ${blocksPerNode}; given back when empty for ${formatDuration(returnAfterMs)}`],
@@ -174,6 +174,11 @@ export function poolText(pool: AddressPoolView): string {
   )
   return [...lines, '', table].join('\n')
 }
+
+const sinceText = (since: number | undefined): string =>
+  since === undefined
+    ? ''
+    : `; instances made before ${new Date(since).toISOString()} have none until they are replaced (berth restart APP)`
 
 export const poolListing: ListingView<AddressPoolView> = {
   headers: ['name', 'range', 'for', 'blocks', 'taken', 'addresses', 'state'],

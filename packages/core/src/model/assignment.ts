@@ -169,6 +169,8 @@ export interface NameEntry {
   readonly entrypoint: string
   readonly instance: string
   readonly address: string
+  /** It was made before its pool got IPv6, and has none. */
+  readonly only4?: true
   /** Of its node. Absent: that has none. */
   readonly site?: string
   /** Those that its entrypoint lists for discovery. Absent: none. */

@@ -24,6 +24,8 @@ export interface AddressPool {
   readonly range: string
   /** `fd77:1::/64`: its addresses have twins of IPv6. Once it is there it stays. Absent: there are none. */
   readonly ipv6?: string
+  /** When it got its prefix, where instances had addresses of it by then: those have no twin until they are replaced. Absent: all have. */
+  readonly ipv6Since?: number
   /** Of the blocks that nodes get. */
   readonly blockPrefix: number
   /** How many blocks a node may have of it. Absent: {@link defaultBlocksPerNode}. */

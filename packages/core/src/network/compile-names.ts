@@ -10,6 +10,7 @@ export function compileNames(
   apps: readonly NamedApp[],
   version: number,
   siteOf: (node: string) => string | undefined = () => undefined,
+  hasTwin: (instance: Instance) => boolean = () => true,
 ): NameTable {
   const entries: NameEntry[] = []
   for (const { instance, status } of instances) {
@@ -27,6 +28,7 @@ export function compileNames(
       entrypoint,
       instance: id,
       address,
+      ...(hasTwin(instance) ? {} : { only4: true as const }),
       ...(site === undefined ? {} : { site }),
       ...(tags.length === 0 ? {} : { tags }),
       ports,

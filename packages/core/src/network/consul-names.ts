@@ -79,7 +79,7 @@ export function indexConsul(source: ConsulSource): ConsulIndex | undefined {
 }
 
 function memberOf(entry: NameEntry, { nameOf, twin }: ConsulSource): ConsulMember {
-  const other = twin(entry.address)
+  const other = entry.only4 === true ? undefined : twin(entry.address)
   return {
     addresses: other === undefined ? [entry.address] : [entry.address, other],
     name: nameOf(entry),

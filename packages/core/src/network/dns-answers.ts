@@ -84,9 +84,9 @@ function answerOwn(
   return { kind: 'addresses', addresses, ...(near === undefined ? {} : { near }) }
 }
 
-/** One, or none: an entry of a pool without IPv6 has no other address. */
-const addressesOf = (index: NameIndex, { address }: NameEntry, type: 'A' | 'AAAA'): readonly string[] =>
-  type === 'A' ? [address] : [twinOf(index.twins, address) ?? []].flat()
+/** One, or none: an entry of a pool without IPv6 has no other address, nor has one that was made before. */
+const addressesOf = (index: NameIndex, { address, only4 }: NameEntry, type: 'A' | 'AAAA'): readonly string[] =>
+  type === 'A' ? [address] : only4 === true ? [] : [twinOf(index.twins, address) ?? []].flat()
 
 const nameOf = (index: NameIndex, entry: NameEntry): string => `${instanceName(entry)}.${index.domain}`
 

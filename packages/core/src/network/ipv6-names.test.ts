@@ -19,6 +19,8 @@ const table: NameTable = {
     entry('shop.production.web-2', '10.77.1.3', 'us'),
     // Of a pool without IPv6.
     entry('shop.production.web-3', '10.78.1.3', 'us'),
+    // Made before its pool got IPv6.
+    { ...entry('shop.production.web-4', '10.77.1.4', 'us'), only4: true },
   ],
   externals: [
     { name: 'ldap', addresses: ['192.0.2.1'], addresses6: ['2001:db8::1', '2001:db8::2'], ports: [http] },
@@ -52,6 +54,7 @@ describe('names of who has addresses of IPv6', () => {
 
   it.each<[string, NameQuestionType, string]>([
     ['web-3.production.shop.berth', 'AAAA', 'empty'],
+    ['web-4.production.shop.berth', 'AAAA', 'empty'],
     ['six.berth', 'A', 'empty'],
     ['_http._tcp.web.shop.berth', 'AAAA', 'empty'],
     ['nobody.shop.berth', 'AAAA', 'unknown'],
@@ -60,7 +63,7 @@ describe('names of who has addresses of IPv6', () => {
   it('are told as ever to who asks for IPv4', () => {
     expect(ask('web.shop.berth', 'A')).toEqual({
       kind: 'addresses',
-      addresses: ['10.77.1.2', '10.77.1.3', '10.78.1.3'],
+      addresses: ['10.77.1.2', '10.77.1.3', '10.78.1.3', '10.77.1.4'],
     })
     const plain = indexNames(table, { ...network, twins: [] })
     expect(answerName(plain, { name: 'web.shop.berth', type: 'AAAA' }, undefined)).toEqual({ kind: 'empty' })
@@ -79,6 +82,7 @@ describe('names of who has addresses of IPv6', () => {
         { addresses: ['10.77.1.2', 'fd77:1::a4d:102'] },
         { addresses: ['10.77.1.3', 'fd77:1::a4d:103'] },
         { addresses: ['10.78.1.3'] },
+        { addresses: ['10.77.1.4'] },
       ],
     })
     expect(ask('_http._tcp.ldap.berth', 'SRV')).toMatchObject({

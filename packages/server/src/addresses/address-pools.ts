@@ -124,7 +124,9 @@ export class AddressPools {
       }
       checkFurtherBlocks(after)
       for (const group of groups ?? []) requireGroup(this.#state, group)
-      return ipv6 === undefined ? after : withIpv6(this.#state, after, ipv6, this.nodesOf(after))
+      return ipv6 === undefined
+        ? after
+        : withIpv6(this.#state, after, ipv6, { nodes: this.nodesOf(after), now: this.#now() })
     })
   }
 
@@ -192,7 +194,7 @@ export class AddressPools {
     const collision = collisionWith(range, this.#taken())
     if (collision !== undefined) throw collides(pool, collision.what, collision.range)
     for (const group of pool.groups) requireGroup(this.#state, group)
-    return ipv6 === undefined ? pool : withIpv6(this.#state, pool, ipv6, [])
+    return ipv6 === undefined ? pool : withIpv6(this.#state, pool, ipv6, { nodes: [], now: this.#now() })
   }
 
   /** What the store knows of that has addresses, and is no pool. */

@@ -18,10 +18,15 @@ export function range6Of({ range, ipv6 }: Pick<AddressPool, 'range' | 'ipv6'>): 
 }
 
 /**
- * A pool that is given a prefix, which then stays. Throws `network.invalid-block`, `address-pool.unusable`, `address-pool.ipv6-set`,
- * `address-pool.in-use`, `address-pool.collides`, `address-pool.ipv6-routes`.
+ * A pool that is given a prefix, which then stays. On nodes in routed mode what runs goes on without; a bridge has the addresses that its network was made with. Throws
+ * `network.invalid-block`, `address-pool.unusable`, `address-pool.ipv6-set`, `address-pool.in-use`, `address-pool.collides`, `address-pool.ipv6-routes`.
  */
-export function withIpv6(state: State, pool: AddressPool, text: string, nodes: readonly string[]): AddressPool {
+export function withIpv6(
+  state: State,
+  pool: AddressPool,
+  text: string,
+  { nodes, now }: { readonly nodes: readonly string[]; readonly now: number },
+): AddressPool {
   const ipv6 = checkTwinPrefix(text)
   const { name } = pool
   if (pool.ipv6 === ipv6) return pool
@@ -31,16 +36,22 @@ export function withIpv6(state: State, pool: AddressPool, text: string, nodes: r
       `address pool ${name} has the IPv6 prefix ${pool.ipv6} already, by which addresses were given out; it stays`,
     )
   const busy = nodes.filter((node) => state.instances.byNode(node).length > 0)
-  if (busy.length > 0)
+  const bridged = busy.filter((node) => !isRoutedNow(state, node))
+  if (bridged.length > 0)
     throw new BerthError(
       'address-pool.in-use',
-      `give address pool ${name} the IPv6 prefix ${ipv6}: instances run with addresses of it on ${busy.slice(0, 5).join(', ')}${busy.length > 5 ? ` and ${busy.length - 5} more nodes` : ''}; empty them first (berth node drain), or make a new pool with --ipv6`,
-      { details: { pool: name, nodes: busy.slice(0, 100) } },
+      `give address pool ${name} the IPv6 prefix ${ipv6}: instances run with addresses of it on ${bridged.slice(0, 5).join(', ')}${bridged.length > 5 ? ` and ${bridged.length - 5} more nodes` : ''}, where Docker's network has to be made anew for it; empty these nodes first (berth node drain), have them in routed mode (berth up --network routed), or make a new pool with --ipv6`,
+      { details: { pool: name, nodes: bridged.slice(0, 100) } },
     )
-  const made = { ...pool, ipv6 }
+  const made = { ...pool, ipv6, ...(busy.length === 0 ? {} : { ipv6Since: now }) }
   requireFree(state, made)
   requireRoutes6(state, `address pool ${name} cannot have IPv6`)
   return made
+}
+
+function isRoutedNow(state: State, node: string): boolean {
+  const { driver, wanted } = state.nodeStatuses.get(node)?.network ?? {}
+  return driver === 'routed' && wanted === undefined
 }
 
 function requireFree(state: State, pool: AddressPool): void {

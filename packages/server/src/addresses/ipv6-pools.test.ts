@@ -5,6 +5,7 @@ import { explainPacket } from '../policy/explain-packet.ts'
 import { ownersOf } from '../policy/net-ends.ts'
 import { Profiles } from '../policy/profiles.ts'
 import { NodeRoutes } from '../routing/node-routes.ts'
+import { addressPoolView } from '../views/address-pool-view.ts'
 import { instanceView } from '../views/instance-view.ts'
 import type { ViewContext } from '../views/view-context.ts'
 import { AddressPools } from './address-pools.ts'
@@ -154,6 +155,51 @@ describe('a pool of nodes in routed mode', () => {
   })
 })
 
+describe('a pool that gets a prefix while instances run on nodes in routed mode', () => {
+  const web = () => cluster.state.instances.all().filter(({ desired }) => desired === 'run')
+  const names = () => cluster.feed.snapshot('node-a').names.entries.map(({ instance, only4 }) => [instance, only4])
+  const rows = () =>
+    addressesOfNode(cluster.state, pools.all(), cluster.state.nodes.get('node-r')!, undefined).flatMap((row) =>
+      row.instance === undefined ? [] : [[row.instance, row.address6]],
+    )
+
+  it('leaves them without, and tells no address of theirs; those that replace them have it', async () => {
+    await cluster.addNode('node-r', '10.77.9.0/24', { network: { driver: 'routed', range: '10.77.0.0/16' } })
+    await cluster.records.commit('system:test', (tx) =>
+      tx.put('nodes', { ...cluster.state.nodes.get('node-a')!, schedulable: false }),
+    )
+    await deploy()
+    const [{ id = '' } = {}] = web()
+    await cluster.until('the name', () => names().length === 1)
+    expect(names()).toEqual([[id, undefined]])
+    const pool = await pools.update('default', { ipv6: prefix }, call)
+    expect(pool).toMatchObject({ ipv6: prefix, ipv6Since: expect.any(Number) as number })
+    await cluster.until('the word', () => names()[0]?.[1] === true)
+    expect(cluster.feed.snapshot('node-r').network?.twins).toEqual(twins)
+    expect(rows()).toEqual([[id, undefined]])
+    await cluster.operations.restart({ app: 'shop', pool: 'production' }, call)
+    await cluster.until('the next', () => web().length === 1 && web()[0]?.id !== id && names().length === 1)
+    await cluster.until('its name', () => names()[0]?.[0] === web()[0]?.id)
+    expect(names()).toEqual([[web()[0]?.id, undefined]])
+    expect(rows()).toContainEqual([web()[0]?.id, expect.stringMatching(/^fd77:1::a4d:9/)])
+    expect(addressPoolView(cluster.state, pools.require('default'), [])).toMatchObject({ ipv6Since: pool.ipv6Since })
+  })
+
+  it('not while others of it run on a node with a bridge, nor on one that is to get one', async () => {
+    await cluster.addNode('node-r', '10.77.9.0/24', {
+      network: { driver: 'routed', range: '10.77.0.0/16', wanted: 'bridge' },
+    })
+    await cluster.records.commit('system:test', (tx) =>
+      tx.put('nodes', { ...cluster.state.nodes.get('node-a')!, schedulable: false }),
+    )
+    await deploy()
+    await expect(pools.update('default', { ipv6: prefix }, call)).rejects.toMatchObject({
+      code: 'address-pool.in-use',
+      message: expect.stringMatching(/on node-r, where Docker's network has to be made anew/) as string,
+    })
+  })
+})
+
 describe('a prefix is refused', () => {
   it.each([
     ['fd77::1/64', 'network.invalid-block', 'the block around it'],
@@ -178,7 +224,7 @@ describe('a prefix is refused', () => {
     await pools.add({ name: 'c', range: '10.79.0.0/16', ipv6: 'fd78::/96' }, call)
   })
 
-  it('while instances have addresses of the pool', async () => {
+  it('while instances have addresses of the pool on nodes with a bridge', async () => {
     await deploy()
     const refusal = { code: 'address-pool.in-use', message: expect.stringContaining('on node-a') as string }
     await expect(pools.update('default', { ipv6: prefix }, call)).rejects.toMatchObject(refusal)

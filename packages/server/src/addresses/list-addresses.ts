@@ -16,7 +16,7 @@ import {
 import type { State } from '../records/index.ts'
 import { ownAddressOf } from './address-history.ts'
 import { lenderOf } from './lenders.ts'
-import { twinAddress } from './twin-pools.ts'
+import { hasTwin, twinAddress } from './twin-pools.ts'
 
 export interface AddressQuery {
   readonly node?: string | undefined
@@ -76,8 +76,9 @@ const placeIn =
   (row: Row): AddressView => {
     const block = blocksOf(node).find((each) => containsAddress(parseBlock(each), row.address))
     const pool = poolOf(pools, row.address)?.name
-    const address6 = twinAddress(state, row.address)
-    const { address, instance: id } = row
+    const { address, instance: id, since: createdAt = 0 } = row
+    const isTold = id === undefined || hasTwin(state, { address, createdAt })
+    const address6 = isTold ? twinAddress(state, address) : undefined
     const instance = block === undefined && id !== undefined ? state.instances.get(id) : undefined
     const lender = instance === undefined ? undefined : lenderOf(state, pools, { ...instance, address })
     return {

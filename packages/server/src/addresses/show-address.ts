@@ -21,7 +21,7 @@ import type { State } from '../records/index.ts'
 import { type AddressHistory, ownAddressOf } from './address-history.ts'
 import { lenderOf } from './lenders.ts'
 import { isRouted, profilesAt } from './list-addresses.ts'
-import { twinAddress, twinRangesOf } from './twin-pools.ts'
+import { hasTwin, twinAddress, twinRangesOf } from './twin-pools.ts'
 
 export interface ShowOptions {
   readonly state: State
@@ -53,7 +53,8 @@ export async function showAddress(asked: string, options: ShowOptions): Promise<
     ofNobodyNow(state, address) ??
     ofCluster(state, address) ??
     (await ofPlace(address, node, block, pool, options))
-  const address6 = twinAddress(state, address)
+  const isTold = said.instance === undefined || hasTwin(state, { address, createdAt: said.since ?? 0 })
+  const address6 = isTold ? twinAddress(state, address) : undefined
   const last = said.kind === 'free' || said.kind === 'unassigned' ? history.of(address) : undefined
   return {
     ...{ address, names: [], ...said },

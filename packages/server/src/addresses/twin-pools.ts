@@ -1,4 +1,14 @@
-import { formatBlock6, parseBlock, type TwinPool, type TwinRange, twinBlockOf, twinOf, twinRange } from '@berth/core'
+import {
+  formatBlock6,
+  type Instance,
+  parseBlock,
+  poolOf,
+  type TwinPool,
+  type TwinRange,
+  twinBlockOf,
+  twinOf,
+  twinRange,
+} from '@berth/core'
 import type { State } from '../records/index.ts'
 
 /** Address pools with IPv6; always in the same order. */
@@ -14,6 +24,15 @@ export const twinRangesOf = (state: State): readonly TwinRange[] => twinPoolsOf(
 export function twinAddress(state: State, address: string): string | undefined {
   const pools = twinRangesOf(state)
   return pools.length === 0 || address.includes(':') ? undefined : twinOf(pools, address)
+}
+
+/** False of an instance that was made before its pool got its prefix: nobody is told of an address that it may not have. */
+export function hasTwin(
+  { addressPools }: Pick<State, 'addressPools'>,
+  { address, createdAt }: Pick<Instance, 'address' | 'createdAt'>,
+): boolean {
+  const late = addressPools.all().filter(({ ipv6Since }) => ipv6Since !== undefined && createdAt < ipv6Since)
+  return address === undefined || late.length === 0 || poolOf(late, address) === undefined
 }
 
 /** `10.77.3.0/24` → `fd77:1::a4d:300/120`; undefined: its pool has none. */

@@ -16,6 +16,7 @@ import {
   type RegisteredService,
   worstStatus,
 } from '@berth/core'
+import { hasTwin } from '../addresses/twin-pools.ts'
 import { withReachedAddress } from '../lans/lan-nodes.ts'
 import { type ChangeOf, type DomainRecord, poolId, type State, type StateChange } from '../records/index.ts'
 
@@ -71,6 +72,7 @@ export class NameTables {
     if (change.kind === 'instances') return this.#noteInstance(change.id, change.before, change.after)
     if (change.kind === 'statuses') return this.#noteStatus(change)
     if (change.kind === 'nodes') return this.#noteNode(change)
+    if (change.kind === 'addressPools') return this.#noteAddressPool(change)
     if (change.kind === 'registeredServices' && namedText(change.before) === namedText(change.after)) return false
     if (change.kind === 'externals' || change.kind === 'domains' || change.kind === 'registeredServices') {
       this.#others = undefined
@@ -114,6 +116,13 @@ export class NameTables {
     const instances = this.#options.state.instances.byNode(id)
     for (const { app, pool } of instances) this.#dirty.add(poolId(app, pool))
     return instances.length > 0
+  }
+
+  /** What runs has no IPv6 when its pool gets it. */
+  #noteAddressPool({ before, after }: ChangeOf<'addressPools'>): boolean {
+    if (before?.ipv6Since === after?.ipv6Since) return false
+    for (const id of this.#options.state.pools.ids()) this.#dirty.add(id)
+    return true
   }
 
   /** One that is not ready has no name yet. */
@@ -235,6 +244,7 @@ export class NameTables {
       [],
       0,
       (node) => siteOf(state.nodes.get(node)),
+      (instance) => hasTwin(state, instance),
     )
     return { count: entries.length, entries, text: JSON.stringify(entries) }
   }

@@ -37,6 +37,7 @@ export function addressPoolView(state: State, pool: AddressPool, nodes: readonly
       disabled,
     },
     ...(ipv6 === undefined ? {} : { ipv6 }),
+    ...(pool.ipv6Since === undefined ? {} : { ipv6Since: pool.ipv6Since }),
     blocks: {
       total: blocksInPool(pool),
       used: holders.reduce((sum, { furtherBlocks }) => sum + 1 + furtherBlocks.length, 0),

@@ -1,6 +1,6 @@
 import type { InstanceView } from '@berth/api'
 import type { Instance, InstanceStatus } from '@berth/core'
-import { twinAddress } from '../addresses/twin-pools.ts'
+import { hasTwin, twinAddress } from '../addresses/twin-pools.ts'
 import { withReachedAddress } from '../lans/lan-nodes.ts'
 import { awaitsGateways } from './awaits-gateways.ts'
 import { nodeResources } from './node-view.ts'
@@ -22,7 +22,8 @@ export function instanceView({ state, traffic, isOnline }: ViewContext, instance
   const always = { id, name, app, pool, entrypoint, release, generation, type, desired, createdAt, createdBy }
   const view: Growing = { ...always, phase, restarts, ready, inTraffic }
   addWanted(view, withReachedAddress(state, instance))
-  const address6 = instance.address === undefined ? undefined : twinAddress(state, instance.address)
+  const address6 =
+    instance.address !== undefined && hasTwin(state, instance) ? twinAddress(state, instance.address) : undefined
   if (address6 !== undefined) view.address6 = address6
   addLimits(view, instance, state)
   if (status !== undefined) addObserved(view, instance, status)
