@@ -1,4 +1,5 @@
 import type { Instance } from '../model/instance.ts'
+import { lanOf } from '../network/network-mode.ts'
 import { type TwinRange, twinned } from '../network/twin-address.ts'
 import type { PolicyNode } from './policy-world.ts'
 
@@ -18,7 +19,7 @@ export type OwnedInstance = Pick<
   'id' | 'app' | 'pool' | 'entrypoint' | 'address' | 'network' | 'node' | 'desired' | 'createdAt'
 >
 
-/** `externals`: names of external services by address. An address may be somebody's who is on the way out and somebody's who comes: it is theirs who are to run, then of who was made last. */
+/** `instances`: each with the address at which it is reached. `externals`: names of external services by address. An address may be somebody's who is on the way out and somebody's who comes: it is theirs who are to run, then of who was made last. */
 export function addressOwners(
   instances: Iterable<OwnedInstance>,
   nodes: ReadonlyMap<string, PolicyNode>,
@@ -28,8 +29,8 @@ export function addressOwners(
   const owners = new Map<string, OwnedInstance>()
   for (const instance of instances) {
     const { address, network } = instance
-    // In another network than the cluster's its address is the node's, as is what is sent from there.
-    if (address === undefined || network !== undefined) continue
+    // In a network of its node alone its address is the node's, as is what is sent from there.
+    if (address === undefined || (network !== undefined && lanOf(network) === undefined)) continue
     const other = owners.get(address)
     if (other === undefined || isBefore(instance, other)) owners.set(address, instance)
   }

@@ -2,6 +2,8 @@ import type { NodeStatus } from '@berth/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AddressPools } from '../addresses/address-pools.ts'
 import { TestCluster, testSpec } from '../controllers/cluster.testing.ts'
+import { explainPacket } from '../policy/explain-packet.ts'
+import { ownersOf } from '../policy/net-ends.ts'
 import { silent } from '../store/sqlite/open-temporary.testing.ts'
 import { lanView } from '../views/lan-view.ts'
 import { LanKeeper } from './lan-keeper.ts'
@@ -202,6 +204,12 @@ describe('a network of the machines’ own', () => {
     await report('192.168.7.129')
     await cluster.until('its name', () => named().join() === '192.168.7.129')
     expect(reached()).toBe('192.168.7.129')
+    const { from, outbound } = explainPacket(cluster.state, { from: '192.168.7.129', to: '192.0.2.1', port: 80 })
+    expect([from, outbound.reason]).toEqual([
+      { name: instance.id, address: '192.168.7.129', node: 'node-a', profiles: [] },
+      'no-instance',
+    ])
+    expect(ownersOf(cluster.state)('192.168.7.129')).toMatchObject({ kind: 'instance', name: instance.id })
     await report('192.168.7.130')
     await cluster.until('its new address', () => named().join() === '192.168.7.130')
     await expect(lans.remove('lan', call)).rejects.toMatchObject({

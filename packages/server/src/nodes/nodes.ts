@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { BerthError, type Node } from '@berth/core'
+import { BerthError, lanOf, type Node } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
 import { groupOfNode, isHeld } from '../groups/group-use.ts'
 import { requireGroup } from '../groups/groups.ts'
@@ -61,7 +61,8 @@ export class Nodes {
   #checkHostNetwork({ name, address }: Node): void {
     const held = this.#state.instances
       .byNode(name)
-      .filter((each) => each.network !== undefined && isHeld(this.#state, each))
+      .filter(({ network }) => network !== undefined && lanOf(network) === undefined)
+      .filter((each) => isHeld(this.#state, each))
     if (held.length === 0) return
     throw new BerthError(
       'node.in-use',

@@ -7,6 +7,7 @@ import {
   type ExternalService,
   familyOf,
   type Instance,
+  lanOf,
   type Packet,
   type PolicyEndpoint,
   twinned,
@@ -14,7 +15,7 @@ import {
   usualSourcePort,
 } from '@berth/core'
 import { twinRangesOf } from '../addresses/twin-pools.ts'
-import { withReachedAddress } from '../lans/lan-nodes.ts'
+import { reachedAddress, withReachedAddress } from '../lans/lan-nodes.ts'
 import type { State } from '../records/index.ts'
 import { decisionView } from './decision-view.ts'
 import { instanceCalled } from './instance-called.ts'
@@ -91,7 +92,10 @@ function findEnd(state: State, text: string, family: 4 | 6 = 4): End {
   const instance = instanceCalled(state, text) ?? firstOf(state, text)
   const { id, address, network, node } = withReachedAddress(state, instance)
   if (address === undefined || node === undefined)
-    throw new BerthError('net.no-instance', `${text} has no address yet: no node has been found for it`)
+    throw new BerthError(
+      'net.no-instance',
+      `${text} has no address yet: ${node === undefined ? 'no node has been found for it' : 'Docker gives it one as it starts'}`,
+    )
   if (network !== undefined) return { name: id, address, booked: address, instance, node, profiles: [] }
   return {
     name: id,
@@ -114,7 +118,10 @@ function externalEnd({ name, addresses, target, ports }: ExternalService, family
 /** Whoever has it; nobody is an answer too. */
 function endAt(state: State, address: string): End {
   const booked = twinned(twinRangesOf(state), address) ?? address
-  const instance = [...state.instances.values()].find((each) => each.address === booked && each.network === undefined)
+  const instance = [...state.instances.values()].find(
+    (each) =>
+      (each.network === undefined || lanOf(each.network) !== undefined) && reachedAddress(state, each) === booked,
+  )
   const node = policyNodes(state).get(booked)
   if (instance !== undefined) return { ...findEnd(state, instance.id), address }
   if (node !== undefined) return { name: address, address, booked, node: node.name, profiles: [] }

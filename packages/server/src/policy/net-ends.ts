@@ -1,11 +1,16 @@
-import { type AddressOwner, addressOwners, BerthError, canonicalAddress, twinned } from '@berth/core'
+import { type AddressOwner, addressOwners, BerthError, canonicalAddress, type Instance, twinned } from '@berth/core'
 import { twinRangesOf } from '../addresses/twin-pools.ts'
+import { reachedAddress, withReachedAddress } from '../lans/lan-nodes.ts'
 import type { State } from '../records/index.ts'
 import { instanceCalled } from './instance-called.ts'
 import { policyNodes } from './net-world.ts'
 
 export const ownersOf = (state: State): ((address: string) => AddressOwner) =>
-  addressOwners(state.instances.values(), policyNodes(state), externalNames(state), twinRangesOf(state))
+  addressOwners(reachedInstances(state), policyNodes(state), externalNames(state), twinRangesOf(state))
+
+function* reachedInstances(state: State): Generator<Instance> {
+  for (const instance of state.instances.values()) yield withReachedAddress(state, instance)
+}
 
 const externalNames = (state: State): Map<string, string> =>
   new Map(
@@ -36,7 +41,7 @@ export function addressesOf(state: State, text: string | undefined): ReadonlySet
       one !== undefined ||
       ((entrypoint === undefined || each.entrypoint === entrypoint) && (third === undefined || each.pool === second)),
   )
-  const addresses = new Set(found.flatMap(({ address }) => address ?? []))
+  const addresses = new Set(found.flatMap((each) => reachedAddress(state, each) ?? []))
   if (addresses.size > 0) return addresses
   throw new BerthError('net.no-instance', `there is no instance of ${text} with an address; see: berth ps ${app}`)
 }
