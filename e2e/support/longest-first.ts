@@ -3,6 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Few lines that take long: files are else begun by their size, and who begins last holds up the end. */
 const long = [
+  'release-storm.test.ts',
   'image-arrivals.test.ts',
   'faults/cut-off.test.ts',
   'simulated/simulated.test.ts',
