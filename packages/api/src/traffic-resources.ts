@@ -26,6 +26,23 @@ export const maintenanceView = z.object({
   updatedBy: z.string(),
 })
 
+/** `state` of a host: `own` (somebody gave one), `held`, `due`, `waits` (it failed; again at `nextAt`), `cannot` (no authority would give one). */
+export const acmeView = z.object({
+  /** Absent: certificates are not obtained. */
+  directoryUrl: z.string().optional(),
+  email: z.string().optional(),
+  hosts: z.array(
+    z.object({
+      host: z.string(),
+      state: z.enum(['own', 'held', 'due', 'waits', 'cannot']),
+      notAfter: time.optional(),
+      nextAt: z.number().optional(),
+      message: z.string().optional(),
+    }),
+  ),
+})
+export type AcmeView = z.infer<typeof acmeView>
+
 export const certificateView = z.object({
   name: z.string(),
   hosts: z.array(z.string()),

@@ -1,3 +1,4 @@
+export * from './acme/due-certificates.ts'
 export * from './advice/advise.ts'
 export { type BucketCounts, LogHistogram } from './advice/log-histogram.ts'
 export * from './advice/usage.ts'

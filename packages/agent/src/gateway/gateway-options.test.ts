@@ -251,3 +251,15 @@ describe('maintenance', () => {
     expect((await open.fetch('/')).status).toBe(200)
   })
 })
+
+test('what an authority of certificates looks for is answered by HTTP, also where all else leads to HTTPS', async () => {
+  await using member = await openUpstream()
+  const path = '/.well-known/acme-challenge/tok_en-1'
+  const challenge = sampleRoute([], { id: 'acme', path, allowEmpty: true, answer: 'tok_en-1.thumb', tls: 'on' })
+  await apply(sampleRoute([member.port], { tls: 'redirect' }), challenge)
+  expect(await open.fetch(path)).toMatchObject({ status: 200, body: 'tok_en-1.thumb' })
+  expect((await open.fetch('/.well-known/acme-challenge/other')).status).toBe(308)
+  expect(member.seen).toEqual([])
+  await apply(sampleRoute([member.port]))
+  expect((await open.fetch(path)).body).toBe(String(member.port))
+})

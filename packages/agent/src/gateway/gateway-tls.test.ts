@@ -46,6 +46,15 @@ describe('the certificate', () => {
     }
   })
 
+  test('is found among thousands', async () => {
+    const two = [await sampleCertificate('even', []), await sampleCertificate('odd', [])]
+    const hosts = Array.from({ length: 3_000 }, (_, index) => `h${index}.many.example`)
+    const certificates = hosts.map((host, index) => ({ ...two[index % 2]!, hosts: [host] }))
+    await apply([sampleRoute([member.port], { host: '*' })], certificates)
+    const names = await Promise.all([0, 1, 1_234, 2_999, 3_000].map((index) => nameFor(`h${index}.many.example`)))
+    expect(names).toEqual(['even', 'odd', 'even', 'odd', 'Berth gateway: no certificate for this name'])
+  })
+
   test('is replaced without a reload', async () => {
     const route = sampleRoute([member.port])
     await apply([route], [await sampleCertificate('old', ['shop.example.com'])])

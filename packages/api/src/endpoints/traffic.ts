@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import { certificateView, maintenanceView, poolTrafficView, routeView, trafficView } from '../traffic-resources.ts'
+import {
+  acmeView,
+  certificateView,
+  maintenanceView,
+  poolTrafficView,
+  routeView,
+  trafficView,
+} from '../traffic-resources.ts'
 import { listQuery, nameParams, none, ok, poolParams } from './shared.ts'
 
 const moment = z.coerce.number().int().nonnegative().optional()
@@ -62,6 +69,45 @@ export const trafficEndpoints = {
     query: none,
     body: z.strictObject({ on: z.boolean(), page: z.string().nullable().optional() }),
     response: maintenanceView,
+  }),
+  getAcme: defineEndpoint({
+    method: 'GET',
+    path: '/v1/acme',
+    summary: 'Where certificates are obtained, and how it stands with each host',
+    role: 'viewer',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: none,
+    response: acmeView,
+  }),
+  setAcme: defineEndpoint({
+    method: 'PUT',
+    path: '/v1/acme',
+    summary: 'Obtain certificates by ACME for all hosts of routes with TLS, and renew them',
+    role: 'admin',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: z.strictObject({
+      directoryUrl: z.string(),
+      email: z.string().optional(),
+      /** Whom the directory's own address is believed by, beside the usual authorities. */
+      caPem: z.string().optional(),
+      termsOfServiceAgreed: z.literal(true),
+    }),
+    response: acmeView,
+  }),
+  removeAcme: defineEndpoint({
+    method: 'DELETE',
+    path: '/v1/acme',
+    summary: 'Obtain and renew no certificates any more; those that there are stay',
+    role: 'admin',
+    transport: 'json',
+    params: none,
+    query: none,
+    body: none,
+    response: ok,
   }),
   listCertificates: defineEndpoint({
     method: 'GET',

@@ -8,6 +8,7 @@ import { formatAge } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { readSecret } from '../read-secret.ts'
 import { findLocalApp } from '../target.ts'
+import { registerCertAcme } from './cert-acme.ts'
 import { action } from './command.ts'
 import { parseDuration } from './logs.ts'
 import { registerNodes } from './nodes.ts'
@@ -179,6 +180,7 @@ const tokenListing = (now: number): ListingView<TokenView> => ({
 
 function registerCertificates(program: Command): void {
   const certificate = program.command('cert').summary('certificates of the gateway')
+  registerCertAcme(certificate)
   certificate
     .command('set')
     .argument('<name>')

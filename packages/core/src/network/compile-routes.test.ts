@@ -200,3 +200,27 @@ describe('while a stage shares requests out', () => {
     expect(turnsOf([...fresh(1), ...old.map(({ instance }) => pooled(instance.ordinal, { desired: 'drain' }))])).toBe(1)
   })
 })
+
+describe('what a host shows', () => {
+  const token = { host: 'shop.test', token: 'abc', answer: 'abc.thumb' }
+  const table = (isOn: boolean, whenEmpty?: 'maintenance') => {
+    const spec = specWith([whenEmpty === undefined ? route : { ...route, options: { whenEmpty } }])
+    const pool = routed([pooled(1)], { specs: new Map([['v1', spec]]) })
+    return compileRoutes([pool], [], 1, [], new Map([['shop.test', { isOn, page: 'soon' }]]), [token])
+  }
+
+  it('is its maintenance page, but for what an authority of certificates looks for', () => {
+    const { routes } = table(true)
+    expect(findRouteTableProblems(table(true))).toEqual([])
+    expect(routes.map(({ path, maintenance, answer }) => [path, maintenance?.page, answer])).toEqual([
+      ['/', 'soon', undefined],
+      ['/.well-known/acme-challenge/abc', undefined, 'abc.thumb'],
+    ])
+  })
+
+  it('is that page while nobody serves it, where a route says so', () => {
+    expect(table(false, 'maintenance').routes[0]).toMatchObject({ allowEmpty: true, emptyPage: 'soon' })
+    const [plain] = table(false).routes
+    expect([plain?.allowEmpty, plain?.emptyPage, plain?.maintenance]).toEqual([false, undefined, undefined])
+  })
+})

@@ -43,6 +43,7 @@ export function compileRoutes(
   version: number,
   externals: readonly ExternalService[] = [],
   maintenance: Pick<ReadonlyMap<string, Maintenance>, 'get' | 'size'> = new Map(),
+  challenges: Iterable<HostChallenge> = [],
 ): RouteTable {
   const routes = new Map<string, Route>()
   const byAge = [...pools].sort(
@@ -63,10 +64,25 @@ export function compileRoutes(
   const all = [...routes.values()]
   return {
     version,
-    routes: maintenance.size === 0 ? all : all.map((route) => withMaintenance(route, maintenance.get(route.host))),
+    routes: [
+      ...(maintenance.size === 0 ? all : all.map((route) => withMaintenance(route, maintenance.get(route.host)))),
+      ...[...challenges].map(challengeRoute),
+    ],
     certificates,
   }
 }
+
+/** What an authority of certificates looks for at a host, by HTTP. */
+export interface HostChallenge {
+  readonly host: string
+  readonly token: string
+  readonly answer: string
+}
+
+const challengeRoute = ({ host, token, answer }: HostChallenge): Route => ({
+  ...{ id: `acme ${host} ${token}`, host, path: `/.well-known/acme-challenge/${token}` },
+  ...{ targets: [], tls: 'on', timeoutMs: 60_000, allowEmpty: true, answer },
+})
 
 /** Of the routes of one host. The page of one that is off is shown by routes that say so while they are empty. */
 export interface Maintenance {

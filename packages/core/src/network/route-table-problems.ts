@@ -69,13 +69,15 @@ function checkTargets(targets: readonly RouteTarget[], at: string, report: Repor
   })
 }
 
-function checkOptions({ options, maintenance, emptyPage }: Route, at: string, report: Report): void {
+function checkOptions({ options, maintenance, emptyPage, answer }: Route, at: string, report: Report): void {
   for (const [name, page] of [
     ['maintenance', maintenance?.page],
     ['emptyPage', emptyPage],
   ] as const)
     if (page !== undefined && page.length > maxPageLength)
       report(`${at}.${name}`, `must have at most ${maxPageLength} characters`)
+  if (answer !== undefined && (answer.length > maxNameLength || hasControlCharacter(answer)))
+    report(`${at}.answer`, `must have at most ${maxNameLength} printable characters`)
   if (options === undefined) return
   for (const [name, [least, most]] of Object.entries(routeOptionBounds)) {
     const value = options[name as keyof typeof routeOptionBounds]

@@ -43,6 +43,8 @@ export interface Route {
   readonly allowEmpty?: boolean
   /** A route without any costs nothing for those of others. */
   readonly options?: RouteOptions
+  /** Every request is answered with this text, and no member is asked: what an authority of certificates looks for. */
+  readonly answer?: string
   /** Every request is answered 503 with this page; an empty text is the gateway's own page. */
   readonly maintenance?: { readonly page: string }
   /** What a route that has no member, and may have none (`allowEmpty`), answers with. Absent: a short message. */

@@ -42,6 +42,14 @@ describe('certificates', () => {
     await expect(certificates.remove('shop', context)).rejects.toMatchObject({ code: 'certificate.not-found' })
   })
 
+  it('that were obtained go after those that somebody gives, and are known by it', async () => {
+    const obtained = await authority.serverCertificate(['shop.example.com'])
+    const record = await certificates.set('acme-shop.example.com', obtained, context, { acme: true })
+    expect([record.acme, certificates.all().length]).toEqual([true, 1])
+    await certificates.set('shop', pair, context)
+    expect(certificates.all().map((each) => each.keyPem)).toEqual([pair.keyPem])
+  })
+
   it('keep no key in clear', async () => {
     await certificates.set('shop', pair, context)
     const { items } = await under.store.list('/')

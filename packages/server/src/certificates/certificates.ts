@@ -40,7 +40,12 @@ export class Certificates {
   }
 
   /** Throws `certificate.invalid` saying what does not fit. */
-  async set(name: string, given: GivenCertificate, context: CallContext): Promise<CertificateRecord> {
+  async set(
+    name: string,
+    given: GivenCertificate,
+    context: CallContext,
+    { acme = false }: { readonly acme?: boolean } = {},
+  ): Promise<CertificateRecord> {
     const { hosts, notBefore, notAfter } = this.#check(name, given)
     const { value } = await this.#records.commit(
       context.actor,
@@ -48,6 +53,7 @@ export class Certificates {
         const version = (this.#state.certificates.get(name)?.version ?? 0) + 1
         const record: CertificateRecord = {
           ...{ name, hosts, certificatePem: given.certificatePem, version, notBefore, notAfter },
+          ...(acme ? { acme: true as const } : {}),
           sealedKey: seal(this.#key, boundTo(name, version), given.keyPem),
           updatedAt: this.#now(),
           updatedBy: context.actor,
@@ -83,7 +89,11 @@ export class Certificates {
   /** With keys, for route tables. One whose key does not open is left out and logged. */
   all(): Certificate[] {
     for (const name of this.#opened.keys()) if (!this.#state.certificates.has(name)) this.#opened.delete(name)
-    return [...this.#state.certificates.values()].flatMap((record) => this.#open(record) ?? [])
+    const records = [...this.#state.certificates.values()]
+    const given = new Set(records.flatMap(({ acme, hosts }) => (acme === true ? [] : hosts)))
+    // What somebody gave goes before what was obtained: of one name there is one.
+    const used = records.filter(({ acme, hosts }) => acme !== true || !hosts.some((host) => given.has(host)))
+    return used.flatMap((record) => this.#open(record) ?? [])
   }
 
   #open(record: CertificateRecord): Certificate | undefined {

@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { ServerAddress } from '@berth/api'
 import type { Logger } from 'pino'
+import type { Acme } from '../acme/acme.ts'
 import type { AgentLinks } from '../agents/agent-links.ts'
 import type { BuildOutputs } from '../build/build-outputs.ts'
 import type { ServerConfig } from '../config.ts'
@@ -28,6 +29,7 @@ export interface Control {
   readonly agents: AgentLinks
   readonly traffic: TrafficController
   readonly requests: RequestStats
+  readonly acme: Acme
   readonly operations: Operations
   readonly books: LiveBooks
   readonly images: NodeImages
@@ -42,6 +44,7 @@ export interface Control {
 export interface SharedControl {
   readonly agents: AgentLinks
   readonly traffic: TrafficController
+  readonly acme: Acme
   readonly requests: RequestStats
   readonly books: LiveBooks
   readonly isOnline: (node: string) => boolean

@@ -3,12 +3,14 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { BerthError } from '@berth/core'
 import type { Logger } from 'pino'
+import { Acme } from '../acme/acme.ts'
 import { Sessions } from '../auth/sessions.ts'
 import { Tokens } from '../auth/tokens.ts'
 import { type Authority, openAuthority } from '../authority/authority.ts'
 import { type AuthorityRoots, rootsInFile, rootsInStore } from '../authority/authority-roots.ts'
 import { Certificates } from '../certificates/certificates.ts'
 import { defaults, type ServerConfig } from '../config.ts'
+import type { Traffic } from '../controllers/traffic.ts'
 import { refuseUnfinished } from '../copies/copied-keys.ts'
 import { makePrivateDirectory } from '../files/private-files.ts'
 import { Leadership } from '../leadership/index.ts'
@@ -36,6 +38,7 @@ export interface Foundation {
   readonly authority: Authority
   /** For a server that joins. */
   readonly secretKey: string
+  readonly acmeFor: (traffic: Pick<Traffic, 'routes'>) => Acme
   readonly relayPass: RelayPass
   readonly secrets: Secrets
   readonly certificates: Certificates
@@ -72,7 +75,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     [...peers, ...tables].filter(({ sealed }) => sealed !== undefined),
   )
   const sealedHooks = state.pipelines.all().filter(({ sealed }) => sealed !== undefined)
-  const sealedParts = sealedPeers.length + sealedHooks.length
+  const sealedParts = sealedPeers.length + sealedHooks.length + state.acmeAccounts.size
   const sealedSubscriptions = [...state.subscriptions.values()].filter(({ sealed }) => sealed !== undefined)
   const sealedValuesExist =
     sealedSubscriptions.length > 0 || values.size + pairs.size + logins.size + authorities.size + sealedParts > 0
@@ -96,6 +99,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     ...{ registries, routing },
     pipelines: new Pipelines({ records, key, log: log.child({ part: 'pipelines' }) }),
     registryTokens: new RegistryTokens(key),
+    acmeFor: (traffic) => new Acme(records, key, traffic),
     sessions: new Sessions(key, tokens),
     checksHeard: new Map(),
     subscriptions: new Subscriptions(records, key),

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { FromAgent, ServerAddress } from '@berth/api'
 import type { Logger } from 'pino'
+import { AcmeKeeper } from '../acme/acme-keeper.ts'
 import { requireOwnPool } from '../addresses/own-pool.ts'
 import { AgentLinks } from '../agents/agent-links.ts'
 import { createBuildAgents } from '../agents/build-agents.ts'
@@ -29,7 +30,7 @@ import { LiveBooks } from '../schedule/live-books.ts'
 import { createSourceStore } from '../source/create-source-store.ts'
 import { Teller } from '../subscriptions/teller.ts'
 import { RequestStats } from '../traffic/request-stats.ts'
-import type { Control, ControlOptions } from './control.ts'
+import type { Control, ControlOptions, SharedControl } from './control.ts'
 import { type ClusterWork, leadCluster } from './lead-cluster.ts'
 import { NodeRenewals } from './node-renewals.ts'
 import type { Foundation } from './open-foundation.ts'
@@ -45,7 +46,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   requireOwnPool(state, options.config.addressPool ?? defaults.addressPool)
   let cluster: ClusterWork | undefined
   const shared = makeShared(options, () => cluster)
-  const { agents, traffic, requests, books, isOnline, defaultPool } = shared
+  const { agents, traffic, requests, acme, books, isOnline, defaultPool } = shared
   const removals = new ImageRemovals()
   const building = await prepareBuilding(options, agents, removals)
   const looks = new RepositoryLooks({ records, state, sources: building.sources })
@@ -79,6 +80,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   })
   await leadership.hold('upkeep', (term, work) => {
     keepUp(options, building.outputs, term, work)
+    work.use(leadAcme(options, shared, term))
     renewals.lead(options, term, work)
   })
   const operations = createOperations({
@@ -87,7 +89,20 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     cancelBuild: (build) => builds?.cancel(build),
   })
   const { sources, outputs: buildOutputs } = building
-  return { agents, traffic, requests, operations, books, images, registry, sources, looks, buildOutputs, renewals }
+  return {
+    agents,
+    traffic,
+    requests,
+    acme,
+    operations,
+    books,
+    images,
+    registry,
+    sources,
+    looks,
+    buildOutputs,
+    renewals,
+  }
 }
 
 function makeShared({ config, foundation, log, stack }: ControlOptions, cluster: () => ClusterWork | undefined) {
@@ -101,6 +116,7 @@ function makeShared({ config, foundation, log, stack }: ControlOptions, cluster:
     }),
   )
   const requests = new RequestStats({ state, isOnline, now: Date.now })
+  const acme = foundation.acmeFor(traffic)
   const agents: AgentLinks = new AgentLinks({
     ...{ state, log: log.child({ part: 'agents' }), version: config.version },
     servers: () => agentServersOf(foundation),
@@ -124,7 +140,16 @@ function makeShared({ config, foundation, log, stack }: ControlOptions, cluster:
   stack.use(agents)
   const defaultPool = config.defaultPool ?? defaults.defaultPool
   return {
-    ...{ agents, traffic, requests, books, isOnline, defaultPool, agentServers: () => agentServersOf(foundation) },
+    ...{
+      agents,
+      traffic,
+      requests,
+      acme,
+      books,
+      isOnline,
+      defaultPool,
+      agentServers: () => agentServersOf(foundation),
+    },
     registryAgents: createRegistryAgents(agents),
     registryOrders: new RegistryOrders({ state, authority: foundation.authority, tokens: foundation.registryTokens }),
   }
@@ -190,6 +215,13 @@ function leadBuilds(
   })
   stack.use(controller)
   return controller
+}
+
+function leadAcme({ foundation, log }: ControlOptions, { acme, traffic }: SharedControl, term: Term): AcmeKeeper {
+  const { certificates } = foundation
+  const isInForce = (revision: number): boolean => traffic.isInForce(revision)
+  const records = foundation.records.guardedBy(term)
+  return new AcmeKeeper({ records, acme, certificates, isInForce, log: log.child({ part: 'acme' }) })
 }
 
 function keepUp(

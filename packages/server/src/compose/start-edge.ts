@@ -160,7 +160,7 @@ function createServices(
   const { config, foundation, control, stack } = options
   const { state, records, authority, secrets, certificates, registries, routing, tokens, sessions, pipelines } =
     foundation
-  const { agents, traffic, requests, operations, books, images, registry, sources, looks, buildOutputs } = control
+  const { agents, traffic, requests, acme, operations, books, images, registry, sources, looks, buildOutputs } = control
   const gateway = gatewayAddress(config.gatewayUrl, config.gatewayHttpsPort ?? defaults.gatewayHttpsPort)
   const nodes = new Nodes(records)
   const { version } = config
@@ -190,6 +190,7 @@ function createServices(
       records,
       views,
       requests,
+      acme,
       operations,
       books,
       agents,

@@ -79,6 +79,11 @@ export class TrafficController implements Traffic, Disposable {
     return madeAt !== undefined && this.#reports.inForceOnline(madeAt)
   }
 
+  /** Every gateway that serves routes by what the store held at this revision, or later; and there is one. */
+  isInForce(revision: number): boolean {
+    return this.#reports.inForceOnline(revision)
+  }
+
   gatewaysBehind(instance: string): readonly string[] {
     if (this.#members.activeSince(instance) !== undefined) return []
     return this.#reports.behind(this.#members.inactiveSince(instance))
@@ -173,6 +178,7 @@ export class TrafficController implements Traffic, Disposable {
       state.revision,
       externals,
       state.maintenance,
+      state.acmeChallenges.values(),
     )
     if (sameRoutes(table, this.#table) && this.#table.version > 0) {
       this.#flips.clear()
@@ -222,7 +228,10 @@ const byPool = (targets: readonly RouteTarget[]): RouteTarget[] =>
   }))
 
 const isBesidePools = (change: StateChange): boolean =>
-  change.kind === 'certificates' || change.kind === 'maintenance' || isRouted(change)
+  change.kind === 'certificates' ||
+  change.kind === 'maintenance' ||
+  change.kind === 'acmeChallenges' ||
+  isRouted(change)
 
 /** An external service that has, had or gets a route. */
 const isRouted = (change: StateChange): boolean =>

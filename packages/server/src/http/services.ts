@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { BackupLine, LogLine } from '@berth/api'
+import type { Acme } from '../acme/acme.ts'
 import type { AddressPools } from '../addresses/address-pools.ts'
 import type { AddressUses } from '../addresses/address-uses.ts'
 import type { AgentLinks } from '../agents/agent-links.ts'
@@ -104,6 +105,7 @@ export interface Services {
   readonly records: Records
   readonly views: ViewContext
   readonly trafficChanges: TrafficChanges
+  readonly acme: Acme
   readonly requests: Pick<RequestStats, 'window' | 'routeNow' | 'instanceNow' | 'knownToMs'>
   readonly operations: Operations
   readonly books: LiveBooks

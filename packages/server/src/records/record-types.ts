@@ -61,6 +61,9 @@ export interface RecordTypes {
   readonly subscriptionPositions: SubscriptionPosition
   readonly registeredServices: RegisteredService
   readonly maintenance: MaintenanceRecord
+  readonly acmeAccounts: AcmeAccount
+  readonly acmeFailures: AcmeFailure
+  readonly acmeChallenges: AcmeChallenge
   readonly approvals: Approval
   readonly crons: CronRecord
   readonly keptAddresses: KeptAddress
@@ -134,6 +137,38 @@ export interface KeyValueRecord {
   readonly updatedBy: string
 }
 
+/** Where certificates are obtained, and as whom. Key `/acme-accounts/default`. */
+export interface AcmeAccount {
+  readonly name: 'default'
+  readonly directoryUrl: string
+  readonly email?: string
+  /** Whom its own address is believed by, beside the usual authorities. */
+  readonly caPem?: string
+  readonly sealedKey: string
+  readonly version: number
+  readonly updatedAt: number
+  readonly updatedBy: string
+}
+
+/** What became of the tries for a host that has no certificate yet. Key `/acme-failures/<host>`. */
+export interface AcmeFailure {
+  readonly host: string
+  /** In a row. */
+  readonly failures: number
+  /** The account's version: with other settings it is tried at once. */
+  readonly account: number
+  readonly at: number
+  readonly message: string
+}
+
+/** What the gateways answer an authority with that asks whether a host is ours. Key `/acme-challenges/<host>`. */
+export interface AcmeChallenge {
+  readonly host: string
+  readonly token: string
+  readonly answer: string
+  readonly at: number
+}
+
 /** Whether the routes of one host show the maintenance page. Key `/maintenance/<host>`. */
 export interface MaintenanceRecord {
   readonly host: string
@@ -181,6 +216,8 @@ export interface JoinToken {
 
 /** A certificate of the gateway; its private key is sealed like a secret. Key `/certificates/<name>`. */
 export interface CertificateRecord {
+  /** Obtained by Berth, which renews it. */
+  readonly acme?: true
   readonly name: string
   readonly hosts: readonly string[]
   readonly certificatePem: string

@@ -30,6 +30,9 @@ import { PackedRows } from './packed-rows.ts'
 import { entrypointId, poolId, releaseId, secretId } from './record-kinds.ts'
 import { RecordTable } from './record-table.ts'
 import type {
+  AcmeAccount,
+  AcmeChallenge,
+  AcmeFailure,
   AddressPoolRecord,
   AuthorityRecord,
   CertificateRecord,
@@ -98,6 +101,9 @@ export const createTables = (): Tables => ({
   subscriptionPositions: new RecordTable<SubscriptionPosition>(),
   registeredServices: new RegisteredServiceTable(),
   maintenance: new RecordTable<MaintenanceRecord>(),
+  acmeAccounts: new RecordTable<AcmeAccount>(),
+  acmeFailures: new RecordTable<AcmeFailure>(),
+  acmeChallenges: new RecordTable<AcmeChallenge>(),
   approvals: new EntrypointTable<Approval>(),
   crons: new EntrypointTable<CronRecord>(),
   keptAddresses: new KeptAddressTable(),

@@ -60,6 +60,7 @@ function pages.unusual(https_port)
     return
   end
   if what == 'redirect' then return redirect(https_port) end
+  if what == 'answer' then return answer('text/plain', route.answer) end
   if what == 'maintenance' then return show_maintenance(route.maintenance) end
   if what == 'empty' and route.empty_page then return show_maintenance(route.empty_page) end
   return show(reasons[what] or reasons[502])

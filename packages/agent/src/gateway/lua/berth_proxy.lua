@@ -253,6 +253,7 @@ end
 
 -- Requests of routes that say more than where they lead. What was turned aside here comes back by `proxy.chosen`.
 local function forward_specially(r, key, route)
+  if route.answer then return turn_aside(key, 'answer', route) end
   if route.maintenance then return turn_aside(key, 'maintenance', route) end
   if not route.special or route.turns == 0 then return turn_aside(key, 'detour', route) end
   if route.max_body and too_large(r, route) then return turn_aside(key, 'too-large', route) end

@@ -73,6 +73,7 @@ local function read_options(route, spec)
   route.slow_start = (options.slowStartMs or 0) > 0 and options.slowStartMs / 1000 or nil
   route.maintenance = spec.maintenance and spec.maintenance.page
   route.empty_page = spec.emptyPage
+  route.answer = spec.answer
   if options.stickyCookie then
     route.cookie, route.cookie_variable = options.stickyCookie, 'cookie_' .. options.stickyCookie
     route.cookie_path = spec.path:find('[^%w/._~-]') and '/' or spec.path

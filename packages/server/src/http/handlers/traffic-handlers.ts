@@ -1,9 +1,11 @@
-import type { InstanceTrafficView, MaintenanceView, RouteTrafficView } from '@berth/api'
+import type { AcmeView, InstanceTrafficView, MaintenanceView, RouteTrafficView } from '@berth/api'
 import { BerthError, type RequestSummary, summarizeRequests } from '@berth/core'
+import type { Acme } from '../../acme/acme.ts'
 import { requirePool } from '../../controllers/operations/lookup.ts'
 import type { MaintenanceRecord } from '../../records/index.ts'
 import type { RequestRate } from '../../traffic/request-stats.ts'
 import { certifiedNames, routeUrl } from '../../views/route-url.ts'
+import { defined } from '../../views/view-context.ts'
 import type { Handlers } from '../handler.ts'
 import { matches } from '../listings/traffic-listings.ts'
 import type { Services } from '../services.ts'
@@ -17,13 +19,25 @@ interface TrafficQuery {
 
 export const trafficHandlers = (
   services: Services,
-): Pick<Handlers, 'getTraffic' | 'getPoolTraffic' | 'getMaintenance' | 'setMaintenance'> => {
-  const { requests, views, maintenance } = services
+): Pick<
+  Handlers,
+  'getTraffic' | 'getPoolTraffic' | 'getMaintenance' | 'setMaintenance' | 'getAcme' | 'setAcme' | 'removeAcme'
+> => {
+  const { requests, views, maintenance, acme } = services
   return {
     getTraffic: ({ query }) => {
       const { knownToMs } = requests
       const known = knownToMs === undefined ? {} : { knownToMs }
       return { routes: routesNow(services, query), instances: instancesNow(services, query), ...known }
+    },
+    getAcme: () => acmeView(acme),
+    setAcme: async ({ body: { termsOfServiceAgreed: _, ...settings }, context }) => {
+      await acme.set(settings, context)
+      return acmeView(acme)
+    },
+    removeAcme: async ({ context }) => {
+      await acme.remove(context)
+      return { ok: true }
     },
     getMaintenance: () => ({ items: maintenance.all().map(maintenanceView) }),
     setMaintenance: async ({ params, body, context }) =>
@@ -36,6 +50,11 @@ export const trafficHandlers = (
       return { fromMs, toMs, all, generations: [...generations], ...known }
     },
   }
+}
+
+const acmeView = (acme: Acme): AcmeView => {
+  const { directoryUrl, email } = acme.account ?? {}
+  return { ...defined({ directoryUrl, email }), hosts: acme.hosts() }
 }
 
 const maintenanceView = ({ isOn: on, ...rest }: MaintenanceRecord): MaintenanceView => ({ on, ...rest })
