@@ -19,13 +19,23 @@ import {
   withUplink,
 } from '@berth/core'
 import { networksOn } from '../lans/lan-nodes.ts'
-import type { State, StateChange } from '../records/index.ts'
+import type { StateChange } from '../records/index.ts'
 import { BlockRoom } from './block-room.ts'
 import { displace } from './displace.ts'
 import { Displacements } from './displacements.ts'
 import { GivenOut } from './given-out.ts'
 import { KeptPlaces } from './kept-places.ts'
 import { borrowing, Loans } from './loans.ts'
+import type {
+  Attempt,
+  Found,
+  Holder,
+  LiveBooksOptions,
+  Placed,
+  Promised,
+  PromiseOptions,
+  ResizeRefusal,
+} from './placed.ts'
 import { quotaProblem } from './quota-problem.ts'
 import {
   bookingOfRecord,
@@ -40,47 +50,6 @@ import {
 } from './request-of.ts'
 import { specOfInstance } from './spec-of-instance.ts'
 import { VictimRules } from './victim-rules.ts'
-
-export interface LiveBooksOptions {
-  readonly now?: () => number
-  readonly state: State
-  readonly isOnline: (node: string) => boolean
-  /** Of the address pool `default`; absent: no node is to get further blocks. */
-  readonly addressPool?: string
-}
-
-export type Placed =
-  | { readonly placed: true; readonly record: Partial<Instance> & { readonly node: string; readonly address: string } }
-  | { readonly placed: false; readonly message: string }
-
-/** `room`: its node has too little; `quota`: its node group gives no more, wherever it runs. */
-export interface ResizeRefusal {
-  readonly reason: 'room' | 'quota'
-  readonly message: string
-}
-
-/** `isShort`: it lacks an address, and nothing that is about to give its node one. */
-type Attempt =
-  | Extract<Placed, { readonly placed: true }>
-  | { readonly placed: false; readonly message: string; readonly isShort: boolean }
-
-/** What a decision under way has entered of an instance. */
-interface Promised {
-  readonly request: InstanceRequest
-  readonly address: string
-  /** Its node was chosen by more than its own terms: for an address that it keeps, or since others had none left. */
-  readonly isPinned: boolean
-}
-
-type Holder = Pick<Instance, 'node' | 'address' | 'group' | 'borrowedFrom'>
-
-interface PromiseOptions {
-  /** The address that it has to have. */
-  readonly kept: string | undefined
-  readonly isPinned?: boolean
-  /** Of another node, where its own has no address for it. */
-  readonly mayBorrow?: boolean
-}
 
 /** Nodes without an address left, for one decision; beyond so many there is hardly another one. */
 const mostTried = 20
@@ -97,12 +66,12 @@ export class LiveBooks implements Disposable {
   readonly displacements: Displacements
   readonly kept: KeptPlaces
   readonly room: BlockRoom
+  readonly loans: Loans
   readonly #options: LiveBooksOptions
   readonly #unsubscribe: () => void
   /** What decisions under way have entered. */
   readonly #promised = new Map<string, Promised>()
   readonly #given = new GivenOut()
-  readonly loans: Loans
   readonly #measures = new Map<string, { readonly cpuMilli: number; readonly at: number }>()
   /** The address given out last on a node, where that is more than its fence says. */
   readonly #lastAddresses = new Map<string, string>()
@@ -181,7 +150,7 @@ export class LiveBooks implements Disposable {
         return this.#refused(full, message, isShort)
       }
       const placed = this.#promise(id, request, decision.booking, { kept, isPinned: full.length > 0 })
-      if (placed?.placed === true) return placed
+      if (placed !== undefined) return placed
       const { node } = decision.booking
       full.push(node)
       for (const listener of this.#starved) listener(node)
@@ -270,7 +239,7 @@ export class LiveBooks implements Disposable {
       const found = this.#displaceFor(id, wish)
       if (found === undefined) continue
       const placed = this.#promise(id, request, found.booking, { kept })
-      return placed?.placed === true ? { ...placed, record: { ...placed.record, waitsFor: found.waitsFor } } : undefined
+      return placed === undefined ? undefined : { ...placed, record: { ...placed.record, waitsFor: found.waitsFor } }
     }
     return undefined
   }
@@ -301,7 +270,7 @@ export class LiveBooks implements Disposable {
     request: InstanceRequest,
     booking: Booking,
     { kept, isPinned = false, mayBorrow = false }: PromiseOptions,
-  ): Placed | undefined {
+  ): Found | undefined {
     const { node } = booking
     const own = kept ?? this.#addressFor(node, request)
     const loan = own === undefined && mayBorrow ? this.#loanFor(node) : undefined
