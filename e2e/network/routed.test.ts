@@ -462,12 +462,18 @@ describe('when something dies', () => {
     await run(h1, 'docker', 'rm', '--force', 'web')
     await startContainer(h1, 'web', '--ip', addressIn(h1, 10))
     await startContainer(h1, 'mine', '--restart', 'always', '--ip', addressIn(h1, 250))
+    const wish = ['--network', 'name=berth,driver-opt=berth.profile=web', '--detach', '--name', 'named']
+    await run(h1, 'docker', 'run', ...wish, '--restart', 'always', NODE_IMAGE, 'node', '-e', serve)
     await networks.get(h1)?.end()
     networks.delete(h1)
     await h1.reboot({ startDockerd: false })
     await startNetd(h1)
     await h1.startDockerd()
     await eventually(() => askFromHost(h1, urlOf(h1, 250)), addressIn(h1, 1))
+    // What it names is told again, and nobody has said that it is in force.
+    const named = async () => `http://${await shown(h1, 'named', 'IPAddress')}:8080/`
+    await eventually(async () => askFromHost(h1, await named()), addressIn(h1, 1))
+    expect((await h2.exec(wget(await named()))).stdout).toBe('')
     expect(await startNetwork(h1)).toEqual({ value: [] })
     await run(h1, 'docker', 'start', 'web')
     await notePid(h1, 'web')

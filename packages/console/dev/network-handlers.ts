@@ -272,6 +272,7 @@ function addresses(store: MockStore): AddressView[] {
       address6: 'fd77:1::a4d:1f0',
       kind: 'by-hand',
       container: 'mine',
+      profiles: ['web'],
       state: 'running',
       since: Date.now() - 60_000,
     },

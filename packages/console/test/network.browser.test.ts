@@ -116,6 +116,7 @@ describe('addresses', () => {
     const page = await console_.enter('/network/addresses')
     const table = page.getByRole('table', { name: 'Addresses' })
     await table.getByRole('row').filter({ hasText: '10.77.1.240' }).getByText('by hand').waitFor()
+    await table.getByRole('row').filter({ hasText: 'by hand' }).getByText('mine [web]').waitFor()
     await table.getByRole('row').filter({ hasText: 'by hand' }).getByText('fd77:1::a4d:1f0').waitFor()
     await table.getByRole('link', { name: 'shop.production.web-1', exact: true }).first().waitFor()
     await page.getByRole('searchbox', { name: 'Filter addresses' }).fill('mine')

@@ -100,14 +100,15 @@ function Block({ block, lender }: { readonly block: string | undefined; readonly
   return <span className="muted">{network.addresses.lentBy(lender)}</span>
 }
 
-function Owner({ row: { kind, instance, container } }: { readonly row: AddressView }) {
+function Owner({ row: { kind, instance, container, profiles = [] } }: { readonly row: AddressView }) {
   const { network } = useText()
   const { addresses: text } = network
   if (instance !== undefined) return <Link to={path('instances', instance)}>{instance}</Link>
   if (container !== undefined)
     return (
       <>
-        <code>{container}</code> <span className="muted">{text.kinds[kind]}</span>
+        <code>{[container, ...profiles.map((each) => `[${each}]`)].join(' ')}</code>{' '}
+        <span className="muted">{text.kinds[kind]}</span>
       </>
     )
   return <span className="muted">{text.kinds[kind]}</span>
