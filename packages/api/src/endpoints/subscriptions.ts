@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
 import { subscriptionDocument, subscriptionView } from '../subscription-resources.ts'
 import { listQuery, nameParams, none, ok } from './shared.ts'
@@ -36,5 +37,16 @@ export const subscriptionsEndpoints = {
     query: none,
     body: none,
     response: ok,
+  }),
+  streamEvents: defineEndpoint({
+    method: 'GET',
+    path: '/v1/events/stream',
+    summary: 'What happens, live over a WebSocket: the messages of the watch of events, from behind a revision on',
+    role: 'viewer',
+    transport: 'websocket',
+    params: none,
+    query: z.strictObject({ app: z.string().optional(), revision: z.coerce.number().int().nonnegative().optional() }),
+    body: none,
+    response: z.unknown(),
   }),
 } as const

@@ -97,10 +97,11 @@ export class Keys {
       throw new BerthError('kv.invalid-key', `a key is at most ${keyLimits.keyBytes} bytes long, this one is longer`)
     if (!key.isWellFormed()) throw new BerthError('kv.invalid-key', 'a key must be UTF-8 text')
     const service = key.startsWith(upstreamsPrefix) ? key.slice(upstreamsPrefix.length).split('/')[0] : undefined
-    if (service === undefined || !this.#options.isOwnService(service)) return
+    const isOwn = service !== undefined && this.#options.isOwnService(service)
+    if (service === undefined || !(isOwn || this.#options.space.isDerived(key))) return
     throw new BerthError(
       'kv.derived',
-      `write ${key}: what is below ${upstreamsOf(service)} are the instances of a service that Berth runs; they follow it by themselves`,
+      `write ${key}: what is below ${upstreamsOf(service)} are the instances of a service; they follow it by themselves`,
     )
   }
 

@@ -40,6 +40,9 @@ describe('services that programs register', () => {
     expect(await get('agent/services')).toMatchObject({ legacy: { Service: 'legacy', Port: 80 } })
     expect(await get('agent/service/legacy')).toMatchObject({ ID: 'legacy', Meta: { a: 'b' } })
     expect(await get('kv/upstreams/legacy/?keys')).toEqual(['upstreams/legacy/10.0.0.9:80'])
+    const taken = { method: 'PUT', body: '{}', headers: { 'X-Consul-Token': token } }
+    const refused = await discovery.ask('/v1/kv/upstreams/legacy/10.0.0.9:80', taken)
+    expect(refused).toMatchObject({ status: 409, text: expect.stringContaining('they follow it by themselves') })
     const { index } = await discovery.ask('/v1/health/service/legacy')
     const waiting = discovery.ask(`/v1/health/service/legacy?index=${index}`)
     await expect.poll(() => discovery.api.waiting).toBe(1)

@@ -84,7 +84,8 @@ function requestBodyOf(endpoint: Endpoint): Json {
 function responsesOf(endpoint: Endpoint, names: ReadonlyMap<z.ZodType, string>): Json {
   const item = schemaOf(endpoint.response, names)
   const errors = { description: 'Failed', content: { 'application/json': { schema: reference('Error') } } }
-  if (endpoint.transport === 'websocket') return { 101: { description: 'Frames, see exec-frames.ts' }, default: errors }
+  if (endpoint.transport === 'websocket')
+    return { 101: { description: 'A WebSocket; the frames of commands are in exec-frames.ts' }, default: errors }
   return { 200: { description: 'Done', content: contentOf(endpoint.transport, item) }, default: errors }
 }
 

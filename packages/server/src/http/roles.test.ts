@@ -140,6 +140,7 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   listSubscriptions: 'viewer',
   setSubscription: 'admin',
   removeSubscription: 'admin',
+  streamEvents: 'viewer',
   listDomains: 'viewer',
   getDomain: 'viewer',
   setDomain: 'admin',

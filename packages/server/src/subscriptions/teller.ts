@@ -28,6 +28,8 @@ export class Teller implements AsyncDisposable {
   readonly #running = new Map<string, Promise<void>>()
   readonly #unsubscribe: () => void
   #changed = Promise.withResolvers<void>()
+  /** All events that are kept; made anew for all subscriptions together. */
+  #inOrder: readonly ToldEvent[] | undefined
 
   constructor(options: TellerOptions) {
     this.#options = options
@@ -35,6 +37,7 @@ export class Teller implements AsyncDisposable {
     this.#unsubscribe = this.#state.changes.subscribe(({ kind }) => {
       if (kind !== 'events' && kind !== 'subscriptions') return
       if (kind === 'subscriptions') this.#start()
+      else this.#inOrder = undefined
       this.#changed.resolve()
       this.#changed = Promise.withResolvers<void>()
     })
@@ -100,15 +103,16 @@ export class Teller implements AsyncDisposable {
     return true
   }
 
-  #eventsAfter(revision: number): ToldEvent[] {
+  #eventsAfter(revision: number): readonly ToldEvent[] {
     const { events } = this.#state
-    const found: ToldEvent[] = []
-    for (const id of events.ids()) {
-      const at = events.modRevision(id)
-      const event = at > revision ? events.get(id) : undefined
-      if (event !== undefined) found.push({ revision: at, ...event })
-    }
-    return found.sort((a, b) => a.revision - b.revision || (a.id < b.id ? -1 : 1))
+    this.#inOrder ??= events
+      .all()
+      .map((event) => ({ revision: events.modRevision(event.id), ...event }))
+      .sort((a, b) => a.revision - b.revision || (a.id < b.id ? -1 : 1))
+    // Most have been told the last one's predecessor.
+    let from = this.#inOrder.length
+    while (from > 0 && (this.#inOrder[from - 1]?.revision ?? 0) > revision) from -= 1
+    return this.#inOrder.slice(from)
   }
 
   /** How many there have been in a row. */
