@@ -59,7 +59,8 @@ environments:
 `
 
 beforeAll(async () => {
-  cluster = await Cluster.start({ hosts: 3 })
+  const consul = ['--consul-listen', '127.0.0.1:8500', '--consul-anonymous', 'read']
+  cluster = await Cluster.start({ hosts: 3, beforeUp: async () => consul })
   await cluster.join(cluster.lab.host('h2'))
   for (const [node, site] of [
     ['h1', 'eu'],
@@ -189,9 +190,14 @@ describe('a name', () => {
       await cluster.mustBerth(['domain', 'add', '*.shop.corp.example', 'web.shop'])
       await cluster.mustBerth(['domain', 'add', 'corp.internal', '--resolver', outside.address])
       await cluster.mustBerth(['domain', 'add', 'db.corp.example', 'db.production.shop'])
+      await cluster.mustBerth(['net', 'set', '--consul-domain', 'consul'])
       const db = await one({ pool: 'production', entrypoint: 'db' })
       const askers = (await instances()).filter(({ pool }) => pool === 'staging')
       await until('all to know', async () => (await lookUp(db, 'db.corp.example'))[0] === db.address)
+      await until(
+        'Consul’s names',
+        async () => (await lookUp(db, 'h2.node.consul'))[0] === cluster.lab.host('h2').address,
+      )
       const server = await cluster.pidOf('server')
       const addresses = new Map((await instances()).map((each) => [each.address, each]))
       const ask = async (host: LabHost, asker: InstanceView, name: string): Promise<string> => {
@@ -208,6 +214,8 @@ describe('a name', () => {
             ...{ entrypoint: 'web', pool: 'staging' },
           })
           expect(await ask(host, asker, 'host.corp.internal')).toBe('192.0.2.53')
+          expect(await ask(host, asker, 'production.shop-production-db.service.consul')).toBe(db.address)
+          expect(await ask(host, asker, 'nobody.service.consul')).toBe('ENOTFOUND')
         }
       } finally {
         process.kill(server, 'SIGCONT')
@@ -215,6 +223,23 @@ describe('a name', () => {
     } finally {
       serving.kill('SIGKILL')
     }
+  })
+})
+
+describe('programs made for Consul', () => {
+  it('find instances with their ports and sites, and members as nginx-upsync reads them', async () => {
+    const get = async (path: string) =>
+      JSON.parse((await cluster.first.exec(['curl', '-sf', `http://127.0.0.1:8500/v1/${path}`])).stdout)
+    const webs = (await instances()).filter(({ pool, entrypoint }) => pool === 'production' && entrypoint === 'web')
+    const found = await get('health/service/shop-production?passing')
+    const said = found.map(
+      ({ Node, Service }: { Node: { Datacenter: string }; Service: { ID: string; Port: number } }) => [
+        ...[Service.ID, Service.Port, Node.Datacenter],
+      ],
+    )
+    expect(said.sort()).toEqual(webs.map(({ id, node }) => [id, 8080, node === 'h1' ? 'eu' : 'us']).sort())
+    const keys = await get('kv/upstreams/shop-production/?keys')
+    expect(keys).toEqual(webs.map(({ address }) => `upstreams/shop-production/${address}:8080`).sort())
   })
 })
 
