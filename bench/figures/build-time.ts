@@ -76,7 +76,7 @@ async function measure(space: Workspace, dockerd: TestDockerd, client: DockerCli
   return { ours: median(ours.slice(1)), peer: median(peer.slice(1)), ratio, ok: ratio <= maxRatio, samples }
 }
 
-const sourceFiles = (): Record<string, string> => ({
+export const sourceFiles = (): Record<string, string> => ({
   'berth.yaml': spec,
   Dockerfile: dockerfile,
   '.dockerignore': '.git\n',
@@ -87,6 +87,16 @@ const sourceFiles = (): Record<string, string> => ({
 })
 
 async function ourBuilder(space: Workspace, dockerd: TestDockerd, client: DockerClient, repository: string) {
+  const { builder } = await realBuilder(space, dockerd, client)
+  return (id: string, signal: AbortSignal) =>
+    builder.run(
+      { id, app: 'bench', repository, vcs: 'git', ref: 'HEAD', noReuse: false },
+      { signal, onProgress: () => {} },
+    )
+}
+
+/** The builder of the server and that of the agent, without the link between them. */
+export async function realBuilder(space: Workspace, dockerd: TestDockerd, client: DockerClient) {
   const log = pino({ level: 'silent' })
   const images = createImageBuilder({ client, log })
   const idOf = async (image: string) => dockerd.docker('image', 'inspect', '--format', '{{.Id}}', image)
@@ -97,23 +107,15 @@ async function ourBuilder(space: Workspace, dockerd: TestDockerd, client: Docker
     resolveImage: (_, image) => idOf(image),
     imageExists: (_, image) => idOf(image).then(Boolean, () => false),
   }
+  const sources = await createSourceStore({ dir: space.path('sources'), log })
   const builder = createBuilder({
-    sources: await createSourceStore({ dir: space.path('sources'), log }),
+    ...{ sources, agents, log, reuse: { find: () => [] }, levelDirs: [], builder: 'berth/bench' },
     outputs: await BuildOutputs.open({ dir: space.path('outputs') }),
-    agents,
-    reuse: { find: () => [] },
-    levelDirs: [],
-    builder: 'berth/bench',
-    log,
   })
-  return (id: string, signal: AbortSignal) =>
-    builder.run(
-      { id, app: 'bench', repository, vcs: 'git', ref: 'HEAD', noReuse: false },
-      { signal, onProgress: () => {} },
-    )
+  return { builder, sources, log }
 }
 
-function byHand(dockerd: TestDockerd, clone: string, pair: number): void {
+export function byHand(dockerd: TestDockerd, clone: string, pair: number): void {
   execFileSync('git', ['pull', '--quiet'], { cwd: clone })
   const argv = [
     '-H',
@@ -128,7 +130,7 @@ function byHand(dockerd: TestDockerd, clone: string, pair: number): void {
   execFileSync('docker', argv, { env: { ...process.env, DOCKER_BUILDKIT: '0' }, stdio: ['ignore', 'ignore', 'pipe'] })
 }
 
-async function secondsOf(action: () => unknown): Promise<number> {
+export async function secondsOf(action: () => unknown): Promise<number> {
   const started = performance.now()
   await action()
   return (performance.now() - started) / 1000

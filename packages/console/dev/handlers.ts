@@ -60,6 +60,22 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
       body.release === undefined
         ? { build: simulation.build(app, body.ref ?? 'HEAD', body.pool) }
         : { rollout: simulation.rollout(pool({ app, pool: body.pool }), body.release, 'deploy') },
+    getPipeline: ({ params: { app = '' } }) => {
+      if (app !== 'shop') throw missing(`pipeline of ${app}`)
+      return pipelineOf(app)
+    },
+    promoteRelease: ({ params: { app = '' }, body }) => ({
+      from: body.from,
+      rollout: simulation.rollout(pool({ app, pool: body.to }), body.release, 'deploy'),
+    }),
+    getReleaseDiff: ({ params: { app = '', release = '' }, query: { pool: name = '' } }) => ({
+      ...{ app, pool: name, from: pool({ app, pool: name }).release ?? 'v1', to: release, sameImage: false },
+      added: [
+        { commit: 'a'.repeat(40), subject: 'Carts keep their order', author: 'Ada <ada@example.com>', at: startedAt },
+      ],
+      ...{ removed: [], more: false },
+      changes: [{ op: '~' as const, path: 'entrypoints.web.cpu', before: '0.5', after: '1' }],
+    }),
     rollbackPool: ({ params, body }) => simulation.rollout(pool(params), body.to ?? 'v13', 'rollback'),
     restartPool: ({ params }) => simulation.rollout(pool(params), pool(params).release ?? 'v1', 'restart'),
     scalePool: ({ params, body }) => scale(store, pool(params), body.replicas),
@@ -111,6 +127,18 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
     },
   }
 }
+
+const pipelineOf = (app: string): Answer<'getPipeline'> => ({
+  ...{
+    app,
+    branches: ['main'],
+    tags: ['v*'],
+    deploy: 'staging',
+    environments: ['staging', 'production'],
+    automatic: [],
+  },
+  ...{ webhook: `/hooks/${app}`, version: 1, updatedAt: Date.now(), updatedBy: 'token:dev' },
+})
 
 function status(store: MockStore, startedAt: number): Answer<'getStatus'> {
   const nodes = store.all('listNodes')

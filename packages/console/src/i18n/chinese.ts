@@ -96,6 +96,8 @@ export const chinese: Dictionary = {
     succeeded: '成功',
     failed: '失败',
     cancelled: '已取消',
+    testing: '测试中',
+    superseded: '已被取代',
     paused: '已暂停',
     'rolling-back': '正在回滚',
     'rolled-back': '已回滚',

@@ -98,6 +98,8 @@ export const english = {
     succeeded: 'Succeeded',
     failed: 'Failed',
     cancelled: 'Cancelled',
+    testing: 'Testing',
+    superseded: 'Superseded',
     paused: 'Paused',
     'rolling-back': 'Rolling back',
     'rolled-back': 'Rolled back',

@@ -54,7 +54,14 @@ const buildStates: Readonly<Record<BuildView['state'], Tone>> = {
   failed: 'bad',
   cancelled: 'off',
 }
-export const buildState = ({ state }: BuildView): Shown => shown(buildStates[state], state)
+export function buildState({ state, testsSince, error }: BuildView): Shown {
+  if (state === 'running' && testsSince !== undefined) return shown('busy', 'testing')
+  return error?.code === 'build.superseded' ? shown('off', 'superseded') : shown(buildStates[state], state)
+}
+
+const testStates = { running: 'busy', passed: 'ok', failed: 'bad' } as const
+export const testState = (state: keyof typeof testStates): Shown =>
+  shown(testStates[state], state === 'passed' ? 'succeeded' : state)
 
 export function nodeState({ online, schedulable, problems, drain, instances }: NodeView): Shown {
   if (!online) return shown('bad', 'offline')

@@ -1,5 +1,5 @@
 import type { AppView } from '@berth/api/app-resources'
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { BuildDialog } from '../actions/build-dialog.tsx'
 import { DeployDialog } from '../actions/deploy-dialog.tsx'
 import { RoleButton } from '../components/button.tsx'
@@ -20,6 +20,8 @@ import { NotFoundPage } from './not-found-page.tsx'
 import { ReleaseTable } from './release-table.tsx'
 import { RolloutLines } from './rollout-lines.tsx'
 import { SecretsTab } from './secrets-tab.tsx'
+
+const PipelineTab = lazy(() => import('./pipeline-tab.tsx'))
 
 export function AppPage({ app: name, tab = '' }: { readonly app: string; readonly tab?: string | undefined }) {
   const text = useText()
@@ -51,6 +53,7 @@ export function AppPage({ app: name, tab = '' }: { readonly app: string; readonl
         { label: text.app.environments, to: path('apps', name), exact: true, count: app.pools.length },
         { label: text.app.releases, to: at('releases') },
         { label: text.app.builds, to: at('builds') },
+        { label: text.pipeline.title, to: at('pipeline') },
         ...(may ? [{ label: text.app.secrets, to: at('secrets') }] : []),
         { label: text.app.events, to: at('events') },
         ...(may ? [{ label: text.settings.title, to: at('settings') }] : []),
@@ -59,6 +62,11 @@ export function AppPage({ app: name, tab = '' }: { readonly app: string; readonl
       {tab === '' && <AppOverview app={app} onDeploy={() => setDeploying(true)} />}
       {tab === 'releases' && <ReleasesTab app={name} />}
       {tab === 'builds' && <BuildsTab app={app} />}
+      {tab === 'pipeline' && (
+        <Suspense fallback={<Skeleton />}>
+          <PipelineTab app={app} />
+        </Suspense>
+      )}
       {tab === 'secrets' && <SecretsTab app={app} />}
       {tab === 'settings' && <AppSettings app={app} />}
       {tab === 'events' && (

@@ -28,13 +28,25 @@ export function BuildTable({
         </Link>
       ),
     },
-    { key: 'state', title: text.instance.state, cell: (build) => <Status shown={buildState(build)} /> },
+    {
+      key: 'state',
+      title: text.instance.state,
+      cell: (build) => (
+        <Status
+          shown={buildState(build)}
+          detail={build.ahead === undefined ? undefined : text.pipeline.ahead(build.ahead)}
+        />
+      ),
+    },
     {
       key: 'commit',
       title: text.build.commit,
       cell: (build) => (
         <span className="commit">
           {build.commit === undefined ? <Code>{build.ref}</Code> : <Code short={8}>{build.commit}</Code>}
+          {build.trigger !== undefined && (
+            <span className="chip">{build.trigger.ref.replace(/^refs\/(heads|tags)\//, '')}</span>
+          )}
           <span className="subject">{build.subject}</span>
         </span>
       ),

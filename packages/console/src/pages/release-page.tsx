@@ -1,18 +1,27 @@
+import type { ReleaseView } from '@berth/api/app-resources'
 import { Age } from '../components/age.tsx'
 import { Facts, Page, Section } from '../components/layout.tsx'
 import { By, Code } from '../components/small.tsx'
+import { Status } from '../components/status.tsx'
 import { Skeleton } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
+import { testState } from '../live/states.ts'
+import { useGlance } from '../live/use-glance.ts'
 import { useOne } from '../live/use-one.ts'
 import { Link } from '../router/link.tsx'
 import { path } from '../router/match-path.ts'
 import { NotFoundPage } from './not-found-page.tsx'
+import { ReleaseChanges } from './release-changes.tsx'
 
 export default function ReleasePage({ app, release: id }: { readonly app: string; readonly release: string }) {
   const text = useText()
+  const pools =
+    useGlance('listApps', {})
+      .find(({ name }) => name === app)
+      ?.pools.map(({ name }) => name) ?? []
   const { value: release, error } = useOne('getRelease', { params: { app, release: id } })
   if (release === undefined) return error === undefined ? <Skeleton /> : <NotFoundPage title={text.release.missing} />
-  const { commit, image, build, runningIn } = release
+  const { commit, author, image, build, runningIn, tests } = release
   return (
     <Page
       title={id}
@@ -34,6 +43,7 @@ export default function ReleasePage({ app, release: id }: { readonly app: string
                 </Code>
               ),
             ],
+            [text.release.author, author],
             [
               text.release.image,
               <Code key="i" copy short={32}>
@@ -71,6 +81,8 @@ export default function ReleasePage({ app, release: id }: { readonly app: string
           ]}
         />
       </Section>
+      {tests !== undefined && <ReleaseTests tests={tests} />}
+      <ReleaseChanges release={release} pools={pools} />
       <Section title={text.release.spec} flush>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keyboards must reach it */}
         <pre className="spec" tabIndex={0}>
@@ -78,5 +90,30 @@ export default function ReleasePage({ app, release: id }: { readonly app: string
         </pre>
       </Section>
     </Page>
+  )
+}
+
+/** Each job of `test:`, with what a failed one printed last. */
+function ReleaseTests({ tests }: { readonly tests: NonNullable<ReleaseView['tests']> }) {
+  const { release: text } = useText()
+  return (
+    <Section title={text.tests}>
+      <p>
+        <Status shown={testState(tests.state)} /> {tests.of !== undefined && text.testsOf(tests.of)}
+      </p>
+      {tests.runs.map(({ entrypoint, state, message, logTail }) => (
+        <div key={entrypoint}>
+          <p>
+            <strong>{entrypoint}</strong> <Status shown={testState(state)} detail={message} />
+          </p>
+          {state === 'failed' && logTail.length > 0 && (
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keyboards must reach it
+            <pre className="spec" tabIndex={0}>
+              {logTail.join('\n')}
+            </pre>
+          )}
+        </div>
+      ))}
+    </Section>
   )
 }

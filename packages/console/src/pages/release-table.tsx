@@ -2,8 +2,10 @@ import type { ReleaseView } from '@berth/api/app-resources'
 import type { ReactNode } from 'react'
 import { Age } from '../components/age.tsx'
 import { By, Code, ReleaseLink } from '../components/small.tsx'
+import { Status } from '../components/status.tsx'
 import { type Column, Table } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
+import { testState } from '../live/states.ts'
 import { Link } from '../router/link.tsx'
 import { path } from '../router/match-path.ts'
 
@@ -38,6 +40,12 @@ export function ReleaseTable({ app, releases, current, action }: ReleaseTablePro
           <span className="subject">{release.subject}</span>
         </span>
       ),
+    },
+    {
+      key: 'tests',
+      title: text.release.tests,
+      cell: ({ tests }) =>
+        tests === undefined ? <span className="muted">–</span> : <Status shown={testState(tests.state)} />,
     },
     {
       key: 'pools',

@@ -1,4 +1,4 @@
-import { BerthError, type Build, buildOrder, messageOf } from '@berth/core'
+import { BerthError, type Build, buildOrder, messageOf, refName } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records, State, StateChange } from '../records/index.ts'
 import type { BuildOutcome, BuildRunner } from './build-port.ts'
@@ -106,7 +106,7 @@ export class BuildController implements AsyncDisposable {
       if (signal.aborted) return undefined
       if (isNodeMissing(error) && this.#now() < this.#waitsUntil(build)) return this.#now() + nodeLookMs
       this.#options.log.info({ err: error, build: build.id }, `build ${build.id} of ${build.app}: ${messageOf(error)}`)
-      await this.#outcomes.fail(build, error)
+      await this.#outcomes.fail(build, explained(build, error))
     } finally {
       this.#running.delete(build.id)
     }
@@ -176,6 +176,13 @@ export class BuildController implements AsyncDisposable {
     const running = [...this.#running.keys()].flatMap((id) => state.builds.get(id) ?? [])
     return buildOrder(builds, running)[0]?.id
   }
+}
+
+/** A commit that was seen at a branch and is not there any more was pushed over. */
+function explained({ trigger, ref }: Build, error: unknown): unknown {
+  if (trigger === undefined || !(error instanceof BerthError) || error.code !== 'source.commit-not-found') return error
+  const message = `commit ${ref.slice(0, 12)}, which was pushed to ${refName(trigger.ref)}, is gone: it was pushed over before it was fetched; what took its place has a build of its own`
+  return new BerthError(error.code, message, { details: error.details, cause: error })
 }
 
 const beingRemoved = (build: Build): BerthError =>

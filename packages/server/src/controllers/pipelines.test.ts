@@ -1,4 +1,4 @@
-import type { Pipeline } from '@berth/core'
+import { BerthError, type Pipeline } from '@berth/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { TestCluster, testSpec } from './cluster.testing.ts'
 
@@ -128,6 +128,17 @@ describe('a push', () => {
     expect(cluster.state.rollouts.all().filter(({ to }) => to === 'v2')).toHaveLength(1)
     expect(runs('staging')).toBe('v1')
   })
+})
+
+it('a commit that was pushed over before it was fetched fails its build, and says so', async () => {
+  await pipeline()
+  cluster.commits.get = () => {
+    throw new BerthError('source.commit-not-found', '/repo has no commit c1')
+  }
+  const id = await push('c1')
+  await ended(id)
+  expect(build(id)).toMatchObject({ state: 'failed', error: { code: 'source.commit-not-found' } })
+  expect(build(id)?.error?.message).toContain('pushed to main, is gone: it was pushed over')
 })
 
 describe('the chain', () => {
