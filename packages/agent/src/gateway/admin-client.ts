@@ -14,6 +14,8 @@ export interface CountersAnswer {
   readonly version: number
   /** Of the worker. */
   readonly pid: number
+  /** There are more that have changed. */
+  readonly more?: boolean
   readonly rows: readonly CounterRow[]
 }
 
@@ -90,9 +92,11 @@ export class AdminClient implements Disposable {
     return withArrays(JSON.parse((await this.#get('/inflight', options)).body))
   }
 
-  /** `changed`: only of members whose counters are not as they were when this was asked last. */
-  async counters(options: CallOptions & { readonly changed?: boolean } = {}): Promise<StatusReply<CountersAnswer>> {
-    const path = options.changed === true ? '/changes' : '/counters'
+  /** `changed`: as {@link Gateway.counts} has it. */
+  async counters(
+    options: CallOptions & { readonly changed?: 'since' | 'anew' } = {},
+  ): Promise<StatusReply<CountersAnswer>> {
+    const path = { since: '/changes', anew: '/changes-anew', all: '/counters' }[options.changed ?? 'all']
     const reply = withArrays<CountersAnswer>(JSON.parse((await this.#get(path, options)).body))
     return { ...reply, answers: reply.answers.map((answer) => ({ ...answer, rows: arrayOf(answer.rows) })) }
   }

@@ -273,10 +273,33 @@ async function openWebsocket(port: number): Promise<AsyncDisposable & { echo(tex
 
 describe('what is told of requests', () => {
   const rows = async (changed: boolean) => {
-    const { isComplete, workers } = await open.gateway.counts({ changed })
+    const { isComplete, workers } = await open.gateway.counts(changed ? { changed: 'since' } : {})
     expect(isComplete).toBe(true)
     return workers.flatMap((worker) => worker.rows)
   }
+
+  test('comes in parts, every row once, and all of it again when it is asked for anew', async () => {
+    await using member = await openUpstream()
+    const ids = Array.from({ length: 250 }, (_, index) => `many-${index}`)
+    await apply(...ids.map((id, index) => sampleRoute([member.port], { id, path: `/${index}` })))
+    for (let rest = true; rest; ) rest = (await open.gateway.counts({ changed: 'since' })).hasMore
+    for (let index = 0; index < ids.length; index++) await open.fetch(`/${index}`)
+    const told = async (first: 'since' | 'anew') => {
+      const parts = [await open.gateway.counts({ changed: first })]
+      while (parts.at(-1)!.hasMore) parts.push(await open.gateway.counts({ changed: 'since' }))
+      const rows = parts.flatMap(({ workers }) => workers.flatMap((worker) => worker.rows))
+      return {
+        parts: parts.length,
+        routes: rows.map(({ route }) => route).filter((route) => route.startsWith('many-')),
+      }
+    }
+    for (const first of ['since', 'anew'] as const) {
+      const { parts, routes } = await told(first)
+      expect(parts).toBeGreaterThan(1)
+      expect(routes.toSorted()).toEqual(ids.toSorted())
+    }
+    expect((await told('since')).routes).toEqual([])
+  })
 
   test('is of members whose counters have changed, when only that is asked for', async () => {
     await using first = await openUpstream()

@@ -37,6 +37,7 @@ export function toStatus(
 /** Counters by worker. */
 export const toWorkerCounts = ({ answers, missing }: StatusReply<CountersAnswer>): WorkerCounts => ({
   isComplete: missing === 0,
+  hasMore: answers.some(({ more }) => more === true),
   workers: answers.map(({ pid, rows }) => ({
     pid,
     rows: rows.map(({ route, pool, instance, endpoint, since, ...row }) => ({

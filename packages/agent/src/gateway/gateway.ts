@@ -26,6 +26,8 @@ export interface RequestCounters {
 export interface WorkerCounts {
   /** Every worker answered. */
   readonly isComplete: boolean
+  /** Some have more to tell: ask again. */
+  readonly hasMore: boolean
   readonly workers: readonly {
     readonly pid: number
     readonly rows: readonly (RequestRow & { readonly key: string })[]
@@ -67,8 +69,11 @@ export interface Gateway extends AsyncDisposable {
   apply(table: RouteTable, options?: CallOptions & { readonly force?: boolean }): Promise<void>
   /** Never throws because nginx is down: that is `running: false`. `counters` costs more the more routes there are. */
   status(options?: CallOptions & { readonly counters?: boolean }): Promise<GatewayStatus>
-  /** Counters worker by worker. `changed`: of those that are not as they were when this was asked last. Throws `gateway.not-running`. */
-  counts(options?: CallOptions & { readonly changed?: boolean }): Promise<WorkerCounts>
+  /**
+   * Counters worker by worker. `changed: 'since'`: of members whose counters are not as they were when they were told last, 200 at a time of each
+   * worker, so that no request waits for it; `'anew'`: as if nothing had been told before. Throws `gateway.not-running`.
+   */
+  counts(options?: CallOptions & { readonly changed?: 'since' | 'anew' }): Promise<WorkerCounts>
   /**
    * Calls `listener` as soon as a process of nginx that this gateway talked to ends: {@link Gateway.status} tells what is left. Returns how to
    * stop. A master that ends while its workers go on is found by `status` only.

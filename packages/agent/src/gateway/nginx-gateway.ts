@@ -70,7 +70,7 @@ class NginxGateway implements Gateway {
     }
   }
 
-  async counts(options: CallOptions & { readonly changed?: boolean } = {}): Promise<WorkerCounts> {
+  async counts(options: CallOptions & { readonly changed?: 'since' | 'anew' } = {}): Promise<WorkerCounts> {
     return toWorkerCounts(await this.#admin.counters(options))
   }
 

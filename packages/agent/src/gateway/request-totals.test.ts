@@ -10,7 +10,7 @@ const row = (instance: string, counts: RequestCounts, since = 0) => {
   return { route, pool, instance, key: JSON.stringify([instance, since]), counts }
 }
 const of = (pid: number, ...rows: ReturnType<typeof row>[]): WorkerCounts['workers'][number] => ({ pid, rows })
-const answers = (...workers: WorkerCounts['workers']): WorkerCounts => ({ isComplete: true, workers })
+const answers = (...workers: WorkerCounts['workers']): WorkerCounts => ({ isComplete: true, hasMore: false, workers })
 const told = (totals: RequestTotals) => totals.all().map(({ instance, counts }) => [instance, counts[1]])
 
 it('adds up workers, and tells what has changed', () => {
@@ -32,7 +32,7 @@ it('keeps what a worker has counted that is gone, and takes all of one that come
 it('does not lose track of workers that did not answer this time', () => {
   const totals = new RequestTotals()
   totals.take(answers(of(1, row('a', ok(10))), of(2, row('a', ok(10)))), 0)
-  totals.take({ isComplete: false, workers: [of(1)] }, 1)
+  totals.take({ isComplete: false, hasMore: false, workers: [of(1)] }, 1)
   totals.take(answers(of(1), of(2, row('a', ok(12)))), 2)
   expect(told(totals)).toEqual([['a', 22]])
 })
@@ -78,6 +78,7 @@ it('counts every request that was told once, however workers come, go and keep s
         totals.take(
           {
             isComplete: answering.length === workers.length,
+            hasMore: false,
             workers: answering.map(({ pid, count }) => of(pid, row('a', ok(count), pid))),
           },
           now,

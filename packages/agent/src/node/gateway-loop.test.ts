@@ -42,9 +42,9 @@ class PretendedGateway implements Gateway {
   workers: WorkerCounts['workers'] = []
   /** Whether only what has changed was asked for, each time. */
   counted: boolean[] = []
-  async counts(options: { changed?: boolean } = {}): Promise<WorkerCounts> {
-    this.counted.push(options.changed === true)
-    return { isComplete: true, workers: this.workers }
+  async counts(options: { changed?: string } = {}): Promise<WorkerCounts> {
+    this.counted.push(options.changed === 'since')
+    return { isComplete: true, hasMore: false, workers: this.workers }
   }
 
   onEnd(listener: () => void): () => void {

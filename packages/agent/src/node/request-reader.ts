@@ -3,7 +3,7 @@ import type { Gateway } from '../gateway/gateway.ts'
 import { RequestTotals } from '../gateway/request-totals.ts'
 
 const everyMs = 2_000
-/** Workers answer between requests: with many members, which take long to tell of, they are asked less often. */
+/** Workers answer between requests: with many members, which take more than one answer to tell of, they are not asked all the time. */
 const shareOfTime = 0.05
 const forgetEveryMs = 60_000
 
@@ -37,10 +37,10 @@ export class RequestReader {
     if (startedAt < this.#notBefore) return undefined
     const isAllWanted = this.#isAllWanted
     this.#isAllWanted = true
-    const counts = await gateway.counts({ signal, changed: !isAllWanted })
+    const counts = await gateway.counts({ signal, changed: isAllWanted ? 'anew' : 'since' })
     this.#isAllWanted = !counts.isComplete
     const now = this.#now()
-    this.#notBefore = startedAt + Math.max(everyMs, (now - startedAt) / shareOfTime)
+    this.#notBefore = startedAt + Math.max(counts.hasMore ? 0 : everyMs, (now - startedAt) / shareOfTime)
     if (now >= this.#forgetAt && table !== undefined) {
       this.#forgetAt = now + forgetEveryMs
       const members = instancesOf(table)

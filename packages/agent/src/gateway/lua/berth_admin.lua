@@ -57,6 +57,7 @@ function admin.handle()
   if request == 'GET /inflight' then return get_status('inflight') end
   if request == 'GET /counters' then return get_status('counters') end
   if request == 'GET /changes' then return get_status('changes') end
+  if request == 'GET /changes-anew' then return get_status('changes-anew') end
   return reply(404, { error = 'no ' .. request })
 end
 

@@ -10,6 +10,8 @@ local worker = require 'berth_worker'
 local DEFAULT_TRIES = tables.DEFAULT_TRIES
 local MAX_IDLE_ENTRIES = 8192
 local LOG_SECONDS = 1
+-- Of one answer: a few milliseconds.
+local MAX_CHANGES = 200
 -- nginx's numbers of these methods.
 local GET, HEAD, OPTIONS = 2, 4, 512
 local SHARES = 1000
@@ -480,18 +482,34 @@ worker.on_question('counters', function()
   return { version = worker.state.version, pid = ngx.worker.pid(), rows = rows }
 end)
 
--- The same of those that have changed since this was asked last. Who did not get the answer asks for all.
-worker.on_question('changes', function()
-  local rows = {}
-  for _, peer in pairs(tables.peers) do
+-- Those that have changed since they were told last, from where the last answer ended: not so many that requests would wait for it.
+local told_up_to
+local function changes()
+  local rows, key = {}, told_up_to
+  if key ~= nil and tables.peers[key] == nil then key = nil end
+  local peer
+  key, peer = next(tables.peers, key)
+  while key ~= nil do
     local classes = peer.classes
     local count = classes[1] + classes[2] + classes[3] + classes[4] + classes[5] + peer.failures
     if count ~= peer.told then
       peer.told = count
       rows[#rows + 1] = counters_of(peer)
+      if #rows >= MAX_CHANGES then break end
     end
+    key, peer = next(tables.peers, key)
   end
-  return { version = worker.state.version, pid = ngx.worker.pid(), rows = rows }
+  told_up_to = key
+  return { version = worker.state.version, pid = ngx.worker.pid(), rows = rows, more = key ~= nil }
+end
+
+worker.on_question('changes', changes)
+
+-- For who has not got an answer, or never asked: whatever was counted has changed.
+worker.on_question('changes-anew', function()
+  for _, peer in pairs(tables.peers) do peer.told = 0 end
+  told_up_to = nil
+  return changes()
 end)
 
 return proxy
