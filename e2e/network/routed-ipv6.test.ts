@@ -1,17 +1,14 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { createNetdFiles } from '@berth/agent/dns/netd-files'
 import { type NetworkConfig, routedGateway6, routedLinkOf, twinOf, twinRange } from '@berth/core'
-import { createLab, type Lab, type LabHost, NODE_IMAGE, type SpawnedProcess, trixieDocker } from '@berth/lab'
+import { createLab, type Lab, type LabHost, NODE_IMAGE, trixieDocker } from '@berth/lab'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { NetworkProcess } from './network-client.ts'
+import { eventually, RoutedHosts, run, shown } from './routed-host.ts'
 
 let lab: Lab
 let h1: LabHost
 let h2: LabHost
-const networks = new Map<LabHost, NetworkProcess>()
-const netds = new Map<LabHost, SpawnedProcess>()
+const hosts = new RoutedHosts()
 
 const twins = () => [{ range: lab.containerPool, ipv6: 'fd77:1::/64' }]
 const twin = (address: string): string => twinOf(twins().map(twinRange), address) ?? ''
@@ -37,80 +34,33 @@ const configOf = (host: LabHost, { ipv6 = true, kept }: Told = {}): NetworkConfi
   return { ...own, peers, domain: 'berth', defaultPool: 'production', ...(ipv6 ? { twins: twins() } : {}) }
 }
 
-async function run(host: LabHost, ...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await host.exec(argv)
-  if (code !== 0) throw new Error(`${host.name}: ${argv.join(' ')}: ${code}: ${stderr}`)
-  return stdout.trim()
-}
-
 const serve = `require('node:http').createServer((q, s) => s.end(q.socket.remoteAddress.replace('::ffff:', ''))).listen(8080, '::')`
 const serve4 = serve.replace("'::'", "'0.0.0.0'")
-
-const pids = new Map<string, string>()
-const notePid = async (host: LabHost, name: string) =>
-  pids.set(`${host.name}/${name}`, await run(host, 'docker', 'inspect', '--format', '{{.State.Pid}}', name))
 
 /** Answers every request with the address that it came from. */
 async function startContainer(host: LabHost, name: string, options: readonly string[], program = serve): Promise<void> {
   const argv = ['docker', 'run', '--detach', '--name', name, '--network', 'berth', ...options]
   await run(host, ...argv, NODE_IMAGE, 'node', '-e', program)
-  await notePid(host, name)
+  await hosts.notePid(host, name)
 }
-
-const shown = (host: LabHost, name: string, field: string): Promise<string> =>
-  run(host, 'docker', 'inspect', '--format', `{{with .NetworkSettings.Networks.berth}}{{.${field}}}{{end}}`, name)
 
 const askOnce = (url: string): string =>
   `fetch('${url}').then((r) => r.text()).then((t) => console.log(t), (e) => console.log(e.cause?.code ?? e.message))`
 const ask = (url: string) => ['timeout', '5', process.execPath, '-e', askOnce(url)]
-/** In the container's network alone, with no help of dockerd. */
-const inside = (host: LabHost, name: string, ...argv: string[]) =>
-  host.exec(['nsenter', `--target=${pids.get(`${host.name}/${name}`)}`, '--net', '--', ...argv])
 const askFrom = async (host: LabHost, name: string, address: string): Promise<string> =>
-  (await inside(host, name, ...ask(urlOf(address)))).stdout.trim()
+  (await hosts.inside(host, name, ...ask(urlOf(address)))).stdout.trim()
 const askFromHost = async (host: LabHost, address: string): Promise<string> =>
   (await host.exec(ask(urlOf(address)))).stdout.trim()
 const urlOf = (address: string): string => `http://${address.includes(':') ? `[${address}]` : address}:8080/`
 
-async function eventually(read: () => Promise<string>, wanted: string | RegExp): Promise<void> {
-  const end = Date.now() + 20_000
-  const accepts = (value: string) => (typeof wanted === 'string' ? value === wanted : wanted.test(value))
-  while (Date.now() < end && !accepts(await read())) await delay(50)
-  expect(await read()).toMatch(wanted)
-}
-
-async function startNetd(host: LabHost): Promise<void> {
-  const argv = [process.execPath, join(import.meta.dirname, 'netd-process.ts'), '/var/lib/berth', '/run/berth']
-  const logFile = join(host.dir, 'log', 'netd.log')
-  netds.set(host, await host.spawn(argv, { logFile }))
-  const socket = ['--unix-socket', '/run/docker/plugins/berth.sock', '-XPOST', 'http://x/Plugin.Activate']
-  await eventually(
-    async () => (await host.exec(['curl', '-sf', ...socket])).stdout || readFileSync(logFile, 'utf8').slice(-1000),
-    /IpamDriver/,
-  )
-}
-
-async function killNetd(host: LabHost): Promise<void> {
-  netds.get(host)?.kill('SIGKILL')
-  await netds.get(host)?.exited
-}
-
-const network = (host: LabHost): NetworkProcess => {
-  const found = networks.get(host)
-  if (found === undefined) throw new Error(`${host.name} has no network`)
-  return found
-}
-
-const startNetwork = async (host: LabHost, driver: 'bridge' | 'routed', told: Told = {}) => {
-  await networks.get(host)?.end()
-  networks.set(host, new NetworkProcess(host, undefined, driver))
-  return await network(host).call({ ensure: configOf(host, told), options: { removeAbsentPeers: true } })
-}
+const ensuring = (host: LabHost, told: Told) => ({
+  ensure: configOf(host, told),
+  options: { removeAbsentPeers: true },
+})
+const startNetwork = (host: LabHost, driver: 'bridge' | 'routed', told: Told = {}) =>
+  hosts.startNetwork(host, driver, ensuring(host, told))
 const tell = async (told: Told): Promise<void> => {
-  for (const host of lab.hosts)
-    expect(await network(host).call({ ensure: configOf(host, told), options: { removeAbsentPeers: true } })).toEqual({
-      value: [],
-    })
+  for (const host of lab.hosts) expect(await hosts.network(host).call(ensuring(host, told))).toEqual({ value: [] })
 }
 
 beforeAll(async () => {
@@ -133,14 +83,13 @@ beforeAll(async () => {
       ...{ instance: `shop.production.web-${index}`, app: 'shop', pool: 'production', address },
     }))
     await createNetdFiles(join(host.dir, 'berth')).writeInstances(instances)
-    await startNetd(host)
+    await hosts.startNetd(host)
     await host.startDockerd()
   }
 })
 
 afterAll(async () => {
-  for (const each of networks.values()) await each.end()
-  for (const each of netds.values()) each.kill('SIGKILL')
+  await hosts.end()
   await lab?.[Symbol.asyncDispose]()
 })
 
@@ -150,7 +99,7 @@ async function prepare(host: LabHost): Promise<void> {
   const others = names.filter((name) => name !== 'web')
   if (others.length > 0) await run(host, 'docker', 'rm', '--force', ...others)
   if (!names.includes('web')) await startContainer(host, 'web', ['--ip', addressIn(host, 10)])
-  await notePid(host, 'web')
+  await hosts.notePid(host, 'web')
 }
 
 async function expectTraffic(): Promise<void> {
@@ -175,7 +124,7 @@ it('is switched on while containers run: these go on, and have IPv6 when they st
   for (const host of lab.hosts) {
     expect(await shown(host, 'before', 'GlobalIPv6Address')).toBe('')
     await run(host, 'docker', 'restart', '--time', '0', 'before')
-    await notePid(host, 'before')
+    await hosts.notePid(host, 'before')
     expect(await shown(host, 'before', 'GlobalIPv6Address')).toBe(twinIn(host, 11))
     await startContainer(host, 'web', ['--ip', addressIn(host, 10)])
     await eventually(() => askFrom(host, 'before', twinIn(host, 10)), twinIn(host, 11))
@@ -229,12 +178,14 @@ describe('a routed network whose pool has IPv6', () => {
 
   it('keeps a container from using the address of another', async () => {
     const stolen = twinIn(h1, 99)
-    expect((await inside(h1, 'web', 'ip', 'address', 'add', `${stolen}/128`, 'dev', 'eth0', 'nodad')).code).toBe(0)
+    expect((await hosts.inside(h1, 'web', 'ip', 'address', 'add', `${stolen}/128`, 'dev', 'eth0', 'nodad')).code).toBe(
+      0,
+    )
     const pingAs = async (source: string) =>
-      (await inside(h1, 'web', 'busybox', 'ping', '-6', '-c1', '-W1', '-I', source, twinIn(h1, 1))).code
+      (await hosts.inside(h1, 'web', 'busybox', 'ping', '-6', '-c1', '-W1', '-I', source, twinIn(h1, 1))).code
     expect(await pingAs(twinIn(h1, 10))).toBe(0)
     expect(await pingAs(stolen)).not.toBe(0)
-    await inside(h1, 'web', 'ip', 'address', 'delete', `${stolen}/128`, 'dev', 'eth0')
+    await hosts.inside(h1, 'web', 'ip', 'address', 'delete', `${stolen}/128`, 'dev', 'eth0')
   })
 
   it('leads to an address of another’s block that an instance keeps, and back to the block when it has gone', async () => {
@@ -265,10 +216,10 @@ describe('a routed network whose pool has IPv6', () => {
       await eventually(at(18081), others)
       expect((await other.exec(ask(`http://${host.address}:18080/`))).stdout.trim()).toBe(other.address)
       expect((await other.exec(ask(`http://${host.address}:18081/`))).stdout.trim()).toBe('ECONNREFUSED')
-      expect((await inside(host, 'web', ...ask(`http://[${own}]:18080/`))).stdout.trim()).toBe(twinIn(host, 10))
-      await killNetd(host)
+      expect((await hosts.inside(host, 'web', ...ask(`http://[${own}]:18080/`))).stdout.trim()).toBe(twinIn(host, 10))
+      await hosts.killNetd(host)
       await eventually(at(18080), others)
-      await startNetd(host)
+      await hosts.startNetd(host)
       await run(host, 'docker', 'rm', '--force', 'shop')
       expect(await at(18080)()).toBe('ECONNREFUSED')
     }
@@ -282,7 +233,7 @@ describe('a routed network whose pool has IPv6', () => {
         'ip6tables -S DOCKER-USER; ip -6 route | grep -v fe80::/64; ip -6 -o address show dev lo; nft list table inet berth; ip -6 neigh show nud permanent',
       )
     const before = await state()
-    expect(await network(h1).call({ check: {} })).toEqual({ value: [] })
+    expect(await hosts.network(h1).call({ check: {} })).toEqual({ value: [] })
     expect(await state()).toBe(before)
     await run(h1, 'ip', '-6', 'route', 'flush', 'proto', '78')
     await run(h1, 'ip', '-6', 'route', 'flush', 'proto', '77')
@@ -291,29 +242,31 @@ describe('a routed network whose pool has IPv6', () => {
     await run(h1, 'ip', 'address', 'delete', `${twinIn(h1, 1)}/128`, 'dev', 'lo')
     await run(h1, 'ip', 'address', 'delete', `${routedGateway6}/64`, 'dev', routedLinkOf(addressIn(h1, 10)))
     await run(h1, 'sysctl', '-qw', 'net.ipv6.conf.all.forwarding=0')
-    expect(await network(h1).call({ check: {} })).toEqual({ value: [] })
+    expect(await hosts.network(h1).call({ check: {} })).toEqual({ value: [] })
     await expectTraffic()
     const sorted = (text: string) => text.split('\n').toSorted()
     expect(sorted(await state())).toEqual(sorted(before))
     await run(h1, 'sysctl', '-qw', 'net.ipv6.conf.lo.disable_ipv6=1')
-    expect((await network(h1).call({ check: {} })).value).toEqual([expect.stringMatching(/it is turned off on lo/)])
+    expect((await hosts.network(h1).call({ check: {} })).value).toEqual([
+      expect.stringMatching(/it is turned off on lo/),
+    ])
     await run(h1, 'sysctl', '-qw', 'net.ipv6.conf.lo.disable_ipv6=0')
-    expect(await network(h1).call({ check: {} })).toEqual({ value: [] })
+    expect(await hosts.network(h1).call({ check: {} })).toEqual({ value: [] })
     await expectTraffic()
   })
 
   it('goes on while netd and dockerd are dead, and is there when they are back', async () => {
     for (const host of lab.hosts) {
-      await killNetd(host)
+      await hosts.killNetd(host)
       await host.killDockerd('SIGKILL')
     }
     await expectTraffic()
     for (const host of lab.hosts) {
-      await startNetd(host)
+      await hosts.startNetd(host)
       await host.startDockerd()
       expect(await shown(host, 'web', 'GlobalIPv6Address')).toBe(twinIn(host, 10))
       await run(host, 'docker', 'restart', '--time', '0', 'web')
-      await notePid(host, 'web')
+      await hosts.notePid(host, 'web')
       expect(await shown(host, 'web', 'GlobalIPv6Address')).toBe(twinIn(host, 10))
     }
     await expectTraffic()
@@ -323,15 +276,14 @@ describe('a routed network whose pool has IPv6', () => {
     await run(h1, 'docker', 'rm', '--force', 'web')
     await startContainer(h1, 'web', ['--ip', addressIn(h1, 10)])
     await startContainer(h1, 'mine', ['--restart', 'always', '--ip', addressIn(h1, 250)])
-    await networks.get(h1)?.end()
-    networks.delete(h1)
+    await hosts.endNetwork(h1)
     await h1.reboot({ startDockerd: false })
-    await startNetd(h1)
+    await hosts.startNetd(h1)
     await h1.startDockerd()
     await eventually(() => askFromHost(h1, twinIn(h1, 250)), twinIn(h1, 1))
     expect(await startNetwork(h1, 'routed')).toEqual({ value: [] })
     await run(h1, 'docker', 'start', 'web')
-    await notePid(h1, 'web')
+    await hosts.notePid(h1, 'web')
     await expectTraffic()
   })
 
@@ -339,7 +291,7 @@ describe('a routed network whose pool has IPv6', () => {
     const kept = { at: h2, address: addressIn(h1, keptLast) }
     await run(h1, 'docker', 'rm', '--force', 'web')
     expect(await startNetwork(h1, 'bridge', { kept })).toEqual({ value: [] })
-    expect(await network(h2).call({ ensure: configOf(h2, { kept }) })).toEqual({ value: [] })
+    expect(await hosts.network(h2).call({ ensure: configOf(h2, { kept }) })).toEqual({ value: [] })
     await startContainer(h1, 'web', ['--ip', addressIn(h1, 10), '--ip6', twinIn(h1, 10)])
     await startContainer(h2, 'kept', ['--ip', kept.address])
     await expectTraffic()
@@ -358,7 +310,7 @@ describe('a routed network whose pool has IPv6', () => {
 it('is left without a trace', async () => {
   for (const host of lab.hosts) {
     await run(host, 'docker', 'rm', '--force', 'web')
-    expect(await network(host).call({ remove: {} })).toEqual({ value: [] })
+    expect(await hosts.network(host).call({ remove: {} })).toEqual({ value: [] })
     const left = await run(host, 'sh', '-c', 'ip -6 route; ip -6 address; ip6tables -S')
     for (const each of ['fd77:1::', 'fe80::be:', 'unreachable', '-j ACCEPT -m comment'])
       expect(left).not.toContain(each)

@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -7,15 +6,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createNetdFiles } from '@berth/agent/dns/netd-files'
 import { linkRoute } from '@berth/agent/network/lan/lan-links'
 import { isOwnAddress, macOf, type NetworkConfig, parseBlock, routedLinkOf } from '@berth/core'
-import { createLab, type Lab, type LabHost, NODE_IMAGE, type SpawnedProcess, trixieDocker } from '@berth/lab'
+import { createLab, type Lab, type LabHost, NODE_IMAGE, trixieDocker } from '@berth/lab'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { NetworkProcess } from './network-client.ts'
+import { eventually, RoutedHosts, run, shown } from './routed-host.ts'
 
 let lab: Lab
 let h1: LabHost
 let h2: LabHost
-const networks = new Map<LabHost, NetworkProcess>()
-const netds = new Map<LabHost, SpawnedProcess>()
+const hosts = new RoutedHosts()
+const { pids } = hosts
 /** Answers every request with the address that it came from; outside of the cluster's pool. */
 let outside: Server
 let outsideUrl: string
@@ -32,12 +31,6 @@ const configOf = (host: LabHost): NetworkConfig => ({
   defaultPool: 'production',
 })
 
-async function run(host: LabHost, ...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await host.exec(argv)
-  if (code !== 0) throw new Error(`${host.name}: ${argv.join(' ')}: ${code}: ${stderr}`)
-  return stdout.trim()
-}
-
 const serve = `require('node:http').createServer((q, s) => s.end(q.socket.remoteAddress)).listen(8080, '0.0.0.0')`
 
 /** Runs until it is ended, and answers every request with the address that it came from. */
@@ -52,60 +45,13 @@ const startContainer = (host: LabHost, name: string, ...options: string[]): Prom
     serve,
   )
 
-const shown = (host: LabHost, name: string, field: string): Promise<string> =>
-  run(host, 'docker', 'inspect', '--format', `{{with .NetworkSettings.Networks.berth}}{{.${field}}}{{end}}`, name)
-
 const wget = (url: string): string[] => ['timeout', '3', 'busybox', 'wget', '-q', '-O-', url]
 /** In the container's network alone, with no help of dockerd. */
 const askFrom = async (host: LabHost, name: string, url: string): Promise<string> =>
-  (await host.exec(['nsenter', `--target=${pids.get(`${host.name}/${name}`)}`, '--net', '--', ...wget(url)])).stdout
+  (await hosts.inside(host, name, ...wget(url))).stdout
 const askFromHost = async (host: LabHost, url: string): Promise<string> => (await host.exec(wget(url))).stdout
-const pids = new Map<string, string>()
-const notePid = async (host: LabHost, name: string) =>
-  pids.set(`${host.name}/${name}`, await run(host, 'docker', 'inspect', '--format', '{{.State.Pid}}', name))
-
-async function eventually(read: () => Promise<string>, wanted: string | RegExp): Promise<void> {
-  const end = Date.now() + 20_000
-  const accepts = (value: string) => (typeof wanted === 'string' ? value === wanted : wanted.test(value))
-  while (Date.now() < end && !accepts(await read())) await delay(50)
-  expect(await read()).toMatch(wanted)
-}
-
-/** As on every node: before dockerd, and until the socket is there. */
-async function startNetd(host: LabHost): Promise<void> {
-  const argv = [process.execPath, join(import.meta.dirname, 'netd-process.ts'), '/var/lib/berth', '/run/berth']
-  const logFile = join(host.dir, 'log', 'netd.log')
-  netds.set(host, await host.spawn(argv, { logFile }))
-  const activate = [
-    'curl',
-    '-sf',
-    '--unix-socket',
-    '/run/docker/plugins/berth.sock',
-    '-XPOST',
-    'http://x/Plugin.Activate',
-  ]
-  await eventually(async () => {
-    const { code, stdout } = await host.exec(activate)
-    return stdout || `curl ended with ${code}\n${readFileSync(logFile, 'utf8').slice(-1000)}`
-  }, /IpamDriver/)
-}
-
-async function killNetd(host: LabHost): Promise<void> {
-  netds.get(host)?.kill('SIGKILL')
-  await netds.get(host)?.exited
-}
-
-const network = (host: LabHost): NetworkProcess => {
-  const found = networks.get(host)
-  if (found === undefined) throw new Error(`${host.name} has no network`)
-  return found
-}
-
-const startNetwork = async (host: LabHost, driver: 'bridge' | 'routed' = 'routed') => {
-  await networks.get(host)?.end()
-  networks.set(host, new NetworkProcess(host, undefined, driver))
-  return await network(host).call({ ensure: configOf(host) })
-}
+const startNetwork = (host: LabHost, driver: 'bridge' | 'routed' = 'routed') =>
+  hosts.startNetwork(host, driver, { ensure: configOf(host) })
 
 async function bootDockerd(host: LabHost): Promise<number> {
   const from = performance.now()
@@ -129,7 +75,7 @@ beforeAll(async () => {
         address: addressIn(host, last),
       })),
     )
-    await startNetd(host)
+    await hosts.startNetd(host)
     await host.startDockerd()
   }
   outside = createServer((request, response) => response.end(request.socket.remoteAddress)).listen(0, lab.serverAddress)
@@ -139,19 +85,18 @@ beforeAll(async () => {
 
 afterAll(async () => {
   outside?.close()
-  for (const each of networks.values()) await each.end()
-  for (const each of netds.values()) each.kill('SIGKILL')
+  await hosts.end()
   await lab?.[Symbol.asyncDispose]()
 })
 
 /** As each test begins: `web` runs on both, and nothing else. */
 async function prepare(host: LabHost): Promise<void> {
-  if (!networks.has(host)) expect(await startNetwork(host)).toEqual({ value: [] })
+  if (!hosts.hasNetwork(host)) expect(await startNetwork(host)).toEqual({ value: [] })
   const names = (await run(host, 'docker', 'ps', '--all', '--format', '{{.Names}}')).split('\n').filter(Boolean)
   const others = names.filter((name) => name !== 'web')
   if (others.length > 0) await run(host, 'docker', 'rm', '--force', ...others)
   if (!names.includes('web')) await startContainer(host, 'web', '--ip', addressIn(host, 10))
-  await notePid(host, 'web')
+  await hosts.notePid(host, 'web')
 }
 
 const linksOn = async (host: LabHost): Promise<string[]> =>
@@ -205,14 +150,14 @@ describe('a routed network', () => {
   it('keeps an address over restarts, and frees it with its container', async () => {
     for (const host of lab.hosts) {
       await run(host, 'docker', 'restart', '--time', '0', 'web')
-      await notePid(host, 'web')
+      await hosts.notePid(host, 'web')
       expect(await shown(host, 'web', 'IPAddress')).toBe(addressIn(host, 10))
     }
     await expectTraffic()
     await run(h1, 'docker', 'rm', '--force', 'web')
     expect(await run(h1, 'ip', 'link')).not.toContain(routedLinkOf(addressIn(h1, 10)))
     await startContainer(h1, 'web', '--ip', addressIn(h1, 10))
-    await notePid(h1, 'web')
+    await hosts.notePid(h1, 'web')
     await expectTraffic()
   })
 
@@ -223,7 +168,7 @@ describe('a routed network', () => {
       expect(new Set(addresses).size).toBe(2)
       for (const each of addresses) expect(isOwnAddress(parseBlock(blockOf(host)), each)).toBe(true)
     }
-    await notePid(h1, 'one')
+    await hosts.notePid(h1, 'one')
     await eventually(() => askFrom(h1, 'one', urlOf(h2)), await shown(h1, 'one', 'IPAddress'))
   })
 
@@ -260,9 +205,9 @@ describe('a routed network', () => {
       await eventually(() => askFromHost(host, url), addressIn(host, 1))
       const others = async () => await Promise.all(lab.hosts.map((each) => askFrom(each, 'web', url)))
       expect(await others()).toEqual(['', ''])
-      await killNetd(host)
+      await hosts.killNetd(host)
       expect(await others()).toEqual(['', ''])
-      await startNetd(host)
+      await hosts.startNetd(host)
       expect(await others()).toEqual(['', ''])
       await run(host, 'touch', `${endpoints}/${id}.in-force`)
       await eventually(async () => (await others()).join(), lab.hosts.map((each) => addressIn(each, 10)).join())
@@ -290,7 +235,7 @@ describe('a routed network', () => {
       await run(host, 'docker', 'create', ...program)
       await run(host, 'docker', 'network', 'connect', 'berth-link', 'solo')
       await run(host, 'docker', 'start', 'solo')
-      await notePid(host, 'solo')
+      await hosts.notePid(host, 'solo')
       const inside = (...argv: string[]) =>
         run(host, 'nsenter', `--target=${pids.get(`${host.name}/solo`)}`, '--net', '--', ...argv)
       const networks = '{{range $name, $end := .NetworkSettings.Networks}}{{$name}}={{$end.IPAddress}} {{end}}'
@@ -377,10 +322,10 @@ describe('published ports', () => {
     await startContainer(h1, 'shop', '--publish', '18080:8080')
     const published = () => eventually(() => askFromHost(h2, `http://${h1.address}:18080/`), h2.address)
     await published()
-    await killNetd(h1)
+    await hosts.killNetd(h1)
     await h1.killDockerd('SIGKILL')
     await published()
-    await startNetd(h1)
+    await hosts.startNetd(h1)
     await h1.startDockerd()
     await published()
     await run(h1, 'docker', 'restart', '--time', '0', 'shop')
@@ -395,12 +340,12 @@ describe('published ports', () => {
 
 describe('when something dies', () => {
   it('netd: traffic goes on, a start waits for its return, and it finds what was there', async () => {
-    for (const host of lab.hosts) await killNetd(host)
+    for (const host of lab.hosts) await hosts.killNetd(host)
     await expectTraffic()
     const starting = startContainer(h1, 'late', '--ip', addressIn(h1, 11))
     starting.catch(() => undefined)
     await delay(500)
-    for (const host of lab.hosts) await startNetd(host)
+    for (const host of lab.hosts) await hosts.startNetd(host)
     await starting
     await eventually(() => askFrom(h1, 'web', urlOf(h1, 11)), addressIn(h1, 10))
     await run(h1, 'docker', 'rm', '--force', 'web')
@@ -412,8 +357,8 @@ describe('when something dies', () => {
     for (const name of names) {
       const starting = startContainer(h1, name)
       starting.catch(() => undefined)
-      await killNetd(h1)
-      await startNetd(h1)
+      await hosts.killNetd(h1)
+      await hosts.startNetd(h1)
       await starting.catch(async (error: Error) => {
         // Docker had asked already, and repeats only an empty question.
         expect(error.message).toContain('start the container again')
@@ -428,7 +373,7 @@ describe('when something dies', () => {
 
   it('dockerd: containers keep process, address and traffic, and it is back at once, with nobody but netd alive', async () => {
     for (const host of lab.hosts) {
-      await network(host).end()
+      await hosts.network(host).end()
       await host.killDockerd('SIGKILL')
     }
     await expectTraffic()
@@ -438,7 +383,7 @@ describe('when something dies', () => {
       // Without the plugin it would be 15 s and more. The aim is 2 s; `npm run bench routed-start` tells the figure of a quiet machine.
       expect(bootMs).toBeLessThan(10_000)
       const pid = pids.get(`${host.name}/web`)
-      await notePid(host, 'web')
+      await hosts.notePid(host, 'web')
       expect(pids.get(`${host.name}/web`)).toBe(pid)
       expect(await shown(host, 'web', 'IPAddress')).toBe(addressIn(host, 10))
     }
@@ -452,7 +397,7 @@ describe('when something dies', () => {
       await run(host, 'kill', '-KILL', pids.get(`${host.name}/web`) ?? '')
       await host.startDockerd()
       await run(host, 'docker', 'start', 'web')
-      await notePid(host, 'web')
+      await hosts.notePid(host, 'web')
       expect(await linksOn(host)).toEqual([routedLinkOf(addressIn(host, 10))])
     }
     await expectTraffic()
@@ -464,10 +409,9 @@ describe('when something dies', () => {
     await startContainer(h1, 'mine', '--restart', 'always', '--ip', addressIn(h1, 250))
     const wish = ['--network', 'name=berth,driver-opt=berth.profile=web', '--detach', '--name', 'named']
     await run(h1, 'docker', 'run', ...wish, '--restart', 'always', NODE_IMAGE, 'node', '-e', serve)
-    await networks.get(h1)?.end()
-    networks.delete(h1)
+    await hosts.endNetwork(h1)
     await h1.reboot({ startDockerd: false })
-    await startNetd(h1)
+    await hosts.startNetd(h1)
     await h1.startDockerd()
     await eventually(() => askFromHost(h1, urlOf(h1, 250)), addressIn(h1, 1))
     // What it names is told again, and nobody has said that it is in force.
@@ -476,7 +420,7 @@ describe('when something dies', () => {
     expect((await h2.exec(wget(await named()))).stdout).toBe('')
     expect(await startNetwork(h1)).toEqual({ value: [] })
     await run(h1, 'docker', 'start', 'web')
-    await notePid(h1, 'web')
+    await hosts.notePid(h1, 'web')
     await expectTraffic()
   })
 
@@ -486,48 +430,48 @@ describe('when something dies', () => {
     await run(h1, 'nft', 'delete', 'table', 'inet', 'berth')
     await run(h1, 'ip', 'address', 'delete', '169.254.77.1/32', 'dev', 'lo')
     await run(h1, 'ip', 'address', 'delete', `${addressIn(h1, 1)}/32`, 'dev', 'lo')
-    expect(await network(h1).call({ check: {} })).toEqual({ value: [] })
+    expect(await hosts.network(h1).call({ check: {} })).toEqual({ value: [] })
     await expectTraffic()
     const state = () =>
       run(h1, 'sh', '-c', 'ip route; ip address show dev lo; nft list table inet berth; iptables -S DOCKER-USER')
     const before = await state()
-    expect(await network(h1).call({ check: {} })).toEqual({ value: [] })
+    expect(await hosts.network(h1).call({ check: {} })).toEqual({ value: [] })
     expect(await state()).toBe(before)
     const ignoreArp = (value: string) => run(h1, 'sh', '-c', `echo ${value} > /proc/sys/net/ipv4/conf/all/arp_ignore`)
     await ignoreArp('1')
-    expect((await network(h1).call({ check: {} })).value).toEqual([
+    expect((await hosts.network(h1).call({ check: {} })).value).toEqual([
       expect.stringMatching(/do not find their gateway, for net\.ipv4\.conf\.all\.arp_ignore is 1: set it to 0/),
     ])
     await ignoreArp('0')
-    expect(await network(h1).call({ check: {} })).toEqual({ value: [] })
+    expect(await hosts.network(h1).call({ check: {} })).toEqual({ value: [] })
   })
 })
 
 describe('changing the driver', () => {
   it('waits for the containers to go, and then changes by itself; back as well', async () => {
     expect(await startNetwork(h1, 'bridge')).toEqual({ value: [] })
-    expect((await network(h1).call({ check: {} })).value).toEqual([
+    expect((await hosts.network(h1).call({ check: {} })).value).toEqual([
       expect.stringMatching(/is to have a bridge, but one container is in the network that it has/),
     ])
     await expectTraffic()
     await run(h1, 'docker', 'rm', '--force', 'web')
-    expect(await network(h1).call({ check: {} })).toEqual({ value: [] })
+    expect(await hosts.network(h1).call({ check: {} })).toEqual({ value: [] })
     expect(await run(h1, 'ip', 'address', 'show', 'dev', 'lo')).not.toContain('169.254.77.1/')
     await startContainer(h1, 'web', '--ip', addressIn(h1, 10))
-    await notePid(h1, 'web')
+    await hosts.notePid(h1, 'web')
     expect(await shown(h1, 'web', 'Gateway')).toBe(addressIn(h1, 1))
     // A node of either kind reaches one of the other.
     await expectTraffic()
 
     expect(await startNetwork(h1, 'routed')).toEqual({ value: [] })
-    expect((await network(h1).call({ check: {} })).value).toEqual([
+    expect((await hosts.network(h1).call({ check: {} })).value).toEqual([
       expect.stringMatching(/is to have a routed network, but one container is/),
     ])
     await expectTraffic()
     await run(h1, 'docker', 'rm', '--force', 'web')
-    expect(await network(h1).call({ check: {} })).toEqual({ value: [] })
+    expect(await hosts.network(h1).call({ check: {} })).toEqual({ value: [] })
     await startContainer(h1, 'web', '--ip', addressIn(h1, 10))
-    await notePid(h1, 'web')
+    await hosts.notePid(h1, 'web')
     expect(await shown(h1, 'web', 'Gateway')).toBe('169.254.77.1')
     await expectTraffic()
   })
@@ -536,7 +480,7 @@ describe('changing the driver', () => {
 it('is left without a trace', async () => {
   for (const host of lab.hosts) {
     await run(host, 'docker', 'rm', '--force', 'web')
-    expect(await network(host).call({ remove: {} })).toEqual({ value: [] })
+    expect(await hosts.network(host).call({ remove: {} })).toEqual({ value: [] })
     expect(await linksOn(host)).toEqual([])
     const left = `${await run(host, 'ip', 'route', 'show', 'proto', '78')}${await run(host, 'ip', 'address', 'show', 'dev', 'lo')}`
     for (const each of ['unreachable', '169.254.77.1/', addressIn(host, 1)]) expect(left).not.toContain(each)
