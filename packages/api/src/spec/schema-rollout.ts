@@ -48,6 +48,7 @@ const stage = object({
     'How much of its routes’ requests goes to the new release while it lasts; where `instances` is not given, as large a share of them is new. Default: each instance gets as much as any other.',
     ['5%'],
   ),
+  beside: key(flag, 'All old instances stay beside the new ones while it lasts. Default: false.'),
   gates: key(z.array(gate), 'What must be true before the next stage begins, all of it.', [
     [{ health: '2m' }, 'person'],
   ]),
@@ -69,6 +70,11 @@ const parts = {
     duration,
     'How long the image may make no progress on its way to the nodes, before anything is replaced. Default: 10m.',
   ),
+  strategy: key(
+    z.enum(['rolling', 'canary', 'blue-green', 'recreate']),
+    'rolling: batch by batch; canary: one instance first, for five minutes; blue-green: all new ones beside the old, then all traffic at once; recreate: old ones end before new ones begin. Default: rolling.',
+  ),
+  keep: key(duration, 'blue-green: how long the old instances stay after the switch. Default: 10m.', ['30m']),
   approvals: key(
     count(0, 10),
     'So many people, other than who asks for it, have to say yes before a deploy begins (berth rollout approve). Default: 0.',

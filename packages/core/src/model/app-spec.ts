@@ -241,6 +241,8 @@ export interface RolloutSpec {
   readonly imageTimeoutMs?: number
   /** What a deploy over another release goes through; the last one is about all instances. Absent: it has no stages. */
   readonly stages?: readonly StageSpec[]
+  /** Old instances end before new ones begin: two of them must not be there at once. Absent: no. */
+  readonly recreate?: true
   /** So many people, other than who asks for it, have to say yes before a deploy begins. Absent: none. */
   readonly approvals?: number
 }

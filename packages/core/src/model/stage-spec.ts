@@ -5,6 +5,8 @@ export interface StageSpec {
   readonly name: string
   /** How many of each service are of the new release at its end; a share is rounded up. Absent: all. */
   readonly instances?: InstanceShare
+  /** All instances of the old release stay beside the new ones while it lasts. */
+  readonly beside?: true
   /** Thousandths of its routes' requests that go to the new release while it lasts. Absent: each instance gets its share. */
   readonly traffic?: number
   /** In order; all of them have to pass. */

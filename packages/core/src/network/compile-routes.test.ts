@@ -7,6 +7,7 @@ import {
   poolRecord,
   statusRecord,
 } from '../reconcile/pool-fixtures.testing.ts'
+import type { TrafficSplit } from '../rollout/traffic-split.ts'
 import { compileRoutes, type PooledInstance, type RoutedPool, sameRoutes } from './compile-routes.ts'
 import { scheduleRoute } from './route-schedule.ts'
 import { findRouteTableProblems } from './route-table-problems.ts'
@@ -133,18 +134,27 @@ describe('while a stage shares requests out', () => {
   const old = [1, 2, 3].map((ordinal) => pooled(ordinal))
   const fresh = (count: number, over: Partial<Instance> = {}) =>
     Array.from({ length: count }, (_, index) => pooled(index + 7, { generation: 2, ...over }))
-  const sharesOf = (instances: readonly PooledInstance[], share: number, full = true) => {
-    const table = compileRoutes([routed(instances, { split: { generation: 2, share, full } })], [], 7)
+  const sharesOf = (instances: readonly PooledInstance[], share: number, phase: TrafficSplit['phase']) => {
+    const table = compileRoutes(
+      [
+        routed(instances, {
+          split: { generation: 2, share, phase },
+          pool: poolRecord({ release: 'v1', replicas: { web: { count: 3, setBy: 'spec', specCount: 3 } } }),
+        }),
+      ],
+      [],
+      7,
+    )
     expect(findRouteTableProblems(table)).toEqual([])
     return table.routes[0]?.targets.map(({ weight, members }) => [weight, members.length])
   }
 
-  it.each<[string, readonly PooledInstance[], number, boolean, unknown]>([
+  it.each<[string, readonly PooledInstance[], number, TrafficSplit['phase'], unknown]>([
     [
       'the new release gets what it says',
       [...old, ...fresh(1)],
       50,
-      true,
+      'there',
       [
         [1, 1],
         [19, 3],
@@ -154,7 +164,7 @@ describe('while a stage shares requests out', () => {
       'or nothing',
       [...old, ...fresh(1)],
       0,
-      true,
+      'there',
       [
         [0, 1],
         [1, 3],
@@ -164,7 +174,7 @@ describe('while a stage shares requests out', () => {
       'or all',
       [...old, ...fresh(3)],
       1000,
-      true,
+      'there',
       [
         [1, 3],
         [0, 3],
@@ -174,22 +184,52 @@ describe('while a stage shares requests out', () => {
       'no more than its part before all are there',
       [...old, ...fresh(1)],
       800,
-      false,
+      'arriving',
       [
         [1, 1],
         [3, 3],
       ],
     ],
-    ['one release alone gets all', old, 50, true, [[1, 3]]],
-    ['so does the new one', fresh(2), 50, true, [[1, 2]]],
-  ])('%s', (_, instances, share, full, expected) => {
-    expect(sharesOf(instances, share, full)).toEqual(expected)
+    [
+      'at once when they are as many as the old ones',
+      [...old, ...fresh(3)],
+      1000,
+      'arriving',
+      [
+        [1, 3],
+        [0, 3],
+      ],
+    ],
+    [
+      'nothing on the way back once the old ones are enough',
+      [...old, ...fresh(3)],
+      1000,
+      'leaving',
+      [
+        [0, 3],
+        [1, 3],
+      ],
+    ],
+    [
+      'its part on the way back until then',
+      [...old.slice(1), ...fresh(2)],
+      1000,
+      'leaving',
+      [
+        [1, 2],
+        [1, 2],
+      ],
+    ],
+    ['one release alone gets all', old, 50, 'there', [[1, 3]]],
+    ['so does the new one', fresh(2), 50, 'there', [[1, 2]]],
+  ])('%s', (_, instances, share, phase, expected) => {
+    expect(sharesOf(instances, share, phase)).toEqual(expected)
   })
 
   it('requests go where the shares say, and a release without a usable member leaves its share to the other', () => {
     const turnsOf = (instances: readonly PooledInstance[]) => {
       const [route] = compileRoutes(
-        [routed(instances, { split: { generation: 2, share: 100, full: true } })],
+        [routed(instances, { split: { generation: 2, share: 100, phase: 'there' } })],
         [],
         7,
       ).routes

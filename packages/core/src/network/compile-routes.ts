@@ -132,7 +132,7 @@ interface PooledMember {
 
 /** One target; while a stage shares requests out, one for each release: one without a member leaves its share to the other. */
 function targetsOf(
-  { split, instances }: RoutedPool,
+  { split, instances, pool: record }: RoutedPool,
   route: RouteSpec,
   pool: string,
   members: readonly PooledMember[],
@@ -146,9 +146,7 @@ function targetsOf(
   if (split === undefined || fresh.length === 0 || old.length === 0)
     return [{ pool, weight: 1, members: members.map(({ member }) => member), ...wantedBySite(wanted) }]
   const active = (list: readonly Member[]): number => list.filter(({ state }) => state === 'active').length
-  const all = active(fresh) + active(old)
-  const part = all === 0 ? 0 : Math.floor((active(fresh) * 1000) / all)
-  const share = split.full ? split.share : Math.min(split.share, part)
+  const share = sharedNow(split, active(fresh), active(old), record.replicas[route.entrypoint]?.count)
   const divisor = commonDivisor(share, 1000 - share)
   return [
     { pool, weight: share / divisor, members: fresh, ...wantedBySite(wanted, isNew(split)) },
@@ -173,6 +171,14 @@ function wantedBySite(instances: readonly PooledInstance[], isIn: IsIn = () => t
   for (const { instance, site } of instances)
     if (site !== undefined && instance.desired === 'run' && isIn(instance)) wanted[site] = (wanted[site] ?? 0) + 1
   return Object.keys(wanted).length === 0 ? {} : { wanted }
+}
+
+/** Thousandths that the new release gets, by how many of each are active. */
+function sharedNow({ share, phase }: TrafficSplit, fresh: number, old: number, wanted: number | undefined): number {
+  const part = fresh + old === 0 ? 0 : Math.floor((fresh * 1000) / (fresh + old))
+  if (phase === 'there') return share
+  if (phase === 'leaving') return wanted !== undefined && old >= wanted ? 0 : Math.min(share, part)
+  return fresh >= old ? share : Math.min(share, part)
 }
 
 const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b))

@@ -22,6 +22,7 @@ export interface PoolGoal {
 export interface PoolStage {
   /** Of this stage and of those before it. */
   readonly shares: readonly InstanceShare[]
+  readonly beside: boolean
   readonly from: { readonly release: string; readonly generation: number; readonly spec: AppSpec }
   /** The counts of before, with which the old ones go on. */
   readonly replicasBefore: Pool['replicas']
@@ -55,7 +56,7 @@ function planEntrypoint(
   now: number,
 ): EntrypointPlan {
   const spec = goal.spec?.entrypoints[name]
-  const entrypoint = entrypointGoal(snapshot.pool, goal, name)
+  const entrypoint = entrypointGoal(snapshot, goal, name)
   if (keepsAddresses(spec)) return replaceKept(entrypoint, own, now)
   if (spec === undefined || !isSystem(spec)) return replaceEntrypoint(entrypoint, own, now)
   const { pool, rollout, nodes } = snapshot
@@ -65,7 +66,11 @@ function planEntrypoint(
   return replaceSystem({ ...entrypoint, places }, own, now)
 }
 
-function entrypointGoal(pool: Pool, goal: PoolGoal, name: string): EntrypointGoal {
+function entrypointGoal({ pool, rollout, specs }: PoolSnapshot, goal: PoolGoal, name: string): EntrypointGoal {
+  // Also on the way back: what must not be there twice must not be so either way.
+  const recreates = [pool.release, rollout?.from, rollout?.to].some(
+    (id) => id !== undefined && specs.get(id)?.rollout.recreate === true,
+  )
   const spec = goal.spec?.entrypoints[name]
   const base = {
     name,
@@ -76,17 +81,24 @@ function entrypointGoal(pool: Pool, goal: PoolGoal, name: string): EntrypointGoa
   }
   return {
     ...base,
+    ...(recreates ? { recreate: true } : {}),
     ...(goal.rollout === undefined ? {} : { rollout: goal.rollout }),
     ...(goal.stage === undefined ? {} : { stage: stageOf(pool, goal.stage, name, base.wanted) }),
   }
 }
 
 /** Of an entrypoint that is new there are none of before. What was scaled since is scaled for both. */
-function stageOf(pool: Pool, { shares, from, replicasBefore }: PoolStage, name: string, wanted: number): StageGoal {
+function stageOf(
+  pool: Pool,
+  { shares, beside, from, replicasBefore }: PoolStage,
+  name: string,
+  wanted: number,
+): StageGoal {
   const before = from.spec.entrypoints[name]
-  if (before?.type !== 'service') return { shares, from, oldWanted: 0 }
-  if (isSystem(before) || pool.replicas[name]?.setBy === 'scale') return { shares, from, oldWanted: wanted }
-  return { shares, from, oldWanted: replicasBefore[name]?.count ?? before.replicas }
+  const stage = { shares, beside, from }
+  if (before?.type !== 'service') return { ...stage, oldWanted: 0 }
+  if (isSystem(before) || pool.replicas[name]?.setBy === 'scale') return { ...stage, oldWanted: wanted }
+  return { ...stage, oldWanted: replicasBefore[name]?.count ?? before.replicas }
 }
 
 /** `scale` wins over the yaml until the yaml's number changes (settled when a rollout starts). */

@@ -21,6 +21,8 @@ export interface EntrypointGoal {
   readonly release: string
   readonly limits: RolloutSpec
   readonly rollout?: string
+  /** Whoever takes a place waits until the one before has ended. */
+  readonly recreate?: true
   /** Only a part of them is to be new for now. */
   readonly stage?: StageGoal
 }
@@ -58,13 +60,15 @@ export function replaceEntrypoint(
   now: number,
 ): EntrypointPlan {
   const { wanted } = goal
-  const limits = rolloutLimits(goal.limits, wanted)
+  const limits = goal.recreate === true ? { surge: 0, unavailable: wanted } : rolloutLimits(goal.limits, wanted)
   const bounds = stageBounds(goal.stage, wanted)
   const groups = group(goal, bounds, services, now)
-  const room = roomFor(wanted, limits, bounds, groups)
+  const ending = goal.recreate === true ? services.filter(isEnding).length : 0
+  const room = roomFor(wanted, limits, bounds, groups) - ending
   const creations = Math.max(0, Math.min(bounds.target - groups.good.length, room))
   const refilled = Math.max(0, Math.min(bounds.kept - groups.kept.length, room - creations))
-  const leaving = oldLeaving(bounds, limits, groups, creations + refilled)
+  // Whoever is ending makes room; nothing is stuck while there is one.
+  const leaving = oldLeaving(bounds, limits, groups, creations + refilled + ending)
   const why = (each: ObservedInstance): string =>
     wanted === 0
       ? 'no longer wanted'
@@ -79,6 +83,10 @@ export function replaceEntrypoint(
     ...Array.from({ length: refilled }, () => refillStep(goal)),
   ])
 }
+
+/** Its container may be there still. */
+export const isEnding = ({ instance, lost }: ObservedInstance): boolean =>
+  instance.desired === 'stop' && lost === undefined
 
 /** How many may be created. */
 export function roomFor(

@@ -5,6 +5,7 @@ import {
   type EntrypointGoal,
   type EntrypointPlan,
   type Groups,
+  isEnding,
   oldLeaving,
   planOf,
   refillStep,
@@ -37,8 +38,6 @@ export function replaceKept(goal: EntrypointGoal, services: readonly ObservedIns
     ...free.slice(created, created + refilled).map((slot) => ({ ...refillStep(goal), slot })),
   ])
 }
-
-const isEnding = ({ instance, lost }: ObservedInstance): boolean => instance.desired === 'stop' && lost === undefined
 
 function group(
   goal: EntrypointGoal,

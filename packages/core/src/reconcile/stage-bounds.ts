@@ -7,6 +7,8 @@ export interface StageGoal {
   readonly shares: readonly InstanceShare[]
   /** How many of the old release were wanted; undefined: as many as are wanted now. */
   readonly oldWanted?: number
+  /** All old ones stay beside the new. */
+  readonly beside?: boolean
   readonly from: { readonly release: string; readonly generation: number }
 }
 
@@ -23,7 +25,8 @@ export interface StageBounds {
 export function stageBounds(stage: StageGoal | undefined, wanted: number): StageBounds {
   if (stage === undefined) return { target: wanted, kept: 0, needed: wanted }
   const target = Math.min(wanted, Math.max(0, ...stage.shares.map((share) => sharedCount(share, wanted))))
-  const kept = Math.max(0, Math.min(wanted, stage.oldWanted ?? wanted) - target)
+  const old = Math.min(wanted, stage.oldWanted ?? wanted)
+  const kept = stage.beside === true ? old : Math.max(0, old - target)
   return { target, kept, needed: Math.min(wanted, target + kept) }
 }
 

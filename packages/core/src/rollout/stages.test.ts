@@ -3,6 +3,7 @@ import type { StageSpec } from '../model/index.ts'
 import { appSpec, entrypointSpec } from '../reconcile/pool-fixtures.testing.ts'
 import { round, run, worldWith } from '../reconcile/run-world.testing.ts'
 import type { PoolWorld } from '../reconcile/simulate.testing.ts'
+import { trafficSplit } from './traffic-split.ts'
 
 const canary: StageSpec = { name: 'canary', instances: 1, gates: [{ type: 'health', forMs: 5000 }, { type: 'person' }] }
 const half: StageSpec = { name: 'half', instances: { percent: 50 }, gates: [] }
@@ -173,5 +174,74 @@ describe('while a stage waits', () => {
     const { state, stages = [] } = world.rollouts.get('r2')!
     expect([state, stages[0]?.readyAt]).toEqual(['succeeded', readyAt])
     expect(stages[0]!.endedAt! - readyAt!).toBeGreaterThanOrEqual(60_000)
+  })
+})
+
+describe('blue-green', () => {
+  const stages: readonly StageSpec[] = [
+    { name: 'beside', beside: true, traffic: 0, gates: [] },
+    { name: 'switched', beside: true, traffic: 1000, gates: [{ type: 'health', forMs: 60_000 }] },
+    { name: 'all', gates: [] },
+  ]
+  const splitNow = (world: PoolWorld) => trafficSplit(world.rollout, world.specs.get('v2'))
+
+  it('has all new ones beside the old, then the traffic, and keeps the old for as long as it says', () => {
+    const world = servingV1(stages)
+    until(world, () => world.rollout?.stages?.[0]?.startedAt !== undefined)
+    expect(splitNow(world)).toMatchObject({ share: 0, phase: 'arriving' })
+    until(world, () => world.rollout?.stages?.[1]?.readyAt !== undefined)
+    expect([splitNow(world), serving(world)]).toMatchObject([
+      { share: 1000, phase: 'there' },
+      { v1: 4, v2: 4 },
+    ])
+    const { readyAt } = world.rollout!.stages![1]!
+    run(world)
+    expect([world.rollouts.get('r2')?.state, serving(world)]).toEqual(['succeeded', { v2: 4 }])
+    expect(world.rollouts.get('r2')!.stages![1]!.endedAt! - readyAt!).toBeGreaterThanOrEqual(60_000)
+  })
+
+  it('goes back at once: the old ones are still there', () => {
+    const world = servingV1(stages)
+    until(world, () => world.rollout?.stages?.[1]?.readyAt !== undefined)
+    world.move('abort')
+    expect(splitNow(world)).toMatchObject({ share: 1000, phase: 'leaving' })
+    const before = world.nextOrdinal
+    run(world)
+    expect([serving(world), world.nextOrdinal]).toEqual([{ v1: 4 }, before])
+  })
+})
+
+describe('recreate', () => {
+  function recreating(): PoolWorld {
+    const world = worldWith(3)
+    for (const [release, spec] of world.specs)
+      world.specs.set(release, { ...spec, rollout: { ...spec.rollout, recreate: true } })
+    world.startRollout('v1')
+    run(world)
+    // A new one begins only when no container of another release can be there any more.
+    world.onStep = (step) => {
+      if (step.type !== 'create') return
+      const others = [...world.instances.values()].filter(({ instance }) => instance.generation !== step.generation)
+      expect(others.map(({ instance }) => instance.id)).toEqual([])
+    }
+    return world
+  }
+
+  it('ends the old ones before new ones begin', () => {
+    const world = recreating()
+    world.startRollout('v2')
+    run(world)
+    expect([world.rollouts.get('r2')?.state, serving(world)]).toEqual(['succeeded', { v2: 3 }])
+  })
+
+  it('does so on the way back too, also where the release of before does not say so', () => {
+    const world = recreating()
+    const v1 = world.specs.get('v1')!
+    const { recreate: _, ...rollout } = v1.rollout
+    world.specs.set('v1', { ...v1, rollout })
+    world.broken.add('v2')
+    world.startRollout('v2')
+    run(world)
+    expect([world.rollouts.get('r2')?.state, serving(world)]).toEqual(['rolled-back', { v1: 3 }])
   })
 })

@@ -29,10 +29,12 @@ export function stageOf(snapshot: PoolSnapshot, rollout: Rollout, { spec }: Pool
   const from = rollout.from === undefined ? undefined : snapshot.specs.get(rollout.from)
   if (rollout.state !== 'running' || index === undefined || rollout.from === undefined || from === undefined)
     return undefined
-  const shares = (spec?.rollout.stages ?? []).slice(0, index + 1).map(({ instances }) => instances)
-  if (shares.length === 0 || shares.some((share) => share === undefined)) return undefined
+  const stages = (spec?.rollout.stages ?? []).slice(0, index + 1)
+  const beside = stages.at(-1)?.beside === true
+  if (stages.length === 0 || (!beside && stages.some(({ instances }) => instances === undefined))) return undefined
   return {
-    shares: shares.filter((share) => share !== undefined),
+    shares: stages.map(({ instances }) => instances ?? { percent: 100 }),
+    beside,
     from: { release: rollout.from, generation: rollout.fromGeneration, spec: from },
     replicasBefore: rollout.replicasBefore,
   }

@@ -7,8 +7,8 @@ export interface TrafficSplit {
   readonly generation: number
   /** Thousandths of the requests that go there. */
   readonly share: number
-  /** Its instances are all there. Until then no more goes there than they are a part of all. */
-  readonly full: boolean
+  /** `arriving`: no more goes there than its instances are a part of all, as long as they are fewer than the old ones; `leaving`: nothing once the old ones are enough. */
+  readonly phase: 'arriving' | 'there' | 'leaving'
 }
 
 /**
@@ -23,6 +23,6 @@ export function trafficSplit(rollout: Rollout | undefined, spec: AppSpec | undef
   if (index === undefined || index < 0) return undefined
   const share = spec?.rollout.stages?.[index]?.traffic
   if (share === undefined) return undefined
-  const full = !back && rollout.stages[index]?.readyAt !== undefined
-  return { generation: rollout.toGeneration, share, full }
+  const there = rollout.stages[index]?.readyAt !== undefined
+  return { generation: rollout.toGeneration, share, phase: back ? 'leaving' : there ? 'there' : 'arriving' }
 }

@@ -2,8 +2,9 @@ import type { EntrypointSpec, RolloutSpec } from '../model/app-spec.ts'
 import type { InstanceShare } from '../model/instance-share.ts'
 import { allKeepAddresses, refuseSurge } from './canonical-address.ts'
 import { canonicalJobNames } from './canonical-job-names.ts'
-import { canonicalStages } from './canonical-stages.ts'
+import { strategyOf } from './canonical-strategy.ts'
 import { specDefaults } from './defaults.ts'
+import { keepsAddresses } from './keeps-addresses.ts'
 import { isSystem } from './placement-of.ts'
 import { readShare } from './read-share.ts'
 import { readCount, readDuration } from './read-values.ts'
@@ -40,7 +41,7 @@ export function canonicalRollout(
     settleMs: readDuration(issues, [...path, 'settle'], document?.settle, defaults.settleMs, { max: 86_400_000 }),
     before: canonicalJobNames(issues, [...path, 'before'], document?.before, entrypoints, 'run before a rollout'),
     ...imageTimeout(issues, path, document),
-    ...stages(issues, path, document),
+    ...stages(issues, path, document, entrypoints),
     ...approvals(issues, path, document, 0),
   }
 }
@@ -60,13 +61,14 @@ export function canonicalRolloutParts(
       suggestion: 'let at least one of them be 1',
       dependsOn: [[...at, 'surge'], [...at, 'unavailable'], path],
     })
-  const stages = canonicalStages(issues, [...at, 'stages'], document.stages)
+  const { stages, recreate } = strategyOf(issues, at, document)
   return {
     ...(surge === undefined ? {} : { surge }),
     ...(unavailable === undefined ? {} : { unavailable }),
     ...(settleMs === undefined ? {} : { settleMs }),
     ...imageTimeout(issues, at, document),
     ...(stages === undefined ? {} : { stages }),
+    ...(recreate === true ? { recreate } : {}),
     ...approvals(issues, at, document, whole.approvals ?? 0),
   }
 }
@@ -83,9 +85,30 @@ function approvals(
 }
 
 /** None is as good as not said. */
-function stages(issues: IssueList, at: SpecPath, document: RolloutDocument | undefined): Pick<RolloutSpec, 'stages'> {
-  const written = canonicalStages(issues, [...at, 'stages'], document?.stages)
-  return written === undefined || written.length === 0 ? {} : { stages: written }
+function stages(
+  issues: IssueList,
+  at: SpecPath,
+  document: RolloutDocument | undefined,
+  entrypoints: Entrypoints,
+): Pick<RolloutSpec, 'stages' | 'recreate'> {
+  const { stages: written = [], recreate } = strategyOf(issues, at, document ?? {})
+  if (written.some(({ beside }) => beside === true)) refuseBeside(issues, at, entrypoints)
+  return {
+    ...(written.length === 0 ? {} : { stages: written }),
+    ...(recreate === true ? { recreate } : {}),
+  }
+}
+
+/** Where there is never one more, all cannot be there twice. */
+function refuseBeside(issues: IssueList, at: SpecPath, entrypoints: Entrypoints): void {
+  for (const [name, entrypoint] of Object.entries(entrypoints)) {
+    if (!isSystem(entrypoint) && !keepsAddresses(entrypoint)) continue
+    const why = isSystem(entrypoint) ? 'runs on every node' : 'keeps its addresses'
+    issues.add(at, `"${name}" ${why}, so old and new instances of it cannot be there side by side`, {
+      suggestion: 'leave out `strategy: blue-green` and `beside`',
+      dependsOn: [['entrypoints', name]],
+    })
+  }
 }
 
 /** Left out where it is the default, as specs of before have it: what is the same stays the same. */

@@ -59,6 +59,41 @@ describe('stages', () => {
     ])
   })
 
+  it('are what a strategy is short for', () => {
+    expect(stagesOf({ strategy: 'rolling' })).toBeUndefined()
+    expect(stagesOf({ strategy: 'canary' })).toEqual([
+      { name: 'canary', instances: 1, gates: [{ type: 'health', forMs: 300_000 }] },
+      { name: 'all', gates: [] },
+    ])
+    expect(stagesOf({ strategy: 'canary', stages: [{ instances: 2 }] })).toMatchObject([
+      { instances: 2 },
+      { name: 'all' },
+    ])
+    expect(stagesOf({ strategy: 'blue-green', keep: '1h' })).toEqual([
+      { name: 'beside', beside: true, traffic: 0, gates: [] },
+      { name: 'switched', beside: true, traffic: 1000, gates: [{ type: 'health', forMs: 3_600_000 }] },
+      { name: 'all', gates: [] },
+    ])
+    expect(canonicalize(document({ strategy: 'recreate' })).spec?.rollout).toMatchObject({ recreate: true })
+    expect(stagesOf({ stages: [{ beside: true, traffic: '10%' }] })).toEqual([
+      { name: 'all', traffic: 100, beside: true, gates: [] },
+      { name: 'all', gates: [] },
+    ])
+  })
+
+  it('with all old ones beside need entrypoints that may be there twice', () => {
+    const kept = {
+      ...document({ strategy: 'blue-green' }),
+      entrypoints: { db: { address: 'keep', ports: [1] } },
+    } as const
+    const each = {
+      ...document({ strategy: 'blue-green' }),
+      entrypoints: { log: { placement: { strategy: 'each' } } },
+    } as const
+    expect(canonicalize(kept).issues[0]?.message).toContain('"db" keeps its addresses, so old and new instances')
+    expect(canonicalize(each).issues[0]?.message).toContain('"log" runs on every node, so old and new instances')
+  })
+
   it('are others, or none, where an environment says so', () => {
     const { spec } = canonicalize(
       document(
@@ -95,6 +130,12 @@ describe('stages', () => {
     ['no time', { stages: [{ gates: [{ health: '10ms' }] }] }, /^rollout.stages.0.gates.0.health: 10ms is too little/],
     ['a long name', { stages: [{ name: 'x'.repeat(61) }] }, /^rollout.stages.0.name: the name is 61 characters long/],
     ['errors without a share', { stages: [{ gates: [{ errors: 1 }] }] }, /gates.0.errors: "1" is no share.*write 1%/],
+    [
+      'stages of blue-green',
+      { strategy: 'blue-green', stages: [{ instances: 1 }] },
+      /`strategy: blue-green` is stages of its own/,
+    ],
+    ['keep elsewhere', { strategy: 'canary', keep: '1m' }, /^rollout.keep: only `strategy: blue-green` keeps/],
     ['a query alone', { stages: [{ gates: [{ query: 'up' }] }] }, /a query is compared with one number/],
     ['two bounds', { stages: [{ gates: [{ query: 'up', below: 1, above: 2 }] }] }, /write either `below` or `above`/],
     ['no number', { stages: [{ gates: [{ query: 'up', below: 'x' }] }] }, /gates.0.below: "x" is not a number/],

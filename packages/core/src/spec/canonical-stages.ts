@@ -22,7 +22,7 @@ export function canonicalStages(
   const written = [...given(stages)].map(([index, each]) => canonicalStage(issues, [...at, index], each))
   refuseBackwards(issues, at, written)
   const last = written.at(-1)
-  if (last === undefined || last.instances === undefined) return written
+  if (last === undefined || (last.instances === undefined && last.beside !== true)) return written
   return [...written, { name: 'all', gates: [] }]
 }
 
@@ -34,11 +34,13 @@ function canonicalStage(issues: IssueList, at: SpecPath, document: StageDocument
     })
   const traffic = readTraffic(issues, [...at, 'traffic'], document.traffic)
   // As many as have to do with so much of the requests.
-  const counted = instances ?? (traffic === undefined ? undefined : { percent: Math.ceil(traffic / 10) })
+  const counted =
+    instances ?? (traffic === undefined || document.beside === true ? undefined : { percent: Math.ceil(traffic / 10) })
   return {
     name: readName(issues, [...at, 'name'], document.name) ?? nameOf(counted),
     ...(counted === undefined ? {} : { instances: counted }),
     ...(traffic === undefined ? {} : { traffic }),
+    ...(document.beside === true ? { beside: true } : {}),
     gates: canonicalGates(issues, [...at, 'gates'], document.gates),
   }
 }
@@ -69,9 +71,9 @@ function nameOf(instances: InstanceShare | undefined): string {
 
 /** Of two that can be compared a later stage is about more; only the last one is about all. */
 function refuseBackwards(issues: IssueList, at: SpecPath, stages: readonly StageSpec[]): void {
-  for (const [index, { instances }] of stages.entries()) {
+  for (const [index, { instances, beside }] of stages.entries()) {
     const place = [...at, index, 'instances']
-    if (instances === undefined && index < stages.length - 1)
+    if (instances === undefined && beside !== true && index < stages.length - 1)
       issues.add(place, 'a stage about all instances is the last one', {
         suggestion: 'write how many instances it is about, such as `instances: 25%`',
       })

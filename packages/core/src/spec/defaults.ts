@@ -48,6 +48,9 @@ export const specDefaults = {
     before: [],
     imageTimeoutMs: 10 * minuteMs,
   } satisfies RolloutSpec,
+  /** Of `strategy: canary` and `blue-green`. */
+  canaryMs: 5 * minuteMs,
+  keepMs: 10 * minuteMs,
   gate: { overMs: 5 * minuteMs, requests: 20 },
   buildLimits: {
     cpuMilli: 2000,

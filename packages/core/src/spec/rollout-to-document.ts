@@ -6,7 +6,7 @@ import type { EnvironmentRolloutDocument, GateDocument, StageDocument } from './
 
 /** What is said of it, as a user would write it; all but the jobs before. */
 export function rolloutToDocument(rollout: Partial<RolloutSpec>): EnvironmentRolloutDocument {
-  const { surge, unavailable, settleMs, imageTimeoutMs, stages, approvals } = rollout
+  const { surge, unavailable, settleMs, imageTimeoutMs, stages, approvals, recreate } = rollout
   return {
     ...(surge === undefined ? {} : { surge: formatShare(surge) }),
     ...(unavailable === undefined ? {} : { unavailable: formatShare(unavailable) }),
@@ -14,16 +14,18 @@ export function rolloutToDocument(rollout: Partial<RolloutSpec>): EnvironmentRol
     ...(imageTimeoutMs === undefined ? {} : { imageTimeout: formatDuration(imageTimeoutMs) }),
     ...(stages === undefined ? {} : { stages: stages.map(stageToDocument) }),
     ...(approvals === undefined ? {} : { approvals }),
+    ...(recreate === true ? { strategy: 'recreate' as const } : {}),
   }
 }
 
 export const formatShare = (share: InstanceShare): number | string =>
   typeof share === 'number' ? share : `${share.percent}%`
 
-const stageToDocument = ({ name, instances, traffic, gates }: StageSpec): StageDocument => ({
+const stageToDocument = ({ name, instances, traffic, beside, gates }: StageSpec): StageDocument => ({
   name,
   ...(instances === undefined ? {} : { instances: formatShare(instances) }),
   ...(traffic === undefined ? {} : { traffic: traffic === 0 ? '0%' : formatThousandths(traffic) }),
+  ...(beside === true ? { beside } : {}),
   gates: gates.map(gateToDocument),
 })
 

@@ -202,6 +202,7 @@ export const validDocument: fc.Arbitrary<SpecDocument> = fc
         unavailable: fc.oneof(fc.nat(3), fc.constantFrom('0%', '50%')),
         settle: duration,
         approvals: fc.nat(3),
+        strategy: fc.constantFrom('rolling', 'canary', 'recreate'),
         stages: fc.constantFrom(
           [],
           [{}],

@@ -267,6 +267,8 @@ export interface RolloutDocument {
   readonly imageTimeout?: Amount | undefined
   readonly stages?: readonly (StageDocument | undefined)[] | undefined
   readonly approvals?: number | undefined
+  readonly strategy?: 'rolling' | 'canary' | 'blue-green' | 'recreate' | undefined
+  readonly keep?: Amount | undefined
 }
 
 export type EnvironmentRolloutDocument = Omit<RolloutDocument, 'before'>
@@ -275,6 +277,7 @@ export interface StageDocument {
   readonly name?: string | undefined
   readonly instances?: Amount | undefined
   readonly traffic?: Amount | undefined
+  readonly beside?: boolean | undefined
   readonly gates?: readonly (string | GateDocument | undefined)[] | undefined
 }
 
