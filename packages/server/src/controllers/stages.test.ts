@@ -119,4 +119,30 @@ describe('a rollout in stages', () => {
     expect([rolloutOf(id)?.state, ...releases()]).toEqual(['rolled-back', 'v1', 'v1', 'v1'])
     expect(receiptOf(id)).toMatchObject({ state: 'rolled-back', failure: { instance: expect.any(String) } })
   })
+
+  it('goes back without a build, and without an image being asked for, pulled or copied', async () => {
+    const id = await held('c2')
+    await cluster.operations.continueRollout(id, call)
+    await endOf(id)
+    const builds = cluster.state.builds.size
+    const asked: string[] = []
+    cluster.noBuilder = true
+    cluster.imageAgents = {
+      // Where an image is goes by what ran there: nobody is asked, and nothing is brought.
+      holdersOf: () => new Set(cluster.nodes.keys()),
+      isConnected: () => true,
+      hasImage: async (node) => {
+        asked.push(`asked ${node}`)
+        return true
+      },
+      bringImage: async (image) => {
+        asked.push(`brought ${image}`)
+        return 'there is no registry'
+      },
+    }
+    const back = await cluster.operations.rollback(production, call)
+    await endOf(back.id)
+    expect([rolloutOf(back.id)?.state, ...releases()]).toEqual(['succeeded', 'v1', 'v1', 'v1'])
+    expect([asked, cluster.state.builds.size]).toEqual([[], builds])
+  })
 })
