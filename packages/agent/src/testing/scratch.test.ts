@@ -23,6 +23,15 @@ function tracesOf(dir: string): string[] {
   ]
 }
 
+/** Who watches over the folder ends last, by itself. */
+const untilNothingIsLeft = (dir: string): Promise<unknown> =>
+  waitUntil(
+    'nothing to be left',
+    () => tracesOf(dir).length === 0,
+    20_000,
+    () => tracesOf(dir).join('\n'),
+  )
+
 /** One that nobody has waited for yet does nothing any more. */
 const isAlive = (pid: number): boolean => {
   const path = `/proc/${pid}/stat`
@@ -49,7 +58,7 @@ describe('what a test leaves behind', () => {
     const ended = once(child, 'exit')
     await scratch[Symbol.asyncDispose]()
     await ended
-    expect(tracesOf(dir)).toEqual([])
+    await untilNothingIsLeft(dir)
   })
 
   it.each(['host', 'dockerd'] as const)('is nothing when it is killed: a %s', async (kind) => {
@@ -74,7 +83,7 @@ describe('what a test leaves behind', () => {
     await dockerd.kill('SIGKILL')
     expect(isAlive(pid)).toBe(true)
     await dockerd[Symbol.asyncDispose]()
-    expect(tracesOf(dockerd.dir)).toEqual([])
+    await untilNothingIsLeft(dockerd.dir)
     expect(isAlive(pid)).toBe(false)
   })
 
@@ -82,13 +91,13 @@ describe('what a test leaves behind', () => {
     const dockerd = new TestDockerd()
     await expect(dockerd.start(['--no-such-option'])).rejects.toThrow('dockerd does not start')
     await dockerd[Symbol.asyncDispose]()
-    expect(tracesOf(dockerd.dir)).toEqual([])
+    await untilNothingIsLeft(dockerd.dir)
   })
 
   it('is nothing when a machine could not be made', async () => {
     const error = await TestHost.start({ dockerdArgs: ['--no-such-option'] }).catch(messageOf)
     const dir = /does not start in (\S+):/.exec(String(error))?.[1]
     expect(dir).toContain('/berth-agent-')
-    expect(tracesOf(dir ?? '')).toEqual([])
+    await untilNothingIsLeft(dir ?? 'no directory')
   })
 })
