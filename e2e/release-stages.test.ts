@@ -14,6 +14,8 @@ let answers: Map<string, number>
 
 const appOf = (version: string, rollout: string, source = webSource(version)): Record<string, string> => ({
   'server.js': source,
+  'smoke.js':
+    "require('node:http').get('http://web:8080/', (answer) => process.exit(answer.statusCode === 200 ? 0 : 1))",
   'berth.yaml': `app: shop
 build: {base: berth/node:local}
 entrypoints:
@@ -23,6 +25,7 @@ entrypoints:
     memory: 64Mi
     replicas: 4
     ports: [8080]
+  smoke: {type: job, command: node smoke.js, cpu: 0.1, memory: 64Mi}
 routes: [shop.test]
 rollout:
 ${rollout}`,
@@ -41,7 +44,7 @@ const canary = `  stages:
     - name: canary
       instances: 1
       traffic: 10%
-      gates: [{errors: 5%, over: 3s}, {lost: 0, over: 3s}, person]
+      gates: [{errors: 5%, over: 3s}, {lost: 0, over: 3s}, {job: smoke}, person]
     - instances: 50%
       gates: [{health: 1s}]
 `
@@ -129,7 +132,10 @@ describe('a release in stages', () => {
     expect(found).toMatchObject({ state: 'succeeded', plan: { web: { before: 4, after: 4 } } })
     expect(found.stages.map(({ name }) => name)).toEqual(['canary', '50%', 'all'])
     expect(found.stages.every(({ endedAt }) => endedAt !== undefined)).toBe(true)
-    expect(JSON.stringify(found.stages[0]?.gates)).toContain('"person"')
+    expect(found.stages[0]?.gates.map(({ type, verdict }) => `${type} ${verdict}`)).toEqual([
+      ...['errors passed', 'lost passed', 'job passed', 'person passed'],
+    ])
+    expect(found.stages[0]?.gates[2]?.message).toMatch(/^job smoke has ended well after/)
     expect(await releases()).toEqual(['v2'])
   })
 

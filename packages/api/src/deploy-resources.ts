@@ -55,7 +55,7 @@ export const stageView = z.object({
   skippedBy: z.string().optional(),
   gates: z.array(
     z.object({
-      type: z.enum(['health', 'person', 'errors', 'latency', 'lost', 'query']),
+      type: z.enum(['health', 'person', 'job', 'errors', 'latency', 'lost', 'query']),
       verdict: z.enum(['waiting', 'no-data', 'passed', 'failed']),
       message: z.string(),
       at: time.optional(),

@@ -11,6 +11,7 @@ const gate = z.union([
   object({
     health: key(duration, 'All new instances have served for so long without a break.', ['2m']),
     person: key(flag, 'Somebody has to say that it may go on (berth rollout continue).'),
+    job: key(text, 'A job of the new release, run when the stage’s instances serve, ends with code 0.', ['smoke-test']),
     errors: key(percent, 'So much of the new release’s requests may be answered 5xx.', ['1%', '0.5%']),
     p50: key(duration, 'Half of its answers came within this.', ['50ms']),
     p95: key(duration, 'All but 5 % of its answers came within this.', ['200ms']),

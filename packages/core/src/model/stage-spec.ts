@@ -19,6 +19,8 @@ export type GateSpec =
   | { readonly type: 'health'; readonly forMs: number }
   /** Somebody says so (`berth rollout continue`). */
   | { readonly type: 'person' }
+  /** A run of this job of the new release, begun when the stage's instances serve, ends with code 0. */
+  | { readonly type: 'job'; readonly job: string }
   /** Of the new release's requests no more than so many thousandths were answered 5xx. */
   | (MeasuredGate & { readonly type: 'errors'; readonly most: number; readonly requests: number })
   /** Its answers came within that time, but for the slowest 50, 5 or 1 %. */

@@ -38,7 +38,7 @@ export function advanceRollout(snapshot: PoolSnapshot, rollout: Rollout, now: nu
   const told = report(rollout, staged.rollout, plans, now)
   // What the next stage is about is decided with the next look.
   if (staged.moved === true) return { steps: told }
-  const steps = [...all.flatMap((plan) => plan.steps), ...told]
+  const steps = [...all.flatMap((plan) => plan.steps), ...(staged.steps ?? []), ...told]
   const nextAt = earliest(trial.nextAt, staged.nextAt, ...all.map((plan) => plan.nextAt))
   return nextAt === undefined ? { steps } : { steps, nextAt }
 }

@@ -8,6 +8,8 @@ export function gateText(spec: GateSpec): string {
       return `health for ${formatDuration(spec.forMs)}`
     case 'person':
       return 'a person'
+    case 'job':
+      return `job ${spec.job}`
     case 'errors':
       return `errors at most ${spec.most === 0 ? '0%' : formatShare(spec.most)} over ${formatDuration(spec.overMs)}`
     case 'latency':

@@ -29,7 +29,10 @@ export function runJobsBefore(
   if (job === undefined && earlier !== undefined) return yieldTo(earlier, snapshot, rollout, now)
   if (job === undefined) return start(rollout, goal, name, now)
   if (!isUp(job)) return failed(job, `was ended before the rollout: ${job.instance.stopReason ?? 'stopped'}`)
-  return job.status?.phase === 'ended' ? ended(job, rollout, name, now) : waiting(job, goal, name, now)
+  if (job.status?.phase === 'ended') return ended(job, rollout, name, now)
+  const { late, nextAt } = lateJob(job, goal, now)
+  if (late !== undefined) return failed(job, late)
+  return { plan: nextAt === undefined ? { steps: [] } : { steps: [], nextAt } }
 }
 
 const mayRun = ({ instance, status }: ObservedInstance): boolean =>
@@ -61,16 +64,23 @@ function ended(job: ObservedInstance, rollout: Rollout, name: string, now: numbe
   return { plan: { steps: [{ type: 'update-rollout', rollout: done }] } }
 }
 
-/** A job that finds no node, or whose image never comes, must not hold a rollout for ever; nor one whose node has died with it. */
-function waiting(job: ObservedInstance, goal: PoolGoal, name: string, now: number): JobsOutcome {
-  const spec = goal.spec?.entrypoints[name]
+/**
+ * Of one that has not ended: since when that is too late, or why it is already. A job that finds no node, or whose image never comes, must
+ * not hold a rollout for ever; nor one whose node has died with it.
+ */
+export function lateJob(
+  job: ObservedInstance,
+  { spec: release }: PoolGoal,
+  now: number,
+): { readonly late?: string; readonly nextAt?: number } {
+  const spec = release?.entrypoints[job.instance.entrypoint]
   const started = job.status?.startedAt !== undefined
   const limitMs = spec?.jobTimeoutMs ?? 0
-  if (started && limitMs === 0) return { plan: { steps: [] } }
+  if (started && limitMs === 0) return {}
   const until = job.since + (started ? limitMs + lateMs : (spec?.readyTimeoutMs ?? lateMs))
-  if (now < until) return { plan: { steps: [], nextAt: until } }
-  if (started) return failed(job, `has not ended within its time limit: ${where(job)}`)
-  return failed(job, `did not start: ${job.instance.unplaced ?? job.status?.message ?? 'no report from its node'}`)
+  if (now < until) return { nextAt: until }
+  if (started) return { late: `has not ended within its time limit: ${where(job)}` }
+  return { late: `did not start: ${job.instance.unplaced ?? job.status?.message ?? 'no report from its node'}` }
 }
 
 const where = ({ instance, nodeOnline }: ObservedInstance): string =>

@@ -33,6 +33,7 @@ export function judgeGate(spec: GateSpec, before: RolloutGate, view: GateView, n
   if (readyAt === undefined) return { gate: before }
   switch (spec.type) {
     case 'person':
+    case 'job':
       return { gate: before }
     case 'health': {
       if (before.verdict === 'passed' || !view.complete) return { gate: before }

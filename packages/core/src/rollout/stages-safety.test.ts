@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Rollout, StageSpec } from '../model/index.ts'
+import { entrypointSpec } from '../reconcile/pool-fixtures.testing.ts'
 import {
   applyChecked,
   type Happening,
@@ -18,6 +19,7 @@ const gate = fc.constantFrom<StageSpec['gates'][number]>(
   { type: 'health', forMs: 1000 },
   { type: 'health', forMs: 20_000 },
   { type: 'person' },
+  { type: 'job', job: 'smoke' },
   { type: 'errors', most: 10, requests: 20, overMs: 5000, onNoData: 'hold' },
   { type: 'lost', most: 0, requests: 1, overMs: 2000, onNoData: 'rollback' },
   { type: 'query', query: 'q', below: 1, overMs: 3000, onNoData: 'hold' },
@@ -105,8 +107,12 @@ const scenario = fc.record({
 
 function staged({ stages: specs, ...scene }: Scenario & { readonly stages: readonly StageSpec[] }): PoolWorld {
   const world = worldWith(scene.replicas, scene.limits)
-  for (const [release, spec] of world.specs)
-    world.specs.set(release, { ...spec, rollout: { ...spec.rollout, stages: specs } })
+  const smoke = entrypointSpec({ type: 'job', replicas: 0, ports: [] })
+  for (const [release, { entrypoints, ...spec }] of world.specs)
+    world.specs.set(release, {
+      ...{ ...spec, entrypoints: { ...entrypoints, smoke } },
+      rollout: { ...spec.rollout, stages: specs },
+    })
   world.startRollout('v1')
   run(world)
   return world
@@ -114,7 +120,7 @@ function staged({ stages: specs, ...scene }: Scenario & { readonly stages: reado
 
 const upOf = (world: PoolWorld, generation: number) =>
   [...world.instances.values()].filter(
-    ({ instance }) => instance.desired === 'run' && instance.generation === generation,
+    ({ instance }) => instance.type === 'service' && instance.desired === 'run' && instance.generation === generation,
   )
 
 /** The most new ones that the stages up to the one under way speak of. */
@@ -160,7 +166,7 @@ describe('a rollout in stages, in whatever order things happen', () => {
           const { rollout } = world
           const creates = world
             .decide()
-            .some((step) => step.type === 'create' && step.generation === rollout?.toGeneration)
+            .some((step) => step.type === 'create' && step.kind !== 'job' && step.generation === rollout?.toGeneration)
           const under = rollout === undefined ? undefined : stageUnderWay(rollout)
           const beside = under !== undefined && scene.stages[under]?.beside === true && rollout?.state === 'running'
           applyChecked(world, scene.limits, beside)
@@ -200,7 +206,9 @@ describe('a rollout in stages, in whatever order things happen', () => {
           world.moveStage(/no data| over /.test(world.rollout.message) ? 'skip' : 'continue')
         }
         expect(world.rollout).toBeUndefined()
-        const left = [...world.instances.values()].map((each) => each.instance)
+        const left = [...world.instances.values()].flatMap(({ instance }) =>
+          instance.type === 'service' ? [instance] : [],
+        )
         expect(left.every((each) => each.generation === world.pool.generation)).toBe(true)
         expect(left.every((each) => each.release === world.pool.release)).toBe(true)
         expect(left).toHaveLength(wantedOf(world))

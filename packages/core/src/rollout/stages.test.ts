@@ -245,3 +245,69 @@ describe('recreate', () => {
     expect([world.rollouts.get('r2')?.state, serving(world)]).toEqual(['rolled-back', { v1: 3 }])
   })
 })
+
+describe('a job as a gate', () => {
+  const smoke: StageSpec = { name: 'canary', instances: 1, gates: [{ type: 'job', job: 'smoke' }] }
+
+  function withSmoke(): PoolWorld {
+    const world = worldWith(4)
+    const job = entrypointSpec({ type: 'job', replicas: 0, ports: [], jobTimeoutMs: 10_000 })
+    for (const [release, { entrypoints, ...spec }] of world.specs)
+      world.specs.set(release, {
+        ...{ ...spec, entrypoints: { ...entrypoints, smoke: job } },
+        rollout: { ...spec.rollout, stages: [smoke, all] },
+      })
+    world.startRollout('v1')
+    run(world)
+    world.startRollout('v2')
+    return world
+  }
+  const jobs = (world: PoolWorld) => [...world.instances.values()].filter(({ instance }) => instance.type === 'job')
+  const untilItRuns = (world: PoolWorld): string => {
+    until(world, () => jobs(world)[0]?.status?.phase === 'running')
+    return jobs(world)[0]?.instance.id ?? ''
+  }
+
+  it('runs once, when the stage serves, and passes when it ends well', () => {
+    const world = withSmoke()
+    const created: string[] = []
+    world.onStep = (step) => void (step.type === 'create' && step.kind === 'job' && created.push(step.entrypoint))
+    untilItRuns(world)
+    expect(serving(world)).toEqual({ v1: 3, v2: 1 })
+    expect(world.rollout?.message).toBe('v2: stage 1 of 2 (canary) waits for job smoke')
+    run(world)
+    const { state, stages = [] } = world.rollouts.get('r2')!
+    expect([state, created]).toEqual(['succeeded', ['smoke']])
+    expect(stages[0]?.gates).toMatchObject([
+      { verdict: 'passed', message: expect.stringMatching(/^job smoke has ended well/) },
+    ])
+  })
+
+  it.each<[what: string, happen: (world: PoolWorld, id: string) => void, why: RegExp]>([
+    ['fails', (world) => world.broken.add('v2'), /job smoke failed with exit code 1/],
+    ['is stopped by a person', (world, id) => world.stop(id), /job smoke was ended/],
+    [
+      'never ends',
+      (world, id) => world.silence(jobs(world).find(({ instance }) => instance.id === id)?.instance.node ?? ''),
+      /job smoke has not ended within its time limit/,
+    ],
+  ])('that %s takes the rollout back, with its last lines', (_, happen, why) => {
+    const world = withSmoke()
+    happen(world, untilItRuns(world))
+    for (let rounds = 0; rounds < 2000 && world.rollout?.state === 'running'; rounds++) round(world)
+    expect(world.rollouts.get('r2')?.failure?.reason).toMatch(why)
+    expect(world.rollouts.get('r2')?.failure?.instance).toBe(jobs(world)[0]?.instance.id)
+    world.recover()
+    run(world)
+    expect(serving(world)).toEqual({ v1: 4 })
+  })
+
+  it('is not waited for by a stage that somebody skips, nor begun by one', () => {
+    const world = withSmoke()
+    until(world, () => world.rollout?.stages?.[0]?.startedAt !== undefined)
+    world.moveStage('skip')
+    run(world)
+    expect(world.rollouts.get('r2')?.state).toBe('succeeded')
+    expect(jobs(world)).toEqual([])
+  })
+})

@@ -1,8 +1,9 @@
 import type { GateSpec, Rollout, RolloutFailure, RolloutStage, StageSpec } from '../model/index.ts'
 import { earliest, type PoolGoal, type PoolStage } from '../reconcile/plan-entrypoints.ts'
-import { isUp, type PoolSnapshot } from '../reconcile/pool-snapshot.ts'
+import { isUp, type PoolSnapshot, type PoolStep } from '../reconcile/pool-snapshot.ts'
 import type { EntrypointPlan } from '../reconcile/replace-entrypoint.ts'
 import { gateText } from './gate-text.ts'
+import { type JobJudgement, judgeJob } from './job-gates.ts'
 import { judgeGate, newGate } from './judge-gate.ts'
 
 /** Stages as a new rollout has them before it. */
@@ -47,6 +48,8 @@ export interface StageOutcome {
   /** So has the last one. */
   readonly over?: boolean
   readonly failure?: RolloutFailure
+  /** Runs of jobs that its gates wait for begin. */
+  readonly steps?: readonly PoolStep[]
   readonly nextAt?: number
 }
 
@@ -69,15 +72,19 @@ export function advanceStage(
   }
   const specs = goal.spec?.rollout.stages?.[index]?.gates ?? []
   const view = { complete, readyAt: begun.readyAt, servingSince: servingSince(snapshot, goal) }
-  const judged = begun.gates.map((gate, place) => {
+  const judged = begun.gates.map((gate, place): JobJudgement => {
     const spec = specs[place]
-    return spec === undefined ? { gate } : judgeGate(spec, gate, { ...view, sample: snapshot.gates?.[place] }, now)
+    if (spec === undefined) return { gate }
+    if (spec.type === 'job') return judgeJob(spec, gate, { ...view, snapshot, rollout, goal }, now)
+    return judgeGate(spec, gate, { ...view, sample: snapshot.gates?.[place] }, now)
   })
   const seen = { ...begun, gates: judged.map(({ gate }) => gate) }
   const last = index === (rollout.stages?.length ?? 0) - 1
-  const failed = seen.gates.find(({ verdict }) => verdict === 'failed')
-  if (failed !== undefined && seen.skippedBy === undefined)
-    return { rollout: withStage(rollout, index, seen), failure: gateFailure(seen.name, failed.message) }
+  const failed = judged.find(({ gate }) => gate.verdict === 'failed')
+  if (failed !== undefined && seen.skippedBy === undefined) {
+    const failure = { reason: `stage ${seen.name}: ${failed.gate.message}`, logTail: [], ...failed.detail }
+    return { rollout: withStage(rollout, index, seen), failure }
+  }
   const through = seen.skippedBy !== undefined || seen.gates.every(({ verdict }) => verdict === 'passed')
   if ((complete && through) || (seen.skippedBy !== undefined && !last)) {
     const { requests } = snapshot
@@ -89,16 +96,13 @@ export function advanceStage(
   }
   const nextAt = earliest(...judged.map((each) => each.nextAt))
   const next = withStage(rollout, index, seen)
+  const steps = seen.skippedBy === undefined ? judged.flatMap(({ step }) => step ?? []) : []
   return {
     rollout: { ...next, message: stageMessage(next, index, specs, complete, plans) },
+    ...(steps.length === 0 ? {} : { steps }),
     ...(nextAt === undefined ? {} : { nextAt }),
   }
 }
-
-const gateFailure = (stage: string, message: string): RolloutFailure => ({
-  reason: `stage ${stage}: ${message}`,
-  logTail: [],
-})
 
 function begin(rollout: Rollout, index: number, now: number): Rollout {
   const stage = rollout.stages?.[index]

@@ -62,7 +62,7 @@ function canonicalEnvironment(
     ...(routes === undefined ? {} : { routes }),
     ...(document.rollout === undefined
       ? {}
-      : { rollout: canonicalRolloutParts(issues, [...path, 'rollout'], document.rollout, app.rollout) }),
+      : { rollout: canonicalRolloutParts(issues, [...path, 'rollout'], document.rollout, app.rollout, entrypoints) }),
   }
 }
 

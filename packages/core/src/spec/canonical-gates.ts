@@ -15,7 +15,7 @@ export function canonicalGates(issues: IssueList, at: SpecPath, gates: StageDocu
   return [...given(gates)].flatMap(([index, each]) => canonicalGate(issues, [...at, index], each) ?? [])
 }
 
-const kinds = ['health', 'person', 'errors', 'p50', 'p95', 'p99', 'lost', 'query'] as const
+const kinds = ['health', 'person', 'job', 'errors', 'p50', 'p95', 'p99', 'lost', 'query'] as const
 type Kind = (typeof kinds)[number]
 const waysToWrite = 'write `person`, or one such as {health: 2m} or {errors: 1%, over: 5m}'
 /** Of which kinds each further key is. */
@@ -52,6 +52,9 @@ function readGate(issues: IssueList, at: SpecPath, kind: Kind, document: GateDoc
       if (document.person === true) return { type: 'person' }
       issues.add([...at, 'person'], 'a gate that waits for nobody is none', { suggestion: 'leave it out' })
       return undefined
+    case 'job':
+      // Whether there is one is looked at with all entrypoints at hand.
+      return { type: 'job', job: document.job ?? '' }
     case 'health': {
       const forMs = readDuration(issues, [...at, 'health'], document.health, undefined, { min: 1000, max: dayMs })
       return forMs === undefined ? undefined : { type: 'health', forMs }

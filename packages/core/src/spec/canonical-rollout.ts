@@ -7,7 +7,7 @@ import { specDefaults } from './defaults.ts'
 import { keepsAddresses } from './keeps-addresses.ts'
 import { isSystem } from './placement-of.ts'
 import { readShare } from './read-share.ts'
-import { readCount, readDuration } from './read-values.ts'
+import { given, readCount, readDuration } from './read-values.ts'
 import type { EnvironmentRolloutDocument, RolloutDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
@@ -52,6 +52,7 @@ export function canonicalRolloutParts(
   at: SpecPath,
   document: EnvironmentRolloutDocument,
   whole: RolloutSpec,
+  entrypoints: Entrypoints,
 ): Partial<RolloutSpec> {
   const surge = readShare(issues, [...at, 'surge'], document.surge, undefined)
   const unavailable = readShare(issues, [...at, 'unavailable'], document.unavailable, undefined)
@@ -62,6 +63,7 @@ export function canonicalRolloutParts(
       dependsOn: [[...at, 'surge'], [...at, 'unavailable'], path],
     })
   const { stages, recreate } = strategyOf(issues, at, document)
+  checkJobs(issues, at, document, entrypoints)
   return {
     ...(surge === undefined ? {} : { surge }),
     ...(unavailable === undefined ? {} : { unavailable }),
@@ -92,11 +94,27 @@ function stages(
   entrypoints: Entrypoints,
 ): Pick<RolloutSpec, 'stages' | 'recreate'> {
   const { stages: written = [], recreate } = strategyOf(issues, at, document ?? {})
+  checkJobs(issues, at, document, entrypoints)
   if (written.some(({ beside }) => beside === true)) refuseBeside(issues, at, entrypoints)
   return {
     ...(written.length === 0 ? {} : { stages: written }),
     ...(recreate === true ? { recreate } : {}),
   }
+}
+
+/** Those that gates of stages run. */
+function checkJobs(
+  issues: IssueList,
+  at: SpecPath,
+  document: RolloutDocument | undefined,
+  entrypoints: Entrypoints,
+): void {
+  for (const [stage, { gates }] of given(document?.stages))
+    for (const [gate, each] of given(gates)) {
+      if (typeof each === 'string' || each.job === undefined) continue
+      const place = [...at, 'stages', stage, 'gates', gate, 'job']
+      canonicalJobNames(issues, place, each.job, entrypoints, 'be run by a gate')
+    }
 }
 
 /** Where there is never one more, all cannot be there twice. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { canonicalize } from './canonicalize.ts'
 import { resolveSpec } from './resolve-environment.ts'
 import type { RolloutDocument, SpecDocument } from './spec-document.ts'
+import { specToDocument } from './spec-to-document.ts'
 
 const document = (rollout: RolloutDocument, environments: SpecDocument['environments'] = {}): SpecDocument => ({
   app: 'shop',
@@ -39,6 +40,15 @@ describe('stages', () => {
       { name: '3 instances', instances: 3, traffic: 200, gates: [] },
       { name: 'all', gates: [] },
     ])
+  })
+
+  it('have gates that run jobs, and are written down as they were', () => {
+    const entrypoints = { web: { ports: [80] }, smoke: { type: 'job' as const, command: 'test' } }
+    const written = { ...document({ stages: [{ gates: [{ job: 'smoke' }] }] }), entrypoints }
+    const { spec, issues } = canonicalize(written)
+    expect([issues, spec?.rollout.stages]).toEqual([[], [{ name: 'all', gates: [{ type: 'job', job: 'smoke' }] }]])
+    if (spec === undefined) throw new Error('it is valid')
+    expect(canonicalize(specToDocument(spec)).spec).toEqual(spec)
   })
 
   it('have gates that measure', () => {
@@ -124,6 +134,12 @@ describe('stages', () => {
       { stages: [{ gates: ['nobody'] }] },
       /^rollout.stages.0.gates.0: there is no gate "nobody" write `person`/,
     ],
+    [
+      'job that is none',
+      { stages: [{ gates: [{ job: 'smoke' }] }] },
+      /^rollout.stages.0.gates.0.job: this app has no entrypoint "smoke"/,
+    ],
+    ['service', { stages: [{ gates: [{ job: 'web' }] }] }, /"web" is a service.*only a job can be run by a gate/],
     ['empty gate', { stages: [{ gates: [{}] }] }, /the gate says nothing to wait for/],
     ['two gates in one', { stages: [{ gates: [{ health: '1m', person: true }] }] }, /health and person are two gates/],
     ['nobody', { stages: [{ gates: [{ person: false }] }] }, /a gate that waits for nobody is none/],

@@ -33,6 +33,8 @@ function gateToDocument(gate: GateSpec): string | GateDocument {
   switch (gate.type) {
     case 'person':
       return 'person'
+    case 'job':
+      return { job: gate.job }
     case 'health':
       return { health: formatDuration(gate.forMs) }
     case 'errors':

@@ -285,6 +285,7 @@ export interface StageDocument {
 export interface GateDocument {
   readonly health?: Amount | undefined
   readonly person?: boolean | undefined
+  readonly job?: string | undefined
   readonly errors?: Amount | undefined
   readonly p50?: Amount | undefined
   readonly p95?: Amount | undefined

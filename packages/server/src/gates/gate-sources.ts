@@ -179,7 +179,7 @@ const timesOf = ({ requests, p50Ms, p99Ms }: RequestSummary): RequestTimes => ({
 
 const rounded = (ms: number): number => Math.round(ms * 10) / 10
 
-const isMeasured = (gate: GateSpec): gate is QueryGate | RequestGate => gate.type !== 'health' && gate.type !== 'person'
+const isMeasured = (gate: GateSpec): gate is QueryGate | RequestGate => 'overMs' in gate
 
 const nothing = { requests: 0, errors4xx: 0, errors5xx: 0, lost: 0, failedTries: 0 }
 
