@@ -85,7 +85,7 @@ describe('the node configuration', () => {
 
   it('undoes what does a node no good, says why, and goes to no other node', async () => {
     const bad = first
-      .replace('batch: 2, within: 20s', 'batch: 1, within: 2s')
+      .replace('batch: 2, within: 20s', 'batch: 1, within: 8s')
       .replace('65M', '66M')
       .replace('1234', '2345')
       .replace('[test -s /etc/berth-test.conf]', '[sh -c "echo it is not well >&2; exit 3"]')
