@@ -63,7 +63,7 @@ export class InstanceSocket implements AsyncDisposable {
   readonly #path: string
   readonly #server: Server
   readonly #log: Logger
-  #subject: SocketSubject
+  readonly #subject: SocketSubject
 
   private constructor(path: string, subject: SocketSubject, log: Logger) {
     this.#path = path
@@ -81,10 +81,6 @@ export class InstanceSocket implements AsyncDisposable {
     const socket = new InstanceSocket(path, subject, log)
     await socket.#listen()
     return socket
-  }
-
-  set subject(subject: SocketSubject) {
-    this.#subject = subject
   }
 
   async isThere(): Promise<boolean> {

@@ -67,6 +67,11 @@ describe('routes of a gateway in a site', () => {
     )
   })
 
+  it('are the same as before where no site is known', () => {
+    const route = routeOf([{ pool: 'shop/production/web', weight: 1, members: [member(1, undefined)] }])
+    expect(near(route, 'a')).toBe(route)
+  })
+
   const spread = (ready: number, wanted: number): RouteTarget => ({
     ...{ pool: 'shop/production/web', weight: 1, wanted: { a: wanted, b: 2 } },
     members: [...Array.from({ length: ready }, (_, place) => member(place + 1, 'a')), member(8, 'b'), member(9, 'b')],

@@ -11,6 +11,7 @@ const defaultSpillBelow = 0.7
 const parts = 1000
 
 function nearRoute(whole: Route, site: string | undefined): Route {
+  if (knowsNoSites(whole)) return whole
   const { sites = {}, ...others } = whole.options ?? {}
   const { options: _, ...bare } = whole
   const route = Object.keys(others).length === 0 ? bare : { ...bare, options: others }
@@ -34,6 +35,11 @@ function nearRoute(whole: Route, site: string | undefined): Route {
     far: { targets: far, share, ...(sites.spillAt === undefined ? {} : { inflight: sites.spillAt }) },
   }
 }
+
+/** Most clusters have none: their tables are made for every change of a member, and go as they are. */
+const knowsNoSites = ({ options, targets }: Route): boolean =>
+  options?.sites === undefined &&
+  targets.every(({ wanted, members }) => wanted === undefined && members.every(({ site }) => site === undefined))
 
 /** Members of both: of this site, and of another. */
 function isSpread({ targets }: Pick<Route, 'targets'>, site: string): boolean {

@@ -177,19 +177,21 @@ local function too_large(r, route)
   return (tonumber(ngx.var.content_length) or 0) > route.max_body
 end
 
+-- A table that came into force since the look-up may have taken this peer away, and whoever saw it unused may stop it now.
+local function hand_over_anew(r, key)
+  serving[key].inflight = serving[key].inflight - 1
+  serving[key] = false
+  worker.refresh()
+  local current = find_route()
+  local peer = current and current.turns > 0 and choose(r, current)
+  if not peer then return turn_aside(key, current and 'empty' or 'unknown', current) end
+  return hand_over(key, current, peer)
+end
+
 local function forward(r, key, route)
   if route.max_body and too_large(r, route) then return turn_aside(key, 'too-large', route) end
   hand_over(key, route, next_peer(route))
-  -- A table that came into force since the look-up may have taken this peer away, and whoever saw it unused may stop it now.
-  if shared.generation ~= worker.generation then
-    serving[key].inflight = serving[key].inflight - 1
-    serving[key] = false
-    worker.refresh()
-    local current = find_route()
-    local other = current and current.turns > 0 and choose(r, current)
-    if not other then return turn_aside(key, current and 'empty' or 'unknown', current) end
-    hand_over(key, current, other)
-  end
+  if shared.generation ~= worker.generation then return hand_over_anew(r, key) end
 end
 
 -- A new member of a route with a slow start takes only a part of its turns, which grows.
@@ -242,15 +244,7 @@ local function forward_to(r, key, route, peer)
   if not peer then return turn_aside(key, 'empty', route) end
   hand_over(key, route, peer)
   if route.tries > DEFAULT_TRIES then set_more_tries(route.tries - DEFAULT_TRIES) end
-  if shared.generation ~= worker.generation then
-    serving[key].inflight = serving[key].inflight - 1
-    serving[key] = false
-    worker.refresh()
-    local current = find_route()
-    local other = current and current.turns > 0 and choose(r, current)
-    if not other then return turn_aside(key, current and 'empty' or 'unknown', current) end
-    hand_over(key, current, other)
-  end
+  if shared.generation ~= worker.generation then return hand_over_anew(r, key) end
 end
 
 -- Requests of routes that say more than where they lead. What was turned aside here comes back by `proxy.chosen`.
