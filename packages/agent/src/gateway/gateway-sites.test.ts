@@ -38,6 +38,21 @@ describe('a gateway of a site', () => {
     expect(counts(near, far)).toEqual([30, 10])
   })
 
+  test('shares out clients that stay with their member, who then stay where they are', async () => {
+    await using near = await openUpstream()
+    await using far = await openUpstream()
+    const options = { stickyCookie: 'stay' }
+    await apply(sampleRoute([near.port], { id: 'sticky', options, far: { targets: to(far), share: 250 } }))
+    const cookies: string[] = []
+    for (let turn = 0; turn < 8; turn++) {
+      const [cookie = ''] = [(await open.fetch('/')).headers['set-cookie'] ?? []].flat()
+      cookies.push(cookie.split(';')[0] ?? '')
+    }
+    expect(counts(near, far)).toEqual([6, 2])
+    for (const cookie of cookies) await open.fetch('/', { headers: { cookie } })
+    expect(counts(near, far)).toEqual([12, 4])
+  })
+
   test('spills over what would go to an instance that serves enough', async () => {
     const waiting: (() => void)[] = []
     await using near = await openUpstream((_, response) => void waiting.push(() => response.end('near')))

@@ -339,7 +339,7 @@ local function stick(key, route)
   if peer then
     picked[key] = peer
   elseif route.cookie then
-    peer = pick(route)
+    peer = choose(get_request(), route)
     picked[key] = peer
     ngx.header['Set-Cookie'] = ('%s=%s; Path=%s; HttpOnly; SameSite=Lax%s'):format(
       route.cookie, route.cookie_of[peer], route.cookie_path, ngx.var.scheme == 'https' and '; Secure' or '')

@@ -53,9 +53,11 @@ end
 -- By which cookie which member is meant, for a route whose clients stay with theirs.
 local function name_members(route)
   route.by_cookie, route.cookie_of = {}, {}
-  for _, peer in ipairs(route.schedule) do
-    local value = sub(ngx.md5(route.id .. '\0' .. peer.instance), 1, 16)
-    route.by_cookie[value], route.cookie_of[peer] = peer, value
+  for _, way in ipairs({ route, route.far }) do
+    for _, peer in ipairs(way.schedule) do
+      local value = sub(ngx.md5(route.id .. '\0' .. peer.instance), 1, 16)
+      route.by_cookie[value], route.cookie_of[peer] = peer, value
+    end
   end
 end
 
@@ -77,7 +79,6 @@ local function read_options(route, spec)
   if options.stickyCookie then
     route.cookie, route.cookie_variable = options.stickyCookie, 'cookie_' .. options.stickyCookie
     route.cookie_path = spec.path:find('[^%w/._~-]') and '/' or spec.path
-    name_members(route)
   end
 end
 
@@ -119,6 +120,7 @@ local function new_route(spec)
   route.writes = new_way(route, spec.writes)
   local far = new_way(route, spec.far)
   if far and far.turns > 0 then route.far = far end
+  if route.cookie then name_members(route) end
   -- What few routes need is looked at where a request leaves the usual path anyway.
   route.special = route.limit ~= nil or route.cookie ~= nil or route.slow_start ~= nil or route.tries > DEFAULT_TRIES
     or route.writes ~= nil or route.far ~= nil and (far.share > 0 or far.inflight ~= nil)
