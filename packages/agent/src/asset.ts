@@ -7,12 +7,15 @@ import { BerthError } from '@berth/core'
 export const assetNames = [
   'agent/gateway/lua/berth.lua',
   'agent/gateway/lua/berth_admin.lua',
+  'agent/gateway/lua/berth_counters.lua',
+  'agent/gateway/lua/berth_detour.lua',
   'agent/gateway/lua/berth_limits.lua',
   'agent/gateway/lua/berth_pages.lua',
   'agent/gateway/lua/berth_proxy.lua',
   'agent/gateway/lua/berth_shared.lua',
   'agent/gateway/lua/berth_table.lua',
   'agent/gateway/lua/berth_tls.lua',
+  'agent/gateway/lua/berth_turns.lua',
   'agent/gateway/lua/berth_worker.lua',
 ] as const
 

@@ -4,6 +4,7 @@ local proxy = require 'berth_proxy'
 local pages = require 'berth_pages'
 local tls = require 'berth_tls'
 local admin = require 'berth_admin'
+require 'berth_counters'
 
 -- Live data is small and garbage short-lived: collecting less often costs little memory and saves time.
 collectgarbage('setpause', 400)

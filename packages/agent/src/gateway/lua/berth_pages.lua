@@ -1,5 +1,5 @@
 -- What the gateway itself answers: redirects and short error pages. They name nothing of the inside of a cluster.
-local proxy = require 'berth_proxy'
+local detour = require 'berth_detour'
 
 local pages = {}
 
@@ -54,9 +54,9 @@ end
 
 -- rewrite_by_lua of the location for the unusual: answers, or lets the request go on to `proxy_pass` with the path it is to have.
 function pages.unusual(https_port)
-  local what, route = proxy.take_pending()
+  local what, route = detour.take_pending()
   if what == 'forward' then
-    ngx.var.berth_path = proxy.path_for(route)
+    ngx.var.berth_path = detour.path_for(route)
     return
   end
   if what == 'redirect' then return redirect(https_port) end
@@ -68,7 +68,7 @@ end
 
 -- content_by_lua for a request that no member answered.
 function pages.unanswered()
-  return show(reasons[proxy.why_unanswered() or ngx.status] or reasons[502])
+  return show(reasons[detour.why_unanswered() or ngx.status] or reasons[502])
 end
 
 return pages
