@@ -38,6 +38,7 @@ import { registerSpec } from './commands/spec.ts'
 import { registerSubscriptions } from './commands/subscriptions.ts'
 import { registerTop } from './commands/top.ts'
 import { Exit, exitCode } from './exit-code.ts'
+import { withOtherWords } from './other-tools.ts'
 import { guardOutput } from './output/guard-output.ts'
 import { createStyle, wantsColor } from './output/style.ts'
 
@@ -57,6 +58,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     .option('-y, --yes', 'do not ask')
     .option('--no-color', 'without colour')
     .showSuggestionAfterError()
+    .configureOutput({ outputError: (line, write) => write(withOtherWords(line)) })
     .configureHelp({ sortSubcommands: true })
     .exitOverride()
   for (const each of [

@@ -18,9 +18,14 @@ export function receiptText(receipt: ReceiptView): string {
     ...receipt.pauses.map(
       (pause) => `  paused for ${formatSeconds((pause.until ?? Date.now()) - pause.since)}: ${pause.reason}`,
     ),
-    ...(failure?.logTail ?? []).map((line) => `    ${line}`),
+    ...lastLines(failure),
   ].join('\n')
 }
+
+const lastLines = (failure: ReceiptView['failure']): string[] =>
+  failure === undefined || failure.logTail.length === 0
+    ? []
+    : [`  the last lines of ${failure.instance}:`, ...failure.logTail.map((line) => `    ${line}`)]
 
 const row = (name: string, value: string | undefined): string[] =>
   value === undefined ? [] : [`  ${name.padEnd(10)} ${value}`]

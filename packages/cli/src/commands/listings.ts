@@ -262,16 +262,14 @@ const eventListing: ListingView<EventView> = {
 }
 
 function registerRoutes(program: Command): void {
-  program
-    .command('routes')
-    .summary('routes of the gateway and who serves them')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listRoutes', {}, { signal })
-        await printListing(items, routeListing, form, out)
-      }),
-    )
+  program.command('routes').summary('routes of the gateway and who serves them').action(listRoutes)
 }
+
+/** `berth routes`, and `berth route ls` for those who look for it there. */
+export const listRoutes = action(async ({ client, out, form, signal }) => {
+  const { items } = await client.list('listRoutes', {}, { signal })
+  await printListing(items, routeListing, form, out)
+})
 
 const routeListing: ListingView<RouteView> = {
   headers: ['url', 'app', 'environment', 'entrypoint', 'members', 'draining', ''],

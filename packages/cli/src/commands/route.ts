@@ -2,6 +2,7 @@ import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import { readText } from '../files.ts'
 import { action } from './command.ts'
+import { listRoutes } from './listings.ts'
 
 interface MaintenanceOptions {
   readonly page?: string
@@ -9,7 +10,8 @@ interface MaintenanceOptions {
 }
 
 export function registerRoute(program: Command): void {
-  const route = program.command('route').summary('what is shown at a host of the gateway')
+  const route = program.command('route').summary('list routes, and say what is shown at a host of the gateway')
+  route.command('ls').summary('routes of the gateway and who serves them').action(listRoutes)
   route
     .command('maintenance')
     .summary('show the maintenance page for all routes of a host, and serve them again')
