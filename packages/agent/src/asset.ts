@@ -9,6 +9,7 @@ export const assetNames = [
   'agent/gateway/lua/berth_admin.lua',
   'agent/gateway/lua/berth_counters.lua',
   'agent/gateway/lua/berth_detour.lua',
+  'agent/gateway/lua/berth_grpc.lua',
   'agent/gateway/lua/berth_limits.lua',
   'agent/gateway/lua/berth_pages.lua',
   'agent/gateway/lua/berth_proxy.lua',

@@ -28,6 +28,8 @@ const passOnSeconds = 10
 /** Below the 5 s of Node's HTTP server, so that nginx closes an idle connection before the application does. */
 const idleSeconds = 4
 const tries = 3
+/** Nobody's but the way to the location of gRPC. */
+const grpcStatus = 418
 /** Of routes that ask for more. */
 const mostTries = 11
 const defaultConnections = 16_384
@@ -44,7 +46,9 @@ export function renderNginxConf(input: NginxConfInput, configuration: string): s
     ...httpBasics(input),
     ...headers(options),
     ...lua(input, configuration),
-    ...['plain', 'secure', 'chosen'].flatMap((way) => upstream(way, options)),
+    ...['plain', 'secure', 'chosen', ...(options.httpsPort === undefined ? [] : ['grpc'])].flatMap((way) =>
+      upstream(way, options),
+    ),
     ...(options.accessLog === true ? accessLog(paths) : ['access_log off;']),
     ...block('server', [...listen(input, options.httpPort, ''), ...locations(input, 'plain')]),
     ...(options.httpsPort === undefined ? [] : block('server', tlsServer(input, options.httpsPort))),
@@ -105,14 +109,14 @@ export function proxyBasics(): string[] {
   ]
 }
 
-/** Headers that members get; `forwardedFor` is the variable with the chain of clients. */
-export function proxyHeaders(forwardedFor: string): string[] {
+/** Headers that members get; `clients` is the variable with the chain of clients. */
+export function proxyHeaders(clients: string): string[] {
   return [
     'proxy_set_header Host $http_host;',
     'proxy_set_header Upgrade $http_upgrade;',
     'proxy_set_header Connection $berth_connection;',
     'proxy_set_header X-Real-IP $remote_addr;',
-    `proxy_set_header X-Forwarded-For ${forwardedFor};`,
+    `proxy_set_header X-Forwarded-For ${clients};`,
     'proxy_set_header X-Forwarded-Proto $scheme;',
     'proxy_set_header X-Forwarded-Host $http_host;',
   ]
@@ -137,16 +141,28 @@ function httpBasics({ facts }: NginxConfInput): string[] {
   ]
 }
 
+const forwardedFor = ({ trustedProxies = [] }: NginxGatewayOptions): string =>
+  trustedProxies.length === 0 ? '$remote_addr' : '$berth_forwarded_for'
+
+const grpcHeaders = (options: NginxGatewayOptions): string[] => [
+  'grpc_set_header Host $http_host;',
+  'grpc_set_header X-Real-IP $remote_addr;',
+  `grpc_set_header X-Forwarded-For ${forwardedFor(options)};`,
+  'grpc_set_header X-Forwarded-Proto $scheme;',
+  'grpc_set_header X-Forwarded-Host $http_host;',
+]
+
 /** A client's own X-Forwarded-For is believed only when it comes from a proxy that the operator named. */
-function headers({ trustedProxies = [] }: NginxGatewayOptions): string[] {
-  if (trustedProxies.length === 0) return proxyHeaders('$remote_addr')
+function headers(options: NginxGatewayOptions): string[] {
+  const { trustedProxies = [] } = options
+  if (trustedProxies.length === 0) return proxyHeaders(forwardedFor(options))
   return [
     ...trustedProxies.map((proxy) => `set_real_ip_from ${proxy};`),
     'real_ip_header X-Forwarded-For;',
     'real_ip_recursive on;',
     ...block('geo $realip_remote_addr $berth_trusted', ['default 0;', ...trustedProxies.map((proxy) => `${proxy} 1;`)]),
     'map $berth_trusted $berth_forwarded_for { 1 $proxy_add_x_forwarded_for; default $remote_addr; }',
-    ...proxyHeaders('$berth_forwarded_for'),
+    ...proxyHeaders(forwardedFor(options)),
   ]
 }
 
@@ -229,6 +245,37 @@ function tlsServer(input: NginxConfInput, port: number): string[] {
     'ssl_session_cache shared:berth_tls:10m;',
     'ssl_session_timeout 1d;',
     ...locations(input, 'secure'),
+    ...grpcLocations(input),
+  ]
+}
+
+/**
+ * gRPC is told by its type before anything of a body is read, since streams go both ways at once: `return` is the one way to a location
+ * that leaves path and body as they are. HTTP without TLS has none of it, as nginx speaks HTTP/2 or HTTP/1.1 there, not both.
+ */
+function grpcLocations({ options, paths }: NginxConfInput): string[] {
+  const done = 'log_by_lua_block { berth_grpc_done() }'
+  return [
+    'recursive_error_pages on;',
+    `error_page ${grpcStatus} = @berth_grpc;`,
+    `if ($content_type ~ "^application/grpc(?:$|[+;])") { return ${grpcStatus}; }`,
+    ...block('location @berth_grpc', [
+      `error_log ${paths.errorLog} crit;`,
+      'error_page 502 504 @berth_grpc_failed;',
+      // A client may have nothing to say for as long as a route allows.
+      'client_body_timeout 24h;',
+      ...grpcHeaders(options),
+      `grpc_connect_timeout ${connectTimeoutSeconds}s;`,
+      'grpc_read_timeout 60s;',
+      'grpc_send_timeout 60s;',
+      'grpc_buffer_size 20k;',
+      'grpc_next_upstream error timeout;',
+      `grpc_next_upstream_tries ${mostTries};`,
+      `grpc_next_upstream_timeout ${passOnSeconds}s;`,
+      'grpc_pass grpc://berth_grpc;',
+      done,
+    ]),
+    ...block('location @berth_grpc_failed', ['content_by_lua_block { berth_grpc_failed() }', done]),
   ]
 }
 

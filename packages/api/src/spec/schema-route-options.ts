@@ -5,6 +5,10 @@ const rate = z.union([count(1, 1_000_000), text.meta({ pattern: '^[0-9]{1,7}(/[s
 
 /** What a route may say beyond where it leads. */
 export const routeOptions = {
+  protocol: key(
+    z.enum(['http', 'grpc']),
+    'What instances speak: HTTP/1.1 with websockets, or gRPC (HTTP/2 without TLS) and nothing else. Default: http.',
+  ),
   connectTimeout: key(duration, 'How long an instance may take to accept a connection. Default: 3s.'),
   sendTimeout: key(duration, 'How long it may take no further byte of a request. Default: as `timeout`.'),
   retries: key(

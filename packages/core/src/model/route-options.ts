@@ -1,5 +1,7 @@
 /** What a route may say beyond where it leads. What is absent is as for all routes. */
 export interface RouteOptions {
+  /** `grpc`: members speak HTTP/2 without TLS, and nothing but gRPC is passed on. Absent: HTTP/1.1. */
+  readonly protocol?: 'grpc'
   /** How long a member may take to accept. Absent: 3 s. */
   readonly connectTimeoutMs?: number
   /** How long it may take no further byte of a request. Absent: as long as an answer may take. */

@@ -84,7 +84,8 @@ function checkOptions({ options, maintenance, emptyPage, answer }: Route, at: st
     if (value !== undefined && !isWhole(value, least, most))
       report(`${at}.options.${name}`, `must be a whole number between ${least} and ${most}`)
   }
-  const { limit, stickyCookie, ejection } = options
+  const { limit, stickyCookie, ejection, protocol } = options
+  if (protocol !== undefined && protocol !== 'grpc') report(`${at}.options.protocol`, 'must be grpc or absent')
   if (stickyCookie !== undefined && !isCookieName(stickyCookie))
     report(`${at}.options.stickyCookie`, `${quote(stickyCookie)} is no name of a cookie`)
   if (ejection !== undefined && !(isWhole(ejection.failures, 0, 1_000) && isWhole(ejection.restMs, 0, maxTimeoutMs)))

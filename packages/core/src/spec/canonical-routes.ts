@@ -48,7 +48,7 @@ function readRoute(
     tls: document.tls ?? tls,
     stripPath: document.stripPath ?? stripPath,
     timeoutMs: readDuration(issues, at('timeout'), document.timeout, timeoutMs, { min: 1000 }),
-    maxBodyBytes: document.maxBody === 0 ? 0 : readBytes(issues, at('maxBody'), document.maxBody, maxBodyBytes),
+    maxBodyBytes: isUnlimited(document) ? 0 : readBytes(issues, at('maxBody'), document.maxBody, maxBodyBytes),
   }
   const more = routeOptions(issues, at, document)
   const prefix = issues.take(at('path'), parseRoutePath(document.path ?? specDefaults.route.path))
@@ -58,6 +58,10 @@ function readRoute(
   if (host === undefined || prefix === undefined || target === undefined) return undefined
   return { host, path: prefix, ...target, ...options, ...(more === undefined ? {} : { options: more }) }
 }
+
+/** Nobody knows how long a stream of gRPC will be. */
+const isUnlimited = ({ maxBody, protocol }: RouteDocument): boolean =>
+  maxBody === 0 || (maxBody === undefined && protocol === 'grpc')
 
 /** `shop.example.com/api` */
 function splitPlace(text: string): RouteDocument {

@@ -136,6 +136,15 @@ describe('readiness', () => {
   })
 })
 
+it('a route of gRPC has no limit of bodies', () => {
+  const routes = [{ host: 'a.b', protocol: 'grpc' as const }, 'b.b']
+  const spec = specOf({ app: 'shop', image: 'shop:1', entrypoints: { web: { ports: [8080] } }, routes })
+  expect(spec.routes.map(({ maxBodyBytes, options }) => [maxBodyBytes, options])).toEqual([
+    [0, { protocol: 'grpc' }],
+    [104_857_600, undefined],
+  ])
+})
+
 it('gives routes to the first service with a tcp port', () => {
   const spec = specOf({
     ...base,

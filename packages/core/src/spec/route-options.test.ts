@@ -40,6 +40,8 @@ describe('options of a route', () => {
       { connectTimeout: '500ms', sendTimeout: '5s', slowStart: '30s' },
       { connectTimeoutMs: 500, sendTimeoutMs: 5_000, slowStartMs: 30_000 },
     ],
+    ['gRPC', { protocol: 'grpc', sticky: false, maxBody: 0 }, { protocol: 'grpc' }],
+    ['HTTP, as always', { protocol: 'http' }, undefined],
     ['no retries', { retries: 0 }, { retries: 0 }],
     ['never passed over', { ejection: 'off' }, { ejection: { failures: 0, restMs: 0 } }],
     ['later passed over', { ejection: { failures: 5 } }, { ejection: { failures: 5, restMs: 2_000 } }],
@@ -66,6 +68,10 @@ describe('options of a route', () => {
     ['no share', { sites: { spillBelow: '0.7' } }, 'sites.spillBelow', /no share/],
     ['no site', { sites: { writes: 'b j' } }, 'sites.writes', /no name of a site/],
     ['what is never asked', { sites: { prefer: 'any', spillAt: 5 } }, 'sites.spillAt', /nothing spills over/],
+    ['gRPC without TLS', { protocol: 'grpc', tls: 'off' }, 'tls', /needs HTTP\/2/],
+    ['a part of a method', { protocol: 'grpc', stripPath: true }, 'stripPath', /service and method/],
+    ['the length of a stream', { protocol: 'grpc', maxBody: '1Mi' }, 'maxBody', /has no length/],
+    ['a cookie for gRPC', { protocol: 'grpc', sticky: true }, 'sticky', /keep no cookies/],
     ['no rest', { ejection: { rest: '1ms' } }, 'ejection.rest', /too little/],
   ])('%s is refused', (_, document, path, message) => {
     expect(read(document).issues).toEqual([[path, expect.stringMatching(message)]])

@@ -23,7 +23,10 @@ export function routeOptions(issues: IssueList, at: At, document: RouteDocument)
   const duration = (key: 'connectTimeout' | 'sendTimeout' | 'slowStart', [min, max]: readonly [number, number]) =>
     readDuration(issues, at(key), document[key], undefined, { min, max })
   const [fewest, most] = routeOptionBounds.retries
+  const isGrpc = document.protocol === 'grpc'
+  if (isGrpc) refuseWithGrpc(issues, at, document)
   const options = {
+    protocol: isGrpc ? ('grpc' as const) : undefined,
     connectTimeoutMs: duration('connectTimeout', routeOptionBounds.connectTimeoutMs),
     sendTimeoutMs: duration('sendTimeout', routeOptionBounds.sendTimeoutMs),
     retries: readCount(issues, at('retries'), document.retries, undefined, { min: fewest, max: most }),
@@ -36,6 +39,18 @@ export function routeOptions(issues: IssueList, at: At, document: RouteDocument)
   }
   const said = Object.entries(options).filter(([, value]) => value !== undefined)
   return said.length === 0 ? undefined : Object.fromEntries(said)
+}
+
+/** What means nothing to clients of gRPC, or cannot be done for them. */
+function refuseWithGrpc(issues: IssueList, at: At, document: RouteDocument): void {
+  const { tls, stripPath, maxBody, sticky } = document
+  if (tls === 'off')
+    issues.add(at('tls'), 'gRPC needs HTTP/2, which gateways speak with TLS only', { suggestion: 'write tls: on' })
+  if (stripPath === true)
+    issues.add(at('stripPath'), 'the path of gRPC is its service and method, of which nothing can be taken off')
+  if (maxBody !== undefined && maxBody !== 0)
+    issues.add(at('maxBody'), 'a stream of gRPC has no length', { suggestion: 'limit messages in the server itself' })
+  if (sticky !== undefined && sticky !== false) issues.add(at('sticky'), 'clients of gRPC keep no cookies')
 }
 
 function readLimit(issues: IssueList, at: At, given: RouteDocument['limit']): RouteLimit | undefined {
@@ -123,9 +138,10 @@ function readPart(issues: IssueList, path: SpecPath, given: string | undefined):
 
 /** The reverse of {@link routeOptions}. */
 export function optionsToDocument(options: RouteOptions): Partial<RouteDocument> {
-  const { connectTimeoutMs, sendTimeoutMs, retries, limit, stickyCookie, slowStartMs, ejection, whenEmpty, sites } =
-    options
+  const { protocol, connectTimeoutMs, sendTimeoutMs, retries, limit, stickyCookie, slowStartMs, ejection } = options
+  const { whenEmpty, sites } = options
   return {
+    ...(protocol === undefined ? {} : { protocol }),
     ...(connectTimeoutMs === undefined ? {} : { connectTimeout: formatDuration(connectTimeoutMs) }),
     ...(sendTimeoutMs === undefined ? {} : { sendTimeout: formatDuration(sendTimeoutMs) }),
     ...(retries === undefined ? {} : { retries }),

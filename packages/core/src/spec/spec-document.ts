@@ -227,6 +227,7 @@ export interface RouteDocument {
   readonly stripPath?: boolean | undefined
   readonly timeout?: Amount | undefined
   readonly maxBody?: Amount | undefined
+  readonly protocol?: 'http' | 'grpc' | undefined
   readonly connectTimeout?: Amount | undefined
   readonly sendTimeout?: Amount | undefined
   readonly retries?: number | undefined

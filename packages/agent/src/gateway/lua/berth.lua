@@ -1,6 +1,7 @@
 -- Runs in nginx's master before the workers are forked: reads the dump, and makes the functions that nginx.conf names.
 local worker = require 'berth_worker'
 local proxy = require 'berth_proxy'
+local grpc = require 'berth_grpc'
 local pages = require 'berth_pages'
 local tls = require 'berth_tls'
 local admin = require 'berth_admin'
@@ -29,6 +30,7 @@ return function(settings)
   berth_unusual = function() return pages.unusual(settings.https_port) end
   berth_unanswered = pages.unanswered
   berth_certificate = tls.choose
+  berth_grpc, berth_grpc_done, berth_grpc_failed = proxy.grpc, proxy.grpc_done, grpc.failed
   berth_admin = admin.handle
   berth_start_worker = worker.start
   if settings.access_log then proxy.name_requests() end

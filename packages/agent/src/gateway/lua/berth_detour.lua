@@ -27,6 +27,7 @@ end
 function detour.decide(r, route)
   if route.answer then return nil, 'answer' end
   if route.maintenance then return nil, 'maintenance' end
+  if route.grpc then return nil, 'grpc-only' end
   if not route.special or route.turns == 0 then return nil, 'detour' end
   if route.max_body and detour.too_large(r, route) then return nil, 'too-large' end
   local place, refused
@@ -38,6 +39,17 @@ function detour.decide(r, route)
   if route.strip or route.cookie and not peer then return nil, 'detour', place end
   peer = peer or turns.choose(r, route)
   return peer, 'empty', place
+end
+
+-- The same for gRPC, whose requests take no detour.
+function detour.decide_grpc(r, route)
+  if not route.grpc then return nil, 'no-grpc' end
+  if route.maintenance then return nil, 'maintenance' end
+  if route.turns == 0 then return nil, 'empty' end
+  if not route.limit then return turns.choose(r, route), 'empty' end
+  local place, refused = limits.admit(route)
+  if refused then return nil, 'limited' end
+  return turns.choose(r, route), 'empty', place
 end
 
 -- The body has been read by now, so its length is known even where none was announced. Looking for it would cost each request that has

@@ -9,6 +9,7 @@ local reasons = {
   limited = { 429, 'Too many requests', 'There were more requests than this service accepts. Try again in a moment.' },
   maintenance = { 503, 'Maintenance', 'The service at this address is being worked on. Please come back later.' },
   ['too-large'] = { 413, 'Content too large', 'The request body is larger than this service accepts.' },
+  ['grpc-only'] = { 415, 'Unsupported media type', 'Only gRPC is served at this address.' },
   [502] = { 502, 'Bad gateway', 'The service at this address did not answer.' },
   [504] = { 504, 'Gateway timeout', 'The service at this address did not answer in time.' },
 }

@@ -4,6 +4,7 @@ local ffi = require 'ffi'
 local base = require 'resty.core.base'
 local balancer = require 'ngx.balancer'
 local detour = require 'berth_detour'
+local grpc = require 'berth_grpc'
 local limits = require 'berth_limits'
 local tables = require 'berth_table'
 local turns = require 'berth_turns'
@@ -141,15 +142,20 @@ local function forward_to(r, key, route, peer)
   if shared.generation ~= worker.generation then return hand_over_anew(r, key) end
 end
 
--- Requests of routes that say more than where they lead. What is turned aside here comes back by `proxy.chosen`.
-local function forward_specially(r, key, route)
-  local peer, why, place = detour.decide(r, route)
+-- What `detour.decide` has said.
+local function take(r, key, route, peer, why, place)
   if place then
     held[key] = place
     noted = noted + 1
   end
   if not peer then return turn_aside(key, why, route) end
   return forward_to(r, key, route, peer)
+end
+
+-- Requests of routes that say more than where they lead. What is turned aside here comes back by `proxy.chosen`.
+local function forward_specially(r, key, route)
+  local peer, why, place = detour.decide(r, route)
+  return take(r, key, route, peer, why, place)
 end
 
 -- balancer_by_lua of what came over HTTP.
@@ -192,6 +198,19 @@ function proxy.chosen()
   if not route then return ngx.exit(ngx.ERROR) end
   if not route.special then return forward(r, key, route) end
   return forward_to(r, key, route, other or choose(r, route))
+end
+
+-- balancer_by_lua of gRPC.
+function proxy.grpc()
+  local r = get_request()
+  local key = key_of(r)
+  local peer = serving[key]
+  if peer then return retry(key, peer) end
+  local route = find_route()
+  if not route or route.tls == 'off' then return turn_aside(key, 'unknown') end
+  local place, why
+  peer, why, place = detour.decide_grpc(r, route)
+  return take(r, key, route, peer, why, place)
 end
 
 local function nobody_answered()
@@ -254,6 +273,31 @@ function proxy.done()
   -- How long a websocket stayed open says nothing of how fast it was answered.
   if class == 1 then return end
   local milliseconds = floor((ngx.now() - ngx.req.start_time()) * 1000 + 0.5)
+  local bucket = bucket_of(milliseconds)
+  peer.buckets[bucket] = peer.buckets[bucket] + 1
+  peer.latency = peer.latency + milliseconds
+end
+
+-- log_by_lua of gRPC, whose answers are 200 whatever they say. How fast one was is when it began: streams may last for hours.
+function proxy.grpc_done()
+  local key = key_of(get_request())
+  if noted ~= 0 then forget_notes(key) end
+  local peer = serving[key]
+  if not peer then return end
+  serving[key] = false
+  peer.inflight = peer.inflight - 1
+  local class, is_answered = grpc.class()
+  peer.classes[class] = peer.classes[class] + 1
+  if not is_answered then
+    -- Whoever gave up before has said nothing of the member.
+    if ngx.status ~= 499 then
+      peer.lost = peer.lost + 1
+      note_failure(peer)
+    end
+    return
+  end
+  peer.strikes = 0
+  local milliseconds = grpc.milliseconds()
   local bucket = bucket_of(milliseconds)
   peer.buckets[bucket] = peer.buckets[bucket] + 1
   peer.latency = peer.latency + milliseconds

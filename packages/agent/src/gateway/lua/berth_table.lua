@@ -76,6 +76,7 @@ local function read_options(route, spec)
   route.maintenance = spec.maintenance and spec.maintenance.page
   route.empty_page = spec.emptyPage
   route.answer = spec.answer
+  route.grpc = options.protocol == 'grpc'
   if options.stickyCookie then
     route.cookie, route.cookie_variable = options.stickyCookie, 'cookie_' .. options.stickyCookie
     route.cookie_path = spec.path:find('[^%w/._~-]') and '/' or spec.path
@@ -125,7 +126,7 @@ local function new_route(spec)
   route.special = route.limit ~= nil or route.cookie ~= nil or route.slow_start ~= nil or route.tries > DEFAULT_TRIES
     or route.writes ~= nil or route.far ~= nil and (far.share > 0 or far.inflight ~= nil)
   -- Whether a request over HTTP, over HTTPS goes straight to a member; anything else is worked out by `berth_proxy.unusual`.
-  local straight = route.turns > 0 and not strip and not route.special and not route.maintenance
+  local straight = route.turns > 0 and not strip and not route.special and not route.maintenance and not route.grpc
   route.plain = straight and spec.tls ~= 'redirect'
   route.secure = straight and spec.tls ~= 'off'
   return route
