@@ -28,6 +28,11 @@ export class DiscoveryServer implements AsyncDisposable {
     return new DiscoveryServer(server, directory, port, token)
   }
 
+  /** Processor time of all its threads, in ms. */
+  get cpuMs(): number {
+    return this.#server.cpuSeconds * 1_000
+  }
+
   async put(key: string, value: string): Promise<void> {
     const headers = { 'X-Consul-Token': this.#token }
     const answer = await fetch(`http://127.0.0.1:${this.port}/v1/kv/${key}`, { method: 'PUT', body: value, headers })

@@ -1,6 +1,6 @@
 /**
  * Many clients of Consul's API that wait, each on a connection of its own. Forked with a JSON of {@link WaitingClients}; says `{ready}` once all
- * wait, and after each change `{arrivedNs}`, when each had its answer by the machine's monotonic clock.
+ * wait, and after each change `{arrivedNs, cpuMs}`: when each had its answer by the machine's monotonic clock, and what this process took for that.
  */
 import { connect, type Socket } from 'node:net'
 
@@ -10,7 +10,9 @@ export interface WaitingClients {
   readonly paths: readonly string[]
 }
 
-export type ClientsMessage = { readonly ready: true } | { readonly arrivedNs: readonly string[] }
+export type ClientsMessage =
+  | { readonly ready: true }
+  | { readonly arrivedNs: readonly string[]; readonly cpuMs: number }
 
 const tell = (message: ClientsMessage): void => void process.send?.(message)
 
@@ -22,6 +24,7 @@ interface Client {
 
 function main({ port, paths }: WaitingClients): void {
   let waiting = 0
+  let usedBefore = process.cpuUsage()
   let arrived: { readonly client: Client; readonly at: bigint }[] = []
   const ask = ({ socket, path }: Client, index: number): void => {
     socket.write(`GET ${path}?index=${index}&wait=10m HTTP/1.1\r\nHost: bench\r\n\r\n`)
@@ -37,8 +40,10 @@ function main({ port, paths }: WaitingClients): void {
     if (arrived.length < paths.length) return
     const all = arrived
     arrived = []
+    const { user, system } = process.cpuUsage(usedBefore)
     for (const each of all) askAgain(each.client)
-    tell({ arrivedNs: all.map(({ at }) => at.toString()) })
+    tell({ arrivedNs: all.map(({ at }) => at.toString()), cpuMs: (user + system) / 1_000 })
+    usedBefore = process.cpuUsage()
   }
   const begin = (path: string): void => {
     let isFirst = true

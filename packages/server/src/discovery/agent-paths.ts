@@ -46,8 +46,8 @@ const done = text('')
 
 function change(paths: AgentPaths, call: ConsulCall, what: string, id: string): Promise<Answer> | undefined {
   const { registrations } = paths
-  const { identity, query, request } = call
-  const registrar: Registrar = { actor: identity.actor, address: request.socket.remoteAddress ?? '' }
+  const { identity, query } = call
+  const registrar: Registrar = { actor: identity.actor, address: call.address() }
   const act = async (work: () => Promise<void>): Promise<Answer> => {
     requireRole(identity, 'deployer', call.path)
     await work()
@@ -87,8 +87,8 @@ async function update(registrations: Registrations, id: string, body: unknown): 
 /** Consul keeps 4 KB of it. */
 const outputOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 4_096) : '')
 
-async function jsonBody({ request }: ConsulCall): Promise<unknown> {
-  const body = (await readBody(request, maxBodyBytes)).toString()
+async function jsonBody({ body: sent }: ConsulCall): Promise<unknown> {
+  const body = (await readBody(sent, maxBodyBytes)).toString()
   try {
     return JSON.parse(body)
   } catch {

@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BerthError, messageOf, waitingTimeMs } from '@berth/core'
 import type { Logger } from 'pino'
 import type { FailureLimit } from '../auth/failure-limit.ts'
@@ -11,10 +10,12 @@ import type { Store } from '../store/store.ts'
 import { type AgentPaths, agentAnswer } from './agent-paths.ts'
 import { catalogQueries, healthQueries, type QueryContext } from './catalog-queries.ts'
 import { type Answer, type ConsulCall, isSet, type Query, text, waitOf } from './consul-call.ts'
+import { type Asked, Outgoing, type Reply } from './consul-exchange.ts'
 import { keyQuery, writeKey } from './key-queries.ts'
 import type { KeySpace } from './key-space.ts'
 import type { Keys } from './keys.ts'
 import { serverAnswer } from './server-paths.ts'
+import { type Result, WaitingCalls } from './waiting-calls.ts'
 
 export interface ConsulApiOptions extends QueryContext {
   readonly store: Store
@@ -44,14 +45,20 @@ const catchUpMs = 1_000
 /** Answers what programs made for Consul ask. The index of an answer, and when a waiting call ends, are as `docs/design/discovery.md` says. */
 export class ConsulApi {
   readonly #options: ConsulApiOptions
-  readonly #kept = new Map<string, { readonly index: number; readonly answer: Answer }>()
-  /** Ends of calls that wait. */
-  readonly #waiting = new Set<() => void>()
+  readonly #kept = new Map<string, Result>()
+  readonly #waiting: WaitingCalls
+  #lastUrl: UrlParts | undefined
 
   constructor(options: ConsulApiOptions) {
     this.#options = options
+    this.#waiting = new WaitingCalls({
+      topics: options.topics,
+      read: (query) => this.#read(query),
+      write: (form, result) => this.#written(form, result),
+    })
     options.signal.addEventListener('abort', () => {
-      for (const end of this.#waiting) end()
+      this.#waiting.end()
+      this.#waiting[Symbol.dispose]()
     })
   }
 
@@ -61,46 +68,40 @@ export class ConsulApi {
   }
 
   /** Never throws; what fails is answered. */
-  handle(request: IncomingMessage, response: ServerResponse): void {
+  handle(asked: Asked, reply: Reply): void {
     try {
-      const call = this.#callOf(request)
+      const call = this.#callOf(asked)
       const found = this.#route(call)
-      if ('topic' in found) {
-        const { index, waitMs } = waitOf(call.query)
-        if (index === 0 && !isSet(call.query, 'consistent')) this.#sendResult(call, response, this.#read(found))
-        else this.#settle(this.#wait(call, response, found, index, waitMs), request, response)
-      } else {
+      if ('topic' in found) this.#answerQuery(call, asked, reply, found)
+      else
         this.#settle(
-          found.then((answer) => this.#send(call, response, answer)),
-          request,
-          response,
+          found.then((answer) => reply.send(outgoing(answer))),
+          asked,
+          reply,
         )
-      }
     } catch (error) {
-      this.#refuse(request, response, error)
+      this.#refuse(asked, reply, error)
     }
   }
 
-  #settle(work: Promise<void>, request: IncomingMessage, response: ServerResponse): void {
-    work.catch((error: unknown) => this.#refuse(request, response, error))
+  #settle(work: Promise<void>, asked: Asked, reply: Reply): void {
+    work.catch((error: unknown) => this.#refuse(asked, reply, error))
   }
 
-  #callOf(request: IncomingMessage): ConsulCall {
-    const { url = '/', method = 'GET' } = request
-    const at = url.indexOf('?')
-    const path = at < 0 ? url : url.slice(0, at)
-    const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1))
+  #callOf(asked: Asked): ConsulCall {
+    const { url, method, address, body } = asked
+    // Thousands who wait for one thing ask in the same words.
+    if (this.#lastUrl?.url !== url) this.#lastUrl = takeApart(url)
+    const { path, query, words } = this.#lastUrl
     if (!path.startsWith('/v1/')) throw notFound(path)
-    const identity = this.#identify(request, query)
-    const words = path.slice('/v1/'.length).split('/').map(decoded)
-    return { method, path, words, query, identity, request }
+    const identity = this.#identify(asked, query)
+    return { method, path, words, query, identity, address, body }
   }
 
   /** Throws `auth.missing` and what is wrong with a token. */
-  #identify(request: IncomingMessage, query: URLSearchParams): Identity {
-    const { headers, socket } = request
-    const own = headers['x-consul-token'] ?? /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
-    const token = (Array.isArray(own) ? own[0] : own) || query.get('token') || undefined
+  #identify({ headers, address }: Asked, query: URLSearchParams): Identity {
+    const own = headers['x-consul-token'] ?? /^Bearer +(\S+)$/i.exec(String(headers.authorization ?? ''))?.[1]
+    const token = (typeof own === 'object' ? own[0] : own) || query.get('token') || undefined
     const { anonymous, tokens, limit } = this.#options
     if (token === undefined) {
       if (anonymous === 'read') return { actor: 'anonymous', role: 'viewer' }
@@ -109,12 +110,12 @@ export class ConsulApi {
         'this call needs a token of Berth’s: X-Consul-Token: berth_…; an admin makes one with `berth token create`',
       )
     }
-    const [address, name] = [socket.remoteAddress ?? '', nameInToken(token) ?? '']
-    limit.check(address, name)
+    const name = nameInToken(token) ?? ''
+    limit.check(address(), name)
     try {
       return identityOf(tokens.authenticate(token))
     } catch (error) {
-      limit.failed(address, name)
+      limit.failed(address(), name)
       throw error
     }
   }
@@ -153,7 +154,7 @@ export class ConsulApi {
   }
 
   /** Kept until its topic has changed. */
-  #read(query: Query): { readonly index: number; readonly answer: Answer } {
+  #read(query: Query): Result {
     const index = query.index()
     const kept = this.#kept.get(query.key)
     if (kept?.index === index) return kept
@@ -163,99 +164,75 @@ export class ConsulApi {
     return result
   }
 
-  async #wait(
-    call: ConsulCall,
-    response: ServerResponse,
-    query: Query,
-    index: number,
-    waitMs: number | undefined,
-  ): Promise<void> {
-    if (isSet(call.query, 'consistent')) await this.#catchUp()
-    if (index > 0) {
-      await this.#untilChanged(response, query, index, waitMs)
-      if (response.destroyed) return
-    }
-    this.#sendResult(call, response, this.#read(query))
+  #answerQuery(call: ConsulCall, asked: Asked, reply: Reply, query: Query): void {
+    const { index, waitMs } = waitOf(call.query)
+    const isConsistent = isSet(call.query, 'consistent')
+    // A server that has not seen yet what its caller saw elsewhere.
+    if (isConsistent || index > this.#options.state.revision)
+      this.#settle(
+        this.#catchUp(index, isConsistent).then(() => this.#answerOrWait(call, reply, query, index, waitMs)),
+        asked,
+        reply,
+      )
+    else this.#answerOrWait(call, reply, query, index, waitMs)
   }
 
-  /** This server is as far as the store. */
-  async #catchUp(): Promise<void> {
+  #answerOrWait(call: ConsulCall, reply: Reply, query: Query, index: number, waitMs: number | undefined): void {
+    const { state, random = Math.random, signal } = this.#options
+    if (reply.isOver) return
+    const result = this.#read(query)
+    const form = formOf(call)
+    // An index that is still ahead is of a store that was replaced: the caller is told so by one that goes back.
+    const isKnown = index > 0 && index <= state.revision && result.index <= index
+    if (isKnown && !signal.aborted) this.#waiting.add(query, form, reply, waitingTimeMs(waitMs, random()))
+    else reply.send(this.#written(form, result))
+  }
+
+  /** Up to what the caller knows from elsewhere, as long as that may come; and where it wants that, as far as the store. */
+  async #catchUp(index: number, isConsistent: boolean): Promise<void> {
     const { store, state, signal } = this.#options
-    const { revision } = await store.get(keyOf('leaders', 'cluster'), { signal })
-    await state.waitFor(revision, { signal })
-  }
-
-  /** Returns when the answer is another than the caller knows, the time is up, the caller is gone or the server stops. */
-  async #untilChanged(
-    response: ServerResponse,
-    query: Query,
-    index: number,
-    waitMs: number | undefined,
-  ): Promise<void> {
-    const { state, topics, random = Math.random } = this.#options
-    // Of another server, which is ahead; or of a store that was replaced: it is told so by an index that goes back.
+    if (isConsistent) {
+      const { revision } = await store.get(keyOf('leaders', 'cluster'), { signal })
+      await state.waitFor(revision, { signal })
+    }
     if (index > state.revision) await state.waitFor(index, { signal: AbortSignal.timeout(catchUpMs) }).catch(() => {})
-    if (index > state.revision) return
-    const known = this.#read(query)
-    if (known.index > index) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    let isOver = false
-    const look = (): void => {
-      if (isOver) return
-      const now = this.#read(query)
-      if (isSame(now.answer, known.answer)) stop = topics.next(query.topic, look)
-      else resolve()
-    }
-    let stop = topics.next(query.topic, look)
-    const timer = setTimeout(resolve, waitingTimeMs(waitMs, random()))
-    response.once('close', resolve)
-    this.#waiting.add(resolve)
-    try {
-      await promise
-    } finally {
-      isOver = true
-      this.#waiting.delete(resolve)
-      stop()
-      clearTimeout(timer)
-      response.off('close', resolve)
-    }
   }
 
-  #sendResult(call: ConsulCall, response: ServerResponse, { index, answer }: { index: number; answer: Answer }): void {
+  /** Names of headers are written as Consul writes them: nginx-upsync looks for them letter by letter. */
+  #written(form: string, { index, answer }: Result): Outgoing {
     const { state, silentMs } = this.#options
-    const isLed = state.leaders.has('cluster')
-    // Names are written as Consul writes them: nginx-upsync looks for them letter by letter.
-    this.#send(call, response, answer, [
-      ...['X-Consul-Index', String(Math.max(1, index)), 'X-Consul-KnownLeader', String(isLed)],
-      ...['X-Consul-LastContact', String(Math.round(silentMs())), 'X-Consul-Effective-Consistency', modeOf(call)],
+    const [mode = '', isPretty] = form.split(' ')
+    const body =
+      isPretty !== undefined && answer.type === 'json'
+        ? `${JSON.stringify(JSON.parse(String(answer.body)), undefined, 4)}\n`
+        : answer.body
+    return outgoing({ ...answer, body }, [
+      ...['X-Consul-Index', String(Math.max(1, index)), 'X-Consul-KnownLeader', String(state.leaders.has('cluster'))],
+      ...['X-Consul-LastContact', String(Math.round(silentMs())), 'X-Consul-Effective-Consistency', mode],
     ])
-  }
-
-  #send(call: ConsulCall, response: ServerResponse, answer: Answer, headers: readonly string[] = []): void {
-    if (response.destroyed || response.writableEnded) return
-    const isPretty = answer.type === 'json' && isSet(call.query, 'pretty')
-    const body = isPretty ? `${JSON.stringify(JSON.parse(String(answer.body)), undefined, 4)}\n` : answer.body
-    response.writeHead(answer.status, [
-      ...['Content-Type', contentTypes[answer.type], 'Content-Length', String(Buffer.byteLength(body))],
-      ...['Vary', 'Accept-Encoding', 'X-Content-Type-Options', 'nosniff', ...headers],
-    ])
-    response.end(call.method === 'HEAD' ? undefined : body)
   }
 
   /** Consul's failures are plain text. */
-  #refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    if (response.destroyed || response.headersSent) return
+  #refuse(asked: Asked, reply: Reply, error: unknown): void {
+    if (reply.isOver) return
     const { status, message } = refusalOf(error)
     const { log } = this.#options
-    const path = (request.url ?? '').split('?')[0]?.slice(0, 200)
+    const path = asked.url.split('?')[0]?.slice(0, 200)
     if (!(error instanceof BerthError)) log.error({ err: error, path }, messageOf(error))
     else log.debug({ status, path }, message)
-    const { status: code, body } = text(`${message}\n`, status)
-    response.writeHead(code, ['Content-Type', contentTypes.text, 'Content-Length', String(Buffer.byteLength(body))])
-    response.end(body)
-    // What is left of a body that nobody reads.
-    if (!request.complete) request.resume()
+    reply.send(outgoing(text(`${message}\n`, status)))
   }
+}
+
+interface UrlParts extends Pick<ConsulCall, 'path' | 'query' | 'words'> {
+  readonly url: string
+}
+
+function takeApart(url: string): UrlParts {
+  const at = url.indexOf('?')
+  const path = at < 0 ? url : url.slice(0, at)
+  const words = path.slice('/v1/'.length).split('/').map(decoded)
+  return { url, path, query: new URLSearchParams(at < 0 ? '' : url.slice(at + 1)), words }
 }
 
 const contentTypes = {
@@ -265,10 +242,15 @@ const contentTypes = {
 const modeOf = ({ query }: ConsulCall): string =>
   isSet(query, 'consistent') ? 'consistent' : isSet(query, 'stale') ? 'stale' : 'leader'
 
-/** Without its index: what counts is what it says. */
-const isSame = (a: Answer, b: Answer): boolean =>
-  a === b ||
-  (a.status === b.status && (a.body === b.body || Buffer.compare(Buffer.from(a.body), Buffer.from(b.body)) === 0))
+const outgoing = ({ status, type, body }: Answer, headers: readonly string[] = []): Outgoing =>
+  new Outgoing(
+    status,
+    ['Content-Type', contentTypes[type], 'Vary', 'Accept-Encoding', 'X-Content-Type-Options', 'nosniff', ...headers],
+    body,
+  )
+
+/** What of a result's writing the caller decides: its mode, and whether it is for people. */
+const formOf = (call: ConsulCall): string => (isSet(call.query, 'pretty') ? `${modeOf(call)} pretty` : modeOf(call))
 
 export function requireRead(call: ConsulCall): void {
   if (call.method !== 'GET' && call.method !== 'HEAD') throw wrongMethod(call, 'GET')

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { BerthError, parseGoDuration, parseIndex } from '@berth/core'
 import type { Identity } from '../auth/identity.ts'
 
@@ -11,7 +10,9 @@ export interface ConsulCall {
   readonly words: readonly string[]
   readonly query: URLSearchParams
   readonly identity: Identity
-  readonly request: IncomingMessage
+  /** Of the caller. */
+  readonly address: () => string
+  readonly body: AsyncIterable<Buffer>
 }
 
 /** `json` is complete text; others are sent as they are. */
@@ -61,10 +62,10 @@ export function numberOf(query: URLSearchParams, name: string): number | undefin
 }
 
 /** The whole body. Throws `consul.too-large`. */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export async function readBody(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of body) {
     length += chunk.length
     if (length > maxBytes)
       throw new BerthError(

@@ -1,11 +1,13 @@
 import { once } from 'node:events'
-import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type Server as HttpServer } from 'node:http'
 import { createServer as createTlsServer, type Server as HttpsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { KeyPairPem } from '../authority/certificate-factory.ts'
 import type { ListenAddress } from '../http/listen-address.ts'
 import { listening } from '../http/listeners.ts'
+import { askedBy, type Handle, HttpReply } from './consul-exchange.ts'
+import { PlainConnections } from './plain-connections.ts'
 
 /** Each waiting call holds one. */
 const maxConnections = 20_000
@@ -13,40 +15,57 @@ const maxConnections = 20_000
 const keepAliveMs = 75_000
 const drainMs = 1_000
 
-type Handle = (request: IncomingMessage, response: ServerResponse) => void
-
 /** Where programs made for Consul call: in clear, by TLS, or both. */
 export class ConsulListener implements AsyncDisposable {
   readonly #handle: Handle
   readonly #servers: (HttpServer | HttpsServer)[] = []
+  readonly #plain: PlainConnections
   #tls: HttpsServer | undefined
 
   constructor(handle: Handle) {
     this.#handle = handle
+    this.#plain = new PlainConnections({ handle, keepAliveMs })
   }
 
   /** Gives the port. Throws `server.cannot-listen`. */
   async listen(address: ListenAddress): Promise<number> {
-    return await this.#open(createServer(), address)
+    return await this.#open(createServer(), 'connection', address)
   }
 
   async listenTls(address: ListenAddress, { certificatePem, keyPem }: KeyPairPem): Promise<number> {
     this.#tls = createTlsServer({ cert: certificatePem, key: keyPem, minVersion: 'TLSv1.2' })
-    return await this.#open(this.#tls, address)
+    return await this.#open(this.#tls, 'secureConnection', address)
   }
 
   renewTls({ certificatePem, keyPem }: KeyPairPem): void {
     this.#tls?.setSecureContext({ cert: certificatePem, key: keyPem, minVersion: 'TLSv1.2' })
   }
 
-  async #open(server: HttpServer | HttpsServer, { host, port }: ListenAddress): Promise<number> {
-    server.on('request', this.#handle)
+  async #open(
+    server: HttpServer | HttpsServer,
+    connected: 'connection' | 'secureConnection',
+    { host, port }: ListenAddress,
+  ): Promise<number> {
+    server.on('request', (request, response) => this.#handle(askedBy(request), new HttpReply(request, response)))
+    // What node:http does with a connection comes after what is done here, if at all.
+    const toHttp = server.listeners(connected)
+    server.removeAllListeners(connected)
+    server.on(connected, (socket: Socket) =>
+      this.#plain.take(socket, () => {
+        for (const listener of toHttp) listener.call(server, socket)
+      }),
+    )
     server.maxConnections = maxConnections
     server.keepAliveTimeout = keepAliveMs
     server.listen({ host, port, backlog: 4_096 })
     await listening(server, `${host}:${port}`)
     this.#servers.push(server)
     return (server.address() as AddressInfo).port
+  }
+
+  /** Connections on which only plain questions have come so far. */
+  get plain(): number {
+    return this.#plain.size
   }
 
   /** Waiting calls have been answered by then. */
@@ -56,8 +75,10 @@ export class ConsulListener implements AsyncDisposable {
       server.close()
       server.closeIdleConnections()
     }
+    this.#plain.closeIdle(0)
     await Promise.race([closed, delay(drainMs, undefined, { ref: false })])
     for (const server of this.#servers) server.closeAllConnections()
+    this.#plain[Symbol.dispose]()
     await Promise.race([closed, delay(drainMs, undefined, { ref: false })])
   }
 }

@@ -49,7 +49,7 @@ const shapeOf = ({ key, value, flags, createIndex, modifyIndex }: KnownKey) => (
 
 /** `PUT` and `DELETE`; the answer is `true` or `false`. */
 export async function writeKey(keys: Keys, key: string, call: ConsulCall): Promise<Answer> {
-  const { query, method, request, identity } = call
+  const { query, method, body, identity } = call
   refuseLocks(query)
   const cas = numberOf(query, 'cas')
   const context = { actor: identity.actor }
@@ -59,7 +59,7 @@ export async function writeKey(keys: Keys, key: string, call: ConsulCall): Promi
     return json(true)
   }
   const flags = numberOf(query, 'flags')
-  const bytes = await readBody(request, keyLimits.valueBytes)
+  const bytes = await readBody(body, keyLimits.valueBytes)
   const write = {
     ...{ key, bytes },
     ...(cas === undefined ? {} : { cas }),

@@ -1,6 +1,5 @@
 /** More than so many that have changed are not told apart: the others have all changed with the last of them. */
 const maxRemembered = 100_000
-const wakesAtOnce = 200
 
 /**
  * At which revision what last changed, by topic (`service shop-production`, `nodes`, `key a/b`), and who waits for it. What was before
@@ -33,16 +32,7 @@ export class Topics {
     const waiting = this.#waiting.get(topic)
     if (waiting === undefined) return
     this.#waiting.delete(topic)
-    this.#wake([...waiting])
-  }
-
-  /**
-   * Thousands are woken in slices: what one answer has taken is free again before the next are made, and others' calls get their turn. Who has
-   * given up meanwhile is called all the same, and does nothing.
-   */
-  #wake(all: readonly (() => void)[], from = 0): void {
-    for (const wake of all.slice(from, from + wakesAtOnce)) wake()
-    if (from + wakesAtOnce < all.length) setImmediate(() => this.#wake(all, from + wakesAtOnce))
+    for (const wake of waiting) wake()
   }
 
   isWaitedFor(topic: string): boolean {
