@@ -1,52 +1,30 @@
-import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { availableParallelism } from 'node:os'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Gateway } from '@berth/agent/gateway/gateway'
 import { keepaliveLines, proxyBasics, proxyHeaders } from '@berth/agent/gateway/nginx-conf'
 import { createNginxGateway } from '@berth/agent/gateway/nginx-gateway'
-import { findNginx } from '@berth/agent/gateway/nginx-install'
-import { runCommand } from '@berth/agent/network/run-command'
 import type { Member, Route, RouteTable } from '@berth/core'
 import { pino } from 'pino'
 import { median } from './figure.ts'
+import {
+  bodyBytes,
+  browserHeaders,
+  connections,
+  freePorts,
+  gatewayCpu,
+  measureLoad,
+  nginxBasics,
+  pinSelf,
+  type Sample,
+  startPlainNginx,
+  workersOf,
+} from './gateway-load.ts'
 
-const run = promisify(execFile)
-
-/** The gateway has a CPU of its own; load and members share the others. */
-const gatewayCpu = 0
-const loadCpus = availableParallelism() > 2 ? `1-${availableParallelism() - 1}` : '1'
-const connections = 64
-const bodyBytes = 200
 const sampleSeconds = 1
-/** What a browser sends. */
-const browserHeaders = [
-  'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36',
-  'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8',
-  'Accept-Language: en-US,en;q=0.9,de;q=0.8',
-  'Accept-Encoding: gzip, deflate, br, zstd',
-  'Referer: http://shop.example.com/',
-  'Cookie: session=3f2a9c0d7b1e4f6a8c5d; theme=dark',
-  'Cache-Control: max-age=0',
-  'Sec-Fetch-Dest: document',
-  'Sec-Fetch-Mode: navigate',
-  'Sec-Fetch-Site: same-origin',
-]
 
 /** Berth's table holds these beside the one that is asked for, as a real one would. */
 const otherRoutes = 19
 const keepalive = 1024
-
-export interface Sample {
-  readonly requestsPerSecond: number
-  readonly failed: number
-  /** Of the gateway's worker, for one request. */
-  readonly cpuNs: number
-  /** Share of its CPU that the worker used. */
-  readonly busy: number
-}
 
 export interface GatewayBench extends AsyncDisposable {
   readonly gateway: Gateway
@@ -72,8 +50,7 @@ export async function openGatewayBench(memberCount: number): Promise<GatewayBenc
   const stack = new AsyncDisposableStack()
   try {
     stack.defer(() => rm(dir, { recursive: true, force: true }))
-    await pinSelf(loadCpus)
-    stack.defer(() => pinSelf(`0-${availableParallelism() - 1}`))
+    stack.use(await pinSelf())
     const ports = await freePorts(memberCount + 2)
     const [httpPort, peerPort, ...memberPorts] = ports as [number, number, ...number[]]
     stack.use(await startPlainNginx(join(dir, 'members'), membersConf(memberPorts)))
@@ -98,8 +75,8 @@ export async function openGatewayBench(memberCount: number): Promise<GatewayBenc
       gateway,
       ports: memberPorts,
       applyMembers,
-      measureOurs: async (given) => measure(httpPort, await workerOf(pid), given),
-      measurePeer: async (given) => measure(peerPort, await workerOf(peer.pid), given),
+      measureOurs: async (given) => measure(httpPort, await firstWorker(pid), given),
+      measurePeer: async (given) => measure(peerPort, await firstWorker(peer.pid), given),
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     }
   } catch (error) {
@@ -146,46 +123,10 @@ export function describePairs(pairs: readonly { ours: Sample; peer: Sample }[]):
 export const medianRatio = (pairs: readonly { ours: Sample; peer: Sample }[]): number =>
   median(pairs.map(({ ours, peer }) => ours.requestsPerSecond / peer.requestsPerSecond))
 
-async function measure(
-  port: number,
-  worker: number,
-  { seconds = sampleSeconds, bare = false }: MeasureOptions = {},
-): Promise<Sample> {
-  const before = await cpuNsOf(worker)
-  const begin = process.hrtime.bigint()
-  const url = `http://127.0.0.1:${port}/`
-  const headers = ['Host: shop.example.com', ...(bare ? [] : browserHeaders)].flatMap((header) => ['-H', header])
-  const args = ['-c', loadCpus, 'wrk', '-t1', `-c${connections}`, `-d${seconds}`, ...headers, url]
-  const { stdout } = await run('taskset', args)
-  const elapsedNs = Number(process.hrtime.bigint() - begin)
-  const used = (await cpuNsOf(worker)) - before
-  const requests = numberIn(stdout, /(\d+) requests in/)
-  const socketErrors =
-    /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout)?.slice(1) ?? []
-  const failed =
-    numberIn(stdout, /Non-2xx or 3xx responses: (\d+)/) + socketErrors.map(Number).reduce((a, b) => a + b, 0)
-  return {
-    requestsPerSecond: numberIn(stdout, /Requests\/sec:\s+([\d.]+)/),
-    failed,
-    cpuNs: used / requests,
-    busy: used / elapsedNs,
-  }
-}
+const firstWorker = async (master: number): Promise<number> => (await workersOf(master))[0]!
 
-/** What the bench itself does (applying tables) must not disturb the gateway's CPU. */
-async function pinSelf(cpus: string): Promise<void> {
-  await run('taskset', ['-a', '-c', '-p', cpus, String(process.pid)])
-}
-
-const numberIn = (text: string, pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? 0)
-
-const cpuNsOf = async (pid: number): Promise<number> =>
-  Number((await readFile(`/proc/${pid}/schedstat`, 'utf8')).split(' ')[0])
-
-async function workerOf(master: number): Promise<number> {
-  const children = await readFile(`/proc/${master}/task/${master}/children`, 'utf8')
-  return Number(children.trim().split(' ')[0])
-}
+const measure = (port: number, worker: number, { seconds = sampleSeconds, bare = false }: MeasureOptions = {}) =>
+  measureLoad(port, worker, seconds, { headers: ['Host: shop.example.com', ...(bare ? [] : browserHeaders)] })
 
 function tableOf(version: number, ports: readonly number[]): RouteTable {
   const others = Array.from({ length: otherRoutes }, (_, index) => routeOf(`app-${index}.example.com`, [8080]))
@@ -200,16 +141,9 @@ function routeOf(host: string, ports: readonly number[]): Route {
   return { id: host, host, path: '/', targets, tls: 'on', timeoutMs: 60_000, maxBodyBytes: 104_857_600 }
 }
 
-const basics = (dir: string, cpuMask: string): string => `
-  worker_processes 1;
-  worker_cpu_affinity ${cpuMask};
-  pid ${dir}/nginx.pid;
-  error_log ${dir}/error.log crit;
-  events { worker_connections 16384; multi_accept on; }`
-
 /** nginx as an administrator would write it for these members. */
 const peerConf = (port: number, ports: readonly number[]) => (dir: string) =>
-  `${basics(dir, '1')}
+  `${nginxBasics(dir, '1')}
   http {
     access_log off;
     ${proxyBasics().join('\n    ')}
@@ -219,7 +153,7 @@ const peerConf = (port: number, ports: readonly number[]) => (dir: string) =>
   }`
 
 const membersConf = (ports: readonly number[]) => (dir: string) =>
-  `${basics(dir, '10')}
+  `${nginxBasics(dir, '10')}
   http {
     access_log off;
     keepalive_requests 1000000;
@@ -230,28 +164,3 @@ const membersConf = (ports: readonly number[]) => (dir: string) =>
       location / { return 200 "${'x'.repeat(bodyBytes)}"; }
     }
   }`
-
-/** An nginx of its own, as a daemon; gone when disposed. */
-export async function startPlainNginx(
-  dir: string,
-  conf: (dir: string) => string,
-): Promise<AsyncDisposable & { readonly pid: number }> {
-  await mkdir(dir, { recursive: true })
-  await writeFile(join(dir, 'nginx.conf'), conf(dir))
-  const { path } = await findNginx(runCommand)
-  await run(path, ['-p', dir, '-c', join(dir, 'nginx.conf')])
-  const pid = Number(await readFile(join(dir, 'nginx.pid'), 'utf8'))
-  return {
-    pid,
-    [Symbol.asyncDispose]: () =>
-      runCommand(path, ['-p', dir, '-c', join(dir, 'nginx.conf'), '-s', 'stop']).then(() => {}),
-  }
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.once('listening', resolve))))
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
-}

@@ -4,14 +4,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Figure, type FigureContext, type FigureResult, median, percentile } from '../figure.ts'
-import {
-  describePairs,
-  type GatewayBench,
-  measurePairs,
-  medianRatio,
-  openGatewayBench,
-  type Sample,
-} from '../gateway-bench.ts'
+import { describePairs, type GatewayBench, measurePairs, medianRatio, openGatewayBench } from '../gateway-bench.ts'
+import type { Sample } from '../gateway-load.ts'
 
 const pairs = 24
 const minimumRatio = 0.94
