@@ -2,7 +2,7 @@ import { freePort } from '@berth/api/testing/free-ports.testing'
 import { fromRequestCounts, type Route, type RouteLimit } from '@berth/core'
 import { sampleMember, sampleRoute, sampleTable } from '@berth/core/network/route-table.testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually, openGateway, openUpstream, type TestGateway } from './gateway.testing.ts'
+import { echoBody, eventually, openGateway, openUpstream, readText, type TestGateway } from './gateway.testing.ts'
 
 let open: TestGateway
 let version = 0
@@ -173,6 +173,100 @@ describe('tries', () => {
     await apply(sampleRoute([a.port, b.port], { timeoutMs: 100, options: { retries: 0 } }))
     expect((await open.fetch('/')).status).toBe(504)
     expect(a.seen.length + b.seen.length).toBe(1)
+  })
+
+  describe('for answers', () => {
+    const answers = (status: number) =>
+      openUpstream(async (request, response) => {
+        for await (const _ of request);
+        response.writeHead(status).end(`${status} of ${response.req.method} ${request.url}`)
+      })
+    const none = { failures: 0, restMs: 0 }
+
+    test('go to another instance, with the body, unless they may change something or the answer is none of these', async () => {
+      await using broken = await answers(503)
+      await using fine = await openUpstream(echoBody)
+      const options = { retryOn: [502, 503], ejection: none }
+      await apply(sampleRoute([broken.port, fine.port], { id: 'again', path: '/a', stripPath: true, options }))
+      for (const [method, body] of [
+        ['GET', ''],
+        ['PUT', 'x'.repeat(200_000)],
+      ] as const)
+        for (let turn = 0; turn < 6; turn++)
+          expect(await open.fetch('/a/b?c', { method, body })).toMatchObject({ status: 200, body })
+      expect(broken.seen.length).toBeGreaterThanOrEqual(4)
+      const posted = await Promise.all([1, 2, 3, 4].map(() => open.fetch('/a/b', { method: 'POST', body: 'x' })))
+      expect(new Set(posted.map(({ status, body }) => `${status} ${body}`))).toEqual(
+        new Set(['503 503 of POST /b', '200 x']),
+      )
+      await apply(sampleRoute([broken.port, fine.port], { id: 'again', options: { ...options, retryOn: [500, 504] } }))
+      const passed = await Promise.all([1, 2, 3, 4].map(() => open.fetch('/')))
+      expect(new Set(passed.map(({ status }) => status))).toEqual(new Set([200, 503]))
+    })
+
+    test.each([
+      [1, 2],
+      [4, 4],
+    ])('%i retries among four are %i tries, and the last answer is the client’s', async (retries, tries) => {
+      const all = await Promise.all([500, 500, 500, 500].map(answers))
+      const id = `answers-${retries}`
+      const ports = all.map(({ port }) => port)
+      await apply(sampleRoute(ports, { id, options: { retries, retryOn: [500], ejection: none } }))
+      expect(await open.fetch('/x')).toMatchObject({ status: 500, body: '500 of GET /x' })
+      expect(all.map(({ seen }) => seen.length).reduce((sum, each) => sum + each)).toBe(tries)
+      const rows = (await open.gateway.status({ counters: true })).requests.filter((row) => row.route === id)
+      const sum = (of: (row: (typeof rows)[number]) => number) => rows.reduce((total, row) => total + of(row), 0)
+      expect([sum(({ count }) => count), sum(({ lost }) => lost), sum(({ failures }) => failures)]).toEqual([
+        1,
+        0,
+        tries - 1,
+      ])
+      for (const each of all) await each.close()
+    })
+
+    test('one that is alone is asked once; one that does not answer is passed over as well', async () => {
+      await using alone = await answers(502)
+      const options = { retryOn: [502], ejection: none }
+      await apply(sampleRoute([alone.port], { options }))
+      expect((await open.fetch('/')).body).toBe('502 of GET /')
+      expect(alone.seen).toHaveLength(1)
+      const dead = await freePort()
+      await apply(sampleRoute([alone.port, dead], { options }))
+      for (let turn = 0; turn < 4; turn++) expect((await open.fetch('/')).status).toBe(502)
+      await using fine = await openUpstream()
+      await apply(sampleRoute([alone.port, dead, fine.port], { options }))
+      for (let turn = 0; turn < 6; turn++) expect((await open.fetch('/')).body).toBe(String(fine.port))
+    })
+
+    test('an instance that answers so rests like one that does not answer', async () => {
+      await using single = await openGateway({ workers: 1 })
+      await using broken = await answers(503)
+      await using fine = await openUpstream()
+      const options = { retryOn: [503], ejection: { failures: 2, restMs: 60_000 } }
+      await single.gateway.apply(sampleTable(1, [sampleRoute([broken.port, fine.port], { options })]))
+      for (let turn = 0; turn < 10; turn++) expect((await single.fetch('/')).status).toBe(200)
+      expect(broken.seen).toHaveLength(2)
+      expect(await readText(`${single.options.stateDir}/logs/error.log`)).toContain('failure (503) of')
+    })
+
+    test('a client stays with its instance, and is lent to another one', async () => {
+      let isBroken = false
+      await using fickle = await openUpstream((_, response) => response.writeHead(isBroken ? 503 : 200).end('fickle'))
+      await using other = await openUpstream((_, response) => response.end('other'))
+      const options = { retryOn: [503], ejection: none, stickyCookie: 'stay' }
+      await apply(sampleRoute([fickle.port, other.port], { id: 'lent', options }))
+      let cookie = ''
+      await eventually(async () => {
+        const reply = await open.fetch('/')
+        cookie = String(reply.headers['set-cookie']).split(';')[0] ?? ''
+        return reply.body === 'fickle'
+      })
+      isBroken = true
+      expect(await open.fetch('/', { headers: { cookie } })).toMatchObject({ status: 200, body: 'other' })
+      isBroken = false
+      const back = await open.fetch('/', { headers: { cookie } })
+      expect([back.body, back.headers['set-cookie']]).toEqual(['fickle', undefined])
+    })
   })
 
   test('an instance rests after as many failures as the route says, and for as long', async () => {

@@ -1,3 +1,4 @@
+import { retryStatuses } from '@berth/core'
 import type { GatewayPaths, NginxGatewayOptions } from './nginx-options.ts'
 
 /** What the machine adds to the options. */
@@ -47,8 +48,9 @@ export function renderNginxConf(input: NginxConfInput, configuration: string): s
     ...headers(options),
     ...lua(input, configuration),
     ...['plain', 'secure', 'chosen', ...(options.httpsPort === undefined ? [] : ['grpc'])].flatMap((way) =>
-      upstream(way, options),
+      upstream(way, options, tries),
     ),
+    ...upstream('again', options, 1),
     ...(options.accessLog === true ? accessLog(paths) : ['access_log off;']),
     ...block('server', [...listen(input, options.httpPort, ''), ...locations(input, 'plain')]),
     ...(options.httpsPort === undefined ? [] : block('server', tlsServer(input, options.httpsPort))),
@@ -189,9 +191,9 @@ function settings(options: NginxGatewayOptions, paths: GatewayPaths, configurati
 }
 
 /** The placeholder servers only give the number of tries; Lua always names the real peer. */
-function upstream(way: string, { keepalive = 1024 }: NginxGatewayOptions): string[] {
+function upstream(way: string, { keepalive = 1024 }: NginxGatewayOptions, given: number): string[] {
   return block(`upstream berth_${way}`, [
-    ...Array.from({ length: tries }, (_, index) => `server 0.0.0.${index + 1};`),
+    ...Array.from({ length: given }, (_, index) => `server 0.0.0.${index + 1};`),
     `balancer_by_lua_block { berth_${way}() }`,
     ...keepaliveLines(keepalive),
   ])
@@ -229,7 +231,26 @@ function locations({ options, paths }: NginxConfInput, way: string): string[] {
       'proxy_pass http://berth_chosen$berth_path;',
     ]),
     ...block('location @berth_unanswered', ['content_by_lua_block { berth_unanswered() }']),
+    ...subsets(retryStatuses).flatMap((statuses) => againLocation(paths, statuses)),
   ]
+}
+
+/**
+ * Of routes that send requests again for answers of members. Which answers is configuration to nginx: there is a location for each choice,
+ * so that a route is still data. What may change something is never sent again (`non_idempotent` is off).
+ */
+const againLocation = (paths: GatewayPaths, statuses: readonly number[]): string[] =>
+  block(`location @berth_again_${statuses.join('_')}`, [
+    `error_log ${paths.errorLog} crit;`,
+    'recursive_error_pages on;',
+    'error_page 502 504 @berth_unanswered;',
+    `proxy_next_upstream error timeout ${statuses.map((status) => `http_${status}`).join(' ')};`,
+    'proxy_pass http://berth_again$berth_path;',
+  ])
+
+/** All but the empty one, each in the order of `all`. */
+function subsets<T>(all: readonly T[]): T[][] {
+  return Array.from({ length: 2 ** all.length - 1 }, (_, index) => all.filter((_each, bit) => (index + 1) & (1 << bit)))
 }
 
 function tlsServer(input: NginxConfInput, port: number): string[] {

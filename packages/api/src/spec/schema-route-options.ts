@@ -12,7 +12,16 @@ export const routeOptions = {
   connectTimeout: key(duration, 'How long an instance may take to accept a connection. Default: 3s.'),
   sendTimeout: key(duration, 'How long it may take no further byte of a request. Default: as `timeout`.'),
   retries: key(
-    count(0, 10),
+    z.union([
+      count(0, 10),
+      object({
+        count: key(count(0, 10), 'How many other instances. Default: 2.'),
+        on: key(
+          z.array(count(500, 504)).min(1).max(4),
+          'Also for these answers, except to what may change something (POST, PATCH); of 500, 502, 503 and 504.',
+        ),
+      }),
+    ]),
     'How many other instances a request is sent to that failed without an answer; POST and PATCH only if they were not sent yet. Default: 2.',
   ),
   limit: key(

@@ -8,6 +8,11 @@ export interface RouteOptions {
   readonly sendTimeoutMs?: number
   /** How many other members a request that failed is sent to, if it may be sent again. Absent: 2. */
   readonly retries?: number
+  /**
+   * Answers (of {@link retryStatuses}, in their order) for which a request is sent to another member as if none had come, unless it may change
+   * something. The last one asked answers the client. Absent: none.
+   */
+  readonly retryOn?: readonly number[]
   readonly limit?: RouteLimit
   /** Name of the cookie by which a client stays with its instance. Absent: it does not. */
   readonly stickyCookie?: string
@@ -52,6 +57,9 @@ export interface Ejection {
 }
 
 export const defaultRetries = 2
+
+/** Gateways have a location for each choice of them. */
+export const retryStatuses: readonly number[] = [500, 502, 503, 504]
 
 /** Least and most of the numbers. */
 export const routeOptionBounds = {

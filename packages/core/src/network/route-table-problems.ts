@@ -1,4 +1,4 @@
-import { isCookieName, type RouteLimit, routeOptionBounds } from '../model/route-options.ts'
+import { isCookieName, type RouteLimit, retryStatuses, routeOptionBounds } from '../model/route-options.ts'
 import type { Certificate, Member, Route, RouteTable, RouteTarget } from './route-table.ts'
 
 /** What is wrong with a table, and where: `routes[3].targets[0].weight`. */
@@ -84,7 +84,9 @@ function checkOptions({ options, maintenance, emptyPage, answer }: Route, at: st
     if (value !== undefined && !isWhole(value, least, most))
       report(`${at}.options.${name}`, `must be a whole number between ${least} and ${most}`)
   }
-  const { limit, stickyCookie, ejection, protocol } = options
+  const { limit, stickyCookie, ejection, protocol, retryOn } = options
+  if (retryOn !== undefined && (retryOn.length === 0 || !isInOrder(retryOn, retryStatuses)))
+    report(`${at}.options.retryOn`, `must be some of ${retryStatuses.join(', ')}, in this order`)
   if (protocol !== undefined && protocol !== 'grpc') report(`${at}.options.protocol`, 'must be grpc or absent')
   if (stickyCookie !== undefined && !isCookieName(stickyCookie))
     report(`${at}.options.stickyCookie`, `${quote(stickyCookie)} is no name of a cookie`)
@@ -92,6 +94,10 @@ function checkOptions({ options, maintenance, emptyPage, answer }: Route, at: st
     report(`${at}.options.ejection`, 'must be failures between 0 and 1000 and a rest in ms')
   if (limit !== undefined) checkLimit(limit, `${at}.options.limit`, report)
 }
+
+/** Some of `all`, each once, as they follow each other there. */
+const isInOrder = (some: readonly number[], all: readonly number[]): boolean =>
+  some.join() === all.filter((each) => some.includes(each)).join()
 
 function checkLimit(limit: RouteLimit, at: string, report: Report): void {
   const { requests, periodMs, burst, concurrent } = limit

@@ -3,6 +3,7 @@ import {
   isCookieName,
   type RouteLimit,
   type RouteOptions,
+  retryStatuses,
   routeOptionBounds,
   type SitePreference,
 } from '../model/route-options.ts'
@@ -22,14 +23,13 @@ type At = (key: string) => SpecPath
 export function routeOptions(issues: IssueList, at: At, document: RouteDocument): RouteOptions | undefined {
   const duration = (key: 'connectTimeout' | 'sendTimeout' | 'slowStart', [min, max]: readonly [number, number]) =>
     readDuration(issues, at(key), document[key], undefined, { min, max })
-  const [fewest, most] = routeOptionBounds.retries
   const isGrpc = document.protocol === 'grpc'
   if (isGrpc) refuseWithGrpc(issues, at, document)
   const options = {
     protocol: isGrpc ? ('grpc' as const) : undefined,
     connectTimeoutMs: duration('connectTimeout', routeOptionBounds.connectTimeoutMs),
     sendTimeoutMs: duration('sendTimeout', routeOptionBounds.sendTimeoutMs),
-    retries: readCount(issues, at('retries'), document.retries, undefined, { min: fewest, max: most }),
+    ...readRetries(issues, at, document),
     limit: readLimit(issues, at, document.limit),
     stickyCookie: readCookie(issues, at, document.sticky),
     slowStartMs: duration('slowStart', routeOptionBounds.slowStartMs),
@@ -39,6 +39,29 @@ export function routeOptions(issues: IssueList, at: At, document: RouteDocument)
   }
   const said = Object.entries(options).filter(([, value]) => value !== undefined)
   return said.length === 0 ? undefined : Object.fromEntries(said)
+}
+
+function readRetries(
+  issues: IssueList,
+  at: At,
+  { retries, protocol }: RouteDocument,
+): { readonly retries: number | undefined; readonly retryOn?: readonly number[] } {
+  const [min, max] = routeOptionBounds.retries
+  if (typeof retries !== 'object')
+    return { retries: readCount(issues, at('retries'), retries, undefined, { min, max }) }
+  const path = at('retries')
+  const { count, on = [] } = retries
+  const read = { retries: readCount(issues, [...path, 'count'], count, undefined, { min, max }) }
+  if (protocol === 'grpc' && on.length > 0)
+    issues.add([...path, 'on'], 'answers of gRPC have a status of their own, and what was answered is not sent again')
+  for (const [index, status] of on.entries())
+    if (!retryStatuses.includes(status))
+      issues.add([...path, 'on', index], `for an answer ${status} no request is sent again`, {
+        suggestion: `possible are ${retryStatuses.join(', ')}`,
+      })
+  if (on.length > 0 && read.retries === 0)
+    issues.add([...path, 'on'], 'no other instance is asked with `count: 0`', { dependsOn: [[...path, 'count']] })
+  return on.length === 0 ? read : { ...read, retryOn: retryStatuses.filter((status) => on.includes(status)) }
 }
 
 /** What means nothing to clients of gRPC, or cannot be done for them. */
@@ -138,13 +161,17 @@ function readPart(issues: IssueList, path: SpecPath, given: string | undefined):
 
 /** The reverse of {@link routeOptions}. */
 export function optionsToDocument(options: RouteOptions): Partial<RouteDocument> {
-  const { protocol, connectTimeoutMs, sendTimeoutMs, retries, limit, stickyCookie, slowStartMs, ejection } = options
-  const { whenEmpty, sites } = options
+  const { protocol, connectTimeoutMs, sendTimeoutMs, limit, stickyCookie, slowStartMs, ejection } = options
+  const { retries, retryOn, whenEmpty, sites } = options
   return {
     ...(protocol === undefined ? {} : { protocol }),
     ...(connectTimeoutMs === undefined ? {} : { connectTimeout: formatDuration(connectTimeoutMs) }),
     ...(sendTimeoutMs === undefined ? {} : { sendTimeout: formatDuration(sendTimeoutMs) }),
-    ...(retries === undefined ? {} : { retries }),
+    ...(retryOn !== undefined
+      ? { retries: { ...(retries === undefined ? {} : { count: retries }), on: retryOn } }
+      : retries === undefined
+        ? {}
+        : { retries }),
     ...(limit === undefined ? {} : { limit: limitToDocument(limit) }),
     ...(stickyCookie === undefined ? {} : { sticky: stickyCookie }),
     ...(slowStartMs === undefined ? {} : { slowStart: formatDuration(slowStartMs) }),

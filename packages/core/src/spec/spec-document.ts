@@ -218,6 +218,11 @@ export interface HookDocument {
   readonly timeout?: Amount | undefined
 }
 
+export interface RetriesDocument {
+  readonly count?: number | undefined
+  readonly on?: readonly number[] | undefined
+}
+
 export interface RouteDocument {
   readonly host?: string | undefined
   readonly path?: string | undefined
@@ -230,7 +235,7 @@ export interface RouteDocument {
   readonly protocol?: 'http' | 'grpc' | undefined
   readonly connectTimeout?: Amount | undefined
   readonly sendTimeout?: Amount | undefined
-  readonly retries?: number | undefined
+  readonly retries?: number | RetriesDocument | undefined
   readonly limit?: Amount | RouteLimitDocument | undefined
   readonly sticky?: boolean | string | undefined
   readonly slowStart?: Amount | undefined

@@ -26,7 +26,8 @@ end
 
 -- Global functions: nginx.conf calls them by name, which for the hot path saves looking them up in a table.
 return function(settings)
-  berth_plain, berth_secure, berth_chosen, berth_done = proxy.plain, proxy.secure, proxy.chosen, proxy.done
+  berth_plain, berth_secure, berth_done = proxy.plain, proxy.secure, proxy.done
+  berth_chosen, berth_again = proxy.chosen, proxy.chosen
   berth_unusual = function() return pages.unusual(settings.https_port) end
   berth_unanswered = pages.unanswered
   berth_certificate = tls.choose

@@ -36,7 +36,7 @@ function detour.decide(r, route)
     if refused then return nil, 'limited' end
   end
   local peer = route.cookie and not turns.goes_home(r, route) and turns.stuck_to(route)
-  if route.strip or route.cookie and not peer then return nil, 'detour', place end
+  if route.strip or route.again or route.cookie and not peer then return nil, 'detour', place end
   peer = peer or turns.choose(r, route)
   return peer, 'empty', place
 end

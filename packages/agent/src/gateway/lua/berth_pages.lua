@@ -58,6 +58,7 @@ function pages.unusual(https_port)
   local what, route = detour.take_pending()
   if what == 'forward' then
     ngx.var.berth_path = detour.path_for(route)
+    if route.again then return ngx.exec(route.again) end
     return
   end
   if what == 'redirect' then return redirect(https_port) end

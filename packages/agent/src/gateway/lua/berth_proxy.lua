@@ -46,17 +46,18 @@ local function find_route()
 end
 
 -- nginx's own error lines of the usual path are turned off: under a dead member they would be one for every request.
-local function log_failure(peer)
+local function log_failure(peer, status)
   peer.unlogged = peer.unlogged + 1
   local now = ngx.now()
   if now < peer.log_after then return end
-  ngx.log(ngx.CRIT, 'berth: no answer from ', peer.instance, ' of ', peer.pool, ' at ', peer.endpoint, ' (', peer.unlogged, ' times)')
+  local what = peer.route.again and 'failure (' .. status .. ') of ' or 'no answer from '
+  ngx.log(ngx.CRIT, 'berth: ', what, peer.instance, ' of ', peer.pool, ' at ', peer.endpoint, ' (', peer.unlogged, ' times)')
   peer.log_after, peer.unlogged = now + LOG_SECONDS, 0
 end
 
-local function note_failure(peer)
+local function note_failure(peer, status)
   peer.failures = peer.failures + 1
-  log_failure(peer)
+  log_failure(peer, status)
   peer.strikes = peer.strikes + 1
   local most = peer.route.max_strikes
   if most > 0 and peer.strikes >= most then
@@ -92,11 +93,16 @@ local function failed_peers(key)
   return failed
 end
 
+local function last_status()
+  local _, status = balancer.get_last_failure()
+  return status
+end
+
 -- The route has no more tries for this request.
 local function give_up(key, peer)
   peer.lost = peer.lost + 1
   peer.classes[5] = peer.classes[5] + 1
-  local _, status = balancer.get_last_failure()
+  local status = last_status()
   return turn_aside(key, status == 504 and 504 or 502, peer.route)
 end
 
@@ -104,7 +110,7 @@ end
 local function retry(key, peer)
   serving[key] = false
   peer.inflight = peer.inflight - 1
-  note_failure(peer)
+  note_failure(peer, last_status())
   local failed = failed_peers(key)
   failed[peer] = true
   failed.count = failed.count + 1
@@ -138,7 +144,10 @@ end
 local function forward_to(r, key, route, peer)
   if not peer then return turn_aside(key, 'empty', route) end
   hand_over(key, route, peer)
-  if route.tries > DEFAULT_TRIES then set_more_tries(route.tries - DEFAULT_TRIES) end
+  local tries, given = route.tries, DEFAULT_TRIES
+  -- Its upstream has one try, so that the last answer is the client's whatever it is.
+  if route.again then tries, given = route.again_tries, 1 end
+  if tries > given then set_more_tries(tries - given) end
   if shared.generation ~= worker.generation then return hand_over_anew(r, key) end
 end
 
@@ -221,7 +230,7 @@ end
 local function settle(peer, status)
   if status >= 502 and status <= 504 and nobody_answered() then
     peer.lost = peer.lost + 1
-    note_failure(peer)
+    note_failure(peer, status)
   else
     peer.strikes = 0
   end
@@ -292,7 +301,7 @@ function proxy.grpc_done()
     -- Whoever gave up before has said nothing of the member.
     if ngx.status ~= 499 then
       peer.lost = peer.lost + 1
-      note_failure(peer)
+      note_failure(peer, 502)
     end
     return
   end

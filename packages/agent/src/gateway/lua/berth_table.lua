@@ -77,6 +77,8 @@ local function read_options(route, spec)
   route.empty_page = spec.emptyPage
   route.answer = spec.answer
   route.grpc = options.protocol == 'grpc'
+  -- The location that sends requests again for these answers; see nginx-conf.ts.
+  route.again = options.retryOn and '@berth_again_' .. concat(options.retryOn, '_') or nil
   if options.stickyCookie then
     route.cookie, route.cookie_variable = options.stickyCookie, 'cookie_' .. options.stickyCookie
     route.cookie_path = spec.path:find('[^%w/._~-]') and '/' or spec.path
@@ -98,6 +100,17 @@ local function new_way(route, spec)
   for turn, place in ipairs(spec.schedule) do way.schedule[turn] = assert(members[place + 1], 'schedule') end
   way.turns = #way.schedule
   return way
+end
+
+-- Nobody is asked twice for the same answer.
+local function tries_for_answers(route)
+  local asked, count = {}, 0
+  for _, way in ipairs({ route, route.far }) do
+    for _, peer in ipairs(way.schedule) do
+      if not asked[peer] then asked[peer], count = true, count + 1 end
+    end
+  end
+  return math.max(1, math.min(route.tries, count))
 end
 
 local function new_route(spec)
@@ -122,9 +135,10 @@ local function new_route(spec)
   local far = new_way(route, spec.far)
   if far and far.turns > 0 then route.far = far end
   if route.cookie then name_members(route) end
+  if route.again then route.again_tries = tries_for_answers(route) end
   -- What few routes need is looked at where a request leaves the usual path anyway.
   route.special = route.limit ~= nil or route.cookie ~= nil or route.slow_start ~= nil or route.tries > DEFAULT_TRIES
-    or route.writes ~= nil or route.far ~= nil and (far.share > 0 or far.inflight ~= nil)
+    or route.again ~= nil or route.writes ~= nil or route.far ~= nil and (far.share > 0 or far.inflight ~= nil)
   -- Whether a request over HTTP, over HTTPS goes straight to a member; anything else is worked out by `berth_proxy.unusual`.
   local straight = route.turns > 0 and not strip and not route.special and not route.maintenance and not route.grpc
   route.plain = straight and spec.tls ~= 'redirect'
