@@ -97,6 +97,8 @@ export const rolloutView = z.object({
   stages: z.array(stageView).optional(),
   /** How many others than who asked for it have to say yes before it begins, and who has. */
   approvals: approvalsView.optional(),
+  /** What became of requests while it was under way; absent: nobody counted, or it has not ended. */
+  requests: rolloutRequests.optional(),
   /** How far the image has come to the nodes that will need it, before anything is replaced; absent: they had it. */
   images: z
     .object({

@@ -103,12 +103,18 @@ const requestSummary = {
   ...requestTimes,
 }
 
-/** What became of a pool's requests from `fromMs` to `toMs`; the server counts since `knownFromMs`. */
+const ofGeneration = z.object({ generation: z.number(), release: z.string(), ...requestSummary })
+
+/**
+ * What became of a pool's requests from `fromMs` to `toMs`; the server counts since `knownFromMs`. `steps`: the same in steps of the length that was
+ * asked for, each from `atMs` on; counts need not be whole.
+ */
 export const poolTrafficView = z.object({
   fromMs: time,
   toMs: time,
   all: z.object(requestSummary),
-  generations: z.array(z.object({ generation: z.number(), release: z.string(), ...requestSummary })),
+  generations: z.array(ofGeneration),
+  steps: z.array(z.object({ atMs: time, generations: z.array(ofGeneration) })).optional(),
   knownFromMs: time,
   knownToMs: time.optional(),
 })

@@ -4,6 +4,7 @@ import type { MetricsView, SampleView } from '@berth/api/instance-resources'
 import type { RouteView, TrafficView } from '@berth/api/traffic-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import type { MockStore } from './mock-store.ts'
+import { poolTraffic } from './pool-traffic.ts'
 import { receiptOf } from './receipt.ts'
 import type { Simulation } from './simulation.ts'
 
@@ -50,6 +51,7 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
     getNode: ({ params: { name = '' } }) => need(store.get('listNodes', name), `node ${name}`),
     getMetrics: ({ query }) => ({ items: metrics(store, query) }),
     getTraffic: () => ({ routes: store.all('listRoutes').map(trafficOf), instances: [], knownToMs: Date.now() }),
+    getPoolTraffic: ({ params, query }) => poolTraffic(store, pool(params), query),
     deploy: ({
       params: { app = '' },
       body,
@@ -68,8 +70,8 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
       from: body.from,
       rollout: simulation.rollout(pool({ app, pool: body.to }), body.release, 'deploy'),
     }),
-    getReleaseDiff: ({ params: { app = '', release = '' }, query: { pool: name = '' } }) => ({
-      ...{ app, pool: name, from: pool({ app, pool: name }).release ?? 'v1', to: release, sameImage: false },
+    getReleaseDiff: ({ params: { app = '', release = '' }, query: { pool: name = '', from } }) => ({
+      ...{ app, pool: name, from: from ?? pool({ app, pool: name }).release ?? 'v1', to: release, sameImage: false },
       added: [
         { commit: 'a'.repeat(40), subject: 'Carts keep their order', author: 'Ada <ada@example.com>', at: startedAt },
       ],

@@ -9,7 +9,10 @@ export function receiptOf(rollout: RolloutView): ReceiptView {
     ...(endedAt === undefined ? {} : { endedAt }),
     tookMs: (endedAt ?? Date.now()) - createdAt,
     plan: { web: { before: 4, after: 4 } },
-    stages,
+    stages: stages.map((each) => {
+      const { startedAt, endedAt: until = Date.now() } = each
+      return startedAt === undefined ? each : { ...each, tookMs: until - startedAt }
+    }),
     pauses: [{ since: createdAt, until: createdAt + 20_000, reason: 'paused by token:mai' }],
     requests: {
       ...{ requests: 1240, errors: 2, lost: 0 },

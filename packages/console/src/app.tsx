@@ -11,18 +11,19 @@ import { NodePage } from './pages/node-page.tsx'
 import { NodesPage } from './pages/nodes-page.tsx'
 import { NotFoundPage } from './pages/not-found-page.tsx'
 import { PoolPage } from './pages/pool-page.tsx'
-import { RolloutPage } from './pages/rollout-page.tsx'
 import { usePathname } from './router/location.ts'
 import { matchPath, type PathParams } from './router/match-path.ts'
 import { Shell } from './shell/shell.tsx'
 
 const AdvicePage = lazy(() => import('./advice/advice-page.tsx'))
+const ComparePage = lazy(() => import('./rollouts/compare-page.tsx'))
 const GroupPage = lazy(() => import('./groups/group-page.tsx'))
 const GroupsPage = lazy(() => import('./groups/groups-page.tsx'))
 const NetworkPage = lazy(() => import('./network/network-page.tsx'))
 const ReleasePage = lazy(() => import('./pages/release-page.tsx'))
 const CertificatesPage = lazy(() => import('./pages/certificates-page.tsx'))
 const RoutesPage = lazy(() => import('./pages/routes-page.tsx'))
+const RolloutPage = lazy(() => import('./rollouts/rollout-page.tsx'))
 const SchedulePage = lazy(() => import('./schedules/schedule-page.tsx'))
 const SchedulesPage = lazy(() => import('./schedules/schedules-page.tsx'))
 const TokensPage = lazy(() => import('./pages/tokens-page.tsx'))
@@ -35,6 +36,7 @@ const pages: readonly (readonly [pattern: string, render: Render])[] = [
   ['/apps', () => <AppsPage />],
   ['/apps/:app', ({ app = '' }) => <AppPage app={app} />],
   ['/apps/:app/-/releases/:release', ({ app = '', release = '' }) => <ReleasePage app={app} release={release} />],
+  ['/apps/:app/-/compare', ({ app = '' }) => <ComparePage app={app} />],
   ['/apps/:app/-/:tab', ({ app = '', tab }) => <AppPage app={app} tab={tab} />],
   [
     '/apps/:app/:pool/:tab?/:entrypoint?',

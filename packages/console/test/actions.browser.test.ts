@@ -78,6 +78,7 @@ describe('acting', () => {
     await page.locator('.line').getByText('fetched d3adb33f').waitFor()
     await page.locator('.page-title').getByText('Succeeded').waitFor()
     await page.getByRole('link', { name: /^r-new/ }).click()
+    await page.locator('.rollout').waitFor()
     await page.locator('.page-title').getByText('Succeeded').waitFor()
   })
 

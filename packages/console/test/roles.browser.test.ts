@@ -29,7 +29,9 @@ const pages: readonly (readonly [path: string, shows: string])[] = [
 const looking = /Copy$|^(All|5 min|15 min|60 min|All \d+|With problems \d+|Rolling out \d+)$/
 
 const offered = async (page: Page): Promise<string[]> =>
-  (await page.locator('main button').allTextContents()).map((each) => each.trim()).filter((each) => !looking.test(each))
+  (await page.locator('main button:not(:disabled)').allTextContents())
+    .map((each) => each.trim())
+    .filter((each) => !looking.test(each))
 
 const links = async (page: Page): Promise<string[]> => page.locator('.tabs .tab').allTextContents()
 

@@ -115,7 +115,8 @@ export const appsEndpoints = {
     role: 'viewer',
     transport: 'json',
     params: z.strictObject({ app: z.string(), release: z.string() }),
-    query: z.strictObject({ pool: z.string() }),
+    /** `from`: another release than the one that runs there. */
+    query: z.strictObject({ pool: z.string(), from: z.string().optional() }),
     body: none,
     response: releaseDiffView,
   }),

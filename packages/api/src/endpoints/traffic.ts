@@ -44,7 +44,13 @@ export const trafficEndpoints = {
     role: 'viewer',
     transport: 'json',
     params: poolParams,
-    query: z.strictObject({ entrypoint: z.string().optional(), fromMs: moment, toMs: moment }),
+    query: z.strictObject({
+      entrypoint: z.string().optional(),
+      fromMs: moment,
+      toMs: moment,
+      /** Also in steps of so many milliseconds, at most 400 of them. */
+      stepMs: z.coerce.number().int().min(5_000).optional(),
+    }),
     body: none,
     response: poolTrafficView,
   }),

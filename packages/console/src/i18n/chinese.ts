@@ -232,6 +232,7 @@ export const chinese: Dictionary = {
   },
   help: {
     title: '键盘快捷键',
+    here: '本页',
     search: '搜索',
     help: '显示快捷键',
     escape: '关闭对话框，离开输入框',

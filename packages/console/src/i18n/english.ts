@@ -234,6 +234,7 @@ export const english = {
   },
   help: {
     title: 'Keyboard shortcuts',
+    here: 'On this page',
     search: 'Search',
     help: 'These shortcuts',
     escape: 'Close a dialog, leave a field',

@@ -1,154 +1,115 @@
 import type { RolloutView, StageView } from '@berth/api/deploy-resources'
 import { Took } from '../components/age.tsx'
-import { RoleButton } from '../components/button.tsx'
 import { Section } from '../components/layout.tsx'
+import { personOf } from '../components/small.tsx'
 import { Mark } from '../components/status.tsx'
 import { useLanguage } from '../i18n/language.tsx'
-import { isOver, poolName } from '../live/states.ts'
-import { useAction } from '../live/use-action.ts'
-import { useOne } from '../live/use-one.ts'
-import { useClient } from '../store/context.tsx'
-import { gateTones, stageTone, stageWords } from './stage-words.ts'
+import { isOver } from '../live/states.ts'
+import { gateTones, rolloutWords, stageTone } from './rollout-words.ts'
+import { awaitsApproval, stageUnderWay } from './steering.ts'
 
-/** What a rollout goes through, stage by stage, and what it was in the end. */
-export default function StageTimeline({ rollout }: { readonly rollout: RolloutView }) {
-  const words = stageWords(useLanguage().language)
+/** What a rollout goes through, stage by stage: where it is, what that waits for, and what comes next. */
+export function StageTimeline({ rollout }: { readonly rollout: RolloutView }) {
+  const words = rolloutWords(useLanguage().language)
   const { stages = [] } = rollout
+  const current = isOver(rollout) || rollout.state === 'rolling-back' ? undefined : stageUnderWay(rollout)
   return (
     <>
+      {awaitsApproval(rollout) && <Approvals rollout={rollout} />}
       {stages.length > 0 && (
-        <Section title={words.title} flush>
-          <ol className="rows">
+        <Section title={words.title} aside={current !== undefined && <Next stages={stages} current={current} />}>
+          <ol className="stages">
             {stages.map((stage, index) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: stages neither move nor are added
-              <Stage key={index} stage={stage} rollout={rollout} />
+              <Stage key={index} stage={stage} rollout={rollout} isCurrent={stage === current} />
             ))}
           </ol>
-          {!isOver(rollout) && <StageButtons rollout={rollout} />}
         </Section>
       )}
-      {rollout.state === 'paused' && rollout.approvals !== undefined && <Approvals rollout={rollout} />}
-      {isOver(rollout) && <Receipt id={rollout.id} />}
     </>
   )
 }
 
-/** Who has said yes, and the key for the next one; the server refuses whom it was asked by. */
-function Approvals({ rollout }: { readonly rollout: RolloutView }) {
-  const words = stageWords(useLanguage().language)
-  const client = useClient()
-  const { busy, act } = useAction()
-  const { needed = 0, given = [] } = rollout.approvals ?? {}
-  if (given.length >= needed) return null
-  const approve = () =>
-    act({
-      run: () => client.call('approveRollout', { params: { id: rollout.id } }),
-      done: words.approved(poolName(rollout)),
-    })
+function Next({ stages, current }: { readonly stages: readonly StageView[]; readonly current: StageView }) {
+  const words = rolloutWords(useLanguage().language)
+  const next = stages[stages.indexOf(current) + 1]
+  return (
+    <span className="muted small">
+      {words.next}: {next?.name ?? words.ends}
+    </span>
+  )
+}
+
+/** Who has said yes so far. */
+function Approvals({ rollout: { approvals } }: { readonly rollout: RolloutView }) {
+  const words = rolloutWords(useLanguage().language)
+  const { needed = 0, given = [] } = approvals ?? {}
   return (
     <Section title={words.approvals(given.length, needed)}>
-      <p className="muted small">{given.map(({ by }) => by).join(', ')}</p>
-      <RoleButton needs="deployer" kind="primary" disabled={busy} onClick={() => void approve()}>
-        {words.approve}
-      </RoleButton>
+      <ol className="approvals">
+        {given.map(({ by }) => (
+          <li key={by} title={by}>
+            <Mark tone="ok" /> {personOf(by)}
+          </li>
+        ))}
+        {given.length === 0 && <li className="muted">{words.noApproval}</li>}
+      </ol>
     </Section>
   )
 }
 
-function Stage({ stage, rollout }: { readonly stage: StageView; readonly rollout: RolloutView }) {
-  const words = stageWords(useLanguage().language)
-  const { name, startedAt, endedAt, skippedBy, gates, served } = stage
+interface StageProps {
+  readonly stage: StageView
+  readonly rollout: RolloutView
+  readonly isCurrent: boolean
+}
+
+function Stage({ stage, rollout, isCurrent }: StageProps) {
+  const words = rolloutWords(useLanguage().language)
+  const { name, startedAt, endedAt, skippedBy, gates, served, requests } = stage
   const tone = stageTone(stage)
   const counts = Object.entries(served ?? {}).map(([entrypoint, count]) => `${entrypoint} ${count}`)
+  const notes = [
+    words.states[tone],
+    ...counts,
+    ...(skippedBy === undefined ? [] : [words.skipped(personOf(skippedBy))]),
+  ].join(', ')
   return (
-    <li className="row">
-      <Mark tone={tone} />
-      <strong>{name}</strong>
-      <span className="muted small">
-        {[words.states[tone], ...counts, ...(skippedBy === undefined ? [] : [words.skipped(skippedBy)])].join(', ')}
-      </span>
-      <span className="row-age muted">
-        {startedAt !== undefined && <Took from={startedAt} to={endedAt ?? rollout.endedAt} />}
-      </span>
+    <li className={`stage stage-${tone}`} {...(isCurrent ? { 'aria-current': 'step' } : {})}>
+      <div className="stage-head">
+        <Mark tone={tone} />
+        <strong className="stage-name">{name}</strong>
+        {startedAt !== undefined && (
+          <span className="stage-took muted small">
+            <Took from={startedAt} to={endedAt ?? rollout.endedAt} />
+          </span>
+        )}
+      </div>
+      <p className="muted small">{notes}</p>
       {gates.length > 0 && (
-        <ul className="row-detail small">
-          {gates.map(({ message, verdict, by }, index) => (
+        <ul className="gates small">
+          {gates.map((gate, index) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: gates neither move nor are added
-            <li key={index}>
-              <Mark tone={gateTones[verdict]} /> {message}
-              {by !== undefined && <span className="muted"> {words.by(by)}</span>}
-            </li>
+            <Gate key={index} gate={gate} />
           ))}
         </ul>
+      )}
+      {requests !== undefined && (
+        <p className="muted small">{words.counts(requests.requests, requests.errors, requests.lost)}</p>
       )}
     </li>
   )
 }
 
-/** One click each; skipping asks, since nothing is waited for any more then. */
-function StageButtons({ rollout }: { readonly rollout: RolloutView }) {
-  const words = stageWords(useLanguage().language)
-  const client = useClient()
-  const { busy, act } = useAction()
-  const stage = rollout.stages?.find(({ endedAt }) => endedAt === undefined)
-  if (stage === undefined || rollout.state === 'rolling-back') return null
-  const params = { id: rollout.id }
-  const done = words.goesOn(poolName(rollout))
-  const waits =
-    stage.readyAt !== undefined && stage.gates.some(({ type, verdict }) => type === 'person' && verdict === 'waiting')
-  const skip = () =>
-    act({
-      ask: { title: words.skipAsk(stage.name), body: <p>{words.skipText}</p>, verb: words.skip },
-      run: () => client.call('skipStage', { params }),
-      done,
-    })
+function Gate({ gate: { message, verdict, by } }: { readonly gate: StageView['gates'][number] }) {
+  const words = rolloutWords(useLanguage().language)
   return (
-    <p className="rollout-actions">
-      {waits && (
-        <RoleButton
-          needs="deployer"
-          kind="primary"
-          disabled={busy}
-          onClick={() => void act({ run: () => client.call('continueRollout', { params }), done })}
-        >
-          {words.continue}
-        </RoleButton>
-      )}
-      {stage.skippedBy === undefined && (
-        <RoleButton needs="deployer" disabled={busy} onClick={() => void skip()}>
-          {words.skip}
-        </RoleButton>
-      )}
-    </p>
-  )
-}
-
-/** What became of requests, and when it stood still. */
-function Receipt({ id }: { readonly id: string }) {
-  const words = stageWords(useLanguage().language)
-  const receipt = useOne('getReceipt', { params: { id } }).value
-  if (receipt === undefined || (receipt.requests === undefined && receipt.pauses.length === 0)) return null
-  const { requests, pauses } = receipt
-  return (
-    <Section title={words.receipt}>
-      {requests !== undefined && (
-        <p>
-          {words.requests}: {words.counts(requests.requests, requests.errors, requests.lost)}
-        </p>
-      )}
-      {(['p50Ms', 'p99Ms'] as const).map((key) => {
-        const [before, after] = [requests?.before[key], requests?.after[key]]
-        return before === undefined || after === undefined ? null : (
-          <p key={key} className="muted small">
-            {words.times(key.slice(0, 3), before, after)}
-          </p>
-        )
-      })}
-      {pauses.map(({ since, until, reason }) => (
-        <p key={since} className="muted small">
-          {words.paused} <Took from={since} to={until} />: {reason}
-        </p>
-      ))}
-    </Section>
+    <li className={`gate gate-${verdict}`}>
+      <Mark tone={gateTones[verdict]} />
+      <span>
+        {message}
+        {by !== undefined && <span className="muted"> {words.by(personOf(by))}</span>}
+      </span>
+    </li>
   )
 }

@@ -1,8 +1,11 @@
+import { useState } from 'react'
 import { Dialog } from '../components/dialog.tsx'
 import { useText } from '../i18n/language.tsx'
+import { keysOfPage } from './use-shortcuts.ts'
 
 export function HelpDialog({ onClose }: { readonly onClose: () => void }) {
   const { help } = useText()
+  const [here] = useState(keysOfPage)
   const rows: readonly (readonly [readonly string[], string])[] = [
     [['/'], help.search],
     [['?'], help.help],
@@ -24,6 +27,21 @@ export function HelpDialog({ onClose }: { readonly onClose: () => void }) {
   ]
   return (
     <Dialog title={help.title} onClose={onClose}>
+      {here.length > 0 && (
+        <>
+          <h3>{help.here}</h3>
+          <dl className="shortcuts shortcuts-here">
+            {here.map(({ key, does }) => (
+              <div key={key}>
+                <dt>
+                  <kbd>{key}</kbd>
+                </dt>
+                <dd>{does}</dd>
+              </div>
+            ))}
+          </dl>
+        </>
+      )}
       <dl className="shortcuts">
         {rows.map(([keys, what]) => (
           <div key={what}>

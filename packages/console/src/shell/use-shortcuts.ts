@@ -44,9 +44,26 @@ function press(key: string, open: { readonly search: () => void; readonly help: 
   if (key === '/') open.search()
   else if (key === '?') open.help()
   else if (key === 't') toggleTheme()
-  else if (key === 'd') document.querySelector<HTMLButtonElement>(`[${deployButton}]:not(:disabled)`)?.click()
-  else return false
+  else if (key === 'd' && click(`[${deployButton}]`)) return true
+  else return /^[a-z]$/.test(key) && click(`[data-key~="${key}"]`)
   return true
+}
+
+/** Buttons of a page name their keys: `data-key="a r"` is pressed by either, and `data-does` says what it does. */
+export interface PageKey {
+  readonly key: string
+  readonly does: string
+}
+
+export const keysOfPage = (): readonly PageKey[] =>
+  [...document.querySelectorAll<HTMLElement>('[data-key]:not(:disabled)')].flatMap(({ dataset }) =>
+    (dataset.key ?? '').split(' ').map((key) => ({ key, does: dataset.does ?? '' })),
+  )
+
+function click(selector: string): boolean {
+  const button = document.querySelector<HTMLElement>(`${selector}:not(:disabled)`)
+  button?.click()
+  return button !== null
 }
 
 function leaveField({ target }: KeyboardEvent): void {

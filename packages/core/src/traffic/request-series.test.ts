@@ -18,6 +18,38 @@ describe('RequestSeries', () => {
     expect(series.sum(start + minuteMs, start + 30 * minuteMs)[1]).toBe(1)
   })
 
+  it('divides a window into steps, and a minute evenly among those that it is in', () => {
+    const series = new RequestSeries()
+    for (let second = 0; second < 60; second += 5) series.add(start + second * 1_000, ok(second < 30 ? 1 : 3))
+    const told = (fromMs: number, toMs: number, stepMs: number) =>
+      series.steps(fromMs, toMs, stepMs).map((counts) => counts[1])
+    expect(told(start + 20_000, start + 44_000, 10_000)).toEqual([2, 6])
+    expect(told(start - 10_000, start + 10_000, 10_000)).toEqual([0, 2])
+    expect(told(start + 10_000, start, 5_000)).toEqual([])
+    series.add(start + 20 * minuteMs, ok(1))
+    expect(told(start, start + 30_000, 15_000)).toEqual([6, 6])
+  })
+
+  it('has in its steps what it has in the window, when that is whole slots', () => {
+    const gaps = fc.array(fc.tuple(fc.nat(20_000), fc.nat(9)), { maxLength: 100 })
+    fc.assert(
+      fc.property(gaps, fc.integer({ min: 1, max: 12 }), (given, fives) => {
+        const series = new RequestSeries()
+        let now = start
+        for (const [gapMs, count] of given) {
+          now += gapMs
+          series.add(now, ok(count))
+        }
+        const stepMs = fives * 5_000
+        const toMs = start + Math.ceil((now - start + 1) / (12 * minuteMs)) * 12 * minuteMs
+        const to = start + Math.ceil((toMs - start) / stepMs) * stepMs
+        const inSteps = series.steps(start, to, stepMs).reduce((sum, counts) => sum + (counts[1] ?? 0), 0)
+        expect(inSteps).toBeCloseTo(series.sum(start, to)[1] ?? 0, 6)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
   it('forgets after six hours', () => {
     const series = new RequestSeries()
     series.add(start, ok(1))

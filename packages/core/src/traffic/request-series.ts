@@ -36,6 +36,30 @@ export class RequestSeries {
     return sum
   }
 
+  /**
+   * The window in steps of the same length, each with its share of the slots that reach into it: counts need not be whole. A last step that the
+   * window does not fill is left out.
+   */
+  steps(fromMs: number, toMs: number, stepMs: number): number[][] {
+    const steps = Array.from({ length: Math.max(0, Math.floor((toMs - fromMs) / stepMs)) }, noRequests)
+    for (const { startMs, lengthMs, counts } of this.#slots) {
+      const endMs = startMs + lengthMs
+      const first = Math.max(0, Math.floor((startMs - fromMs) / stepMs))
+      for (let place = first; place < steps.length; place++) {
+        const stepFrom = fromMs + place * stepMs
+        const sharedMs = Math.min(endMs, stepFrom + stepMs) - Math.max(startMs, stepFrom)
+        if (sharedMs <= 0) break
+        const step = steps[place]
+        if (step === undefined) break
+        addRequests(
+          step,
+          counts.map((count) => (count * sharedMs) / lengthMs),
+        )
+      }
+    }
+    return steps
+  }
+
   isEmptySince(fromMs: number): boolean {
     const last = this.#slots.at(-1)
     return last === undefined || last.startMs + last.lengthMs <= fromMs

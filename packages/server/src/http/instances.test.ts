@@ -34,6 +34,8 @@ async function placeInstances(): Promise<void> {
   await using state = await openState(store, { log })
   await new Records(store, state).commit('system', (tx) => {
     tx.put('apps', { name: 'shop', vcs: 'git', createdAt: 1, createdBy: 'x', nextRelease: 1 })
+    const quiet = { app: 'shop', name: 'quiet', environment: 'quiet', replicas: {}, generation: 1 }
+    tx.put('pools', { ...quiet, nextGeneration: 2, nextOrdinal: {}, createdAt: 1 })
     for (const each of [web(1, 'a'), web(2, 'b'), web(3)]) tx.put('instances', each)
   })
 }
@@ -188,6 +190,17 @@ describe('traffic', () => {
     })
     const other = await server.local.call('getTraffic', { query: { app: 'other' } })
     expect(other.instances).toEqual([])
+  })
+
+  it('of a pool come in steps for charts, and not in more than a chart has', async () => {
+    const params = { app: 'shop', pool: 'quiet' }
+    const ask = (stepMs: number) =>
+      server.local.call('getPoolTraffic', { params, query: { fromMs: 0, toMs: 60_000, stepMs } })
+    expect((await ask(10_000)).steps?.map(({ atMs }) => atMs)).toEqual([0, 10_000, 20_000, 30_000, 40_000, 50_000])
+    await expect(ask(4_000)).rejects.toMatchObject({ code: 'request.invalid' })
+    await expect(
+      server.local.call('getPoolTraffic', { params, query: { fromMs: 0, toMs: 6_000_000, stepMs: 5_000 } }),
+    ).rejects.toMatchObject({ code: 'request.invalid' })
   })
 
   it('of a pool that there is not is refused', async () => {

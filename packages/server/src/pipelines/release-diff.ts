@@ -22,17 +22,18 @@ interface Commits {
   readonly problem?: string
 }
 
-/** What a release would change in a pool. Reads the mirror of this server. Throws `app.not-found`, `release.not-found`. */
+/** What a release would change in a pool, or what it changed since the one that is named. Reads the mirror of this server. Throws `app.not-found`, `release.not-found`. */
 export async function releaseDiff(
   options: DiffOptions,
-  wanted: { readonly app: string; readonly pool: string; readonly release: string },
+  wanted: { readonly app: string; readonly pool: string; readonly release: string; readonly from?: string },
 ): Promise<ReleaseDiffView> {
   const { state } = options
   const { app, pool } = wanted
   requireApp(state, app)
   const to = requireRelease(state, app, wanted.release)
   const current = state.pools.find(app, pool)
-  const from = current?.release === undefined ? undefined : state.releases.find(app, current.release)
+  const running = current?.release === undefined ? undefined : state.releases.find(app, current.release)
+  const from = wanted.from === undefined ? running : requireRelease(state, app, wanted.from)
   const environment = current?.environment ?? pool
   const { added, removed, more, problem } = await commitsBetween(options, from, to)
   const before = from === undefined ? undefined : resolveSpec(from.spec, environment)

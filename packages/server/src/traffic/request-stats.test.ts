@@ -59,6 +59,27 @@ describe('RequestStats', () => {
     expect(stats.totals()).toMatchObject([{ app: 'shop', pool: 'production', entrypoint: 'web' }])
   })
 
+  it('tells it in steps, by generation, and leaves out what is not over yet', () => {
+    stats.take('a', [row(old, 0)])
+    stats.take('a', [row(old, 10)])
+    const from = now - (now % 5_000)
+    now = from + 5_000
+    stats.take('a', [row(old, 14), row(fresh, 5, 2, 1)])
+    now = from + 10_000
+    stats.take('a', [row(old, 99)])
+    expect(stats.steps(production, from, from + 12_000, 5_000)).toMatchObject([
+      { atMs: from, generations: [{ release: 'v1', requests: 10 }] },
+      {
+        atMs: from + 5_000,
+        generations: [
+          { generation: 1, release: 'v1', requests: 4 },
+          { generation: 2, release: 'v2', requests: 7, errors5xx: 2, lost: 1 },
+        ],
+      },
+    ])
+    expect(stats.steps({ ...production, entrypoint: 'other' }, from, from + 5_000, 5_000)[0]?.generations).toEqual([])
+  })
+
   it('counts what came while a link was broken, and does not count anything twice', () => {
     stats.take('a', [], true)
     stats.take('a', [])

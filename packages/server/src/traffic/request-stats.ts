@@ -62,6 +62,11 @@ export interface RequestRate {
   readonly overMs: number
 }
 
+export interface TrafficStep {
+  readonly atMs: number
+  readonly generations: readonly GenerationRequests[]
+}
+
 export interface EntrypointRequests {
   readonly app: string
   readonly pool: string
@@ -126,6 +131,28 @@ export class RequestStats implements TrafficStats {
       knownFromMs: this.#startedAt,
       ...(knownToMs === undefined ? {} : { knownToMs }),
     }
+  }
+
+  /** The same in steps, for charts: what each generation did in each, the oldest first. A step that `toMs` cuts short is left out. */
+  steps(of: PoolOfRequests, fromMs: number, toMs: number, stepMs: number): TrafficStep[] {
+    const count = Math.max(0, Math.floor((toMs - fromMs) / stepMs))
+    const steps = Array.from({ length: count }, () => new Map<number, { release: string; counts: number[] }>())
+    for (const { owner, series } of this.#pools.get(poolId(of.app, of.pool))?.values() ?? []) {
+      const { entrypoint, generation, release = '' } = owner
+      if (generation === undefined || (of.entrypoint ?? entrypoint) !== entrypoint) continue
+      for (const [place, counts] of series.steps(fromMs, toMs, stepMs).entries()) {
+        if (isNothing(counts)) continue
+        const known = steps[place]?.get(generation) ?? { release, counts: noRequests() }
+        steps[place]?.set(generation, known)
+        addRequests(known.counts, counts)
+      }
+    }
+    return steps.map((generations, place) => ({
+      atMs: fromMs + place * stepMs,
+      generations: [...generations]
+        .sort(([a], [b]) => a - b)
+        .map(([generation, each]) => ({ generation, release: each.release, ...summarizeRequests(each.counts) })),
+    }))
   }
 
   /** By the route's id. */

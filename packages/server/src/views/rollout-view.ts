@@ -5,9 +5,9 @@ import { defined } from './view-context.ts'
 
 export function rolloutView(rollout: Rollout): RolloutView {
   const { id, app, pool, reason, from, to, state, message, failure, progress, images, stages, approvals } = rollout
-  const { createdAt, updatedAt, endedAt, createdBy } = rollout
+  const { requests, createdAt, updatedAt, endedAt, createdBy } = rollout
   return {
-    ...defined({ id, app, pool, reason, from, to, state, message, endedAt }),
+    ...defined({ id, app, pool, reason, from, to, state, message, endedAt, requests }),
     ...(failure === undefined ? {} : { failure: failureView(failure) }),
     ...(images === undefined ? {} : { images: { ...images, missing: [...images.missing] } }),
     ...(stages === undefined ? {} : { stages: stages.map(stageView) }),

@@ -43,7 +43,7 @@ export const pipelineHandlers = ({
   getReleaseDiff: async ({ params, query, identity, signal }) => {
     const leader = await relay.toLeader('builds', identity, signal)
     if (leader !== undefined) return await leader.call('getReleaseDiff', { params, query }, { signal })
-    return await releaseDiff({ state, sources, signal }, { ...params, pool: query.pool })
+    return await releaseDiff({ state, sources, signal }, { ...params, ...defined(query) })
   },
   lookAtPipeline: async ({ params, body, context, identity, signal }) => {
     pipelines.require(params.app)

@@ -1,9 +1,9 @@
-import type { AcmeView, InstanceTrafficView, MaintenanceView, RouteTrafficView } from '@berth/api'
+import type { AcmeView, InstanceTrafficView, MaintenanceView, PoolTrafficView, RouteTrafficView } from '@berth/api'
 import { BerthError, type RequestSummary, summarizeRequests } from '@berth/core'
 import type { Acme } from '../../acme/acme.ts'
 import { requirePool } from '../../controllers/operations/lookup.ts'
 import type { MaintenanceRecord } from '../../records/index.ts'
-import type { RequestRate } from '../../traffic/request-stats.ts'
+import type { RequestRate, TrafficStep } from '../../traffic/request-stats.ts'
 import { certifiedNames, routeUrl } from '../../views/route-url.ts'
 import { defined } from '../../views/view-context.ts'
 import type { Handlers } from '../handler.ts'
@@ -11,6 +11,9 @@ import { matches } from '../listings/traffic-listings.ts'
 import type { Services } from '../services.ts'
 
 const defaultWindowMs = 5 * 60_000
+const maxSteps = 400
+/** Requests are kept in slots of so long: what has not been filled yet is no step of a chart. */
+const slotMs = 5_000
 
 interface TrafficQuery {
   readonly app?: string | undefined
@@ -42,15 +45,24 @@ export const trafficHandlers = (
     getMaintenance: () => ({ items: maintenance.all().map(maintenanceView) }),
     setMaintenance: async ({ params, body, context }) =>
       maintenanceView(await maintenance.set(params.host, body, context)),
-    getPoolTraffic: ({ params, query: { entrypoint, toMs = Date.now(), fromMs = toMs - defaultWindowMs } }) => {
+    getPoolTraffic: ({ params, query: { entrypoint, stepMs, toMs = Date.now(), fromMs = toMs - defaultWindowMs } }) => {
       requirePool(views.state, params.app, params.pool)
       if (fromMs >= toMs)
         throw new BerthError('request.invalid', `requests from ${fromMs} to ${toMs}: fromMs has to be before toMs`)
-      const { all, generations, ...known } = requests.window({ ...params, entrypoint }, fromMs, toMs)
-      return { fromMs, toMs, all, generations: [...generations], ...known }
+      if (stepMs !== undefined && (toMs - fromMs) / stepMs > maxSteps)
+        throw new BerthError('request.invalid', `requests in steps of ${stepMs} ms: there are more than ${maxSteps}`)
+      const of = { ...params, entrypoint }
+      const { all, generations, ...known } = requests.window(of, fromMs, toMs)
+      const told = Math.floor((known.knownToMs ?? Date.now()) / slotMs) * slotMs
+      const steps =
+        stepMs === undefined ? {} : { steps: stepsOf(requests.steps(of, fromMs, Math.min(toMs, told), stepMs)) }
+      return { fromMs, toMs, all, generations: [...generations], ...known, ...steps }
     },
   }
 }
+
+const stepsOf = (steps: readonly TrafficStep[]): NonNullable<PoolTrafficView['steps']> =>
+  steps.map(({ atMs, generations }) => ({ atMs, generations: [...generations] }))
 
 const acmeView = (acme: Acme): AcmeView => {
   const { directoryUrl, email } = acme.account ?? {}

@@ -1,29 +1,32 @@
 import type { ReleaseView } from '@berth/api/app-resources'
 import type { RolloutView } from '@berth/api/deploy-resources'
-import { lazy, Suspense } from 'react'
-import { RollbackButton, RolloutButtons } from '../actions/pool-buttons.tsx'
 import { Age, Took } from '../components/age.tsx'
 import { Diff } from '../components/diff.tsx'
 import { Facts, Page, Section } from '../components/layout.tsx'
-import { Listing } from '../components/listing.tsx'
 import { By, Code, ReleaseLink } from '../components/small.tsx'
 import { Status } from '../components/status.tsx'
 import { Skeleton } from '../components/table.tsx'
-import { useText } from '../i18n/language.tsx'
+import { useLanguage, useText } from '../i18n/language.tsx'
 import { specDiff } from '../live/spec-diff.ts'
 import { isOver, rolloutState } from '../live/states.ts'
 import { useOne } from '../live/use-one.ts'
-import { useUsage } from '../metrics/use-usage.ts'
+import { EventList } from '../pages/event-list.tsx'
+import { NotFoundPage } from '../pages/not-found-page.tsx'
+import { RolloutFailure, RolloutProgress, releaseText } from '../pages/rollout-card.tsx'
+import { Link } from '../router/link.tsx'
 import { path } from '../router/match-path.ts'
 import { useList } from '../store/context.tsx'
-import { EventList } from './event-list.tsx'
-import { InstanceTable } from './instance-table.tsx'
-import { NotFoundPage } from './not-found-page.tsx'
-import { RolloutFailure, RolloutProgress, releaseText } from './rollout-card.tsx'
+import { FailingInstances } from './failing-instances.tsx'
+import { InstanceMap } from './instance-map.tsx'
+import { ReceiptSection } from './receipt-section.tsx'
+import { rolloutWords } from './rollout-words.ts'
+import { StageTimeline } from './stage-timeline.tsx'
+import { SteeringBar } from './steering-bar.tsx'
+import { TrafficCharts } from './traffic-charts.tsx'
+import '../styles/rollouts.css'
 
-const StageTimeline = lazy(() => import('../rollouts/stage-timeline.tsx'))
-
-export function RolloutPage({ id }: { readonly id: string }) {
+/** A release going out: what it does now, what it waits for, and the keys to stop it. Afterwards its receipt. */
+export default function RolloutPage({ id }: { readonly id: string }) {
   const text = useText()
   const first = useOne('getRollout', { params: { id } })
   const query = first.value && { app: first.value.app, pool: first.value.pool }
@@ -42,8 +45,8 @@ export function RolloutPage({ id }: { readonly id: string }) {
         { label: text.pool.history, to: path('apps', rollout.app, rollout.pool, 'history') },
       ]}
       status={<Status shown={rolloutState(rollout)} />}
-      actions={isOver(rollout) ? latest && <AfterButtons rollout={rollout} /> : <RolloutButtons rollout={rollout} />}
     >
+      <SteeringBar rollout={rollout} latest={latest} />
       <section className={`rollout rollout-${rolloutState(rollout).tone}`} aria-label={text.rollout.progress}>
         <p className="rollout-message" aria-live="polite">
           {rollout.message}
@@ -52,10 +55,10 @@ export function RolloutPage({ id }: { readonly id: string }) {
         <RolloutFailure rollout={rollout} />
         <RolloutFacts rollout={rollout} />
       </section>
-      <Suspense>
-        <StageTimeline rollout={rollout} />
-      </Suspense>
-      {!isOver(rollout) && <RolloutInstances rollout={rollout} />}
+      <StageTimeline rollout={rollout} />
+      {latest && <RolloutInstances rollout={rollout} />}
+      <TrafficCharts rollout={rollout} />
+      {isOver(rollout) && <ReceiptSection id={id} />}
       <WhatChanges rollout={rollout} />
       <EventList
         title={text.app.events}
@@ -65,14 +68,6 @@ export function RolloutPage({ id }: { readonly id: string }) {
       />
     </Page>
   )
-}
-
-/** What one does after it: back from what serves badly, or on with what was given up. */
-function AfterButtons({ rollout }: { readonly rollout: RolloutView }) {
-  const { app, pool, from, to, state } = rollout
-  if (from === undefined || from === to) return null
-  if (state === 'succeeded') return <RollbackButton app={app} pool={pool} release={from} newer={false} />
-  return <RollbackButton app={app} pool={pool} release={to} newer />
 }
 
 function RolloutFacts({ rollout }: { readonly rollout: RolloutView }) {
@@ -99,28 +94,37 @@ function RolloutFacts({ rollout }: { readonly rollout: RolloutView }) {
 }
 
 function RolloutInstances({ rollout }: { readonly rollout: RolloutView }) {
-  const text = useText()
-  const query = { app: rollout.app, pool: rollout.pool }
-  const instances = useList('listInstances', { query })
-  const usage = useUsage(query)
+  const { items } = useList('listInstances', { query: { app: rollout.app, pool: rollout.pool } })
   return (
-    <Section title={text.pool.instances} flush>
-      <Listing of={instances} empty={<p className="quiet-line">{text.pool.noInstances}</p>}>
-        {(items) => <InstanceTable instances={items.filter((each) => each.phase !== 'ended')} usage={usage} />}
-      </Listing>
-    </Section>
+    <>
+      {!isOver(rollout) && <FailingInstances instances={items} />}
+      <InstanceMap rollout={rollout} instances={items} />
+    </>
   )
 }
 
 /** Both releases side by side: whoever looks for a cause begins with what was changed. */
 function WhatChanges({ rollout: { app, from, to } }: { readonly rollout: RolloutView }) {
   const { rollout: text } = useText()
+  const words = rolloutWords(useLanguage().language)
   const after = useOne('getRelease', { params: { app, release: to } }).value
   const before = useOne('getRelease', from === undefined ? undefined : { params: { app, release: from } }).value
   if (after === undefined || from === to) return null
   const changes = before === undefined ? [] : specDiff(before.spec, after.spec)
   return (
-    <Section title={text.changes}>
+    <Section
+      title={text.changes}
+      aside={
+        before !== undefined && (
+          <Link
+            to={`${path('apps', app, '-', 'compare')}?from=${from}&to=${to}`}
+            className="button button-plain button-small"
+          >
+            {words.compare}
+          </Link>
+        )
+      }
+    >
       <ul className="versions">
         {before !== undefined && <Version release={before} />}
         <Version release={after} />
