@@ -52,12 +52,20 @@ const failures: Failure[] = []
 /** Of all steps, whether asked for or not. */
 const names: string[] = []
 
-function run(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv
+  /** Said in one piece at the end: of two that run at a time, lines of one would stand between those of the other. */
+  readonly isHeld?: boolean
+  readonly title?: string
+}
+
+function run(argv: readonly string[], { env = {}, isHeld = false, title = '' }: RunOptions = {}): Promise<number> {
   const [command = '', ...rest] = argv
   return new Promise((resolve) => {
+    const held: Buffer[] = []
     const child = spawn(command, rest, {
       cwd: root,
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: isHeld ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
       // Not every tool sees by itself that it writes to a file.
       env: { ...process.env, ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }), ...env },
     })
@@ -65,7 +73,11 @@ function run(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<numb
       console.error(`${command}: ${error.message}`)
       resolve(127)
     })
-    child.once('exit', (code) => resolve(code ?? 1))
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => held.push(data))
+    child.once(isHeld ? 'close' : 'exit', (code: number | null) => {
+      if (isHeld) process.stdout.write(Buffer.concat([Buffer.from(`\n== what ${title} said\n`), ...held]))
+      resolve(code ?? 1)
+    })
   })
 }
 
@@ -81,21 +93,20 @@ async function step(name: string, action: () => Promise<{ passed: number; failed
 const check = (name: string, argv: readonly string[]): Promise<void> =>
   step(name, async () => ((await run(argv)) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }))
 
-interface VitestOptions {
-  readonly env?: NodeJS.ProcessEnv
+interface VitestOptions extends RunOptions {
   /** A command that runs the one that follows it. */
   readonly within?: readonly string[]
 }
 
 /** Vitest's own counts; a run that crashed before it could report counts as one failure. */
-function vitest(name: string, argv: readonly string[], { env = {}, within = [] }: VitestOptions = {}): Promise<void> {
+function vitest(name: string, argv: readonly string[], { within = [], ...options }: VitestOptions = {}): Promise<void> {
   return step(name, async () => {
     const dir = mkdtempSync(join(tmpdir(), 'berth-check-'))
     const file = join(dir, 'report.json')
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
     const code = await run(
       [...within, bin('node'), join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...argv, ...reporters],
-      env,
+      { ...options, title: name },
     )
     const report = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report) : undefined
     rmSync(dir, { recursive: true })
@@ -157,8 +168,11 @@ await check('types console tests', [bin('tsc'), '-p', 'packages/console/tsconfig
 // All that runs on Node.js is one program: much of it imports much of the rest, which would else be read and checked for each part again.
 await check('types node', [bin('tsc'), '-p', 'tsconfig.node.json'])
 await check('dependency rules', [bin('node'), bin('depcruise'), '--config', '.dependency-cruiser.mjs', 'packages'])
-await vitest('unit and contract', ['--project', '!browser'], { env: { ...form, ...compiledOnce } })
-await vitest('browser', ['--project', 'browser'], { env: compiledOnce, within: ownNetwork })
+// Much of both is waiting: side by side they take little longer than the first alone.
+await Promise.all([
+  vitest('unit and contract', ['--project', '!browser'], { env: { ...form, ...compiledOnce } }),
+  vitest('browser', ['--project', 'browser'], { env: compiledOnce, within: ownNetwork, isHeld: true }),
+])
 await check('build binary', [bin('node'), 'scripts/build-binary.ts'])
 await vitest('end to end', ['--config', 'e2e/vitest.config.ts'], { env: form })
 

@@ -14,6 +14,7 @@ import type {
   PolicyDocument,
   RegistryPlace,
   RequestRow,
+  RouteChanges,
   RoutesMode,
   RouteTable,
   StoredImage,
@@ -144,6 +145,8 @@ export type ToAgent =
   /** Who came and went among the members of the tags that were told with it. */
   | { readonly type: 'members'; readonly revision: number; readonly members: MemberChanges }
   | { readonly type: 'routes'; readonly revision: number; readonly routes: RouteTable }
+  /** What has changed of the routes since they were sent; only to agents that accept it. */
+  | { readonly type: 'route-changes'; readonly revision: number; readonly changes: RouteChanges }
   /** The node's label was taken away: its gateway serves what it has begun, and ends. Agents of the form before go on. */
   | { readonly type: 'gateway-ends'; readonly revision: number }
   | { readonly type: 'ping'; readonly at: number }
@@ -155,7 +158,7 @@ export type FromAgent =
       readonly node: NodeStatus
       readonly instances: readonly InstanceStatus[]
       /** Lines that agents of the form before do not know. */
-      readonly accepts?: readonly 'peers'[]
+      readonly accepts?: readonly ('peers' | 'route-changes')[]
     }
   | { readonly type: 'status'; readonly instances: readonly InstanceStatus[] }
   | { readonly type: 'node'; readonly node: NodeStatus }

@@ -7,9 +7,20 @@ import { type Route, type RouteTable, scheduleRoute } from '@berth/core'
  */
 export function encodeTable(table: RouteTable, kept: readonly string[]): string {
   const header = { format: 1, version: table.version, routes: table.routes.length, kept }
-  const routes = table.routes.map((route) => `R${JSON.stringify(withSchedules(route))}`)
+  const routes = table.routes.map(routeLine)
   const certificates = table.certificates.map((certificate) => `C${JSON.stringify(certificate)}`)
   return `${[JSON.stringify(header), ...routes, ...certificates].join('\n')}\n`
+}
+
+/** Tables share the routes that have not changed, and with them what was made of them. */
+const lines = new WeakMap<Route, string>()
+
+function routeLine(route: Route): string {
+  const known = lines.get(route)
+  if (known !== undefined) return known
+  const line = `R${JSON.stringify(withSchedules(route))}`
+  lines.set(route, line)
+  return line
 }
 
 function withSchedules({ far, writes, ...route }: Route): object {

@@ -36,6 +36,11 @@ export class ReportStream {
     void this.#flush()
   }
 
+  /** Ends the stream: whoever is at its other end begins anew. */
+  close(): void {
+    this.#stream.close()
+  }
+
   status(status: InstanceStatus): void {
     this.#statuses.set(status.id, status)
     this.#schedule()

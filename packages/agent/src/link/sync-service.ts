@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { type FromAgent, type NodeUse, peersHeader, type ServerAddress, type SyncMode, type ToAgent } from '@berth/api'
 import {
+  BerthError,
   describePeers,
   type InstanceStatus,
   isNothingNew,
@@ -193,6 +194,8 @@ export class SyncService {
         { type: line.type, err: error },
         `could not apply what the server said: ${messageOf(error)}`,
       )
+      // All that comes after them would be of another table as well.
+      if (error instanceof BerthError && error.code === 'link.foreign-changes') reports.close()
     }
     if (line.type !== 'snapshot') return
     // What fails here must not keep the lines after it from being taken.
@@ -210,7 +213,8 @@ export class SyncService {
     const statuses = instanceStatuses()
     this.#told.clear()
     for (const status of statuses) if (!isNothingNew(status)) this.#told.add(status.id)
-    reports.push({ type: 'hello', node: nodeStatus(), instances: statuses.slice(0, maxStatuses), accepts: ['peers'] })
+    const accepts = ['peers', 'route-changes'] as const
+    reports.push({ type: 'hello', node: nodeStatus(), instances: statuses.slice(0, maxStatuses), accepts })
     for (const status of statuses.slice(maxStatuses)) reports.status(status)
     const gateway = gatewayReport()
     if (gateway !== undefined) reports.replace(gateway)

@@ -91,6 +91,36 @@ const snapshot = (epoch: string, revision: number): DesiredLine => ({
 const line = (revision: number): DesiredLine => ({ type: 'routes', revision, routes: table(revision) })
 const accept = (epoch: string): void => writeFileSync(path('accept-epoch'), `${epoch}\n`)
 
+describe('changes of the routes', () => {
+  const changes = (base: number, version: number): DesiredLine => ({
+    ...{ type: 'route-changes', revision: version },
+    changes: { base, version, put: [], gone: [] },
+  })
+
+  it('make the next table of the one that was told last', async () => {
+    await desired.apply(snapshot('e1', 5))
+    await desired.apply(changes(5, 6))
+    await desired.apply(line(7))
+    await desired.apply(changes(7, 9))
+    expect(routes.map(([version]) => version)).toEqual([5, 6, 7, 9])
+  })
+
+  it('of a table that is not there are refused, until the whole is told again', async () => {
+    await expect(desired.apply(changes(4, 5))).rejects.toMatchObject({ code: 'link.foreign-changes' })
+    await desired.apply(snapshot('e1', 5))
+    await expect(desired.apply(changes(4, 6))).rejects.toThrow('the changes are of table 4, and there is 5')
+    await desired.apply(line(7))
+    expect(routes.map(([version]) => version)).toEqual([5, 7])
+  })
+
+  it('are withheld while a store that has gone back is not accepted', async () => {
+    await desired.apply(snapshot('e1', 500))
+    await desired.apply(snapshot('e1', 300))
+    await desired.apply(changes(300, 301))
+    expect(routes.map(([version]) => version)).toEqual([500])
+  })
+})
+
 describe('a store that has gone back', () => {
   beforeEach(async () => {
     await desired.apply(snapshot('e1', 500))

@@ -1,6 +1,15 @@
 import { readFile, rm } from 'node:fs/promises'
 import type { ServerAddress, ToAgent } from '@berth/api'
-import { messageOf, type NetworkConfig, type NodeRouting, type Peers, type RouteTable } from '@berth/core'
+import {
+  BerthError,
+  changeRoutes,
+  messageOf,
+  type NetworkConfig,
+  type NodeRouting,
+  type Peers,
+  type RouteChanges,
+  type RouteTable,
+} from '@berth/core'
 import type { Logger } from 'pino'
 import type { NetdFiles } from '../dns/netd-files.ts'
 import type { Reconciler } from '../instance/reconciler.ts'
@@ -55,6 +64,8 @@ export class DesiredState implements AsyncDisposable {
   /** Of the store that the link speaks for: its last snapshot, and how far its lines have come. */
   #offered: { readonly epoch: string; readonly revision: number } | undefined
   #revisionTimer: NodeJS.Timeout | undefined
+  /** As the server told them last. */
+  #routes: RouteTable | undefined
   /** While parts of it are on their way. */
   #peers: PeerCopy | undefined
 
@@ -100,7 +111,7 @@ export class DesiredState implements AsyncDisposable {
   }
 
   async apply(line: DesiredLine): Promise<void> {
-    const { reconciler, netd, policy, onRoutes } = this.#options
+    const { reconciler, netd, policy } = this.#options
     if (line.type === 'snapshot') return this.#applySnapshot(line)
     this.#noteRevision(line.revision)
     switch (line.type) {
@@ -131,7 +142,9 @@ export class DesiredState implements AsyncDisposable {
       case 'routing':
         return this.#frozen ? undefined : this.#applyRouting(line.routing)
       case 'routes':
-        return this.#frozen ? undefined : onRoutes(line.routes, this.#forcesRoutes)
+        return this.#frozen ? undefined : this.#applyRoutes(line.routes)
+      case 'route-changes':
+        return this.#frozen ? undefined : this.#applyRoutes(this.#changedRoutes(line.changes))
       case 'gateway-ends':
         return this.#frozen ? undefined : this.#options.onGatewayEnds()
     }
@@ -171,7 +184,7 @@ export class DesiredState implements AsyncDisposable {
   }
 
   async #applySnapshot(snapshot: Snapshot): Promise<void> {
-    const { store, reconciler, netd, acceptEpochPath: path, problems, log, onRoutes } = this.#options
+    const { store, reconciler, netd, acceptEpochPath: path, problems, log } = this.#options
     const { epoch, revision } = snapshot
     this.#offered = { epoch, revision }
     const reason = reasonToFreeze(store.state, snapshot, { epoch: await this.#acceptedEpoch(), path })
@@ -192,14 +205,31 @@ export class DesiredState implements AsyncDisposable {
       if (snapshot.servers !== undefined) await this.#applyServers(snapshot.servers)
       if (snapshot.routing !== undefined) await this.#applyRouting(snapshot.routing)
     }
+    this.#routes = undefined
     const { network, peerParts = [] } = snapshot
     this.#peers = peerParts.length === 0 ? undefined : new PeerCopy(network, peerParts)
     await this.#applyNetwork(snapshot.network)
     await reconciler.applySnapshot(snapshot.assignments)
     reconciler.contextChanged()
     if (reason !== undefined) return
-    if (snapshot.routes !== undefined) onRoutes(snapshot.routes, this.#forcesRoutes)
+    if (snapshot.routes !== undefined) this.#applyRoutes(snapshot.routes)
     else if (snapshot.gatewayEnds === true) this.#options.onGatewayEnds()
+  }
+
+  #applyRoutes(routes: RouteTable): void {
+    this.#routes = routes
+    this.#options.onRoutes(routes, this.#forcesRoutes)
+  }
+
+  /** Routes that have not changed stay the very objects, so that nobody has to look at them again. */
+  #changedRoutes(changes: RouteChanges): RouteTable {
+    const routes = this.#routes && changeRoutes(this.#routes, changes)
+    if (routes !== undefined) return routes
+    const had = this.#routes === undefined ? 'none' : `${this.#routes.version}`
+    throw new BerthError(
+      'link.foreign-changes',
+      `change the routes: the changes are of table ${changes.base}, and there is ${had}`,
+    )
   }
 
   async #applyNetwork(network: NetworkConfig): Promise<void> {

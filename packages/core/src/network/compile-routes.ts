@@ -50,15 +50,15 @@ export function compileRoutes(
     (a, b) => a.pool.createdAt - b.pool.createdAt || (poolId(a.pool) < poolId(b.pool) ? -1 : 1),
   )
   for (const each of byAge) {
-    for (const route of routesOf(each)) {
+    for (const route of madeOnce(compiled, each, routesOf)) {
       const key = `${route.host}${route.path}`
       if (!routes.has(key)) routes.set(key, route)
     }
   }
   for (const external of externals) {
-    for (const route of external.routes) {
+    for (const route of madeOnce(compiledExternals, external, externalRoutesOf)) {
       const key = `${route.host}${route.path}`
-      if (!routes.has(key)) routes.set(key, compileExternalRoute(external, route))
+      if (!routes.has(key)) routes.set(key, route)
     }
   }
   const all = [...routes.values()]
@@ -71,6 +71,25 @@ export function compileRoutes(
     certificates,
   }
 }
+
+/** Of a pool nobody has changed the routes are what they were, the very objects: among thousands, a change costs one pool. */
+const compiled = new WeakMap<RoutedPool, readonly Route[]>()
+const compiledExternals = new WeakMap<ExternalService, readonly Route[]>()
+
+function madeOnce<T extends object>(
+  made: WeakMap<T, readonly Route[]>,
+  key: T,
+  make: (key: T) => readonly Route[],
+): readonly Route[] {
+  const known = made.get(key)
+  if (known !== undefined) return known
+  const routes = make(key)
+  made.set(key, routes)
+  return routes
+}
+
+const externalRoutesOf = (external: ExternalService): Route[] =>
+  external.routes.map((route) => compileExternalRoute(external, route))
 
 /** What an authority of certificates looks for at a host, by HTTP. */
 export interface HostChallenge {
@@ -211,7 +230,3 @@ function memberOf(each: RoutedPool, route: RouteSpec, { instance, status, site }
 /** The named port, or the entrypoint's first where this release has no such name. */
 const portOf = (spec: EntrypointSpec | undefined, name: string): PortSpec | undefined =>
   spec?.ports.find((port) => port.name === name) ?? spec?.ports[0]
-
-/** Same routes, members and certificates, whatever the version. */
-export const sameRoutes = (a: RouteTable, b: RouteTable): boolean =>
-  JSON.stringify([a.routes, a.certificates]) === JSON.stringify([b.routes, b.certificates])

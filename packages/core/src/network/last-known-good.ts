@@ -16,7 +16,8 @@ export function keepLastKnownGood(previous: RouteTable | undefined, next: RouteT
   const kept: string[] = []
   const routes = next.routes.map((route) => {
     const known = before.get(route.id)
-    if (route.allowEmpty === true || canServe(route) || known === undefined || !canServe(known)) return route
+    if (known === route || known === undefined || route.allowEmpty === true || canServe(route) || !canServe(known))
+      return route
     kept.push(route.id)
     return withTargetsOf(route, known)
   })

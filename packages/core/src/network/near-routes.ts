@@ -3,15 +3,26 @@ import type { Member, Route, RouteTable, RouteTarget } from './route-table.ts'
 /** The table as a gateway of one site has it: what it leads to there comes first. A gateway of no site leads everywhere alike. */
 export const nearTable = (table: RouteTable, site: string | undefined): RouteTable => ({
   ...table,
-  routes: table.routes.map((route) => nearRoute(route, site)),
+  routes: table.routes.map((route) => nearRouteOnce(route, site)),
 })
+
+/** Of a route that has not changed the very object of before. */
+const made = new WeakMap<Route, Map<string | undefined, Route>>()
+
+function nearRouteOnce(whole: Route, site: string | undefined): Route {
+  if (knowsNoSites(whole)) return whole
+  const bySite = made.get(whole) ?? new Map<string | undefined, Route>()
+  made.set(whole, bySite)
+  const route = bySite.get(site) ?? nearRoute(whole, site)
+  bySite.set(site, route)
+  return route
+}
 
 /** Part of the requests that members of the own site keep at least while so many of them are ready, if its owner says nothing. */
 const defaultSpillBelow = 0.7
 const parts = 1000
 
 function nearRoute(whole: Route, site: string | undefined): Route {
-  if (knowsNoSites(whole)) return whole
   const { sites = {}, ...others } = whole.options ?? {}
   const { options: _, ...bare } = whole
   const route = Object.keys(others).length === 0 ? bare : { ...bare, options: others }

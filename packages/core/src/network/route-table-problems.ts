@@ -13,6 +13,9 @@ const maxPathLength = 1024
 const maxNameLength = 2048
 const maxPageLength = 65_536
 
+/** Routes in which nothing was found. Tables share those that have not changed, and none is changed once it is made. */
+const sound = new WeakSet<Route>()
+
 /** Every problem of `table`, in its order; an empty list means that a gateway can apply it. */
 export function findRouteTableProblems(table: RouteTable): RouteTableProblem[] {
   const problems: RouteTableProblem[] = []
@@ -22,7 +25,11 @@ export function findRouteTableProblems(table: RouteTable): RouteTableProblem[] {
   const places = new Map<string, string>()
   table.routes.forEach((route, index) => {
     const at = `routes[${index}]`
-    checkRoute(route, at, report)
+    if (!sound.has(route)) {
+      const before = problems.length
+      checkRoute(route, at, report)
+      if (problems.length === before) sound.add(route)
+    }
     claim(ids, route.id, `${at}.id`, `route id ${quote(route.id)}`, report)
     claim(places, `${route.host} ${route.path}`, at, `${quote(route.host + route.path)}`, report)
   })

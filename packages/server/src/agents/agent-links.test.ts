@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { agentAlpn } from '@berth/api'
-import { type Assignment, describePeers, type InstanceStatus, type Release } from '@berth/core'
+import {
+  type Assignment,
+  describePeers,
+  type InstanceStatus,
+  type Release,
+  type Route,
+  type RouteTable,
+} from '@berth/core'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openAuthority, serverName } from '../authority/authority.ts'
@@ -37,13 +44,17 @@ const eventTypes = () =>
     .map((event) => event.type)
     .filter((type) => !type.startsWith('node.token'))
 const routesRequest = { method: 'GET', path: '/v1/routes' } as const
+const routeTo = (host: string): Route => ({ id: host, host, path: '/', targets: [], tls: 'on', timeoutMs: 1 })
 const assignment = (id: string, desired: 'run' | 'stop' = 'run') => ({ instance: id, desired }) as Assignment
 
 describe('the agent port', () => {
   it('lets a node in with the certificate it was given', async () => {
     const peer = await agents.dial('a')
     await eventually(() =>
-      expect(peer.received[0]).toMatchObject({ type: 'snapshot', network: { block: 'block of a' } }),
+      expect(peer.received.find(({ type }) => type !== 'ping')).toMatchObject({
+        type: 'snapshot',
+        network: { block: 'block of a' },
+      }),
     )
     expect(agents.links.isConnected('a')).toBe(true)
   })
@@ -58,6 +69,21 @@ describe('the agent port', () => {
     await eventually(() => expect(agents.reports.some(([, line]) => line.type === 'hello')).toBe(true))
     agents.feed.senders.get('a')?.(change)
     await eventually(() => expect(peer.received.at(-1)).toEqual(change))
+  })
+
+  it('tells an agent that accepts it what has changed of the routes since they were told last, and any other all of them', async () => {
+    const peer = await agents.dial('a')
+    await eventually(() => expect(agents.feed.senders.has('a')).toBe(true))
+    const tell = (table: RouteTable) =>
+      agents.feed.senders.get('a')?.({ type: 'routes', revision: table.version, routes: table })
+    const [kept, other] = [routeTo('kept'), routeTo('other')]
+    tell({ version: 2, routes: [kept], certificates: [] })
+    await eventually(() => expect(peer.received.at(-1)).toMatchObject({ type: 'routes', revision: 2 }))
+    await peer.send({ type: 'hello', node: nodeStatus('a'), instances: [], accepts: ['route-changes'] })
+    await eventually(() => expect(agents.reports.some(([, line]) => line.type === 'hello')).toBe(true))
+    tell({ version: 3, routes: [kept, other], certificates: [] })
+    const added = { base: 2, version: 3, put: [other], gone: [], certificates: [] }
+    await eventually(() => expect(peer.received.at(-1)).toEqual({ type: 'route-changes', revision: 3, changes: added }))
   })
 
   it('sends an agent that says what it has of its peers the parts that it lacks after the snapshot, and changes', async () => {

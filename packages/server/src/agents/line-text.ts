@@ -1,7 +1,7 @@
 import type { ToAgent } from '@berth/api'
 
 /** What all nodes get is one object, and is written out once. */
-const shared: ReadonlySet<ToAgent['type']> = new Set(['names', 'peers', 'peer-part', 'routes', 'ping'])
+const shared: ReadonlySet<ToAgent['type']> = new Set(['names', 'peers', 'peer-part', 'routes', 'route-changes', 'ping'])
 const texts = new WeakMap<ToAgent, Buffer>()
 
 /** A line as it travels. */

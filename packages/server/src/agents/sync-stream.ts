@@ -1,6 +1,6 @@
 import { type ClientHttp2Stream, constants } from 'node:http2'
 import { type FromAgent, peersHeader, type SyncMode, type ToAgent } from '@berth/api'
-import { isPeerDescription, messageOf } from '@berth/core'
+import { isPeerDescription, messageOf, type RouteTable } from '@berth/core'
 import type { Logger } from 'pino'
 import type { LeadTerm } from './agent-lead.ts'
 import { type AgentLink, answerOf, failureOf } from './agent-link.ts'
@@ -9,6 +9,7 @@ import { parseFromAgent } from './from-agent.ts'
 import { lineText } from './line-text.ts'
 import type { NodeFeed } from './node-feed.ts'
 import { Outbox } from './outbox.ts'
+import { routeChangesLine } from './route-changes-line.ts'
 
 const maxLineBytes = 8_388_608
 
@@ -34,6 +35,9 @@ export class SyncStream {
   #blocked = false
   #isDescribed = false
   #acceptsPeers = false
+  #acceptsRouteChanges = false
+  /** As they were written to the stream last. */
+  #routes: RouteTable | undefined
 
   constructor(link: AgentLink, options: SyncOptions) {
     this.#link = link
@@ -108,7 +112,10 @@ export class SyncStream {
     }
     if (line === undefined) return
     if (line.type === 'node') this.#isDescribed = true
-    if (line.type === 'hello') this.#acceptsPeers ||= line.accepts?.includes('peers') === true
+    if (line.type === 'hello') {
+      this.#acceptsPeers ||= line.accepts?.includes('peers') === true
+      this.#acceptsRouteChanges = line.accepts?.includes('route-changes') === true
+    }
     this.#options.onLine(line)
   }
 
@@ -118,7 +125,16 @@ export class SyncStream {
     while (!this.#blocked && this.#stream.writable) {
       const line = this.#outbox.shift()
       if (line === undefined) return
-      this.#blocked = !this.#stream.write(lineText(line))
+      this.#blocked = !this.#stream.write(lineText(this.#asAccepted(line)))
     }
+  }
+
+  /** Tables are told by what has changed since the one that was written last, whatever has been passed over between. */
+  #asAccepted(line: ToAgent): ToAgent {
+    if (line.type !== 'routes' && line.type !== 'snapshot') return line
+    const before = this.#routes
+    this.#routes = line.routes
+    const isTold = line.type === 'routes' && before !== undefined && this.#acceptsRouteChanges
+    return isTold ? routeChangesLine(before, line) : line
   }
 }

@@ -51,4 +51,15 @@ describe('since when an instance is active', () => {
     members.enter(tableOf(8, ['a']), () => 7)
     expect(members.madeAt('a')).toBe(7)
   })
+
+  it('stays active while one of its routes leads to it', () => {
+    const members = new MemberVersions()
+    const [one, two] = [tableOf(5, ['a', 'b']), tableOf(5, ['b'])]
+    const both = { ...one, routes: [...one.routes, ...two.routes] }
+    expect(members.enter(both, () => 3).entered).toEqual(['a', 'b'])
+    expect(members.enter({ ...two, version: 6 }, () => undefined)).toEqual({ entered: [], left: ['a'] })
+    // The same members in a route that was made anew.
+    expect(members.enter(tableOf(7, ['b']), () => undefined)).toEqual({ entered: [], left: [] })
+    expect(members.activeSince('b')).toBe(5)
+  })
 })

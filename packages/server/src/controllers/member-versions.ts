@@ -1,4 +1,4 @@
-import type { RouteTable } from '@berth/core'
+import type { Route, RouteTable } from '@berth/core'
 
 /**
  * Of each instance: the version of the table since which it is active in the routes, or is not any more. Decisions go by it. What is told
@@ -10,6 +10,10 @@ export class MemberVersions {
   readonly #activeSince = new Map<string, number>()
   readonly #inactiveSince = new Map<string, number>()
   #firstVersion: number | undefined
+  /** Of the last table. */
+  #routes: ReadonlySet<Route> = new Set()
+  /** In how many places of its routes an instance is active: it may have several routes. */
+  readonly #places = new Map<string, number>()
 
   /** undefined for one that is not active. */
   activeSince(instance: string): number | undefined {
@@ -34,15 +38,18 @@ export class MemberVersions {
       .map(([instance]) => instance)
   }
 
-  /** Takes in the next table. Returns who became active and who is not any more. `madeAt`: the revision that made one active. */
+  /**
+   * Takes in the next table, whose routes are the very objects of the one before where they have not changed. Returns who became active and who
+   * is not any more. `madeAt`: the revision that made one active.
+   */
   enter(
     table: RouteTable,
     madeAt: (instance: string) => number | undefined,
   ): { readonly entered: readonly string[]; readonly left: readonly string[] } {
     this.#firstVersion ??= table.version
-    const active = new Set(activeMembers(table))
-    const entered = [...active].filter((instance) => !this.#activeSince.has(instance))
-    const left = [...this.#activeSince.keys()].filter((instance) => !active.has(instance))
+    const touched = this.#count(table)
+    const entered = touched.filter((instance) => this.#isActive(instance) && !this.#activeSince.has(instance))
+    const left = touched.filter((instance) => !this.#isActive(instance) && this.#activeSince.has(instance))
     for (const instance of entered) {
       this.#activeSince.set(instance, table.version)
       this.#madeAt.set(instance, Math.min(table.version, madeAt(instance) ?? table.version))
@@ -56,14 +63,35 @@ export class MemberVersions {
     return { entered, left }
   }
 
+  #isActive(instance: string): boolean {
+    return this.#places.has(instance)
+  }
+
+  /** Brings the counts of places up to date. Returns whose may have changed, each once. */
+  #count(table: RouteTable): readonly string[] {
+    const before = this.#routes
+    this.#routes = new Set(table.routes)
+    const touched = new Set<string>()
+    const add = (route: Route, step: 1 | -1): void => {
+      for (const instance of activeMembers(route)) {
+        touched.add(instance)
+        const places = (this.#places.get(instance) ?? 0) + step
+        if (places === 0) this.#places.delete(instance)
+        else this.#places.set(instance, places)
+      }
+    }
+    for (const route of this.#routes) if (!before.has(route)) add(route, 1)
+    for (const route of before) if (!this.#routes.has(route)) add(route, -1)
+    return [...touched]
+  }
+
   /** Drops what is known of instances that are gone. */
   keepOnly(exists: (instance: string) => boolean): void {
     for (const instance of this.#inactiveSince.keys()) if (!exists(instance)) this.#inactiveSince.delete(instance)
   }
 }
 
-function* activeMembers(table: RouteTable): Generator<string> {
-  for (const route of table.routes)
-    for (const target of route.targets)
-      for (const member of target.members) if (member.state === 'active') yield member.instance
+function* activeMembers(route: Route): Generator<string> {
+  for (const target of route.targets)
+    for (const member of target.members) if (member.state === 'active') yield member.instance
 }

@@ -5,7 +5,7 @@ import {
   memberKey,
   type RouteTable,
   type RouteTarget,
-  sameRoutes,
+  settleRoutes,
 } from '@berth/core'
 import { reachedAddress } from '../lans/lan-nodes.ts'
 import { poolId, type State, type StateChange } from '../records/index.ts'
@@ -172,7 +172,7 @@ export class TrafficController implements Traffic, Disposable {
   #recompile(): void {
     const { state } = this.#options
     const externals = state.externals.all()
-    const table = compileRoutes(
+    const compiled = compileRoutes(
       this.#pools.refresh(),
       this.#options.certificates(),
       state.revision,
@@ -180,7 +180,9 @@ export class TrafficController implements Traffic, Disposable {
       state.maintenance,
       state.acmeChallenges.values(),
     )
-    if (sameRoutes(table, this.#table) && this.#table.version > 0) {
+    const isFirst = this.#table.version === 0
+    const table = isFirst ? compiled : settleRoutes(this.#table, compiled)
+    if (table === this.#table) {
       this.#flips.clear()
       return
     }
