@@ -88,10 +88,7 @@ describe('acting', () => {
     await page.getByRole('button', { name: 'One more' }).click()
     await page.getByText('web: 1 → 2').waitFor()
     await page.getByRole('dialog').getByRole('button', { name: 'Scale' }).click()
-    await page
-      .getByRole('region', { name: 'web' })
-      .getByText('web is scaled to 2 by hand; berth.yaml says 1.')
-      .waitFor()
+    await page.getByRole('note').getByText('web is scaled to 2 by hand; berth.yaml says 1.').waitFor()
   })
 
   it('says that there cannot be so many, instead of asking for fewer', async () => {
