@@ -40,17 +40,25 @@ const failing = (version: string): string =>
     )
     .replace('const http', 'let turn = 0\nconst http')
 
+/** On the server's machine; it answers with what it is told. */
+const hook = 'http://127.0.0.1:9210/berth'
+const echo = `require('node:http').createServer((q, s) => q.pipe(s)).listen(9210, '127.0.0.1')`
+
 const canary = `  stages:
     - name: canary
       instances: 1
       traffic: 10%
+      before: [{url: '${hook}'}]
       gates: [{errors: 5%, over: 3s}, {lost: 0, over: 3s}, {job: smoke}, person]
+      after: [{job: smoke}]
     - instances: 50%
       gates: [{health: 1s}]
 `
 
 beforeAll(async () => {
   cluster = await Cluster.start()
+  await cluster.first.spawn([process.execPath, '-e', echo])
+  await cluster.mustBerth(['hook', 'allow', 'ci', hook])
   shop = await cluster.repository('shop', appOf('1', canary))
   await cluster.mustBerth(['deploy'], { cwd: shop.path })
 })
@@ -136,6 +144,11 @@ describe('a release in stages', () => {
       ...['errors passed', 'lost passed', 'job passed', 'person passed'],
     ])
     expect(found.stages[0]?.gates[2]?.message).toMatch(/^job smoke has ended well after/)
+    expect(found.stages[0]?.before?.map(({ state }) => state)).toEqual(['done'])
+    expect(JSON.parse(found.stages[0]?.before?.[0]?.output ?? '{}')).toMatchObject({
+      ...{ rollout: waiting.id, when: 'before', from: 'v1', to: 'v2', stage: { number: 1, name: 'canary' } },
+    })
+    expect(found.stages[0]?.after).toMatchObject([{ state: 'done', message: 'job smoke has ended well' }])
     expect(await releases()).toEqual(['v2'])
   })
 

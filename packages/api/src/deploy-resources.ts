@@ -45,6 +45,19 @@ export const rolloutRequests = z.object({
   after: requestTimes,
 })
 
+export const hookView = z.object({
+  type: z.enum(['job', 'url']),
+  state: z.enum(['waiting', 'running', 'done', 'failed']),
+  /** What it is, and what came of it. */
+  message: z.string(),
+  startedAt: time.optional(),
+  endedAt: time.optional(),
+  /** Who let the stage go on although it failed. */
+  by: z.string().optional(),
+  /** What it printed or answered last, as much of it as is kept. */
+  output: z.string().optional(),
+})
+
 export const stageView = z.object({
   name: z.string(),
   startedAt: time.optional(),
@@ -62,6 +75,9 @@ export const stageView = z.object({
       by: z.string().optional(),
     }),
   ),
+  /** One after the other before its first instance is replaced, and after its gates have passed. Absent: none. */
+  before: z.array(hookView).optional(),
+  after: z.array(hookView).optional(),
   /** New instances that served at its end, by entrypoint. */
   served: z.record(z.string(), count).optional(),
   /** From the rollout's begin to the stage's end; absent: nobody counted. */

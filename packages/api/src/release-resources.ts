@@ -5,6 +5,21 @@ const time = z.number().int()
 
 export const metricSourceView = z.object({ url: z.string(), updatedAt: time, updatedBy: z.string() })
 
+export const hookTargetDocument = z.strictObject({
+  /** `https://ci.example/berth`: it, and what is below it. */
+  url: z.string(),
+  /** What is posted there is signed with it. Absent: as before; empty: none. */
+  secret: z.string().optional(),
+})
+
+export const hookTargetView = z.object({
+  name: z.string(),
+  url: z.string(),
+  hasSecret: z.boolean(),
+  updatedAt: time,
+  updatedBy: z.string(),
+})
+
 export const freezeView = z.object({
   name: z.string(),
   /** Absent: of all apps. */
@@ -21,5 +36,6 @@ export const freezeView = z.object({
   createdBy: z.string(),
 })
 
+export type HookTargetView = z.infer<typeof hookTargetView>
 export type FreezeView = z.infer<typeof freezeView>
 export type MetricSourceView = z.infer<typeof metricSourceView>

@@ -13,6 +13,7 @@ import { registerExec } from './commands/exec.ts'
 import { registerExternals } from './commands/externals.ts'
 import { registerFreeze } from './commands/freeze.ts'
 import { registerGroups } from './commands/groups.ts'
+import { registerHooks } from './commands/hooks.ts'
 import { registerImages } from './commands/image.ts'
 import { registerLifecycle } from './commands/lifecycle.ts'
 import { registerListings } from './commands/listings.ts'
@@ -69,6 +70,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerListings,
     registerRoute,
     registerRollout,
+    registerHooks,
     registerPrometheus,
     registerFreeze,
     registerLogs,

@@ -25,7 +25,12 @@ export function receiptText(receipt: ReceiptView): string {
 const lastLines = (failure: ReceiptView['failure']): string[] =>
   failure === undefined || failure.logTail.length === 0
     ? []
-    : [`  the last lines of ${failure.instance}:`, ...failure.logTail.map((line) => `    ${line}`)]
+    : [
+        `  the last lines${failure.instance === undefined ? '' : ` of ${failure.instance}`}:`,
+        ...failure.logTail.map((line) => `    ${line}`),
+      ]
+
+type HookView = NonNullable<ReceiptView['stages'][number]['before']>[number]
 
 const row = (name: string, value: string | undefined): string[] =>
   value === undefined ? [] : [`  ${name.padEnd(10)} ${value}`]
@@ -52,14 +57,21 @@ function requestsOf({ requests }: ReceiptView): string | undefined {
 }
 
 function stageLines(stage: ReceiptView['stages'][number], index: number): string[] {
-  const { name, tookMs, skippedBy, served, gates } = stage
+  const { name, tookMs, skippedBy, served, gates, before = [], after = [] } = stage
   const time = tookMs === undefined ? 'not begun' : formatSeconds(tookMs)
   const who = Object.entries(served ?? {}).map(([entrypoint, count]) => `${entrypoint} ${count}`)
   const parts = [time, ...who, ...(skippedBy === undefined ? [] : [`skipped by ${skippedBy}`])]
   return [
     `  stage ${index + 1}    ${name}: ${parts.join(', ')}`,
+    ...before.flatMap((hook) => hookLines('before', hook)),
     ...gates.map(
       ({ message, verdict, by }) => `    ${verdict.padEnd(8)} ${message}${by === undefined ? '' : `: ${by}`}`,
     ),
+    ...after.flatMap((hook) => hookLines('after', hook)),
   ]
+}
+
+function hookLines(when: string, { state, message, by, output = '' }: HookView): string[] {
+  const line = `    ${state.padEnd(8)} ${when}: ${message}${by === undefined ? '' : `; ${by} let it go on`}`
+  return [line, ...(output === '' ? [] : output.trimEnd().split('\n')).map((each) => `      ${each}`)]
 }

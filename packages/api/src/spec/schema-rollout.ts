@@ -37,6 +37,18 @@ const gate = z.union([
   }),
 ])
 
+const hook = object({
+  job: key(text, 'A job of the new release is run to its end.', ['warm-up']),
+  url: key(text, 'It is posted to and has to answer with 2xx; an admin has to have allowed it (berth hook allow).', [
+    'https://ci.example/berth',
+  ]),
+  timeout: key(duration, 'How long it may take, all tries together. Default: 10s for a URL, 10m for a job.', ['30s']),
+  onFailure: key(
+    z.enum(['hold', 'rollback']),
+    'hold: the stage goes no further until a person says so; rollback: the pool goes back. Default: hold.',
+  ),
+})
+
 const stage = object({
   name: key(text, 'What it is called in messages and receipts. Default: how many instances it is about.', ['canary']),
   instances: key(
@@ -52,6 +64,12 @@ const stage = object({
   beside: key(flag, 'All old instances stay beside the new ones while it lasts. Default: false.'),
   gates: key(z.array(gate), 'What must be true before the next stage begins, all of it.', [
     [{ health: '2m' }, 'person'],
+  ]),
+  before: key(z.array(hook), 'Run or told one after the other, before the first instance of this stage is replaced.', [
+    [{ job: 'warm-up' }],
+  ]),
+  after: key(z.array(hook), 'The same once its gates have passed, before the next stage begins.', [
+    [{ url: 'https://ci.example/berth' }],
   ]),
 })
 

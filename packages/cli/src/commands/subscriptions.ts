@@ -1,17 +1,14 @@
-import { readFileSync } from 'node:fs'
 import type { SubscriptionView } from '@berth/api'
 import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import { formatAge } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
-import { readSecret } from '../read-secret.ts'
 import { action } from './command.ts'
+import { type SecretOptions, secretOf } from './secret-options.ts'
 
-interface AddOptions {
+interface AddOptions extends SecretOptions {
   readonly events?: string
   readonly app?: string
-  readonly secret?: boolean
-  readonly secretFile?: string
   readonly from?: string
 }
 
@@ -68,11 +65,6 @@ export function registerSubscriptions(program: Command): void {
         out.note(`${name} is told nothing any more`)
       }),
     )
-}
-
-async function secretOf({ secret, secretFile }: AddOptions, signal: AbortSignal): Promise<string | undefined> {
-  if (secretFile !== undefined) return readFileSync(secretFile, 'utf8').replace(/\r?\n$/, '')
-  return secret === true ? await readSecret('secret', signal) : undefined
 }
 
 export function revisionOf(text: string): number {

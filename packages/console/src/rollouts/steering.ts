@@ -71,9 +71,13 @@ export const stageUnderWay = ({ stages }: RolloutView) => stages?.find(({ endedA
 export const awaitsApproval = ({ approvals, state }: RolloutView): boolean =>
   state === 'paused' && approvals !== undefined && approvals.given.length < approvals.needed
 
+/** For a yes, or because a hook before or after the stage has failed. */
 const awaitsPerson = (rollout: RolloutView): boolean => {
   const stage = stageUnderWay(rollout)
+  if (stage === undefined) return false
+  const hooks = [...(stage.before ?? []), ...(stage.after ?? [])]
   return (
-    stage?.readyAt !== undefined && stage.gates.some(({ type, verdict }) => type === 'person' && verdict === 'waiting')
+    hooks.some(({ state, by }) => state === 'failed' && by === undefined) ||
+    (stage.readyAt !== undefined && stage.gates.some(({ type, verdict }) => type === 'person' && verdict === 'waiting'))
   )
 }

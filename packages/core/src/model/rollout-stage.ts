@@ -1,4 +1,4 @@
-import type { GateSpec } from './stage-spec.ts'
+import type { GateSpec, StageHookSpec } from './stage-spec.ts'
 
 /** A stage of a rollout's own spec, and how it went: part of the rollout's record, and of its receipt. */
 export interface RolloutStage {
@@ -11,6 +11,9 @@ export interface RolloutStage {
   readonly skippedBy?: string
   /** As many as its spec has, in the same order. */
   readonly gates: readonly RolloutGate[]
+  /** As many as its spec has, in the same order; so are those after it. Absent: none. */
+  readonly before?: readonly RolloutHook[]
+  readonly after?: readonly RolloutHook[]
   /** New instances that served at its end, by entrypoint. */
   readonly served?: Readonly<Record<string, number>>
   /** From the rollout's begin to the stage's end; absent: nobody counted. */
@@ -48,6 +51,21 @@ export interface RolloutGate {
   readonly at?: number
   /** Who let it pass. */
   readonly by?: string
+}
+
+export interface RolloutHook {
+  readonly type: StageHookSpec['type']
+  readonly state: 'waiting' | 'running' | 'done' | 'failed'
+  /** What it says of itself: `job notify`, `https://ci.example/hook: it answered with 500`. */
+  readonly message: string
+  readonly startedAt?: number
+  readonly endedAt?: number
+  /** Of a job: its run is the first one of at least this ordinal. */
+  readonly ordinal?: number
+  /** Who let the stage go on although it failed. */
+  readonly by?: string
+  /** What it printed or answered last, as much of it as is kept. */
+  readonly output?: string
 }
 
 export interface RolloutApprovals {

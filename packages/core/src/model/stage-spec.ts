@@ -11,6 +11,22 @@ export interface StageSpec {
   readonly traffic?: number
   /** In order; all of them have to pass. */
   readonly gates: readonly GateSpec[]
+  /** One after the other, before the first instance of it is replaced. Absent: none. */
+  readonly before?: readonly StageHookSpec[]
+  /** One after the other, once its gates have passed, before the next stage begins. */
+  readonly after?: readonly StageHookSpec[]
+}
+
+/** What is run or told before or after a stage. It may happen more than once, never not at all. */
+export type StageHookSpec = (
+  | { readonly type: 'job'; readonly job: string }
+  /** Posted to, and expected to answer with 2xx. An admin has to have allowed it. */
+  | { readonly type: 'url'; readonly url: string }
+) & {
+  /** How long it may take, all tries together. */
+  readonly timeoutMs: number
+  /** `hold`: the stage goes no further until a person says so. */
+  readonly onFailure: 'hold' | 'rollback'
 }
 
 /** What a stage waits for once its instances serve. One without data never passes. */

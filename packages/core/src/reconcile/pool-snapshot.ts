@@ -6,6 +6,7 @@ import type { Rollout } from '../model/rollout.ts'
 import type { RolloutRequests } from '../model/rollout-stage.ts'
 import type { Sizes } from '../model/sizes.ts'
 import type { GateSample } from '../rollout/gate-sample.ts'
+import type { HookAnswer } from '../rollout/hook-answer.ts'
 import type { ClusterNode } from './system-places.ts'
 
 /** Everything a decision about one pool may look at. */
@@ -26,6 +27,8 @@ export interface PoolSnapshot {
   readonly images?: readonly ImageArrival[]
   /** What the sources of the gates of its stage say, in the gates' order; undefined where one has none, or nothing is known. */
   readonly gates?: readonly (GateSample | undefined)[]
+  /** What came of its stage's hooks that are URLs, by their ids. Absent, or without it: nothing yet. */
+  readonly hooks?: ReadonlyMap<string, HookAnswer>
   /** What has become of requests since the rollout began. */
   readonly requests?: RolloutRequests
 }

@@ -1,6 +1,7 @@
 import type { Instance } from '../model/instance.ts'
 import type { KeptAddress } from '../model/kept-address.ts'
 import type { GateSample } from '../rollout/gate-sample.ts'
+import type { HookAnswer } from '../rollout/hook-answer.ts'
 import { dueSizes, ownSizes, withSizes } from '../spec/sizes-of.ts'
 import { decidePool } from './decide-pool.ts'
 import { instanceRecord, statusRecord } from './pool-fixtures.testing.ts'
@@ -37,6 +38,8 @@ export class PoolWorld extends PoolRecords {
   images = new Map<string, ImageArrival>()
   /** What the source of each gate of the stage says. */
   samples: readonly (GateSample | undefined)[] = []
+  /** What came of hooks that are URLs, by their ids. */
+  answers = new Map<string, HookAnswer>()
   /** Called with every step before it is applied. */
   onStep: (step: PoolStep) => void = () => {}
   nextOrdinal = 1
@@ -128,7 +131,13 @@ export class PoolWorld extends PoolRecords {
     const kept = [...this.kept.values()]
     const base = { pool: this.pool, specs: this.specs, instances, kept, listeningSince: this.times.startedAt, nodes }
     if (this.rollout === undefined) return base
-    return { ...base, rollout: this.rollout, images: [...this.images.values()], gates: this.samples }
+    return {
+      ...base,
+      rollout: this.rollout,
+      images: [...this.images.values()],
+      gates: this.samples,
+      hooks: this.answers,
+    }
   }
 
   plan(): PoolPlan {

@@ -30,14 +30,17 @@ export function advanceRollout(snapshot: PoolSnapshot, rollout: Rollout, now: nu
   const plans = planEntrypoints(snapshot, stage === undefined ? goal : { ...goal, stage }, now)
   const all = [...plans.values()]
   const staged = advanceStage(snapshot, rollout, goal, plans, now)
-  if (staged.failure !== undefined) return fail(snapshot, staged.rollout, goal, staged.failure, now)
-  if (staged.over === true)
-    return {
-      steps: settle(snapshot.pool, counted({ ...staged.rollout, progress: progressOf(plans) }, snapshot), goal, now),
-    }
+  if (staged.failure !== undefined) {
+    const back = fail(snapshot, staged.rollout, goal, staged.failure, now)
+    return { ...back, steps: [...(staged.steps ?? []), ...back.steps] }
+  }
+  if (staged.over === true) {
+    const ended = counted({ ...staged.rollout, progress: progressOf(plans) }, snapshot)
+    return { steps: [...(staged.steps ?? []), ...settle(snapshot.pool, ended, goal, now)] }
+  }
   const told = report(rollout, staged.rollout, plans, now)
   // What the next stage is about is decided with the next look.
-  if (staged.moved === true) return { steps: told }
+  if (staged.moved === true) return { steps: [...(staged.steps ?? []), ...told] }
   const steps = [...all.flatMap((plan) => plan.steps), ...(staged.steps ?? []), ...told]
   const nextAt = earliest(trial.nextAt, staged.nextAt, ...all.map((plan) => plan.nextAt))
   return nextAt === undefined ? { steps } : { steps, nextAt }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Rollout, StageSpec } from '../model/index.ts'
+import type { Rollout, StageHookSpec, StageSpec } from '../model/index.ts'
 import { entrypointSpec } from '../reconcile/pool-fixtures.testing.ts'
 import {
   applyChecked,
@@ -13,7 +13,8 @@ import {
 import { round, run, worldWith } from '../reconcile/run-world.testing.ts'
 import type { PoolWorld } from '../reconcile/simulate.testing.ts'
 import type { GateSample } from './gate-sample.ts'
-import { stageUnderWay } from './stages.ts'
+import { hookId } from './hook-answer.ts'
+import { openStage, stageUnderWay } from './stages.ts'
 
 const gate = fc.constantFrom<StageSpec['gates'][number]>(
   { type: 'health', forMs: 1000 },
@@ -42,18 +43,35 @@ function sampleOf([type, requests, bad, agoMs]: Said, now: number): GateSample |
   return type === 'none' ? { type, message: 'it is down', at: now } : undefined
 }
 const gates = fc.array(gate, { maxLength: 2 })
+const hook = fc.tuple(
+  fc.constantFrom({ type: 'job' as const, job: 'smoke' }, { type: 'url' as const, url: 'https://ci.example/' }),
+  fc.constantFrom(1000, 60_000),
+  fc.constantFrom('hold' as const, 'rollback' as const),
+)
+const hooks = fc.array(
+  hook.map(([what, timeoutMs, onFailure]): StageHookSpec => ({ ...what, timeoutMs, onFailure })),
+  { maxLength: 2 },
+)
+const around = fc.oneof(
+  { weight: 2, arbitrary: fc.constant({}) },
+  { weight: 1, arbitrary: fc.record({ before: hooks, after: hooks }, { requiredKeys: [] }) },
+)
 const share = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constantFrom({ percent: 10 }, { percent: 50 }))
 const stages = fc
   .tuple(
     fc.array(
-      fc.oneof(fc.record({ instances: share, gates }), fc.record({ beside: fc.constant(true as const), gates })),
+      fc.tuple(
+        fc.oneof(fc.record({ instances: share, gates }), fc.record({ beside: fc.constant(true as const), gates })),
+        around,
+      ),
       { maxLength: 3 },
     ),
     gates,
+    around,
   )
-  .map(([parts, last]): StageSpec[] => [
-    ...parts.map((each, index) => ({ name: `part ${index}`, ...each })),
-    { name: 'all', gates: last },
+  .map(([parts, last, lastHooks]): StageSpec[] => [
+    ...parts.map(([each, told], index) => ({ name: `part ${index}`, ...each, ...told })),
+    { name: 'all', gates: last, ...lastHooks },
   ])
 
 const personMoves = fc.constantFrom('skip', 'continue')
@@ -76,7 +94,26 @@ const anything: fc.Arbitrary<Happening> = fc.oneof(
         },
     ),
   },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(true, true, false).map(
+      (ok): Happening =>
+        (world) =>
+          answerHook(world, ok),
+    ),
+  },
 )
+
+/** Whoever is told by the stage's hooks answers. */
+function answerHook(world: PoolWorld, ok: boolean): void {
+  const { rollout } = world
+  const index = rollout === undefined ? undefined : stageUnderWay(rollout)
+  if (rollout === undefined || index === undefined) return
+  for (const when of ['before', 'after'] as const)
+    for (const [place, { type, state }] of (rollout.stages?.[index]?.[when] ?? []).entries())
+      if (type === 'url' && state === 'running')
+        world.answers.set(hookId(rollout.id, index, when, place), { ok, message: ok ? '204' : '500' })
+}
 
 /** A measured gate passes by what its source says just then, over all of its time. */
 function checkPassed(before: Rollout | undefined, world: PoolWorld, specs: readonly StageSpec[]): void {
@@ -125,12 +162,12 @@ const upOf = (world: PoolWorld, generation: number) =>
 
 /** The most new ones that the stages up to the one under way speak of. */
 function mostNew(rollout: Rollout, specs: readonly StageSpec[], wanted: number): number {
-  const index = stageUnderWay(rollout) ?? specs.length
+  const index = openStage(rollout) ?? specs.length
   const counts = specs.slice(0, index + 1).map(({ instances }) => {
     if (instances === undefined) return wanted
     return typeof instances === 'number' ? instances : Math.ceil((wanted * instances.percent) / 100)
   })
-  return Math.min(wanted, Math.max(...counts))
+  return Math.min(wanted, Math.max(0, ...counts))
 }
 
 /** A later stage has begun only when every gate of those before it has passed, or somebody has skipped them. */
@@ -140,8 +177,10 @@ function checkGates(rollout: Rollout): void {
     if (startedAt === undefined) continue
     for (const before of all.slice(0, index)) {
       expect(before.endedAt).toBeLessThanOrEqual(startedAt)
-      if (before.skippedBy === undefined)
-        expect(before.gates.map(({ verdict }) => verdict)).toEqual(before.gates.map(() => 'passed'))
+      if (before.skippedBy !== undefined) continue
+      expect(before.gates.map(({ verdict }) => verdict)).toEqual(before.gates.map(() => 'passed'))
+      for (const each of [...(before.before ?? []), ...(before.after ?? [])])
+        expect(each.by ?? each.state).toMatch(/^(ann|done)$/)
     }
   }
 }
@@ -167,7 +206,7 @@ describe('a rollout in stages, in whatever order things happen', () => {
           const creates = world
             .decide()
             .some((step) => step.type === 'create' && step.kind !== 'job' && step.generation === rollout?.toGeneration)
-          const under = rollout === undefined ? undefined : stageUnderWay(rollout)
+          const under = rollout === undefined ? undefined : openStage(rollout)
           const beside = under !== undefined && scene.stages[under]?.beside === true && rollout?.state === 'running'
           applyChecked(world, scene.limits, beside)
           checkPassed(rollout, world, scene.stages)
@@ -197,13 +236,15 @@ describe('a rollout in stages, in whatever order things happen', () => {
         }
         world.recover()
         world.move('resume')
-        for (let turn = 0; turn < 20; turn++) {
+        for (let turn = 0; turn < 60; turn++) {
           settleDown(world)
           if (world.rollout === undefined) break
-          expect(world.rollout.message).toMatch(/berth rollout continue|no data| over /)
+          expect(world.rollout.message).toMatch(/berth rollout continue|no data| over |ci.example/)
           expect(world.serving()).toBeGreaterThanOrEqual(wantedOf(world))
           expect(world.serving()).toBeLessThanOrEqual(2 * wantedOf(world))
-          world.moveStage(/no data| over /.test(world.rollout.message) ? 'skip' : 'continue')
+          if (world.rollout.message.includes('ci.example') && !world.rollout.message.includes('a person'))
+            answerHook(world, turn % 2 === 0)
+          else world.moveStage(/no data| over /.test(world.rollout.message) ? 'skip' : 'continue')
         }
         expect(world.rollout).toBeUndefined()
         const left = [...world.instances.values()].flatMap(({ instance }) =>

@@ -3,12 +3,27 @@ import { earliest, type PoolGoal, type PoolStage } from '../reconcile/plan-entry
 import { isUp, type PoolSnapshot, type PoolStep } from '../reconcile/pool-snapshot.ts'
 import type { EntrypointPlan } from '../reconcile/replace-entrypoint.ts'
 import { gateText } from './gate-text.ts'
+import type { HookWhen } from './hook-answer.ts'
 import { type JobJudgement, judgeJob } from './job-gates.ts'
 import { judgeGate, newGate } from './judge-gate.ts'
+import {
+  advanceHooks,
+  cutHooksOf,
+  type HooksOutcome,
+  hooksText,
+  isOpen,
+  isThrough,
+  newHook,
+  runsUnderWay,
+} from './stage-hooks.ts'
 
 /** Stages as a new rollout has them before it. */
 export const newStages = (specs: readonly StageSpec[]): RolloutStage[] =>
-  specs.map(({ name, gates }) => ({ name, gates: gates.map(newGate) }))
+  specs.map(({ name, gates, before, after }) => ({
+    ...{ name, gates: gates.map(newGate) },
+    ...(before === undefined ? {} : { before: before.map(newHook) }),
+    ...(after === undefined ? {} : { after: after.map(newHook) }),
+  }))
 
 /** The stage under way, counted from 0; undefined where there are none, or none any more. */
 export function stageUnderWay({ stages }: Pick<Rollout, 'stages'>): number | undefined {
@@ -21,18 +36,26 @@ export function cutStage(rollout: Rollout, now: number): Rollout {
   const index = stageUnderWay(rollout)
   const stage = index === undefined ? undefined : rollout.stages?.[index]
   if (index === undefined || stage?.startedAt === undefined) return rollout
-  return withStage(rollout, index, { ...stage, endedAt: now })
+  return withStage(rollout, index, { ...stage, ...cutHooksOf(stage, now), endedAt: now })
+}
+
+/** The stage whose part is to be there by now: while something is to be done before one, that is the one before it. */
+export function openStage(rollout: Pick<Rollout, 'stages'>): number | undefined {
+  const index = stageUnderWay(rollout)
+  const stage = index === undefined ? undefined : rollout.stages?.[index]
+  return index === undefined || stage === undefined || isOpen(stage) ? index : index - 1
 }
 
 /** How much of the new release is to be there for now; undefined: all of it. */
 export function stageOf(snapshot: PoolSnapshot, rollout: Rollout, { spec }: PoolGoal): PoolStage | undefined {
-  const index = stageUnderWay(rollout)
+  const index = openStage(rollout)
   const from = rollout.from === undefined ? undefined : snapshot.specs.get(rollout.from)
   if (rollout.state !== 'running' || index === undefined || rollout.from === undefined || from === undefined)
     return undefined
-  const stages = (spec?.rollout.stages ?? []).slice(0, index + 1)
+  const specs = spec?.rollout.stages ?? []
+  const stages = specs.slice(0, index + 1)
   const beside = stages.at(-1)?.beside === true
-  if (stages.length === 0 || (!beside && stages.some(({ instances }) => instances === undefined))) return undefined
+  if (specs.length === 0 || (!beside && stages.some(({ instances }) => instances === undefined))) return undefined
   return {
     shares: stages.map(({ instances }) => instances ?? { percent: 100 }),
     beside,
@@ -65,18 +88,25 @@ export function advanceStage(
   const index = rollout.state === 'running' ? stageUnderWay(rollout) : undefined
   const stage = index === undefined ? undefined : rollout.stages?.[index]
   if (index === undefined || stage === undefined) return { rollout, over: complete }
+  const spec = goal.spec?.rollout.stages?.[index]
+  const at = { snapshot, rollout, goal, stage: { index, name: stage.name } }
+  if (!isOpen(stage)) {
+    const started = { ...stage, startedAt: stage.startedAt ?? now }
+    const hooked = advanceHooks(stage.before ?? [], { ...at, when: 'before', specs: spec?.before ?? [] }, now)
+    return hookedStage(rollout, index, { ...started, before: hooked.hooks }, 'before', hooked)
+  }
   const begun: RolloutStage = {
     ...stage,
     startedAt: stage.startedAt ?? now,
     ...(complete && stage.readyAt === undefined ? { readyAt: now } : {}),
   }
-  const specs = goal.spec?.rollout.stages?.[index]?.gates ?? []
+  const specs = spec?.gates ?? []
   const view = { complete, readyAt: begun.readyAt, servingSince: servingSince(snapshot, goal) }
   const judged = begun.gates.map((gate, place): JobJudgement => {
-    const spec = specs[place]
-    if (spec === undefined) return { gate }
-    if (spec.type === 'job') return judgeJob(spec, gate, { ...view, snapshot, rollout, goal }, now)
-    return judgeGate(spec, gate, { ...view, sample: snapshot.gates?.[place] }, now)
+    const each = specs[place]
+    if (each === undefined) return { gate }
+    if (each.type === 'job') return judgeJob(each, gate, { ...view, snapshot, rollout, goal }, now)
+    return judgeGate(each, gate, { ...view, sample: snapshot.gates?.[place] }, now)
   })
   const seen = { ...begun, gates: judged.map(({ gate }) => gate) }
   const last = index === (rollout.stages?.length ?? 0) - 1
@@ -86,19 +116,49 @@ export function advanceStage(
     return { rollout: withStage(rollout, index, seen), failure }
   }
   const through = seen.skippedBy !== undefined || seen.gates.every(({ verdict }) => verdict === 'passed')
+  const { after = [] } = seen
+  const told = seen.skippedBy !== undefined || after.every(isThrough)
+  // What has begun is seen to its end, whatever becomes of instances meanwhile.
+  if (through && !told && (complete || after.some(({ state }) => state !== 'waiting'))) {
+    const hooked = advanceHooks(after, { ...at, when: 'after', specs: spec?.after ?? [] }, now)
+    const nextAt = earliest(hooked.nextAt, ...judged.map((each) => each.nextAt))
+    const later = nextAt === undefined ? {} : { nextAt }
+    return hookedStage(rollout, index, { ...seen, after: hooked.hooks }, 'after', { ...hooked, ...later })
+  }
   if ((complete && through) || (seen.skippedBy !== undefined && !last)) {
     const { requests } = snapshot
     const ended = withStage(rollout, index, {
-      ...{ ...seen, endedAt: now, served: servedBy(plans) },
+      ...{ ...seen, ...cutHooksOf(seen, now), endedAt: now, served: servedBy(plans) },
       ...(requests === undefined ? {} : { requests }),
     })
-    return last ? { rollout: ended, over: true } : { rollout: begin(ended, index + 1, now), moved: true }
+    const steps = runsUnderWay(seen, at, spec)
+    return last ? { rollout: ended, steps, over: true } : { rollout: begin(ended, index + 1, now), steps, moved: true }
   }
   const nextAt = earliest(...judged.map((each) => each.nextAt))
   const next = withStage(rollout, index, seen)
   const steps = seen.skippedBy === undefined ? judged.flatMap(({ step }) => step ?? []) : []
   return {
     rollout: { ...next, message: stageMessage(next, index, specs, complete, plans) },
+    ...(steps.length === 0 ? {} : { steps }),
+    ...(nextAt === undefined ? {} : { nextAt }),
+  }
+}
+
+/** The stage with what came of its hooks. Once all is done that had to be before it, its instances are looked at anew. */
+function hookedStage(
+  rollout: Rollout,
+  index: number,
+  stage: RolloutStage,
+  when: HookWhen,
+  { steps, failure, nextAt }: Omit<HooksOutcome, 'hooks'>,
+): StageOutcome {
+  const next = withStage(rollout, index, stage)
+  if (failure !== undefined) return { rollout: next, failure, steps }
+  const waits = hooksText(stage[when] ?? [], when, rollout)
+  const message = `${rollout.to}: ${placeOf(next, index)} ${waits === '' ? 'goes on' : `waits for ${waits}`}`
+  return {
+    rollout: { ...next, message },
+    ...(when === 'before' && waits === '' ? { moved: true } : {}),
     ...(steps.length === 0 ? {} : { steps }),
     ...(nextAt === undefined ? {} : { nextAt }),
   }

@@ -1,5 +1,6 @@
 import type { AppSpec, Rollout } from '../model/index.ts'
-import { stageUnderWay } from './stages.ts'
+import { isOpen } from './stage-hooks.ts'
+import { openStage } from './stages.ts'
 
 /** How a pool's requests are shared between its two releases while a stage lasts. */
 export interface TrafficSplit {
@@ -18,8 +19,8 @@ export interface TrafficSplit {
 export function trafficSplit(rollout: Rollout | undefined, spec: AppSpec | undefined): TrafficSplit | undefined {
   if (rollout?.stages === undefined || rollout.endedAt !== undefined) return undefined
   const back = rollout.state === 'rolling-back'
-  const begun = rollout.stages.findLastIndex(({ startedAt }) => startedAt !== undefined)
-  const index = back ? begun : stageUnderWay(rollout)
+  const begun = rollout.stages.findLastIndex((stage) => stage.startedAt !== undefined && isOpen(stage))
+  const index = back ? begun : openStage(rollout)
   if (index === undefined || index < 0) return undefined
   const share = spec?.rollout.stages?.[index]?.traffic
   if (share === undefined) return undefined

@@ -102,19 +102,23 @@ function stages(
   }
 }
 
-/** Those that gates of stages run. */
+/** Those that gates and hooks of stages run. */
 function checkJobs(
   issues: IssueList,
   at: SpecPath,
   document: RolloutDocument | undefined,
   entrypoints: Entrypoints,
 ): void {
-  for (const [stage, { gates }] of given(document?.stages))
-    for (const [gate, each] of given(gates)) {
-      if (typeof each === 'string' || each.job === undefined) continue
-      const place = [...at, 'stages', stage, 'gates', gate, 'job']
-      canonicalJobNames(issues, place, each.job, entrypoints, 'be run by a gate')
+  for (const [stage, { gates, before, after }] of given(document?.stages)) {
+    const check = (list: 'gates' | 'before' | 'after', index: number, job: string | undefined): void => {
+      if (job === undefined) return
+      const what = list === 'gates' ? 'be run by a gate' : 'be run by a hook'
+      canonicalJobNames(issues, [...at, 'stages', stage, list, index, 'job'], job, entrypoints, what)
     }
+    for (const [index, each] of given(gates)) if (typeof each !== 'string') check('gates', index, each.job)
+    for (const [index, { job }] of given(before)) check('before', index, job)
+    for (const [index, { job }] of given(after)) check('after', index, job)
+  }
 }
 
 /** Where there is never one more, all cannot be there twice. */

@@ -51,6 +51,25 @@ describe('stages', () => {
     expect(canonicalize(specToDocument(spec)).spec).toEqual(spec)
   })
 
+  it('have hooks before and after, and are written down as they were', () => {
+    const entrypoints = { web: { ports: [80] }, warm: { type: 'job' as const, command: 'warm' } }
+    const url = 'https://ci.example/berth'
+    const stages = [{ before: [{ job: 'warm' }], after: [{ url, timeout: '30s', onFailure: 'rollback' as const }] }]
+    const { spec, issues } = canonicalize({ ...document({ stages }), entrypoints })
+    expect([issues, spec?.rollout.stages]).toEqual([
+      [],
+      [
+        {
+          ...{ name: 'all', gates: [] },
+          before: [{ type: 'job', job: 'warm', timeoutMs: 600_000, onFailure: 'hold' }],
+          after: [{ type: 'url', url, timeoutMs: 30_000, onFailure: 'rollback' }],
+        },
+      ],
+    ])
+    if (spec === undefined) throw new Error('it is valid')
+    expect(canonicalize(specToDocument(spec)).spec).toEqual(spec)
+  })
+
   it('have gates that measure', () => {
     const gates = [
       { errors: '0.5%', over: '1m', requests: 100 },
@@ -158,6 +177,17 @@ describe('stages', () => {
     ['an empty query', { stages: [{ gates: [{ query: ' ', below: 1 }] }] }, /the query is empty/],
     ['a key of others', { stages: [{ gates: [{ health: '1m', over: '1m' }] }] }, /a gate of `health` has no `over`/],
     ['traffic without a share', { stages: [{ traffic: 5 }] }, /^rollout.stages.0.traffic: "5" is no share.*write 5%/],
+    ['a hook of nothing', { stages: [{ before: [{}] }] }, /stages.0.before.0: the hook does nothing/],
+    ['two hooks in one', { stages: [{ after: [{ job: 'a', url: 'http://a/' }] }] }, /`job` and `url` are two hooks/],
+    ['a hook’s job that is none', { stages: [{ after: [{ job: 'web' }] }] }, /only a job can be run by a hook/],
+    ['a hook’s URL that is none', { stages: [{ before: [{ url: 'file:///etc' }] }] }, /"file:\/\/\/etc" is not a URL/],
+    ['a password in a URL', { stages: [{ before: [{ url: 'http://a:b@c/' }] }] }, /the URL holds a password/],
+    ['a hook for days', { stages: [{ before: [{ url: 'http://a/', timeout: '2d' }] }] }, /before.0.timeout: 2d is/],
+    [
+      'many hooks',
+      { stages: [{ after: Array.from({ length: 5 }, () => ({ url: 'http://a/' })) }] },
+      /5 hooks are too many: at most 4/,
+    ],
     [
       'too many',
       { stages: Array.from({ length: 21 }, (_, index) => ({ instances: index + 1 })) },

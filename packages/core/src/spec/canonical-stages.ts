@@ -1,6 +1,7 @@
 import type { InstanceShare } from '../model/instance-share.ts'
-import type { StageSpec } from '../model/stage-spec.ts'
+import type { StageHookSpec, StageSpec } from '../model/stage-spec.ts'
 import { canonicalGates } from './canonical-gates.ts'
+import { canonicalHooks } from './canonical-hooks.ts'
 import { parseShare } from './quantities.ts'
 import { readShare } from './read-share.ts'
 import { given } from './read-values.ts'
@@ -42,8 +43,14 @@ function canonicalStage(issues: IssueList, at: SpecPath, document: StageDocument
     ...(traffic === undefined ? {} : { traffic }),
     ...(document.beside === true ? { beside: true } : {}),
     gates: canonicalGates(issues, [...at, 'gates'], document.gates),
+    ...hooks('before', canonicalHooks(issues, [...at, 'before'], document.before)),
+    ...hooks('after', canonicalHooks(issues, [...at, 'after'], document.after)),
   }
 }
+
+/** None is as good as not said. */
+const hooks = (name: 'before' | 'after', list: readonly StageHookSpec[]): Pick<StageSpec, 'before' | 'after'> =>
+  list.length === 0 ? {} : { [name]: list }
 
 /** Thousandths; `0%` sends none there. */
 function readTraffic(issues: IssueList, at: SpecPath, value: Amount | undefined): number | undefined {

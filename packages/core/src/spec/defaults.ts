@@ -52,6 +52,7 @@ export const specDefaults = {
   canaryMs: 5 * minuteMs,
   keepMs: 10 * minuteMs,
   gate: { overMs: 5 * minuteMs, requests: 20 },
+  hook: { urlTimeoutMs: 10_000, jobTimeoutMs: 10 * minuteMs },
   buildLimits: {
     cpuMilli: 2000,
     memoryBytes: 4 * gibibyte,

@@ -1,8 +1,8 @@
 import type { RolloutSpec } from '../model/app-spec.ts'
 import type { InstanceShare } from '../model/instance-share.ts'
-import type { GateSpec, MeasuredGate, StageSpec } from '../model/stage-spec.ts'
+import type { GateSpec, MeasuredGate, StageHookSpec, StageSpec } from '../model/stage-spec.ts'
 import { formatDuration, formatShare as formatThousandths } from './quantities.ts'
-import type { EnvironmentRolloutDocument, GateDocument, StageDocument } from './spec-document.ts'
+import type { EnvironmentRolloutDocument, GateDocument, HookDocument, StageDocument } from './spec-document.ts'
 
 /** What is said of it, as a user would write it; all but the jobs before. */
 export function rolloutToDocument(rollout: Partial<RolloutSpec>): EnvironmentRolloutDocument {
@@ -21,12 +21,19 @@ export function rolloutToDocument(rollout: Partial<RolloutSpec>): EnvironmentRol
 export const formatShare = (share: InstanceShare): number | string =>
   typeof share === 'number' ? share : `${share.percent}%`
 
-const stageToDocument = ({ name, instances, traffic, beside, gates }: StageSpec): StageDocument => ({
+const stageToDocument = ({ name, instances, traffic, beside, gates, before, after }: StageSpec): StageDocument => ({
   name,
   ...(instances === undefined ? {} : { instances: formatShare(instances) }),
   ...(traffic === undefined ? {} : { traffic: traffic === 0 ? '0%' : formatThousandths(traffic) }),
   ...(beside === true ? { beside } : {}),
   gates: gates.map(gateToDocument),
+  ...(before === undefined ? {} : { before: before.map(hookToDocument) }),
+  ...(after === undefined ? {} : { after: after.map(hookToDocument) }),
+})
+
+const hookToDocument = (hook: StageHookSpec): HookDocument => ({
+  ...(hook.type === 'job' ? { job: hook.job } : { url: hook.url }),
+  ...{ timeout: formatDuration(hook.timeoutMs), onFailure: hook.onFailure },
 })
 
 function gateToDocument(gate: GateSpec): string | GateDocument {

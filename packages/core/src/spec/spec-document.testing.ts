@@ -211,6 +211,7 @@ export const validDocument: fc.Arbitrary<SpecDocument> = fc
             { instances: '50%', name: 'half' },
           ],
           [{ name: 'one', gates: [{ person: true }] }],
+          [{ before: [{ url: 'https://ci.example/hook?a=b', timeout: '20s' }], after: [] }],
           [
             {
               traffic: '2.5%',

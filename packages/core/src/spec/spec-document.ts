@@ -285,6 +285,16 @@ export interface StageDocument {
   readonly traffic?: Amount | undefined
   readonly beside?: boolean | undefined
   readonly gates?: readonly (string | GateDocument | undefined)[] | undefined
+  readonly before?: readonly (HookDocument | undefined)[] | undefined
+  readonly after?: readonly (HookDocument | undefined)[] | undefined
+}
+
+/** Either `job` or `url` is given. */
+export interface HookDocument {
+  readonly job?: string | undefined
+  readonly url?: string | undefined
+  readonly timeout?: Amount | undefined
+  readonly onFailure?: 'hold' | 'rollback' | undefined
 }
 
 /** Exactly one kind is given. `person` in short. */

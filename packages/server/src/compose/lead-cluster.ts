@@ -8,6 +8,7 @@ import { RebalanceController } from '../controllers/rebalance-controller.ts'
 import { InstanceNews } from '../events/instance-news.ts'
 import { GateSources } from '../gates/gate-sources.ts'
 import { queryPrometheus } from '../gates/prometheus.ts'
+import { HookCalls } from '../hooks/hook-calls.ts'
 import { ImageArrivals } from '../images/image-arrivals.ts'
 import { LanKeeper } from '../lans/lan-keeper.ts'
 import type { Term } from '../leadership/index.ts'
@@ -100,6 +101,12 @@ export function leadCluster(
       onChange: (pool) => pools?.mark([pool]),
     }),
   )
+  const hooks = stack.use(
+    new HookCalls({
+      ...{ state, targets: foundation.hookTargets, log: log.child({ part: 'hooks' }) },
+      onChange: (pool) => pools?.mark([pool]),
+    }),
+  )
   const registryParts = { records, agents: registryAgents, orders: registryOrders }
   const registry = stack.use(
     new RegistryKeeper({
@@ -110,7 +117,7 @@ export function leadCluster(
   const lead = agents.lead({ records, news, feed, term, registry: registry.offers })
   for (const node of state.nodes.ids()) books.touchNode(node)
   pools = new PoolController({
-    ...{ state, records, news, isOnline, traffic, nodes, books, images, gates },
+    ...{ state, records, news, isOnline, traffic, nodes, books, images, gates, hooks },
     log: log.child({ part: 'pools' }),
   })
   stack.use(pools)

@@ -13,6 +13,7 @@ import { defaults, type ServerConfig } from '../config.ts'
 import type { Traffic } from '../controllers/traffic.ts'
 import { refuseUnfinished } from '../copies/copied-keys.ts'
 import { makePrivateDirectory } from '../files/private-files.ts'
+import { HookTargets } from '../hooks/hook-targets.ts'
 import { Leadership } from '../leadership/index.ts'
 import { Pipelines } from '../pipelines/pipelines.ts'
 import { openState, Records, type State } from '../records/index.ts'
@@ -49,6 +50,7 @@ export interface Foundation {
   readonly tokens: Tokens
   readonly sessions: Sessions
   readonly subscriptions: Subscriptions
+  readonly hookTargets: HookTargets
   /** When this server heard of checks of registered services. */
   readonly checksHeard: Map<string, number>
 }
@@ -76,7 +78,9 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   )
   const sealedHooks = state.pipelines.all().filter(({ sealed }) => sealed !== undefined)
   const sealedParts = sealedPeers.length + sealedHooks.length + state.acmeAccounts.size
-  const sealedSubscriptions = [...state.subscriptions.values()].filter(({ sealed }) => sealed !== undefined)
+  const sealedSubscriptions = [...state.subscriptions.values(), ...state.hookTargets.values()].filter(
+    ({ sealed }) => sealed !== undefined,
+  )
   const sealedValuesExist =
     sealedSubscriptions.length > 0 || values.size + pairs.size + logins.size + authorities.size + sealedParts > 0
   const key = await openSecretKey(join(directory, 'secret.key'), { sealedValuesExist })
@@ -103,6 +107,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     sessions: new Sessions(key, tokens),
     checksHeard: new Map(),
     subscriptions: new Subscriptions(records, key),
+    hookTargets: new HookTargets(records, key),
   }
 }
 

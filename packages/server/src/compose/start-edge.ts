@@ -240,6 +240,7 @@ function createServices(
     approvals: new Approvals(records),
     metricSources: new MetricSources(records),
     freezes: new Freezes(records),
+    hookTargets: foundation.hookTargets,
     enrolment: new Enrolment({ records, authority, addressPool }),
     relay,
     buildOutputs: new BuildOutputReader({ state, relay, outputs: buildOutputs }),

@@ -14,6 +14,8 @@ import { BlockKeeper } from '../addresses/block-keeper.ts'
 import { InstanceNews } from '../events/instance-news.ts'
 import { GateSources } from '../gates/gate-sources.ts'
 import type { QueryAnswer } from '../gates/prometheus.ts'
+import { callHook } from '../hooks/call-hook.ts'
+import { HookCalls } from '../hooks/hook-calls.ts'
 import { type ArrivalAgents, ImageArrivals } from '../images/image-arrivals.ts'
 import { openState, Records, type State } from '../records/index.ts'
 import { LiveBooks } from '../schedule/live-books.ts'
@@ -194,7 +196,15 @@ export class TestCluster implements AsyncDisposable {
         askMs: 20,
       }),
     )
-    pools = stack.use(new PoolController({ ...control, traffic, nodes, books, images, gates, patience }))
+    const hooks = stack.use(
+      new HookCalls({
+        ...control,
+        targets: { secretOf: () => undefined },
+        call: (call) => callHook({ ...call, retryMs: 20 }),
+        onChange: (pool) => pools?.mark([pool]),
+      }),
+    )
+    pools = stack.use(new PoolController({ ...control, traffic, nodes, books, images, gates, hooks, patience }))
     const agents = { request: async <T>(node: string) => (await this.askForAddresses(node)) as T }
     stack.use(new BlockKeeper({ ...{ records, books, agents, log: silent, now }, retryMs: 20 }))
     return { pools, books, control }

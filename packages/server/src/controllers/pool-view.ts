@@ -5,6 +5,7 @@ import {
   defaultGroupName,
   dueSizes,
   type GateSample,
+  type HookAnswer,
   type ImageArrival,
   type Instance,
   isAtWork,
@@ -44,6 +45,10 @@ export interface Surroundings {
     /** undefined: nobody counts. */
     requests(rollout: Rollout): RolloutRequests | undefined
   }
+  /** Absent: hooks that are URLs are never answered. */
+  readonly hooks?: {
+    look(pool: Pool, rollout: Rollout, spec: AppSpec | undefined): ReadonlyMap<string, HookAnswer>
+  }
   readonly nodes: {
     /** `afterMs`: how long the app waits for it; undefined: for ever. */
     fate(node: string, afterMs: number | undefined): NodeFate
@@ -75,6 +80,7 @@ export function poolSnapshot(from: Surroundings, pool: Pool, times: ServiceTimes
     ...(requests === undefined ? {} : { requests }),
     ...{ ...snapshot, rollout, images: from.images?.look(pool, rollout, spec) ?? [] },
     gates: from.gates?.look(pool, rollout, spec) ?? [],
+    hooks: from.hooks?.look(pool, rollout, spec) ?? new Map(),
   }
 }
 

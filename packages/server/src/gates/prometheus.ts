@@ -1,5 +1,5 @@
-import { messageOf } from '@berth/core'
 import { z } from 'zod'
+import { failureText } from '../hooks/failure-text.ts'
 
 /** What Prometheus says now. `none`: nothing that can be compared, and why. */
 export type QueryAnswer =
@@ -35,13 +35,9 @@ export async function queryPrometheus(url: string, query: string, signal: AbortS
     const text = await readBounded(response)
     return readAnswer(response.status, text)
   } catch (error) {
-    return { type: 'none', message: `Prometheus does not answer: ${reasonOf(error)}` }
+    return { type: 'none', message: `Prometheus does not answer: ${failureText(error)}` }
   }
 }
-
-/** What fetch fails with says nothing; its cause does. */
-const reasonOf = (error: unknown): string =>
-  error instanceof Error && error.cause instanceof Error ? messageOf(error.cause) : messageOf(error)
 
 async function readBounded(response: Response): Promise<string> {
   const parts: Uint8Array[] = []

@@ -19,6 +19,7 @@ import type { Externals } from '../externals/externals.ts'
 import type { Freezes } from '../freezes/freezes.ts'
 import type { MetricSources } from '../gates/metric-sources.ts'
 import type { Groups } from '../groups/groups.ts'
+import type { HookTargets } from '../hooks/hook-targets.ts'
 import type { NodeImages } from '../images/node-images.ts'
 import type { Lans } from '../lans/lans.ts'
 import type { NodeConfigs } from '../node-config/node-configs.ts'
@@ -126,6 +127,7 @@ export interface Services {
   readonly approvals: Approvals
   readonly metricSources: MetricSources
   readonly freezes: Freezes
+  readonly hookTargets: HookTargets
   readonly secrets: Secrets
   readonly tokens: Tokens
   readonly sessions: Sessions

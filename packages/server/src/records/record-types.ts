@@ -79,6 +79,7 @@ export interface RecordTypes {
   readonly cloudTables: CloudTableStatus
   readonly routings: RoutingRecord
   readonly metricSources: MetricSourceRecord
+  readonly hookTargets: HookTargetRecord
   readonly freezes: Freeze
   readonly authorities: AuthorityRecord
   readonly members: MemberRecord
@@ -113,6 +114,15 @@ export interface ProfileRecord {
 export interface DomainRecord extends OwnDomain {
   /** Goes up with every change. */
   readonly version: number
+  readonly updatedAt: number
+  readonly updatedBy: string
+}
+
+/** A URL that hooks of stages may call, with what is below it; its secret is sealed. Key `/hook-targets/<name>`. */
+export interface HookTargetRecord {
+  readonly name: string
+  readonly url: string
+  readonly sealed?: string
   readonly updatedAt: number
   readonly updatedBy: string
 }

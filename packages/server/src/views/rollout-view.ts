@@ -1,5 +1,12 @@
 import type { ReceiptView, RolloutView, StageView } from '@berth/api'
-import { type Rollout, type RolloutApprovals, type RolloutFailure, type RolloutStage, receiptOf } from '@berth/core'
+import {
+  type Rollout,
+  type RolloutApprovals,
+  type RolloutFailure,
+  type RolloutHook,
+  type RolloutStage,
+  receiptOf,
+} from '@berth/core'
 import type { State } from '../records/index.ts'
 import { defined } from './view-context.ts'
 
@@ -43,11 +50,16 @@ const failureView = ({ logTail, ...rest }: RolloutFailure): NonNullable<RolloutV
   logTail: [...logTail],
 })
 
-function stageView({ name, startedAt, readyAt, endedAt, skippedBy, gates, served, requests }: RolloutStage): StageView {
+const hookView = ({ ordinal: _, ...hook }: RolloutHook): NonNullable<StageView['before']>[number] => hook
+
+function stageView({ name, startedAt, readyAt, endedAt, skippedBy, ...rest }: RolloutStage): StageView {
+  const { gates, before, after, served, requests } = rest
   return {
     name,
     ...defined({ startedAt, readyAt, endedAt, skippedBy }),
     gates: [...gates],
+    ...(before === undefined ? {} : { before: before.map(hookView) }),
+    ...(after === undefined ? {} : { after: after.map(hookView) }),
     ...(served === undefined ? {} : { served: { ...served } }),
     ...(requests === undefined ? {} : { requests }),
   }

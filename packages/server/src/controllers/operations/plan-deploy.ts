@@ -15,6 +15,7 @@ import {
   sizesForSpec,
 } from '@berth/core'
 import { awaitedApprovals, groupProblems, quotaProblems, wishText } from '../../groups/group-checks.ts'
+import { refusedHooks } from '../../hooks/refused-hooks.ts'
 import { imagine, isHypothetical } from '../../schedule/hypothesis.ts'
 import type { CallContext, PlanArguments } from '../operations.ts'
 import { checkEnvironment, problemsOf } from './check-release.ts'
@@ -75,6 +76,7 @@ export async function planDeploy(
     diff: [...diff],
     problems: [
       ...problemsOf(state, target.spec, args.app, args.pool, environment),
+      ...(target.same ? [] : refusedHooks(state, after)),
       ...groupProblems(state, where, after, call.actor),
       ...quotaProblems(state, where, after, countsOf(wanted)),
       ...placement.problems,

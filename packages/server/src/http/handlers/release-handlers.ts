@@ -4,6 +4,7 @@ import { frozenUntil } from '../../freezes/freeze-times.ts'
 import type { MetricSourceRecord, State } from '../../records/index.ts'
 import { rolloutView } from '../../views/rollout-view.ts'
 import type { Handlers } from '../handler.ts'
+import { hookTargetListing, hookTargetView } from '../listings/hook-target-listing.ts'
 import type { Listing } from '../listings/listing.ts'
 import type { Services } from '../services.ts'
 
@@ -16,11 +17,26 @@ type ReleaseHandlers = Pick<
   | 'getPrometheus'
   | 'setPrometheus'
   | 'removePrometheus'
+  | 'listHookTargets'
+  | 'setHookTarget'
+  | 'removeHookTarget'
 >
 
 /** What releases go by, beside their rollouts. */
-export const releaseHandlers = ({ views, operations, metricSources, freezes }: Services): ReleaseHandlers => ({
+export const releaseHandlers = ({
+  views,
+  operations,
+  metricSources,
+  freezes,
+  hookTargets,
+}: Services): ReleaseHandlers => ({
   approveRollout: async ({ params, context }) => rolloutView(await operations.approveRollout(params.id, context)),
+  listHookTargets: () => hookTargetListing(views.state),
+  setHookTarget: async ({ params, body, context }) => hookTargetView(await hookTargets.put(params.name, body, context)),
+  removeHookTarget: async ({ params, context }) => {
+    await hookTargets.remove(params.name, context)
+    return { ok: true }
+  },
   listFreezes: () => freezeListing(views.state),
   addFreeze: async ({ body, context }) => freezeView(await freezes.add(body, context)),
   removeFreeze: async ({ params, context }) => {
