@@ -1,4 +1,5 @@
 import type { ReceiptView } from '@berth/api'
+import { shortCommit } from '@berth/core'
 import { formatSeconds } from './instance-lines.ts'
 
 /** A receipt for people: what, who, how it went, stage by stage. */
@@ -36,7 +37,7 @@ const row = (name: string, value: string | undefined): string[] =>
   value === undefined ? [] : [`  ${name.padEnd(10)} ${value}`]
 
 const commitOf = ({ commit, subject }: ReceiptView): string | undefined =>
-  commit === undefined ? undefined : `${commit.slice(0, 12)}  ${subject ?? ''}`.trimEnd()
+  commit === undefined ? undefined : `${shortCommit(commit)}  ${subject ?? ''}`.trimEnd()
 
 function planOf({ plan }: ReceiptView): string | undefined {
   const parts = Object.entries(plan).map(([name, { before, after }]) =>

@@ -1,4 +1,4 @@
-import { BerthError } from '@berth/core'
+import { BerthError, shortCommit } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { followBuild, followRollout } from '../follow.ts'
@@ -62,7 +62,7 @@ export function registerDeploy(program: Command): void {
           context.form,
           context.out,
           (each) =>
-            `${each.app} ${each.release} ${each.commit?.slice(0, 12) ?? ''}${each.reused === true ? ' (same inputs, image reused)' : ''}`,
+            `${each.app} ${each.release} ${shortCommit(each.commit ?? '')}${each.reused === true ? ' (same inputs, image reused)' : ''}`,
         )
       }),
     )
@@ -88,7 +88,7 @@ async function deploy(context: CommandContext, target: Target, options: DeployOp
     if (build.error !== undefined) throw new BerthError(build.error.code, build.error.message)
     rollout = build.rollout
     out.note(
-      `${out.style.green('✔')} ${build.app} ${build.release} from ${build.commit?.slice(0, 12) ?? 'image'}${build.reused === true ? ' (image reused)' : ''}  ${out.style.dim(build.subject ?? '')}`,
+      `${out.style.green('✔')} ${build.app} ${build.release} from ${shortCommit(build.commit ?? 'image')}${build.reused === true ? ' (image reused)' : ''}  ${out.style.dim(build.subject ?? '')}`,
     )
     if (rollout === undefined)
       return out.note(`${build.release} runs in ${target.pool} already; nothing to do (--force rolls it out again)`)

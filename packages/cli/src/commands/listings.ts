@@ -1,5 +1,5 @@
 import type { AppView, BuildView, EventView, InstanceView, ReleaseView, RolloutView, RouteView } from '@berth/api'
-import { refName } from '@berth/core'
+import { refName, shortCommit } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { followBuild } from '../follow.ts'
@@ -81,7 +81,7 @@ const releaseListing = (now: number): ListingView<ReleaseView> => ({
   headers: ['release', 'commit', 'tests', 'runs in', 'age', 'author', 'subject'],
   row: (each) => [
     each.id,
-    each.commit?.slice(0, 12) ?? '-',
+    shortCommit(each.commit ?? '-'),
     testsText(each),
     each.runningIn.join(',') || '-',
     formatAge(now - each.createdAt),
@@ -200,8 +200,8 @@ const buildListing = (style: Style, now: number): ListingView<BuildView> => ({
   row: (each) => [
     each.id,
     each.app,
-    each.trigger === undefined ? each.ref.slice(0, 12) : refName(each.trigger.ref),
-    each.commit?.slice(0, 12) ?? '-',
+    each.trigger === undefined ? shortCommit(each.ref) : refName(each.trigger.ref),
+    shortCommit(each.commit ?? '-'),
     each.state === 'succeeded'
       ? style.green(each.reused === true ? 'reused' : 'succeeded')
       : each.state === 'failed'

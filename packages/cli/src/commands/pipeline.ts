@@ -1,5 +1,5 @@
 import type { PipelineView } from '@berth/api'
-import { BerthError, formatDuration, type PipelineDocument, parseDuration, refName } from '@berth/core'
+import { BerthError, formatDuration, type PipelineDocument, parseDuration, refName, shortCommit } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { formatAge } from '../output/format.ts'
@@ -49,7 +49,7 @@ export function registerPipeline(program: Command): void {
         builds.length === 0
           ? `nothing was pushed since the last look that ${app} builds`
           : builds
-              .map((each) => `${each.id} builds ${each.ref.slice(0, 12)} of ${refName(each.trigger?.ref ?? each.ref)}`)
+              .map((each) => `${each.id} builds ${shortCommit(each.ref)} of ${refName(each.trigger?.ref ?? each.ref)}`)
               .join('\n'),
       )
     },
@@ -142,7 +142,7 @@ export function pipelineText(view: PipelineView, now: number): string {
     ...(seenAt === undefined ? [] : [['moved', `${formatAge(now - seenAt)} ago`]]),
     ...Object.entries(seen)
       .slice(0, maxSeen)
-      .map(([ref, commit]) => ['seen', `${refName(ref)} ${commit.slice(0, 12)}`]),
+      .map(([ref, commit]) => ['seen', `${refName(ref)} ${shortCommit(commit)}`]),
   ]
   return rows.map(([key = '', value]) => `${key.padEnd(8)} ${value}`).join('\n')
 }

@@ -1,5 +1,5 @@
 import type { ReleaseDiffView } from '@berth/api'
-import { BerthError } from '@berth/core'
+import { BerthError, shortCommit } from '@berth/core'
 import type { Command } from 'commander'
 import { followRollout } from '../follow.ts'
 import { formatAge } from '../output/format.ts'
@@ -85,7 +85,7 @@ export function registerDiff(program: Command): void {
 export function diffText(diff: ReleaseDiffView, style: Style, now: number): string {
   const { app, pool, from, to, sameImage, added, removed, more, problem, changes } = diff
   const commit = (sign: string, each: ReleaseDiffView['added'][number]): string =>
-    `  ${sign} ${each.commit.slice(0, 12)}  ${formatAge(now - each.at).padStart(4)}  ${each.author.replace(/ <.*/, '')}  ${each.subject}`
+    `  ${sign} ${shortCommit(each.commit)}  ${formatAge(now - each.at).padStart(4)}  ${each.author.replace(/ <.*/, '')}  ${each.subject}`
   return [
     `${app}/${pool}: ${from ?? 'nothing'} → ${to}${sameImage ? ' (the same image)' : ''}`,
     ...(problem === undefined ? [] : [`  commits are not known: ${problem}`]),

@@ -1,5 +1,5 @@
 import { formatProblems, type LogLine, parseSpec } from '@berth/api'
-import { type AppSpec, BerthError, messageOf } from '@berth/core'
+import { type AppSpec, BerthError, messageOf, shortCommit } from '@berth/core'
 import type { Logger } from 'pino'
 import type { BuildOutcome, BuildRunner, BuildSource, SpecReader } from '../controllers/build-port.ts'
 import { KeyedLock } from '../source/keyed-lock.ts'
@@ -162,7 +162,7 @@ class ChainBuilder implements Builder {
 
   async #specOf(at: SourceCommit, signal: AbortSignal | undefined): Promise<AppSpec> {
     const text = await this.#options.sources.readFile(at, specFile, { signal })
-    const commit = at.commit.slice(0, 12)
+    const commit = shortCommit(at.commit)
     if (text === undefined) {
       const message = `there is no ${specFile} at ${commit} of ${at.repository}: run berth init in the repository, commit it, deploy again`
       throw new BerthError('build.spec-missing', message)

@@ -4,6 +4,7 @@ import { lstat, readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { shortCommit } from '@berth/core'
 import { pack } from 'tar-stream'
 import type { SourceCommit, SourceFile, SourceStore } from '../source/source-store.ts'
 
@@ -23,7 +24,7 @@ export interface LevelFolder {
 }
 
 export const repositoryFolder = (sources: SourceStore, at: SourceCommit, folder: string): LevelFolder => ({
-  where: `${folder} of the repository at ${at.commit.slice(0, 12)}`,
+  where: `${folder} of the repository at ${shortCommit(at.commit)}`,
   list: (options) => sources.list(at, folder, options),
   readFile: (path, options) => sources.readFile(at, `${folder}/${path}`, options),
   archive: (inner, options) => sources.archive(at, { folder: `${folder}/${inner}`, ...options }),

@@ -1,4 +1,4 @@
-import { BerthError, type Build, buildOrder, messageOf, refName } from '@berth/core'
+import { BerthError, type Build, buildOrder, messageOf, refName, shortCommit } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records, State, StateChange } from '../records/index.ts'
 import type { BuildOutcome, BuildRunner } from './build-port.ts'
@@ -181,7 +181,7 @@ export class BuildController implements AsyncDisposable {
 /** A commit that was seen at a branch and is not there any more was pushed over. */
 function explained({ trigger, ref }: Build, error: unknown): unknown {
   if (trigger === undefined || !(error instanceof BerthError) || error.code !== 'source.commit-not-found') return error
-  const message = `commit ${ref.slice(0, 12)}, which was pushed to ${refName(trigger.ref)}, is gone: it was pushed over before it was fetched; what took its place has a build of its own`
+  const message = `commit ${shortCommit(ref)}, which was pushed to ${refName(trigger.ref)}, is gone: it was pushed over before it was fetched; what took its place has a build of its own`
   return new BerthError(error.code, message, { details: error.details, cause: error })
 }
 

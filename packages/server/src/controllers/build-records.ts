@@ -6,6 +6,7 @@ import {
   messageOf,
   type Release,
   type ReleaseTests,
+  shortCommit,
 } from '@berth/core'
 import { type Records, type RecordTransaction, releaseId, type State } from '../records/index.ts'
 import type { BuildOutcome } from './build-port.ts'
@@ -142,7 +143,7 @@ export class BuildRecords {
     tx.event({
       type: 'release.created',
       subject: { app: app.name, release: release.id },
-      message: `${releaseId(app.name, release.id)} from ${outcome.commit?.slice(0, 12) ?? outcome.image}`,
+      message: `${releaseId(app.name, release.id)} from ${shortCommit(outcome.commit ?? outcome.image)}`,
     })
     return release
   }

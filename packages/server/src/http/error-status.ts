@@ -87,7 +87,6 @@ const statusByCode: Readonly<Record<string, number>> = {
   'net.no-instance': 404,
   'network.pool-exhausted': 409,
   'pipeline.changed': 409,
-  'pipeline.git-only': 409,
   'pipeline.too-many-refs': 409,
   'plan.stale': 409,
   'promotion.no-chain': 409,

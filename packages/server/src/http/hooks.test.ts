@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { OutgoingHttpHeaders } from 'node:http'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { ServerUnderTest } from '../server-under-test.testing.ts'
-import { GitRepository, Workspace } from '../source/repositories.testing.ts'
+import { GitRepository, SvnRepository, Workspace } from '../source/repositories.testing.ts'
 import { hookBodyBytes } from './hook-routes.ts'
 
 let server: ServerUnderTest
@@ -185,6 +185,27 @@ it('says pong to what it does nothing for', async () => {
   const body = JSON.stringify({ zen: 'Keep it logically awesome.' })
   const headers = { ...forges.github?.(body), 'x-github-event': 'ping' }
   expect(await deliver(headers, body)).toMatchObject({ status: 200, message: 'nothing is done for ping' })
+})
+
+it('commits of a Subversion repository are seen by the next look, each once, and built at their revision', async () => {
+  const svn = new SvnRepository(space.path(`${app}-svn`))
+  svn.commit({ 'trunk/berth.yaml': 'app: old\n', 'branches/winter/berth.yaml': 'app: old\n' }, 'first')
+  const params = { app: `${app}-svn` }
+  await server.local.call('createApp', { body: { name: params.app, repository: svn.url, vcs: 'svn' } })
+  const body = { branches: ['trunk', 'winter'], tags: ['v*'] }
+  await server.local.call('setPipeline', { params, query: {}, body })
+  const look = async () => (await server.local.call('lookAtPipeline', { params, body: {} })).builds
+  expect(await look()).toEqual([])
+  svn.commit({ 'trunk/a.txt': 'a' }, 'second')
+  expect(await look()).toMatchObject([{ ref: 'trunk@2', trigger: { ref: 'refs/heads/trunk' } }])
+  expect(await look()).toEqual([])
+  svn.svn('copy', '--quiet', `${svn.url}/trunk`, `${svn.url}/tags/v1`, '--parents', '-m', 'tag')
+  svn.svn('copy', '--quiet', `${svn.url}/trunk`, `${svn.url}/branches/topic`, '-m', 'nobody builds it')
+  expect(await look()).toMatchObject([{ ref: 'tags/v1@3', trigger: { ref: 'refs/tags/v1' } }])
+  const { seen } = await server.local.call('getPipeline', { params })
+  expect(seen).toEqual({
+    ...{ 'refs/heads/trunk': 'trunk@2', 'refs/heads/winter': 'branches/winter@1', 'refs/tags/v1': 'tags/v1@3' },
+  })
 })
 
 it('goes with its app', async () => {

@@ -50,7 +50,7 @@ export class Pipelines {
     )
   }
 
-  /** What is not said is not there; webhooks stay. Throws `pipeline.invalid`, `pipeline.changed`, `pipeline.git-only`. */
+  /** What is not said is not there; webhooks stay. Throws `pipeline.invalid`, `pipeline.changed`. */
   async put(app: string, document: PipelineDocument, options: PutOptions, context: CallContext): Promise<Pipeline> {
     const { settings, problems } = readPipeline(document)
     if (problems.length > 0)
@@ -62,13 +62,7 @@ export class Pipelines {
     const { value } = await this.#records.commit(
       context.actor,
       (tx) => {
-        const { vcs } = requireApp(this.#state, app)
-        if (vcs === 'svn' && settings.branches.length + settings.tags.length > 0)
-          throw new BerthError(
-            'pipeline.git-only',
-            `pipeline of ${app}: pushes are seen in git repositories only; leave branches and tags out, and build with berth build`,
-            { details: { app } },
-          )
+        requireApp(this.#state, app)
         const before = this.#state.pipelines.get(app)
         checkVersion(app, before, options.version)
         tx.require('apps', app)

@@ -7,6 +7,7 @@ import {
   type Pipeline,
   type RefsDecision,
   refName,
+  shortCommit,
   supersededBy,
 } from '@berth/core'
 import type { Records, RecordTransaction, State } from '../records/index.ts'
@@ -83,15 +84,14 @@ export class RepositoryLooks {
     const { state, sources, records } = this.#options
     const pipeline = this.#requirePipeline(app)
     if (pipeline.branches.length + pipeline.tags.length === 0) return nothing
-    const repository = state.apps.get(app)?.repository
+    const { repository, vcs = 'git' } = state.apps.get(app) ?? {}
     if (repository === undefined)
       throw new BerthError(
         'app.no-source',
         `look for pushes to ${app}: no repository is known; deploy it once, or register it with one`,
       )
     const remote = await sources.listRefs({
-      app,
-      repository,
+      ...{ app, repository, vcs },
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     })
     const { value } = await records.commit(
@@ -171,7 +171,7 @@ export class RepositoryLooks {
     tx.event({
       type: 'build.queued',
       subject: { app, build: build.id },
-      message: `build ${build.id} of ${app} at ${commit.slice(0, 12)}, pushed to ${refName(ref)}`,
+      message: `build ${build.id} of ${app} at ${shortCommit(commit)}, pushed to ${refName(ref)}`,
     })
     return build
   }

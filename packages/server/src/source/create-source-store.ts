@@ -49,8 +49,8 @@ export async function createSourceStore(options: SourceStoreOptions): Promise<So
     },
     async listRefs(request) {
       checkName('app', request.app)
-      checkLocation({ ...request, vcs: 'git', ref: 'HEAD' }, options.localRoots)
-      return git.listRefs(request)
+      checkLocation({ ...request, ref: 'HEAD' }, options.localRoots)
+      return adapters[request.vcs].listRefs(request)
     },
     readFile: async (at, path, { maxBytes = defaultMaxFileBytes, signal } = {}) =>
       of(at).readFile(at, checkPath(path), maxBytes, signal),

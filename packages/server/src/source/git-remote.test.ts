@@ -90,7 +90,11 @@ describe('git over https', () => {
     repo.git('tag', '-a', 'v1', '-m', 'one')
     repo.git('tag', 'plain')
     repo.git('branch', 'release/1')
-    const listed = await store.listRefs({ app: 'listed', repository: `https://ada:${encoded}@${origin}/shop.git` })
+    const listed = await store.listRefs({
+      app: 'listed',
+      vcs: 'git',
+      repository: `https://ada:${encoded}@${origin}/shop.git`,
+    })
     const commit = repo.git('rev-parse', 'main')
     expect(Object.fromEntries(listed)).toEqual({
       'refs/heads/main': commit,
@@ -100,7 +104,7 @@ describe('git over https', () => {
     })
     expect(readdirSync(space.path('sources', 'git'))).not.toContain('listed.git')
     const failed = await store
-      .listRefs({ app: 'listed', repository: `https://ada:wrong-secret@${origin}/shop.git` })
+      .listRefs({ app: 'listed', vcs: 'git', repository: `https://ada:wrong-secret@${origin}/shop.git` })
       .catch((error) => error)
     expect(failed).toEqual(failure('source.auth-required'))
     expect(JSON.stringify([failed, failed.message])).not.toContain('wrong-secret')

@@ -58,8 +58,8 @@ interface CallOptions {
  */
 export interface SourceStore {
   fetch(request: SourceRequest): Promise<SourceCommit>
-  /** Branches and tags of a git repository with the commits that they lead to (`refs/heads/main`); nothing is fetched. */
-  listRefs(request: Omit<SourceRequest, 'ref' | 'vcs'>): Promise<ReadonlyMap<string, string>>
+  /** Branches and tags with the commits that they lead to (`refs/heads/main`; of svn `refs/heads/trunk`); nothing is fetched. */
+  listRefs(request: Omit<SourceRequest, 'ref'>): Promise<ReadonlyMap<string, string>>
   /** A regular file's text; undefined where there is none. `source.output-too-large` above `maxBytes` (1 MiB). */
   readFile(at: SourceCommit, path: string, options?: CallOptions & { maxBytes?: number }): Promise<string | undefined>
   /** Commits that `to` has and `from` has not, newest first, at most `limit`; both are what `fetch` has answered. Git only. */
@@ -79,6 +79,7 @@ export interface SourceStore {
 /** One version control system. The store checks and locks; `at` is always what this one's `fetch` answered. */
 export interface SourceAdapter {
   fetch(request: SourceRequest): Promise<SourceCommit>
+  listRefs(request: Omit<SourceRequest, 'ref' | 'vcs'>): Promise<ReadonlyMap<string, string>>
   readFile(at: SourceCommit, path: string, maxBytes: number, signal?: AbortSignal): Promise<string | undefined>
   list(at: SourceCommit, folder: string, signal?: AbortSignal): Promise<SourceFile[]>
   archive(at: SourceCommit, folder: string | undefined, signal?: AbortSignal): Readable

@@ -87,4 +87,31 @@ describe('svn', () => {
     expect(error).toEqual(failure('source.unreachable', /svn:\/\/\*\*\*@127/))
     expect(String(error.stack)).not.toContain('top-secret')
   })
+
+  test('branches and tags are listed as git’s, each with what last changed in it', async () => {
+    const other = new SvnRepository(space.path('layout'))
+    const list = async (repository = other.url) =>
+      Object.fromEntries(await store.listRefs({ app: 'shop', repository, vcs: 'svn' }))
+    expect(await list()).toEqual({ 'refs/heads/trunk': 'r0' })
+    other.commit({ 'trunk/berth.yaml': 'app: shop\n' }, 'first')
+    expect(await list()).toEqual({ 'refs/heads/trunk': 'trunk@1' })
+    other.commit(
+      { 'branches/winter sale/a.txt': 'a', 'branches/a@b/c': 'c', 'branches/trunk/a': 'a', 'branches/file': '' },
+      'more',
+    )
+    other.svn('copy', '--quiet', `${other.url}/trunk`, `${other.url}/tags/v1`, '--parents', '-m', 'tag')
+    const listed = {
+      ...{ 'refs/heads/trunk': 'trunk@1', 'refs/heads/winter sale': 'branches/winter sale@2' },
+      'refs/tags/v1': 'tags/v1@3',
+    }
+    expect(await list()).toEqual(listed)
+    other.commit({ 'trunk/deep/down.txt': 'x' }, 'below')
+    expect(await list()).toEqual({ ...listed, 'refs/heads/trunk': 'trunk@4' })
+    for (const ref of Object.values(await list()))
+      expect(await store.fetch({ app: 'shop', repository: other.url, vcs: 'svn', ref })).toMatchObject({ commit: ref })
+    expect(await list(`${other.url}/trunk`)).toEqual({ 'refs/heads/trunk': 'r4' })
+    await expect(list(`${other.url}/nowhere`)).rejects.toEqual(
+      failure('source.repository-not-found', /list the branches/),
+    )
+  })
 })

@@ -8,6 +8,7 @@ import { type Credentials, parseRepository, redactorOf } from './repository-loca
 import { CommandTimeoutError, runCommand, streamCommand } from './run-command.ts'
 import { sourceFailure, sourceTimeout } from './source-failure.ts'
 import { oneLine, type SourceAdapter, type SourceCommit, type SourceFile, type SourceRequest } from './source-store.ts'
+import { foldersOf, refsOfFolders, svnLayout } from './svn-refs.ts'
 import { attribute, elements, elementText } from './svn-xml.ts'
 
 export interface SvnSourceOptions {
@@ -27,7 +28,14 @@ interface Place {
   readonly revision: string
   readonly credentials: Credentials | undefined
   readonly redact: (text: string) => string
+  /** Only asked what there is, which takes less time than reading it. */
+  readonly isGlance?: true
 }
+
+/** Asking costs a repository little, so one that does not answer within this time is away. */
+const maxGlanceMs = 60_000
+/** Some ten thousand branches. */
+const maxGlanceBytes = 4 * 1024 * 1024
 
 export class SvnSource implements SourceAdapter {
   readonly #options: SvnSourceOptions
@@ -61,6 +69,31 @@ export class SvnSource implements SourceAdapter {
     }
     this.#places.set(commit, place)
     return commit
+  }
+
+  /**
+   * Branches and tags with what last changed in them, named as git's (`refs/heads/trunk`, `refs/heads/winter`, `refs/tags/v1`). A URL with a
+   * folder `trunk` has branches and tags in the folders beside it; any other is a trunk itself, and has no more.
+   */
+  async listRefs(request: Omit<SourceRequest, 'ref' | 'vcs'>): Promise<ReadonlyMap<string, string>> {
+    const location = parseRepository(request.repository, 'svn')
+    if (location.type !== 'url') throw new BerthError('source.bad-repository', 'svn repositories have a URL or a path')
+    const { url, credentials } = location
+    const redact = redactorOf(credentials)
+    const place: Place = { url, revision: 'HEAD', credentials, redact, isGlance: true }
+    const what = `list the branches of ${redact(request.repository)}`
+    const folders = async (path: string) =>
+      foldersOf(await this.#xml(['list'], { ...place, url: below(url, path) }, what, request.signal))
+    const top = await folders('')
+    const trunk = top.get(svnLayout.trunk)
+    if (trunk === undefined) {
+      const revision = attribute(await this.#xml(['info'], place, what, request.signal), 'commit', 'revision') ?? ''
+      return new Map([['refs/heads/trunk', `r${revision}`]])
+    }
+    const inside = async (name: string) => (top.has(name) ? await folders(name) : new Map<string, string>())
+    return refsOfFolders({
+      ...{ trunk, branches: await inside(svnLayout.branches), tags: await inside(svnLayout.tags) },
+    })
   }
 
   async readFile(at: SourceCommit, path: string, maxBytes: number, signal?: AbortSignal): Promise<string | undefined> {
@@ -156,8 +189,9 @@ export class SvnSource implements SourceAdapter {
 
   /** The password goes through standard input; nothing is asked, nothing is remembered, no user's configuration is read. */
   async #run(args: readonly string[], place: Place, what: string, signal?: AbortSignal, maxOutputBytes?: number) {
-    const { timeoutMs, dir } = this.#options
-    const { credentials } = place
+    const { dir } = this.#options
+    const { credentials, isGlance } = place
+    const timeoutMs = isGlance ? Math.min(maxGlanceMs, this.#options.timeoutMs) : this.#options.timeoutMs
     const login = credentials === undefined ? [] : ['--username', credentials.username, '--password-from-stdin']
     const [command = '', ...rest] = args
     const argv = [
@@ -172,7 +206,7 @@ export class SvnSource implements SourceAdapter {
     ]
     const env = { ...inheritedEnvironment(), LC_ALL: 'C.UTF-8', SVN_SSH: batchSsh }
     const input = credentials === undefined ? {} : { input: `${credentials.password}\n` }
-    const limit = maxOutputBytes === undefined ? { maxOutputBytes: 64 * 1024 * 1024 } : { maxOutputBytes }
+    const limit = { maxOutputBytes: maxOutputBytes ?? (isGlance ? maxGlanceBytes : 64 * 1024 * 1024) }
     try {
       const result = await runCommand(argv, { env, signal, timeoutMs, ...input, ...limit })
       if (result.code === 0) return result.stdout

@@ -1,4 +1,4 @@
-import { type AppSpec, BerthError } from '@berth/core'
+import { type AppSpec, BerthError, shortCommit } from '@berth/core'
 import type { CallContext, SourceArguments } from '../operations.ts'
 import { checkEnvironment, problemsOf, refuseProblems } from './check-release.ts'
 import type { OperationsContext } from './operations-context.ts'
@@ -22,7 +22,7 @@ export async function checkBeforeBuild(context: OperationsContext, wanted: Wante
   if (read === undefined || pool === undefined) return
   checkEnvironment(read.spec, pool, defaultPool)
   const environment = state.pools.find(app, pool)?.environment ?? pool
-  refuseProblems(`${app} ${read.commit.slice(0, 12)} to ${pool}`, problemsOf(state, read.spec, app, pool, environment))
+  refuseProblems(`${app} ${shortCommit(read.commit)} to ${pool}`, problemsOf(state, read.spec, app, pool, environment))
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   rolloutLimits,
   serviceNames,
   servingRange,
+  shortCommit,
   sizedSpec,
   sizesForSpec,
 } from '@berth/core'
@@ -115,7 +116,7 @@ async function targetOf(
   const built = state.releases.byApp(args.app).findLast((each) => each.commit === commit)
   const same = current?.commit === commit
   const release = same ? running : built?.id
-  return { name: commit.slice(0, 12), spec, same, ...(release === undefined ? {} : { release }) }
+  return { name: shortCommit(commit), spec, same, ...(release === undefined ? {} : { release }) }
 }
 
 function wantedCounts(

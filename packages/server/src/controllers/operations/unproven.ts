@@ -1,4 +1,4 @@
-import { BerthError, hasSucceeded, missingStage, type Pool, type Release } from '@berth/core'
+import { BerthError, hasSucceeded, missingStage, type Pool, type Release, shortCommit } from '@berth/core'
 import type { State } from '../../records/index.ts'
 import { historyOf } from '../app-history.ts'
 
@@ -34,7 +34,7 @@ export function refuseUntested({ app, id, commit, tests }: Release, pool: string
     tests.state === 'running'
       ? 'its tests have not ended yet'
       : `its tests failed (${failed?.entrypoint ?? 'stopped'}${failed?.message === undefined ? '' : `: ${failed.message}`})`
-  const again = commit === undefined ? '' : `; run them again: berth build ${app} --ref ${commit.slice(0, 12)}`
+  const again = commit === undefined ? '' : `; run them again: berth build ${app} --ref ${shortCommit(commit)}`
   throw new BerthError('release.not-tested', `${app} ${id} to ${pool}: ${why}${again}`, {
     retryable: tests.state === 'running',
     details: { app, release: id, environment: pool },
