@@ -1,13 +1,18 @@
-import { readFileSync } from 'node:fs'
+import { createHmac } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError } from '@berth/core'
+import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AgentPeer, nodeStatus } from './agents/agent-peer.testing.ts'
+import { testSpec } from './controllers/cluster.testing.ts'
 import { eventually } from './eventually.testing.ts'
 import type { LeaseTimes } from './leadership/index.ts'
+import { Records } from './records/index.ts'
+import { openState } from './records/open-state.ts'
 import { RelayPass } from './relay/relay-pass.ts'
 import { ServerUnderTest } from './server-under-test.testing.ts'
 import { type Files, GitRepository, Workspace } from './source/repositories.testing.ts'
@@ -282,6 +287,63 @@ describe('callers of two servers on one store', { timeout }, () => {
     const left: string[] = []
     for await (const { line } of b.local.lines('getBuildOutput', { params: { id } })) left.push(line)
     expect(left[0]).toMatch(/^the output is on server a, which cannot be asked/)
+  })
+
+  it('tell either of a push, and compare releases at either: repositories are read by the one that builds', async () => {
+    const [a, b] = await startTwo()
+    await eventually(async () => expect(await leaderOf(b, 'builds')).toBe('a'))
+    using work = new Workspace()
+    const repository = new GitRepository(work.path('shop'), { 'berth.yaml': 'app: shop\n' })
+    const first = repository.git('rev-parse', 'HEAD')
+    await b.local.call('createApp', { body: { name: 'shop', repository: repository.dir } })
+    await b.local.call('setPipeline', { params: { app: 'shop' }, query: {}, body: { branches: ['main'] } })
+    const { secret } = await b.local.call('createWebhookSecret', { params: { app: 'shop' } })
+    const push = async (to: ServerUnderTest, key: string) => {
+      const body = JSON.stringify({ ref: 'refs/heads/main' })
+      const signature = `sha256=${createHmac('sha256', key).update(body).digest('hex')}`
+      const headers = {
+        ...{ 'content-type': 'application/json', 'x-github-event': 'push', 'x-hub-signature-256': signature },
+      }
+      const { status, text } = await to.ask({ method: 'POST', path: '/hooks/shop', headers, body })
+      return { status, ...(JSON.parse(text) as { builds?: string[]; error?: { code: string } }) }
+    }
+    expect(await push(b, 'another')).toMatchObject({ status: 401, error: { code: 'hook.bad-signature' } })
+    const told = await Promise.all([push(b, secret), push(a, secret), push(b, secret)])
+    expect(told.map(({ status }) => status)).toEqual([202, 202, 202])
+    const builds = await b.local.list('listBuilds', { query: { app: 'shop' } })
+    expect(builds.items).toMatchObject([{ ref: first, createdBy: 'pipeline:shop', trigger: { by: 'webhook' } }])
+    expect(new Set(told.flatMap(({ builds: made = [] }) => made))).toEqual(new Set([builds.items[0]?.id]))
+    const second = repository.commit({ 'a.txt': 'a' }, 'sell more')
+    const { builds: asked } = await b.local.call('lookAtPipeline', { params: { app: 'shop' }, body: {} })
+    expect(asked).toMatchObject([{ ref: second, createdBy: 'pipeline:shop' }])
+    await using state = await openState(store.store, { log: pino({ level: 'silent' }) })
+    await new Records(store.store, state, { processTag: 'test' }).commit('system:test', (tx) => {
+      const release = { app: 'shop', image: 'sha256:one', spec: testSpec({ web: {} }), createdAt: 1, createdBy: 'ann' }
+      tx.create('releases', { ...release, id: 'v1', commit: first })
+      tx.create('releases', { ...release, id: 'v2', commit: second })
+      tx.create('pools', {
+        ...{ app: 'shop', name: 'production', environment: 'production', release: 'v1', generation: 1 },
+        ...{ nextGeneration: 2, replicas: {}, nextOrdinal: {}, createdAt: 1 },
+      })
+    })
+    const query = { pool: 'production' }
+    const asks = { params: { app: 'shop', release: 'v2' }, query }
+    await eventually(async () => {
+      const diff = await b.local.call('getReleaseDiff', asks)
+      expect(diff).toMatchObject({ from: 'v1', to: 'v2', removed: [], added: [{ subject: 'sell more' }] })
+      expect(diff).toEqual(await a.local.call('getReleaseDiff', asks))
+    })
+    const away = b.local.call('getReleaseDiff', { params: { app: 'shop', release: 'v9' }, query })
+    await expect(away).rejects.toMatchObject({ code: 'release.not-found' })
+    const hasMirror = ({ config }: ServerUnderTest) => existsSync(join(config.stateDir, 'server/sources/git/shop.git'))
+    expect([a, b].map(hasMirror)).toEqual([true, false])
+    // The other one takes over, with nothing of the repository on its disk.
+    await a.stop()
+    const third = repository.commit({ 'a.txt': 'b' }, 'sell less')
+    await eventually(async () => expect((await push(b, secret)).status).toBe(202))
+    const after = await b.local.list('listBuilds', { query: { app: 'shop' } })
+    expect(after.items.map(({ ref }) => ref)).toEqual(expect.arrayContaining([first, second, third]))
+    expect(await b.local.call('getReleaseDiff', asks)).toMatchObject({ added: [{ subject: 'sell more' }] })
   })
 
   it('cannot pretend that a server passes on their calls', async () => {
