@@ -50,6 +50,8 @@ export const certificateView = z.object({
   notAfter: time,
   updatedAt: time,
   updatedBy: z.string(),
+  /** Names of it for which gateways show another certificate: that one is valid longer, or was given where this one was obtained. */
+  superseded: z.array(z.object({ host: z.string(), by: z.string() })).optional(),
 })
 
 const requestTimes = {

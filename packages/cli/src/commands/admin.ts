@@ -192,6 +192,10 @@ function registerCertificates(program: Command): void {
         const body = { certificatePem: readText(options.cert), keyPem: readText(options.key) }
         const set = await client.call('setCertificate', { params: { name }, body }, { signal })
         out.note(`${set.hosts.join(', ')}: valid until ${new Date(set.notAfter).toISOString().slice(0, 10)}`)
+        for (const { host, by } of set.superseded ?? [])
+          out.note(
+            `warning: ${host} is shown the certificate ${by}, which is valid longer; berth cert rm ${by} ends that`,
+          )
       }),
     )
   certificate
@@ -217,12 +221,13 @@ function registerCertificates(program: Command): void {
 }
 
 const certificateListing = (now: number): ListingView<CertificateView> => ({
-  headers: ['hosts', 'valid for', 'age', 'by'],
+  headers: ['hosts', 'valid for', 'age', 'by', 'not shown for'],
   row: (each) => [
     each.hosts.join(','),
     formatAge(each.notAfter - now),
     formatAge(now - each.updatedAt),
     each.updatedBy,
+    (each.superseded ?? []).map(({ host, by }) => `${host} (${by} is)`).join(', ') || '-',
   ],
   name: (each) => each.hosts[0] ?? '',
   empty: 'no certificates',

@@ -16,6 +16,7 @@ export const chineseAdmin: AdminDictionary = {
     submit: '交给网关',
     set: (name) => `网关已启用证书 ${name}`,
     hosts: '主机名',
+    shownInstead: (name) => `出示的是 ${name}`,
     until: '到期',
     given: '提供于',
     expired: '已过期',

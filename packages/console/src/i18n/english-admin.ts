@@ -15,6 +15,7 @@ export const englishAdmin = {
     submit: 'Give to the gateway',
     set: (name: string) => `The gateway has certificate ${name}`,
     hosts: 'Hosts',
+    shownInstead: (name: string) => `${name} is shown`,
     until: 'Expires',
     given: 'Given',
     expired: 'Expired',

@@ -70,13 +70,17 @@ function CertificateTable({ certificates, routes, onEdit }: CertificateTableProp
     {
       key: 'hosts',
       title: text.hosts,
-      cell: ({ hosts }) => (
+      cell: ({ hosts, superseded = [] }) => (
         <span className="chips">
-          {hosts.map((host) => (
-            <span key={host} className="chip mono">
-              {host}
-            </span>
-          ))}
+          {hosts.map((host) => {
+            const by = superseded.find((each) => each.host === host)?.by
+            return (
+              <span key={host} className="chip mono">
+                {host}
+                {by !== undefined && ` (${text.shownInstead(by)})`}
+              </span>
+            )
+          })}
         </span>
       ),
     },

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { findRouteTableProblems } from '@berth/core'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Authority, openAuthority } from '../authority/authority.ts'
@@ -47,7 +48,34 @@ describe('certificates', () => {
     const record = await certificates.set('acme-shop.example.com', obtained, context, { acme: true })
     expect([record.acme, certificates.all().length]).toEqual([true, 1])
     await certificates.set('shop', pair, context)
-    expect(certificates.all().map((each) => each.keyPem)).toEqual([pair.keyPem])
+    const all = certificates.all()
+    expect(findRouteTableProblems({ version: 1, routes: [], certificates: all })).toEqual([])
+    expect(all.find(({ hosts }) => hosts.includes('shop.example.com'))?.keyPem).toBe(pair.keyPem)
+  })
+
+  it('may be several for a name, of which one is shown; without it the other one is', async () => {
+    await certificates.set('a', pair, context)
+    await rm(join(directory, 'server.pem'))
+    const other = await authority.serverCertificate(['*.example.com', 'www.example.org'])
+    const { notAfter } = await certificates.set('b', other, context)
+    // Made in the same second, perhaps: let it be the one that ends last.
+    const { value: record } = await under.records.commit('system', (tx) => {
+      const longer = { ...under.state.certificates.get('b')!, notAfter: notAfter + 5_000 }
+      tx.put('certificates', longer)
+      return longer
+    })
+    expect(record.hosts).toContain('*.example.com')
+    const shown = () => {
+      const table = { version: 1, routes: [], certificates: certificates.all() }
+      expect(findRouteTableProblems(table)).toEqual([])
+      return table.certificates.map(({ hosts, keyPem }) => [keyPem === pair.keyPem ? 'a' : 'b', [...hosts].sort()])
+    }
+    expect(shown()).toEqual([
+      ['a', ['shop.example.com']],
+      ['b', ['*.example.com', 'berth-server', 'www.example.org']],
+    ])
+    await certificates.remove('b', context)
+    expect(shown()).toEqual([['a', ['*.example.com', 'berth-server', 'shop.example.com']]])
   })
 
   it('keep no key in clear', async () => {

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { BerthError, type Certificate, isSecretName, messageOf, secretNameRule } from '@berth/core'
+import { BerthError, type Certificate, isSecretName, messageOf, secretNameRule, servingCertificates } from '@berth/core'
 import type { Logger } from 'pino'
 import type { CallContext } from '../controllers/operations.ts'
 import type { CertificateRecord, Records, State } from '../records/index.ts'
@@ -86,14 +86,22 @@ export class Certificates {
     )
   }
 
-  /** With keys, for route tables. One whose key does not open is left out and logged. */
+  /**
+   * With keys, for route tables: of each name one, as {@link servingCertificates} chooses at this moment. One whose key does not open is left
+   * out and logged.
+   */
   all(): Certificate[] {
     for (const name of this.#opened.keys()) if (!this.#state.certificates.has(name)) this.#opened.delete(name)
     const records = [...this.#state.certificates.values()]
-    const given = new Set(records.flatMap(({ acme, hosts }) => (acme === true ? [] : hosts)))
-    // What somebody gave goes before what was obtained: of one name there is one.
-    const used = records.filter(({ acme, hosts }) => acme !== true || !hosts.some((host) => given.has(host)))
-    return used.flatMap((record) => this.#open(record) ?? [])
+    const serving = servingCertificates(
+      records.filter((record) => this.#open(record) !== undefined),
+      this.#now(),
+    )
+    return records.flatMap((record) => {
+      const hosts = [...new Set(record.hosts)].filter((host) => serving.get(host) === record)
+      const certificate = hosts.length === 0 ? undefined : this.#open(record)
+      return certificate === undefined ? [] : [{ ...certificate, hosts }]
+    })
   }
 
   #open(record: CertificateRecord): Certificate | undefined {

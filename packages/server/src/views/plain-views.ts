@@ -1,5 +1,5 @@
 import type { BuildView, CertificateView, EventView, RegistryView, RouteView, SecretView, TokenView } from '@berth/api'
-import type { BerthEvent, Build, Token } from '@berth/core'
+import { type BerthEvent, type Build, supersededHosts, type Token } from '@berth/core'
 import type { TrafficRoute } from '../controllers/traffic.ts'
 import type { CertificateRecord, RegistryRecord, SecretRecord } from '../records/index.ts'
 import { routeUrl } from './route-url.ts'
@@ -47,10 +47,15 @@ export function eventView(event: BerthEvent): EventView {
   return { id, at, type, actor, subject: { ...subject }, message }
 }
 
-/** No key. */
-export function certificateView(certificate: CertificateRecord): CertificateView {
+/** No key. `serving` as of `servingCertificates`. */
+export function certificateView(
+  certificate: CertificateRecord,
+  serving: ReadonlyMap<string, CertificateRecord>,
+): CertificateView {
   const { name, hosts, notBefore, notAfter, updatedAt, updatedBy } = certificate
-  return { name, hosts: [...hosts], notBefore, notAfter, updatedAt, updatedBy }
+  const superseded = supersededHosts(certificate, serving)
+  const others = superseded.length === 0 ? {} : { superseded }
+  return { name, hosts: [...hosts], notBefore, notAfter, updatedAt, updatedBy, ...others }
 }
 
 export function routeView(route: TrafficRoute, gateway: GatewayAddress, certified: Iterable<string>): RouteView {

@@ -1,3 +1,4 @@
+import { servingCertificates } from '@berth/core'
 import { requireApp } from '../../controllers/operations/lookup.ts'
 import { certificateView, secretView, tokenView } from '../../views/plain-views.ts'
 import { defined } from '../../views/view-context.ts'
@@ -49,8 +50,10 @@ export const accessHandlers = (services: Services): AccessHandlers => {
     },
     listRoutes: () => routeListing(views, trafficChanges),
     listCertificates: () => certificateListing(views),
-    setCertificate: async ({ params, body, context }) =>
-      certificateView(await certificates.set(params.name, body, context)),
+    setCertificate: async ({ params, body, context }) => {
+      const set = await certificates.set(params.name, body, context)
+      return certificateView(set, servingCertificates(views.state.certificates.all(), Date.now()))
+    },
     removeCertificate: async ({ params, context }) => {
       await certificates.remove(params.name, context)
       return ok

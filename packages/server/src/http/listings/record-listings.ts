@@ -10,8 +10,8 @@ import type {
   SecretView,
   TokenView,
 } from '@berth/api'
-import { type Node, parseInstanceId } from '@berth/core'
-import { type RecordKind, releaseId, releaseNumber, type State } from '../../records/index.ts'
+import { type Node, parseInstanceId, servingCertificates } from '@berth/core'
+import { type CertificateRecord, type RecordKind, releaseId, releaseNumber, type State } from '../../records/index.ts'
 import { appView, releaseView } from '../../views/app-view.ts'
 import { buildsAhead } from '../../views/builds-ahead.ts'
 import { nodeView } from '../../views/node-view.ts'
@@ -158,12 +158,28 @@ export const registryListing = ({ state }: ViewContext): Listing<RegistryView> =
   touched: only('registries'),
 })
 
-/** Ids: the certificate's name. */
-export const certificateListing = ({ state }: ViewContext): Listing<CertificateView> => ({
-  all: () => state.certificates.all().sort(byName).map(certificateView),
-  get: (id) => mapped(state.certificates.get(id), certificateView),
-  touched: only('certificates'),
-})
+/** Ids: the certificate's name. One that comes or goes may take names of others, or leave them. */
+export const certificateListing = ({ state }: ViewContext): Listing<CertificateView> => {
+  const sharing = (hosts: readonly string[]): CertificateRecord[] =>
+    state.certificates.all().filter((each) => each.hosts.some((host) => hosts.includes(host)))
+  return {
+    all: () => {
+      const serving = servingCertificates(state.certificates.all(), Date.now())
+      const sorted = state.certificates.all().sort(byName)
+      return sorted.map((each) => certificateView(each, serving))
+    },
+    get: (id) =>
+      mapped(state.certificates.get(id), (each) =>
+        certificateView(each, servingCertificates(sharing(each.hosts), Date.now())),
+      ),
+    touched: (change) => {
+      if (change.kind !== 'certificates') return none
+      if (!('before' in change)) return [change.id, ...state.certificates.all().map(({ name }) => name)]
+      const hosts = [change.before, change.after].flatMap((each) => each?.hosts ?? [])
+      return [change.id, ...sharing(hosts).map(({ name }) => name)]
+    },
+  }
+}
 
 const defaultEventLimit = 100
 
