@@ -181,11 +181,11 @@ const actions: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   },
   'external-new': async (page) => {
     await at(page, '/network/services')
-    await page.locator('.network-bar .button-primary').click()
+    await page.locator('.list-bar .button-primary').click()
   },
   'domain-new': async (page) => {
     await at(page, '/network/domains')
-    await page.locator('.network-bar .button-primary').click()
+    await page.locator('.list-bar .button-primary').click()
   },
   publish: async (page) => {
     await at(page, '/instances/search.production.query-1')

@@ -1,9 +1,7 @@
 import type { NodeView } from '@berth/api/node-resources'
 import { imageRules } from '@berth/core/model/image-limits'
 import { useState } from 'react'
-import { Button } from '../components/button.tsx'
-import { Dialog } from '../components/dialog.tsx'
-import { Problem } from '../components/layout.tsx'
+import { FormDialog } from '../components/form-dialog.tsx'
 import { ImageFields } from '../groups/image-fields.tsx'
 import { imageChangeOf, imageFormOf } from '../groups/image-form.ts'
 import { useText } from '../i18n/language.tsx'
@@ -12,7 +10,7 @@ import { useClient } from '../store/context.tsx'
 
 /** How many images a node takes and gives at once, where that is otherwise than in its group. */
 export function NodeImagesDialog({ node, onClose }: { readonly node: NodeView; readonly onClose: () => void }) {
-  const { placing: text, groups, common } = useText()
+  const { placing: text, groups } = useText()
   const client = useClient()
   const { busy, problem, submit } = useSubmit()
   const [form, setForm] = useState(() => imageFormOf(node.images))
@@ -25,23 +23,17 @@ export function NodeImagesDialog({ node, onClose }: { readonly node: NodeView; r
       after: onClose,
     })
   return (
-    <Dialog
+    <FormDialog
       wide
       title={text.imagesTitle(name)}
+      verb={text.save}
+      busy={busy}
+      problem={problem}
+      onSave={save}
       onClose={onClose}
-      onSubmit={save}
-      footer={
-        <>
-          <Button onClick={onClose}>{common.cancel}</Button>
-          <Button kind="primary" type="submit" disabled={busy}>
-            {text.save}
-          </Button>
-        </>
-      }
     >
-      <Problem text={problem} />
       <p className="muted">{text.imagesHint}</p>
       <ImageFields form={form} otherwise={{ takes, gives, rate: groups.noLimit }} onChange={setForm} />
-    </Dialog>
+    </FormDialog>
   )
 }

@@ -1,3 +1,4 @@
+import { WordField } from '../components/form-dialog.tsx'
 import { Field } from '../components/small.tsx'
 import { useText } from '../i18n/language.tsx'
 import type { ImageForm } from './image-form.ts'
@@ -20,16 +21,13 @@ export function ImageFields({ form, otherwise, onChange }: ImageFieldsProps) {
       <Field label={text.imageGives}>
         <Count value={form.gives} otherwise={otherwise.gives} onChange={(gives) => onChange({ ...form, gives })} />
       </Field>
-      <Field label={text.imageRate} hint={text.imageRateHint}>
-        <input
-          className="mono"
-          spellCheck={false}
-          autoComplete="off"
-          placeholder={otherwise.rate}
-          value={form.rate}
-          onChange={(event) => onChange({ ...form, rate: event.target.value })}
-        />
-      </Field>
+      <WordField
+        label={text.imageRate}
+        hint={text.imageRateHint}
+        placeholder={otherwise.rate}
+        value={form.rate}
+        onChange={(rate) => onChange({ ...form, rate })}
+      />
     </div>
   )
 }

@@ -37,7 +37,7 @@ export function AddressesTab() {
   return (
     <>
       <AddressPools />
-      <div className="network-bar">
+      <div className="list-bar">
         <Filter value={filter} onChange={setFilter} label={text.filter} />
       </div>
       <Differences />

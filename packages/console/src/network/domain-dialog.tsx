@@ -1,8 +1,6 @@
 import type { DomainView } from '@berth/api/name-resources'
 import { useState } from 'react'
-import { Button } from '../components/button.tsx'
-import { Dialog } from '../components/dialog.tsx'
-import { Problem } from '../components/layout.tsx'
+import { FormDialog, WordField } from '../components/form-dialog.tsx'
 import { Field } from '../components/small.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useSubmit } from '../live/use-submit.ts'
@@ -17,7 +15,6 @@ interface DomainDialogProps {
 export function DomainDialog({ domain, onClose }: DomainDialogProps) {
   const {
     network: { domains: text },
-    common,
     groups,
   } = useText()
   const client = useClient()
@@ -35,30 +32,22 @@ export function DomainDialog({ domain, onClose }: DomainDialogProps) {
       after: onClose,
     })
   return (
-    <Dialog
+    <FormDialog
       title={domain === undefined ? text.add : text.changeTitle(domain.name)}
+      verb={groups.save}
+      ready={form.name !== '' && form.is.trim() !== ''}
+      busy={busy}
+      problem={problem}
+      onSave={save}
       onClose={onClose}
-      onSubmit={save}
-      footer={
-        <>
-          <Button onClick={onClose}>{common.cancel}</Button>
-          <Button kind="primary" type="submit" disabled={busy || form.name === '' || form.is.trim() === ''}>
-            {groups.save}
-          </Button>
-        </>
-      }
     >
-      <Problem text={problem} />
       {domain === undefined && (
-        <Field label={text.name} hint={text.nameHint}>
-          <input
-            className="mono"
-            spellCheck={false}
-            autoComplete="off"
-            value={form.name}
-            onChange={(event) => setForm({ ...form, name: event.target.value.trim() })}
-          />
-        </Field>
+        <WordField
+          label={text.name}
+          hint={text.nameHint}
+          value={form.name}
+          onChange={(name) => setForm({ ...form, name: name.trim() })}
+        />
       )}
       <Field label={text.means}>
         <select
@@ -72,15 +61,12 @@ export function DomainDialog({ domain, onClose }: DomainDialogProps) {
           ))}
         </select>
       </Field>
-      <Field label={text.fields[form.meaning]} hint={text.hints[form.meaning]}>
-        <input
-          className="mono"
-          spellCheck={false}
-          autoComplete="off"
-          value={form.is}
-          onChange={(event) => setForm({ ...form, is: event.target.value })}
-        />
-      </Field>
-    </Dialog>
+      <WordField
+        label={text.fields[form.meaning]}
+        hint={text.hints[form.meaning]}
+        value={form.is}
+        onChange={(is) => setForm({ ...form, is })}
+      />
+    </FormDialog>
   )
 }

@@ -1,5 +1,6 @@
 import type { DomainView } from '@berth/api/name-resources'
 import { Age } from '../components/age.tsx'
+import { NamedRows } from '../components/named-rows.tsx'
 import { RowButtons } from '../components/row-buttons.tsx'
 import { Code } from '../components/small.tsx'
 import { Mark } from '../components/status.tsx'
@@ -8,7 +9,6 @@ import { useText } from '../i18n/language.tsx'
 import { useClient, useList } from '../store/context.tsx'
 import { DomainDialog } from './domain-dialog.tsx'
 import { isText, meaningOf } from './domain-form.ts'
-import { NamedRows } from './named-rows.tsx'
 import { SearchDomains } from './search-domains.tsx'
 
 /** Names outside of the cluster's domain that the DNS of nodes answers for. */

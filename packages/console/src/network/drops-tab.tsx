@@ -39,7 +39,7 @@ export function DropsTab() {
   ]
   return (
     <>
-      <div className="network-bar">
+      <div className="list-bar">
         <Filter value={filter} onChange={setFilter} label={text.drops.filter} />
       </div>
       <Silent silent={value.silent} />

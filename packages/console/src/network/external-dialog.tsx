@@ -1,8 +1,6 @@
 import type { ExternalView } from '@berth/api/name-resources'
 import { useState } from 'react'
-import { Button } from '../components/button.tsx'
-import { Dialog } from '../components/dialog.tsx'
-import { Problem } from '../components/layout.tsx'
+import { FormDialog, WordField } from '../components/form-dialog.tsx'
 import { Field } from '../components/small.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useSubmit } from '../live/use-submit.ts'
@@ -15,7 +13,7 @@ interface ExternalDialogProps {
 }
 
 export function ExternalDialog({ external, onClose }: ExternalDialogProps) {
-  const { network: text, common, groups } = useText()
+  const { network: text, groups } = useText()
   const client = useClient()
   const { busy, problem, submit } = useSubmit()
   const [form, setForm] = useState(() => externalForm(external))
@@ -33,32 +31,19 @@ export function ExternalDialog({ external, onClose }: ExternalDialogProps) {
       after: onClose,
     })
   const field = (key: keyof ExternalForm, label: string, hint?: string) => (
-    <Field label={label} {...(hint === undefined ? {} : { hint })}>
-      <input
-        className="mono"
-        spellCheck={false}
-        autoComplete="off"
-        value={form[key]}
-        onChange={(event) => setForm({ ...form, [key]: event.target.value })}
-      />
-    </Field>
+    <WordField label={label} hint={hint} value={form[key]} onChange={(value) => setForm({ ...form, [key]: value })} />
   )
   return (
-    <Dialog
+    <FormDialog
       wide
       title={external === undefined ? text.externals.add : text.externals.changeTitle(external.name)}
+      verb={groups.save}
+      ready={form.name !== '' && form.is !== ''}
+      busy={busy}
+      problem={problem}
+      onSave={save}
       onClose={onClose}
-      onSubmit={save}
-      footer={
-        <>
-          <Button onClick={onClose}>{common.cancel}</Button>
-          <Button kind="primary" type="submit" disabled={busy || form.name === '' || form.is === ''}>
-            {groups.save}
-          </Button>
-        </>
-      }
     >
-      <Problem text={problem} />
       {external === undefined && field('name', text.externals.name, text.externals.nameHint)}
       {field('is', text.externals.is, text.externals.isHint)}
       {field('ports', text.externals.ports, 'mysql=3306 dns=53/udp')}
@@ -75,6 +60,6 @@ export function ExternalDialog({ external, onClose }: ExternalDialogProps) {
           onChange={(event) => setForm({ ...form, routes: event.target.value })}
         />
       </Field>
-    </Dialog>
+    </FormDialog>
   )
 }

@@ -1,5 +1,6 @@
 import type { ExternalView } from '@berth/api/name-resources'
 import { Age } from '../components/age.tsx'
+import { NamedRows } from '../components/named-rows.tsx'
 import { RowButtons } from '../components/row-buttons.tsx'
 import { Code } from '../components/small.tsx'
 import type { Column } from '../components/table.tsx'
@@ -7,7 +8,6 @@ import { useText } from '../i18n/language.tsx'
 import { useClient, useList } from '../store/context.tsx'
 import { ExternalDialog } from './external-dialog.tsx'
 import { portWord } from './external-form.ts'
-import { NamedRows } from './named-rows.tsx'
 import { Tags } from './profiles-tab.tsx'
 
 /** Services that Berth does not run but names, routes and guards. */

@@ -32,7 +32,7 @@ export function FlowsTab() {
   const groups = value.groups.filter((group) => matchesFlow(group, filter.trim().toLowerCase()))
   return (
     <>
-      <div className="network-bar">
+      <div className="list-bar">
         <Filter value={filter} onChange={setFilter} label={text.flows.filter} />
         <fieldset className="choices" aria-label={text.matrix.by}>
           {levels.map((each) => (

@@ -64,7 +64,7 @@ export function MatrixTab() {
   }
   return (
     <>
-      <div className="network-bar">
+      <div className="list-bar">
         <Filter value={from} onChange={(next) => narrow(() => setFrom(next))} label={text.matrix.senders} />
         <Filter value={to} onChange={(next) => narrow(() => setTo(next))} label={text.matrix.receivers} />
         <fieldset className="choices" aria-label={text.matrix.by}>

@@ -30,7 +30,7 @@ export function NodeRoutesTab() {
     <>
       <Settings routing={value} />
       {value.peers.length > 0 && <Routers routing={value} />}
-      <div className="network-bar">
+      <div className="list-bar">
         <Filter value={filter} onChange={setFilter} label={text.filter} />
       </div>
       {value.mode === 'bgp' && <AllSessions filter={filter.trim().toLowerCase()} />}

@@ -1,29 +1,16 @@
 import type { ProfileView } from '@berth/api/policy-resources'
-import { useState } from 'react'
 import { Age } from '../components/age.tsx'
-import { RoleButton } from '../components/button.tsx'
-import { Empty, Section } from '../components/layout.tsx'
-import { Listing } from '../components/listing.tsx'
-import { Filter } from '../components/small.tsx'
+import { NamedRows } from '../components/named-rows.tsx'
 import { Mark } from '../components/status.tsx'
-import { type Column, Table } from '../components/table.tsx'
+import type { Column } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
 import { Link } from '../router/link.tsx'
-import { useQueryValue } from '../router/location.ts'
 import { path } from '../router/match-path.ts'
 import { useList } from '../store/context.tsx'
 import { ProfileDialog } from './profile-dialog.tsx'
 
 export function ProfilesTab() {
   const { network: text, units } = useText()
-  const profiles = useList('listProfiles', {})
-  const [filter, setFilter] = useQueryValue('filter')
-  const [applying, setApplying] = useState(false)
-  const add = (
-    <RoleButton needs="admin" kind="primary" icon="plus" onClick={() => setApplying(true)}>
-      {text.profiles.apply}
-    </RoleButton>
-  )
   const columns: readonly Column<ProfileView>[] = [
     {
       key: 'name',
@@ -55,39 +42,17 @@ export function ProfilesTab() {
     { key: 'age', title: text.profiles.changed, cell: ({ updatedAt }) => <Age at={updatedAt} /> },
   ]
   return (
-    <>
-      <div className="network-bar">
-        <Filter value={filter} onChange={setFilter} label={text.profiles.filter} />
-        {profiles.items.length > 0 && add}
-      </div>
-      <Section flush>
-        <Listing
-          of={profiles}
-          empty={
-            <Empty icon="network" title={text.profiles.empty} hint={text.profiles.emptyHint}>
-              {add}
-            </Empty>
-          }
-        >
-          {(items) => (
-            <Table
-              label={text.tabs.profiles}
-              columns={columns}
-              rows={items
-                .filter((profile) => matches(profile, filter.trim().toLowerCase()))
-                .toSorted((a, b) => a.name.localeCompare(b.name))}
-              rowKey={({ name }) => name}
-            />
-          )}
-        </Listing>
-      </Section>
-      {applying && <ProfileDialog onClose={() => setApplying(false)} />}
-    </>
+    <NamedRows
+      of={useList('listProfiles', {})}
+      icon="network"
+      label={text.tabs.profiles}
+      words={{ ...text.profiles, add: text.profiles.apply }}
+      columns={() => columns}
+      textsOf={({ name, tags, inbound, outbound }) => [name, ...tags, ...inbound, ...outbound]}
+      dialog={(_, onClose) => <ProfileDialog onClose={onClose} />}
+    />
   )
 }
-
-const matches = ({ name, tags, inbound, outbound }: ProfileView, wanted: string): boolean =>
-  [name, ...tags, ...inbound, ...outbound].some((each) => each.toLowerCase().includes(wanted))
 
 export const Tags = ({ tags }: { readonly tags: readonly string[] }) => (
   <span className="chips">

@@ -1,8 +1,6 @@
 import { useState } from 'react'
-import { Button, RoleButton } from '../components/button.tsx'
-import { Dialog } from '../components/dialog.tsx'
-import { Problem } from '../components/layout.tsx'
-import { Field } from '../components/small.tsx'
+import { RoleButton } from '../components/button.tsx'
+import { FormDialog, WordField } from '../components/form-dialog.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useOne } from '../live/use-one.ts'
 import { useSubmit } from '../live/use-submit.ts'
@@ -37,7 +35,7 @@ interface ChangeDialogProps {
 }
 
 function ChangeDialog({ now, onSaved, onClose }: ChangeDialogProps) {
-  const { network, common } = useText()
+  const { network } = useText()
   const { search: text } = network
   const client = useClient()
   const { busy, problem, submit } = useSubmit()
@@ -53,30 +51,9 @@ function ChangeDialog({ now, onSaved, onClose }: ChangeDialogProps) {
       },
     })
   return (
-    <Dialog
-      title={text.title}
-      onClose={onClose}
-      onSubmit={save}
-      footer={
-        <>
-          <Button onClick={onClose}>{common.cancel}</Button>
-          <Button kind="primary" type="submit" disabled={busy}>
-            {text.save}
-          </Button>
-        </>
-      }
-    >
-      <Problem text={problem} />
+    <FormDialog title={text.title} verb={text.save} busy={busy} problem={problem} onSave={save} onClose={onClose}>
       <p className="muted">{text.about}</p>
-      <Field label={text.field} hint={text.hint}>
-        <input
-          className="mono"
-          spellCheck={false}
-          autoComplete="off"
-          value={typed}
-          onChange={(event) => setTyped(event.target.value)}
-        />
-      </Field>
-    </Dialog>
+      <WordField label={text.field} hint={text.hint} value={typed} onChange={setTyped} />
+    </FormDialog>
   )
 }

@@ -1,9 +1,8 @@
 import type { InstanceView } from '@berth/api/instance-resources'
 import { useState } from 'react'
-import { Button, RoleButton } from '../components/button.tsx'
-import { Dialog } from '../components/dialog.tsx'
-import { Problem } from '../components/layout.tsx'
-import { Code, Field } from '../components/small.tsx'
+import { RoleButton } from '../components/button.tsx'
+import { FormDialog, WordField } from '../components/form-dialog.tsx'
+import { Code } from '../components/small.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useMay } from '../live/session.tsx'
 import { useAction } from '../live/use-action.ts'
@@ -79,7 +78,7 @@ function DetachButton({ instance: { id, name: called }, name }: OfInstance & { r
 }
 
 function AttachDialog({ instance, onClose }: OfInstance & { readonly onClose: () => void }) {
-  const { attach: text, common } = useText()
+  const { attach: text } = useText()
   const client = useClient()
   const { busy, problem, submit } = useSubmit()
   const [typed, setTyped] = useState({ name: '', address: '' })
@@ -95,31 +94,22 @@ function AttachDialog({ instance, onClose }: OfInstance & { readonly onClose: ()
       after: onClose,
     })
   return (
-    <Dialog
+    <FormDialog
       title={text.title(instance.name)}
+      verb={text.attach}
+      ready={name !== ''}
+      busy={busy}
+      problem={problem}
+      onSave={save}
       onClose={onClose}
-      onSubmit={save}
-      footer={
-        <>
-          <Button onClick={onClose}>{common.cancel}</Button>
-          <Button kind="primary" type="submit" disabled={busy || name === ''}>
-            {text.attach}
-          </Button>
-        </>
-      }
     >
-      <Problem text={problem} />
       <p className="muted">{text.about(node)}</p>
-      <Field label={text.network}>
-        <input
-          className="mono"
-          list="networks-of-node"
-          spellCheck={false}
-          autoComplete="off"
-          value={typed.name}
-          onChange={(event) => setTyped({ ...typed, name: event.target.value })}
-        />
-      </Field>
+      <WordField
+        label={text.network}
+        list="networks-of-node"
+        value={typed.name}
+        onChange={(each) => setTyped({ ...typed, name: each })}
+      />
       <datalist id="networks-of-node">
         {value?.dockerNetworks
           ?.filter((each) => !isIn.has(each))
@@ -127,15 +117,12 @@ function AttachDialog({ instance, onClose }: OfInstance & { readonly onClose: ()
             <option key={each} value={each} />
           ))}
       </datalist>
-      <Field label={text.address} hint={text.addressHint}>
-        <input
-          className="mono"
-          spellCheck={false}
-          autoComplete="off"
-          value={typed.address}
-          onChange={(event) => setTyped({ ...typed, address: event.target.value })}
-        />
-      </Field>
-    </Dialog>
+      <WordField
+        label={text.address}
+        hint={text.addressHint}
+        value={typed.address}
+        onChange={(each) => setTyped({ ...typed, address: each })}
+      />
+    </FormDialog>
   )
 }

@@ -2,10 +2,8 @@ import type { InstanceView } from '@berth/api/instance-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import { parsePublished } from '@berth/core/network/instance-ports'
 import { useState } from 'react'
-import { Button, RoleButton } from '../components/button.tsx'
-import { Dialog } from '../components/dialog.tsx'
-import { Problem } from '../components/layout.tsx'
-import { Field } from '../components/small.tsx'
+import { RoleButton } from '../components/button.tsx'
+import { FormDialog, WordField } from '../components/form-dialog.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useMay } from '../live/session.tsx'
 import { useAction } from '../live/use-action.ts'
@@ -92,7 +90,7 @@ function WithdrawButton({
 }
 
 function PublishDialog({ instance, onClose }: { readonly instance: InstanceView; readonly onClose: () => void }) {
-  const { publish: text, common } = useText()
+  const { publish: text } = useText()
   const client = useClient()
   const { busy, problem, submit } = useSubmit()
   const [typed, setTyped] = useState('')
@@ -112,30 +110,17 @@ function PublishDialog({ instance, onClose }: { readonly instance: InstanceView;
       after: onClose,
     })
   return (
-    <Dialog
+    <FormDialog
       title={text.title(instance.name)}
+      verb={text.publish}
+      ready={typed.trim() !== ''}
+      busy={busy}
+      problem={problem}
+      onSave={save}
       onClose={onClose}
-      onSubmit={save}
-      footer={
-        <>
-          <Button onClick={onClose}>{common.cancel}</Button>
-          <Button kind="primary" type="submit" disabled={busy || typed.trim() === ''}>
-            {text.publish}
-          </Button>
-        </>
-      }
     >
-      <Problem text={problem} />
       <p className="muted">{text.about(node)}</p>
-      <Field label={text.port} hint={text.portHint}>
-        <input
-          className="mono"
-          spellCheck={false}
-          autoComplete="off"
-          value={typed}
-          onChange={(event) => setTyped(event.target.value)}
-        />
-      </Field>
-    </Dialog>
+      <WordField label={text.port} hint={text.portHint} value={typed} onChange={setTyped} />
+    </FormDialog>
   )
 }

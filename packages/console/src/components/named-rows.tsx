@@ -1,12 +1,12 @@
 import { type ReactNode, useState } from 'react'
-import { RoleButton } from '../components/button.tsx'
-import type { IconName } from '../components/icons.tsx'
-import { Empty, Section } from '../components/layout.tsx'
-import { Listing } from '../components/listing.tsx'
-import { Filter } from '../components/small.tsx'
-import { type Column, Table } from '../components/table.tsx'
 import { useQueryValue } from '../router/location.ts'
 import type { Snapshot } from '../store/collection.ts'
+import { RoleButton } from './button.tsx'
+import type { IconName } from './icons.tsx'
+import { Empty, Section } from './layout.tsx'
+import { Listing } from './listing.tsx'
+import { Filter } from './small.tsx'
+import { type Column, Table } from './table.tsx'
 
 export interface NamedRowsProps<T> {
   readonly of: Snapshot<T>
@@ -34,7 +34,7 @@ export function NamedRows<T extends { readonly name: string }>(props: NamedRowsP
   )
   return (
     <>
-      <div className="network-bar">
+      <div className="list-bar">
         <Filter value={filter} onChange={setFilter} label={words.filter} />
         {of.items.length > 0 && add}
       </div>
