@@ -8,7 +8,7 @@ import {
   routeView,
   trafficView,
 } from '../traffic-resources.ts'
-import { listQuery, nameParams, none, ok, poolParams } from './shared.ts'
+import { flag, listQuery, nameParams, none, ok, poolParams } from './shared.ts'
 
 const moment = z.coerce.number().int().nonnegative().optional()
 
@@ -32,7 +32,12 @@ export const trafficEndpoints = {
     role: 'viewer',
     transport: 'json',
     params: none,
-    query: z.strictObject({ app: z.string().optional(), pool: z.string().optional() }),
+    query: z.strictObject({
+      app: z.string().optional(),
+      pool: z.string().optional(),
+      /** false: routes only, of which there are fewer. */
+      instances: flag,
+    }),
     body: none,
     response: trafficView,
   }),

@@ -190,6 +190,8 @@ describe('traffic', () => {
     })
     const other = await server.local.call('getTraffic', { query: { app: 'other' } })
     expect(other.instances).toEqual([])
+    const { instances } = await server.local.call('getTraffic', { query: { app: 'shop', instances: 'false' } })
+    expect(instances).toEqual([])
   })
 
   it('of a pool come in steps for charts, and not in more than a chart has', async () => {

@@ -31,7 +31,8 @@ export const trafficHandlers = (
     getTraffic: ({ query }) => {
       const { knownToMs } = requests
       const known = knownToMs === undefined ? {} : { knownToMs }
-      return { routes: routesNow(services, query), instances: instancesNow(services, query), ...known }
+      const instances = query.instances === false ? [] : instancesNow(services, query)
+      return { routes: routesNow(services, query), instances, ...known }
     },
     getAcme: () => acmeView(acme),
     setAcme: async ({ body: { termsOfServiceAgreed: _, ...settings }, context }) => {
