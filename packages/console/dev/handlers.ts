@@ -1,7 +1,6 @@
 import type { Answer, CallInput } from '@berth/api/client'
 import type { EndpointName, Endpoints } from '@berth/api/endpoints'
 import type { MetricsView, SampleView } from '@berth/api/instance-resources'
-import type { RouteView, TrafficView } from '@berth/api/traffic-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import type { MockStore } from './mock-store.ts'
 import { poolTraffic } from './pool-traffic.ts'
@@ -50,7 +49,6 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
     getInstance: ({ params }) => instance(params),
     getNode: ({ params: { name = '' } }) => need(store.get('listNodes', name), `node ${name}`),
     getMetrics: ({ query }) => ({ items: metrics(store, query) }),
-    getTraffic: () => ({ routes: store.all('listRoutes').map(trafficOf), instances: [], knownToMs: Date.now() }),
     getPoolTraffic: ({ params, query }) => poolTraffic(store, pool(params), query),
     deploy: ({
       params: { app = '' },
@@ -62,10 +60,6 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
       body.release === undefined
         ? { build: simulation.build(app, body.ref ?? 'HEAD', body.pool) }
         : { rollout: simulation.rollout(pool({ app, pool: body.pool }), body.release, 'deploy') },
-    getPipeline: ({ params: { app = '' } }) => {
-      if (app !== 'shop') throw missing(`pipeline of ${app}`)
-      return pipelineOf(app)
-    },
     promoteRelease: ({ params: { app = '' }, body }) => ({
       from: body.from,
       rollout: simulation.rollout(pool({ app, pool: body.to }), body.release, 'deploy'),
@@ -130,18 +124,6 @@ export function jsonHandlers(store: MockStore, simulation: Simulation, startedAt
   }
 }
 
-const pipelineOf = (app: string): Answer<'getPipeline'> => ({
-  ...{
-    app,
-    branches: ['main'],
-    tags: ['v*'],
-    deploy: 'staging',
-    environments: ['staging', 'production'],
-    automatic: [],
-  },
-  ...{ webhook: `/hooks/${app}`, version: 1, updatedAt: Date.now(), updatedBy: 'token:dev' },
-})
-
 function status(store: MockStore, startedAt: number): Answer<'getStatus'> {
   const nodes = store.all('listNodes')
   const instances = store.all('listInstances')
@@ -180,14 +162,6 @@ function scale(
   const app = need(store.get('listApps', pool.app), `app ${pool.app}`)
   store.put('listApps', { ...app, pools: app.pools.map((each) => (each.name === pool.name ? scaled : each)) })
   return scaled
-}
-
-/** One that has no member loses what comes. */
-function trafficOf({ url, app, pool, entrypoint, members }: RouteView): TrafficView['routes'][number] {
-  const lost = members.length === 0 ? 2.5 : 0
-  const rate = { errors4xxPerSecond: 0, errors5xxPerSecond: lost, lostPerSecond: lost }
-  const times = members.length === 0 ? {} : { meanMs: 6.2, p50Ms: 4.1, p95Ms: 18.04, p99Ms: 41 }
-  return { url, app, pool, entrypoint, perSecond: members.length * 123.4 + lost, ...rate, ...times }
 }
 
 const everyMs = 2_000

@@ -20,6 +20,7 @@ import { seed } from './seed.ts'
 import { Simulation } from './simulation.ts'
 import { sizingHandlers } from './sizing-handlers.ts'
 import { followLines, sendList, watchList } from './stream-answers.ts'
+import { trafficHandlers } from './traffic-handlers.ts'
 
 export interface MockOptions {
   readonly port?: number
@@ -71,6 +72,7 @@ export class MockServer implements AsyncDisposable {
       ...nameHandlers(this.store),
       ...planHandlers(this.store, this.simulation),
       ...sizingHandlers(this.store),
+      ...trafficHandlers(this.store),
     }
     this.#server = createServer((request, response) => void this.#answer(request, response))
     this.#server.on('connection', (socket) => {
@@ -191,7 +193,7 @@ function sendError(response: ServerResponse, error: unknown): void {
   const body: ErrorBody = { error: { code, message: messageOf(error), retryable, details } }
   sendJson(
     response,
-    code === 'auth.forbidden' ? 403 : code.startsWith('auth.') ? 401 : code.endsWith('not-found') ? 404 : 400,
+    code === 'auth.forbidden' ? 403 : code.startsWith('auth.') ? 401 : /not-(found|set)$/.test(code) ? 404 : 400,
     body,
   )
 }

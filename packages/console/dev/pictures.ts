@@ -54,6 +54,7 @@ const pictures: Readonly<Record<string, Picture>> = {
       await page.locator('.core').nth(34).locator('.part').first().hover()
     },
   },
+  'console-topology': { path: '/routes/topology', shows: '.topology [data-rate]', height: 790 },
   'console-phone': { path: '/apps', shows: '.row-detail', height: 844, phone: true },
   'console-rollout': { path: '/apps/shop/production/history', shows: '.table .button', height: 760, act: rollBack },
 }

@@ -7,6 +7,7 @@ import { seedCluster } from './seed-cluster.ts'
 import { seedHistory } from './seed-history.ts'
 import { instance } from './seed-instance.ts'
 import { seedNetwork } from './seed-network.ts'
+import { seedSettings } from './traffic-handlers.ts'
 
 const minute = 60_000
 const hour = 60 * minute
@@ -25,6 +26,7 @@ export function seed(store: MockStore, now: number): void {
   seedScheduling(store, now)
   seedRest(store, now)
   seedNetwork(store, now)
+  seedSettings(store, now)
 }
 
 const nodes = (now: number): NodeView[] => {

@@ -22,11 +22,14 @@ const GroupsPage = lazy(() => import('./groups/groups-page.tsx'))
 const NetworkPage = lazy(() => import('./network/network-page.tsx'))
 const ReleasePage = lazy(() => import('./pages/release-page.tsx'))
 const CertificatesPage = lazy(() => import('./pages/certificates-page.tsx'))
+const MaintenancePage = lazy(() => import('./pages/maintenance-page.tsx'))
 const RoutesPage = lazy(() => import('./pages/routes-page.tsx'))
 const RolloutPage = lazy(() => import('./rollouts/rollout-page.tsx'))
 const SchedulePage = lazy(() => import('./schedules/schedule-page.tsx'))
 const SchedulesPage = lazy(() => import('./schedules/schedules-page.tsx'))
+const SettingsPage = lazy(() => import('./settings/settings-page.tsx'))
 const TokensPage = lazy(() => import('./pages/tokens-page.tsx'))
+const TopologyPage = lazy(() => import('./topology/topology-page.tsx'))
 
 type Render = (params: PathParams) => React.ReactNode
 
@@ -58,8 +61,11 @@ const pages: readonly (readonly [pattern: string, render: Render])[] = [
   ['/groups/:name', ({ name = '' }) => <GroupPage name={name} />],
   ['/network/:tab?/:name?', ({ tab, name }) => <NetworkPage tab={tab} name={name} />],
   ['/routes', () => <RoutesPage />],
+  ['/routes/topology', () => <TopologyPage />],
+  ['/routes/maintenance', () => <MaintenancePage />],
   ['/certificates', () => <CertificatesPage />],
   ['/tokens', () => <TokensPage />],
+  ['/settings/:tab?', ({ tab }) => <SettingsPage tab={tab} />],
   ['/events', () => <EventsPage />],
 ]
 

@@ -60,6 +60,12 @@ const pages: readonly (readonly [path: string, selector: string])[] = [
   ['/groups/fast', '.node-grid .card'],
   ['/groups/nobody', '.empty'],
   ['/routes', '[data-rate] .tone-bad'],
+  ['/routes/topology', '.tone-of-bad .topology-target'],
+  ['/routes/topology?show=table', '.table [data-rate]'],
+  ['/routes/maintenance', '.table tbody tr'],
+  ['/settings', '.table .tone-warn'],
+  ['/settings/prometheus', '.empty'],
+  ['/settings/subscriptions', '.table .tone-bad'],
   ['/certificates', '.table tbody tr'],
   ['/tokens', '.table tbody tr'],
   ['/events', '.event'],
@@ -91,7 +97,7 @@ describe.each([
       await expect.poll(() => page.title(), { message: path }).toMatch(/ · Berth$/)
       await expect.poll(() => page.locator('h1').count(), { message: path }).toBe(1)
     }
-    // The two pages of what is gone are told so by the server, which browsers report.
+    // Pages of what is gone or not set are told so by the server, which browsers report.
     expect(console_.complaints.filter((each) => !each.includes('404'))).toEqual([])
     expect(await page.locator('html').getAttribute('lang')).toBe(locale === 'zh-CN' ? 'zh-CN' : 'en')
   }, 300_000)

@@ -23,6 +23,12 @@ const pages: readonly (readonly [path: string, shows: string])[] = [
   ['/nodes', '.node-grid .card'],
   ['/nodes/anchor-1', '.meters'],
   ['/certificates', '.table tbody tr'],
+  ['/apps/shop/-/pipeline', '.facts'],
+  ['/routes/maintenance', '.table tbody tr'],
+  ['/settings', '.table tbody tr'],
+  ['/settings/prometheus', '.empty'],
+  ['/settings/subscriptions', '.table tbody tr'],
+  ['/network/lans', '.table tbody tr'],
 ]
 
 /** Buttons that only look are for everybody. */
@@ -73,5 +79,10 @@ it('a deployer deploys, and leaves nodes and tokens alone', async () => {
   await page.goto(`${console_.mock.url}/nodes/anchor-1`)
   await page.locator('.meters').first().waitFor()
   expect(await offered(page)).toEqual([])
+  await page.goto(`${console_.mock.url}/settings/subscriptions`)
+  await page.locator('.table tbody tr').first().waitFor()
+  expect(await offered(page)).toEqual([])
+  await page.goto(`${console_.mock.url}/routes/maintenance`)
+  await page.getByRole('button', { name: 'Change shop.example.com' }).waitFor()
   expect(await page.locator('nav').getByRole('link', { name: 'Access tokens' }).count()).toBe(0)
 })

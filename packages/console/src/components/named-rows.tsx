@@ -12,7 +12,13 @@ export interface NamedRowsProps<T> {
   readonly of: Snapshot<T>
   readonly icon: IconName
   readonly label: string
-  readonly words: { readonly add: string; readonly filter: string; readonly empty: string; readonly emptyHint: string }
+  readonly words: {
+    /** Absent: none is made here. */
+    readonly add?: string
+    readonly filter: string
+    readonly empty: string
+    readonly emptyHint: string
+  }
   /** `onEdit`: opens the dialog for that row. */
   readonly columns: (onEdit: (row: T) => void) => readonly Column<T>[]
   /** What the filter looks at. */
@@ -27,7 +33,7 @@ export function NamedRows<T extends { readonly name: string }>(props: NamedRowsP
   const [filter, setFilter] = useQueryValue('filter')
   const [editing, setEditing] = useState<{ readonly row?: T }>()
   const wanted = filter.trim().toLowerCase()
-  const add = (
+  const add = words.add !== undefined && (
     <RoleButton needs="admin" kind="primary" icon="plus" onClick={() => setEditing({})}>
       {words.add}
     </RoleButton>

@@ -5,6 +5,7 @@ import { chineseGroups } from './chinese-groups.ts'
 import { chineseHealth } from './chinese-health.ts'
 import { chineseNetwork } from './chinese-network.ts'
 import { chineseSchedule } from './chinese-schedule.ts'
+import { chineseTraffic } from './chinese-traffic.ts'
 import type { Dictionary } from './dictionary.ts'
 
 export const chinese: Dictionary = {
@@ -15,6 +16,7 @@ export const chinese: Dictionary = {
   ...chineseHealth,
   ...chineseNetwork,
   ...chineseSchedule,
+  ...chineseTraffic,
   common: {
     cancel: '取消',
     close: '关闭',
@@ -62,6 +64,7 @@ export const chinese: Dictionary = {
     certificates: '证书',
     events: '事件',
     tokens: '访问令牌',
+    settings: '设置',
     more: '更多',
     sections: { cluster: '集群', traffic: '流量', audit: '审计与访问' },
     search: '搜索应用、实例、节点',
@@ -247,6 +250,8 @@ export const chinese: Dictionary = {
     goEvents: '前往事件',
     goCertificates: '前往证书',
     goTokens: '前往访问令牌',
+    goSettings: '前往设置',
+    goTopology: '前往拓扑',
     deploy: '部署当前应用',
     theme: '切换浅色与深色',
     andThen: '然后',

@@ -6,6 +6,7 @@ import type { englishGroups } from './english-groups.ts'
 import type { englishHealth } from './english-health.ts'
 import type { englishNetwork } from './english-network.ts'
 import type { englishSchedule } from './english-schedule.ts'
+import type { englishTraffic } from './english-traffic.ts'
 
 /** The same keys and the same arguments, other words. */
 type Words<T> = {
@@ -24,3 +25,4 @@ export type HealthDictionary = Words<typeof englishHealth>
 export type ScheduleDictionary = Words<typeof englishSchedule>
 export type GroupDictionary = Words<typeof englishGroups>
 export type NetworkDictionary = Words<typeof englishNetwork>
+export type TrafficDictionary = Words<typeof englishTraffic>

@@ -5,6 +5,7 @@ import { englishGroups } from './english-groups.ts'
 import { englishHealth } from './english-health.ts'
 import { englishNetwork } from './english-network.ts'
 import { englishSchedule } from './english-schedule.ts'
+import { englishTraffic } from './english-traffic.ts'
 
 const count = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`
 
@@ -17,6 +18,7 @@ export const english = {
   ...englishHealth,
   ...englishNetwork,
   ...englishSchedule,
+  ...englishTraffic,
   common: {
     cancel: 'Cancel',
     close: 'Close',
@@ -64,6 +66,7 @@ export const english = {
     certificates: 'Certificates',
     events: 'Events',
     tokens: 'Access tokens',
+    settings: 'Settings',
     more: 'More',
     sections: { cluster: 'Cluster', traffic: 'Traffic', audit: 'Audit and access' },
     search: 'Search apps, instances, nodes',
@@ -249,6 +252,8 @@ export const english = {
     goEvents: 'Go to the events',
     goCertificates: 'Go to the certificates',
     goTokens: 'Go to the access tokens',
+    goSettings: 'Go to the settings',
+    goTopology: 'Go to the topology',
     deploy: 'Deploy the app on the screen',
     theme: 'Switch between light and dark',
     andThen: 'then',

@@ -6,7 +6,7 @@ import { goToLogin, needsLogin } from './session.tsx'
 interface Action<T> {
   readonly ask?: Question
   readonly run: () => Promise<T>
-  readonly done: string
+  readonly done: string | ((answer: T) => string)
   /** Where to look at what has been started. */
   readonly to?: (answer: T) => string | undefined
 }
@@ -24,7 +24,7 @@ export function useAction(): {
     setBusy(true)
     try {
       const answer = await run()
-      toasts.done(done, to?.(answer))
+      toasts.done(typeof done === 'string' ? done : done(answer), to?.(answer))
       return answer
     } catch (error) {
       if (needsLogin(error)) goToLogin()

@@ -10,10 +10,11 @@ const everyMs = 30_000
 /**
  * A listing looked at now and then, without a connection of its own: for what a page shows beside its subject. Browsers allow six
  * connections to a server over HTTP/1.1, and a page that holds them all cannot even be left. `since` changes when there is news.
+ * Without `input` nothing is asked.
  */
 export function useGlance<N extends ListName>(
   name: N,
-  input: CallInput<N>,
+  input: CallInput<N> | undefined,
   since?: string | number,
 ): readonly Answer<N>[] {
   const client = useClient()
@@ -21,6 +22,7 @@ export function useGlance<N extends ListName>(
   const [items, setItems] = useState<readonly Answer<N>[]>([])
   // biome-ignore lint/correctness/useExhaustiveDependencies: `key` stands for the input
   useEffect(() => {
+    if (input === undefined) return
     const abort = new AbortController()
     const { signal } = abort
     const look = async () => {

@@ -1,36 +1,43 @@
 import type { TrafficView } from '@berth/api/traffic-resources'
-import { useEffect, useState } from 'react'
-import { goToLogin, needsLogin } from '../live/session.tsx'
-import { delay } from '../store/backoff.ts'
-import { useClient } from '../store/context.tsx'
+import { useMemo } from 'react'
+import { usePolled } from '../live/use-polled.ts'
 
 export type RouteTraffic = TrafficView['routes'][number]
+export type InstanceTraffic = TrafficView['instances'][number]
+
+export interface Traffic {
+  /** By the address of the route. */
+  readonly routes: ReadonlyMap<string, RouteTraffic>
+  /** By id. */
+  readonly instances: ReadonlyMap<string, InstanceTraffic>
+}
+
+export interface TrafficQuestion {
+  readonly app?: string | undefined
+  readonly pool?: string | undefined
+  /** Said only where somebody looks at them: they may be thousands, every two seconds. */
+  readonly instances?: boolean
+}
 
 const everyMs = 2_000
 
-/** How much goes to each route now, by its address; asked for every two seconds, and not at all while the tab is hidden. */
-export function useTraffic(): ReadonlyMap<string, RouteTraffic> {
-  const client = useClient()
-  const [routes, setRoutes] = useState<ReadonlyMap<string, RouteTraffic>>(new Map())
-  useEffect(() => {
-    const abort = new AbortController()
-    const { signal } = abort
-    const run = async () => {
-      while (!signal.aborted) {
-        try {
-          if (!document.hidden) {
-            const answer = await client.call('getTraffic', {}, { signal })
-            setRoutes(new Map(answer.routes.map((each) => [each.url, each])))
-          }
-        } catch (error) {
-          if (needsLogin(error)) return goToLogin()
-          // The numbers stay as they are; the banner above tells of a lost connection.
-        }
-        await delay(everyMs, signal).catch(() => undefined)
-      }
-    }
-    void run()
-    return () => abort.abort()
-  }, [client])
-  return routes
+/**
+ * How much goes to each route now, and to each instance; asked for every two seconds, and not at all while the tab is hidden. Numbers stay
+ * as they are when a question fails; the banner above tells of a lost connection. Without a question nothing is asked.
+ */
+export function useTraffic(question: TrafficQuestion | undefined): Traffic {
+  const { value } = usePolled('getTraffic', question && { query: queryOf(question) }, everyMs)
+  return useMemo(
+    () => ({
+      routes: new Map(value?.routes.map((each) => [each.url, each])),
+      instances: new Map(value?.instances.map((each) => [each.instance, each])),
+    }),
+    [value],
+  )
 }
+
+const queryOf = ({ app, pool, instances = false }: TrafficQuestion) => ({
+  ...(app === undefined ? {} : { app }),
+  ...(pool === undefined ? {} : { pool }),
+  ...(instances ? {} : { instances: 'false' }),
+})

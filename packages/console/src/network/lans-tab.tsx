@@ -1,21 +1,20 @@
 import type { LanNodeView, LanView } from '@berth/api/lan-resources'
 import { Age } from '../components/age.tsx'
-import { Empty, Section } from '../components/layout.tsx'
-import { Listing } from '../components/listing.tsx'
+import { NamedRows } from '../components/named-rows.tsx'
 import { RowButtons } from '../components/row-buttons.tsx'
 import { Code } from '../components/small.tsx'
 import { Mark } from '../components/status.tsx'
-import { type Column, Table } from '../components/table.tsx'
+import type { Column } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useClient, useList } from '../store/context.tsx'
+import { LanDialog } from './lan-dialog.tsx'
 
 const linkOf = ({ parent, vlan }: LanView): string => (vlan === undefined ? parent : `${parent}.${vlan}`)
 
 /** Networks that machines are on already, with the nodes that have them and what is wrong there. */
 export function LansTab() {
-  const { network: text } = useText()
+  const { network: text, lanForm } = useText()
   const client = useClient()
-  const lans = useList('listLans', {})
   const columns: readonly Column<LanView>[] = [
     { key: 'name', title: text.lans.name, lead: true, cell: ({ name }) => <Code copy>{name}</Code> },
     { key: 'mode', title: text.lans.mode, cell: (lan) => text.lans.modeOn(lan.mode, linkOf(lan)) },
@@ -50,18 +49,15 @@ export function LansTab() {
     },
   ]
   return (
-    <Section flush>
-      <Listing of={lans} empty={<Empty icon="network" title={text.lans.empty} hint={text.lans.emptyHint} />}>
-        {(items) => (
-          <Table
-            label={text.tabs.lans}
-            columns={columns}
-            rows={items.toSorted((a, b) => a.name.localeCompare(b.name))}
-            rowKey={({ name }) => name}
-          />
-        )}
-      </Listing>
-    </Section>
+    <NamedRows
+      of={useList('listLans', {})}
+      icon="network"
+      label={text.tabs.lans}
+      words={{ ...text.lans, add: lanForm.add, filter: lanForm.filter }}
+      columns={() => columns}
+      textsOf={({ name, parent, subnet }) => [name, parent, subnet]}
+      dialog={(_, onClose) => <LanDialog onClose={onClose} />}
+    />
   )
 }
 

@@ -14,6 +14,7 @@ import { useLanguage, useText } from '../i18n/language.tsx'
 import { expiryOf, expiryTone, hostsOnlyBy, uncoveredHosts } from '../live/certificates.ts'
 import { useGlance } from '../live/use-glance.ts'
 import { useClient, useList } from '../store/context.tsx'
+import { AcmeSection } from './acme-section.tsx'
 
 interface Editing {
   readonly name?: string
@@ -52,6 +53,7 @@ export default function CertificatesPage() {
           {(items) => <CertificateTable certificates={items} routes={routes} onEdit={setEditing} />}
         </Listing>
       </Section>
+      <AcmeSection />
       {editing !== undefined && <CertificateDialog {...editing} onClose={() => setEditing(undefined)} />}
     </Page>
   )

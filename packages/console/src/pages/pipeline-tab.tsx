@@ -1,6 +1,7 @@
 import type { AppView } from '@berth/api/app-resources'
 import type { BuildView } from '@berth/api/deploy-resources'
 import type { PipelineView } from '@berth/api/pipeline-resources'
+import { type ReactNode, useRef, useState } from 'react'
 import { rolloutPath } from '../actions/pool-buttons.tsx'
 import { Age } from '../components/age.tsx'
 import { RoleButton } from '../components/button.tsx'
@@ -16,15 +17,23 @@ import { Link } from '../router/link.tsx'
 import { path } from '../router/match-path.ts'
 import { useClient, useList } from '../store/context.tsx'
 import { BuildTable } from './build-table.tsx'
+import { PipelineButtons } from './pipeline-dialogs.tsx'
 
 /** What a push builds, what waits to be built, and how far each release has come. */
 export default function PipelineTab({ app }: { readonly app: AppView }) {
   const { pipeline: text } = useText()
-  const { value: pipeline, error } = useOne('getPipeline', { params: { app: app.name } })
+  const [changes, setChanges] = useState(0)
+  const { value, error } = useOne('getPipeline', { params: { app: app.name } }, changes)
+  // While it is asked again, what is known stays, and with it a dialog that is open.
+  const known = useRef(value)
+  if (value !== undefined || error !== undefined) known.current = value
+  const pipeline = known.current
+  const buttons = <PipelineButtons app={app.name} pipeline={pipeline} onChanged={() => setChanges(changes + 1)} />
   if (pipeline === undefined) {
     if (error === undefined) return <Skeleton />
     return (
       <Empty icon="activity" title={text.none} hint={text.noneHint}>
+        {buttons}
         <Code copy>{`berth pipeline set ${app.name} --branch main --deploy test`}</Code>
       </Empty>
     )
@@ -33,7 +42,7 @@ export default function PipelineTab({ app }: { readonly app: AppView }) {
     <>
       {pipeline.environments.length > 0 && <Chain app={app} pipeline={pipeline} />}
       <Queue app={app} />
-      <PipelineFacts pipeline={pipeline} />
+      <PipelineFacts pipeline={pipeline} buttons={buttons} />
     </>
   )
 }
@@ -139,12 +148,12 @@ function Queue({ app }: { readonly app: AppView }) {
   )
 }
 
-function PipelineFacts({ pipeline }: { readonly pipeline: PipelineView }) {
+function PipelineFacts({ pipeline, buttons }: { readonly pipeline: PipelineView; readonly buttons: ReactNode }) {
   const { pipeline: text } = useText()
   const { branches, tags, deploy, webhook, pollMs, seenAt } = pipeline
   const patterns = (words: readonly string[]) => (words.length === 0 ? '–' : <Code key="p">{words.join(' ')}</Code>)
   return (
-    <Section title={text.title}>
+    <Section title={text.title} aside={buttons}>
       <Facts
         facts={[
           [text.branches, patterns(branches)],

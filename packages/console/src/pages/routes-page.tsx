@@ -10,11 +10,12 @@ import { Link } from '../router/link.tsx'
 import { useQueryValue } from '../router/location.ts'
 import { path } from '../router/match-path.ts'
 import { useList } from '../store/context.tsx'
+import { useRouteTabs } from './route-tabs.ts'
 
 export default function RoutesPage() {
   const text = useText()
   const routes = useList('listRoutes', {})
-  const traffic = useTraffic()
+  const { routes: traffic } = useTraffic({})
   const [filter, setFilter] = useQueryValue('filter')
   const columns: readonly Column<RouteView>[] = [
     { key: 'url', title: text.routes.url, lead: true, cell: (route) => <UrlLink url={route.url} /> },
@@ -41,6 +42,7 @@ export default function RoutesPage() {
   return (
     <Page
       title={text.routes.title}
+      tabs={useRouteTabs()}
       actions={routes.items.length > 1 && <Filter value={filter} onChange={setFilter} label={text.routes.filter} />}
     >
       <Section flush>
@@ -85,6 +87,13 @@ const rounded = (value: number): number => Math.round(value * 10) / 10
 
 function Members({ route }: { readonly route: RouteView }) {
   const text = useText()
+  if (route.maintenance)
+    return (
+      <span className="status tone-warn">
+        <Mark tone="warn" />
+        {text.topology.problem.maintenance}
+      </span>
+    )
   if (route.members.length === 0)
     return (
       <span className="status tone-bad">

@@ -18,6 +18,7 @@ type PageName =
   | 'certificates'
   | 'events'
   | 'tokens'
+  | 'settings'
 
 interface Place {
   readonly page: PageName
@@ -64,6 +65,7 @@ export const groups: readonly Group[] = [
     places: [
       { page: 'events', icon: 'events' },
       { page: 'tokens', icon: 'key', needs: 'admin' },
+      { page: 'settings', icon: 'system' },
     ],
   },
 ]

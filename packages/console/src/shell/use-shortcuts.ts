@@ -15,6 +15,8 @@ export const places: Readonly<Record<string, string>> = {
   c: '/certificates',
   e: '/events',
   k: '/tokens',
+  p: '/routes/topology',
+  o: '/settings',
 }
 const prefixLastsMs = 1_500
 

@@ -26,6 +26,8 @@ const keys = {
   listExternals: (external) => external.name,
   listDomains: (domain) => domain.name,
   listLans: (lan) => lan.name,
+  listFreezes: (freeze) => freeze.name,
+  listSubscriptions: (subscription) => subscription.name,
   listEvents: (event) => event.id,
 } satisfies { readonly [N in ListEndpoint]?: (item: Answer<N>) => string }
 

@@ -1,0 +1,80 @@
+import type { SubscriptionView } from '@berth/api/subscription-resources'
+import { useState } from 'react'
+import { FormDialog, WordField } from '../components/form-dialog.tsx'
+import { Check } from '../components/small.tsx'
+import { useText } from '../i18n/language.tsx'
+import { useSubmit } from '../live/use-submit.ts'
+import { useClient } from '../store/context.tsx'
+
+interface SubscriptionDialogProps {
+  /** Absent: a new one. */
+  readonly subscription: SubscriptionView | undefined
+  readonly onClose: () => void
+}
+
+/** A secret that is set is never shown; what is typed here lives as long as the dialog. */
+export function SubscriptionDialog({ subscription, onClose }: SubscriptionDialogProps) {
+  const { subscriptions: text, groups } = useText()
+  const client = useClient()
+  const { busy, problem, submit } = useSubmit()
+  const [form, setForm] = useState({
+    ...{ name: subscription?.name ?? '', url: subscription?.url ?? '', app: subscription?.app ?? '' },
+    events: subscription?.events.join(' ') ?? '',
+    ...{ secret: '', away: false },
+  })
+  const change = (part: Partial<typeof form>) => setForm({ ...form, ...part })
+  const save = () => {
+    const { name, url, app, events, secret, away } = form
+    const types = events.split(/[\s,]+/).filter((each) => each !== '')
+    const body = {
+      url: url.trim(),
+      ...(types.length === 0 ? {} : { events: types }),
+      ...(app.trim() === '' ? {} : { app: app.trim() }),
+      ...(secret === '' && !away ? {} : { secret: away ? '' : secret }),
+    }
+    submit({
+      run: () => client.call('setSubscription', { params: { name }, body }),
+      done: text.saved(name),
+      after: onClose,
+    })
+  }
+  return (
+    <FormDialog
+      wide
+      title={subscription === undefined ? text.add : text.changeTitle(subscription.name)}
+      verb={groups.save}
+      ready={form.name !== '' && form.url.trim() !== ''}
+      busy={busy}
+      problem={problem}
+      onSave={save}
+      onClose={onClose}
+    >
+      {subscription === undefined && (
+        <WordField label={text.name} value={form.name} onChange={(name) => change({ name: name.trim() })} />
+      )}
+      <WordField label={text.url} hint={text.urlHint} value={form.url} onChange={(url) => change({ url })} />
+      <div className="field-row">
+        <WordField
+          label={text.events}
+          hint={text.eventsHint}
+          value={form.events}
+          onChange={(events) => change({ events })}
+        />
+        <WordField label={text.app} value={form.app} onChange={(app) => change({ app })} />
+      </div>
+      {!form.away && (
+        <WordField
+          label={text.secret}
+          hint={subscription?.hasSecret ? text.secretKept : text.secretHint}
+          type="password"
+          autoComplete="new-password"
+          value={form.secret}
+          onChange={(secret) => change({ secret })}
+        />
+      )}
+      {subscription?.hasSecret && (
+        <Check label={text.secretAway} checked={form.away} onChange={(away) => change({ away, secret: '' })} />
+      )}
+    </FormDialog>
+  )
+}
