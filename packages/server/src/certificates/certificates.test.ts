@@ -74,6 +74,9 @@ describe('certificates', () => {
       ['a', ['shop.example.com']],
       ['b', ['*.example.com', 'berth-server', 'www.example.org']],
     ])
+    expect(certificates.all()).toBe(certificates.all())
+    now = notAfter + 5_001
+    expect(shown().length).toBe(2)
     await certificates.remove('b', context)
     expect(shown()).toEqual([['a', ['*.example.com', 'berth-server', 'shop.example.com']]])
   })

@@ -31,6 +31,13 @@ export class Certificates {
   /** Opened ones, so that a new route table does not open every key again. */
   readonly #opened = new Map<string, { readonly version: number; readonly certificate: Certificate }>()
 
+  /** What was chosen last: the very objects, so that a table among whose certificates nothing has changed is seen to be so at once. */
+  #shown: {
+    readonly records: readonly CertificateRecord[]
+    readonly until: number
+    readonly certificates: readonly Certificate[]
+  } = { records: [], until: Number.NEGATIVE_INFINITY, certificates: [] }
+
   constructor(options: CertificatesOptions) {
     this.#records = options.records
     this.#state = options.records.state
@@ -90,12 +97,20 @@ export class Certificates {
    * With keys, for route tables: of each name one, as {@link servingCertificates} chooses at this moment. One whose key does not open is left
    * out and logged.
    */
-  all(): Certificate[] {
-    for (const name of this.#opened.keys()) if (!this.#state.certificates.has(name)) this.#opened.delete(name)
+  all(): readonly Certificate[] {
     const records = [...this.#state.certificates.values()]
+    const now = this.#now()
+    const isKnown = records.length === this.#shown.records.length && now < this.#shown.until
+    if (!isKnown || records.some((record, index) => record !== this.#shown.records[index]))
+      this.#shown = { records, until: nextTurn(records, now), certificates: this.#choose(records, now) }
+    return this.#shown.certificates
+  }
+
+  #choose(records: readonly CertificateRecord[], now: number): Certificate[] {
+    for (const name of this.#opened.keys()) if (!this.#state.certificates.has(name)) this.#opened.delete(name)
     const serving = servingCertificates(
       records.filter((record) => this.#open(record) !== undefined),
-      this.#now(),
+      now,
     )
     return records.flatMap((record) => {
       const hosts = [...new Set(record.hosts)].filter((host) => serving.get(host) === record)
@@ -133,6 +148,12 @@ export class Certificates {
     return { hosts, notBefore: leaf.validFromDate.getTime(), notAfter }
   }
 }
+
+/** When one of them becomes valid, or ends. */
+const nextTurn = (records: readonly CertificateRecord[], now: number): number =>
+  records
+    .flatMap(({ notBefore, notAfter }) => [notBefore, notAfter])
+    .reduce((next, time) => (time > now ? Math.min(next, time) : next), Number.POSITIVE_INFINITY)
 
 const boundTo = (name: string, version: number): readonly string[] => ['certificate', name, String(version)]
 
