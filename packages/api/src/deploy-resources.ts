@@ -60,6 +60,10 @@ export const hookView = z.object({
 
 export const stageView = z.object({
   name: z.string(),
+  /** Where its instances are; absent: anywhere. */
+  sites: z.array(z.string()).optional(),
+  /** Of a stage about sites, once it is open: how many are new at its end, by entrypoint. */
+  counts: z.record(z.string(), count).optional(),
   startedAt: time.optional(),
   /** Since when as many as it is about have served: its gates look at what came after. */
   readyAt: time.optional(),

@@ -61,6 +61,16 @@ const stage = object({
     'How much of its routes’ requests goes to the new release while it lasts; where `instances` is not given, as large a share of them is new. Default: each instance gets as much as any other.',
     ['5%'],
   ),
+  sites: key(
+    z.array(text),
+    'Only instances on nodes of these sites are replaced, by new ones there. Default: wherever they are.',
+    [['paris']],
+  ),
+  entrypoints: key(
+    z.array(text),
+    'Only these services; the others stay as the stages before have left them. Default: all.',
+    [['worker']],
+  ),
   beside: key(flag, 'All old instances stay beside the new ones while it lasts. Default: false.'),
   gates: key(z.array(gate), 'What must be true before the next stage begins, all of it.', [
     [{ health: '2m' }, 'person'],

@@ -3,6 +3,10 @@ import type { GateSpec, StageHookSpec } from './stage-spec.ts'
 /** A stage of a rollout's own spec, and how it went: part of the rollout's record, and of its receipt. */
 export interface RolloutStage {
   readonly name: string
+  /** Where its instances are. Absent: anywhere. */
+  readonly sites?: readonly string[]
+  /** Of a stage about sites, by entrypoint: how many are new at its end. Found out when it opens, so that it does not change while instances move. */
+  readonly counts?: Readonly<Record<string, number>>
   readonly startedAt?: number
   /** Since when as many as it is about have served, for the first time: gates look at what came after. */
   readonly readyAt?: number

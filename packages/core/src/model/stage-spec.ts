@@ -5,6 +5,10 @@ export interface StageSpec {
   readonly name: string
   /** How many of each service are of the new release at its end; a share is rounded up. Absent: all. */
   readonly instances?: InstanceShare
+  /** Those at these sites (nodes' label `site`) are replaced, and the new ones go there. */
+  readonly sites?: readonly string[]
+  /** Only of these services; the others stay as earlier stages have left them. Absent: of all. */
+  readonly entrypoints?: readonly string[]
   /** All instances of the old release stay beside the new ones while it lasts. */
   readonly beside?: true
   /** Thousandths of its routes' requests that go to the new release while it lasts. Absent: each instance gets its share. */

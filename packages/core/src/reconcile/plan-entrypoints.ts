@@ -20,8 +20,10 @@ export interface PoolGoal {
 
 /** A stage that is not about all instances. */
 export interface PoolStage {
-  /** Of this stage and of those before it. */
-  readonly shares: readonly InstanceShare[]
+  /** What this stage and those before it say of an entrypoint. */
+  readonly shares: (entrypoint: string) => readonly InstanceShare[]
+  /** Nodes on which it replaces. Absent: on any. */
+  readonly at?: ReadonlySet<string>
   readonly beside: boolean
   readonly from: { readonly release: string; readonly generation: number; readonly spec: AppSpec }
   /** The counts of before, with which the old ones go on. */
@@ -90,12 +92,12 @@ function entrypointGoal({ pool, rollout, specs }: PoolSnapshot, goal: PoolGoal, 
 /** Of an entrypoint that is new there are none of before. What was scaled since is scaled for both. */
 function stageOf(
   pool: Pool,
-  { shares, beside, from, replicasBefore }: PoolStage,
+  { shares, at, beside, from, replicasBefore }: PoolStage,
   name: string,
   wanted: number,
 ): StageGoal {
   const before = from.spec.entrypoints[name]
-  const stage = { shares, beside, from }
+  const stage = { shares: shares(name), beside, from, ...(at === undefined ? {} : { at }) }
   if (before?.type !== 'service') return { ...stage, oldWanted: 0 }
   if (isSystem(before) || pool.replicas[name]?.setBy === 'scale') return { ...stage, oldWanted: wanted }
   return { ...stage, oldWanted: replicasBefore[name]?.count ?? before.replicas }

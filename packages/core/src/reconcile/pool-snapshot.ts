@@ -25,6 +25,8 @@ export interface PoolSnapshot {
   readonly kept?: readonly KeptAddress[]
   /** Nodes that will need the rollout's image, as long as it matters which of them have it. */
   readonly images?: readonly ImageArrival[]
+  /** Of nodes, by their names; where a stage of the rollout is about sites. */
+  readonly sites?: ReadonlyMap<string, string>
   /** What the sources of the gates of its stage say, in the gates' order; undefined where one has none, or nothing is known. */
   readonly gates?: readonly (GateSample | undefined)[]
   /** What came of its stage's hooks that are URLs, by their ids. Absent, or without it: nothing yet. */

@@ -33,9 +33,10 @@ export function replaceSystem(goal: SystemGoal, services: readonly ObservedInsta
   const limits = rolloutLimits(goal.limits, wanted)
   const here = services.filter((each) => !isAside(goal, each))
   const { excess, bounds, ...groups } = group(goal, wanted, here, now)
-  const missing = missingPlaces(places, groups)
+  const missing = missingPlaces(places, groups, goal.stage?.at)
   const room = Math.min(missing.length, roomFor(wanted, limits, bounds, groups))
-  const created = Math.max(0, Math.min(bounds.target - groups.good.length, room))
+  const open = missing.filter((node) => goal.stage?.at?.has(node) !== false).length
+  const created = Math.max(0, Math.min(bounds.target - groups.good.length, room, open))
   const refilled = Math.max(0, Math.min(bounds.kept - groups.kept.length, room - created))
   const leaving = oldLeaving(bounds, limits, groups, created + refilled, (olds) => inTurn(olds, places, groups))
   const counted = { ...goal, wanted }
@@ -103,12 +104,17 @@ const bestFirst = (instances: readonly ObservedInstance[]): ObservedInstance[] =
   return [...instances].sort((a, b) => worth(b) - worth(a) || a.instance.ordinal - b.instance.ordinal)
 }
 
-/** One entry for each instance that a node is short of; nodes on which nothing serves come first. */
-function missingPlaces({ open, perNode }: SystemPlaces, { good, old, kept }: Groups): string[] {
+/** One entry for each instance that a node is short of; those where a stage replaces come first, then nodes on which nothing serves. */
+function missingPlaces(
+  { open, perNode }: SystemPlaces,
+  { good, old, kept }: Groups,
+  at: ReadonlySet<string> | undefined,
+): string[] {
   const have = byPin([...good, ...kept])
   const served = new Set(old.filter(mayServe).map((each) => each.instance.node))
   const short = open.flatMap((node) => Array<string>(Math.max(0, perNode - (have.get(node)?.length ?? 0))).fill(node))
-  return short.sort((a, b) => Number(served.has(a)) - Number(served.has(b)))
+  const last = (node: string): number => Number(at?.has(node) === false) * 2 + Number(served.has(node))
+  return short.sort((a, b) => last(a) - last(b))
 }
 
 /** First those whose node is no place any more, then those whose successor serves, then those in the way of one that waits for room. */

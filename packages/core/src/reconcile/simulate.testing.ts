@@ -2,6 +2,7 @@ import type { Instance } from '../model/instance.ts'
 import type { KeptAddress } from '../model/kept-address.ts'
 import type { GateSample } from '../rollout/gate-sample.ts'
 import type { HookAnswer } from '../rollout/hook-answer.ts'
+import { placingSites } from '../rollout/stage-under-way.ts'
 import { dueSizes, ownSizes, withSizes } from '../spec/sizes-of.ts'
 import { decidePool } from './decide-pool.ts'
 import { instanceRecord, statusRecord } from './pool-fixtures.testing.ts'
@@ -133,6 +134,7 @@ export class PoolWorld extends PoolRecords {
     if (this.rollout === undefined) return base
     return {
       ...base,
+      sites: new Map([...this.nodes].map((name) => [name, siteOfNode(name)])),
       rollout: this.rollout,
       images: [...this.images.values()],
       gates: this.samples,
@@ -255,7 +257,8 @@ export class PoolWorld extends PoolRecords {
   #create(step: PoolStep & { type: 'create' }): void {
     const { entrypoint, release, generation, kind: type, rollout } = step
     const ordinal = this.nextOrdinal++
-    const node = this.full ? undefined : this.#nodeFor(ordinal, step.node)
+    const at = type === 'service' ? this.#sitesFor(generation) : undefined
+    const node = this.full ? undefined : this.#nodeFor(ordinal, step.node, at)
     const sizes = ownSizes(entrypoint, this.pool, this.rollout)
     const instance = instanceRecord({
       ...(sizes === undefined ? {} : { sizes }),
@@ -272,8 +275,9 @@ export class PoolWorld extends PoolRecords {
   place(): void {
     if (this.full) return
     for (const each of this.instances.values()) {
-      const node = this.#nodeFor(each.instance.ordinal, each.instance.pinnedTo)
-      const { entrypoint, slot, ordinal } = each.instance
+      const { entrypoint, slot, ordinal, type, generation } = each.instance
+      const at = type === 'service' ? this.#sitesFor(generation) : undefined
+      const node = this.#nodeFor(ordinal, each.instance.pinnedTo, at)
       if (each.instance.node === undefined && each.instance.desired === 'run' && node !== undefined)
         each.instance = { ...each.instance, node, address: this.#addressFor(entrypoint, slot, ordinal) }
     }
@@ -288,9 +292,20 @@ export class PoolWorld extends PoolRecords {
     return address
   }
 
-  #nodeFor(ordinal: number, pinnedTo: string | undefined): string | undefined {
-    const online = [...this.nodes].filter((node) => !this.silent.has(node) && !this.drained.has(node))
+  /** As the server has it. */
+  #sitesFor(generation: number): readonly string[] | undefined {
+    const { rollout } = this
+    return generation === rollout?.toGeneration ? placingSites(rollout, this.specs.get(rollout.to)) : undefined
+  }
+
+  #nodeFor(ordinal: number, pinnedTo: string | undefined, sites?: readonly string[]): string | undefined {
+    const online = [...this.nodes].filter(
+      (node) => !this.silent.has(node) && !this.drained.has(node) && sites?.includes(siteOfNode(node)) !== false,
+    )
     if (pinnedTo !== undefined) return online.find((node) => node === pinnedTo)
     return online[ordinal % Math.max(1, online.length)]
   }
 }
+
+/** The first one is alone at its site. */
+export const siteOfNode = (name: string): string => (name === 'node-a' ? 'paris' : 'lyon')

@@ -7,6 +7,8 @@ export interface StageGoal {
   readonly shares: readonly InstanceShare[]
   /** How many of the old release were wanted; undefined: as many as are wanted now. */
   readonly oldWanted?: number
+  /** Nodes on which it replaces: what is elsewhere stays. Absent: on any. */
+  readonly at?: ReadonlySet<string>
   /** All old ones stay beside the new. */
   readonly beside?: boolean
   readonly from: { readonly release: string; readonly generation: number }
@@ -52,8 +54,15 @@ export function keptOnes(
     ({ instance, moves, resize }) =>
       instance.generation === stage.from.generation && moves === undefined && resize?.refused === undefined,
   )
+  const elsewhere = ({ instance }: ObservedInstance): number => Number(stage.at?.has(instance.node ?? '') !== true)
   const worth = (each: ObservedInstance): number => Number(mayServe(each)) + Number(isServing(each))
   return mayStay
-    .toSorted((a, b) => rank(b) - rank(a) || worth(b) - worth(a) || b.instance.ordinal - a.instance.ordinal)
+    .toSorted(
+      (a, b) =>
+        elsewhere(b) - elsewhere(a) ||
+        rank(b) - rank(a) ||
+        worth(b) - worth(a) ||
+        b.instance.ordinal - a.instance.ordinal,
+    )
     .slice(0, count)
 }

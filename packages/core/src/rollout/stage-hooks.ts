@@ -10,9 +10,9 @@ export const newHook = (spec: StageHookSpec): RolloutHook => ({
   ...{ type: spec.type, state: 'waiting', message: hookText(spec) },
 })
 
-/** Its instances may come: all that had to be done before is done, or somebody has skipped it. */
-export const isOpen = ({ before = [], skippedBy }: RolloutStage): boolean =>
-  skippedBy !== undefined || before.every(isThrough)
+/** Its instances may come: all that had to be done before is done and it is known how many they are, or somebody has skipped it. */
+export const isOpen = ({ before = [], skippedBy, sites, counts }: RolloutStage): boolean =>
+  skippedBy !== undefined || (before.every(isThrough) && (sites === undefined || counts !== undefined))
 
 /** It holds nothing up. */
 export const isThrough = ({ state, by }: RolloutHook): boolean => state === 'done' || by !== undefined

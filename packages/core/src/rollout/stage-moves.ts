@@ -1,5 +1,6 @@
 import type { Rollout, RolloutHook, RolloutStage } from '../model/index.ts'
-import { placeOf, stageUnderWay, withStage } from './stages.ts'
+import { stageUnderWay, withStage } from './stage-under-way.ts'
+import { placeOf } from './stages.ts'
 
 /** The stage under way ends whatever its gates say; the last one once its instances serve. undefined: there is none. */
 export function skipStage(rollout: Rollout, actor: string): Rollout | undefined {

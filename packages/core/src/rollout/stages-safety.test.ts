@@ -11,10 +11,10 @@ import {
   wantedOf,
 } from '../reconcile/pool-happenings.testing.ts'
 import { round, run, worldWith } from '../reconcile/run-world.testing.ts'
-import type { PoolWorld } from '../reconcile/simulate.testing.ts'
+import { type PoolWorld, siteOfNode } from '../reconcile/simulate.testing.ts'
 import type { GateSample } from './gate-sample.ts'
 import { hookId } from './hook-answer.ts'
-import { openStage, stageUnderWay } from './stages.ts'
+import { openStage, placingSites, stageUnderWay } from './stage-under-way.ts'
 
 const gate = fc.constantFrom<StageSpec['gates'][number]>(
   { type: 'health', forMs: 1000 },
@@ -57,11 +57,17 @@ const around = fc.oneof(
   { weight: 1, arbitrary: fc.record({ before: hooks, after: hooks }, { requiredKeys: [] }) },
 )
 const share = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constantFrom({ percent: 10 }, { percent: 50 }))
+const sites = fc.constantFrom(['paris'], ['lyon'], ['paris', 'lyon'], ['rome'])
 const stages = fc
   .tuple(
     fc.array(
       fc.tuple(
-        fc.oneof(fc.record({ instances: share, gates }), fc.record({ beside: fc.constant(true as const), gates })),
+        fc.oneof(
+          { weight: 2, arbitrary: fc.record({ instances: share, gates }) },
+          { weight: 2, arbitrary: fc.record({ beside: fc.constant(true as const), gates }) },
+          { weight: 2, arbitrary: fc.record({ sites, gates }) },
+          { weight: 1, arbitrary: fc.record({ entrypoints: fc.constantFrom(['web'], ['other']), gates }) },
+        ),
         around,
       ),
       { maxLength: 3 },
@@ -163,11 +169,22 @@ const upOf = (world: PoolWorld, generation: number) =>
 /** The most new ones that the stages up to the one under way speak of. */
 function mostNew(rollout: Rollout, specs: readonly StageSpec[], wanted: number): number {
   const index = openStage(rollout) ?? specs.length
-  const counts = specs.slice(0, index + 1).map(({ instances }) => {
+  const counts = specs.slice(0, index + 1).map(({ instances, sites: at, entrypoints }, place) => {
+    if (entrypoints?.includes('web') === false) return 0
+    if (at !== undefined) return rollout.stages?.[place]?.counts?.web ?? 0
     if (instances === undefined) return wanted
     return typeof instances === 'number' ? instances : Math.ceil((wanted * instances.percent) / 100)
   })
   return Math.min(wanted, Math.max(0, ...counts))
+}
+
+/** While a stage about sites lasts, what is made anew is made there. */
+function checkPlaces(world: PoolWorld): void {
+  const { rollout } = world
+  const at = placingSites(rollout, world.specs.get(rollout?.to ?? ''))
+  if (rollout === undefined || at === undefined) return
+  for (const { instance } of upOf(world, rollout.toGeneration))
+    if (instance.createdAt === world.now && instance.node !== undefined) expect(at).toContain(siteOfNode(instance.node))
 }
 
 /** A later stage has begun only when every gate of those before it has passed, or somebody has skipped them. */
@@ -214,6 +231,7 @@ describe('a rollout in stages, in whatever order things happen', () => {
             expect(upOf(world, rollout.toGeneration).length).toBeLessThanOrEqual(
               mostNew(rollout, scene.stages, wantedOf(world)),
             )
+          checkPlaces(world)
           for (const each of world.rollouts.values()) checkGates(each)
           happen(world)
           world.place()

@@ -2,6 +2,7 @@ import type { GateSpec, Rollout, RolloutFailure, RolloutStage, StageSpec } from 
 import { earliest, type PoolGoal, type PoolStage } from '../reconcile/plan-entrypoints.ts'
 import { isUp, type PoolSnapshot, type PoolStep } from '../reconcile/pool-snapshot.ts'
 import type { EntrypointPlan } from '../reconcile/replace-entrypoint.ts'
+import { isAboutAll } from '../spec/is-about-all.ts'
 import { gateText } from './gate-text.ts'
 import type { HookWhen } from './hook-answer.ts'
 import { type JobJudgement, judgeJob } from './job-gates.ts'
@@ -16,20 +17,17 @@ import {
   newHook,
   runsUnderWay,
 } from './stage-hooks.ts'
+import { countsAt, nodesAt, shareOf } from './stage-shares.ts'
+import { openStage, placingSites, stageUnderWay, withStage } from './stage-under-way.ts'
 
 /** Stages as a new rollout has them before it. */
 export const newStages = (specs: readonly StageSpec[]): RolloutStage[] =>
-  specs.map(({ name, gates, before, after }) => ({
+  specs.map(({ name, gates, before, after, sites }) => ({
     ...{ name, gates: gates.map(newGate) },
+    ...(sites === undefined ? {} : { sites }),
     ...(before === undefined ? {} : { before: before.map(newHook) }),
     ...(after === undefined ? {} : { after: after.map(newHook) }),
   }))
-
-/** The stage under way, counted from 0; undefined where there are none, or none any more. */
-export function stageUnderWay({ stages }: Pick<Rollout, 'stages'>): number | undefined {
-  const index = stages?.findIndex(({ endedAt }) => endedAt === undefined) ?? -1
-  return index < 0 ? undefined : index
-}
 
 /** The rollout goes no further in its stages: the one under way has ended without having done its part. */
 export function cutStage(rollout: Rollout, now: number): Rollout {
@@ -37,13 +35,6 @@ export function cutStage(rollout: Rollout, now: number): Rollout {
   const stage = index === undefined ? undefined : rollout.stages?.[index]
   if (index === undefined || stage?.startedAt === undefined) return rollout
   return withStage(rollout, index, { ...stage, ...cutHooksOf(stage, now), endedAt: now })
-}
-
-/** The stage whose part is to be there by now: while something is to be done before one, that is the one before it. */
-export function openStage(rollout: Pick<Rollout, 'stages'>): number | undefined {
-  const index = stageUnderWay(rollout)
-  const stage = index === undefined ? undefined : rollout.stages?.[index]
-  return index === undefined || stage === undefined || isOpen(stage) ? index : index - 1
 }
 
 /** How much of the new release is to be there for now; undefined: all of it. */
@@ -55,10 +46,12 @@ export function stageOf(snapshot: PoolSnapshot, rollout: Rollout, { spec }: Pool
   const specs = spec?.rollout.stages ?? []
   const stages = specs.slice(0, index + 1)
   const beside = stages.at(-1)?.beside === true
-  if (specs.length === 0 || (!beside && stages.some(({ instances }) => instances === undefined))) return undefined
+  if (specs.length === 0 || (!beside && stages.some(isAboutAll))) return undefined
+  const at = placingSites(rollout, spec)
   return {
-    shares: stages.map(({ instances }) => instances ?? { percent: 100 }),
+    shares: (name) => stages.flatMap((each, place) => shareOf(each, rollout.stages?.[place], name) ?? []),
     beside,
+    ...(at === undefined ? {} : { at: nodesAt(snapshot, at) }),
     from: { release: rollout.from, generation: rollout.fromGeneration, spec: from },
     replicasBefore: rollout.replicasBefore,
   }
@@ -92,7 +85,12 @@ export function advanceStage(
   const at = { snapshot, rollout, goal, stage: { index, name: stage.name } }
   if (!isOpen(stage)) {
     const started = { ...stage, startedAt: stage.startedAt ?? now }
-    const hooked = advanceHooks(stage.before ?? [], { ...at, when: 'before', specs: spec?.before ?? [] }, now)
+    const { before = [] } = stage
+    if (before.every(isThrough)) {
+      const counts = countsAt(snapshot, goal, stage.sites ?? [], spec)
+      return { rollout: withStage(rollout, index, { ...started, counts }), moved: true }
+    }
+    const hooked = advanceHooks(before, { ...at, when: 'before', specs: spec?.before ?? [] }, now)
     return hookedStage(rollout, index, { ...started, before: hooked.hooks }, 'before', hooked)
   }
   const begun: RolloutStage = {
@@ -181,11 +179,6 @@ function servingSince({ instances }: PoolSnapshot, { generation }: PoolGoal): nu
 
 const servedBy = (plans: ReadonlyMap<string, EntrypointPlan>): Record<string, number> =>
   Object.fromEntries([...plans].map(([name, { progress }]) => [name, progress.newReady]))
-
-export const withStage = (rollout: Rollout, index: number, stage: RolloutStage): Rollout => ({
-  ...rollout,
-  stages: (rollout.stages ?? []).map((each, place) => (place === index ? stage : each)),
-})
 
 /** `stage 1 of 3 (canary)` */
 export const placeOf = ({ stages = [] }: Pick<Rollout, 'stages'>, index: number): string =>

@@ -1,6 +1,6 @@
 import type { AppSpec, Rollout } from '../model/index.ts'
 import { isOpen } from './stage-hooks.ts'
-import { openStage } from './stages.ts'
+import { openStage } from './stage-under-way.ts'
 
 /** How a pool's requests are shared between its two releases while a stage lasts. */
 export interface TrafficSplit {

@@ -3,12 +3,13 @@ import type { InstanceShare } from '../model/instance-share.ts'
 import { allKeepAddresses, refuseSurge } from './canonical-address.ts'
 import { canonicalJobNames } from './canonical-job-names.ts'
 import { strategyOf } from './canonical-strategy.ts'
+import { closest } from './closest.ts'
 import { specDefaults } from './defaults.ts'
 import { keepsAddresses } from './keeps-addresses.ts'
 import { isSystem } from './placement-of.ts'
 import { readShare } from './read-share.ts'
 import { given, readCount, readDuration } from './read-values.ts'
-import type { EnvironmentRolloutDocument, RolloutDocument } from './spec-document.ts'
+import type { EnvironmentRolloutDocument, RolloutDocument, StageDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
 type Entrypoints = Readonly<Record<string, EntrypointSpec>>
@@ -63,7 +64,7 @@ export function canonicalRolloutParts(
       dependsOn: [[...at, 'surge'], [...at, 'unavailable'], path],
     })
   const { stages, recreate } = strategyOf(issues, at, document)
-  checkJobs(issues, at, document, entrypoints)
+  checkNames(issues, at, document, entrypoints)
   return {
     ...(surge === undefined ? {} : { surge }),
     ...(unavailable === undefined ? {} : { unavailable }),
@@ -94,7 +95,7 @@ function stages(
   entrypoints: Entrypoints,
 ): Pick<RolloutSpec, 'stages' | 'recreate'> {
   const { stages: written = [], recreate } = strategyOf(issues, at, document ?? {})
-  checkJobs(issues, at, document, entrypoints)
+  checkNames(issues, at, document, entrypoints)
   if (written.some(({ beside }) => beside === true)) refuseBeside(issues, at, entrypoints)
   return {
     ...(written.length === 0 ? {} : { stages: written }),
@@ -102,14 +103,15 @@ function stages(
   }
 }
 
-/** Those that gates and hooks of stages run. */
-function checkJobs(
+/** Those that gates and hooks of stages run, and those that stages are about. */
+function checkNames(
   issues: IssueList,
   at: SpecPath,
   document: RolloutDocument | undefined,
   entrypoints: Entrypoints,
 ): void {
-  for (const [stage, { gates, before, after }] of given(document?.stages)) {
+  for (const [stage, { gates, before, after, entrypoints: services }] of given(document?.stages)) {
+    checkServices(issues, [...at, 'stages', stage, 'entrypoints'], services, entrypoints)
     const check = (list: 'gates' | 'before' | 'after', index: number, job: string | undefined): void => {
       if (job === undefined) return
       const what = list === 'gates' ? 'be run by a gate' : 'be run by a hook'
@@ -118,6 +120,25 @@ function checkJobs(
     for (const [index, each] of given(gates)) if (typeof each !== 'string') check('gates', index, each.job)
     for (const [index, { job }] of given(before)) check('before', index, job)
     for (const [index, { job }] of given(after)) check('after', index, job)
+  }
+}
+
+/** Those that a stage is about. */
+function checkServices(
+  issues: IssueList,
+  at: SpecPath,
+  names: StageDocument['entrypoints'],
+  entrypoints: Entrypoints,
+): void {
+  if (names !== undefined && [...given(names)].length === 0)
+    issues.add(at, 'a stage about no entrypoint replaces nothing', { suggestion: 'leave it out' })
+  for (const [index, name] of given(names)) {
+    const entrypoint = Object.hasOwn(entrypoints, name) ? entrypoints[name] : undefined
+    if (entrypoint?.type === 'service') continue
+    const near = closest(name, Object.keys(entrypoints))
+    const suggestion = near === undefined || near === name ? {} : { suggestion: `did you mean "${near}"?` }
+    const message = entrypoint === undefined ? `this app has no entrypoint "${name}"` : `"${name}" is a job`
+    issues.add([...at, index], message, { ...suggestion, dependsOn: [['entrypoints', name]] })
   }
 }
 

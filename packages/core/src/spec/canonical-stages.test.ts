@@ -70,6 +70,21 @@ describe('stages', () => {
     expect(canonicalize(specToDocument(spec)).spec).toEqual(spec)
   })
 
+  it('may be about sites and services', () => {
+    const stages = [{ sites: ['paris', 'paris'] }, { entrypoints: ['web'], sites: ['lyon'], traffic: '5%' }]
+    const { spec, issues } = canonicalize(document({ stages }))
+    expect([issues, spec?.rollout.stages]).toEqual([
+      [],
+      [
+        { name: 'paris', sites: ['paris'], gates: [] },
+        { name: 'web, lyon', sites: ['lyon'], entrypoints: ['web'], traffic: 50, gates: [] },
+        { name: 'all', gates: [] },
+      ],
+    ])
+    if (spec === undefined) throw new Error('it is valid')
+    expect(canonicalize(specToDocument(spec)).spec).toEqual(spec)
+  })
+
   it('have gates that measure', () => {
     const gates = [
       { errors: '0.5%', over: '1m', requests: 100 },
@@ -177,6 +192,12 @@ describe('stages', () => {
     ['an empty query', { stages: [{ gates: [{ query: ' ', below: 1 }] }] }, /the query is empty/],
     ['a key of others', { stages: [{ gates: [{ health: '1m', over: '1m' }] }] }, /a gate of `health` has no `over`/],
     ['traffic without a share', { stages: [{ traffic: 5 }] }, /^rollout.stages.0.traffic: "5" is no share.*write 5%/],
+    ['sites and a number', { stages: [{ sites: ['paris'], instances: 1 }] }, /instances: a stage about sites replaces/],
+    ['no site', { stages: [{ sites: [] }] }, /stages.0.sites: a stage at no site replaces nothing/],
+    ['a site that is none', { stages: [{ sites: ['a"b'] }] }, /sites.0: "a"b" is no name of a site/],
+    ['all beside at a site', { stages: [{ sites: ['paris'], beside: true }] }, /all old instances stay is about all/],
+    ['an unknown entrypoint', { stages: [{ entrypoints: ['wep'] }] }, /no entrypoint "wep" did you mean "web"/],
+    ['no entrypoint', { stages: [{ entrypoints: [] }] }, /a stage about no entrypoint replaces nothing/],
     ['a hook of nothing', { stages: [{ before: [{}] }] }, /stages.0.before.0: the hook does nothing/],
     ['two hooks in one', { stages: [{ after: [{ job: 'a', url: 'http://a/' }] }] }, /`job` and `url` are two hooks/],
     ['a hook’s job that is none', { stages: [{ after: [{ job: 'web' }] }] }, /only a job can be run by a hook/],

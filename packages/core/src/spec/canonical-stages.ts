@@ -2,15 +2,18 @@ import type { InstanceShare } from '../model/instance-share.ts'
 import type { StageHookSpec, StageSpec } from '../model/stage-spec.ts'
 import { canonicalGates } from './canonical-gates.ts'
 import { canonicalHooks } from './canonical-hooks.ts'
+import { isAboutAll } from './is-about-all.ts'
 import { parseShare } from './quantities.ts'
 import { readShare } from './read-share.ts'
 import { given } from './read-values.ts'
+import { siteName } from './route-options.ts'
 import type { Amount, RolloutDocument, StageDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
 /** Each is kept in the rollout's record. */
 const mostStages = 20
 const mostNameLength = 60
+const mostSites = 20
 
 /** undefined where nothing was written. What is not about all instances is followed by a stage that is. */
 export function canonicalStages(
@@ -23,7 +26,7 @@ export function canonicalStages(
   const written = [...given(stages)].map(([index, each]) => canonicalStage(issues, [...at, index], each))
   refuseBackwards(issues, at, written)
   const last = written.at(-1)
-  if (last === undefined || (last.instances === undefined && last.beside !== true)) return written
+  if (last === undefined || (isAboutAll(last) && last.beside !== true)) return written
   return [...written, { name: 'all', gates: [] }]
 }
 
@@ -33,13 +36,22 @@ function canonicalStage(issues: IssueList, at: SpecPath, document: StageDocument
     issues.add([...at, 'instances'], 'a stage without an instance of the new release shows nothing', {
       suggestion: 'write 1 or more',
     })
+  const sites = readSites(issues, [...at, 'sites'], document.sites)
+  const entrypoints =
+    document.entrypoints === undefined ? undefined : [...given(document.entrypoints)].map(([, name]) => name)
+  refuseBoth(issues, at, document)
   const traffic = readTraffic(issues, [...at, 'traffic'], document.traffic)
   // As many as have to do with so much of the requests.
   const counted =
-    instances ?? (traffic === undefined || document.beside === true ? undefined : { percent: Math.ceil(traffic / 10) })
+    instances ??
+    (traffic === undefined || document.beside === true || sites !== undefined
+      ? undefined
+      : { percent: Math.ceil(traffic / 10) })
   return {
-    name: readName(issues, [...at, 'name'], document.name) ?? nameOf(counted),
+    name: readName(issues, [...at, 'name'], document.name) ?? nameOf(counted, sites, entrypoints),
     ...(counted === undefined ? {} : { instances: counted }),
+    ...(sites === undefined ? {} : { sites }),
+    ...(entrypoints === undefined ? {} : { entrypoints }),
     ...(traffic === undefined ? {} : { traffic }),
     ...(document.beside === true ? { beside: true } : {}),
     gates: canonicalGates(issues, [...at, 'gates'], document.gates),
@@ -70,7 +82,44 @@ function readName(issues: IssueList, at: SpecPath, name: string | undefined): st
   return undefined
 }
 
-function nameOf(instances: InstanceShare | undefined): string {
+/** undefined where nothing was written. */
+function readSites(issues: IssueList, at: SpecPath, sites: StageDocument['sites']): readonly string[] | undefined {
+  if (sites === undefined) return undefined
+  const named = [...given(sites)]
+  if (named.length === 0) issues.add(at, 'a stage at no site replaces nothing', { suggestion: 'leave it out' })
+  if (named.length > mostSites) issues.add(at, `${named.length} sites are too many: at most ${mostSites}`)
+  for (const [index, site] of named)
+    if (!siteName.test(site))
+      issues.add([...at, index], `"${site}" is no name of a site`, {
+        suggestion: 'write the value of the label `site` of its nodes',
+      })
+  return [...new Set(named.map(([, site]) => site))]
+}
+
+/** What sites have is found out when the stage begins; and where all old ones stay, all new ones come. */
+function refuseBoth(issues: IssueList, at: SpecPath, { instances, sites, entrypoints, beside }: StageDocument): void {
+  if (sites !== undefined && instances !== undefined)
+    issues.add([...at, 'instances'], 'a stage about sites replaces all that are there', {
+      suggestion: 'leave out `instances` or `sites`',
+    })
+  if (beside === true && (sites !== undefined || entrypoints !== undefined))
+    issues.add([...at, 'beside'], 'a stage in which all old instances stay is about all of them', {
+      suggestion: 'leave out `beside`',
+    })
+}
+
+function nameOf(
+  instances: InstanceShare | undefined,
+  sites: readonly string[] | undefined,
+  entrypoints: readonly string[] | undefined,
+): string {
+  const parts = [...(entrypoints ?? []), ...(sites ?? [])]
+  if (instances !== undefined || parts.length === 0) parts.push(sizeText(instances))
+  const name = parts.join(', ')
+  return name.length > mostNameLength ? `${name.slice(0, mostNameLength - 1)}…` : name
+}
+
+function sizeText(instances: InstanceShare | undefined): string {
   if (instances === undefined) return 'all'
   if (typeof instances !== 'number') return `${instances.percent}%`
   return instances === 1 ? '1 instance' : `${instances} instances`
@@ -78,12 +127,14 @@ function nameOf(instances: InstanceShare | undefined): string {
 
 /** Of two that can be compared a later stage is about more; only the last one is about all. */
 function refuseBackwards(issues: IssueList, at: SpecPath, stages: readonly StageSpec[]): void {
-  for (const [index, { instances, beside }] of stages.entries()) {
+  for (const [index, stage] of stages.entries()) {
+    const { instances, beside, entrypoints } = stage
     const place = [...at, index, 'instances']
-    if (instances === undefined && beside !== true && index < stages.length - 1)
+    if (isAboutAll(stage) && beside !== true && index < stages.length - 1)
       issues.add(place, 'a stage about all instances is the last one', {
         suggestion: 'write how many instances it is about, such as `instances: 25%`',
       })
+    if (entrypoints !== undefined || stages[index - 1]?.entrypoints !== undefined) continue
     const before = stages[index - 1]?.instances
     if (instances === undefined || before === undefined || typeof instances !== typeof before) continue
     if (sizeOf(instances) <= sizeOf(before))

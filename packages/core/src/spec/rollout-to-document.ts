@@ -21,14 +21,16 @@ export function rolloutToDocument(rollout: Partial<RolloutSpec>): EnvironmentRol
 export const formatShare = (share: InstanceShare): number | string =>
   typeof share === 'number' ? share : `${share.percent}%`
 
-const stageToDocument = ({ name, instances, traffic, beside, gates, before, after }: StageSpec): StageDocument => ({
+const stageToDocument = ({ name, instances, traffic, beside, gates, ...rest }: StageSpec): StageDocument => ({
   name,
   ...(instances === undefined ? {} : { instances: formatShare(instances) }),
   ...(traffic === undefined ? {} : { traffic: traffic === 0 ? '0%' : formatThousandths(traffic) }),
   ...(beside === true ? { beside } : {}),
+  ...(rest.sites === undefined ? {} : { sites: rest.sites }),
+  ...(rest.entrypoints === undefined ? {} : { entrypoints: rest.entrypoints }),
   gates: gates.map(gateToDocument),
-  ...(before === undefined ? {} : { before: before.map(hookToDocument) }),
-  ...(after === undefined ? {} : { after: after.map(hookToDocument) }),
+  ...(rest.before === undefined ? {} : { before: rest.before.map(hookToDocument) }),
+  ...(rest.after === undefined ? {} : { after: rest.after.map(hookToDocument) }),
 })
 
 const hookToDocument = (hook: StageHookSpec): HookDocument => ({

@@ -128,7 +128,7 @@ function readEjection(issues: IssueList, at: At, given: RouteDocument['ejection'
   }
 }
 
-const siteName = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/
+export const siteName = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/
 
 function readSites(issues: IssueList, at: At, given: RouteDocument['sites']): SitePreference | undefined {
   if (given === undefined) return undefined

@@ -284,6 +284,8 @@ export interface StageDocument {
   readonly instances?: Amount | undefined
   readonly traffic?: Amount | undefined
   readonly beside?: boolean | undefined
+  readonly sites?: Texts | undefined
+  readonly entrypoints?: Texts | undefined
   readonly gates?: readonly (string | GateDocument | undefined)[] | undefined
   readonly before?: readonly (HookDocument | undefined)[] | undefined
   readonly after?: readonly (HookDocument | undefined)[] | undefined

@@ -5,7 +5,9 @@ import {
   type InstanceRequest,
   ownSizes,
   type PoolSnapshot,
+  placingSites,
   type Sizes,
+  siteLabel,
   sizeChange,
 } from '@berth/core'
 import type { State } from '../records/index.ts'
@@ -24,6 +26,8 @@ export class InstancePlacer {
   readonly #slots: Map<string, string[]>
   /** Of those of a kind all ask for the same. */
   readonly #requests = new Map<string, InstanceRequest>()
+  /** Of a stage of the rollout under way: where its new instances go. */
+  readonly #sites: readonly string[] | undefined
   #entered: string[] = []
 
   constructor(state: State, snapshot: PoolSnapshot, books: LiveBooks) {
@@ -31,6 +35,7 @@ export class InstancePlacer {
     this.#snapshot = snapshot
     this.#books = books
     this.#slots = freeSlots(state, snapshot)
+    this.#sites = placingSites(snapshot.rollout, snapshot.specs.get(snapshot.rollout?.to ?? ''))
   }
 
   /** What the books were told since the last call; to be restored when its commit fails. */
@@ -54,9 +59,10 @@ export class InstancePlacer {
     const kind = `${instance.release}/${instance.entrypoint}/${instance.type}/${pinnedTo ?? movedFrom}/${slot}`
     const refused = this.#refused.get(kind)
     if (refused !== undefined) return { ...instance, unplaced: refused }
-    const planned = this.#slotsFor(instance)
+    const sites = this.#sitesFor(instance)
+    const planned = this.#slotsFor(instance, sites)
     const target = this.#targetOf(instance)
-    const wish = onNode(request, target ?? planned?.[0])
+    const wish = atSites(onNode(request, target ?? planned?.[0]), sites)
     const kept = this.#keptFor(instance)
     const found = this.#books.place(instance.id, wish, kept)
     const result = found.placed || !displacing ? found : (this.#books.displace(instance.id, wish, kept) ?? found)
@@ -67,7 +73,7 @@ export class InstancePlacer {
       const { displacedBy } = instance
       return { ...instance, unplaced: displacedBy === undefined ? why : `displaced by ${displacedBy}: ${why}` }
     }
-    planned?.shift()
+    this.#take(instance, planned?.[0])
     this.#entered.push(instance.id)
     const { unplaced: _, displacedBy: __, ...rest } = instance
     const sizes = this.#ownSizes(instance)
@@ -98,10 +104,24 @@ export class InstancePlacer {
     return ownSizes(entrypoint, this.#snapshot.pool, this.#snapshot.rollout)
   }
 
-  #slotsFor({ type, entrypoint, generation }: Instance): string[] | undefined {
+  #slotsFor({ type, entrypoint, generation }: Instance, sites: readonly string[] | undefined): string[] | undefined {
     if (this.#snapshot.pool.planned?.generation !== generation || type === 'job') return undefined
-    const slots = this.#slots.get(entrypoint)
+    const { nodes } = this.#state
+    const isThere = (node: string): boolean =>
+      sites === undefined || sites.includes(nodes.get(node)?.labels[siteLabel] ?? '')
+    const slots = this.#slots.get(entrypoint)?.filter(isThere)
     return slots === undefined || slots.length === 0 ? undefined : slots
+  }
+
+  /** Nobody else gets this slot of the plan. */
+  #take({ entrypoint }: Instance, node: string | undefined): void {
+    const slots = node === undefined ? undefined : this.#slots.get(entrypoint)
+    if (node !== undefined) slots?.splice(slots.indexOf(node), 1)
+  }
+
+  #sitesFor({ type, generation, pinnedTo }: Instance): readonly string[] | undefined {
+    const isNew = type === 'service' && generation === this.#snapshot.rollout?.toGeneration
+    return isNew && pinnedTo === undefined ? this.#sites : undefined
   }
 
   #specOf({ release, entrypoint }: Instance): EntrypointSpec | undefined {
@@ -122,6 +142,14 @@ export class InstancePlacer {
 
 const onNode = (request: InstanceRequest, node: string | undefined): InstanceRequest =>
   node === undefined ? request : { ...request, where: [...(request.where ?? []), `${nameLabel} = ${node}`] }
+
+const atSites = (request: InstanceRequest, sites: readonly string[] | undefined): InstanceRequest =>
+  sites === undefined
+    ? request
+    : {
+        ...request,
+        where: [...(request.where ?? []), `${siteLabel} in (${sites.map((site) => `"${site}"`).join(', ')})`],
+      }
 
 function freeSlots(state: State, { pool }: PoolSnapshot): Map<string, string[]> {
   const { planned } = pool

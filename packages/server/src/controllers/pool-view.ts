@@ -20,6 +20,7 @@ import {
   type RolloutRequests,
   resolveSpec,
   type ServiceTimes,
+  siteLabel,
   sizeChange,
 } from '@berth/core'
 import type { State } from '../records/index.ts'
@@ -80,9 +81,13 @@ export function poolSnapshot(from: Surroundings, pool: Pool, times: ServiceTimes
     ...(requests === undefined ? {} : { requests }),
     ...{ ...snapshot, rollout, images: from.images?.look(pool, rollout, spec) ?? [] },
     gates: from.gates?.look(pool, rollout, spec) ?? [],
+    ...(rollout.stages?.some(({ sites }) => sites !== undefined) === true ? { sites: sitesOf(state) } : {}),
     hooks: from.hooks?.look(pool, rollout, spec) ?? new Map(),
   }
 }
+
+const sitesOf = ({ nodes }: State): ReadonlyMap<string, string> =>
+  new Map(nodes.all().flatMap(({ name, labels }) => (labels[siteLabel] ? [[name, labels[siteLabel]] as const] : [])))
 
 /** Something in it runs on every node that matches. */
 export function hasSystem(specs: Iterable<AppSpec>): boolean {

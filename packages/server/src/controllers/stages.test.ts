@@ -120,6 +120,51 @@ describe('a rollout in stages', () => {
     expect(receiptOf(id)).toMatchObject({ state: 'rolled-back', failure: { instance: expect.any(String) } })
   })
 
+  it('goes site by site where it says so, and is refused where no node is', async () => {
+    for (const [name, block] of [
+      ['node-b', '10.77.2.0/24'],
+      ['node-c', '10.77.3.0/24'],
+    ] as const)
+      await cluster.addNode(name, block)
+    await cluster.records.commit('system:test', (tx) => {
+      for (const node of cluster.state.nodes.values())
+        tx.put('nodes', { ...node, labels: { ...node.labels, site: node.name === 'node-b' ? 'paris' : 'lyon' } })
+    })
+    const sited = (...stages: StageSpec[]) => {
+      const rollout = { surge: 1, unavailable: 0, settleMs: 0, before: [], stages: [...stages, all] }
+      const web = { replicas: 6, command: [stages[0]?.name ?? 'none'] }
+      return testSpec({ web }, { routes: [webRoute], rollout })
+    }
+    cluster.commits.set('c4', sited())
+    await cluster.deploy('c4')
+    const places = (release: string) =>
+      cluster.state.instances
+        .all()
+        .filter((each) => each.desired === 'run' && each.release === release)
+        .map(({ node = '' }) => node)
+        .sort()
+    const before = places('v2')
+    expect(before).toContain('node-b')
+    expect(new Set(before).size).toBeGreaterThan(1)
+    cluster.commits.set('c5', sited({ name: 'paris', sites: ['paris'], gates: [{ type: 'person' }] }))
+    const id = await held('c5')
+    expect(places('v3')).toEqual(before.filter((node) => node === 'node-b'))
+    expect(places('v2')).toEqual(before.filter((node) => node !== 'node-b'))
+    await cluster.operations.continueRollout(id, call)
+    await endOf(id)
+    expect(rolloutOf(id)).toMatchObject({ state: 'succeeded', stages: [{ sites: ['paris'] }, {}] })
+    expect(places('v3')).toHaveLength(6)
+    cluster.commits.set('c6', sited({ name: 'pariss', sites: ['pariss'], gates: [] }))
+    const known = cluster.state.builds.size
+    await cluster.operations
+      .deploy({ ...production, ref: 'c6', force: false, repository: '/repo' }, call)
+      .catch(() => undefined)
+    await cluster.until('the build', () => cluster.state.builds.all().every(({ endedAt }) => endedAt !== undefined))
+    const failed = cluster.state.builds.all().find(({ ref }) => ref === 'c6')
+    expect(known).toBeLessThan(cluster.state.builds.size)
+    expect(JSON.stringify(failed)).toContain('did you mean paris?')
+  })
+
   it('goes back without a build, and without an image being asked for, pulled or copied', async () => {
     const id = await held('c2')
     await cluster.operations.continueRollout(id, call)

@@ -53,10 +53,12 @@ const failureView = ({ logTail, ...rest }: RolloutFailure): NonNullable<RolloutV
 const hookView = ({ ordinal: _, ...hook }: RolloutHook): NonNullable<StageView['before']>[number] => hook
 
 function stageView({ name, startedAt, readyAt, endedAt, skippedBy, ...rest }: RolloutStage): StageView {
-  const { gates, before, after, served, requests } = rest
+  const { gates, before, after, served, requests, sites, counts } = rest
   return {
     name,
     ...defined({ startedAt, readyAt, endedAt, skippedBy }),
+    ...(sites === undefined ? {} : { sites: [...sites] }),
+    ...(counts === undefined ? {} : { counts: { ...counts } }),
     gates: [...gates],
     ...(before === undefined ? {} : { before: before.map(hookView) }),
     ...(after === undefined ? {} : { after: after.map(hookView) }),

@@ -16,7 +16,6 @@ import {
   sizesForSpec,
 } from '@berth/core'
 import { awaitedApprovals, groupProblems, quotaProblems, wishText } from '../../groups/group-checks.ts'
-import { refusedHooks } from '../../hooks/refused-hooks.ts'
 import { imagine, isHypothetical } from '../../schedule/hypothesis.ts'
 import type { CallContext, PlanArguments } from '../operations.ts'
 import { checkEnvironment, problemsOf } from './check-release.ts'
@@ -24,6 +23,7 @@ import { requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
 import { type PlacementPlan, planPlacements } from './plan-placements.ts'
 import { actionOf, planSystem } from './plan-system.ts'
+import { stageProblems } from './stage-problems.ts'
 
 interface Target {
   /** `v7`, or the commit that would become the next release. */
@@ -77,7 +77,7 @@ export async function planDeploy(
     diff: [...diff],
     problems: [
       ...problemsOf(state, target.spec, args.app, args.pool, environment),
-      ...(target.same ? [] : refusedHooks(state, after)),
+      ...(target.same ? [] : stageProblems(state, after)),
       ...groupProblems(state, where, after, call.actor),
       ...quotaProblems(state, where, after, countsOf(wanted)),
       ...placement.problems,

@@ -23,11 +23,11 @@ import {
   quotaProblems,
   wishText,
 } from '../../groups/group-checks.ts'
-import { refusedHooks } from '../../hooks/refused-hooks.ts'
 import { type RecordTransaction, releaseId, type State } from '../../records/index.ts'
 import { newId } from '../../records/new-id.ts'
 import { checkEnvironment, problemsOf, refuseProblems } from './check-release.ts'
 import { refuseRemoving } from './lookup.ts'
+import { stageProblems } from './stage-problems.ts'
 import { refuseUnproven } from './unproven.ts'
 
 export interface RolloutStart {
@@ -66,7 +66,7 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
     ...problemsOf(state, release.spec, release.app, pool.name, pool.environment),
     ...groupProblems(state, pool, spec, start.createdBy),
     // A restart asks for no more than there is, and going back is never kept from those who are in need of it.
-    ...(start.reason === 'deploy' ? refusedHooks(state, spec) : []),
+    ...(start.reason === 'deploy' ? stageProblems(state, spec) : []),
     ...(start.reason === 'deploy' || start.moveTo !== undefined ? quotaProblems(state, pool, spec, replicas) : []),
   ]
   refuseProblems(`${release.app} ${release.id} to ${pool.name}`, problems)
