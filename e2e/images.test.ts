@@ -64,7 +64,7 @@ function agentsOf(images: ImageBuilder): BuildAgents {
     }
   }
   return {
-    pickNode: () => 'here',
+    pickNode: () => ({ name: 'here', kind: 'shared' }),
     build: (_, request: BuildRequest, context, options) =>
       images.build(
         request,

@@ -101,7 +101,7 @@ export async function realBuilder(space: Workspace, dockerd: TestDockerd, client
   const images = createImageBuilder({ client, log })
   const idOf = async (image: string) => dockerd.docker('image', 'inspect', '--format', '{{.Id}}', image)
   const agents: BuildAgents = {
-    pickNode: () => 'here',
+    pickNode: () => ({ name: 'here', kind: 'shared' }),
     build: (_, request, context, { signal }) =>
       images.build(request, Readable.from(context, { objectMode: false }), signal === undefined ? {} : { signal }),
     resolveImage: (_, image) => idOf(image),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { BuildEvent, BuildRequest } from '@berth/api'
-import { BerthError } from '@berth/core'
+import { BerthError, type ChosenBuildNode } from '@berth/core'
 import { readTar } from '../source/repositories.testing.ts'
 import type { BuildAgents, KnownImage, ReuseIndex } from './build-ports.ts'
 
@@ -21,8 +21,8 @@ export class FakeAgents implements BuildAgents {
   onBuild: (call: BuildCall) => Iterable<BuildEvent> | AsyncIterable<BuildEvent> = () => []
   #count = 0
 
-  pickNode(): string {
-    return 'node-a'
+  pickNode(): ChosenBuildNode {
+    return { name: 'node-a', kind: 'shared' }
   }
 
   async *build(

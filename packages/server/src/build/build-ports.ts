@@ -1,4 +1,5 @@
 import type { BuildEvent, BuildRequest } from '@berth/api'
+import type { Build, ChosenBuildNode } from '@berth/core'
 
 interface CallOptions {
   readonly signal?: AbortSignal | undefined
@@ -7,7 +8,7 @@ interface CallOptions {
 /** The nodes' agents, as far as building needs them. */
 export interface BuildAgents {
   /** The node to build an app on. Throws `build.no-node`. */
-  pickNode(app: string): string
+  pickNode(build: Pick<Build, 'id' | 'app'>): ChosenBuildNode
   /** Ending the loop early cancels the build. */
   build(
     node: string,

@@ -83,6 +83,7 @@ describe('an image chain', () => {
     expect(await fixture.output()).toEqual([
       `fetching HEAD of ${repo.dir}`,
       expect.stringMatching(/^commit [0-9a-f]{40} by Ada <ada@example.com>: first$/),
+      'on node node-a',
       expect.stringMatching(/^level base: building berth\/level-base:.* \(.*levels\/base\)$/),
       expect.stringMatching(/^building berth\/level-base/),
       expect.stringMatching(/^level node: building .* \(berth\/levels\/node of the repository at /),

@@ -1,5 +1,5 @@
 import { formatProblems, type LogLine, parseSpec } from '@berth/api'
-import { type AppSpec, BerthError, messageOf, shortCommit } from '@berth/core'
+import { type AppSpec, BerthError, type ChosenBuildNode, messageOf, shortCommit } from '@berth/core'
 import type { Logger } from 'pino'
 import type { BuildOutcome, BuildRunner, BuildSource, SpecReader } from '../controllers/build-port.ts'
 import { KeyedLock } from '../source/keyed-lock.ts'
@@ -100,7 +100,8 @@ class ChainBuilder implements Builder {
     await output.write(system(`commit ${commit} by ${at.author}: ${subject}`))
     onProgress({ commit, subject })
     const spec = await this.#specOf(at, signal)
-    const node = agents.pickNode(build.app)
+    const { name: node, kind } = agents.pickNode(build)
+    await output.write(system(`on node ${node}${whyThere[kind]}`))
     const { id, app, noReuse } = build
     const session = new BuildSession({
       ...{ id, app, node, noReuse, builder, agents, output, signal },
@@ -178,6 +179,12 @@ class ChainBuilder implements Builder {
       `${specFile} at ${commit} is of app "${spec.app}", not of "${at.app}": deploy it under its own name`,
     )
   }
+}
+
+const whyThere: Readonly<Record<ChosenBuildNode['kind'], string>> = {
+  builder: ', which is labelled build=true',
+  shared: '',
+  bound: ', whose cores have owners: there is none in a shared group that could',
 }
 
 const system = (line: string): LogLine => ({ at: Date.now(), stream: 'system', line })
