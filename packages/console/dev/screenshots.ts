@@ -33,6 +33,7 @@ const pages: Readonly<Record<string, string>> = {
   terminal: '/instances/shop.production.web-1/terminal',
   rollout: '/rollouts/r-p7m2c4wd',
   'rollout-stages': '/rollouts/r-stages22',
+  begin: '/apps/shop/staging/deploy',
   compare: '/apps/shop/-/compare?from=v12&to=v14',
   build: '/builds/b-6tq8h3ns',
   release: '/apps/shop/-/releases/v14',

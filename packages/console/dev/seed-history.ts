@@ -16,6 +16,10 @@ export function seedHistory(store: MockStore, now: number): void {
     to: 'v14',
     state: 'succeeded',
     message: '7 instances of v14 are ready',
+    requests: {
+      ...{ requests: 14_822, errors: 0, lost: 0 },
+      ...{ before: { requests: 61_040, p50Ms: 7, p99Ms: 41 }, after: { requests: 9_204, p50Ms: 6, p99Ms: 38 } },
+    },
     createdAt: now - 3 * hour,
     updatedAt: now - 3 * hour,
     endedAt: now - 3 * hour + 48_000,

@@ -3,11 +3,8 @@ import { Skeleton } from './components/table.tsx'
 import { ActivityPage } from './pages/activity-page.tsx'
 import { AppPage } from './pages/app-page.tsx'
 import { AppsPage } from './pages/apps-page.tsx'
-import { BuildPage } from './pages/build-page.tsx'
-import { EventsPage } from './pages/events-page.tsx'
 import { InstancePage } from './pages/instance-page.tsx'
 import { LoginPage } from './pages/login-page.tsx'
-import { NodePage } from './pages/node-page.tsx'
 import { NodesPage } from './pages/nodes-page.tsx'
 import { NotFoundPage } from './pages/not-found-page.tsx'
 import { PoolPage } from './pages/pool-page.tsx'
@@ -17,10 +14,14 @@ import { Shell } from './shell/shell.tsx'
 
 const AdvicePage = lazy(() => import('./advice/advice-page.tsx'))
 const ComparePage = lazy(() => import('./rollouts/compare-page.tsx'))
+const EventsPage = lazy(() => import('./pages/events-page.tsx'))
 const GroupPage = lazy(() => import('./groups/group-page.tsx'))
 const GroupsPage = lazy(() => import('./groups/groups-page.tsx'))
+const NodePage = lazy(() => import('./pages/node-page.tsx'))
 const NetworkPage = lazy(() => import('./network/network-page.tsx'))
 const ReleasePage = lazy(() => import('./pages/release-page.tsx'))
+const BeginPage = lazy(() => import('./rollouts/begin-page.tsx'))
+const BuildPage = lazy(() => import('./pages/build-page.tsx'))
 const CertificatesPage = lazy(() => import('./pages/certificates-page.tsx'))
 const MaintenancePage = lazy(() => import('./pages/maintenance-page.tsx'))
 const RoutesPage = lazy(() => import('./pages/routes-page.tsx'))
@@ -41,6 +42,7 @@ const pages: readonly (readonly [pattern: string, render: Render])[] = [
   ['/apps/:app/-/releases/:release', ({ app = '', release = '' }) => <ReleasePage app={app} release={release} />],
   ['/apps/:app/-/compare', ({ app = '' }) => <ComparePage app={app} />],
   ['/apps/:app/-/:tab', ({ app = '', tab }) => <AppPage app={app} tab={tab} />],
+  ['/apps/:app/:pool/deploy', ({ app = '', pool = '' }) => <BeginPage app={app} pool={pool} />],
   [
     '/apps/:app/:pool/:tab?/:entrypoint?',
     ({ app = '', pool = '', tab, entrypoint }) => <PoolPage app={app} pool={pool} tab={tab} entrypoint={entrypoint} />,

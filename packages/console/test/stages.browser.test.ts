@@ -201,3 +201,44 @@ describe('two releases', () => {
     expect(await overflow(page)).toBe(0)
   })
 })
+
+describe('a release', () => {
+  it('begins with a version, what it changes and goes through, and while deploys are frozen with a reason', async () => {
+    const { store, simulation } = console_.mock
+    simulation.held = false
+    const v12 = store.all('listReleases').find(({ app, id }) => app === 'shop' && id === 'v12')
+    const rollout = { approvals: 2, stages: [{ name: 'canary', traffic: 50, gates: [{ type: 'person' }] }] }
+    if (v12 !== undefined) store.put('listReleases', { ...v12, spec: { ...(v12.spec as object), rollout } })
+    const now = Date.now()
+    const freeze = { app: 'shop', reason: 'nobody is here', createdAt: now, createdBy: 'token:ann' }
+    const when = { type: 'once' as const, from: now, until: now + 3_600_000 }
+    store.put('listFreezes', { ...freeze, name: 'holidays', when, until: when.until })
+    const page = await console_.enter('/apps/shop/staging')
+    await page.getByRole('link', { name: 'Choose a version' }).click()
+    await page.locator('.version-choice', { hasText: 'runs here' }).getByText('v13').waitFor()
+    await page.locator('.version-choice', { hasText: 'v12' }).click()
+    await page.waitForURL('**/apps/shop/staging/deploy?release=v12')
+    await page.getByText('2 other people have to say yes before it begins.').waitFor()
+    await page.locator('.stage', { hasText: '5 % of requests' }).getByText('a person').waitFor()
+    await page.getByText('Carts keep their order').waitFor()
+    const key = page.getByRole('button', { name: 'Deploy v12 to staging' })
+    await page.getByText('Deploys are frozen: say why it goes on all the same.').waitFor()
+    expect(await key.isDisabled()).toBe(true)
+    await page.getByLabel('Deploy all the same, because').fill('payments are down')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('d')
+    await page.waitForURL('**/rollouts/r-new*')
+    store.remove('listFreezes', 'holidays')
+  })
+
+  it('of a commit that there is not is refused in its place, and one that runs already changes nothing', async () => {
+    const page = await console_.enter('/apps/ledger/production/deploy', { width: 390 })
+    await page.getByLabel('Another branch, tag or commit').fill('nonsense')
+    await page.getByRole('button', { name: 'Take it' }).click()
+    await page.getByText('there is no such branch, tag or commit').waitFor()
+    await page.locator('.version-choice', { hasText: 'runs here' }).click()
+    await page.getByText('It would change nothing.').waitFor()
+    expect(await page.getByRole('button', { name: 'Deploy v3 to production' }).isDisabled()).toBe(true)
+    expect(await overflow(page)).toBe(0)
+  })
+})

@@ -68,6 +68,7 @@ export const chineseActions: ActionDictionary = {
   },
   deploy: {
     title: (app) => `部署 ${app}`,
+    choose: '选择版本',
     what: '内容',
     commit: '某个提交',
     release: '某个版本',

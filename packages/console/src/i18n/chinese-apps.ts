@@ -123,6 +123,8 @@ export const chineseApps: AppDictionary = {
     draining: '旧实例，排空中',
     failure: '失败原因',
     missing: '找不到此发布',
+    requests: '期间请求',
+    lost: (count) => `丢失 ${count}`,
     replaced: (n, wanted) => `已替换 ${n} / ${wanted} 个实例`,
     image: '镜像',
     imageOn: (there, wanted) => `${wanted} 个节点中 ${there} 个已有`,
@@ -147,6 +149,7 @@ export const chineseApps: AppDictionary = {
     missing: '找不到此构建',
   },
   release: {
+    compare: '与其他版本比较',
     commit: '提交',
     image: '镜像',
     made: '生成于',

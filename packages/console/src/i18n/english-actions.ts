@@ -67,6 +67,7 @@ export const englishActions = {
   },
   deploy: {
     title: (app: string) => `Deploy ${app}`,
+    choose: 'Choose a version',
     what: 'What',
     commit: 'A commit',
     release: 'A release',

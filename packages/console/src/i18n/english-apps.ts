@@ -123,6 +123,8 @@ export const englishApps = {
     draining: 'Old, draining',
     failure: 'Why it failed',
     missing: 'This rollout is not known',
+    requests: 'Requests meanwhile',
+    lost: (count: number) => `${count} lost`,
     replaced: (n: number, wanted: number) => `${n} of ${wanted} instances replaced`,
     image: 'Image',
     imageOn: (there: number, wanted: number) => `on ${there} of ${wanted} nodes`,
@@ -147,6 +149,7 @@ export const englishApps = {
     missing: 'This build is not known',
   },
   release: {
+    compare: 'Compare with another',
     commit: 'Commit',
     image: 'Image',
     made: 'Made',

@@ -17,7 +17,7 @@ import { NotFoundPage } from './not-found-page.tsx'
 
 const BuildOutput = lazy(() => import('./build-output.tsx'))
 
-export function BuildPage({ id }: { readonly id: string }) {
+export default function BuildPage({ id }: { readonly id: string }) {
   const text = useText()
   const first = useOne('getBuild', { params: { id } })
   const live = useList('listBuilds', first.value && { query: { app: first.value.app } })

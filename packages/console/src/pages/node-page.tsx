@@ -26,7 +26,7 @@ import { NotFoundPage } from './not-found-page.tsx'
 
 const CoreSection = lazy(() => import('../cores/core-section.tsx'))
 
-export function NodePage({ name }: { readonly name: string }) {
+export default function NodePage({ name }: { readonly name: string }) {
   const text = useText()
   const nodes = useList('listNodes', {})
   const instances = useList('listInstances', { query: { node: name } })

@@ -129,10 +129,16 @@ function PoolAbout({ app, pool }: { readonly app: string; readonly pool: PoolVie
 
 function PoolActions({ app, pool }: { readonly app: AppView; readonly pool: PoolView }) {
   const text = useText()
+  const may = useMay('deployer')
   const [deploying, setDeploying] = useState(false)
   return (
     <>
       <RestartPoolButton app={app.name} pool={pool} />
+      {may && app.latestRelease !== undefined && (
+        <Link to={path('apps', app.name, pool.name, 'deploy')} className="button button-plain">
+          {text.deploy.choose}
+        </Link>
+      )}
       <RoleButton needs="deployer" kind="primary" icon="deploy" data-deploy onClick={() => setDeploying(true)}>
         {text.action.deploy}
       </RoleButton>

@@ -31,6 +31,11 @@ export default function ReleasePage({ app, release: id }: { readonly app: string
         { label: text.app.releases, to: path('apps', app, '-', 'releases') },
       ]}
       about={release.subject}
+      actions={
+        <Link to={`${path('apps', app, '-', 'compare')}?to=${id}`} className="button button-plain">
+          {text.release.compare}
+        </Link>
+      }
     >
       <Section>
         <Facts

@@ -44,6 +44,16 @@ export function RolloutTable({ rollouts, withPool = false }: RolloutTableProps) 
         </span>
       ),
     },
+    ...(rollouts.some(({ requests }) => requests !== undefined)
+      ? [
+          {
+            key: 'requests',
+            title: text.rollout.requests,
+            align: 'right' as const,
+            cell: ({ requests }: RolloutView) => <Requests of={requests} />,
+          },
+        ]
+      : []),
     {
       key: 'took',
       title: text.rollout.took,
@@ -68,6 +78,18 @@ export function RolloutTable({ rollouts, withPool = false }: RolloutTableProps) 
       rows={rollouts.toSorted((a, b) => b.createdAt - a.createdAt)}
       rowKey={(rollout) => rollout.id}
     />
+  )
+}
+
+/** How many were served while it was under way, and the one number that has to be nothing. */
+function Requests({ of }: { readonly of: RolloutView['requests'] }) {
+  const { rollout: text } = useText()
+  if (of === undefined) return <span className="muted">–</span>
+  return (
+    <span className="nowrap">
+      <span className="number">{of.requests}</span>{' '}
+      <span className={of.lost > 0 ? 'status-bad' : 'muted'}>{text.lost(of.lost)}</span>
+    </span>
   )
 }
 

@@ -1,6 +1,7 @@
 import type { RolloutView } from '@berth/api/deploy-resources'
 import { describe, expect, it } from 'vitest'
 import { instance } from '../../dev/seed-instance.ts'
+import { courseOf, freezesOf, obstacleOf } from './begin.ts'
 import { nodeMap } from './node-map.ts'
 import { steersOf } from './steering.ts'
 import { linesOf, measures, stepFor } from './traffic-lines.ts'
@@ -127,5 +128,70 @@ describe('the lines of requests', () => {
     expect([30_000, 600_000, 601_000, 3_600_000, 86_400_000].map(stepFor)).toEqual([
       5_000, 5_000, 10_000, 30_000, 300_000,
     ])
+  })
+})
+
+describe('how a release begins', () => {
+  const at = { app: 'shop', createdAt: 1, createdBy: 'token:ci', image: 'i', runningIn: [], served: [] }
+  const stages = [
+    { name: 'canary', traffic: 50, gates: [{ type: 'health', forMs: 60_000 }] },
+    { name: 'all', gates: [] },
+  ]
+  const spec = {
+    rollout: { stages, approvals: 1, before: ['migrate'] },
+    environments: { test: { rollout: { stages: [] } } },
+  }
+  const release = { ...at, id: 'v2', spec }
+  const pool = {
+    ...{ app: 'shop', name: 'production', environment: 'production', release: 'v1', generation: 1, entrypoints: [] },
+    urls: [],
+  }
+
+  it('says what it goes through, as the environment has it', () => {
+    expect(courseOf(release, pool)).toEqual({
+      stages: [
+        { name: 'canary', traffic: 50, gates: ['health for 1m'] },
+        { name: 'all', gates: [] },
+      ],
+      ...{ approvals: 1, before: ['migrate'] },
+    })
+    expect(courseOf(release, { ...pool, environment: 'test' })).toEqual({
+      stages: [],
+      approvals: 1,
+      before: ['migrate'],
+    })
+    const { release: _, ...first } = pool
+    expect(courseOf(release, first)).toMatchObject({ stages: [], approvals: 0 })
+    expect(courseOf({ ...at, id: 'v1', spec: {} }, pool)).toEqual({ stages: [], approvals: 0, before: [] })
+  })
+
+  it('knows which freezes are about it', () => {
+    const freeze = { reason: 'r', createdAt: 1, createdBy: 'x', when: { type: 'once' as const, from: 50, until: 90 } }
+    const all = [
+      { ...freeze, name: 'now', until: 90 },
+      { ...freeze, name: 'later', when: { ...freeze.when, from: 200, until: 300 } },
+      { ...freeze, name: 'weekends', when: { type: 'again' as const, cron: '0 18 * * fri', zone: 'UTC', forMs: 1 } },
+      { ...freeze, name: 'over', when: { ...freeze.when, until: 60 } },
+      { ...freeze, name: 'other', app: 'other', until: 90 },
+      { ...freeze, name: 'test', pool: 'test', until: 90 },
+    ]
+    const { active, ahead } = freezesOf(all, pool, 70)
+    expect([active, ahead].map((each) => each.map(({ name }) => name))).toEqual([['now'], ['later', 'weekends']])
+  })
+
+  it.each([
+    ['role', { may: false, frozen: true }],
+    ['frozen', { frozen: true, force: true }],
+    ['frozen', { frozen: true, reason: '  ' }],
+    [undefined, { frozen: true, reason: 'payments are down' }],
+    ['busy', { pool: { ...pool, rollout: 'r-1' } }],
+    [undefined, { pool: { ...pool, rollout: 'r-1' }, force: true }],
+    ['problems', { plan: { changes: true, problems: ['no place'] } }],
+    ['same', { plan: { changes: false, problems: [] } }],
+    [undefined, {}],
+  ])('is kept from it by %s', (expected, change) => {
+    const plan = { changes: true, problems: [] }
+    const state = { ...{ may: true, plan, pool, frozen: false, reason: '', force: false }, ...change }
+    expect(obstacleOf(state)).toBe(expected)
   })
 })

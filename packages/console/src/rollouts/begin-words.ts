@@ -1,0 +1,90 @@
+import type { Language } from '../i18n/language.tsx'
+
+const english = {
+  title: 'Choose a version',
+  version: 'Version',
+  running: 'runs here',
+  served: 'served here',
+  older: 'Older ones',
+  commit: 'Another branch, tag or commit',
+  commitHint: 'It is built and tested first.',
+  take: 'Take it',
+  changes: 'What changes',
+  nothing: 'Nothing runs here yet.',
+  plan: 'Where it runs, and what serves meanwhile',
+  dip: (lowest: number, now: number) => `${lowest} of ${now} serve at the least`,
+  extra: (count: number) => `up to ${count} at a time`,
+  course: 'What it goes through',
+  unknown: 'Its berth.yaml is read when it is built.',
+  direct: 'No stages: instance by instance, batch after batch.',
+  before: (jobs: string) => `First the jobs ${jobs} run to their end.`,
+  approvals: (count: number) =>
+    count === 1
+      ? 'One other person has to say yes before it begins.'
+      : `${count} other people have to say yes before it begins.`,
+  traffic: (percent: number) => `${percent} % of requests`,
+  noGates: 'goes on by itself',
+  frozen: (name: string) => `Deploys are frozen (${name})`,
+  until: 'until',
+  ahead: 'Freezes ahead',
+  reason: 'Deploy all the same, because',
+  reasonHint: 'The receipt keeps it.',
+  deploy: (what: string, pool: string) => `Deploy ${what} to ${pool}`,
+  deployed: (target: string) => `${target} is deployed`,
+  force: {
+    busy: 'Take over from the rollout under way',
+    problems: 'Deploy although something finds no place',
+    same: 'Deploy although nothing changes',
+  },
+  holder: 'A rollout is under way:',
+  obstacles: {
+    role: 'Your role may only look; it takes a deployer.',
+    same: 'It would change nothing.',
+    problems: 'Not everything finds a place.',
+    busy: 'Another rollout holds this environment.',
+    frozen: 'Deploys are frozen: say why it goes on all the same.',
+  },
+}
+
+const chinese: typeof english = {
+  title: '选择版本',
+  version: '版本',
+  running: '正在运行',
+  served: '曾在此运行',
+  older: '更早的版本',
+  commit: '其他分支、标签或提交',
+  commitHint: '会先构建并测试。',
+  take: '选用',
+  changes: '变更内容',
+  nothing: '此处尚未运行任何版本。',
+  plan: '运行位置及期间的服务能力',
+  dip: (lowest, now) => `最少时 ${now} 个中有 ${lowest} 个在服务`,
+  extra: (count) => `同时最多 ${count} 个`,
+  course: '发布流程',
+  unknown: '构建时读取其 berth.yaml。',
+  direct: '没有阶段：逐批替换实例。',
+  before: (jobs) => `先运行任务 ${jobs}。`,
+  approvals: (count) => `开始前需要另外 ${count} 人批准。`,
+  traffic: (percent) => `${percent}% 的请求`,
+  noGates: '自动继续',
+  frozen: (name) => `部署已冻结（${name}）`,
+  until: '直到',
+  ahead: '即将到来的冻结',
+  reason: '仍要部署，原因是',
+  reasonHint: '发布记录会保留此原因。',
+  deploy: (what, pool) => `将 ${what} 部署到 ${pool}`,
+  deployed: (target) => `${target} 正在部署`,
+  force: { busy: '接管正在进行的发布', problems: '即使放不下也部署', same: '即使没有变更也部署' },
+  holder: '正在进行的发布：',
+  obstacles: {
+    role: '您的角色只能查看；此操作需要 deployer 角色。',
+    same: '不会有任何变更。',
+    problems: '部分实例没有位置。',
+    busy: '此环境正被另一次发布占用。',
+    frozen: '部署已冻结：请说明仍要继续的原因。',
+  },
+}
+
+export type BeginWords = typeof english
+
+export const beginWords = (language: Language): BeginWords => (language === 'zh' ? chinese : english)
