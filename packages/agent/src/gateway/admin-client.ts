@@ -83,6 +83,15 @@ export class AdminClient implements Disposable {
     })
   }
 
+  /** The same by what has changed. False: nginx has another table than the one that it has changed of. Throws `gateway.apply-failed`. */
+  async putChanges(text: string, options: CallOptions = {}): Promise<boolean> {
+    const { status, body } = await this.#call('PUT', '/changes', text, options)
+    if (status === 200 || status === 412) return status === 200
+    throw new BerthError('gateway.apply-failed', `change the table of the gateway: ${reasonOf(status, body)}`, {
+      retryable: status >= 500,
+    })
+  }
+
   /** Empty when no table was ever applied. */
   async getTable(options: CallOptions = {}): Promise<string> {
     return (await this.#get('/table', options)).body

@@ -157,7 +157,7 @@ describe('leaving', () => {
 
       doFinish()
       expect((await slow).body).toBe('slow')
-      await eventually(async () => (await open.gateway.status()).inflight[key] === 0)
+      await eventually(async () => ((await open.gateway.status()).inflight[key] ?? 0) === 0)
     },
   )
 
@@ -170,7 +170,7 @@ describe('leaving', () => {
     await eventually(async () => (await inflight()) === 1)
     abort.abort()
     expect(await slow).toBe('aborted')
-    await eventually(async () => (await inflight()) === 0)
+    await eventually(async () => ((await inflight()) ?? 0) === 0)
   })
 
   test('a websocket outlives its member’s time in the table, and is counted while it is open', async () => {
@@ -188,7 +188,7 @@ describe('leaving', () => {
     const key = `127.0.0.1:${member.port}`
     expect((await open.gateway.status()).inflight[key]).toBe(1)
     await socket[Symbol.asyncDispose]()
-    await eventually(async () => (await open.gateway.status()).inflight[key] === 0)
+    await eventually(async () => ((await open.gateway.status()).inflight[key] ?? 0) === 0)
     expect(await counters(`web-${member.port}`)).toMatchObject({ byClass: { '1xx': 1 }, latencySumMs: 0 })
   })
 

@@ -30,7 +30,7 @@ afterAll(async () => {
 const apply = (...routes: Route[]) => open.gateway.apply(sampleTable(++version, routes, [certificate]))
 const grpcRoute = (members: Parameters<typeof sampleRoute>[0], given: Partial<Route> = {}) =>
   sampleRoute(members, { tls: 'on', ...given, options: { protocol: 'grpc', ...given.options } })
-const inflightOf = async (port: number) => (await open.gateway.status()).inflight[`127.0.0.1:${port}`]
+const inflightOf = async (port: number) => (await open.gateway.status()).inflight[`127.0.0.1:${port}`] ?? 0
 const rowsOf = async (route: string) => {
   const { requests } = await open.gateway.status({ counters: true })
   return requests.filter((row) => row.route === route)

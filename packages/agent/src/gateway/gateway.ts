@@ -44,7 +44,7 @@ export interface GatewayStatus {
   /** How often nginx had to read a changed configuration since it started; member changes never do that. */
   readonly reloads: number
   /**
-   * Requests being served, by `memberKey` (`10.4.2.7:8080`): every member of the table, and removed ones for a minute and until they
+   * Requests being served, by `memberKey` (`10.4.2.7:8080`), of members that serve any, and of removed ones for a minute and until they
    * serve nothing any more.
    */
   readonly inflight: Readonly<Record<string, number>>

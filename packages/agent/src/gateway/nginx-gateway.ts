@@ -1,6 +1,13 @@
 import { chmod, readFile, rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { BerthError, findRouteTableProblems, keepLastKnownGood, messageOf, type RouteTable } from '@berth/core'
+import {
+  BerthError,
+  findRouteTableProblems,
+  keepLastKnownGood,
+  messageOf,
+  type RouteTable,
+  routeChanges,
+} from '@berth/core'
 import type { Logger } from 'pino'
 import { type Exec, runCommand } from '../network/run-command.ts'
 import { writeFileAtomic } from '../state/atomic-file.ts'
@@ -12,11 +19,13 @@ import { type Configuration, outsideTempDir, prepareFiles, removeOldLua } from '
 import { findNginx } from './nginx-install.ts'
 import { checkOptions, type GatewayPaths, gatewayPaths, type NginxGatewayOptions } from './nginx-options.ts'
 import { NginxProcess } from './nginx-process.ts'
-import { decodeDump, decodeTable, encodeDump, encodeTable } from './table-text.ts'
+import { decodeDump, decodeTable, encodeChanges, encodeDump, encodeTable } from './table-text.ts'
 
 const defaultGraceMs = 10_000
 const reloadTimeoutMs = 10_000
 const pollMs = 20
+/** A worker that starts reads the whole table and all changes since: these stay below this part of it. */
+const wholeAfter = 4
 
 /** The gateway of a node: nginx with Lua. See `docs/design/gateway.md`. Throws `gateway.invalid-options`. */
 export function createNginxGateway(options: NginxGatewayOptions, exec: Exec = runCommand): Gateway {
@@ -38,6 +47,8 @@ class NginxGateway implements Gateway {
   /** The table in force, as far as it is known: what a new one is compared with. */
   #current: RouteTable | undefined
   #kept: readonly string[] = []
+  /** Told as changes since nginx was told a whole table. */
+  #changedBytes = 0
   /** Every change waits for the one before. */
   #queue: Promise<unknown> = Promise.resolve()
 
@@ -198,10 +209,28 @@ class NginxGateway implements Gateway {
     this.#check(table, options.force === true)
     const { table: effective, kept } = keepLastKnownGood(this.#current, table)
     const text = encodeTable(effective, kept)
-    await this.#admin.putTable(text, options)
+    if (!(await this.#applyChanges(effective, kept, text, options))) {
+      await this.#admin.putTable(text, options)
+      this.#changedBytes = 0
+    }
     this.#current = effective
     this.#reportKept(kept)
     await this.#writeDump(text)
+  }
+
+  /** False where the table has to be told as a whole: nobody knows what was before it, or so much has changed that the whole is no longer. */
+  async #applyChanges(
+    table: RouteTable,
+    kept: readonly string[],
+    whole: string,
+    options: CallOptions,
+  ): Promise<boolean> {
+    if (this.#current === undefined || table.version <= this.#current.version) return false
+    const text = encodeChanges(routeChanges(this.#current, table), table.routes.length, kept)
+    if (this.#changedBytes + text.length > whole.length / wholeAfter) return false
+    if (!(await this.#admin.putChanges(text, options))) return false
+    this.#changedBytes += text.length
+    return true
   }
 
   #check(table: RouteTable, force: boolean): void {

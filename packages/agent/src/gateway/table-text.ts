@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { type Route, type RouteTable, scheduleRoute } from '@berth/core'
+import { type Route, type RouteChanges, type RouteTable, scheduleRoute } from '@berth/core'
 
 /**
  * The table as nginx's Lua reads it: a header line, then `R{…}` for each route with its schedule, then `C{…}` for each certificate.
@@ -10,6 +10,14 @@ export function encodeTable(table: RouteTable, kept: readonly string[]): string 
   const routes = table.routes.map(routeLine)
   const certificates = table.certificates.map((certificate) => `C${JSON.stringify(certificate)}`)
   return `${[JSON.stringify(header), ...routes, ...certificates].join('\n')}\n`
+}
+
+/** What makes one table of the one before, in the same lines; the header says which are gone, and whether certificates follow: all of them then. */
+export function encodeChanges(changes: RouteChanges, routes: number, kept: readonly string[]): string {
+  const { base, version, put, gone, certificates } = changes
+  const header = { format: 1, base, version, routes, kept, gone, certificates: certificates !== undefined }
+  const lines = (certificates ?? []).map((certificate) => `C${JSON.stringify(certificate)}`)
+  return `${[JSON.stringify(header), ...put.map(routeLine), ...lines].join('\n')}\n`
 }
 
 /** Tables share the routes that have not changed, and with them what was made of them. */

@@ -1,5 +1,6 @@
 -- The agent's interface, on a unix socket that only the agent can reach. See admin-client.ts for its other end.
 local cjson = require 'cjson.safe'
+local tables = require 'berth_table'
 local worker = require 'berth_worker'
 
 local APPLY_SECONDS = 5
@@ -33,9 +34,17 @@ local function put_table()
   return reply(200, { version = worker.state.version })
 end
 
+local function put_changes()
+  local text = body()
+  local ok, reason, unfit = worker.with_lock(APPLY_SECONDS, function() return worker.publish_changes(text) end)
+  if not ok then return reply(unfit and 412 or 422, { error = reason }) end
+  return reply(200, { version = worker.state.version })
+end
+
 local function get_table()
+  if worker.shared.generation ~= worker.generation then worker.refresh() end
   ngx.header['Content-Type'] = 'text/plain; charset=utf-8'
-  ngx.print(ngx.shared.berth:get('table') or '')
+  ngx.print(worker.generation == 0 and '' or tables.text(worker.state))
 end
 
 -- What every worker answers to `question`, and what holds for all of them.
@@ -53,6 +62,7 @@ function admin.handle()
   if worker.is_superseded() then return reply(409, { error = 'nginx is reading a new configuration' }) end
   local request = ngx.req.get_method() .. ' ' .. ngx.var.uri
   if request == 'PUT /table' then return put_table() end
+  if request == 'PUT /changes' then return put_changes() end
   if request == 'GET /table' then return get_table() end
   if request == 'GET /inflight' then return get_status('inflight') end
   if request == 'GET /counters' then return get_status('counters') end

@@ -5,10 +5,13 @@ local worker = require 'berth_worker'
 -- Of one answer: a few milliseconds.
 local MAX_CHANGES = 200
 
+-- Of those that serve something, and of those that are to end: the others are many and have nothing to tell.
 worker.on_question('inflight', function()
   local inflight = {}
   for _, peer in pairs(tables.peers) do
-    if peer.instance ~= '' then inflight[peer.endpoint] = (inflight[peer.endpoint] or 0) + peer.inflight end
+    if peer.instance ~= '' and (peer.inflight ~= 0 or peer.retired_at) then
+      inflight[peer.endpoint] = (inflight[peer.endpoint] or 0) + peer.inflight
+    end
   end
   return { version = worker.state.version, inflight = inflight }
 end)

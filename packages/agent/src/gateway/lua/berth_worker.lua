@@ -12,7 +12,7 @@ local HOUSEKEEPING_SECONDS = 30
 local LINGER_SECONDS = 60
 
 local worker = {
-  -- What the hot path reads: replaced as a whole, never changed.
+  -- What the hot path reads: changed or replaced between two requests.
   state = tables.empty(),
   generation = 0,
   shared = share_memory(),
@@ -42,25 +42,75 @@ local function take(text)
   return true
 end
 
+local function take_changes(text)
+  local changes, reason = tables.read_changes(text, worker.state)
+  if not changes then return nil, reason end
+  tables.change(worker.state, changes, ngx.now())
+  return true
+end
+
+-- A table lies in the dictionary as a whole, marked with its generation, and what has changed since lies beside it by generations.
+local function changes_of(generation)
+  return dictionary:get('changes:' .. generation)
+end
+
+-- All changes of the generations after `from`, up to `to`. Nil when one of them is not there any more, or does not fit.
+local function follow(from, to)
+  for generation = from + 1, to do
+    local text = changes_of(generation)
+    if not text then return nil, 'changes of generation ' .. generation .. ' are missing' end
+    local ok, reason = take_changes(text)
+    if not ok then return nil, reason end
+  end
+  return true
+end
+
+local function load_whole(generation)
+  local text, whole = dictionary:get('table')
+  local ok, reason = take(text or '')
+  if not ok then return nil, reason end
+  return follow(math.min(whole or generation, generation), generation)
+end
+
 -- Puts the table of the dictionary into force in this worker. A text that cannot be read was refused before it came there; should it
 -- happen all the same, the worker goes on with what it has and says so.
 function worker.refresh()
   local generation = worker.shared.generation
-  local ok, reason = take(dictionary:get('table') or '')
+  local ok = worker.generation > 0 and worker.generation < generation and follow(worker.generation, generation)
+  local reason
+  if not ok then ok, reason = load_whole(generation) end
   worker.generation = generation
   own().refused = ok and 0 or generation
   if not ok then ngx.log(ngx.CRIT, 'berth: table of generation ', generation, ' is refused: ', reason) end
+end
+
+local function next_generation()
+  worker.shared.generation = worker.shared.generation + 1
+  worker.refresh()
+  return true
 end
 
 -- Every worker routes by `text` from now on. Returns nil and the reason when the text is no table.
 function worker.publish(text)
   local state, reason = tables.parse(text, worker.state)
   if not state then return nil, reason end
-  local stored, why = dictionary:safe_set('table', text)
+  local generation = worker.shared.generation
+  local _, whole = dictionary:get('table')
+  local stored, why = dictionary:safe_set('table', text, 0, generation + 1)
   if not stored then return nil, 'store the table: ' .. why end
-  worker.shared.generation = worker.shared.generation + 1
-  worker.refresh()
+  next_generation()
+  for old = whole or generation, generation do dictionary:delete('changes:' .. old) end
   return true
+end
+
+-- The same by what has changed. `unfit`: the changes are of another table than the one in force.
+function worker.publish_changes(text)
+  if worker.shared.generation ~= worker.generation then worker.refresh() end
+  local changes, reason = tables.read_changes(text, worker.state)
+  if not changes then return nil, reason, 'unfit' end
+  local stored, why = dictionary:safe_set('changes:' .. worker.generation + 1, text)
+  if not stored then return nil, 'store the changes: ' .. why, 'unfit' end
+  return next_generation()
 end
 
 -- `get(argument)` answers `question` for one worker, as a value that JSON can hold.
@@ -131,10 +181,10 @@ function worker.with_lock(seconds, act)
     if ngx.now() >= deadline then return nil, 'another change is under way' end
     ngx.sleep(0.001)
   end
-  local ok, first, second = pcall(act)
+  local ok, first, second, third = pcall(act)
   dictionary:delete('lock')
   if not ok then error(first, 0) end
-  return first, second
+  return first, second, third
 end
 
 local function tick()
@@ -169,14 +219,19 @@ end
 function worker.start_master(settings, read_dump)
   worker.settings = settings
   worker.cycle = worker.shared.cycle + 1
-  local text, reason = dictionary:get('table'), nil
-  if not text then text, reason = read_dump() end
+  if dictionary:get('table') then
+    local ok, why = load_whole(worker.shared.generation)
+    worker.generation = worker.shared.generation
+    if not ok then ngx.log(ngx.CRIT, 'berth: the table in force is refused: ', why) end
+    return
+  end
+  local text, reason = read_dump()
   if reason then ngx.log(ngx.CRIT, 'berth: ', reason) end
   if not text then return end
   local ok, why = take(text)
   if not ok then return ngx.log(ngx.CRIT, 'berth: the dump is refused: ', why) end
-  assert(dictionary:safe_set('table', text))
   if worker.shared.generation == 0 then worker.shared.generation = 1 end
+  assert(dictionary:safe_set('table', text, 0, worker.shared.generation))
   worker.generation = worker.shared.generation
 end
 
