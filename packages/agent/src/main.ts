@@ -16,6 +16,8 @@ import { labels } from './instance/container-spec.ts'
 import { InstanceKeepers } from './instance/instance-keepers.ts'
 import { Reconciler } from './instance/reconciler.ts'
 import { StatusBus } from './instance/status-bus.ts'
+import { gatewayPlace } from './layer4/gateway-place.ts'
+import { registerPortMetrics } from './layer4/port-counts.ts'
 import { forgetLink, noteLink, noteNoLink, noteVersion } from './link/link-note.ts'
 import { ServerLinks } from './link/server-links.ts'
 import { SyncService } from './link/sync-service.ts'
@@ -283,6 +285,13 @@ class Agent {
     return new LazyGateway({
       directory: join(this.#disk.directory, 'gateway'),
       options: this.#config.gateway ?? {},
+      ports: {
+        place: () => gatewayPlace(this.#disk.node.state.network),
+        onProblem: (problem) => {
+          this.#reporter.problems.set('port-routes', problem)
+          this.#reporter.changed()
+        },
+      },
       log: this.#config.log.child({ part: 'gateway' }),
       onReport: (report) => this.#sync.gateway(this.#reported(report)),
       onRequests: (rows) => this.#sync.requests(rows),
@@ -483,6 +492,7 @@ class Agent {
         registerUsage: (registry) => {
           registerUsageMetrics(registry, this.#collector, this.#disk.identity.name)
           registerRequestMetrics(registry, () => this.#gateway.requests ?? [])
+          registerPortMetrics(registry, this.#gateway)
           registerReportedMetrics(registry, () => this.#sockets.metrics(), this.#disk.identity.name)
         },
         isLinked: () => this.#links?.isUp ?? false,

@@ -4,6 +4,7 @@ import { z } from 'zod'
 const time = z.number().int()
 
 export const routeView = z.object({
+  /** Of a port of the gateways `tcp://gateway.example.com:5432`; host and path are empty then. */
   url: z.string(),
   host: z.string(),
   path: z.string(),
@@ -13,6 +14,8 @@ export const routeView = z.object({
   /** The external service to which it leads; app, pool and entrypoint are empty then. */
   external: z.string().optional(),
   tls: z.enum(['off', 'on', 'redirect']),
+  /** Of a port of the gateways: blocks of addresses that clients may have. Absent: any. */
+  allow: z.array(z.string()).optional(),
   /** Its requests are answered with the maintenance page. */
   maintenance: z.literal(true).optional(),
   members: z.array(z.object({ instance: z.string(), address: z.string(), port: z.number(), state: z.string() })),

@@ -1,4 +1,4 @@
-import { BerthError, backoffMs, memberKey, messageOf, type RequestRow, type RouteTable } from '@berth/core'
+import { BerthError, backoffMs, memberKey, messageOf, type RequestRow, type RouteTable, targetsOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Gateway } from '../gateway/gateway.ts'
 import { Wakeup } from '../instance/wakeup.ts'
@@ -195,6 +195,7 @@ const isRefusal = (error: unknown): boolean =>
 
 /** A member that is active in one target and drains in another is not leaving. */
 function activeMembers(table: RouteTable | undefined): ReadonlySet<string> {
-  const members = table?.routes.flatMap((route) => route.targets.flatMap((target) => target.members)) ?? []
+  const targets = table === undefined ? [] : [...targetsOf(table)]
+  const members = targets.flatMap((target) => target.members)
   return new Set(members.filter((member) => member.state === 'active').map(memberKey))
 }

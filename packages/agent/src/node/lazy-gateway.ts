@@ -5,12 +5,17 @@ import { defaults } from '../config.ts'
 import { createNginxGateway } from '../gateway/nginx-gateway.ts'
 import type { NginxGatewayOptions } from '../gateway/nginx-options.ts'
 import { removeGateway } from '../gateway/remove-gateway.ts'
+import { GatewayWithPorts } from '../layer4/gateway-with-ports.ts'
+import type { OpenCount, PortCount } from '../layer4/port-counts.ts'
+import { PortRouteKeeper, type PortRouteKeeperOptions } from '../layer4/port-route-keeper.ts'
 import { GatewayLoop, type GatewayReport } from './gateway-loop.ts'
 
 export interface LazyGatewayOptions {
   /** Exists on nodes that are or were a gateway. */
   readonly directory: string
   readonly options: Partial<Omit<NginxGatewayOptions, 'stateDir' | 'log'>>
+  /** For routes of ports. Absent: there are none. */
+  readonly ports?: Omit<PortRouteKeeperOptions, 'directory' | 'log'>
   readonly log: Logger
   readonly onReport: (report: GatewayReport) => void
   readonly onRequests: (rows: readonly RequestRow[]) => void
@@ -25,6 +30,7 @@ const endingMs = 30_000
 export class LazyGateway implements AsyncDisposable {
   readonly #options: LazyGatewayOptions
   #loop: GatewayLoop | undefined
+  #ports: PortRouteKeeper | undefined
   #isEnding = false
   /** What was told last comes last, however long what came before takes. */
   #turns: Promise<void> = Promise.resolve()
@@ -48,6 +54,15 @@ export class LazyGateway implements AsyncDisposable {
   /** What became of requests since this agent counts; undefined where there is no gateway. */
   get requests(): readonly RequestRow[] | undefined {
     return this.#loop?.requests
+  }
+
+  /** What routes of ports have given to whom since this agent counts. */
+  get portCounts(): readonly PortCount[] {
+    return this.#ports?.counts ?? []
+  }
+
+  get openConnections(): readonly OpenCount[] {
+    return this.#ports?.open ?? []
   }
 
   /** Traffic goes on without a server: nginx is adopted, or started from what it knew last. */
@@ -86,11 +101,13 @@ export class LazyGateway implements AsyncDisposable {
     try {
       this.#loop = undefined
       await loop?.[Symbol.asyncDispose]()
+      this.#ports = undefined
       await removeGateway(directory, log, endingMs)
     } finally {
       this.#isEnding = false
     }
     onProblem(undefined)
+    this.#options.ports?.onProblem(undefined)
   }
 
   #isKnown(): Promise<boolean> {
@@ -104,8 +121,12 @@ export class LazyGateway implements AsyncDisposable {
     const { directory, options, log, onReport, onRequests, onForced, onProblem } = this.#options
     await mkdir(directory, { recursive: true, mode: 0o755 })
     const { httpPort, httpsPort } = defaults
-    this.#loop ??= new GatewayLoop({
-      gateway: createNginxGateway({ httpPort, httpsPort, ...options, stateDir: directory, log }),
+    if (this.#loop !== undefined) return this.#loop
+    const nginx = createNginxGateway({ httpPort, httpsPort, ...options, stateDir: directory, log })
+    const { ports } = this.#options
+    this.#ports = ports === undefined ? undefined : new PortRouteKeeper({ ...ports, directory, log })
+    this.#loop = new GatewayLoop({
+      gateway: this.#ports === undefined ? nginx : new GatewayWithPorts(nginx, this.#ports),
       log,
       onReport,
       onRequests,

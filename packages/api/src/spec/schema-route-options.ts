@@ -53,8 +53,8 @@ export const routeOptions = {
     'When an instance that fails is passed over.',
   ),
   whenEmpty: key(
-    z.enum(['keep', 'maintenance']),
-    'While no instance serves: the last ones known go on, or the maintenance page is shown. Default: keep.',
+    z.enum(['keep', 'maintenance', 'refuse']),
+    'While no instance serves: the last ones known go on, the maintenance page is shown, or (of a port) connections are refused. Default: keep.',
   ),
   sites: key(
     object({

@@ -55,23 +55,23 @@ const buildSchema = object({
 
 const route = z.union([
   text.meta({ examples: ['shop.example.com', 'shop.example.com/api'] }),
-  object(
-    {
-      host: key(text, 'Host name, *.suffix for all names below one, or * for all.', ['shop.example.com']),
-      path: key(text, 'Prefix of whole segments: /api stands for /api and /api/…. Default: /.', ['/api']),
-      entrypoint: key(name, 'Who answers. Default: the first service with a tcp port.'),
-      port: key(z.union([text, count(1, 65_535)]), 'Name or number of its port. Default: the first tcp port.'),
-      tls: key(
-        z.enum(['off', 'on', 'redirect']),
-        'off: HTTP only; on: HTTP, and HTTPS where there is a certificate; redirect: HTTPS, to which HTTP leads. Default: on.',
-      ),
-      stripPath: key(flag, 'Takes the path away before the request is passed on. Default: false.'),
-      timeout: key(duration, 'Longest wait for the next byte of an answer. Default: 60s.'),
-      maxBody: key(size, 'Larger request bodies are refused; 0 for no limit. Default: 100Mi.'),
-      ...routeOptions,
-    },
-    ['host'],
-  ),
+  object({
+    tcp: key(count(1, 65_535), 'Instead of a host: this port of the gateways, for whatever is spoken by TCP.', [5432]),
+    udp: key(count(1, 65_535), 'Instead of a host: this port of the gateways, for whatever is spoken by UDP.', [53]),
+    allow: key(textOrTexts, 'Of a port: blocks of addresses that clients may have. Default: any.', [['10.0.0.0/8']]),
+    host: key(text, 'Host name, *.suffix for all names below one, or * for all.', ['shop.example.com']),
+    path: key(text, 'Prefix of whole segments: /api stands for /api and /api/…. Default: /.', ['/api']),
+    entrypoint: key(name, 'Who answers. Default: the first service with a tcp port.'),
+    port: key(z.union([text, count(1, 65_535)]), 'Name or number of its port. Default: the first tcp port.'),
+    tls: key(
+      z.enum(['off', 'on', 'redirect']),
+      'off: HTTP only; on: HTTP, and HTTPS where there is a certificate; redirect: HTTPS, to which HTTP leads. Default: on.',
+    ),
+    stripPath: key(flag, 'Takes the path away before the request is passed on. Default: false.'),
+    timeout: key(duration, 'Longest wait for the next byte of an answer. Default: 60s.'),
+    maxBody: key(size, 'Larger request bodies are refused; 0 for no limit. Default: 100Mi.'),
+    ...routeOptions,
+  }).meta({ anyOf: [{ required: ['host'] }, { required: ['tcp'] }, { required: ['udp'] }] }),
 ])
 const routes = key(z.array(route), 'Where the gateway gets requests for this app from; in short host/path.')
 

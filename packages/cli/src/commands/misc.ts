@@ -110,7 +110,7 @@ async function addressOf(
   }
   const { app, pool } = parseTarget(text, context, options)
   const found = await client.call('getApp', { params: { app } }, { signal })
-  const url = found.pools.find((each) => each.name === pool)?.urls[0]
+  const url = found.pools.find((each) => each.name === pool)?.urls.find((each) => each.startsWith('http'))
   if (url === undefined)
     throw new BerthError('route.none', `${app}@${pool} has no route; give it one under routes: in its berth.yaml`)
   return url

@@ -46,6 +46,13 @@ export const NodeLink = ({ node }: { readonly node: string | undefined }) =>
   node === undefined ? <span className="muted">–</span> : <Link to={path('nodes', node)}>{node}</Link>
 
 export function UrlLink({ url }: { readonly url: string }) {
+  // A port, for which a browser has no use.
+  if (!/^https?:/.test(url))
+    return (
+      <code className="url" title={url}>
+        {url}
+      </code>
+    )
   return (
     <a href={url} target="_blank" rel="noreferrer" className="url" title={url}>
       <span>{url.replace(/^https?:\/\//, '').replace(/\/$/, '')}</span>

@@ -224,6 +224,7 @@ export const chinese: Dictionary = {
     p95: '95 % 的响应时间',
     ms: (n) => `${n} 毫秒`,
     noMembers: '没有成员：以 503 响应',
+    refused: '没有成员：拒绝连接',
     modes: { off: '关闭', on: '开启', redirect: '重定向' },
     filter: '筛选路由',
   },

@@ -226,6 +226,7 @@ export const english = {
     p95: '95 % answered within',
     ms: (n: number) => `${n} ms`,
     noMembers: 'No member: answered with 503',
+    refused: 'No member: refused',
     modes: { off: 'off', on: 'on', redirect: 'redirects to it' },
     filter: 'Filter routes',
   },

@@ -36,7 +36,7 @@ export default function RoutesPage() {
         return ms === undefined ? '–' : text.routes.ms(Math.round(ms * 10) / 10)
       },
     },
-    { key: 'tls', title: text.routes.tls, cell: (route) => text.routes.modes[route.tls] },
+    { key: 'tls', title: text.routes.tls, cell: (route) => (route.host === '' ? '–' : text.routes.modes[route.tls]) },
     { key: 'members', title: text.routes.members, cell: (route) => <Members route={route} /> },
   ]
   return (
@@ -98,7 +98,7 @@ function Members({ route }: { readonly route: RouteView }) {
     return (
       <span className="status tone-bad">
         <Mark tone="bad" />
-        {text.routes.noMembers}
+        {route.host === '' ? text.routes.refused : text.routes.noMembers}
       </span>
     )
   return (

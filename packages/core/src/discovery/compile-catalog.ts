@@ -1,6 +1,6 @@
 import type { AppSpec, ExternalService, Instance, InstanceStatus, Pool } from '../model/index.ts'
-import type { PooledInstance } from '../network/compile-routes.ts'
 import { bridgeOf, reachedPort } from '../network/network-mode.ts'
+import type { PooledInstance } from '../network/route-targets.ts'
 import type { CatalogCheck, CatalogEntry } from './catalog-entry.ts'
 
 export interface PoolCatalog {

@@ -1,5 +1,6 @@
 import type { InstanceShare } from './instance-share.ts'
 import type { BurstMode, PlacementSpec, ScheduleSpec } from './placement-spec.ts'
+import type { PortRouteSpec } from './port-route-spec.ts'
 import type { RouteOptions } from './route-options.ts'
 import type { StageSpec } from './stage-spec.ts'
 
@@ -13,6 +14,8 @@ export interface AppSpec {
   /** In the file's order: the first service with a tcp port is the default one (`defaultEntrypoint`). */
   readonly entrypoints: Readonly<Record<string, EntrypointSpec>>
   readonly routes: readonly RouteSpec[]
+  /** Ports of the gateways that lead to entrypoints. Absent: none. */
+  readonly portRoutes?: readonly PortRouteSpec[]
   readonly rollout: RolloutSpec
   /** Jobs (entrypoints) that are run in the built image, in order, before a release of it may go anywhere. Absent: none. */
   readonly test?: readonly string[]
@@ -252,6 +255,8 @@ export interface EnvironmentSpec {
   readonly entrypoints: Readonly<Record<string, EntrypointOverride>>
   /** Replaces the app's routes when given. */
   readonly routes?: readonly RouteSpec[]
+  /** Given with `routes`, and replaces the app's with them. Absent: none. */
+  readonly portRoutes?: readonly PortRouteSpec[]
   /** What is given replaces the app's, part by part. */
   readonly rollout?: Partial<RolloutSpec>
 }

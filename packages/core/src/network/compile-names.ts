@@ -1,7 +1,7 @@
 import { listedTags } from '../discovery/compile-catalog.ts'
 import type { AppSpec, Instance, NamedApp, NameEntry, NameTable, PortSpec } from '../model/index.ts'
-import type { PooledInstance } from './compile-routes.ts'
 import { bridgeOf, reachedPort } from './network-mode.ts'
+import type { PooledInstance } from './route-targets.ts'
 
 /** Names of the instances that serve (ready ones that should run, in the order of their ids), and of all that exists. */
 export function compileNames(

@@ -8,10 +8,11 @@ import {
   statusRecord,
 } from '../reconcile/pool-fixtures.testing.ts'
 import type { TrafficSplit } from '../rollout/traffic-split.ts'
-import { compileRoutes, type PooledInstance, type RoutedPool } from './compile-routes.ts'
+import { compileRoutes } from './compile-routes.ts'
 import { settleRoutes } from './route-changes.ts'
 import { scheduleRoute } from './route-schedule.ts'
 import { findRouteTableProblems } from './route-table-problems.ts'
+import type { PooledInstance, RoutedPool } from './route-targets.ts'
 
 const route: RouteSpec = {
   host: 'shop.test',

@@ -1,36 +1,8 @@
-import type {
-  AppSpec,
-  EntrypointSpec,
-  ExternalRoute,
-  ExternalService,
-  Instance,
-  InstanceStatus,
-  Pool,
-  PortSpec,
-  RouteSpec,
-} from '../model/index.ts'
-import type { TrafficSplit } from '../rollout/traffic-split.ts'
+import type { ExternalRoute, ExternalService, RouteSpec } from '../model/index.ts'
 import { resolveRoutes } from '../spec/resolve-environment.ts'
-import { reachedPort } from './network-mode.ts'
-import type { Certificate, Member, Route, RouteTable, RouteTarget } from './route-table.ts'
-
-export interface PooledInstance {
-  readonly instance: Instance
-  readonly status?: InstanceStatus
-  /** Of its node. Absent: that is nowhere in particular. */
-  readonly site?: string
-}
-
-export interface RoutedPool {
-  readonly pool: Pool
-  /** Spec by release id, for the pool's release and for those that its instances run. */
-  readonly specs: ReadonlyMap<string, AppSpec>
-  /** The release whose routes count: the pool's, or while it has none yet the one being rolled out. */
-  readonly routesFrom: string | undefined
-  readonly instances: readonly PooledInstance[]
-  /** A stage of a rollout says how much of the requests its new release gets. */
-  readonly split?: TrafficSplit
-}
+import { compilePortRoutes } from './compile-port-routes.ts'
+import type { Certificate, Member, Route, RouteTable } from './route-table.ts'
+import { type RoutedPool, routedPoolId, targetsOfRoute } from './route-targets.ts'
 
 /**
  * The gateway's table. Members are the ready instances that should run (active) and those that drain while they still run (draining:
@@ -47,7 +19,7 @@ export function compileRoutes(
 ): RouteTable {
   const routes = new Map<string, Route>()
   const byAge = [...pools].sort(
-    (a, b) => a.pool.createdAt - b.pool.createdAt || (poolId(a.pool) < poolId(b.pool) ? -1 : 1),
+    (a, b) => a.pool.createdAt - b.pool.createdAt || (routedPoolId(a.pool) < routedPoolId(b.pool) ? -1 : 1),
   )
   for (const each of byAge) {
     for (const route of madeOnce(compiled, each, routesOf)) {
@@ -62,6 +34,7 @@ export function compileRoutes(
     }
   }
   const all = [...routes.values()]
+  const ports = compilePortRoutes(byAge)
   return {
     version,
     routes: [
@@ -69,6 +42,7 @@ export function compileRoutes(
       ...[...challenges].map(challengeRoute),
     ],
     certificates,
+    ...(ports.length === 0 ? {} : { ports }),
   }
 }
 
@@ -116,8 +90,6 @@ function withMaintenance(route: Route, maintenance: Maintenance | undefined): Ro
   return route.emptyPage === undefined ? route : { ...route, emptyPage: page }
 }
 
-const poolId = (pool: Pool): string => `${pool.app}/${pool.name}`
-
 function routesOf(each: RoutedPool): Route[] {
   const spec = each.routesFrom === undefined ? undefined : each.specs.get(each.routesFrom)
   if (spec === undefined || each.pool.removing === true) return []
@@ -125,15 +97,12 @@ function routesOf(each: RoutedPool): Route[] {
 }
 
 function compileRoute(each: RoutedPool, route: RouteSpec): Route {
-  const members = each.instances.flatMap((pooled) =>
-    memberOf(each, route, pooled).map((member) => ({ member, generation: pooled.instance.generation })),
-  )
   const wanted = each.pool.replicas[route.entrypoint]?.count
   return {
-    id: `${poolId(each.pool)}/${route.entrypoint} ${route.host}${route.path}`,
+    id: `${routedPoolId(each.pool)}/${route.entrypoint} ${route.host}${route.path}`,
     host: route.host,
     path: route.path,
-    targets: targetsOf(each, route, `${poolId(each.pool)}/${route.entrypoint}`, members),
+    targets: targetsOfRoute(each, route),
     tls: route.tls,
     timeoutMs: route.timeoutMs,
     maxBodyBytes: route.maxBodyBytes,
@@ -143,64 +112,6 @@ function compileRoute(each: RoutedPool, route: RouteSpec): Route {
     ...(route.options?.whenEmpty === 'maintenance' ? { emptyPage: '' } : {}),
   }
 }
-
-interface PooledMember {
-  readonly member: Member
-  readonly generation: number
-}
-
-/** One target; while a stage shares requests out, one for each release: one without a member leaves its share to the other. */
-function targetsOf(
-  { split, instances, pool: record }: RoutedPool,
-  route: RouteSpec,
-  pool: string,
-  members: readonly PooledMember[],
-): RouteTarget[] {
-  const of = (isFresh: boolean): Member[] =>
-    members.filter(({ generation }) => (generation === split?.generation) === isFresh).map(({ member }) => member)
-  const wanted = instances.filter(
-    ({ instance }) => instance.entrypoint === route.entrypoint && instance.type === 'service',
-  )
-  const [fresh, old] = [of(true), of(false)]
-  if (split === undefined || fresh.length === 0 || old.length === 0)
-    return [{ pool, weight: 1, members: members.map(({ member }) => member), ...wantedBySite(wanted) }]
-  const active = (list: readonly Member[]): number => list.filter(({ state }) => state === 'active').length
-  const share = sharedNow(split, active(fresh), active(old), record.replicas[route.entrypoint]?.count)
-  const divisor = commonDivisor(share, 1000 - share)
-  return [
-    { pool, weight: share / divisor, members: fresh, ...wantedBySite(wanted, isNew(split)) },
-    { pool, weight: (1000 - share) / divisor, members: old, ...wantedBySite(wanted, isOld(split)) },
-  ]
-}
-
-type IsIn = (instance: Pick<Instance, 'generation'>) => boolean
-
-const isNew =
-  (split: TrafficSplit): IsIn =>
-  ({ generation }) =>
-    generation === split.generation
-const isOld =
-  (split: TrafficSplit): IsIn =>
-  ({ generation }) =>
-    generation !== split.generation
-
-/** How many are to run in each site, ready or not. */
-function wantedBySite(instances: readonly PooledInstance[], isIn: IsIn = () => true): Pick<RouteTarget, 'wanted'> {
-  const wanted: Record<string, number> = {}
-  for (const { instance, site } of instances)
-    if (site !== undefined && instance.desired === 'run' && isIn(instance)) wanted[site] = (wanted[site] ?? 0) + 1
-  return Object.keys(wanted).length === 0 ? {} : { wanted }
-}
-
-/** Thousandths that the new release gets, by how many of each are active. */
-function sharedNow({ share, phase }: TrafficSplit, fresh: number, old: number, wanted: number | undefined): number {
-  const part = fresh + old === 0 ? 0 : Math.floor((fresh * 1000) / (fresh + old))
-  if (phase === 'there') return share
-  if (phase === 'leaving') return wanted !== undefined && old >= wanted ? 0 : Math.min(share, part)
-  return fresh >= old ? share : Math.min(share, part)
-}
-
-const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b))
 
 /** Nobody tells whether it is ready: a gateway finds out by itself who of them answers. */
 function compileExternalRoute({ name, addresses, ports }: ExternalService, route: ExternalRoute): Route {
@@ -213,20 +124,3 @@ function compileExternalRoute({ name, addresses, ports }: ExternalService, route
   const targets = [{ pool, external: name, weight: 1, members }]
   return { id: `${pool} ${host}${path}`, host, path, targets, tls, timeoutMs, maxBodyBytes, stripPath }
 }
-
-function memberOf(each: RoutedPool, route: RouteSpec, { instance, status, site }: PooledInstance): Member[] {
-  if (instance.type !== 'service' || instance.entrypoint !== route.entrypoint || instance.address === undefined)
-    return []
-  const declared = portOf(each.specs.get(instance.release)?.entrypoints[route.entrypoint], route.port)
-  const port = declared === undefined ? undefined : reachedPort(instance.network, declared)
-  const active = instance.desired === 'run' && status?.ready === true
-  const draining = instance.desired === 'drain' && status?.phase === 'running'
-  if (port === undefined || !(active || draining)) return []
-  const state = active ? 'active' : 'draining'
-  const where = site === undefined ? {} : { site }
-  return [{ instance: instance.id, address: instance.address, port, weight: 1, state, ...where }]
-}
-
-/** The named port, or the entrypoint's first where this release has no such name. */
-const portOf = (spec: EntrypointSpec | undefined, name: string): PortSpec | undefined =>
-  spec?.ports.find((port) => port.name === name) ?? spec?.ports[0]

@@ -1,5 +1,5 @@
 import { canServe } from './route-schedule.ts'
-import type { Route, RouteTable } from './route-table.ts'
+import type { PortRoute, Route, RouteTable } from './route-table.ts'
 
 export interface KeptTable {
   readonly table: RouteTable
@@ -12,18 +12,23 @@ export interface KeptTable {
  * unless it says `allowEmpty`. A route that `next` does not have at all is gone: a deleted route is a decision.
  */
 export function keepLastKnownGood(previous: RouteTable | undefined, next: RouteTable): KeptTable {
-  const before = new Map((previous?.routes ?? []).map((route) => [route.id, route]))
+  const { routes, kept } = keepMembers(previous?.routes ?? [], next.routes)
+  return { table: { ...next, routes }, kept }
+}
+
+/** The same of ports, or of routes. */
+export function keepMembers<R extends Route | PortRoute>(
+  previous: readonly R[],
+  next: readonly R[],
+): { readonly routes: R[]; readonly kept: string[] } {
+  const before = new Map(previous.map((route) => [route.id, route]))
   const kept: string[] = []
-  const routes = next.routes.map((route) => {
+  const routes = next.map((route) => {
     const known = before.get(route.id)
     if (known === route || known === undefined || route.allowEmpty === true || canServe(route) || !canServe(known))
       return route
     kept.push(route.id)
-    return withTargetsOf(route, known)
+    return { ...route, targets: known.targets }
   })
-  return { table: { ...next, routes }, kept }
-}
-
-function withTargetsOf(route: Route, known: Route): Route {
-  return { ...route, targets: known.targets }
+  return { routes, kept }
 }

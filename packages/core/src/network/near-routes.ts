@@ -1,9 +1,10 @@
-import type { Member, Route, RouteTable, RouteTarget } from './route-table.ts'
+import type { Member, PortRoute, Route, RouteTable, RouteTarget } from './route-table.ts'
 
 /** The table as a gateway of one site has it: what it leads to there comes first. A gateway of no site leads everywhere alike. */
 export const nearTable = (table: RouteTable, site: string | undefined): RouteTable => ({
   ...table,
   routes: table.routes.map((route) => nearRouteOnce(route, site)),
+  ...(table.ports === undefined ? {} : { ports: table.ports.map((port) => nearPort(port, site)) }),
 })
 
 /** Of a route that has not changed the very object of before. */
@@ -16,6 +17,26 @@ function nearRouteOnce(whole: Route, site: string | undefined): Route {
   const route = bySite.get(site) ?? nearRoute(whole, site)
   bySite.set(site, route)
   return route
+}
+
+/**
+ * As of a route, except that the kernel, which chooses a member, cannot do better by itself than the shares say: members of other sites have
+ * theirs among the others, and none where those near are enough.
+ */
+function nearPort({ sites, ...port }: PortRoute, site: string | undefined): PortRoute {
+  const { id, targets } = port
+  const options = sites === undefined ? {} : { options: { sites } }
+  const near = nearRoute({ id, targets, ...options, ...{ host: '', path: '/', tls: 'off', timeoutMs: 1 } }, site)
+  const { far } = near
+  if (far === undefined) return { ...port, targets: near.targets }
+  // Also those that get nothing: connections that they have are theirs until they end.
+  return { ...port, targets: [...shared(near.targets, parts - far.share), ...shared(far.targets, far.share)] }
+}
+
+function shared(targets: readonly RouteTarget[], share: number): RouteTarget[] {
+  const isUsable = ({ members }: RouteTarget): boolean => members.some(({ state }) => state === 'active')
+  const total = sum(targets.map((each) => (isUsable(each) ? each.weight : 0)))
+  return targets.map((each) => ({ ...each, weight: total === 0 ? 0 : Math.round((each.weight / total) * share) }))
 }
 
 /** Part of the requests that members of the own site keep at least while so many of them are ready, if its owner says nothing. */

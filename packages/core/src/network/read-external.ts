@@ -1,6 +1,7 @@
 import type { ExternalPort, ExternalRoute, ExternalService } from '../model/external-service.ts'
 import { isEntrypointName, isName, nameRule } from '../model/names.ts'
 import { isTagName } from '../policy/profile.ts'
+import { isPortRoute } from '../spec/canonical-port-routes.ts'
 import { canonicalPorts } from '../spec/canonical-ports.ts'
 import { canonicalRoutes } from '../spec/canonical-routes.ts'
 import type { EntrypointDocument, RouteDocument } from '../spec/spec-document.ts'
@@ -139,6 +140,15 @@ function readRoutes(
     })
     return []
   }
+  for (const [index, route] of routes.entries())
+    if (isPortRoute(route))
+      issues.add(
+        ['routes', index],
+        'a port of the gateways leads to instances: an external service is reached at its own address',
+        {
+          suggestion: 'leave it out, or write a route with a host',
+        },
+      )
   const read = canonicalRoutes(issues, ['routes'], routes, { [name]: { type: 'service', ports } })
   return read.map(({ entrypoint: _, ...route }) => route)
 }

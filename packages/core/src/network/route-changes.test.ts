@@ -2,9 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { changeRoutes, routeChanges, settleRoutes } from './route-changes.ts'
 import { sampleRoute, sampleTable } from './route-table.testing.ts'
-import type { Certificate, Route, RouteTable } from './route-table.ts'
+import type { Certificate, PortRoute, Route, RouteTable } from './route-table.ts'
 
 const certificate = (name: string): Certificate => ({ hosts: [name], certificatePem: name, keyPem: name })
+
+const portRoute = ({ port, weight }: { readonly port: number; readonly weight: number }): PortRoute => ({
+  ...{ id: `${port}`, protocol: 'tcp', port, targets: [{ pool: 'p', weight, members: [] }] },
+})
 
 /** Few hosts and ports, so that tables have much in common. */
 const tables: fc.Arbitrary<Omit<RouteTable, 'version'>> = fc
@@ -16,14 +20,18 @@ const tables: fc.Arbitrary<Omit<RouteTable, 'version'>> = fc
       },
     ),
     certificates: fc.uniqueArray(fc.constantFrom('a', 'b'), {}),
+    ports: fc.uniqueArray(fc.record({ port: fc.constantFrom(53, 5432), weight: fc.integer({ min: 1, max: 2 }) }), {
+      selector: ({ port }) => port,
+    }),
   })
-  .map(({ routes, certificates }) => ({
+  .map(({ routes, certificates, ports }) => ({
+    ...(ports.length === 0 ? {} : { ports: ports.map(portRoute) }),
     routes: routes.map(({ host, port }): Route => sampleRoute([port], { host })),
     certificates: certificates.map(certificate),
   }))
 
-const byId = ({ version, routes, certificates }: RouteTable) => ({
-  version,
+const byId = ({ version, routes, certificates, ports }: RouteTable) => ({
+  ...{ version, ports },
   routes: [...routes].sort((a, b) => (a.id < b.id ? -1 : 1)),
   certificates,
 })

@@ -1,4 +1,4 @@
-import type { Certificate, Route, RouteTable } from './route-table.ts'
+import type { Certificate, PortRoute, Route, RouteTable } from './route-table.ts'
 
 /** What makes one table of the one before it. */
 export interface RouteChanges {
@@ -11,6 +11,8 @@ export interface RouteChanges {
   readonly gone: readonly string[]
   /** All of them, where one has changed. */
   readonly certificates?: readonly Certificate[]
+  /** All of them, where one has changed; there are few. */
+  readonly ports?: readonly PortRoute[]
 }
 
 /**
@@ -21,11 +23,23 @@ export function settleRoutes(before: RouteTable, after: RouteTable): RouteTable 
   const known = byId(before)
   const routes = after.routes.map((route) => asBefore(known.get(route.id), route))
   const certificates = isEachSame(before.certificates, after.certificates) ? before.certificates : after.certificates
+  const ports = settlePorts(before.ports, after.ports)
   const isSame =
+    ports === before.ports &&
     certificates === before.certificates &&
     routes.length === before.routes.length &&
     routes.every((route, index) => route === before.routes[index])
-  return isSame ? before : { version: after.version, routes, certificates }
+  return isSame ? before : { version: after.version, routes, certificates, ...(ports === undefined ? {} : { ports }) }
+}
+
+function settlePorts(
+  before: readonly PortRoute[] | undefined,
+  after: readonly PortRoute[] | undefined,
+): readonly PortRoute[] | undefined {
+  if (before === undefined || after === undefined) return after
+  if (isEachSame(before, after)) return before
+  const known = new Map(before.map((port) => [port.id, port]))
+  return after.map((port) => asBefore(known.get(port.id), port))
 }
 
 /** Only objects are compared: of a table that {@link settleRoutes} has made. */
@@ -40,6 +54,7 @@ export function routeChanges(before: RouteTable, after: RouteTable): RouteChange
   return {
     ...{ base: before.version, version: after.version, put, gone: [...known.keys()] },
     ...(certificates === before.certificates ? {} : { certificates }),
+    ...(isEachSame(before.ports ?? [], after.ports ?? []) ? {} : { ports: after.ports ?? [] }),
   }
 }
 
@@ -53,8 +68,11 @@ export function changeRoutes(table: RouteTable, changes: RouteChanges): RouteTab
     version: changes.version,
     routes: [...routes, ...put.values()],
     certificates: changes.certificates ?? table.certificates,
+    ...portsField(changes.ports ?? table.ports ?? []),
   }
 }
+
+const portsField = (ports: readonly PortRoute[]): Pick<RouteTable, 'ports'> => (ports.length === 0 ? {} : { ports })
 
 const byId = ({ routes }: RouteTable): Map<string, Route> => new Map(routes.map((route) => [route.id, route]))
 

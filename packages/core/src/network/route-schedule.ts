@@ -9,7 +9,7 @@ export function membersOf(route: Pick<Route, 'targets'>): Member[] {
 }
 
 /** Draining members serve only while no member is active; with `allowEmpty` they are left alone even then. */
-export function canServe(route: Route): boolean {
+export function canServe(route: Pick<Route, 'targets' | 'allowEmpty'>): boolean {
   return usableShares(route).some((share) => share > 0)
 }
 

@@ -1,5 +1,5 @@
 import { isCookieName, type RouteLimit, retryStatuses, routeOptionBounds } from '../model/route-options.ts'
-import type { Certificate, Member, Route, RouteTable, RouteTarget } from './route-table.ts'
+import type { Certificate, Member, PortRoute, Route, RouteTable, RouteTarget } from './route-table.ts'
 
 /** What is wrong with a table, and where: `routes[3].targets[0].weight`. */
 export interface RouteTableProblem {
@@ -37,7 +37,24 @@ export function findRouteTableProblems(table: RouteTable): RouteTableProblem[] {
   table.certificates.forEach((certificate, index) => {
     checkCertificate(certificate, `certificates[${index}]`, names, report)
   })
+  ;(table.ports ?? []).forEach((route, index) => {
+    checkPortRoute(route, `ports[${index}]`, report)
+    claim(ids, route.id, `ports[${index}].id`, `route id ${quote(route.id)}`, report)
+    claim(places, `${route.protocol} ${route.port}`, `ports[${index}]`, `port ${route.port}/${route.protocol}`, report)
+  })
   return problems
+}
+
+function checkPortRoute({ id, protocol, port, targets, allow = [] }: PortRoute, at: string, report: Report): void {
+  checkName(id, `${at}.id`, report)
+  if (!['tcp', 'udp'].includes(protocol)) report(`${at}.protocol`, 'must be tcp or udp')
+  if (!isWhole(port, 1, 65_535)) report(`${at}.port`, 'must be between 1 and 65535')
+  allow.forEach((block, index) => {
+    const [address = '', prefix = '', ...rest] = block.split('/')
+    const isBlock = rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= (isIpv4(address) ? 32 : 128)
+    if (!isBlock || !isAddress(address)) report(`${at}.allow[${index}]`, `${quote(block)} is no block of addresses`)
+  })
+  checkTargets(targets, at, report)
 }
 
 type Report = (path: string, message: string) => void
@@ -128,6 +145,9 @@ function checkTarget(target: RouteTarget, at: string, report: Report): void {
 function checkMember(member: Member, at: string, report: Report): void {
   checkName(member.instance, `${at}.instance`, report)
   if (!isAddress(member.address)) report(`${at}.address`, `${quote(member.address)} is no IPv4 or IPv6 address`)
+  const { address6 } = member
+  if (address6 !== undefined && !(address6.includes(':') && isIpv6(address6)))
+    report(`${at}.address6`, `${quote(address6)} is no IPv6 address`)
   if (!isWhole(member.port, 1, 65_535)) report(`${at}.port`, 'must be between 1 and 65535')
   if (!['active', 'draining'].includes(member.state)) report(`${at}.state`, 'must be active or draining')
   checkWeight(member.weight, `${at}.weight`, report)

@@ -1,4 +1,6 @@
+import type { PortSites } from '../model/port-route-spec.ts'
 import type { RouteOptions } from '../model/route-options.ts'
+import type { PortProtocol } from './published-port.ts'
 
 /**
  * What a gateway routes by, as data. The server derives it from routes, pools and ready instances; a gateway applies it as it is.
@@ -12,6 +14,22 @@ export interface RouteTable {
   readonly version: number
   readonly routes: readonly Route[]
   readonly certificates: readonly Certificate[]
+  /** Ports of the gateways. Absent: none. */
+  readonly ports?: readonly PortRoute[]
+}
+
+/** A port of the gateways, at any of their addresses, whose connections (of UDP: conversations) are given to members as they come. */
+export interface PortRoute {
+  readonly id: string
+  readonly protocol: PortProtocol
+  readonly port: number
+  readonly targets: readonly RouteTarget[]
+  /** True: with no active member connections are refused. Otherwise as of {@link Route}. */
+  readonly allowEmpty?: boolean
+  /** Blocks of addresses that clients may have. Absent: any. */
+  readonly allow?: readonly string[]
+  /** On the server. */
+  readonly sites?: PortSites
 }
 
 /**
@@ -83,6 +101,8 @@ export interface Member {
   readonly instance: string
   /** IPv4 or IPv6, without brackets. */
   readonly address: string
+  /** Its twin of IPv6, in routes of ports. Absent: it has none. */
+  readonly address6?: string
   readonly port: number
   /** Relative to the other members of its target; 0 gets nothing. */
   readonly weight: number
@@ -102,4 +122,10 @@ export interface Certificate {
 /** A member as the gateway names it in its counters: `10.4.2.7:8080`, `[fd00::7]:8080`. */
 export function memberKey(member: Pick<Member, 'address' | 'port'>): string {
   return member.address.includes(':') ? `[${member.address}]:${member.port}` : `${member.address}:${member.port}`
+}
+
+/** Of routes and of ports. */
+export function* targetsOf(table: Pick<RouteTable, 'routes' | 'ports'>): Generator<RouteTarget> {
+  for (const { targets } of table.routes) yield* targets
+  for (const { targets } of table.ports ?? []) yield* targets
 }

@@ -1,3 +1,4 @@
+import { hasPortRouteMark } from '../network/gateway-mark.ts'
 import { nodeDnsAddress } from '../network/node-dns-address.ts'
 import { type Family, familyMark } from './compile-rule.ts'
 import { neighbourTypes } from './decide-packet.ts'
@@ -7,8 +8,10 @@ const hook = (name: string, priority: number): string => `type filter hook ${nam
 const standing = 'ct state established,related accept'
 /** The numbers are the same in every version of nft. */
 const neighbours = `meta l4proto 58 icmpv6 type { ${neighbourTypes.join(', ')} } accept`
-const askedByTcp = (family: Family): string =>
-  `meta l4proto tcp ip${familyMark(family)} saddr @${gatewaySet(family)} accept`
+const askedByGateways = (family: Family): string =>
+  `meta l4proto { tcp, udp } ip${familyMark(family)} saddr @${gatewaySet(family)} accept`
+/** Of a gateway's routes of ports, where it is a gateway of this node: whoever asks, the gateway does. */
+const askedByPort = `${hasPortRouteMark} accept`
 const look = (end: 'saddr' | 'daddr', map: 'from' | 'to', family: Family): string =>
   `ip${familyMark(family)} ${end} vmap @${map}${familyMark(family)}`
 
@@ -22,7 +25,10 @@ export function baseChains(families: readonly Family[]): readonly (readonly [str
   const resolver = `ip daddr ${nodeDnsAddress} meta l4proto { tcp, udp } th dport 53 accept`
   return [
     ['forward-outbound', { hook: hook('forward', -20), rules: [...first, ...senders] }],
-    ['forward-inbound', { hook: hook('forward', -10), rules: [...first, ...families.map(askedByTcp), ...receivers] }],
+    [
+      'forward-inbound',
+      { hook: hook('forward', -10), rules: [...first, askedByPort, ...families.map(askedByGateways), ...receivers] },
+    ],
     ['input-outbound', { hook: hook('input', -20), rules: [...first, resolver, ...senders] }],
   ]
 }

@@ -94,7 +94,8 @@ add rule inet berth-policy inbound/web/db/gone counter name "no-rule-in/web/db/g
 add rule inet berth-policy forward-outbound ct state established,related accept
 add rule inet berth-policy forward-outbound ip saddr vmap @from
 add rule inet berth-policy forward-inbound ct state established,related accept
-add rule inet berth-policy forward-inbound meta l4proto tcp ip saddr @gateways accept
+add rule inet berth-policy forward-inbound ct mark & 134217728 == 134217728 accept
+add rule inet berth-policy forward-inbound meta l4proto { tcp, udp } ip saddr @gateways accept
 add rule inet berth-policy forward-inbound ip daddr vmap @to
 add rule inet berth-policy input-outbound ct state established,related accept
 add rule inet berth-policy input-outbound ip daddr 169.254.77.53 meta l4proto { tcp, udp } th dport 53 accept

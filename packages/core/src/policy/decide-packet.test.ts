@@ -67,7 +67,7 @@ describe('decidePacket', () => {
     ['the world outside', tcp('192.0.2.1', web, 8080), 'passes no-instance', 'passes web 1 tcp:8080'],
     ['the world outside to db', tcp('192.0.2.1', db, 3306), 'passes no-instance', 'drops no-rule'],
     ['a gateway', tcp('10.77.1.1', db, 3306), 'passes no-instance', 'passes gateway'],
-    ['a gateway by UDP', { ...tcp('10.77.1.1', db, 3306), protocol: 'udp' }, 'passes no-instance', 'drops no-rule'],
+    ['a gateway by UDP', { ...tcp('10.77.1.1', db, 3306), protocol: 'udp' }, 'passes no-instance', 'passes gateway'],
     ['its own node', tcp('10.77.3.1', db, 3306), 'passes no-instance', 'passes own-node'],
     ['another node', tcp('10.77.3.1', app, 9000), 'passes no-instance', 'drops no-rule'],
     ['the resolver', { ...tcp(web, '169.254.77.53', 53), protocol: 'udp' }, 'passes resolver', 'passes no-instance'],

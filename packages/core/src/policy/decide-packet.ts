@@ -65,7 +65,7 @@ function decideInbound(packet: Packet, world: PolicyWorld): EndDecision {
   if (packet.isReply === true) return passes('established')
   if (isNeighbourly(packet)) return passes('neighbour')
   if (sender?.name === endpoint.node) return passes('own-node')
-  if (sender?.isGateway === true && packet.protocol === 'tcp') return passes('gateway')
+  if (sender?.isGateway === true && ['tcp', 'udp'].includes(packet.protocol)) return passes('gateway')
   return byRules('inbound', endpoint, packet, world)
 }
 

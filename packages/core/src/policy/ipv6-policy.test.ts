@@ -60,7 +60,7 @@ describe('the table of a node with IPv6', () => {
       add rule inet berth-policy forward-outbound meta l4proto 58 icmpv6 type { 2, 133, 134, 135, 136 } accept
       add rule inet berth-policy forward-outbound ip6 saddr vmap @from6
       add rule inet berth-policy forward-inbound meta l4proto 58 icmpv6 type { 2, 133, 134, 135, 136 } accept
-      add rule inet berth-policy forward-inbound meta l4proto tcp ip6 saddr @gateways6 accept
+      add rule inet berth-policy forward-inbound meta l4proto { tcp, udp } ip6 saddr @gateways6 accept
       add rule inet berth-policy forward-inbound ip6 daddr vmap @to6
       add rule inet berth-policy input-outbound meta l4proto 58 icmpv6 type { 2, 133, 134, 135, 136 } accept
       add rule inet berth-policy input-outbound ip daddr 169.254.77.53 meta l4proto { tcp, udp } th dport 53 accept

@@ -74,7 +74,7 @@ function inboundReach(source: string, destination: string, world: PolicyWorld): 
   const sender = world.nodes.get(bookedAddress(world, source))
   if (endpoint === undefined || endpoint.profiles.length === 0 || sender?.name === endpoint.node) return everything
   const reach = byRules(rulesBetween('inbound', endpoint.profiles, source, destination, world), icmpOf(source))
-  return sender?.isGateway === true ? { ...reach, tcp: whole } : reach
+  return sender?.isGateway === true ? { ...reach, tcp: whole, udp: whole } : reach
 }
 
 /** Those about these two addresses, in order, whatever their ports. */

@@ -6,6 +6,7 @@ import { canonicalResources } from './canonical-container.ts'
 import { readPriority, refuseReplicas } from './canonical-entrypoint.ts'
 import { limitsBandwidth, refuseBandwidth } from './canonical-network.ts'
 import { canonicalPlacementParts } from './canonical-placement.ts'
+import { canonicalPortRoutes, portRoutesField } from './canonical-port-routes.ts'
 import { canonicalRolloutParts } from './canonical-rollout.ts'
 import { canonicalRoutes } from './canonical-routes.ts'
 import { canonicalSchedule } from './canonical-schedule.ts'
@@ -60,6 +61,7 @@ function canonicalEnvironment(
     env: readVariables(issues, [...path, 'env'], document.env),
     entrypoints: sortedRecord(overrides),
     ...(routes === undefined ? {} : { routes }),
+    ...portRoutesField(canonicalPortRoutes(issues, [...path, 'routes'], document.routes, entrypoints)),
     ...(document.rollout === undefined
       ? {}
       : { rollout: canonicalRolloutParts(issues, [...path, 'rollout'], document.rollout, app.rollout, entrypoints) }),

@@ -1,5 +1,6 @@
 import type { PortSpec } from '../model/app-spec.ts'
 import { isName, nameRule } from '../model/names.ts'
+import type { PortProtocol } from '../network/published-port.ts'
 import { closest } from './closest.ts'
 import { compareText, given, requireKey } from './read-values.ts'
 import type { EntrypointDocument, PortDocument } from './spec-document.ts'
@@ -109,25 +110,29 @@ function refuseDuplicates(issues: IssueList, found: readonly FoundPort[]): void 
   }
 }
 
-/** The port that a probe or a route means by name, by number, or (saying nothing) by default: the first for tcp. */
+/** The port that a probe or a route means by name, by number, or (saying nothing) by default: the first of its protocol. */
 export function findPort(
   ports: readonly PortSpec[],
   wanted: string | number | undefined,
   entrypoint: string,
+  protocol: PortProtocol = 'tcp',
 ): Parsed<PortSpec> {
-  const tcp = ports.filter(({ protocol }) => protocol === 'tcp')
+  const found = ports.filter((each) => each.protocol === protocol)
+  const mark = protocol === 'udp' ? '/udp' : ''
   const port =
-    wanted === undefined ? tcp[0] : tcp.find(({ name, port }) => name === wanted || String(port) === String(wanted))
+    wanted === undefined ? found[0] : found.find(({ name, port }) => name === wanted || String(port) === String(wanted))
   if (port !== undefined) return parsed(port)
-  if (wanted === undefined) return refused(`"${entrypoint}" has no tcp port`, `declare one: ports: [8080]`)
-  if (tcp.length === 0) return refused(`"${entrypoint}" has no tcp port ${wanted}`, `declare it: ports: [${wanted}]`)
-  const declared = tcp.map(({ name, port }) => `${name} (${port})`).join(', ')
+  if (wanted === undefined)
+    return refused(`"${entrypoint}" has no ${protocol} port`, `declare one: ports: [${mark === '' ? 8080 : '53/udp'}]`)
+  if (found.length === 0)
+    return refused(`"${entrypoint}" has no ${protocol} port ${wanted}`, `declare it: ports: [${wanted}${mark}]`)
+  const declared = found.map(({ name, port }) => `${name} (${port})`).join(', ')
   const near = closest(
     String(wanted),
-    tcp.map(({ name }) => name),
+    found.map(({ name }) => name),
   )
   return refused(
-    `"${entrypoint}" has no tcp port ${wanted}; it has ${declared}`,
+    `"${entrypoint}" has no ${protocol} port ${wanted}; it has ${declared}`,
     near === undefined ? undefined : `did you mean "${near}"?`,
   )
 }

@@ -5,6 +5,7 @@ import { canonicalEntrypoint } from './canonical-entrypoint.ts'
 import { canonicalEnvironments } from './canonical-environments.ts'
 import { canonicalJobNames } from './canonical-job-names.ts'
 import { refuseUnreachedBinds } from './canonical-network.ts'
+import { canonicalPortRoutes, portRoutesField } from './canonical-port-routes.ts'
 import { canonicalProfiles } from './canonical-profiles.ts'
 import { canonicalRollout } from './canonical-rollout.ts'
 import { canonicalRoutes } from './canonical-routes.ts'
@@ -40,6 +41,7 @@ export function canonicalize(document: SpecDocument, broken: readonly SpecPath[]
     build,
     entrypoints,
     routes: canonicalRoutes(issues, ['routes'], document.routes, entrypoints),
+    ...portRoutesField(canonicalPortRoutes(issues, ['routes'], document.routes, entrypoints)),
     rollout,
     ...canonicalTest(issues, document.test, entrypoints),
     environments: canonicalEnvironments(issues, document.environments, entrypoints, siblings, rollout),

@@ -1,15 +1,16 @@
 import type { EntrypointSpec } from '../model/app-spec.ts'
+import type { PortProtocol } from '../network/published-port.ts'
 
 type Entrypoints = Readonly<Record<string, Pick<EntrypointSpec, 'type' | 'ports'>>>
 
 /**
- * The entrypoint that is meant where none is named: the first service in the file that has a tcp port. Routes lead there, and the app's
- * own name (`shop.berth`) does.
+ * The entrypoint that is meant where none is named: the first service in the file that has a tcp port (a route of UDP means the first with a
+ * port of that). Routes lead there, and the app's own name (`shop.berth`) does.
  */
-export function defaultEntrypoint(entrypoints: Entrypoints): string | undefined {
+export function defaultEntrypoint(entrypoints: Entrypoints, protocol: PortProtocol = 'tcp'): string | undefined {
   return Object.keys(entrypoints).find((name) => {
     const { type, ports } = entrypoints[name]!
-    return type === 'service' && ports.some(({ protocol }) => protocol === 'tcp')
+    return type === 'service' && ports.some((port) => port.protocol === protocol)
   })
 }
 

@@ -44,7 +44,12 @@ const keyed = (list: unknown, key: string): Tree =>
   Object.fromEntries((list as readonly Tree[]).map(({ [key]: id, ...rest }) => [String(id), rest]))
 
 const keyedRoutes = (list: unknown): Tree =>
-  Object.fromEntries((list as readonly Tree[]).map(({ host, path, ...rest }) => [`${host}${path}`, rest]))
+  Object.fromEntries(
+    (list as readonly Tree[]).map(({ host, path, tcp, udp, ...rest }) => {
+      const isPort = host === undefined
+      return [isPort ? (tcp === undefined ? `${udp}/udp` : `${tcp}/tcp`) : `${host}${path}`, rest]
+    }),
+  )
 
 function compare(path: SpecPath, before: unknown, after: unknown, changes: SpecChange[]): void {
   if (isTree(before) && isTree(after) && !changesDefaultPort(path, before, after)) {

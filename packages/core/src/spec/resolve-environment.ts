@@ -1,4 +1,5 @@
 import type { AppSpec, EntrypointSpec, RouteSpec } from '../model/app-spec.ts'
+import type { PortRouteSpec } from '../model/port-route-spec.ts'
 import { placementOf } from './placement-of.ts'
 
 /** An entrypoint as one environment runs it: its values over the app's. undefined when the spec has no such entrypoint. */
@@ -41,9 +42,23 @@ function resolve(spec: AppSpec, environment: string): AppSpec {
     ([name, base]) => [name, resolveOne(spec, environment, name, base)] as const,
   )
   const rollout = { ...spec.rollout, ...spec.environments[environment]?.rollout }
-  return { ...spec, entrypoints: Object.fromEntries(entrypoints), routes: resolveRoutes(spec, environment), rollout }
+  const { portRoutes: _, ...others } = spec
+  const portRoutes = resolvePortRoutes(spec, environment)
+  return {
+    ...others,
+    entrypoints: Object.fromEntries(entrypoints),
+    routes: resolveRoutes(spec, environment),
+    ...(portRoutes.length === 0 ? {} : { portRoutes }),
+    rollout,
+  }
 }
 
 /** An environment's own routes replace the app's. */
 export const resolveRoutes = (spec: AppSpec, environment: string): readonly RouteSpec[] =>
   spec.environments[environment]?.routes ?? spec.routes
+
+/** They are in the same list as the others, which replaces the app's as a whole. */
+export function resolvePortRoutes(spec: AppSpec, environment: string): readonly PortRouteSpec[] {
+  const values = spec.environments[environment]
+  return (values?.routes === undefined ? spec.portRoutes : values.portRoutes) ?? []
+}

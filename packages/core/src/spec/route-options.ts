@@ -130,7 +130,8 @@ function readEjection(issues: IssueList, at: At, given: RouteDocument['ejection'
 
 export const siteName = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/
 
-function readSites(issues: IssueList, at: At, given: RouteDocument['sites']): SitePreference | undefined {
+/** Of a route. */
+export function readSites(issues: IssueList, at: At, given: RouteDocument['sites']): SitePreference | undefined {
   if (given === undefined) return undefined
   const { prefer, spillBelow, spillAt, writes } = given
   const key = (name: string): SpecPath => [...at('sites'), name]
@@ -190,7 +191,7 @@ function limitToDocument({ requests, periodMs, burst, concurrent, per }: RouteLi
   }
 }
 
-const sitesToDocument = ({ spillBelow, ...sites }: SitePreference): NonNullable<RouteDocument['sites']> => ({
+export const sitesToDocument = ({ spillBelow, ...sites }: SitePreference): NonNullable<RouteDocument['sites']> => ({
   ...sites,
   ...(spillBelow === undefined ? {} : { spillBelow: `${Math.round(spillBelow * 100)}%` }),
 })

@@ -224,6 +224,11 @@ export interface RetriesDocument {
 }
 
 export interface RouteDocument {
+  /** The gateways' port, instead of a host; with `udp` the same. */
+  readonly tcp?: number | undefined
+  readonly udp?: number | undefined
+  /** Of a port: blocks of addresses that clients may have. */
+  readonly allow?: string | Texts | undefined
   readonly host?: string | undefined
   readonly path?: string | undefined
   readonly entrypoint?: string | undefined
@@ -240,7 +245,7 @@ export interface RouteDocument {
   readonly sticky?: boolean | string | undefined
   readonly slowStart?: Amount | undefined
   readonly ejection?: 'off' | EjectionDocument | undefined
-  readonly whenEmpty?: 'keep' | 'maintenance' | undefined
+  readonly whenEmpty?: 'keep' | 'maintenance' | 'refuse' | undefined
   readonly sites?: SitesDocument | undefined
 }
 

@@ -11,13 +11,14 @@ import type {
   VolumeSpec,
 } from '../model/app-spec.ts'
 import type { ScheduleSpec } from '../model/placement-spec.ts'
+import type { PortRouteSpec } from '../model/port-route-spec.ts'
 import { bandwidthToDocument } from './canonical-bandwidth.ts'
 import { specDefaults } from './defaults.ts'
 import { isSystem, placementOf } from './placement-of.ts'
 import { placementToDocument } from './placement-to-document.ts'
 import { formatBytes, formatCpu, formatDuration } from './quantities.ts'
 import { rolloutToDocument } from './rollout-to-document.ts'
-import { optionsToDocument } from './route-options.ts'
+import { optionsToDocument, sitesToDocument } from './route-options.ts'
 import type {
   BuildDocument,
   EntrypointDocument,
@@ -43,7 +44,7 @@ export function specToDocument(spec: AppSpec): SpecDocument {
     app: spec.app,
     ...buildToDocument(spec.build),
     entrypoints: mapValues(spec.entrypoints, entrypointToDocument),
-    routes: spec.routes.map(routeToDocument),
+    routes: routesToDocument(spec.routes, spec.portRoutes),
     rollout: {
       ...rolloutToDocument({ imageTimeoutMs: specDefaults.rollout.imageTimeoutMs, ...spec.rollout }),
       before: spec.rollout.before,
@@ -208,6 +209,18 @@ function checkToDocument(check: ProbeSpec['check']): ProbeDocument {
   }
 }
 
+const routesToDocument = (routes: readonly RouteSpec[], portRoutes: readonly PortRouteSpec[] = []): RouteDocument[] => [
+  ...routes.map(routeToDocument),
+  ...portRoutes.map(portRouteToDocument),
+]
+
+const portRouteToDocument = ({ protocol, listen, entrypoint, port, allow, whenEmpty, sites }: PortRouteSpec) => ({
+  ...{ [protocol]: listen, entrypoint, port },
+  ...(allow === undefined ? {} : { allow }),
+  ...(whenEmpty === undefined ? {} : { whenEmpty }),
+  ...(sites === undefined ? {} : { sites: sitesToDocument(sites) }),
+})
+
 const routeToDocument = (route: RouteSpec): RouteDocument => ({
   host: route.host,
   path: route.path,
@@ -220,11 +233,17 @@ const routeToDocument = (route: RouteSpec): RouteDocument => ({
   ...(route.options === undefined ? {} : optionsToDocument(route.options)),
 })
 
-function environmentToDocument({ env, entrypoints, routes, rollout }: EnvironmentSpec): EnvironmentDocument {
+function environmentToDocument({
+  env,
+  entrypoints,
+  routes,
+  portRoutes,
+  rollout,
+}: EnvironmentSpec): EnvironmentDocument {
   return {
     env,
     entrypoints: mapValues(entrypoints, overrideToDocument),
-    ...(routes === undefined ? {} : { routes: routes.map(routeToDocument) }),
+    ...(routes === undefined ? {} : { routes: routesToDocument(routes, portRoutes) }),
     ...(rollout === undefined ? {} : { rollout: rolloutToDocument(rollout) }),
   }
 }

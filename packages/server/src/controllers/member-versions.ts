@@ -1,4 +1,4 @@
-import type { Route, RouteTable } from '@berth/core'
+import type { PortRoute, Route, RouteTable } from '@berth/core'
 
 /**
  * Of each instance: the version of the table since which it is active in the routes, or is not any more. Decisions go by it. What is told
@@ -11,7 +11,7 @@ export class MemberVersions {
   readonly #inactiveSince = new Map<string, number>()
   #firstVersion: number | undefined
   /** Of the last table. */
-  #routes: ReadonlySet<Route> = new Set()
+  #routes: ReadonlySet<Route | PortRoute> = new Set()
   /** In how many places of its routes an instance is active: it may have several routes. */
   readonly #places = new Map<string, number>()
 
@@ -70,9 +70,9 @@ export class MemberVersions {
   /** Brings the counts of places up to date. Returns whose may have changed, each once. */
   #count(table: RouteTable): readonly string[] {
     const before = this.#routes
-    this.#routes = new Set(table.routes)
+    this.#routes = new Set<Route | PortRoute>([...table.routes, ...(table.ports ?? [])])
     const touched = new Set<string>()
-    const add = (route: Route, step: 1 | -1): void => {
+    const add = (route: Route | PortRoute, step: 1 | -1): void => {
       for (const instance of activeMembers(route)) {
         touched.add(instance)
         const places = (this.#places.get(instance) ?? 0) + step
@@ -91,7 +91,7 @@ export class MemberVersions {
   }
 }
 
-function* activeMembers(route: Route): Generator<string> {
+function* activeMembers(route: Route | PortRoute): Generator<string> {
   for (const target of route.targets)
     for (const member of target.members) if (member.state === 'active') yield member.instance
 }

@@ -3,11 +3,14 @@ import {
   type Pool,
   type Rollout,
   type RoutedPool,
+  resolvePortRoutes,
   resolveRoutes,
   resolveSpec,
   type TrafficSplit,
   trafficSplit,
+  twinOf,
 } from '@berth/core'
+import { twinRangesOf } from '../addresses/twin-pools.ts'
 import { withReachedAddress } from '../lans/lan-nodes.ts'
 import { poolId, type State, type StateChange } from '../records/index.ts'
 import { siteOf } from './name-tables.ts'
@@ -93,10 +96,16 @@ function routedPool(state: State, pool: Pool): RoutedPool | undefined {
   const routesFrom = pool.release ?? rollout?.to
   const spec = routesFrom === undefined ? undefined : state.releases.find(pool.app, routesFrom)?.spec
   if (spec === undefined || !hasRoutes(spec, pool.environment)) return undefined
+  const hasPorts = resolvePortRoutes(spec, pool.environment).length > 0
+  const twins = hasPorts ? twinRangesOf(state) : []
   const instances = state.instances.byPool(pool.app, pool.name).map((found) => {
     const [instance, status] = [withReachedAddress(state, found), state.statuses.get(found.id)]
     const site = found.node === undefined ? undefined : siteOf(state.nodes.get(found.node))
-    return { instance, ...(status === undefined ? {} : { status }), ...(site === undefined ? {} : { site }) }
+    const address6 = hasPorts && instance.network === undefined ? twinOf(twins, instance.address ?? '') : undefined
+    return {
+      ...{ instance, ...(status === undefined ? {} : { status }), ...(site === undefined ? {} : { site }) },
+      ...(address6 === undefined ? {} : { address6 }),
+    }
   })
   const routed = { pool, specs: specsOf(state, pool), routesFrom, instances }
   const split = rollout === undefined ? undefined : splitOf(state, rollout)
@@ -110,4 +119,5 @@ function splitOf(state: State, rollout: Rollout): TrafficSplit | undefined {
   return trafficSplit(rollout, spec === undefined ? undefined : resolveSpec(spec, environment))
 }
 
-const hasRoutes = (spec: AppSpec, environment: string): boolean => resolveRoutes(spec, environment).length > 0
+const hasRoutes = (spec: AppSpec, environment: string): boolean =>
+  resolveRoutes(spec, environment).length > 0 || resolvePortRoutes(spec, environment).length > 0

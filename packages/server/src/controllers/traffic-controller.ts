@@ -6,6 +6,7 @@ import {
   type RouteTable,
   type RouteTarget,
   settleRoutes,
+  targetsOf,
 } from '@berth/core'
 import { reachedAddress } from '../lans/lan-nodes.ts'
 import { poolId, type State, type StateChange } from '../records/index.ts'
@@ -14,7 +15,7 @@ import { type GatewayReport, GatewayReports } from './gateway-reports.ts'
 import { MemberVersions } from './member-versions.ts'
 import { PacedWork } from './paced-work.ts'
 import { RoutedPools } from './routed-pools.ts'
-import type { Traffic, TrafficRoute } from './traffic.ts'
+import type { Traffic, TrafficPortRoute, TrafficRoute } from './traffic.ts'
 
 /** What the gateways do with one instance. */
 export interface TrafficView {
@@ -102,6 +103,14 @@ export class TrafficController implements Traffic, Disposable {
     )
   }
 
+  portRoutes(): readonly TrafficPortRoute[] {
+    return (this.#table.ports ?? []).map(({ id, protocol, port, targets, allow = [] }) => {
+      const members = targets.flatMap((target) => target.members)
+      const [app = '', pool = '', entrypoint = ''] = targets[0]?.pool.split('/') ?? []
+      return { id, protocol, port, app, pool, entrypoint, allow, members }
+    })
+  }
+
   subscribe(listener: (instances: readonly string[]) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -187,7 +196,7 @@ export class TrafficController implements Traffic, Disposable {
       return
     }
     this.#table = table
-    this.#routedEntrypoints = new Set(table.routes.flatMap((route) => route.targets.map((target) => target.pool)))
+    this.#routedEntrypoints = new Set([...targetsOf(table)].map((target) => target.pool))
     const { entered, left } = this.#members.enter(table, (instance) => this.#flips.of(instance))
     this.#flips.clear()
     this.#members.keepOnly((instance) => state.instances.has(instance))

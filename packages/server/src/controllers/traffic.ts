@@ -1,4 +1,4 @@
-import type { MemberState, RouteTls } from '@berth/core'
+import type { MemberState, PortProtocol, RouteTls } from '@berth/core'
 
 /** What the route controller knows beyond the store: the routes as gateways get them, and what gateways reported about them. */
 export interface Traffic {
@@ -7,6 +7,7 @@ export interface Traffic {
   /** Gateways that may still send requests to an instance that is to leave, since they have not said that they let it go. */
   gatewaysBehind(instance: string): readonly string[]
   routes(): readonly TrafficRoute[]
+  portRoutes(): readonly TrafficPortRoute[]
   /** Calls with the instances whose place in traffic has changed (or all that a changed route has). Returns how to stop. */
   subscribe(listener: (instances: readonly string[]) => void): () => void
 }
@@ -23,10 +24,25 @@ export interface TrafficRoute {
   readonly external?: string
   /** Its requests are answered with the maintenance page. */
   readonly maintenance?: true
-  readonly members: readonly {
-    readonly instance: string
-    readonly address: string
-    readonly port: number
-    readonly state: MemberState
-  }[]
+  readonly members: readonly TrafficMember[]
+}
+
+export interface TrafficMember {
+  readonly instance: string
+  readonly address: string
+  readonly port: number
+  readonly state: MemberState
+}
+
+/** A port of the gateways. */
+export interface TrafficPortRoute {
+  readonly id: string
+  readonly protocol: PortProtocol
+  readonly port: number
+  readonly app: string
+  readonly pool: string
+  readonly entrypoint: string
+  /** Whose connections are taken; empty: everybody's. */
+  readonly allow: readonly string[]
+  readonly members: readonly TrafficMember[]
 }

@@ -129,7 +129,13 @@ describe('a watch', () => {
 describe('openWatch', () => {
   const context = (state: Parameters<typeof appListing>[0]['state']) => ({
     state,
-    traffic: { isInTraffic: () => false, gatewaysBehind: () => [], routes: () => [], subscribe: () => () => undefined },
+    traffic: {
+      isInTraffic: () => false,
+      gatewaysBehind: () => [],
+      routes: () => [],
+      portRoutes: () => [],
+      subscribe: () => () => undefined,
+    },
     isOnline: () => true,
     gateway: { host: 'x', httpPort: 80, httpsPort: 443 },
   })

@@ -57,7 +57,7 @@ function messageOf(
     case 'own-node':
       return 'it comes from its own node: probes and what runs there always pass'
     case 'gateway':
-      return 'it comes from a gateway, which reaches every instance by TCP'
+      return 'it comes from a gateway, which reaches every instance by TCP and UDP'
     case 'neighbour':
       return 'it is neighbour discovery of IPv6 or the news that a packet was too big, which always pass'
     case 'resolver':

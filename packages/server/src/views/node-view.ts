@@ -6,6 +6,7 @@ import { addressProblems } from './address-problems.ts'
 import { byHandProblems } from './by-hand-problems.ts'
 import { cloudRouteProblems } from './cloud-route-problems.ts'
 import { nodeConfigProblems, nodeConfigView } from './node-config-view.ts'
+import { portRouteProblems } from './port-route-problems.ts'
 import { stayingOn } from './staying.ts'
 import { defined, type ViewContext } from './view-context.ts'
 
@@ -66,6 +67,7 @@ export function nodeView(
       ...cloudRouteProblems(state, name),
       ...addressProblems(state, node),
       ...byHandProblems(state, node),
+      ...portRouteProblems(state, node),
     ],
     ...defined({
       certificateExpiresAt: node.certificateExpiresAt,

@@ -1,8 +1,8 @@
 import type { BuildView, CertificateView, EventView, RegistryView, RouteView, SecretView, TokenView } from '@berth/api'
 import { type BerthEvent, type Build, supersededHosts, type Token } from '@berth/core'
-import type { TrafficRoute } from '../controllers/traffic.ts'
+import type { TrafficPortRoute, TrafficRoute } from '../controllers/traffic.ts'
 import type { CertificateRecord, RegistryRecord, SecretRecord } from '../records/index.ts'
-import { routeUrl } from './route-url.ts'
+import { portRouteUrl, routeUrl } from './route-url.ts'
 import { defined, type GatewayAddress } from './view-context.ts'
 
 /** `ahead`: of one that waits, how many begin before it. */
@@ -71,6 +71,15 @@ export function routeView(route: TrafficRoute, gateway: GatewayAddress, certifie
     ...(external === undefined ? {} : { external }),
     tls,
     ...(maintenance === undefined ? {} : { maintenance }),
+    members: members.map(({ instance, address, port, state }) => ({ instance, address, port, state })),
+  }
+}
+
+export function portRouteView(route: TrafficPortRoute, gateway: GatewayAddress): RouteView {
+  const { app, pool, entrypoint, allow, members } = route
+  return {
+    ...{ url: portRouteUrl(route, gateway), host: '', path: '', app, pool, entrypoint, tls: 'off' },
+    ...(allow.length === 0 ? {} : { allow: [...allow] }),
     members: members.map(({ instance, address, port, state }) => ({ instance, address, port, state })),
   }
 }

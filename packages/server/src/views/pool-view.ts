@@ -7,6 +7,7 @@ import {
   isSystem,
   nodeGroupOf,
   type Pool,
+  resolvePortRoutes,
   resolveRoutes,
   resolveSpec,
   sizesOf,
@@ -14,7 +15,7 @@ import {
   valuesOf,
 } from '@berth/core'
 import { clusterNodes } from '../controllers/pool-view.ts'
-import { certifiedNames, routeUrl } from './route-url.ts'
+import { certifiedNames, portRouteUrl, routeUrl } from './route-url.ts'
 import { defined, type ViewContext } from './view-context.ts'
 
 type EntrypointView = PoolView['entrypoints'][number]
@@ -35,9 +36,14 @@ export function poolView(context: ViewContext, pool: Pool): PoolView {
     urls:
       spec === undefined
         ? []
-        : resolveRoutes(spec, environment).map((route) =>
-            routeUrl(route, context.gateway, certifiedNames(context.state)),
-          ),
+        : [
+            ...resolveRoutes(spec, environment).map((route) =>
+              routeUrl(route, context.gateway, certifiedNames(context.state)),
+            ),
+            ...resolvePortRoutes(spec, environment).map(({ protocol, listen }) =>
+              portRouteUrl({ protocol, port: listen }, context.gateway),
+            ),
+          ],
   }
 }
 

@@ -1,4 +1,4 @@
-import type { RouteTls } from '@berth/core'
+import type { PortProtocol, RouteTls } from '@berth/core'
 import type { State } from '../records/index.ts'
 import type { GatewayAddress } from './view-context.ts'
 
@@ -19,6 +19,12 @@ export function routeUrl(route: RoutePlace, gateway: GatewayAddress, certified: 
   const standard = port === (secure ? 443 : 80)
   return `${secure ? 'https' : 'http'}://${host}${standard ? '' : `:${port}`}${route.path === '/' ? '' : route.path}`
 }
+
+/** Where a client finds a port of the gateways: `tcp://gateway.example.com:5432`. */
+export const portRouteUrl = (
+  { protocol, port }: { readonly protocol: PortProtocol; readonly port: number },
+  gateway: GatewayAddress,
+): string => `${protocol}://${gateway.host.includes(':') ? `[${gateway.host}]` : gateway.host}:${port}`
 
 function covers(names: Iterable<string>, host: string): boolean {
   for (const name of names) {

@@ -3,6 +3,7 @@ import { externalsInTheWay } from '../../externals/external-conflicts.ts'
 import { missingProfiles } from '../../policy/profile-users.ts'
 import type { State } from '../../records/index.ts'
 import { claimedRoutes } from './claimed-routes.ts'
+import { portConflicts } from './port-conflicts.ts'
 
 /** A pool may be called as one of the spec's environments, or as the default pool. */
 export function checkEnvironment(spec: AppSpec, pool: string, defaultPool: string): void {
@@ -29,6 +30,7 @@ export function problemsOf(state: State, spec: AppSpec, app: string, pool: strin
     ...unknownLans(state, spec),
     ...externalsInTheWay(state, spec, app, pool),
     ...routeConflicts(state, spec, app, pool, environment),
+    ...portConflicts(state, spec, app, pool, environment),
   ]
 }
 

@@ -1,8 +1,8 @@
-import { type Pool, resolveRoutes } from '@berth/core'
+import { type Pool, portRouteText, resolvePortRoutes, resolveRoutes } from '@berth/core'
 import type { State } from '../../records/index.ts'
 
 export interface ClaimedRoute {
-  /** `shop.example.com/api` */
+  /** `shop.example.com/api`; of a port `5432/tcp`. */
   readonly route: string
   /** In words: `shop/production`, `external service mysql`. */
   readonly owner: string
@@ -31,6 +31,9 @@ function routesOf(state: State, pool: Pool): string[] {
     const release = state.releases.find(pool.app, id)
     return release === undefined
       ? []
-      : resolveRoutes(release.spec, pool.environment).map((route) => `${route.host}${route.path}`)
+      : [
+          ...resolveRoutes(release.spec, pool.environment).map((route) => `${route.host}${route.path}`),
+          ...resolvePortRoutes(release.spec, pool.environment).map(portRouteText),
+        ]
   })
 }

@@ -15,6 +15,7 @@ import { hasEnded } from '../has-ended.ts'
 import type { CallContext } from '../operations.ts'
 import { requireInstance } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
+import { portRouteHolder } from './port-conflicts.ts'
 
 const maxPublished = 32
 
@@ -34,7 +35,10 @@ export async function publishPort(
     const { published = [], node = '' } = instance
     const fresh = eachPort(wanted).filter((port) => !published.some((each) => isSame(each, port)))
     if (fresh.length === 0) return instance
-    for (const port of fresh) refuseTaken(state, instance, port)
+    for (const port of fresh) {
+      refuseTaken(state, instance, port)
+      refuseRouted(state, instance, port)
+    }
     const heard = fresh.find(({ hostPort }) => listening.includes(hostPort))
     if (heard !== undefined) throw programListens(instance, wanted, heard)
     if (published.length + fresh.length > maxPublished) throw tooMany(id, wanted, published.length)
@@ -135,6 +139,17 @@ function refuseTaken(state: State, instance: Instance, { hostPort, port }: Insta
       `publish ${hostPort}:${port} for ${id}: port ${hostPort} of ${node} is ${holder.id === id ? 'its own already' : `that of ${holder.id}`}; take another one, or withdraw that (berth unpublish ${holder.id} ${hostPort})`,
       { details: { node, hostPort, instance: holder.id } },
     )
+}
+
+/** A gateway's ports that lead to others are asked before. */
+function refuseRouted(state: State, { id, node = '' }: Instance, { hostPort, port }: InstancePort): void {
+  const owner = state.nodes.get(node)?.labels.gateway === 'true' ? portRouteHolder(state, hostPort) : undefined
+  if (owner === undefined) return
+  throw new BerthError(
+    'publish.port-taken',
+    `publish ${hostPort}:${port} for ${id}: ${node} is a gateway, and port ${hostPort} of the gateways is a route of ${owner}; take another one`,
+    { details: { node, hostPort, owner } },
+  )
 }
 
 const programListens = ({ id, node = '' }: Instance, wanted: InstancePorts, { hostPort }: InstancePort): BerthError =>

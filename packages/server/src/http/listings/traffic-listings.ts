@@ -2,7 +2,7 @@ import type { InstanceView, RouteView } from '@berth/api'
 import { BerthError, type Instance } from '@berth/core'
 import type { State } from '../../records/index.ts'
 import { instanceView } from '../../views/instance-view.ts'
-import { routeView } from '../../views/plain-views.ts'
+import { portRouteView, routeView } from '../../views/plain-views.ts'
 import { certifiedNames } from '../../views/route-url.ts'
 import type { ViewContext } from '../../views/view-context.ts'
 import type { BesideRecords, Listing } from './listing.ts'
@@ -116,7 +116,8 @@ const compare = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1)
 export function routeListing(context: ViewContext, changes: TrafficChanges): Listing<RouteView> {
   const all = (): RouteView[] => {
     const certified = certifiedNames(context.state)
-    return context.traffic.routes().map((route) => routeView(route, context.gateway, certified))
+    const ofHosts = context.traffic.routes().map((route) => routeView(route, context.gateway, certified))
+    return [...ofHosts, ...context.traffic.portRoutes().map((route) => portRouteView(route, context.gateway))]
   }
   const ids = (): string[] => all().map((route) => route.url)
   return {
