@@ -147,7 +147,7 @@ it('certificates are obtained by themselves once somebody agrees, and say what f
 })
 
 it('deploys are frozen once or again and again, and freezes are lifted; gates ask a Prometheus', async () => {
-  const page = await console_.enter('/settings')
+  const page = await console_.enter('/settings', { width: 390 })
   await page.getByRole('row').filter({ hasText: 'audit' }).getByText('frozen, until').waitFor()
   await page.getByRole('button', { name: 'Add a freeze' }).click()
   const dialog = page.getByRole('dialog')
@@ -155,6 +155,14 @@ it('deploys are frozen once or again and again, and freezes are lifted; gates as
   await dialog.getByLabel(/^App/).selectOption('shop')
   await dialog.getByLabel(/^From/).fill('2030-11-11T00:00')
   await dialog.getByLabel(/^Until/).fill('2030-11-10T00:00')
+  // No field reaches out of the dialog, or over its neighbour.
+  const boxes = await Promise.all(
+    [dialog, dialog.getByLabel(/^From/), dialog.getByLabel(/^Until/)].map((each) => each.boundingBox()),
+  )
+  const [around, from, until] = boxes.map((box) => ({ ...box, right: (box?.x ?? 0) + (box?.width ?? 0) }))
+  expect(from?.right).toBeLessThan(around?.right ?? 0)
+  expect(until?.right).toBeLessThan(around?.right ?? 0)
+  expect(until?.y).toBeGreaterThan(from?.y ?? 999)
   const add = dialog.getByRole('button', { name: 'Add a freeze' })
   expect(await add.isDisabled()).toBe(true)
   await dialog.getByLabel(/^Reason/).fill('the great sale')
@@ -200,6 +208,9 @@ it('subscriptions are made and changed without their secret ever being shown', a
   await row.getByText('rollout.* instance.ready').waitFor()
   await page.getByRole('button', { name: 'Change ci' }).click()
   await dialog.getByText('There is one. Empty: it stays.').waitFor()
+  await dialog.getByLabel(/^Told to/).fill('https://ci.example/other')
+  await dialog.getByText('The secret belongs to the address before').waitFor()
+  await dialog.getByLabel(/^Told to/).fill('https://ci.example/hook')
   expect(await page.content()).not.toContain('hush-hush-1')
   await dialog.getByLabel(/^Take the secret away/).check()
   await dialog.getByRole('button', { name: 'Save' }).click()

@@ -170,6 +170,7 @@ export const englishTraffic = {
     secret: 'Secret',
     secretHint: 'What deliveries are signed with, or Redis’s password',
     secretKept: 'There is one. Empty: it stays.',
+    secretGone: 'The secret belongs to the address before: type it again, or there is none.',
     secretAway: 'Take the secret away',
     hasSecret: 'set',
     noSecret: 'none',

@@ -73,7 +73,7 @@ export function FreezeDialog({ onClose }: { readonly onClose: () => void }) {
           </label>
         ))}
       </fieldset>
-      <div className="field-row">
+      <div className={form.kind === 'once' ? 'field-row field-row-broad' : 'field-row'}>
         {form.kind === 'once' ? (
           <>
             {time('from')}

@@ -23,6 +23,9 @@ export function SubscriptionDialog({ subscription, onClose }: SubscriptionDialog
     ...{ secret: '', away: false },
   })
   const change = (part: Partial<typeof form>) => setForm({ ...form, ...part })
+  // It is kept for one address, so that no other ever gets it.
+  const isKept = subscription?.hasSecret && form.url.trim() === subscription.url
+  const secretHint = isKept ? text.secretKept : subscription?.hasSecret ? text.secretGone : text.secretHint
   const save = () => {
     const { name, url, app, events, secret, away } = form
     const types = events.split(/[\s,]+/).filter((each) => each !== '')
@@ -30,7 +33,7 @@ export function SubscriptionDialog({ subscription, onClose }: SubscriptionDialog
       url: url.trim(),
       ...(types.length === 0 ? {} : { events: types }),
       ...(app.trim() === '' ? {} : { app: app.trim() }),
-      ...(secret === '' && !away ? {} : { secret: away ? '' : secret }),
+      ...(isKept && secret === '' && !away ? {} : { secret: away ? '' : secret }),
     }
     submit({
       run: () => client.call('setSubscription', { params: { name }, body }),
@@ -65,14 +68,14 @@ export function SubscriptionDialog({ subscription, onClose }: SubscriptionDialog
       {!form.away && (
         <WordField
           label={text.secret}
-          hint={subscription?.hasSecret ? text.secretKept : text.secretHint}
+          hint={secretHint}
           type="password"
           autoComplete="new-password"
           value={form.secret}
           onChange={(secret) => change({ secret })}
         />
       )}
-      {subscription?.hasSecret && (
+      {isKept && (
         <Check label={text.secretAway} checked={form.away} onChange={(away) => change({ away, secret: '' })} />
       )}
     </FormDialog>

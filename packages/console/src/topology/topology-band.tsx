@@ -12,6 +12,8 @@ const rowHeight = 46
 /** Of routes and of instances, unless it is open. */
 const compactRows = 5
 const sliceRows = 50
+/** More rows than that begin beside their target, which would be far below where it was opened otherwise. */
+const middleRows = 12
 
 interface TopologyBandProps {
   readonly band: Band
@@ -34,7 +36,7 @@ export function TopologyBand({ band, isOpen, onToggle }: TopologyBandProps) {
   const rows = Math.max(left.length + Math.min(rest, 1), right.length)
   const name = targetName(band)
   return (
-    <li className={`topology-band tone-of-${band.tone}`}>
+    <li className={`topology-band tone-of-${band.tone}${rows > middleRows ? ' topology-tall' : ''}`}>
       <ul className="topology-side" aria-label={text.routesOf(name)}>
         {routes.map((route) => (
           <RouteRow key={route.url} route={route} band={band.key} />
@@ -176,7 +178,9 @@ interface LinesProps {
 /** From each row to the middle of the band, or from there. Who does not see them reads the same numbers in the rows. */
 function Lines({ flows, rest, rows, side }: LinesProps) {
   const height = Math.max(rows, 2) * rowHeight
-  const from = (height - (flows.length + rest) * rowHeight) / 2
+  const isTall = rows > middleRows
+  const middle = isTall ? rowHeight : height / 2
+  const from = isTall ? 0 : (height - (flows.length + rest) * rowHeight) / 2
   return (
     <svg
       className="topology-lines"
@@ -187,7 +191,7 @@ function Lines({ flows, rest, rows, side }: LinesProps) {
     >
       {flows.map((flow, index) => {
         const at = from + (index + 0.5) * rowHeight
-        const [start, end] = side === 'left' ? [at, height / 2] : [height / 2, at]
+        const [start, end] = side === 'left' ? [at, middle] : [middle, at]
         return (
           <path
             // biome-ignore lint/suspicious/noArrayIndexKey: a line is known by its row
