@@ -175,18 +175,26 @@ function lua({ options, paths, facts }: NginxConfInput, configuration: string): 
     'lua_shared_dict berth_limits 16m;',
     // The default gives memory back to the kernel every 1,000 requests, only to fault it in again.
     'lua_malloc_trim 0;',
-    ...block('init_by_lua_block', [`require("berth")({ ${settings(options, paths, configuration)} })`]),
+    ...block('init_by_lua_block', [`require("berth")({ ${settings(options, paths, facts, configuration)} })`]),
     'init_worker_by_lua_block { berth_start_worker() }',
     'log_by_lua_block { berth_done() }',
   ]
 }
 
-function settings(options: NginxGatewayOptions, paths: GatewayPaths, configuration: string): string {
+function settings(
+  options: NginxGatewayOptions,
+  paths: GatewayPaths,
+  { version }: NginxFacts,
+  configuration: string,
+): string {
+  // Lua may name members where nginx keeps them in versions whose memory is known; see berth_handover.lua.
+  const direct = options.directPeers !== false && version[0] === 1 && version[1] === 22
   return [
     `configuration = "${configuration}"`,
     `dump = "${paths.dump}"`,
     `https_port = ${options.httpsPort ?? 443}`,
     `access_log = ${options.accessLog === true}`,
+    `direct = ${direct}`,
   ].join(', ')
 }
 

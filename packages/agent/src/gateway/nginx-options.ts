@@ -24,6 +24,8 @@ export interface NginxGatewayOptions {
   readonly trustedProxies?: readonly string[]
   /** Absent: no access log. `true`: JSON lines in `logs/access.log` of the state folder. */
   readonly accessLog?: boolean
+  /** `false`: members are named by nginx's Lua module alone, which costs more; for versions of nginx that were tried it is not needed. */
+  readonly directPeers?: boolean
   /** Pins the workers to these CPUs, one each (for benchmarks). */
   readonly workerCpus?: readonly number[]
   readonly log: Logger

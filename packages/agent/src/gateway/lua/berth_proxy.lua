@@ -1,11 +1,12 @@
 -- The way of a request: which member gets it, what is counted, what happens when a member fails. `plain`, `secure` and `done` run for
 -- every request and decide what the gateway costs; they stay short, make no garbage and are compiled by LuaJIT.
 local ffi = require 'ffi'
-local base = require 'resty.core.base'
 local balancer = require 'ngx.balancer'
 local detour = require 'berth_detour'
 local grpc = require 'berth_grpc'
+local handover = require 'berth_handover'
 local limits = require 'berth_limits'
+local request = require 'berth_request'
 local tables = require 'berth_table'
 local turns = require 'berth_turns'
 local worker = require 'berth_worker'
@@ -17,10 +18,12 @@ local BUSY = -3
 
 local ngx, tonumber, floor = ngx, tonumber, math.floor
 local cast, intptr_t = ffi.cast, ffi.typeof('intptr_t')
-local get_request = base.get_request
-local set_current_peer, set_timeouts, set_more_tries = balancer.set_current_peer, balancer.set_timeouts, balancer.set_more_tries
+local get_request, host_of, method_of, status_of = request.current, request.host, request.method, request.status
+local time_now, start_time_of = request.now, request.start_time
+local set_timeouts, set_more_tries, name_peer = balancer.set_timeouts, balancer.set_more_tries, handover.name
 local shared = worker.shared
 local next_peer, spare_peer, choose, goes_home = turns.next_peer, turns.spare_peer, turns.choose, turns.goes_home
+local GET, HEAD = turns.GET, turns.HEAD
 local too_large = detour.too_large
 
 local proxy = {}
@@ -40,7 +43,7 @@ end
 local function find_route()
   if shared.generation ~= worker.generation then worker.refresh() end
   local state = worker.state
-  local host = ngx.var.host
+  local host = host_of(get_request())
   local site = state.sites[host] or tables.site(state, host)
   return site.root or tables.find(site, ngx.var.uri)
 end
@@ -66,14 +69,14 @@ local function note_failure(peer, status)
   end
 end
 
-local function hand_over(key, route, peer)
+local function hand_over(r, key, route, peer)
   serving[key] = peer
   peer.inflight = peer.inflight + 1
   if route.timed then set_timeouts(route.connect, route.send, route.read) end
-  set_current_peer(peer.address, peer.port)
   if naming then
     ngx.var.berth_route, ngx.var.berth_instance = route.id, peer.instance
   end
+  return name_peer(r, peer)
 end
 
 -- Sends the request to the location that answers or forwards the unusual. "Busy" comes out as a 502, which nginx.conf maps to that
@@ -119,9 +122,10 @@ local function retry(key, peer)
   if failed.count >= route.tries then return give_up(key, peer) end
   if peer.retired_at then route = find_route() end
   if not route or route.turns == 0 then return turn_aside(key, route and 'empty' or 'unknown', route) end
-  local way = goes_home(get_request(), route) and route.writes or route
+  local r = get_request()
+  local way = goes_home(r, route) and route.writes or route
   if way.turns == 0 then return turn_aside(key, 'empty', route) end
-  return hand_over(key, route, spare_peer(way, failed))
+  return hand_over(r, key, route, spare_peer(way, failed))
 end
 
 -- A table that came into force since the look-up may have taken this peer away, and whoever saw it unused may stop it now.
@@ -132,18 +136,18 @@ local function hand_over_anew(r, key)
   local current = find_route()
   local peer = current and current.turns > 0 and choose(r, current)
   if not peer then return turn_aside(key, current and 'empty' or 'unknown', current) end
-  return hand_over(key, current, peer)
+  return hand_over(r, key, current, peer)
 end
 
 local function forward(r, key, route)
   if route.max_body and too_large(r, route) then return turn_aside(key, 'too-large', route) end
-  hand_over(key, route, next_peer(route))
+  hand_over(r, key, route, next_peer(route))
   if shared.generation ~= worker.generation then return hand_over_anew(r, key) end
 end
 
 local function forward_to(r, key, route, peer)
   if not peer then return turn_aside(key, 'empty', route) end
-  hand_over(key, route, peer)
+  hand_over(r, key, route, peer)
   local tries, given = route.tries, DEFAULT_TRIES
   -- Its upstream has one try, so that the last answer is the client's whatever it is.
   if route.again then tries, given = route.again_tries, 1 end
@@ -167,35 +171,51 @@ local function forward_specially(r, key, route)
   return take(r, key, route, peer, why, place)
 end
 
--- balancer_by_lua of what came over HTTP.
-function proxy.plain()
-  local r = get_request()
-  local key = key_of(r)
-  local peer = serving[key]
-  if peer then return retry(key, peer) end
-  local route = find_route()
+-- What the straight way is not for.
+local function turn_off(r, key, route, straight)
   if not route then return turn_aside(key, 'unknown') end
-  if not route.plain then
-    if route.tls == 'redirect' then return turn_aside(key, 'redirect', route) end
-    return forward_specially(r, key, route)
-  end
-  return forward(r, key, route)
+  if straight == 'plain' and route.tls == 'redirect' then return turn_aside(key, 'redirect', route) end
+  if straight == 'secure' and route.tls == 'off' then return turn_aside(key, 'unknown', route) end
+  return forward_specially(r, key, route)
 end
 
--- balancer_by_lua of what came over HTTPS.
-function proxy.secure()
-  local r = get_request()
-  local key = key_of(r)
-  local peer = serving[key]
-  if peer then return retry(key, peer) end
-  local route = find_route()
-  if not route then return turn_aside(key, 'unknown') end
-  if not route.secure then
-    if route.tls == 'off' then return turn_aside(key, 'unknown', route) end
-    return forward_specially(r, key, route)
+-- The straight way of a request, written out in one piece: LuaJIT compiles what is called from elsewhere too by itself, and each call of
+-- such a function would leave compiled code. `straight` names what a route says of those that may go it.
+local function balance(straight)
+  return function()
+    local r = get_request()
+    local key = tonumber(cast(intptr_t, r))
+    local peer = serving[key]
+    if peer then return retry(key, peer) end
+    if shared.generation ~= worker.generation then worker.refresh() end
+    local site = worker.state.sites[host_of(r)]
+    local route = site and site.root or find_route()
+    if not route or not route[straight] then return turn_off(r, key, route, straight) end
+    if route.max_body then
+      local method = method_of(r)
+      if method ~= GET and method ~= HEAD and too_large(r, route) then return turn_aside(key, 'too-large', route) end
+    end
+    local turn = route.turn + 1
+    if turn > route.turns then turn = 1 end
+    peer = route.schedule[turn]
+    if peer.rests_until ~= 0 then
+      peer = spare_peer(route, nil)
+    else
+      route.turn = turn
+    end
+    serving[key] = peer
+    peer.inflight = peer.inflight + 1
+    if shared.generation ~= worker.generation then return hand_over_anew(r, key) end
+    if route.timed then set_timeouts(route.connect, route.send, route.read) end
+    if naming then
+      ngx.var.berth_route, ngx.var.berth_instance = route.id, peer.instance
+    end
+    return name_peer(r, peer)
   end
-  return forward(r, key, route)
 end
+
+-- balancer_by_lua of what came over HTTP, over HTTPS.
+proxy.plain, proxy.secure = balance('plain'), balance('secure')
 
 -- balancer_by_lua of what `detour.take_pending` let go on.
 function proxy.chosen()
@@ -253,6 +273,11 @@ local function bucket_of(milliseconds)
   return 14
 end
 
+-- Of most answers, by their milliseconds.
+local MOST_QUICK = 1000
+local bucket_by = {}
+for milliseconds = 0, MOST_QUICK do bucket_by[milliseconds] = bucket_of(milliseconds) end
+
 local function forget_notes(key)
   if tried[key] then
     tried[key] = nil
@@ -268,21 +293,22 @@ end
 
 -- log_by_lua: every request ends here, however it ended.
 function proxy.done()
-  local key = key_of(get_request())
+  local r = get_request()
+  local key = tonumber(cast(intptr_t, r))
   if noted ~= 0 then forget_notes(key) end
   local peer = serving[key]
   if not peer then return end
   serving[key] = false
   peer.inflight = peer.inflight - 1
-  local status = ngx.status
+  local status = status_of(r)
   if peer.strikes ~= 0 or status >= 502 then settle(peer, status) end
   local class = floor(status / 100)
   if class < 1 or class > 5 then class = 5 end
   peer.classes[class] = peer.classes[class] + 1
   -- How long a websocket stayed open says nothing of how fast it was answered.
   if class == 1 then return end
-  local milliseconds = floor((ngx.now() - ngx.req.start_time()) * 1000 + 0.5)
-  local bucket = bucket_of(milliseconds)
+  local milliseconds = floor((time_now() - start_time_of(r)) * 1000 + 0.5)
+  local bucket = bucket_by[milliseconds] or bucket_of(milliseconds)
   peer.buckets[bucket] = peer.buckets[bucket] + 1
   peer.latency = peer.latency + milliseconds
 end

@@ -13,7 +13,8 @@ local SLASH = byte('/')
 local DEFAULT_TIMEOUT_SECONDS, DEFAULT_TRIES = 60, 3
 local MAX_STRIKES, REST_SECONDS = 2, 2
 
-local table_ = { LATENCY_BUCKETS = LATENCY_BUCKETS, DEFAULT_TRIES = DEFAULT_TRIES }
+-- `member_count`: of the table in force, one instance in two routes twice.
+local table_ = { LATENCY_BUCKETS = LATENCY_BUCKETS, DEFAULT_TRIES = DEFAULT_TRIES, member_count = 0 }
 
 -- Every peer that is in the table or still serves: key -> peer. A peer is one instance as one route sees it.
 local peers = {}
@@ -289,12 +290,14 @@ end
 
 local function retire(route, now)
   had[route.id] = nil
+  table_.member_count = table_.member_count - #route.members
   for _, peer in ipairs(route.members) do peer.retired_at = peer.retired_at or now end
 end
 
 -- `before`: the peers that the route had, if it had a slow start.
 local function employ(route, before, now)
   if route.slow_start then had[route.id] = begin_slowly(route, before, now) end
+  table_.member_count = table_.member_count + #route.members
   for _, peer in ipairs(route.members) do
     peer.route, peer.retired_at = route, nil
   end
@@ -304,7 +307,7 @@ end
 function table_.adopt(state, now)
   for _, peer in pairs(peers) do peer.retired_at = peer.retired_at or now end
   local before = had
-  had = {}
+  had, table_.member_count = {}, 0
   for _, route in pairs(state.routes) do employ(route, before[route.id], now) end
 end
 

@@ -1,5 +1,5 @@
 -- Who of a route's members takes a request. `next_peer` runs for every request: it is short and makes no garbage.
-local ffi = require 'ffi'
+local request = require 'berth_request'
 
 -- nginx's numbers of these methods.
 local GET, HEAD, OPTIONS = 2, 4, 512
@@ -9,10 +9,9 @@ local LEAST_SHARE = 0.05
 
 local ngx, max = ngx, math.max
 
-ffi.cdef [[ int ngx_http_lua_ffi_req_get_method(ngx_http_request_t *r); ]]
-local get_method = ffi.C.ngx_http_lua_ffi_req_get_method
+local get_method = request.method
 
-local turns = {}
+local turns = { GET = GET, HEAD = HEAD }
 
 -- What GET and HEAD may carry as a body means nothing in HTTP.
 function turns.is_bodiless(r)

@@ -1,0 +1,166 @@
+import { once } from 'node:events'
+import { Agent, createServer as createHttpServer, request } from 'node:http'
+import { createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { freePort } from '@berth/api/testing/free-ports.testing'
+import { sampleMember, sampleRoute, sampleTable, sampleTarget } from '@berth/core/network/route-table.testing'
+import { describe, expect, test } from 'vitest'
+import { runCommand } from '../network/run-command.ts'
+import { eventually, openGateway, readText, type TestGateway } from './gateway.testing.ts'
+import { findNginx } from './nginx-install.ts'
+import { gatewayPaths } from './nginx-options.ts'
+
+/** More than share one pool. */
+const many = 100
+/** What a part of the pool keeps. */
+const partSize = 32
+
+interface Members extends AsyncDisposable {
+  readonly port: number
+  readonly addresses: readonly string[]
+  /** Connections that were made so far, and those that are open. */
+  readonly made: { count: number }
+  readonly open: ReadonlySet<Socket>
+}
+
+/** Members at addresses of loopback, all on the same port, which answer after `delayMs` with the address that was asked. */
+async function openMembers(addresses: readonly string[], delayMs = 0): Promise<Members> {
+  const http = createHttpServer((incoming, response) => {
+    incoming.resume()
+    setTimeout(() => response.end(incoming.socket.localAddress), delayMs)
+  })
+  http.keepAliveTimeout = 60_000
+  const made = { count: 0 }
+  const open = new Set<Socket>()
+  const port = await freePort()
+  const servers: Server[] = []
+  for (const address of addresses) {
+    const server = createServer((socket) => {
+      made.count++
+      open.add(socket)
+      socket.once('close', () => open.delete(socket))
+      http.emit('connection', socket)
+    }).listen(port, address)
+    await once(server, 'listening')
+    servers.push(server)
+  }
+  return {
+    port,
+    addresses,
+    made,
+    open,
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy()
+      await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+    },
+  }
+}
+
+const addressesOf = (count: number) =>
+  Array.from({ length: count }, (_, index) => `127.23.${index >> 7}.${1 + (index & 127)}`)
+
+const targetOf = ({ port, addresses }: Members) => [
+  sampleTarget(addresses.map((address) => sampleMember(port, { address, instance: `web-${address}` }))),
+]
+
+/** Of one member, and of 99 others that nobody asks. */
+const oneOf = (members: Members) => [
+  sampleRoute([], { id: 'one', targets: targetOf({ ...members, addresses: members.addresses.slice(0, 1) }) }),
+  sampleRoute([], {
+    id: 'rest',
+    host: 'rest.example.com',
+    targets: targetOf({ ...members, addresses: members.addresses.slice(1) }),
+  }),
+]
+
+/** On connections that stay, so that requests cost the gateway no more than members. */
+async function askTogether({ options }: TestGateway, agent: Agent, count: number): Promise<string[]> {
+  const ask = () =>
+    new Promise<string>((resolve, reject) => {
+      const headers = { host: 'shop.example.com' }
+      const call = request({ host: '127.0.0.1', port: options.httpPort, headers, agent }, async (response) => {
+        const chunks: Buffer[] = []
+        for await (const chunk of response) chunks.push(chunk as Buffer)
+        resolve(`${response.statusCode} ${Buffer.concat(chunks)}`)
+      })
+      call.once('error', reject).end()
+    })
+  return Promise.all(Array.from({ length: count }, ask))
+}
+
+const isKnown = async () => {
+  const { version } = await findNginx(runCommand)
+  return version[0] === 1 && version[1] === 22
+}
+
+describe.each([true, false])('idle connections to many members, named directly: %s', (directPeers) => {
+  test('are found again by address, of IPv6 too', async () => {
+    await using members = await openMembers([...addressesOf(many - 1), '::1'])
+    await using open = await openGateway({ workers: 1, directPeers })
+    using agent = disposable(new Agent({ keepAlive: true, maxSockets: 1 }))
+    await open.gateway.apply(sampleTable(1, [sampleRoute([], { targets: targetOf(members) })]))
+    const first = await askTogether(open, agent, many)
+    expect([...first].sort()).toEqual(members.addresses.map((address) => `200 ${address}`).sort())
+    expect(members.made.count).toBe(many)
+    expect([...(await askTogether(open, agent, 3 * many))].sort()).toEqual([...first, ...first, ...first].sort())
+    expect(members.made.count).toBe(many)
+  })
+
+  test('that a member closes are opened again', async () => {
+    await using members = await openMembers(addressesOf(many))
+    await using open = await openGateway({ workers: 1, directPeers })
+    using agent = disposable(new Agent({ keepAlive: true, maxSockets: 4 }))
+    await open.gateway.apply(sampleTable(1, [sampleRoute([], { targets: targetOf(members) })]))
+    for (let turn = 0; turn < 3; turn++) {
+      expect(new Set((await askTogether(open, agent, many)).map((answer) => answer.slice(0, 3)))).toEqual(
+        new Set(['200']),
+      )
+      for (const socket of members.open) socket.end()
+      await eventually(() => members.open.size === 0)
+      // nginx hears of it as we do.
+      await delay(20)
+    }
+    expect(members.made.count).toBe(3 * many)
+  })
+
+  test('that members come and go for are those of the members that there are', async () => {
+    await using members = await openMembers(addressesOf(many))
+    await using open = await openGateway({ workers: 1, directPeers })
+    using agent = disposable(new Agent({ keepAlive: true, maxSockets: 4 }))
+    for (let turn = 0; turn < 10; turn++) {
+      const present = members.addresses.slice(turn * 3, turn * 3 + 70)
+      await open.gateway.apply(
+        sampleTable(turn + 1, [sampleRoute([], { targets: targetOf({ ...members, addresses: present }) })]),
+      )
+      const answers = await askTogether(open, agent, 70)
+      expect(answers.filter((answer) => !present.includes(answer.slice(4)))).toEqual([])
+    }
+    expect(Object.values((await open.gateway.status()).inflight).every((count) => count === 0)).toBe(true)
+  })
+})
+
+test('of one member among many so many are kept, and those beyond are closed', async () => {
+  if (!(await isKnown())) return expect(await isKnown()).toBe(false)
+  await using members = await openMembers(addressesOf(many), 50)
+  await using open = await openGateway({ workers: 1 })
+  using agent = disposable(new Agent({ keepAlive: true, maxSockets: 60 }))
+  await open.gateway.apply(sampleTable(1, oneOf(members)))
+  for (let turn = 1; turn <= 3; turn++) {
+    expect(new Set(await askTogether(open, agent, 60))).toEqual(new Set(['200 127.23.0.1']))
+    expect(members.made.count).toBe(60 + (turn - 1) * (60 - partSize))
+    await eventually(() => members.open.size === partSize)
+  }
+})
+
+test('where the memory of nginx is known members are named directly, and what is found there is what is expected', async () => {
+  await using members = await openMembers(addressesOf(1))
+  await using open = await openGateway({ workers: 1 })
+  await open.gateway.apply(sampleTable(1, [sampleRoute([], { targets: targetOf(members) })]))
+  expect(await open.fetch('/')).toMatchObject({ status: 200, body: '127.23.0.1' })
+  const paths = gatewayPaths(open.options.stateDir)
+  expect(await readText(paths.configuration)).toContain(`direct = ${await isKnown()}`)
+  expect(await readText(paths.errorLog)).not.toContain('members are named by')
+})
+
+const disposable = (agent: Agent): Agent & Disposable =>
+  Object.assign(agent, { [Symbol.dispose]: () => agent.destroy() })
