@@ -70,6 +70,8 @@ export const stageView = z.object({
   endedAt: time.optional(),
   /** Who had it end whatever its gates said. */
   skippedBy: z.string().optional(),
+  /** How much of the requests goes to the new release by now, in thousandths, where that grows while the stage lasts. */
+  share: count.optional(),
   gates: z.array(
     z.object({
       type: z.enum(['health', 'person', 'job', 'errors', 'latency', 'lost', 'query']),

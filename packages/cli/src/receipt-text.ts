@@ -58,10 +58,11 @@ function requestsOf({ requests }: ReceiptView): string | undefined {
 }
 
 function stageLines(stage: ReceiptView['stages'][number], index: number): string[] {
-  const { name, tookMs, skippedBy, served, gates, before = [], after = [] } = stage
+  const { name, tookMs, skippedBy, served, gates, share, before = [], after = [] } = stage
   const time = tookMs === undefined ? 'not begun' : formatSeconds(tookMs)
   const who = Object.entries(served ?? {}).map(([entrypoint, count]) => `${entrypoint} ${count}`)
-  const parts = [time, ...who, ...(skippedBy === undefined ? [] : [`skipped by ${skippedBy}`])]
+  const part = share === undefined ? [] : [`${share / 10}% of the requests`]
+  const parts = [time, ...part, ...who, ...(skippedBy === undefined ? [] : [`skipped by ${skippedBy}`])]
   return [
     `  stage ${index + 1}    ${name}: ${parts.join(', ')}`,
     ...before.flatMap((hook) => hookLines('before', hook)),

@@ -49,6 +49,12 @@ const hook = object({
   ),
 })
 
+const growth = object({
+  from: key(percent, 'What it begins with, once the stage’s instances serve. Default: 0%.', ['5%']),
+  to: key(percent, 'What it ends with.', ['50%']),
+  over: key(duration, 'How long that takes; it stands still while the rollout is paused.', ['10m']),
+})
+
 const stage = object({
   name: key(text, 'What it is called in messages and receipts. Default: how many instances it is about.', ['canary']),
   instances: key(
@@ -57,9 +63,9 @@ const stage = object({
     [1, '25%'],
   ),
   traffic: key(
-    percent,
-    'How much of its routes’ requests goes to the new release while it lasts; where `instances` is not given, as large a share of them is new. Default: each instance gets as much as any other.',
-    ['5%'],
+    z.union([percent, growth]),
+    'How much of its routes’ requests goes to the new release while it lasts, or how it grows meanwhile; where `instances` is not given, as large a share of them is new. Default: each instance gets as much as any other.',
+    ['5%', { from: '5%', to: '50%', over: '10m' }],
   ),
   sites: key(
     z.array(text),

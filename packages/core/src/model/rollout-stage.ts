@@ -13,6 +13,8 @@ export interface RolloutStage {
   readonly endedAt?: number
   /** Who had it end whatever its gates said. */
   readonly skippedBy?: string
+  /** How far its share of the requests has grown, where it grows. */
+  readonly growth?: TrafficGrowth
   /** As many as its spec has, in the same order. */
   readonly gates: readonly RolloutGate[]
   /** As many as its spec has, in the same order; so are those after it. Absent: none. */
@@ -55,6 +57,13 @@ export interface RolloutGate {
   readonly at?: number
   /** Who let it pass. */
   readonly by?: string
+}
+
+/** Of the requests, thousandths that go to the new release, after so many steps, the last of them then. */
+export interface TrafficGrowth {
+  readonly share: number
+  readonly steps: number
+  readonly at: number
 }
 
 export interface RolloutHook {

@@ -13,6 +13,8 @@ export interface StageSpec {
   readonly beside?: true
   /** Thousandths of its routes' requests that go to the new release while it lasts. Absent: each instance gets its share. */
   readonly traffic?: number
+  /** It has so many thousandths of them first, and `traffic` after so long. Absent: at once. */
+  readonly grow?: { readonly from: number; readonly overMs: number }
   /** In order; all of them have to pass. */
   readonly gates: readonly GateSpec[]
   /** One after the other, before the first instance of it is replaced. Absent: none. */

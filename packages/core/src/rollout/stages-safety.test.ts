@@ -57,6 +57,7 @@ const around = fc.oneof(
   { weight: 1, arbitrary: fc.record({ before: hooks, after: hooks }, { requiredKeys: [] }) },
 )
 const share = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constantFrom({ percent: 10 }, { percent: 50 }))
+const growing = { traffic: 500, grow: { from: 100, overMs: 20_000 } }
 const sites = fc.constantFrom(['paris'], ['lyon'], ['paris', 'lyon'], ['rome'])
 const stages = fc
   .tuple(
@@ -66,6 +67,7 @@ const stages = fc
           { weight: 2, arbitrary: fc.record({ instances: share, gates }) },
           { weight: 2, arbitrary: fc.record({ beside: fc.constant(true as const), gates }) },
           { weight: 2, arbitrary: fc.record({ sites, gates }) },
+          { weight: 1, arbitrary: fc.record({ instances: share, gates }).map((each) => ({ ...each, ...growing })) },
           { weight: 1, arbitrary: fc.record({ entrypoints: fc.constantFrom(['web'], ['other']), gates }) },
         ),
         around,
@@ -257,7 +259,7 @@ describe('a rollout in stages, in whatever order things happen', () => {
         for (let turn = 0; turn < 60; turn++) {
           settleDown(world)
           if (world.rollout === undefined) break
-          expect(world.rollout.message).toMatch(/berth rollout continue|no data| over |ci.example/)
+          expect(world.rollout.message).toMatch(/berth rollout continue|no data| over |ci.example|all of its requests/)
           expect(world.serving()).toBeGreaterThanOrEqual(wantedOf(world))
           expect(world.serving()).toBeLessThanOrEqual(2 * wantedOf(world))
           if (world.rollout.message.includes('ci.example') && !world.rollout.message.includes('a person'))

@@ -4,6 +4,7 @@ import { isUp, type PoolSnapshot, type PoolStep } from '../reconcile/pool-snapsh
 import type { EntrypointPlan } from '../reconcile/replace-entrypoint.ts'
 import { isAboutAll } from '../spec/is-about-all.ts'
 import { gateText } from './gate-text.ts'
+import { growTraffic, growthSteps, growthText } from './grow-traffic.ts'
 import type { HookWhen } from './hook-answer.ts'
 import { type JobJudgement, judgeJob } from './job-gates.ts'
 import { judgeGate, newGate } from './judge-gate.ts'
@@ -106,14 +107,19 @@ export function advanceStage(
     if (each.type === 'job') return judgeJob(each, gate, { ...view, snapshot, rollout, goal }, now)
     return judgeGate(each, gate, { ...view, sample: snapshot.gates?.[place] }, now)
   })
-  const seen = { ...begun, gates: judged.map(({ gate }) => gate) }
+  const gates = judged.map(({ gate }) => gate)
+  // More requests go nowhere of which nothing is known.
+  const held = !complete || gates.some(({ verdict }) => verdict === 'no-data' || verdict === 'failed')
+  const grown = spec === undefined ? { isGrown: true } : growTraffic(spec, begun, rollout, held, now)
+  const seen: RolloutStage = { ...begun, gates, ...(grown.growth === undefined ? {} : { growth: grown.growth }) }
   const last = index === (rollout.stages?.length ?? 0) - 1
   const failed = judged.find(({ gate }) => gate.verdict === 'failed')
   if (failed !== undefined && seen.skippedBy === undefined) {
     const failure = { reason: `stage ${seen.name}: ${failed.gate.message}`, logTail: [], ...failed.detail }
     return { rollout: withStage(rollout, index, seen), failure }
   }
-  const through = seen.skippedBy !== undefined || seen.gates.every(({ verdict }) => verdict === 'passed')
+  const passed = grown.isGrown && seen.gates.every(({ verdict }) => verdict === 'passed')
+  const through = seen.skippedBy !== undefined || passed
   const { after = [] } = seen
   const told = seen.skippedBy !== undefined || after.every(isThrough)
   // What has begun is seen to its end, whatever becomes of instances meanwhile.
@@ -132,11 +138,11 @@ export function advanceStage(
     const steps = runsUnderWay(seen, at, spec)
     return last ? { rollout: ended, steps, over: true } : { rollout: begin(ended, index + 1, now), steps, moved: true }
   }
-  const nextAt = earliest(...judged.map((each) => each.nextAt))
+  const nextAt = earliest(grown.nextAt, ...judged.map((each) => each.nextAt))
   const next = withStage(rollout, index, seen)
   const steps = seen.skippedBy === undefined ? judged.flatMap(({ step }) => step ?? []) : []
   return {
-    rollout: { ...next, message: stageMessage(next, index, specs, complete, plans) },
+    rollout: { ...next, message: stageMessage(next, index, spec, complete, plans) },
     ...(steps.length === 0 ? {} : { steps }),
     ...(nextAt === undefined ? {} : { nextAt }),
   }
@@ -188,7 +194,7 @@ export const placeOf = ({ stages = [] }: Pick<Rollout, 'stages'>, index: number)
 function stageMessage(
   rollout: Rollout,
   index: number,
-  specs: readonly GateSpec[],
+  stage: StageSpec | undefined,
   complete: boolean,
   plans: ReadonlyMap<string, EntrypointPlan>,
 ): string {
@@ -197,11 +203,13 @@ function stageMessage(
     const counts = [...plans].map(([name, { progress }]) => `${name} ${progress.newReady}/${progress.wanted}`)
     return `${rollout.to}: ${place}: ${counts.join(', ')} ready`
   }
-  const waits = (rollout.stages?.[index]?.gates ?? []).flatMap(({ verdict, message }, gate) => {
-    const spec = specs[gate]
+  const { gates = [], growth } = rollout.stages?.[index] ?? {}
+  const waits = gates.flatMap(({ verdict, message }, gate) => {
+    const spec = stage?.gates[gate]
     if (verdict === 'passed' || spec === undefined) return []
     return [verdict === 'no-data' ? message : waitText(spec, rollout)]
   })
+  if (stage !== undefined && growth !== undefined && growth.steps < growthSteps) waits.push(growthText(stage, growth))
   return `${rollout.to}: ${place} waits for ${waits.join(', ')}`
 }
 

@@ -1,4 +1,5 @@
 import type { AppSpec, Rollout } from '../model/index.ts'
+import { shareNow } from './grow-traffic.ts'
 import { isOpen } from './stage-hooks.ts'
 import { openStage } from './stage-under-way.ts'
 
@@ -22,8 +23,9 @@ export function trafficSplit(rollout: Rollout | undefined, spec: AppSpec | undef
   const begun = rollout.stages.findLastIndex((stage) => stage.startedAt !== undefined && isOpen(stage))
   const index = back ? begun : openStage(rollout)
   if (index === undefined || index < 0) return undefined
-  const share = spec?.rollout.stages?.[index]?.traffic
+  const [stage, staged] = [spec?.rollout.stages?.[index], rollout.stages[index]]
+  const share = stage === undefined || staged === undefined ? undefined : shareNow(stage, staged)
   if (share === undefined) return undefined
-  const there = rollout.stages[index]?.readyAt !== undefined
+  const there = staged?.readyAt !== undefined
   return { generation: rollout.toGeneration, share, phase: back ? 'leaving' : there ? 'there' : 'arriving' }
 }

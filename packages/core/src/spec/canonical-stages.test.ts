@@ -70,6 +70,17 @@ describe('stages', () => {
     expect(canonicalize(specToDocument(spec)).spec).toEqual(spec)
   })
 
+  it('may have a part of the requests that grows', () => {
+    const stages = [{ traffic: { from: '0%', to: '12.5%', over: '10m' } }]
+    const { spec, issues } = canonicalize(document({ stages }))
+    expect([issues, spec?.rollout.stages?.[0]]).toEqual([
+      [],
+      { ...{ name: '13%', instances: { percent: 13 }, traffic: 125 }, grow: { from: 0, overMs: 600_000 }, gates: [] },
+    ])
+    if (spec === undefined) throw new Error('it is valid')
+    expect(canonicalize(specToDocument(spec)).spec).toEqual(spec)
+  })
+
   it('may be about sites and services', () => {
     const stages = [{ sites: ['paris', 'paris'] }, { entrypoints: ['web'], sites: ['lyon'], traffic: '5%' }]
     const { spec, issues } = canonicalize(document({ stages }))
@@ -198,6 +209,17 @@ describe('stages', () => {
     ['all beside at a site', { stages: [{ sites: ['paris'], beside: true }] }, /all old instances stay is about all/],
     ['an unknown entrypoint', { stages: [{ entrypoints: ['wep'] }] }, /no entrypoint "wep" did you mean "web"/],
     ['no entrypoint', { stages: [{ entrypoints: [] }] }, /a stage about no entrypoint replaces nothing/],
+    [
+      'a share that shrinks',
+      { stages: [{ traffic: { from: '50%', to: '5%', over: '1m' } }] },
+      /traffic.to: a share that does not become more does not grow/,
+    ],
+    ['a growth to nothing', { stages: [{ traffic: { from: '5%' } }] }, /traffic: a share that grows says to what/],
+    [
+      'a growth in no time',
+      { stages: [{ traffic: { from: '1%', to: '5%', over: '1s' } }] },
+      /stages.0.traffic.over: 1s is too little/,
+    ],
     ['a hook of nothing', { stages: [{ before: [{}] }] }, /stages.0.before.0: the hook does nothing/],
     ['two hooks in one', { stages: [{ after: [{ job: 'a', url: 'http://a/' }] }] }, /`job` and `url` are two hooks/],
     ['a hook’s job that is none', { stages: [{ after: [{ job: 'web' }] }] }, /only a job can be run by a hook/],

@@ -5,7 +5,7 @@ import { canonicalHooks } from './canonical-hooks.ts'
 import { isAboutAll } from './is-about-all.ts'
 import { parseShare } from './quantities.ts'
 import { readShare } from './read-share.ts'
-import { given } from './read-values.ts'
+import { given, readDuration } from './read-values.ts'
 import { siteName } from './route-options.ts'
 import type { Amount, RolloutDocument, StageDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
@@ -40,7 +40,7 @@ function canonicalStage(issues: IssueList, at: SpecPath, document: StageDocument
   const entrypoints =
     document.entrypoints === undefined ? undefined : [...given(document.entrypoints)].map(([, name]) => name)
   refuseBoth(issues, at, document)
-  const traffic = readTraffic(issues, [...at, 'traffic'], document.traffic)
+  const { traffic, grow } = readTraffic(issues, [...at, 'traffic'], document.traffic)
   // As many as have to do with so much of the requests.
   const counted =
     instances ??
@@ -53,6 +53,7 @@ function canonicalStage(issues: IssueList, at: SpecPath, document: StageDocument
     ...(sites === undefined ? {} : { sites }),
     ...(entrypoints === undefined ? {} : { entrypoints }),
     ...(traffic === undefined ? {} : { traffic }),
+    ...(grow === undefined ? {} : { grow }),
     ...(document.beside === true ? { beside: true } : {}),
     gates: canonicalGates(issues, [...at, 'gates'], document.gates),
     ...hooks('before', canonicalHooks(issues, [...at, 'before'], document.before)),
@@ -64,11 +65,37 @@ function canonicalStage(issues: IssueList, at: SpecPath, document: StageDocument
 const hooks = (name: 'before' | 'after', list: readonly StageHookSpec[]): Pick<StageSpec, 'before' | 'after'> =>
   list.length === 0 ? {} : { [name]: list }
 
-/** Thousandths; `0%` sends none there. */
-function readTraffic(issues: IssueList, at: SpecPath, value: Amount | undefined): number | undefined {
-  if (value === undefined) return undefined
-  return value === '0%' ? 0 : issues.take(at, parseShare(String(value)))
+/** One share, or one that grows to another. */
+function readTraffic(
+  issues: IssueList,
+  at: SpecPath,
+  value: StageDocument['traffic'],
+): Pick<StageSpec, 'traffic' | 'grow'> {
+  if (value === undefined) return {}
+  if (typeof value !== 'object') {
+    const traffic = readPart(issues, at, value)
+    return traffic === undefined ? {} : { traffic }
+  }
+  const { from: first = '0%', to, over } = value
+  if (to === undefined || over === undefined) {
+    issues.add(at, 'a share that grows says to what, and over what time', {
+      suggestion: 'write one such as {from: 5%, to: 50%, over: 10m}',
+    })
+    return {}
+  }
+  const [from, traffic] = [readPart(issues, [...at, 'from'], first), readPart(issues, [...at, 'to'], to)]
+  const overMs = readDuration(issues, [...at, 'over'], over, undefined, { min: 20_000, max: 86_400_000 })
+  if (from === undefined || traffic === undefined || overMs === undefined) return {}
+  if (from >= traffic)
+    issues.add([...at, 'to'], 'a share that does not become more does not grow', {
+      suggestion: 'write one share alone',
+    })
+  return { traffic, grow: { from, overMs } }
 }
+
+/** Thousandths; `0%` sends none there. */
+const readPart = (issues: IssueList, at: SpecPath, value: Amount): number | undefined =>
+  value === '0%' ? 0 : issues.take(at, parseShare(String(value)))
 
 const isNone = (share: InstanceShare): boolean => (typeof share === 'number' ? share : share.percent) === 0
 

@@ -24,7 +24,7 @@ export const formatShare = (share: InstanceShare): number | string =>
 const stageToDocument = ({ name, instances, traffic, beside, gates, ...rest }: StageSpec): StageDocument => ({
   name,
   ...(instances === undefined ? {} : { instances: formatShare(instances) }),
-  ...(traffic === undefined ? {} : { traffic: traffic === 0 ? '0%' : formatThousandths(traffic) }),
+  ...(traffic === undefined ? {} : { traffic: trafficToDocument(traffic, rest.grow) }),
   ...(beside === true ? { beside } : {}),
   ...(rest.sites === undefined ? {} : { sites: rest.sites }),
   ...(rest.entrypoints === undefined ? {} : { entrypoints: rest.entrypoints }),
@@ -32,6 +32,13 @@ const stageToDocument = ({ name, instances, traffic, beside, gates, ...rest }: S
   ...(rest.before === undefined ? {} : { before: rest.before.map(hookToDocument) }),
   ...(rest.after === undefined ? {} : { after: rest.after.map(hookToDocument) }),
 })
+
+function trafficToDocument(traffic: number, grow: StageSpec['grow']): StageDocument['traffic'] {
+  const part = (share: number): string => (share === 0 ? '0%' : formatThousandths(share))
+  return grow === undefined
+    ? part(traffic)
+    : { from: part(grow.from), to: part(traffic), over: formatDuration(grow.overMs) }
+}
 
 const hookToDocument = (hook: StageHookSpec): HookDocument => ({
   ...(hook.type === 'job' ? { job: hook.job } : { url: hook.url }),

@@ -211,6 +211,7 @@ export const validDocument: fc.Arbitrary<SpecDocument> = fc
             { instances: '50%', name: 'half' },
           ],
           [{ name: 'one', gates: [{ person: true }] }],
+          [{ traffic: { from: '0%', to: '50%', over: '10m' } }],
           [{ sites: ['paris', 'lyon'], gates: ['person'] }, { entrypoints: ['routed'] }, { sites: ['rome'] }],
           [{ before: [{ url: 'https://ci.example/hook?a=b', timeout: '20s' }], after: [] }],
           [

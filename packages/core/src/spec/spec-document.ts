@@ -287,13 +287,19 @@ export type EnvironmentRolloutDocument = Omit<RolloutDocument, 'before'>
 export interface StageDocument {
   readonly name?: string | undefined
   readonly instances?: Amount | undefined
-  readonly traffic?: Amount | undefined
+  readonly traffic?: Amount | GrowthDocument | undefined
   readonly beside?: boolean | undefined
   readonly sites?: Texts | undefined
   readonly entrypoints?: Texts | undefined
   readonly gates?: readonly (string | GateDocument | undefined)[] | undefined
   readonly before?: readonly (HookDocument | undefined)[] | undefined
   readonly after?: readonly (HookDocument | undefined)[] | undefined
+}
+
+export interface GrowthDocument {
+  readonly from?: Amount | undefined
+  readonly to?: Amount | undefined
+  readonly over?: Amount | undefined
 }
 
 /** Either `job` or `url` is given. */

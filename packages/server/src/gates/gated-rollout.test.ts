@@ -115,6 +115,35 @@ describe('a stage that is judged by requests', () => {
   })
 })
 
+describe('a share that grows', () => {
+  it('reaches the gateways step by step, and ends at what it should be', async () => {
+    const grow = { from: 100, overMs: 20_000 }
+    const id = await deploy([{ name: 'growing', instances: 1, traffic: 500, grow, gates: [{ type: 'person' }] }])
+    const share = () => {
+      const [fresh, old] = cluster.traffic.table.routes[0]?.targets ?? []
+      return old === undefined ? 0 : (fresh?.weight ?? 0) / ((fresh?.weight ?? 0) + (old.weight ?? 0))
+    }
+    await cluster.until('the first share', () => share() === 0.1)
+    const seen = [share()]
+    for (let ahead = 1; ahead <= 20; ahead++) {
+      const known = share()
+      cluster.aheadMs = ahead * 1100
+      await cluster.operations.pauseRollout(id, call)
+      expect(share()).toBe(known)
+      await cluster.operations.resumeRollout(id, call)
+      cluster.aheadMs += 1100 * ahead
+      cluster.pools.mark(['shop/production'])
+      await cluster.until('the next share', () => share() > known)
+      seen.push(share())
+    }
+    expect([seen.length, seen.at(-1)]).toEqual([21, 0.5])
+    expect(rolloutOf(id)?.message).toContain('waits for a person')
+    await cluster.operations.continueRollout(id, call)
+    await endOf(id)
+    expect(rolloutOf(id)).toMatchObject({ state: 'succeeded', stages: [{ growth: { share: 500, steps: 20 } }, {}] })
+  })
+})
+
 describe('a stage that is judged by Prometheus', () => {
   const asked: string[] = []
   const answers = (answer: QueryAnswer) => async (text: string) => {

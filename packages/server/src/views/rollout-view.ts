@@ -53,12 +53,13 @@ const failureView = ({ logTail, ...rest }: RolloutFailure): NonNullable<RolloutV
 const hookView = ({ ordinal: _, ...hook }: RolloutHook): NonNullable<StageView['before']>[number] => hook
 
 function stageView({ name, startedAt, readyAt, endedAt, skippedBy, ...rest }: RolloutStage): StageView {
-  const { gates, before, after, served, requests, sites, counts } = rest
+  const { gates, before, after, served, requests, sites, counts, growth } = rest
   return {
     name,
     ...defined({ startedAt, readyAt, endedAt, skippedBy }),
     ...(sites === undefined ? {} : { sites: [...sites] }),
     ...(counts === undefined ? {} : { counts: { ...counts } }),
+    ...(growth === undefined ? {} : { share: growth.share }),
     gates: [...gates],
     ...(before === undefined ? {} : { before: before.map(hookView) }),
     ...(after === undefined ? {} : { after: after.map(hookView) }),
