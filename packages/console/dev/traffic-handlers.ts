@@ -74,6 +74,12 @@ export function trafficHandlers(store: MockStore): JsonHandlers {
         ...{ name, url, events, ...whose, hasSecret, revision: store.revision, failures: 0, ...by() },
       })
     },
+    trySubscription: ({ params: { name = '' } }) => {
+      const { url, problem } = need(store.get('listSubscriptions', name), `subscription ${name}`)
+      if (problem !== undefined)
+        throw new BerthError('subscription.undeliverable', `try subscription ${name} (${url}): ${problem}`)
+      return { tookMs: 12 }
+    },
     removeSubscription: ({ params: { name = '' } }) => {
       store.remove('listSubscriptions', name)
       return ok

@@ -38,6 +38,17 @@ export const subscriptionsEndpoints = {
     body: none,
     response: ok,
   }),
+  trySubscription: defineEndpoint({
+    method: 'POST',
+    path: '/v1/subscriptions/:name/try',
+    summary: 'Send a delivery of no events: would the next one be taken?',
+    role: 'admin',
+    transport: 'json',
+    params: nameParams,
+    query: none,
+    body: none,
+    response: z.object({ tookMs: z.number().int() }),
+  }),
   streamEvents: defineEndpoint({
     method: 'GET',
     path: '/v1/events/stream',

@@ -55,6 +55,16 @@ export function registerSubscriptions(program: Command): void {
       }),
     )
   subscription
+    .command('test')
+    .argument('<name>')
+    .summary('send a delivery of no events: would the next one be taken?')
+    .action(
+      action(async ({ client, out, signal }, [name = '']) => {
+        const { tookMs } = await client.call('trySubscription', { params: { name } }, { signal })
+        out.note(`${name} took a delivery of no events in ${tookMs} ms`)
+      }),
+    )
+  subscription
     .command('rm')
     .argument('<name>')
     .summary('tell it nothing any more')

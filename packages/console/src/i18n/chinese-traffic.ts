@@ -176,6 +176,8 @@ export const chineseTraffic: TrafficDictionary = {
     empty: '没有其他人会收到事件',
     emptyHint: '让聊天工具、流水线或负载均衡器得知发生了什么。',
     saved: (name) => `已保存订阅 ${name}`,
+    try: '测试',
+    tried: (name, ms) => `${name} 在 ${ms} 毫秒内收下了不含事件的投递`,
     removeTitle: (name) => `不再通知 ${name}？`,
     removeText: '它的进度会被忘记；重新创建时从那时的事件开始。',
     removed: (name) => `不再通知 ${name}`,

@@ -182,6 +182,8 @@ export const englishTraffic = {
     empty: 'Nobody else is told of events',
     emptyHint: 'Let a chat, a pipeline or a load balancer hear what happens.',
     saved: (name: string) => `Subscription ${name} is saved`,
+    try: 'Test',
+    tried: (name: string, ms: number) => `${name} took a delivery of no events in ${ms} ms`,
     removeTitle: (name: string) => `Tell ${name} nothing any more?`,
     removeText: 'How far it had come is forgotten; made anew it begins with what happens then.',
     removed: (name: string) => `${name} is told nothing any more`,

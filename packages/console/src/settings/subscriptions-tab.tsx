@@ -1,10 +1,12 @@
 import type { SubscriptionView } from '@berth/api/subscription-resources'
 import { Age } from '../components/age.tsx'
+import { RoleButton } from '../components/button.tsx'
 import { NamedRows } from '../components/named-rows.tsx'
 import { RowButtons } from '../components/row-buttons.tsx'
 import { Mark } from '../components/status.tsx'
 import type { Column } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
+import { useAction } from '../live/use-action.ts'
 import { useClient, useList } from '../store/context.tsx'
 import { SubscriptionDialog } from './subscription-dialog.tsx'
 
@@ -34,14 +36,17 @@ export function SubscriptionsTab() {
       cell: (subscription) => {
         const { name } = subscription
         return (
-          <RowButtons
-            needs="admin"
-            name={name}
-            change={{ word: text.change, begin: () => onEdit(subscription) }}
-            ask={{ title: text.removeTitle(name), body: <p>{text.removeText}</p> }}
-            remove={() => client.call('removeSubscription', { params: { name } })}
-            done={text.removed(name)}
-          />
+          <span className="row-actions">
+            <TryButton name={name} />
+            <RowButtons
+              needs="admin"
+              name={name}
+              change={{ word: text.change, begin: () => onEdit(subscription) }}
+              ask={{ title: text.removeTitle(name), body: <p>{text.removeText}</p> }}
+              remove={() => client.call('removeSubscription', { params: { name } })}
+              done={text.removed(name)}
+            />
+          </span>
         )
       },
     },
@@ -56,6 +61,22 @@ export function SubscriptionsTab() {
       textsOf={({ name, url, events, app = '' }) => [name, url, app, ...events]}
       dialog={(subscription, onClose) => <SubscriptionDialog subscription={subscription} onClose={onClose} />}
     />
+  )
+}
+
+function TryButton({ name }: { readonly name: string }) {
+  const { subscriptions: text } = useText()
+  const client = useClient()
+  const { busy, act } = useAction()
+  const attempt = () =>
+    act({
+      run: () => client.call('trySubscription', { params: { name } }),
+      done: ({ tookMs }) => text.tried(name, tookMs),
+    })
+  return (
+    <RoleButton needs="admin" small disabled={busy} aria-label={`${text.try} ${name}`} onClick={() => void attempt()}>
+      {text.try}
+    </RoleButton>
   )
 }
 

@@ -54,6 +54,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'consul.wrong-method': 405,
   'kv.derived': 409,
   'subscription.too-many': 409,
+  'subscription.undeliverable': 502,
   'registration.name-taken': 409,
   'registration.too-many': 409,
   'kv.too-large': 413,

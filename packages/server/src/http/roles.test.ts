@@ -143,6 +143,7 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   listSubscriptions: 'viewer',
   setSubscription: 'admin',
   removeSubscription: 'admin',
+  trySubscription: 'admin',
   streamEvents: 'viewer',
   listDomains: 'viewer',
   getDomain: 'viewer',

@@ -20,7 +20,7 @@ export interface Delivery {
 
 const timeoutMs = 10_000
 
-/** Throws where it was not taken; then it is sent again, so that it may come twice and never not at all. */
+/** Throws where it was not taken; then it is sent again, so that it may come twice and never not at all. Without events it only finds out whether it would be. */
 export async function deliver(delivery: Delivery): Promise<void> {
   const target = subscriptionTarget(delivery.subscription.url)
   const signal = AbortSignal.any([delivery.signal, AbortSignal.timeout(timeoutMs)])
@@ -68,6 +68,7 @@ async function publish(
   try {
     await once(socket, 'connect', { signal })
     const commands = secret === undefined ? [] : [['AUTH', secret]]
+    if (events.length === 0) commands.push(['PING'])
     let before = after
     for (const event of events) {
       commands.push(['PUBLISH', channel, JSON.stringify({ ...event, after: before })])

@@ -110,6 +110,27 @@ describe('webhooks', () => {
     expect(under.state.subscriptionPositions.size).toBe(0)
   })
 
+  it('are tried with a delivery of no events, which says why it was not taken', async () => {
+    await subscriptions.put('ci', { url, secret: 'long enough' }, admin)
+    const before = subscriptions.positionOf('ci')
+    await subscriptions.try('ci', AbortSignal.timeout(5_000))
+    const [{ headers, body } = { headers: {}, body: '' }] = got
+    const revision = before?.revision
+    expect(JSON.parse(body)).toEqual({ subscription: 'ci', after: revision, revision, events: [] })
+    const at = /^t=(\d+),/.exec(String(headers['berth-signature']))?.[1]
+    expect(headers['berth-signature']).toBe(`t=${at},sha256=${signatureOf('long enough', Number(at), body)}`)
+    answer = 404
+    const refused = { code: 'subscription.undeliverable', message: expect.stringContaining('it answered with 404') }
+    await expect(subscriptions.try('ci', AbortSignal.timeout(5_000))).rejects.toMatchObject(refused)
+    await subscriptions.put('gone', { url: 'http://127.0.0.1:9/' }, admin)
+    const unreachable = { code: 'subscription.undeliverable', message: expect.stringMatching(/gone .*127\.0\.0\.1:9/) }
+    await expect(subscriptions.try('gone', AbortSignal.timeout(5_000))).rejects.toMatchObject(unreachable)
+    await expect(subscriptions.try('none', AbortSignal.timeout(5_000))).rejects.toMatchObject({
+      code: 'subscription.not-found',
+    })
+    expect(subscriptions.positionOf('ci')).toEqual(before)
+  })
+
   it('are refused where they make no sense, in words; a secret stays with its URL', async () => {
     await expect(subscriptions.put('ci', { url: 'ftp://a', secret: 'x' }, admin)).rejects.toMatchObject({
       code: 'subscription.invalid',
@@ -172,6 +193,7 @@ describe('Redis', () => {
       { url: `redis://127.0.0.1:${port}/berth`, events: ['app.*'], secret: 'long enough' },
       admin,
     )
+    await subscriptions.try('cache', AbortSignal.timeout(5_000))
     await event('app.created', 'one')
     await event('app.created', 'zwei 北京')
     await expect.poll(() => messages().length).toBe(2)
@@ -192,5 +214,6 @@ describe('Redis', () => {
     )
     await event('app.created', 'four')
     await expect.poll(() => subscriptions.positionOf('cache')?.problem ?? '').toContain('Redis says: WRONGPASS')
+    await expect(subscriptions.try('cache', AbortSignal.timeout(5_000))).rejects.toThrow('Redis says: WRONGPASS')
   })
 })

@@ -2,6 +2,7 @@ import {
   BerthError,
   closest,
   deadAfterMs,
+  messageOf,
   readSubscription,
   type SubscriptionDocument,
   type SubscriptionPosition,
@@ -10,6 +11,7 @@ import type { CallContext } from '../controllers/operations.ts'
 import type { Records, State, SubscriptionRecord } from '../records/index.ts'
 import { seal, unseal } from '../secrets/seal.ts'
 import type { SecretKey } from '../secrets/secret-key.ts'
+import { deliver } from './senders.ts'
 
 const maxCount = 100
 const secretLength = { min: 8, max: 1_000 } as const
@@ -108,6 +110,23 @@ export class Subscriptions {
   /** Throws `secrets.cannot-open`. */
   secretOf({ name, url, sealed }: SubscriptionRecord): string | undefined {
     return sealed === undefined ? undefined : unseal(this.#key, [name, url], sealed)
+  }
+
+  /**
+   * Sends a delivery of no events, signed or with the password as any other: it finds out whether the next would be taken, and tells nothing.
+   * Throws `subscription.not-found`, `subscription.undeliverable`.
+   */
+  async try(name: string, signal: AbortSignal): Promise<void> {
+    const subscription = this.require(name)
+    const after = this.positionOf(name)?.revision ?? this.#state.revision
+    try {
+      await deliver({ subscription, secret: this.secretOf(subscription), after, events: [], signal })
+    } catch (cause) {
+      const why = cause instanceof Error && cause.cause !== undefined ? messageOf(cause.cause) : messageOf(cause)
+      throw new BerthError('subscription.undeliverable', `try subscription ${name} (${subscription.url}): ${why}`, {
+        ...{ retryable: true, cause },
+      })
+    }
   }
 
   /** Of those that have not been reached for a while, one sentence each. */

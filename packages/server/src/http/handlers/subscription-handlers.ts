@@ -7,7 +7,7 @@ import { openWatch } from '../watch-stream.ts'
 
 type SubscriptionHandlers = Pick<
   Handlers,
-  'listSubscriptions' | 'setSubscription' | 'removeSubscription' | 'streamEvents'
+  'listSubscriptions' | 'setSubscription' | 'removeSubscription' | 'trySubscription' | 'streamEvents'
 >
 
 export const subscriptionHandlers = ({ views, subscriptions }: Services): SubscriptionHandlers => ({
@@ -17,6 +17,11 @@ export const subscriptionHandlers = ({ views, subscriptions }: Services): Subscr
   removeSubscription: async ({ params, context }) => {
     await subscriptions.remove(params.name, context)
     return { ok: true }
+  },
+  trySubscription: async ({ params, signal }) => {
+    const from = performance.now()
+    await subscriptions.try(params.name, signal)
+    return { tookMs: Math.round(performance.now() - from) }
   },
   streamEvents: async ({ query: { app, revision = views.state.revision }, signal }, socket) => {
     const filter = app === undefined ? {} : { app }
