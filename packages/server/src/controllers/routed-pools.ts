@@ -1,5 +1,6 @@
 import {
   type AppSpec,
+  type Instance,
   type Pool,
   type Rollout,
   type RoutedPool,
@@ -21,14 +22,21 @@ export class RoutedPools {
   readonly #state: State
   readonly #pools = new Map<string, RoutedPool>()
   readonly #dirty = new Set<string>()
+  /** Of those that are up to date: where {@link hasOld} holds. */
+  readonly #old = new Set<string>()
 
   constructor(state: State) {
     this.#state = state
     for (const id of state.pools.ids()) this.#dirty.add(id)
   }
 
-  ids(): IterableIterator<string> {
-    return this.#pools.keys()
+  /** Those in which instances of an earlier generation are to run still. */
+  *withOld(): Generator<string> {
+    for (const id of this.#old) if (!this.#dirty.has(id)) yield id
+    for (const id of this.#dirty) {
+      const pool = this.#state.pools.get(id)
+      if (pool !== undefined && hasOld(pool, this.#state.instances.byPool(pool.app, pool.name))) yield id
+    }
   }
 
   /** True when routes or their members may be others now. */
@@ -43,6 +51,9 @@ export class RoutedPools {
     for (const id of this.#dirty) {
       const pool = this.#state.pools.get(id)
       const routed = pool === undefined ? undefined : routedPool(this.#state, pool)
+      const instances = routed?.instances.map(({ instance }) => instance)
+      if (pool !== undefined && instances !== undefined && hasOld(pool, instances)) this.#old.add(id)
+      else this.#old.delete(id)
       if (routed === undefined) this.#pools.delete(id)
       else this.#pools.set(id, routed)
     }
@@ -118,6 +129,9 @@ function splitOf(state: State, rollout: Rollout): TrafficSplit | undefined {
   const environment = state.pools.find(rollout.app, rollout.pool)?.environment ?? rollout.pool
   return trafficSplit(rollout, spec === undefined ? undefined : resolveSpec(spec, environment))
 }
+
+const hasOld = ({ generation }: Pool, instances: readonly Instance[]): boolean =>
+  instances.some((each) => each.type === 'service' && each.desired === 'run' && each.generation !== generation)
 
 const hasRoutes = (spec: AppSpec, environment: string): boolean =>
   resolveRoutes(spec, environment).length > 0 || resolvePortRoutes(spec, environment).length > 0

@@ -220,13 +220,7 @@ export class TrafficController implements Traffic, Disposable {
     const found = new Set<string>()
     for (const pool of pools.values()) if (pool.rollout !== undefined) found.add(poolId(pool.app, pool.name))
     for (const { app, pool } of instances.draining()) found.add(poolId(app, pool))
-    for (const id of this.#pools.ids()) {
-      const [app = '', name = ''] = id.split('/')
-      const { generation } = pools.get(id) ?? {}
-      const isOld = (each: Instance): boolean =>
-        each.type === 'service' && each.desired === 'run' && each.generation !== generation
-      if (!found.has(id) && instances.byPool(app, name).some(isOld)) found.add(id)
-    }
+    for (const id of this.#pools.withOld()) found.add(id)
     return found
   }
 }
