@@ -87,7 +87,7 @@ describe('commits of one plan beside each other', () => {
         await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
     })
     await deploy()
-    await cluster.until('some have a place', () => seen.count > 6 && placed().length > 200, 60_000)
+    await cluster.until('some have a place', () => seen.count > 6 && placed().length > 0, 60_000)
     await cluster.stopServer()
     await cluster.startServer()
     const before = placed()
