@@ -125,6 +125,21 @@ it('a host shows the maintenance page with a text of one’s own, and is served 
   await row.getByText('what its routes lead to').waitFor()
 })
 
+it('an instance shows what its program has said at its socket', async () => {
+  const { store } = console_.mock
+  const before = store.get('listInstances', 'shop.production.web-2')
+  if (before === undefined) throw new Error('the mock has no such instance')
+  const page = await console_.enter('/instances/shop.production.web-2')
+  await page.locator('.page-title').getByText('Ready').waitFor()
+  const message = 'it says that it is in maintenance: rebuilding its index'
+  store.put('listInstances', { ...before, ready: false, inTraffic: false, message })
+  const wrong = page.getByRole('region', { name: 'What is wrong' })
+  await wrong.getByText('Its program is in maintenance').waitFor()
+  await wrong.getByText('rebuilding its index').waitFor()
+  store.put('listInstances', before)
+  await expect.poll(() => wrong.count()).toBe(0)
+})
+
 it('certificates are obtained by themselves once somebody agrees, and say what failed', async () => {
   const page = await console_.enter('/certificates')
   await page.getByRole('button', { name: 'Turn on' }).click()

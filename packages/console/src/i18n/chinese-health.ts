@@ -44,6 +44,8 @@ export const chineseHealth: HealthDictionary = {
       nodeOffline: '所在节点已离线',
       cannotStart: '无法启动',
       notReady: '正在运行，但未就绪',
+      inMaintenance: '其程序处于维护状态',
+      saysNotReady: '其程序没有报告就绪',
     },
     advice: {
       outOfMemory: '指标会显示增长的过程。可用内存由 berth.yaml 中的 memory 决定。',
@@ -53,6 +55,8 @@ export const chineseHealth: HealthDictionary = {
       noPlace: '请添加节点、允许在某个节点上调度，或在 berth.yaml 中减少需求。一有空间就会分配。',
       nodeOffline: '它最后报告的内容可能已不成立。节点恢复后会自动继续。',
       cannotStart: '会自动重试。',
+      inMaintenance: '它在套接字上这样报告，在报告结束之前不接收流量。',
+      saysNotReady: '它须在套接字上报告就绪（readiness: report），在此之前不接收流量。',
       notReady: '就绪探测失败，因此不接收流量。可以在终端中尝试探测的内容。',
     },
     next: { capacity: '计划与容量', logs: '日志', metrics: '指标', terminal: '终端', node: '所在节点', nodes: '节点' },

@@ -43,6 +43,8 @@ export const englishHealth = {
       nodeOffline: 'Its node is offline',
       cannotStart: 'Cannot be started',
       notReady: 'Runs, but is not ready',
+      inMaintenance: 'Its program is in maintenance',
+      saysNotReady: 'Its program does not say that it is ready',
     },
     advice: {
       outOfMemory: 'The metrics show what grew. What it may have is its memory in berth.yaml.',
@@ -53,6 +55,8 @@ export const englishHealth = {
         'Add a node, allow scheduling on one, or ask for less in berth.yaml. It is placed as soon as there is room.',
       nodeOffline: 'What it said last may not hold any more. It goes on by itself when the node is back.',
       cannotStart: 'It is tried again by itself.',
+      inMaintenance: 'It has said so at its socket, and gets no traffic until it says that this is over.',
+      saysNotReady: 'It is asked to say so at its socket (readiness: report), and gets no traffic before.',
       notReady: 'Its readiness probe fails, so it gets no traffic. Try what the probe asks for in a terminal.',
     },
     next: {

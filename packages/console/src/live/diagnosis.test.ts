@@ -42,6 +42,17 @@ describe('the diagnosis of an instance', () => {
     ['crashes', { ready: false, restarts: 2, lastExit: exit(1) }, 'crashLoop'],
     ['cannot start', { phase: 'assigned', ready: false, message: 'pull image: no such host' }, 'cannotStart'],
     ['failing probe', { ready: false, message: 'GET /healthz answered 503' }, 'notReady'],
+    [
+      'in maintenance by its own word',
+      { ready: false, message: 'it says that it is in maintenance: reindexing' },
+      'inMaintenance',
+    ],
+    ['not ready by its own word', { ready: false, message: 'it says that it is not ready' }, 'saysNotReady'],
+    [
+      'silent at its socket',
+      { ready: false, message: 'it has not said at its socket yet that it is ready' },
+      'saysNotReady',
+    ],
     ['was ready before', { ready: false, readyAt: 5 }, 'notReady'],
     ['a job that runs', { type: 'job', ready: false }, undefined],
     ['a job that ended well', { type: 'job', phase: 'ended', ready: false, lastExit: exit(0) }, undefined],

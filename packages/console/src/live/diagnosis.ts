@@ -16,7 +16,8 @@ export interface Diagnosis {
 type Rule = readonly [fits: (instance: InstanceView) => boolean, diagnosis: Omit<Diagnosis, 'detail'>]
 
 const failedExit = ({ lastExit }: InstanceView): boolean => lastExit !== undefined && lastExit.code !== 0
-const isOffline = ({ message = '' }: InstanceView): boolean => / is offline/.test(message)
+const says = ({ message = '' }: InstanceView, what: RegExp): boolean => what.test(message)
+const isOffline = (instance: InstanceView): boolean => says(instance, / is offline/)
 /** A run that is not ready, and has not just been started for the first time. */
 const struggles = (instance: InstanceView): boolean =>
   instance.phase !== 'ended' &&
@@ -52,6 +53,15 @@ const rules: readonly Rule[] = [
   [
     (each) => struggles(each) && each.phase === 'assigned' && each.message !== undefined,
     { tone: 'warn', problem: 'cannotStart', next: ['node'] },
+  ],
+  // What its program has said at its socket, in the words of the agent.
+  [
+    (each) => struggles(each) && says(each, /it says that it is in maintenance/),
+    { tone: 'warn', problem: 'inMaintenance', next: ['logs', 'terminal'] },
+  ],
+  [
+    (each) => struggles(each) && says(each, /it says that it is not ready|it has not said at its socket/),
+    { tone: 'warn', problem: 'saysNotReady', next: ['logs', 'terminal'] },
   ],
   [
     (each) => struggles(each) && each.phase === 'running' && (each.message !== undefined || each.readyAt !== undefined),
