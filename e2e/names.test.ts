@@ -250,18 +250,15 @@ describe('an external service', () => {
     writeFileSync(page, `require('node:http').createServer((q, s) => s.end('legacy ' + q.url)).listen(8070)`)
     const serving = await outside.spawn([process.execPath, page])
     try {
-      const route = ['--port', 'http=8070', '--route', 'old.test/app']
+      const route = ['--port', 'http=8070', '--route', 'old.test/app', '--option', 'retries={on: [502, 503]}']
       const both = [outside.address, cluster.lab.host('h2').address]
       await cluster.mustBerth(['external', 'set', 'legacy.shop', '--address', ...both, ...route])
       const web = await one({ pool: 'production', entrypoint: 'web' })
       await until('its name', async () => both.includes((await lookUp(web, 'legacy'))[0] ?? ''))
-      const ask = () => fetch(`${cluster.gatewayUrl}/app/x`, { headers: { host: 'old.test' } })
-      await until(
-        'its route',
-        async () =>
-          (await cluster.first.exec(['curl', '-s', '-H', 'Host: old.test', `${cluster.gatewayUrl}/app/x`])).stdout ===
-          'legacy /app/x',
-      )
+      // `fetch` would say another host.
+      const asked = ['curl', '-s', '-w', ' %{http_code}', '-H', 'Host: old.test', `${cluster.gatewayUrl}/app/x`]
+      const answers = async (what: string) => (await cluster.first.exec(asked)).stdout.endsWith(what)
+      await until('its route', () => answers('legacy /app/x 200'))
       const bodies = new Set<string>()
       const load = startLoad(`${cluster.gatewayUrl}/app/y`, {
         host: 'old.test',
@@ -272,8 +269,12 @@ describe('an external service', () => {
       const report = await load.stop()
       expect(report.failures).toEqual([])
       expect([...bodies]).toEqual(['legacy /app/y'])
+      await cluster.mustBerth(['route', 'maintenance', 'old.test', 'on'])
+      await until('the page of maintenance', () => answers(' 503'))
+      await cluster.mustBerth(['route', 'maintenance', 'old.test', 'off'])
+      await until('it to be back', () => answers('legacy /app/x 200'))
       await cluster.mustBerth(['external', 'rm', 'legacy.shop', '-y'])
-      await until('it to go', async () => (await ask()).status === 404)
+      await until('it to go', () => answers(' 404'))
       await until('its name to go', async () => (await lookUp(web, 'legacy'))[0] === 'nobody')
     } finally {
       serving.kill('SIGKILL')

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { object } from './spec/schema-object.ts'
+import { routeOptions } from './spec/schema-route-options.ts'
 
 /** Resources of names; see `index.ts`. */
 const protocol = z.enum(['tcp', 'udp'])
@@ -9,6 +11,8 @@ const port = z.union([
   z.string(),
   z.strictObject({ name: z.string().optional(), port: z.number(), protocol: protocol.optional() }),
 ])
+
+const options = object(routeOptions)
 
 /** As `berth.yaml` has ports and routes; core says what is wrong with them. */
 export const externalDocument = z.strictObject({
@@ -31,6 +35,7 @@ export const externalDocument = z.strictObject({
           stripPath: z.boolean().optional(),
           timeout: amount.optional(),
           maxBody: amount.optional(),
+          ...options.shape,
         }),
       ]),
     )
@@ -50,6 +55,8 @@ export const externalView = z.object({
     z.object({
       ...{ host: z.string(), path: z.string(), port: z.string(), tls, stripPath: z.boolean() },
       ...{ timeoutMs: z.number().int(), maxBodyBytes: z.number().int() },
+      /** As they are written in `berth.yaml`. */
+      options: options.optional(),
     }),
   ),
   version: z.number().int(),

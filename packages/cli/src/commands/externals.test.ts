@@ -14,12 +14,27 @@ describe('external set', () => {
         { host: 'b.example', path: '/api', tls: 'redirect' },
       ],
     })
+    const written = ['limit=100/s', 'sticky=true', 'retries={count: 1, on: [502, 503]}', 'protocol=grpc']
+    expect(documentOf({ route: ['a.example'], option: written }).routes).toEqual([
+      {
+        host: 'a.example',
+        path: '/',
+        limit: '100/s',
+        sticky: true,
+        retries: { count: 1, on: [502, 503] },
+        protocol: 'grpc',
+      },
+    ])
     expect(documentOf({ target: 'db.example' })).toEqual({ target: 'db.example' })
   })
 
   it.each([
     [{ port: ['mysql=x'] }, /--port mysql=x: write NAME=PORT/],
     [{ port: ['=1'] }, /write NAME=PORT/],
+    [{ route: ['a.example'], option: ['limit'] }, /--option limit: write KEY=VALUE/],
+    [{ route: ['a.example'], option: ['host=b.example'] }, /write KEY=VALUE/],
+    [{ route: ['a.example'], option: ['retries={on: [503'] }, /is no YAML/],
+    [{ option: ['limit=5'] }, /give a --route/],
     [{ route: ['a.example'], tls: 'yes' }, /--tls yes/],
   ])('refuses %j', (options, message) => expect(() => documentOf(options)).toThrow(message))
 })
@@ -29,12 +44,15 @@ it('shows one', () => {
   const text = externalText({
     ...{ name: 'old.shop', hostname: 'old.shop.berth', addresses: ['192.0.2.7', '192.0.2.8'], tags: [], version: 2 },
     ports: [{ name: 'http', port: 80, protocol: 'tcp' }],
-    routes: [{ ...place, timeoutMs: 1, maxBodyBytes: 0 }],
+    routes: [
+      { ...place, timeoutMs: 1, maxBodyBytes: 0 },
+      { ...place, path: '/x', timeoutMs: 1, maxBodyBytes: 0, options: { sticky: 'c', limit: { concurrent: 5 } } },
+    ],
     ...{ updatedAt: 0, updatedBy: 'ann' },
   })
   expect(text).toBe(`name     old.shop.berth
 is       192.0.2.7 192.0.2.8
 ports    http=80
-routes   a.example/ to http (tls on)
+routes   a.example/ to http (tls on), a.example/x to http (tls on, sticky c, limit {concurrent: 5})
 version  2`)
 })

@@ -1,6 +1,7 @@
 import type { ExternalView } from '@berth/api'
 import { BerthError, type ExternalDocument } from '@berth/core'
 import type { Command } from 'commander'
+import { parse, stringify } from 'yaml'
 import { formatAge } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
@@ -14,6 +15,7 @@ interface SetOptions {
   readonly site?: string
   readonly route?: readonly string[]
   readonly tls?: string
+  readonly option?: readonly string[]
   readonly ifVersion?: string
 }
 
@@ -68,6 +70,10 @@ function registerSet(external: Command): void {
     .option('--site <site>', 'where it stands, for those who read it')
     .option('--route <host/path...>', 'routes of the gateway that lead to its first tcp port')
     .option('--tls <mode>', 'of these routes: off, on or redirect (on)')
+    .option(
+      '--option <key=value...>',
+      'of these routes, as in berth.yaml: limit=100/s sticky=true "retries={on: [503]}"',
+    )
     .option('--if-version <version>', 'only if it still has this version; 0: only if there is none')
     .action(
       action<SetOptions>(async (context, [name = ''], options) => {
@@ -84,18 +90,24 @@ type SetBody = Pick<ExternalDocument, 'target' | 'site'> & {
   addresses?: string[]
   tags?: string[]
   ports?: (string | { name: string; port: number; protocol: 'tcp' | 'udp' })[]
-  routes?: { host: string; path: string; tls?: 'off' | 'on' | 'redirect' }[]
+  routes?: SetRoute[]
 }
 
+/** Whatever else it says is an option, about which the server knows. */
+type SetRoute = { host: string; path: string; tls?: 'off' | 'on' | 'redirect' } & Readonly<Record<string, unknown>>
+
 /** What was typed, as the server takes it. */
-export function documentOf({ address, target, port, tag, site, route, tls }: SetOptions): SetBody {
+export function documentOf({ address, target, port, tag, site, route, tls, option = [] }: SetOptions): SetBody {
+  if (option.length > 0 && route === undefined)
+    throw new BerthError('usage.option', `--option ${option[0]}: it is one of routes; give a --route`)
+  const options = Object.fromEntries(option.map(optionOf))
   return {
     ...(address === undefined ? {} : { addresses: [...address] }),
     ...(target === undefined ? {} : { target }),
     ...(port === undefined ? {} : { ports: port.map(portOf) }),
     ...(tag === undefined ? {} : { tags: [...tag] }),
     ...(site === undefined ? {} : { site }),
-    ...(route === undefined ? {} : { routes: route.map((each) => routeOf(each, tls)) }),
+    ...(route === undefined ? {} : { routes: route.map((each) => ({ ...routeOf(each, tls), ...options })) }),
   }
 }
 
@@ -108,7 +120,19 @@ function portOf(text: string): NonNullable<SetBody['ports']>[number] {
   return { name, port: Number(port), protocol: protocol === 'udp' ? 'udp' : 'tcp' }
 }
 
-function routeOf(text: string, tls: string | undefined): NonNullable<SetBody['routes']>[number] {
+/** The value as YAML reads it. */
+function optionOf(text: string): readonly [string, unknown] {
+  const [, key, value] = /^([A-Za-z]+)=(.+)$/s.exec(text) ?? []
+  if (key === undefined || value === undefined || key === 'host' || key === 'path')
+    throw new BerthError('usage.option', `--option ${text}: write KEY=VALUE, such as limit=100/s`)
+  try {
+    return [key, parse(value)]
+  } catch (cause) {
+    throw new BerthError('usage.option', `--option ${text}: the value is no YAML`, { cause })
+  }
+}
+
+function routeOf(text: string, tls: string | undefined): SetRoute {
   if (tls !== undefined && tls !== 'off' && tls !== 'on' && tls !== 'redirect')
     throw new BerthError('usage.tls', `--tls ${tls}: write off, on or redirect`)
   const slash = text.indexOf('/')
@@ -139,11 +163,20 @@ export function externalText({
     ['ports', ports.map(portText).join(' ')],
     ['tags', tags.join(' ')],
     ['site', site ?? ''],
-    ['routes', routes.map(({ host, path, port, tls }) => `${host}${path} to ${port} (tls ${tls})`).join(', ')],
+    ['routes', routes.map(routeText).join(', ')],
     ['version', String(version)],
   ]
   return rows.flatMap(([key, value]) => (value === '' ? [] : [`${key.padEnd(8)} ${value}`])).join('\n')
 }
+
+function routeText({ host, path, port, tls, options = {} }: ExternalView['routes'][number]): string {
+  const more = Object.entries(options).map(
+    ([key, value]) => `, ${key} ${typeof value === 'object' ? stringify(value, inline).trim() : value}`,
+  )
+  return `${host}${path} to ${port} (tls ${tls}${more.join('')})`
+}
+
+const inline = { collectionStyle: 'flow', lineWidth: 0, flowCollectionPadding: false } as const
 
 const portText = ({ name, port, protocol }: ExternalView['ports'][number]): string =>
   `${name}=${port}${protocol === 'udp' ? '/udp' : ''}`

@@ -15,6 +15,7 @@ const external: ExternalView = {
     {
       ...{ host: 'old.example.com', path: '/app', port: 'mysql', tls: 'on', stripPath: false },
       ...{ timeoutMs: 60_000, maxBodyBytes: 1024 ** 2 },
+      options: { retries: { on: [503] }, sticky: 'stay' },
     },
   ],
   ...{ version: 1, updatedAt: 0, updatedBy: 'token:dev' },
@@ -24,7 +25,8 @@ it('is the same after it was opened and saved, with its routes', () => {
   const document = externalDocument(externalForm(external), external)
   const read = readExternal(external.name, document, { domain: 'berth', addressPools: ['10.77.0.0/16'] })
   const { hostname: _, version: __, updatedAt: ___, updatedBy: ____, ...known } = external
-  expect(read).toMatchObject({ external: known })
+  const routes = known.routes.map((route) => ({ ...route, options: { retryOn: [503], stickyCookie: 'stay' } }))
+  expect(read).toMatchObject({ external: { ...known, routes } })
 })
 
 it('takes addresses or one name, and ports with and without a name', () => {
@@ -61,7 +63,15 @@ describe('routes', () => {
 
   it('keep what a line does not tell', () => {
     expect(written('old.example.com/app web off')).toEqual([
-      { host: 'old.example.com', path: '/app', port: 'web', tls: 'off', ...limits },
+      {
+        host: 'old.example.com',
+        path: '/app',
+        port: 'web',
+        tls: 'off',
+        ...limits,
+        retries: { on: [503] },
+        sticky: 'stay',
+      },
     ])
   })
 })

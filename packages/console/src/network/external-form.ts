@@ -74,6 +74,6 @@ function routeOf(line: string, before: readonly Route[]): Exclude<NonNullable<Do
   return { host, path, tls, ...(port === undefined ? {} : { port }), ...(known === undefined ? {} : limitsOf(known)) }
 }
 
-const limitsOf = ({ stripPath, timeoutMs, maxBodyBytes }: Route) => ({
-  ...{ stripPath, timeout: `${timeoutMs}ms`, maxBody: formatBytes(maxBodyBytes) },
+const limitsOf = ({ stripPath, timeoutMs, maxBodyBytes, options }: Route) => ({
+  ...{ stripPath, timeout: `${timeoutMs}ms`, maxBody: maxBodyBytes === 0 ? 0 : formatBytes(maxBodyBytes), ...options },
 })

@@ -115,12 +115,15 @@ function compileRoute(each: RoutedPool, route: RouteSpec): Route {
 
 /** Nobody tells whether it is ready: a gateway finds out by itself who of them answers. */
 function compileExternalRoute({ name, addresses, ports }: ExternalService, route: ExternalRoute): Route {
-  const { host, path, tls, timeoutMs, maxBodyBytes, stripPath } = route
+  const { host, path, tls, timeoutMs, maxBodyBytes, stripPath, options } = route
   const pool = `external/${name}`
   const port = ports.find((each) => each.name === route.port)?.port
   const members = addresses.flatMap((address): Member[] =>
     port === undefined ? [] : [{ instance: `${pool}/${address}`, address, port, weight: 1, state: 'active' }],
   )
   const targets = [{ pool, external: name, weight: 1, members }]
-  return { id: `${pool} ${host}${path}`, host, path, targets, tls, timeoutMs, maxBodyBytes, stripPath }
+  return {
+    ...{ id: `${pool} ${host}${path}`, host, path, targets, tls, timeoutMs, maxBodyBytes, stripPath },
+    ...(options === undefined ? {} : { options }),
+  }
 }

@@ -81,6 +81,20 @@ describe('refuses', () => {
       { addresses, ports: [80], routes: [{ host: 'a.example', port: 81 }] },
       ['routes[0].port'],
     ],
+    [
+      'options that only instances have',
+      {
+        addresses,
+        ports: [80],
+        routes: ['b.a', { host: 'a.b', sites: { writes: 'bj' }, whenEmpty: 'maintenance' as const }],
+      },
+      ['routes[1].sites', 'routes[1].whenEmpty'],
+    ],
+    [
+      'a mistake in an option',
+      { addresses, ports: [80], routes: [{ host: 'a.b', limit: 'much', retries: { on: [404] } }] },
+      ['routes[0].retries.on[0]', 'routes[0].limit'],
+    ],
     ['a port of the node', { addresses, ports: [{ port: 80, hostPort: 80 }] }, ['ports']],
     ['a tag that is none', { addresses, tags: ['from'] }, ['tags[0]']],
     ['a site that is none', { addresses, site: 'a b' }, ['site']],

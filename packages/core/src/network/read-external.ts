@@ -149,6 +149,22 @@ function readRoutes(
           suggestion: 'leave it out, or write a route with a host',
         },
       )
+    else refuseOptions(issues, index, route)
   const read = canonicalRoutes(issues, ['routes'], routes, { [name]: { type: 'service', ports } })
   return read.map(({ entrypoint: _, ...route }) => route)
+}
+
+/** What only instances have. */
+function refuseOptions(issues: IssueList, index: number, route: NonNullable<ExternalDocument['routes']>[number]): void {
+  if (typeof route === 'string') return
+  if (route.sites !== undefined)
+    issues.add(['routes', index, 'sites'], 'gateways of all sites lead to the same addresses of an external service')
+  if (route.whenEmpty === 'maintenance')
+    issues.add(
+      ['routes', index, 'whenEmpty'],
+      'nobody tells whether an external service is there, so it is never empty',
+      {
+        suggestion: 'berth route maintenance HOST on',
+      },
+    )
 }

@@ -1,4 +1,5 @@
 import type { ExternalView } from '@berth/api'
+import { type ExternalRoute, optionsToDocument } from '@berth/core'
 import type { ExternalRecord } from '../records/index.ts'
 import { defined } from './view-context.ts'
 
@@ -8,7 +9,14 @@ export function externalView(record: ExternalRecord, domain: string): ExternalVi
     ...{ name, hostname: `${name}.${domain}`, addresses: [...addresses], tags: [...tags] },
     ...defined({ target, site }),
     ports: ports.map((each) => ({ ...each })),
-    routes: routes.map((each) => ({ ...each })),
+    routes: routes.map(routeView),
     ...{ version, updatedAt, updatedBy },
   }
+}
+
+type RouteOfExternal = ExternalView['routes'][number]
+
+function routeView({ options, ...route }: ExternalRoute): RouteOfExternal {
+  if (options === undefined) return route
+  return { ...route, options: optionsToDocument(options) as NonNullable<RouteOfExternal['options']> }
 }
