@@ -133,6 +133,7 @@ class Agent {
       log,
       isGateway: () => this.#gateway.isRunning,
       gatewayRestartedAt: () => this.#gateway.restartedAt,
+      gatewayReloads: () => this.#gateway.reloads,
       upgrade: () => this.#upgrades.status,
       config: () => this.#nodeConfig?.report,
       routes: () => this.#networks.routing.summary,
@@ -491,8 +492,8 @@ class Agent {
         statuses: () => this.#reconciler.statuses(),
         registerUsage: (registry) => {
           registerUsageMetrics(registry, this.#collector, this.#disk.identity.name)
-          registerRequestMetrics(registry, () => this.#gateway.requests ?? [])
           registerPortMetrics(registry, this.#gateway)
+          registerRequestMetrics(registry, this.#gateway)
           registerReportedMetrics(registry, () => this.#sockets.metrics(), this.#disk.identity.name)
         },
         isLinked: () => this.#links?.isUp ?? false,

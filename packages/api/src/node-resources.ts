@@ -34,6 +34,8 @@ export const nodeView = z.object({
   staying: z.array(stayingInstance).optional(),
   online: z.boolean(),
   gateway: z.boolean(),
+  /** How often its nginx has read a changed configuration since it was started: never for a route, a member or a certificate. */
+  gatewayReloads: z.number().int().optional(),
   cpuMilli: z.number().int(),
   cpuGivenMilli: z.number().int(),
   memoryBytes: z.number().int(),

@@ -1,10 +1,17 @@
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
 import { freePort } from '@berth/api/testing/free-ports.testing'
 import { fromRequestCounts, type Route } from '@berth/core'
 import { sampleMember, sampleRoute, sampleTable } from '@berth/core/network/route-table.testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually, openGateway, openUpstream, readText, spawnUpstream, type TestGateway } from './gateway.testing.ts'
+import {
+  acceptEcho,
+  eventually,
+  openGateway,
+  openUpstream,
+  openWebsocket,
+  readText,
+  spawnUpstream,
+  type TestGateway,
+} from './gateway.testing.ts'
 
 let open: TestGateway
 let version = 0
@@ -174,9 +181,7 @@ describe('leaving', () => {
   })
 
   test('a websocket outlives its member’s time in the table, and is counted while it is open', async () => {
-    await using member = await openUpstream(undefined, {
-      upgrade: (request, socket) => acceptEcho(request.headers, socket as Socket),
-    })
+    await using member = await openUpstream(undefined, { upgrade: acceptEcho })
     await using other = await openUpstream()
     await apply(sampleRoute([member.port]))
     await using socket = await openWebsocket(open.options.httpPort)
@@ -244,32 +249,6 @@ describe('a table without members', () => {
     expect((await open.gateway.status()).keptRoutes).toEqual([])
   })
 })
-
-/** Accepts a websocket and sends back every byte. */
-function acceptEcho(headers: Record<string, unknown>, socket: Socket): void {
-  expect(headers).toMatchObject({ upgrade: 'websocket', connection: 'upgrade' })
-  socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
-  socket.pipe(socket)
-}
-
-async function openWebsocket(port: number): Promise<AsyncDisposable & { echo(text: string): Promise<string> }> {
-  const socket = connect(port, '127.0.0.1')
-  socket.write(
-    'GET /chat HTTP/1.1\r\nHost: shop.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n',
-  )
-  const [head] = (await once(socket, 'data')) as [Buffer]
-  expect(head.toString()).toMatch(/^HTTP\/1.1 101 /)
-  return {
-    async echo(text) {
-      socket.write(text)
-      const [data] = (await once(socket, 'data')) as [Buffer]
-      return data.toString()
-    },
-    async [Symbol.asyncDispose]() {
-      socket.destroy()
-    },
-  }
-}
 
 describe('what is told of requests', () => {
   const rows = async (changed: boolean) => {

@@ -9,7 +9,16 @@ import { BerthError } from '@berth/core'
 import { sampleRoute, sampleTable } from '@berth/core/network/route-table.testing'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { echoBody, eventually, openGateway, openUpstream, readText, type TestGateway } from './gateway.testing.ts'
+import {
+  acceptEcho,
+  echoBody,
+  eventually,
+  openGateway,
+  openUpstream,
+  openWebsocket,
+  readText,
+  type TestGateway,
+} from './gateway.testing.ts'
 import { createNginxGateway } from './nginx-gateway.ts'
 
 const errorOf = async (promise: Promise<unknown>): Promise<BerthError> => {
@@ -102,6 +111,39 @@ describe('nginx is not the agent’s', () => {
     expect((await fetch(`http://127.0.0.1:${httpPort}/`)).status).toBe(200)
     await changed.start()
     expect((await changed.status()).reloads).toBe(1)
+  })
+
+  test('a reload cuts no websocket: it lives on, is counted as in flight, and ends at the bound', async () => {
+    await using open = await openGateway()
+    await using member = await openUpstream(undefined, { upgrade: acceptEcho })
+    const key = `127.0.0.1:${member.port}`
+    const inflight = async () => (await open.gateway.status()).inflight[key]
+    await open.gateway.apply(sampleTable(1, [sampleRoute([member.port])]))
+    await using first = await openWebsocket(open.options.httpPort)
+    expect(await first.echo('before')).toBe('before')
+    await using changed = again(open, { keepalive: 100, oldWorkersSeconds: 2 })
+    await changed.start()
+    expect(await changed.status()).toMatchObject({ reloads: 1, inflight: { [key]: 1 } })
+    expect(await first.echo('after')).toBe('after')
+    // Also when the member has left the table: it must not be stopped yet.
+    await using other = await openUpstream()
+    await changed.apply(sampleTable(2, [sampleRoute([other.port])]))
+    expect([await inflight(), await first.echo('still')]).toEqual([1, 'still'])
+    await first[Symbol.asyncDispose]()
+    await eventually(async () => (await inflight()) === 0 || (await inflight()) === undefined)
+
+    await changed.apply(sampleTable(3, [sampleRoute([member.port])]))
+    await using second = await openWebsocket(open.options.httpPort)
+    await using last = again(open, { keepalive: 200, oldWorkersSeconds: 2 })
+    const at = performance.now()
+    await last.start()
+    expect(await second.echo('after')).toBe('after')
+    await second.closed
+    const lived = performance.now() - at
+    expect([lived > 1_500, lived < 8_000]).toEqual([true, true])
+    await eventually(async () => ((await inflight()) ?? 0) === 0)
+    expect(await last.status()).toMatchObject({ reloads: 2, running: true })
+    expect((await open.fetch('/')).status).toBe(200)
   })
 
   test('options that nginx cannot take leave the old ones in force', async () => {

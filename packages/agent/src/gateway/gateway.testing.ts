@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { chmod, readFile } from 'node:fs/promises'
 import { createServer as createHttpServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import type { AddressInfo, Server } from 'node:net'
+import { type AddressInfo, connect, type Server } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -191,6 +191,40 @@ export async function spawnUpstream(delayMs: number): Promise<{ readonly port: n
   const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = (await once(child.stdout!, 'data')) as [Buffer]
   return { port: Number(line.toString()), child }
+}
+
+/** Accepts a websocket and sends back every byte. */
+export function acceptEcho({ headers }: IncomingMessage, socket: Duplex): void {
+  if (headers.upgrade !== 'websocket' || headers.connection !== 'upgrade') throw new Error('no websocket was asked for')
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
+  socket.on('error', () => {})
+  socket.pipe(socket)
+}
+
+export interface OpenWebsocket extends AsyncDisposable {
+  echo(text: string): Promise<string>
+  /** When the other side closed it. */
+  readonly closed: Promise<void>
+}
+
+export async function openWebsocket(port: number): Promise<OpenWebsocket> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(
+    'GET /chat HTTP/1.1\r\nHost: shop.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n',
+  )
+  const [head] = (await once(socket, 'data')) as [Buffer]
+  if (!/^HTTP\/1.1 101 /.test(head.toString())) throw new Error(`no websocket: ${head.toString()}`)
+  return {
+    closed: new Promise((resolve) => socket.once('close', () => resolve())),
+    async echo(text) {
+      socket.write(text)
+      const [data] = (await once(socket, 'data')) as [Buffer]
+      return data.toString()
+    },
+    async [Symbol.asyncDispose]() {
+      socket.destroy()
+    },
+  }
 }
 
 export const readText = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '')

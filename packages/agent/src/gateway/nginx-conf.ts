@@ -63,7 +63,7 @@ export function renderNginxConf(input: NginxConfInput, configuration: string): s
     `worker_processes ${options.workers ?? 'auto'};`,
     ...affinity(options),
     `worker_rlimit_nofile ${facts.maxOpenFiles};`,
-    'worker_shutdown_timeout 1h;',
+    `worker_shutdown_timeout ${options.oldWorkersSeconds ?? 3_600}s;`,
     `pid ${paths.pidFile};`,
     `error_log ${paths.errorLog} warn;`,
     ...block('events', [`worker_connections ${connections(input)};`, 'multi_accept on;']),

@@ -26,6 +26,8 @@ const reloadTimeoutMs = 10_000
 const pollMs = 20
 /** A worker that starts reads the whole table and all changes since: these stay below this part of it. */
 const wholeAfter = 4
+/** Until old workers have been told that there are new ones, and have said what they serve. */
+const oldWorkersMs = 300
 
 /** The gateway of a node: nginx with Lua. See `docs/design/gateway.md`. Throws `gateway.invalid-options`. */
 export function createNginxGateway(options: NginxGatewayOptions, exec: Exec = runCommand): Gateway {
@@ -161,6 +163,8 @@ class NginxGateway implements Gateway {
     await writeFileAtomic(this.#paths.configuration, configuration.text)
     await this.#process.reload()
     await this.#awaitConfiguration(configuration.digest, signal)
+    // From then on the workers that were there before say what they still serve: nobody takes a member for unused that is not.
+    await delay(oldWorkersMs, undefined, { signal })
     this.#log.info({ pid }, 'nginx adopted; it has read its changed configuration')
   }
 

@@ -26,6 +26,8 @@ export interface NginxGatewayOptions {
   readonly accessLog?: boolean
   /** `false`: members are named by nginx's Lua module alone, which costs more; for versions of nginx that were tried it is not needed. */
   readonly directPeers?: boolean
+  /** How long workers of an older configuration may go on with what they serve after a reload; default an hour. */
+  readonly oldWorkersSeconds?: number
   /** Pins the workers to these CPUs, one each (for benchmarks). */
   readonly workerCpus?: readonly number[]
   readonly log: Logger
@@ -97,6 +99,8 @@ export function checkOptions(options: NginxGatewayOptions): void {
   }
   if (!isWhole(options.workers ?? 1, 1, 256)) refuse(`${options.workers} workers are not between 1 and 256`)
   if (!isWhole(options.connections ?? 1024, 64, 1_000_000)) refuse(`${options.connections} connections per worker`)
+  if (!isWhole(options.oldWorkersSeconds ?? 1, 1, 86_400))
+    refuse(`${options.oldWorkersSeconds} s for workers of an older configuration are not between 1 and 86400`)
   if (!isWhole(options.keepalive ?? 1024, 1, 100_000)) refuse(`${options.keepalive} idle connections per worker`)
 }
 

@@ -48,6 +48,7 @@ export class GatewayLoop implements AsyncDisposable {
   #isStarted = false
   #startedAt = 0
   #restartedAt: number | undefined
+  #reloads: number | undefined
   /** Starts and other calls that failed since nginx last ran for a good time. */
   #failures = 0
   #notBefore = 0
@@ -71,6 +72,11 @@ export class GatewayLoop implements AsyncDisposable {
   /** When nginx came back last after it had ended unasked. */
   get restartedAt(): number | undefined {
     return this.#restartedAt
+  }
+
+  /** How often nginx has read a changed configuration since it was started; undefined before that is known. */
+  get reloads(): number | undefined {
+    return this.#reloads
   }
 
   /** The last report, for a server that has just come. */
@@ -163,6 +169,7 @@ export class GatewayLoop implements AsyncDisposable {
     if (!status.running) {
       throw new BerthError('gateway.not-running', 'nginx does not run any more; starting it again')
     }
+    this.#reloads = status.reloads
     const active = activeMembers(this.#applied?.table)
     const leaving = Object.entries(status.inflight).filter(([member]) => !active.has(member))
     this.#send({ version: status.version, inflight: Object.fromEntries(leaving) })

@@ -47,6 +47,10 @@ export class LazyGateway implements AsyncDisposable {
     return this.#loop?.restartedAt
   }
 
+  get reloads(): number | undefined {
+    return this.#loop?.reloads
+  }
+
   get report(): GatewayReport | undefined {
     return this.#loop?.report
   }

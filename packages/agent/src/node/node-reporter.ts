@@ -18,6 +18,7 @@ export interface NodeReporterOptions {
   readonly log: Logger
   readonly isGateway: () => boolean
   readonly gatewayRestartedAt: () => number | undefined
+  readonly gatewayReloads: () => number | undefined
   readonly upgrade: () => NodeStatus['upgrade']
   readonly config: () => NodeStatus['config']
   readonly routes: () => NodeStatus['routes']
@@ -55,6 +56,7 @@ export class NodeReporter {
   status(): NodeStatus {
     const { name, agentVersion, endedFiles, isGateway } = this.#options
     const gatewayRestartedAt = this.#options.gatewayRestartedAt()
+    const gatewayReloads = this.#options.gatewayReloads()
     const upgrade = this.#options.upgrade()
     const config = this.#options.config()
     const routes = this.#options.routes()
@@ -71,6 +73,7 @@ export class NodeReporter {
       gateway: isGateway(),
       network: this.#options.network(),
       ...(gatewayRestartedAt === undefined ? {} : { gatewayRestartedAt }),
+      ...(gatewayReloads === undefined ? {} : { gatewayReloads }),
       ...(upgrade === undefined ? {} : { upgrade }),
       ...(config === undefined ? {} : { config }),
       ...(dockerNetworks === undefined ? {} : { dockerNetworks }),

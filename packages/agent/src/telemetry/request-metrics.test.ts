@@ -12,10 +12,11 @@ it('tells Prometheus what the gateway has counted, with answer times as a histog
     },
   ]
   const registry = new Registry()
-  registerRequestMetrics(registry, () => rows)
+  registerRequestMetrics(registry, { requests: rows, reloads: 2 })
   const labels = 'route="r",pool="shop/production/web",instance="shop.production.web-1"'
   const lines = (await registry.metrics()).split('\n')
   for (const line of [
+    'berth_gateway_reloads_total 2',
     `berth_gateway_requests_total{${labels},class="2xx"} 3`,
     `berth_gateway_requests_total{${labels},class="5xx"} 1`,
     `berth_gateway_requests_lost_total{${labels}} 1`,

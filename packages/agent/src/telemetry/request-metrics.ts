@@ -6,14 +6,30 @@ const labelNames = ['route', 'pool', 'instance'] as const
 type Add = (value: number, labels?: Record<string, string>) => void
 type Define = (name: string, help: string, more: readonly string[], read: (row: RequestRow, add: Add) => void) => void
 
+/** Of a node's gateway; undefined where there is none. */
+export interface MeteredGateway {
+  readonly requests: readonly RequestRow[] | undefined
+  /** Of nginx since it was started. */
+  readonly reloads: number | undefined
+}
+
 /** Adds what this node's gateway has counted since the agent began to count: `berth_gateway_*`. */
-export function registerRequestMetrics(registry: Registry, rows: () => readonly RequestRow[]): void {
+export function registerRequestMetrics(registry: Registry, gateway: MeteredGateway): void {
+  new Counter({
+    name: 'berth_gateway_reloads_total',
+    help: 'How often nginx has read a changed configuration since it was started.',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(gateway.reloads ?? 0)
+    },
+  })
   const define: Define = (name, help, more, read) => {
     new Counter({
       ...{ name: `berth_gateway_${name}`, help, labelNames: [...labelNames, ...more], registers: [registry] },
       collect() {
         this.reset()
-        for (const row of rows()) {
+        for (const row of gateway.requests ?? []) {
           const { route, pool, instance } = row
           read(row, (value, labels) => this.inc({ route, pool, instance, ...labels }, value))
         }

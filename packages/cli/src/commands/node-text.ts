@@ -68,8 +68,10 @@ function networkText({ network }: NodeView): string {
 }
 
 /** By its label it should be one; its agent says whether nginx runs. */
-function gatewayText({ gateway, labels, online }: NodeView): string {
-  if (labels.gateway === 'true') return gateway ? 'runs' : 'does not run yet'
+function gatewayText({ gateway, labels, online, gatewayReloads: reloads = 0 }: NodeView): string {
+  const since =
+    reloads === 0 ? '' : `; nginx has read a changed configuration ${reloads === 1 ? 'once' : `${reloads} times`}`
+  if (labels.gateway === 'true') return gateway ? `runs${since}` : 'does not run yet'
   if (!gateway) return ''
   return online ? 'ends: it serves what it has begun' : 'ends once its agent hears that the label is gone'
 }

@@ -49,6 +49,11 @@ describe('node show', () => {
   }
   it.each<[string, Partial<NodeView>, string | undefined]>([
     ['is one', { labels: { gateway: 'true' } }, 'runs'],
+    [
+      'has read another configuration',
+      { labels: { gateway: 'true' }, gatewayReloads: 2 },
+      'runs; nginx has read a changed configuration 2 times',
+    ],
     ['is to be one', { labels: { gateway: 'true' }, gateway: false }, 'does not run yet'],
     ['is none any more', {}, 'ends: it serves what it has begun'],
     ['cannot hear that', { online: false }, 'ends once its agent hears that the label is gone'],

@@ -200,6 +200,7 @@ export const chinese: Dictionary = {
     cgroup: 'Cgroup',
     joined: '加入于',
     gateway: '网关',
+    reloads: (n) => `重载 ${n} 次`,
     problems: '问题',
     name: '名称',
     state: '状态',

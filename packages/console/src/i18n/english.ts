@@ -202,6 +202,7 @@ export const english = {
     cgroup: 'Cgroup',
     joined: 'Joined',
     gateway: 'Gateway',
+    reloads: (n: number) => (n === 1 ? '1 reload' : `${n} reloads`),
     problems: 'Problems',
     name: 'Name',
     state: 'State',

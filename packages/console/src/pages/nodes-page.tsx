@@ -85,6 +85,7 @@ export function NodeCard({ node }: { readonly node: NodeView }) {
         <span className="mono">{node.address}</span> · {text.units.instances(node.instances)}
         {node.group !== undefined && ` · ${node.group}`}
         {node.gateway && ` · ${text.nodes.gateway}`}
+        {(node.gatewayReloads ?? 0) > 0 && ` (${text.nodes.reloads(node.gatewayReloads ?? 0)})`}
       </p>
       <NodeMeters node={node} />
       {node.problems.map((problem) => (

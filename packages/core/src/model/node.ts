@@ -93,6 +93,8 @@ export interface NodeStatus {
   readonly endedFiles?: { readonly directory: string; readonly keepMs: number }
   /** When its gateway served again after nginx had ended unasked. Absent: not since the agent runs. */
   readonly gatewayRestartedAt?: number
+  /** How often its nginx has read a changed configuration since it was started. Absent: no gateway, or an agent that does not tell. */
+  readonly gatewayReloads?: number
   /** The last upgrade of its executable. Absent: there was none. */
   readonly upgrade?: NodeUpgradeStatus
   /** What it has of the node configuration. Absent: nothing, or an agent that does not tell. */

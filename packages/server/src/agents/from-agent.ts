@@ -90,6 +90,7 @@ const nodeStatus = z.object({
     .max(5000)
     .optional(),
   gatewayRestartedAt: time.optional(),
+  gatewayReloads: z.number().int().nonnegative().optional(),
   endedFiles: z.object({ directory: text, keepMs: size }).optional(),
   upgrade: z
     .object({

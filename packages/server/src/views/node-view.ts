@@ -12,6 +12,7 @@ import { defined, type ViewContext } from './view-context.ts'
 
 const unknownStatus = {
   gateway: false,
+  gatewayReloads: undefined,
   cpuMilli: 0,
   memoryBytes: 0,
   diskBytes: 0,
@@ -71,6 +72,7 @@ export function nodeView(
     ],
     ...defined({
       certificateExpiresAt: node.certificateExpiresAt,
+      gatewayReloads: status.gatewayReloads,
       network: status.network,
       dockerNetworks: status.dockerNetworks === undefined ? undefined : [...status.dockerNetworks],
       endedFiles: status.endedFiles,

@@ -51,6 +51,9 @@ end
 local function get_status(question)
   local answers, missing = worker.with_lock(ANSWER_SECONDS, function() return worker.ask(question, ANSWER_SECONDS) end)
   if not answers then return reply(503, { error = missing }) end
+  if question == 'inflight' then
+    for _, inflight in ipairs(worker.leaving()) do answers[#answers + 1] = { version = worker.state.version, inflight = inflight } end
+  end
   return reply(200, {
     configuration = worker.settings.configuration, workers = ngx.worker.count(), missing = missing, refusals = worker.refusals(),
     answers = answers,

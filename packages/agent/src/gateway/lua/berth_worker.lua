@@ -10,6 +10,9 @@ local share_memory = require 'berth_shared'
 local TICK_SECONDS = 0.025
 local HOUSEKEEPING_SECONDS = 30
 local LINGER_SECONDS = 60
+-- What a worker of an older cycle said last is believed so long, in case it was killed.
+local LEAVING_SECONDS = 2
+local LEAVING = 'leaving:'
 
 local worker = {
   -- What the hot path reads: changed or replaced between two requests.
@@ -187,7 +190,38 @@ function worker.with_lock(seconds, act)
   return first, second, third
 end
 
+-- Old workers of a reload still take requests for a moment, also from the agent; they know nothing of the new ones.
+function worker.is_superseded()
+  return worker.shared.cycle ~= worker.cycle
+end
+
+-- Tells the workers of the newer cycle what this one, of an older one, still serves. Returns whether it does.
+local function tell_leaving()
+  local inflight = {}
+  for _, peer in pairs(tables.peers) do
+    if peer.inflight > 0 and peer.instance ~= '' then inflight[peer.endpoint] = (inflight[peer.endpoint] or 0) + peer.inflight end
+  end
+  local key = LEAVING .. ngx.worker.pid()
+  if not next(inflight) then
+    dictionary:delete(key)
+    return false
+  end
+  dictionary:set(key, cjson.encode(inflight), LEAVING_SECONDS)
+  return true
+end
+
+-- What workers of older cycles serve: requests by endpoint, of each of them.
+function worker.leaving()
+  local all = {}
+  for _, key in ipairs(dictionary:get_keys(0)) do
+    local text = key:sub(1, #LEAVING) == LEAVING and dictionary:get(key)
+    if text then all[#all + 1] = cjson.decode(text) end
+  end
+  return all
+end
+
 local function tick()
+  if worker.is_superseded() then tell_leaving() end
   if worker.shared.generation ~= worker.generation then worker.refresh() end
   local asked = worker.shared.asked
   if own().told ~= asked then answer(asked) end
@@ -213,6 +247,8 @@ local function run()
     end
     ngx.sleep(TICK_SECONDS)
   end
+  -- The master has asked it to end, which it does when nothing is left.
+  while tell_leaving() do ngx.sleep(TICK_SECONDS) end
 end
 
 -- In the master, before it forks: the workers inherit the table. On a reload the dictionary has a newer one than the dump.
@@ -233,11 +269,6 @@ function worker.start_master(settings, read_dump)
   if worker.shared.generation == 0 then worker.shared.generation = 1 end
   assert(dictionary:safe_set('table', text, 0, worker.shared.generation))
   worker.generation = worker.shared.generation
-end
-
--- Old workers of a reload still take requests for a moment, also from the agent; they know nothing of the new ones.
-function worker.is_superseded()
-  return worker.shared.cycle ~= worker.cycle
 end
 
 function worker.start()
