@@ -1,5 +1,13 @@
 import type { FromAgent } from '@berth/api'
-import { BerthError, maxProfiles, networkDrivers, nodeAbilities, parseBlock, requestCountsLength } from '@berth/core'
+import {
+  BerthError,
+  type ItemValue,
+  maxProfiles,
+  networkDrivers,
+  nodeAbilities,
+  parseBlock,
+  requestCountsLength,
+} from '@berth/core'
 import { z } from 'zod'
 import { isPlainLine } from './plain-line.ts'
 
@@ -15,7 +23,13 @@ const block = z.string().refine((given) => {
   }
 })
 
-/** An agent is known, but not trusted blindly; fields that only a newer agent knows are left out. */
+/** Only shown to people. */
+const itemValue = z.custom<ItemValue>()
+
+/**
+ * An agent is known, but not trusted blindly. Fields that are not named here are left out without a word: they are of a newer agent, which may
+ * run beside an older server while both are upgraded, and would be in every line. That none of this version's is forgotten is seen to below.
+ */
 const instanceStatus = z.object({
   id: z.string().max(200),
   createdAt: time.optional(),
@@ -110,7 +124,7 @@ const nodeStatus = z.object({
       why: text.optional(),
       output: z.array(text).max(100).optional(),
       drift: z
-        .array(z.object({ key: z.string().max(500), before: z.unknown(), after: z.unknown() }))
+        .array(z.object({ key: z.string().max(500), before: itemValue, after: itemValue }))
         .max(20)
         .optional(),
     })
@@ -149,6 +163,19 @@ const fromAgent = z.discriminatedUnion('type', [
     use: z.object({ cpuMilli: size, memoryBytes: size }).optional(),
   }),
 ])
+
+/** All of it there, so that what is optional counts too; which texts are possible is of no interest. */
+type Whole<T> = T extends string
+  ? string
+  : T extends readonly (infer Item)[]
+    ? Whole<Item>[]
+    : T extends object
+      ? { readonly [Key in keyof T]-?: Whole<Exclude<T[Key], undefined>> }
+      : T
+
+/** Does not compile when the protocol has a field that is forgotten here, and would be left out without a word. */
+const nothingForgotten = (read: Whole<z.output<typeof fromAgent>>): Whole<FromAgent> => read
+void nothingForgotten
 
 const known = new Set(fromAgent.options.map((option) => option.shape.type.value as string))
 
