@@ -1,19 +1,24 @@
 import { execFileSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { pino } from 'pino'
-import { TestDockerd } from '../../packages/agent/src/build/dockerd.testing.ts'
-import { DockerClient } from '../../packages/agent/src/engine/docker-client.ts'
-import { makeBaseImages } from '../../packages/lab/src/base-image.ts'
+import type { TestDockerd } from '../../packages/agent/src/build/dockerd.testing.ts'
+import type { DockerClient } from '../../packages/agent/src/engine/docker-client.ts'
 import { BuildController } from '../../packages/server/src/controllers/build-controller.ts'
 import { RepositoryLooks } from '../../packages/server/src/pipelines/repository-looks.ts'
 import { Webhooks } from '../../packages/server/src/pipelines/webhooks.ts'
 import { openTemporaryRecords } from '../../packages/server/src/records/open-records.testing.ts'
-import { GitRepository, Workspace } from '../../packages/server/src/source/repositories.testing.ts'
-import { type Figure, type FigureContext, median } from '../figure.ts'
-import { byHand, realBuilder, secondsOf, sourceFiles } from './build-time.ts'
+import { GitRepository, type Workspace } from '../../packages/server/src/source/repositories.testing.ts'
+import {
+  type BuildPlace,
+  byHand,
+  inPairs,
+  onOwnEngine,
+  realBuilder,
+  secondsOf,
+  sourceFiles,
+} from '../build/compared-builds.ts'
+import type { Figure } from '../figure.ts'
 
-const pairs = 7
 const maxRatio = 1.1
 const secret = 'of the bench'
 
@@ -24,17 +29,10 @@ export const figure: Figure = {
   unit: 's',
   peer: 'git push && git pull && docker build (classic builder, same engine)',
   target: `<= ${maxRatio}`,
-  async run(context) {
-    using space = new Workspace()
-    await using dockerd = new TestDockerd()
-    await dockerd.start()
-    await makeBaseImages(`unix://${dockerd.socketPath}`, { signal: context.signal })
-    await using client = new DockerClient(dockerd.socketPath, pino({ level: 'silent' }))
-    return await measure(space, dockerd, client, context)
-  },
+  run: (context) => onOwnEngine(context, measure),
 }
 
-async function measure(space: Workspace, dockerd: TestDockerd, client: DockerClient, context: FigureContext) {
+async function measure({ space, dockerd, client, context }: BuildPlace) {
   const work = new GitRepository(space.path('app'), sourceFiles())
   const origin = space.path('origin.git')
   mkdirSync(origin)
@@ -43,42 +41,30 @@ async function measure(space: Workspace, dockerd: TestDockerd, client: DockerCli
   const clone = space.path('clone')
   execFileSync('git', ['clone', '--quiet', origin, clone])
   await using ours = await pipelineOn(space, dockerd, client, origin)
-  const [push, peer]: [number[], number[]] = [[], []]
-  for (let pair = 0; pair <= pairs; pair += 1) {
-    context.signal.throwIfAborted()
-    // Each pushes a change of its own, so that neither finds the work of the other done.
-    const change = (who: string) =>
-      work.commit(
-        { 'package.json': `{"version":"${who} ${pair}"}`, 'src/0.js': `// ${who} ${pair}\n` },
-        `${who} ${pair}`,
-      )
-    const turns = [
-      async () => {
-        change('by webhook')
-        push.push(await secondsOf(() => ours.push(work, origin)))
-      },
-      async () => {
-        change('by hand')
-        peer.push(
-          await secondsOf(() => {
-            work.git('push', '--quiet', origin, 'main')
-            byHand(dockerd, clone, pair)
-          }),
-        )
-      },
-    ]
-    for (const each of pair % 2 === 0 ? turns : turns.toReversed()) await each()
-    context.log(`pair ${pair} of ${pairs}: ${push.at(-1)?.toFixed(2)} s by us, ${peer.at(-1)?.toFixed(2)} s by hand`)
-  }
+  /** Each pushes a change of its own, so that neither finds the work of the other done. */
+  const change = (who: string, pair: number): void =>
+    void work.commit(
+      { 'package.json': `{"version":"${who} ${pair}"}`, 'src/0.js': `// ${who} ${pair}\n` },
+      `${who} ${pair}`,
+    )
+  const found = await inPairs(context, {
+    ours: async (pair) => {
+      change('by webhook', pair)
+      return await secondsOf(() => ours.push(work, origin))
+    },
+    byHand: async (pair) => {
+      change('by hand', pair)
+      return await secondsOf(() => {
+        work.git('push', '--quiet', origin, 'main')
+        byHand(dockerd, clone, pair)
+      })
+    },
+  })
   const nothing = await ours.pushNothing(work, origin)
   context.log(
     `a push that changes nothing: ${nothing.seconds.toFixed(2)} s, ${nothing.built ? 'built' : 'nothing built'}`,
   )
-  // The first pair warms both up: a clone, a mirror, the page cache.
-  const samples = push.slice(1).map((seconds, index) => seconds / (peer[index + 1] ?? Number.NaN))
-  const ratio = median(samples)
-  const ok = ratio <= maxRatio && !nothing.built
-  return { ours: median(push.slice(1)), peer: median(peer.slice(1)), ratio, ok, samples }
+  return { ...found, ok: found.ratio <= maxRatio && !nothing.built }
 }
 
 /** What a server has between a delivery and an image, on a store of its own. */
