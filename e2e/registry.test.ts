@@ -162,6 +162,13 @@ describe('its garbage', () => {
     })
     const gone = (await cluster.mustBerth(['registry', 'gc', '-o', 'json'])).json()
     expect(gone).toMatchObject({ removed: 1 })
+    const versions = (await cluster.mustBerth(['releases', 'shop', '--registry', '-o', 'json'])).json()
+    const made = {
+      commit: expect.stringMatching(/^[0-9a-f]{40}$/),
+      builtAt: expect.any(Number),
+      bytes: expect.any(Number),
+    }
+    expect(versions).toEqual([expect.objectContaining({ ...made, releases: ['v2'] }), expect.objectContaining(made)])
     expect(await status()).toMatchObject({ running: true, images: 2, missing: 0, collected: { removed: 1 } })
     await cluster.mustBerth(['rollback', 'shop'])
     expect(await rollout()).toMatchObject({ state: 'succeeded' })

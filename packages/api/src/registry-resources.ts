@@ -38,6 +38,20 @@ export const clusterRegistryView = z.object({
   collected: registryCollectionView.optional(),
 })
 
+/** An image of an app in the cluster's own registry. */
+export const registryImageView = z.object({
+  /** Its id, `sha256:…`. */
+  image: z.string(),
+  pushedAt: time,
+  commit: z.string().optional(),
+  builtAt: time.optional(),
+  /** Of its layers, packed. */
+  bytes: z.number().optional(),
+  /** Made of it: `v7`; none where these went. */
+  releases: z.array(z.string()),
+})
+
+export type RegistryImageView = z.infer<typeof registryImageView>
 export type RegistryView = z.infer<typeof registryView>
 export type RegistryCollectionView = z.infer<typeof registryCollectionView>
 export type ClusterRegistryView = z.infer<typeof clusterRegistryView>

@@ -1,5 +1,5 @@
 import type { RegistryOrder, RegistryTransfer } from '@berth/api'
-import type { RegistryPlace } from '@berth/core'
+import { isName, type RegistryPlace } from '@berth/core'
 import { type AgentRequest, respondJson } from './agent-request.ts'
 import type { LinkServices } from './link-services.ts'
 import { invalid, type Route, readBody } from './request-body.ts'
@@ -21,7 +21,9 @@ async function runRegistry({ registry }: LinkServices, request: AgentRequest): P
 }
 
 async function reportRegistry({ registry }: LinkServices, { stream, query, signal }: AgentRequest): Promise<void> {
-  respondJson(stream, 200, await registry.report({ size: query.has('size'), signal }))
+  const app = query.get('app') ?? undefined
+  if (app !== undefined && !isName(app)) throw invalid('?app= is no name of an app')
+  respondJson(stream, 200, await registry.report({ size: query.has('size'), app, signal }))
 }
 
 async function collectRegistry({ registry }: LinkServices, request: AgentRequest): Promise<void> {

@@ -145,6 +145,22 @@ describe('a registry', () => {
   })
 })
 
+it('what an app has in it says what it was built from, as far as it can', async () => {
+  await service.run(ordering.order, { signal })
+  const [plain, labelled, other] = [placeOf('shop', '1'), placeOf('shop', '2'), placeOf('blog', '3')]
+  await ordering.push(plain, randomBytes(1_000))
+  const more = { created: '2026-11-30T20:00:00Z', config: { Labels: { 'berth.commit': 'trunk@7' } } }
+  await ordering.push(labelled, randomBytes(2_000), undefined, more)
+  await ordering.push(other, randomBytes(100))
+  const { images } = await service.report({ size: false, app: 'shop', signal })
+  const pushedAt = expect.any(Number)
+  expect(images).toHaveLength(2)
+  expect(images).toContainEqual({ ...plain, pushedAt, bytes: 1_000 })
+  const builtAt = Date.parse('2026-11-30T20:00:00Z')
+  expect(images).toContainEqual({ ...labelled, pushedAt, bytes: 2_000, commit: 'trunk@7', builtAt })
+  expect((await service.report({ size: false, app: 'nobody', signal })).images).toEqual([])
+})
+
 describe('a collection of garbage', () => {
   it('removes what it is told, and the layers that nothing else has; the rest can be pulled and pushed as before', async () => {
     await service.run(ordering.order, { signal })

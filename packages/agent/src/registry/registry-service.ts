@@ -10,6 +10,11 @@ interface SignalOptions {
   readonly signal: AbortSignal
 }
 
+interface ReportOptions extends SignalOptions {
+  readonly size: boolean
+  readonly app?: string | undefined
+}
+
 export interface RegistryServiceOptions {
   readonly directory: string
   readonly log: Logger
@@ -67,7 +72,8 @@ export class RegistryService implements AsyncDisposable {
     })
   }
 
-  async report({ size, signal }: SignalOptions & { readonly size: boolean }): Promise<RegistryReport> {
+  /** With `app` its images only, and more of each. */
+  async report({ size, app, signal }: ReportOptions): Promise<RegistryReport> {
     const running = (await this.#process.pid()) !== undefined
     const freeBytes = await this.#storage.freeBytes()
     const { order, collected } = this.#memory ?? {}
@@ -75,7 +81,7 @@ export class RegistryService implements AsyncDisposable {
       running,
       ...(order === undefined ? {} : { order: order.id, certificatePem: order.certificatePem }),
       ...(running || this.#problem === undefined ? {} : { problem: this.#problem }),
-      images: await this.#storage.images(),
+      images: await (app === undefined ? this.#storage.images() : this.#storage.imagesOfApp(app)),
       ...(size ? { sizeBytes: await this.#storage.sizeBytes(signal) } : {}),
       ...(freeBytes === undefined ? {} : { freeBytes }),
       ...(collected === undefined ? {} : { collected }),

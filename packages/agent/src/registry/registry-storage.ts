@@ -1,7 +1,10 @@
-import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, type RegistryPlace, type StoredImage } from '@berth/core'
 import { measureDirectories } from '../instance/disk-usage.ts'
+
+const maxDescribed = 100
+const maxDocumentBytes = 4 * 1024 * 1024
 
 /**
  * The registry's images as they lie on its disk: a folder a repository, and in it one a tag, which is written when all that it names is
@@ -20,6 +23,13 @@ export class RegistryStorage {
     const apps = await namesIn(join(this.#repositories, 'berth'))
     const found = await Promise.all(apps.map((app) => this.#imagesOf(`berth/${app}`)))
     return found.flat()
+  }
+
+  /** The newest of one app, with what they say of themselves. */
+  async imagesOfApp(app: string): Promise<StoredImage[]> {
+    const images = await this.#imagesOf(`berth/app-${app}`)
+    const newest = images.sort((a, b) => b.pushedAt - a.pushedAt).slice(0, maxDescribed)
+    return await Promise.all(newest.map(async (image) => ({ ...image, ...(await this.#describe(image)) })))
   }
 
   /** Their names only: what they alone are made of goes with the next collection. Those that are gone already are no error. */
@@ -77,6 +87,37 @@ export class RegistryStorage {
       }),
     )
     return found.flat()
+  }
+
+  /** Nothing of one that is being written or taken away. */
+  async #describe({ repository, tag }: RegistryPlace): Promise<Partial<StoredImage>> {
+    const digest = await readFile(join(this.#tags(repository), tag, 'current/link'), 'utf8').catch(() => '')
+    const manifest = await this.#document(digest)
+    const config = await this.#document((manifest?.config as { digest?: unknown } | undefined)?.digest)
+    if (manifest === undefined || config === undefined) return {}
+    const labels = (config.config as { Labels?: Record<string, unknown> } | undefined)?.Labels ?? {}
+    const commit = labels['berth.commit']
+    const builtAt = Date.parse(String(config.created))
+    const layers = Array.isArray(manifest.layers) ? (manifest.layers as { size?: unknown }[]) : []
+    return {
+      ...(typeof commit === 'string' && commit !== '' ? { commit } : {}),
+      ...(builtAt > 0 ? { builtAt } : {}),
+      bytes: layers.reduce((sum, { size }) => sum + (typeof size === 'number' ? size : 0), 0),
+    }
+  }
+
+  /** What a blob says, if it is a small document. */
+  async #document(digest: unknown): Promise<Record<string, unknown> | undefined> {
+    const hex = /^sha256:([0-9a-f]{64})$/.exec(String(digest).trim())?.[1]
+    if (hex === undefined) return undefined
+    const file = join(this.#directory, 'docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex, 'data')
+    try {
+      if ((await stat(file)).size > maxDocumentBytes) return undefined
+      const document: unknown = JSON.parse(await readFile(file, 'utf8'))
+      return typeof document === 'object' && document !== null ? (document as Record<string, unknown>) : undefined
+    } catch {
+      return undefined
+    }
   }
 
   #tags(repository: string): string {

@@ -49,8 +49,13 @@ export class RegistryOrdering {
   }
 
   /** Pushes an image of one layer as Docker would; resolves to the status of its last step that was not refused. */
-  async push(place: RegistryPlace, layer: Buffer, token = this.token(place, ['push', 'pull'])): Promise<number> {
-    const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', layer: digestOf(layer) }))
+  async push(
+    place: RegistryPlace,
+    layer: Buffer,
+    token = this.token(place, ['push', 'pull']),
+    more: object = {},
+  ): Promise<number> {
+    const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', layer: digestOf(layer), ...more }))
     for (const blob of [layer, config]) {
       const begun = await this.call('POST', `/v2/${place.repository}/blobs/uploads/`, token)
       if (begun.status !== 202) return begun.status

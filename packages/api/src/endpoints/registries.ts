@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import { clusterRegistryView, registryCollectionView, registryView } from '../registry-resources.ts'
-import { flag, listQuery, none, ok } from './shared.ts'
+import { clusterRegistryView, registryCollectionView, registryImageView, registryView } from '../registry-resources.ts'
+import { appParams, flag, listQuery, none, ok } from './shared.ts'
 
 /** Logins at image registries, and the cluster's own registry. */
 export const registriesEndpoints = {
@@ -48,6 +48,18 @@ export const registriesEndpoints = {
     query: none,
     body: none,
     response: clusterRegistryView,
+  }),
+  getRegistryImages: defineEndpoint({
+    method: 'GET',
+    path: '/v1/apps/:app/registry-images',
+    summary:
+      "Images of an app in the cluster's own registry, newest first: also those whose releases are not kept any more",
+    role: 'viewer',
+    transport: 'json',
+    params: appParams,
+    query: none,
+    body: none,
+    response: z.object({ items: z.array(registryImageView) }),
   }),
   runClusterRegistry: defineEndpoint({
     method: 'PUT',

@@ -1,11 +1,20 @@
-import type { AppView, BuildView, EventView, InstanceView, ReleaseView, RolloutView, RouteView } from '@berth/api'
+import type {
+  AppView,
+  BuildView,
+  EventView,
+  InstanceView,
+  RegistryImageView,
+  ReleaseView,
+  RolloutView,
+  RouteView,
+} from '@berth/api'
 import { refName, shortCommit } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { followBuild } from '../follow.ts'
 import { followChanges } from '../follow-changes.ts'
 import { formatSeconds } from '../instance-lines.ts'
-import { formatAge, shortImage } from '../output/format.ts'
+import { formatAge, formatBytes, shortImage } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import type { Style } from '../output/style.ts'
 import { defaultPool, findInstance, type PoolOption, parseTarget, requireTarget } from '../target.ts'
@@ -67,15 +76,37 @@ function registerReleases(program: Command): void {
     .alias('versions')
     .summary('releases of an app')
     .argument('[app]', 'left out: the app of the berth.yaml here')
+    .option('--registry', "images in the cluster's own registry, also those whose releases are not kept any more")
     .action(
-      action(async (context, [text]) => {
+      action<{ registry?: boolean }>(async (context, [text], { registry = false }) => {
         const { client, out, form, signal } = context
         const { app } = parseTarget(text, context)
+        if (registry) {
+          const images = await client.call('getRegistryImages', { params: { app } }, { signal })
+          await printListing(images.items, registryImageListing(Date.now()), form, out)
+          return
+        }
         const { items } = await client.list('listReleases', { params: { app } }, { signal })
         await printListing(items, releaseListing(Date.now()), form, out)
       }),
     )
 }
+
+const registryImageListing = (now: number): ListingView<RegistryImageView> => ({
+  headers: ['image', 'releases', 'commit', 'pushed', 'built', 'size'],
+  row: (each) => [
+    shortImage(each.image),
+    each.releases.join(',') || 'none kept',
+    shortCommit(each.commit ?? '-'),
+    formatAge(now - each.pushedAt),
+    each.builtAt === undefined ? '-' : formatAge(now - each.builtAt),
+    each.bytes === undefined ? '-' : formatBytes(each.bytes),
+  ],
+  wideHeaders: ['id'],
+  wideRow: (each) => [each.image],
+  name: (each) => each.image,
+  empty: 'the registry has no image of it yet',
+})
 
 const releaseListing = (now: number): ListingView<ReleaseView> => ({
   headers: ['release', 'commit', 'tests', 'runs in', 'age', 'author', 'subject'],

@@ -12,6 +12,11 @@ export interface RegistryPlace {
 export interface StoredImage extends RegistryPlace {
   /** When its last push ended. */
   readonly pushedAt: number
+  /** These three where somebody asked for one app's: what it was built from, and when. Absent: it does not say. */
+  readonly commit?: string
+  readonly builtAt?: number
+  /** Of its layers, packed, whoever else has them too. */
+  readonly bytes?: number
 }
 
 interface ReleasedImage {

@@ -21,6 +21,7 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   setHookTarget: 'admin',
   removeHookTarget: 'admin',
   getClusterRegistry: 'viewer',
+  getRegistryImages: 'viewer',
   runClusterRegistry: 'admin',
   collectClusterRegistry: 'admin',
   stopClusterRegistry: 'admin',

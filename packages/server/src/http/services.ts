@@ -142,7 +142,7 @@ export interface Services {
   readonly agents: Pick<AgentLinks, 'logs' | 'exec' | 'execOnNode' | 'metrics' | 'usage' | 'isConnected' | 'request'>
   readonly images: Pick<NodeImages, 'list' | 'prune'>
   readonly registries: Registries
-  readonly registry: Pick<ClusterRegistry, 'run' | 'status' | 'collect' | 'stop'>
+  readonly registry: Pick<ClusterRegistry, 'run' | 'status' | 'imagesOf' | 'collect' | 'stop'>
   readonly routing: Routing
   readonly nodeRoutes: NodeRoutes
   readonly addressPools: AddressPools

@@ -1,5 +1,15 @@
 import type { RegistryCollection, RegistryReport } from '@berth/api'
-import { BerthError, messageOf, missingImages, neededPlaces, placeText, unneededImages } from '@berth/core'
+import {
+  BerthError,
+  messageOf,
+  missingImages,
+  neededPlaces,
+  placeText,
+  registryPlace,
+  type StoredImage,
+  unneededImages,
+} from '@berth/core'
+import { requireApp } from '../controllers/operations/lookup.ts'
 import type { CallContext } from '../controllers/operations.ts'
 import type { ImageRegistryRecord, Records, RecordTransaction, RegistryHome, State } from '../records/index.ts'
 import type { RegistryAgents } from './registry-agents.ts'
@@ -20,6 +30,13 @@ export interface RegistryStatus {
   readonly problem?: string
   /** Images of releases that it does not have. */
   readonly missing: number
+}
+
+export interface ImageOfApp {
+  readonly image: string
+  readonly stored: StoredImage
+  /** `v7`, oldest first. */
+  readonly releases: readonly string[]
 }
 
 export const defaultRegistryPort = 5000
@@ -74,6 +91,24 @@ export class ClusterRegistry {
       signal.throwIfAborted()
       return { ...this.#placeOf(home), problem: messageOf(error), missing: 0 }
     }
+  }
+
+  /**
+   * Images of an app that it has, the newest first (by when they were built: one is pushed again to a registry that is put elsewhere), with the releases that are made of each: none where these went, until a collection takes
+   * the image, too. Throws `app.not-found`, `registry.none`, `node.offline`.
+   */
+  async imagesOf(app: string, { signal }: { readonly signal: AbortSignal }): Promise<ImageOfApp[]> {
+    requireApp(this.#state, app)
+    const { node } = this.#home()
+    const { images } = await this.#options.agents.report(node, { signal: within(signal, answerMs), app })
+    const releases = this.#state.releases.byApp(app)
+    return images
+      .filter(({ repository }) => repository === `berth/app-${app}`)
+      .sort((a, b) => (b.builtAt ?? b.pushedAt) - (a.builtAt ?? a.pushedAt))
+      .map((stored) => ({
+        ...{ stored, image: `sha256:${stored.tag}` },
+        releases: releases.filter((each) => registryPlace(each)?.tag === stored.tag).map(({ id }) => id),
+      }))
   }
 
   /** Takes out what no release is made of, unless it is younger than that. Throws `registry.none`, `node.offline`. */

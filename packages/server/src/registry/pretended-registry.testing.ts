@@ -50,6 +50,7 @@ export class PretendedAgents implements RegistryAgents {
     return this.report(node)
   }
 
+  /** As an agent of before, which says no more of one app's. */
   async report(node: string): Promise<RegistryReport> {
     this.#require(node)
     const registry = this.registries.get(node)

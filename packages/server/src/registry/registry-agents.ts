@@ -13,7 +13,11 @@ export interface RegistryAgents {
   holdersOf(image: string): ReadonlySet<string>
   /** Resolves when it serves. */
   run(node: string, order: RegistryOrder, options: CallOptions): Promise<RegistryReport>
-  report(node: string, options: CallOptions & { readonly size?: boolean }): Promise<RegistryReport>
+  /** With `app` more is said of each of its images; an agent of before says all images, and no more of them. */
+  report(
+    node: string,
+    options: CallOptions & { readonly size?: boolean; readonly app?: string },
+  ): Promise<RegistryReport>
   collect(node: string, remove: readonly RegistryPlace[], options: CallOptions): Promise<RegistryCollection>
   end(node: string, how: { readonly purge: boolean }, options: CallOptions): Promise<void>
   push(node: string, transfer: RegistryTransfer, options: CallOptions): Promise<void>
@@ -24,8 +28,10 @@ export const createRegistryAgents = (links: AgentLinks): RegistryAgents => ({
   isConnected: (node) => links.isConnected(node),
   holdersOf: (image) => links.holdersOf(image),
   run: (node, order, { signal }) => links.request(node, { method: 'PUT', path: '/v1/registry', body: order, signal }),
-  report: (node, { signal, size }) =>
-    links.request(node, { method: 'GET', path: size === true ? '/v1/registry?size' : '/v1/registry', signal }),
+  report: (node, { signal, size, app }) => {
+    const query = app === undefined ? (size === true ? '?size' : '') : `?app=${encodeURIComponent(app)}`
+    return links.request(node, { method: 'GET', path: `/v1/registry${query}`, signal })
+  },
   collect: (node, remove, { signal }) =>
     links.request(node, { method: 'POST', path: '/v1/registry/collect', body: { remove }, signal }),
   end: async (node, { purge }, { signal }) => {

@@ -9,6 +9,7 @@ import { ImageCopies } from '../agents/image-copies.ts'
 import { type Authority, openAuthority } from '../authority/authority.ts'
 import { eventually } from '../eventually.testing.ts'
 import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
+import { Retention } from '../retention/retention.ts'
 import { openSecretKey } from '../secrets/secret-key.ts'
 import { ClusterRegistry } from './cluster-registry.ts'
 import { PretendedAgents } from './pretended-registry.testing.ts'
@@ -176,6 +177,45 @@ describe('a collection', () => {
     expect(await registry.collect(600_000, admin)).toMatchObject({ removed: 0 })
     expect(await registry.collect(0, admin)).toMatchObject({ removed: 1 })
     expect(contents()).toEqual([nameOf('shop', '2')])
+  })
+
+  it('never takes what runs or can be gone back to, whatever has gone from the history', async () => {
+    await under.records.commit('system:test', (tx) => {
+      tx.put('apps', { name: 'shop', vcs: 'git', createdAt: 0, createdBy: 'ann', nextRelease: 10 })
+      tx.put('pools', {
+        ...{ app: 'shop', name: 'production', environment: 'production', release: 'v2', generation: 1 },
+        ...{ nextGeneration: 2, replicas: {}, nextOrdinal: {}, createdAt: 0 },
+      })
+      tx.put('rollouts', {
+        ...{ id: 'r-1', app: 'shop', pool: 'production', reason: 'deploy', from: 'v1', to: 'v2', state: 'succeeded' },
+        ...{ fromGeneration: 0, toGeneration: 1, message: '', progress: {}, replicasBefore: {}, jobsDone: [] },
+        ...{ createdAt: 0, updatedAt: 0, endedAt: 1, createdBy: 'ann' },
+      })
+    })
+    for (let n = 1; n <= 9; n += 1) {
+      now += 1
+      await release('shop', `v${n}`, String(n), 'b')
+    }
+    keep()
+    await registry.run({ node: 'a' }, admin)
+    await eventually(() => expect(contents()).toHaveLength(9))
+    {
+      await using _ = new Retention({
+        ...{ records: under.records, log, removeBuildOutput: async () => {}, intervalMs: 10 },
+        limits: { releasesPerApp: 2 },
+      })
+      await eventually(() => expect(under.state.releases.byApp('shop').map(({ id }) => id)).toHaveLength(4))
+    }
+    // Of those that went from the history the registry still tells, until it is collected.
+    const listed = async () =>
+      (await registry.imagesOf('shop', { signal })).map(({ image, releases }) => [image, releases])
+    expect(await listed()).toHaveLength(9)
+    expect(await listed()).toContainEqual([imageOf('5'), []])
+    await registry.collect(0, admin)
+    expect(new Map((await listed()) as [string, string[]][])).toEqual(
+      new Map(['1', '2', '8', '9'].map((digit) => [imageOf(digit), [`v${digit}`]])),
+    )
+    await expect(registry.imagesOf('nobody', { signal })).rejects.toMatchObject({ code: 'app.not-found' })
   })
 
   it('comes by itself once a day', async () => {

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
-import type { ClusterRegistryView } from '@berth/api'
-import type { RegistryStatus } from '../registry/cluster-registry.ts'
+import type { ClusterRegistryView, RegistryImageView } from '@berth/api'
+import type { ImageOfApp, RegistryStatus } from '../registry/cluster-registry.ts'
 import { defined } from './view-context.ts'
 
 export function clusterRegistryView({ place, report, problem, missing }: RegistryStatus): ClusterRegistryView {
@@ -14,3 +14,8 @@ export function clusterRegistryView({ place, report, problem, missing }: Registr
       : { certificateExpiresAt: new X509Certificate(certificate).validToDate.getTime() }),
   }
 }
+
+export const registryImageView = ({ image, stored, releases }: ImageOfApp): RegistryImageView => ({
+  ...{ image, pushedAt: stored.pushedAt, releases: [...releases] },
+  ...defined({ commit: stored.commit, builtAt: stored.builtAt, bytes: stored.bytes }),
+})

@@ -1,4 +1,4 @@
-import { clusterRegistryView } from '../../views/cluster-registry-view.ts'
+import { clusterRegistryView, registryImageView } from '../../views/cluster-registry-view.ts'
 import { registryView } from '../../views/plain-views.ts'
 import type { Handlers } from '../handler.ts'
 import { registryListing } from '../listings/record-listings.ts'
@@ -10,6 +10,7 @@ type RegistryHandlers = Pick<
   | 'setRegistry'
   | 'removeRegistry'
   | 'getClusterRegistry'
+  | 'getRegistryImages'
   | 'runClusterRegistry'
   | 'collectClusterRegistry'
   | 'stopClusterRegistry'
@@ -23,6 +24,9 @@ export const registryHandlers = ({ views, registries, registry }: Services): Reg
     return { ok: true }
   },
   getClusterRegistry: async ({ signal }) => clusterRegistryView(await registry.status({ signal })),
+  getRegistryImages: async ({ params, signal }) => ({
+    items: (await registry.imagesOf(params.app, { signal })).map(registryImageView),
+  }),
   runClusterRegistry: async ({ body, context }) => clusterRegistryView(await registry.run(body, context)),
   // Who asks for it wants it now, also of what has just come.
   collectClusterRegistry: ({ context }) => registry.collect(0, context),
