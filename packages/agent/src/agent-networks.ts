@@ -6,6 +6,8 @@ import type { Disk } from './disk.ts'
 import { createNetdFiles, type NetdFiles } from './dns/netd-files.ts'
 import { readNetdProblem } from './dns/netd-problem.ts'
 import type { DockerEngine } from './engine/docker-engine.ts'
+import { failoverRunDirectory } from './failover/failover-files.ts'
+import { FailoverService } from './failover/failover-service.ts'
 import type { InstanceKeeper } from './instance/instance-keepers.ts'
 import { withOwnAddress } from './instance/own-address.ts'
 import { AddressCollector } from './network/address-collector.ts'
@@ -56,6 +58,7 @@ export class AgentNetworks {
   readonly #byHand: ByHandWatch
   readonly bandwidth: BandwidthKeeper
   readonly routing: RoutingService
+  readonly failover: FailoverService
   readonly addresses: AddressCollector
   readonly #publishing: PublishKeeper
 
@@ -67,6 +70,7 @@ export class AgentNetworks {
     this.#lanLinks = this.#makeLanLinks()
     this.others = this.#makeOthers()
     this.routing = stack.use(this.#makeRouting())
+    this.failover = stack.use(this.#makeFailover())
     this.addresses = this.#makeAddresses()
     this.#byHand = stack.use(this.#makeByHand())
     this.policy = stack.use(this.#makePolicy())
@@ -205,8 +209,24 @@ export class AgentNetworks {
       log: this.#log('routing'),
       network: () => node.state.network,
       checkNetwork: (signal) => this.node.check({ signal }),
+      anycast: () => this.failover.announced,
       onLook: (problem) => {
         setProblem('routing', problem)
+        onChange()
+      },
+    })
+  }
+
+  #makeFailover(): FailoverService {
+    const { config, disk, setProblem, onChange } = this.#options
+    return new FailoverService({
+      directory: join(disk.directory, 'failover'),
+      runDirectory: failoverRunDirectory(config.runDir ?? defaults.runDir),
+      log: this.#log('failover'),
+      httpPort: config.gateway?.httpPort ?? defaults.httpPort,
+      onAnnounced: () => this.routing.networkChanged(),
+      onLook: (problem) => {
+        setProblem('failover', problem)
         onChange()
       },
     })

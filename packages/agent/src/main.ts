@@ -137,6 +137,7 @@ class Agent {
       upgrade: () => this.#upgrades.status,
       config: () => this.#nodeConfig?.report,
       routes: () => this.#networks.routing.summary,
+      failover: () => this.#networks.failover.status,
       network: () => this.#networks.node.drivers,
       dockerNetworks: () => this.#networks.others.names,
       lanProblems: () => this.#networks.lans.problems,
@@ -159,6 +160,7 @@ class Agent {
     noteVersion(this.#disk.directory, this.#config.version, log)
     await this.#desired.prepare()
     // Before the network is looked at: which routes it makes depends on it.
+    await this.#networks.failover.resume()
     await this.#networks.routing.resume()
     await this.#reporter.refresh()
     const watch = this.#stack.use(this.#makeWatch())
@@ -324,9 +326,10 @@ class Agent {
       log: this.#config.log,
       acceptEpochPath: join(this.#disk.directory, 'accept-epoch'),
       onRoutes: (routes, force) => this.#gateway.apply(routes, force),
-      onGatewayEnds: () => this.#gateway.end(),
+      onGatewayEnds: () => this.#gateway.end(() => this.#networks.failover.leave()),
       onServers: (servers) => this.#links?.update(servers),
       onRouting: (routing) => this.#networks.routing.apply(routing),
+      onFailover: (failover) => this.#networks.failover.apply(failover),
       onNetwork: () => this.#networks.wantedChanged(),
     })
   }

@@ -9,6 +9,8 @@ import { BuildImages } from './build/build-images.ts'
 import { defaults } from './config.ts'
 import { DockerClient } from './engine/docker-client.ts'
 import { DockerEngine } from './engine/docker-engine.ts'
+import { failoverRunDirectory } from './failover/failover-files.ts'
+import { removeFailover } from './failover/remove-failover.ts'
 import { removeGateway } from './gateway/remove-gateway.ts'
 import { labels } from './instance/container-spec.ts'
 import { RuntimeFiles } from './instance/runtime-files.ts'
@@ -50,6 +52,13 @@ export async function purgeNode(options: PurgeOptions): Promise<string[]> {
       problems.push(`${what}: ${messageOf(error)}`)
     }
   }
+  // Before the gateway ends, so that another one has the addresses by then.
+  await attempt('let go of the failover addresses', () =>
+    removeFailover({
+      ...{ directory: join(stateDir, 'agent', 'failover'), runDirectory: failoverRunDirectory(runDir), log },
+      signal: signal ?? AbortSignal.timeout(30_000),
+    }),
+  )
   await attempt('stop the gateway', () => removeGateway(join(stateDir, 'agent', 'gateway'), log))
   await attempt('stop the registry', () => removeRegistry(join(stateDir, 'agent', 'registry')))
   await using client = new DockerClient(dockerSocket, log)

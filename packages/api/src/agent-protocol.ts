@@ -9,6 +9,7 @@ import type {
   NameTable,
   NetworkConfig,
   NodeConfig,
+  NodeFailover,
   NodeRouting,
   NodeStatus,
   PolicyDocument,
@@ -109,6 +110,8 @@ export type ToAgent =
       readonly gatewayEnds?: true
       /** How it gets to others' blocks. Absent: as it does; servers of the form before do not say. */
       readonly routing?: NodeRouting
+      /** Failover addresses that it may hold or announces. Absent: as it does; servers of the form before do not say. */
+      readonly failover?: NodeFailover
     }
   /** A new or changed assignment; `desired: stop` is the tombstone. */
   | { readonly type: 'assign'; readonly revision: number; readonly assignment: Assignment }
@@ -139,6 +142,8 @@ export type ToAgent =
     }
   /** Agents of the form before do not know it, and take no notice. */
   | { readonly type: 'routing'; readonly revision: number; readonly routing: NodeRouting }
+  /** All of the node's failover addresses, instead of those before. Agents of the form before do not know it, and take no notice. */
+  | { readonly type: 'failover'; readonly revision: number; readonly failover: NodeFailover }
   | { readonly type: 'names'; readonly revision: number; readonly names: NameTable }
   /** All of the node's security policy, instead of what it had. An agent of the form before leaves it and what follows unread. */
   | { readonly type: 'policy'; readonly revision: number; readonly policy: PolicyDocument }

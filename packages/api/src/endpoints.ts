@@ -3,6 +3,7 @@ import { addressesEndpoints } from './endpoints/addresses.ts'
 import { appsEndpoints } from './endpoints/apps.ts'
 import { clusterEndpoints } from './endpoints/cluster.ts'
 import { deploysEndpoints } from './endpoints/deploys.ts'
+import { failoverEndpoints } from './endpoints/failover.ts'
 import { groupsEndpoints } from './endpoints/groups.ts'
 import { imagesEndpoints } from './endpoints/images.ts'
 import { instancesEndpoints } from './endpoints/instances.ts'
@@ -48,6 +49,7 @@ export const endpoints = {
   ...netEndpoints,
   ...namesEndpoints,
   ...lansEndpoints,
+  ...failoverEndpoints,
   ...groupsEndpoints,
   ...rebalanceEndpoints,
   ...schedulingEndpoints,

@@ -12,6 +12,7 @@ import { registerDomains } from './commands/domains.ts'
 import { registerExec } from './commands/exec.ts'
 import { registerExternals } from './commands/externals.ts'
 import { registerFreeze } from './commands/freeze.ts'
+import { registerGateway } from './commands/gateway.ts'
 import { registerGroups } from './commands/groups.ts'
 import { registerHooks } from './commands/hooks.ts'
 import { registerImages } from './commands/image.ts'
@@ -100,6 +101,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerDomains,
     registerSubscriptions,
     registerNet,
+    registerGateway,
     registerAddressPools,
     registerPlacing,
     registerServers,

@@ -24,6 +24,7 @@ let names: number[]
 let policies: string[]
 let servers: string[][]
 let routing: string[]
+let failover: number[]
 
 const path = (name: string): string => join(directory, name)
 const nothing = async (): Promise<void> => undefined
@@ -54,6 +55,7 @@ async function start(): Promise<void> {
     onGatewayEnds: () => routes.push('ends'),
     onServers: (each) => void servers.push(each.map(({ host }) => host)),
     onRouting: async ({ mode }) => void routing.push(mode),
+    onFailover: async ({ addresses }) => void failover.push(addresses.length),
     onNetwork: () => undefined,
   })
 }
@@ -70,6 +72,7 @@ beforeEach(async () => {
   policies = []
   servers = []
   routing = []
+  failover = []
   await start()
 })
 afterEach(async () => {
@@ -360,4 +363,19 @@ it('the gateway ends when the node’s own store says that it is none, and never
   await desired.apply({ type: 'gateway-ends', revision: 600 })
   expect(desired.frozen).toBe(true)
   expect(routes).toHaveLength(3)
+})
+
+it('is told of failover addresses by what it obeys only, and where nothing is said of them, nothing changes', async () => {
+  const of = (...addresses: string[]) => ({
+    source: '10.0.0.1',
+    addresses: addresses.map((address) => ({ address, by: 'bgp' as const })),
+  })
+  await desired.apply({ ...snapshot('e1', 500), failover: of('192.0.2.10') } as DesiredLine)
+  await desired.apply(snapshot('e1', 501))
+  await desired.apply({ type: 'failover', revision: 502, failover: of('192.0.2.10', '192.0.2.11') })
+  expect(failover).toEqual([1, 2])
+  await desired.apply({ ...snapshot('e1', 300), failover: of() } as DesiredLine)
+  await desired.apply({ type: 'failover', revision: 301, failover: of() })
+  expect(desired.frozen).toBe(true)
+  expect(failover).toEqual([1, 2])
 })

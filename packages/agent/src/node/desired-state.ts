@@ -5,6 +5,7 @@ import {
   changeRoutes,
   messageOf,
   type NetworkConfig,
+  type NodeFailover,
   type NodeRouting,
   type Peers,
   type RouteChanges,
@@ -47,6 +48,7 @@ export interface DesiredStateOptions {
   readonly onGatewayEnds: () => void
   readonly onServers: (servers: readonly ServerAddress[]) => void
   readonly onRouting: (routing: NodeRouting) => Promise<void>
+  readonly onFailover: (failover: NodeFailover) => Promise<void>
   /** What the network is has been written down; it is made so from now on. */
   readonly onNetwork: () => void
 }
@@ -141,6 +143,8 @@ export class DesiredState implements AsyncDisposable {
         return this.#frozen ? undefined : this.#applyServers(line.servers)
       case 'routing':
         return this.#frozen ? undefined : this.#applyRouting(line.routing)
+      case 'failover':
+        return this.#frozen ? undefined : this.#applyFailover(line.failover)
       case 'routes':
         return this.#frozen ? undefined : this.#applyRoutes(line.routes)
       case 'route-changes':
@@ -204,6 +208,7 @@ export class DesiredState implements AsyncDisposable {
       if (snapshot.policy !== undefined) this.#options.policy.take(snapshot.policy)
       if (snapshot.servers !== undefined) await this.#applyServers(snapshot.servers)
       if (snapshot.routing !== undefined) await this.#applyRouting(snapshot.routing)
+      if (snapshot.failover !== undefined) await this.#applyFailover(snapshot.failover)
     }
     this.#routes = undefined
     const { network, peerParts = [] } = snapshot
@@ -246,6 +251,10 @@ export class DesiredState implements AsyncDisposable {
   /** Before the network, which makes other routes by it. */
   async #applyRouting(routing: NodeRouting): Promise<void> {
     await this.#attempt('write how routes are learned', () => this.#options.onRouting(routing))
+  }
+
+  async #applyFailover(failover: NodeFailover): Promise<void> {
+    await this.#attempt('write the failover addresses', () => this.#options.onFailover(failover))
   }
 
   /** They follow a snapshot, which has said what the network is. */

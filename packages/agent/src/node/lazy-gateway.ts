@@ -79,9 +79,12 @@ export class LazyGateway implements AsyncDisposable {
     this.#inTurn(async () => (await this.#start()).apply(routes, force))
   }
 
-  /** The node is none any more: nginx serves what it has begun, and what would make the node one again goes with it. */
-  end(): void {
-    this.#inTurn(() => this.#end())
+  /** The node is none any more: nginx serves what it has begun, and what would make the node one again goes with it. `before`: what is done while it still serves. */
+  end(before: () => Promise<void> = async () => undefined): void {
+    this.#inTurn(async () => {
+      await before()
+      await this.#end()
+    })
   }
 
   /** Does not wait for a gateway that is ending: nginx ends without an agent, and the next one is told again. */

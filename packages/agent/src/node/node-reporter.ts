@@ -22,6 +22,7 @@ export interface NodeReporterOptions {
   readonly upgrade: () => NodeStatus['upgrade']
   readonly config: () => NodeStatus['config']
   readonly routes: () => NodeStatus['routes']
+  readonly failover: () => NonNullable<NodeStatus['failover']>
   readonly network: () => NonNullable<NodeStatus['network']>
   readonly dockerNetworks: () => NodeStatus['dockerNetworks']
   readonly lanProblems: () => NonNullable<NodeStatus['lanProblems']>
@@ -60,6 +61,7 @@ export class NodeReporter {
     const upgrade = this.#options.upgrade()
     const config = this.#options.config()
     const routes = this.#options.routes()
+    const failover = this.#options.failover()
     const dockerNetworks = this.#options.dockerNetworks()
     return {
       name,
@@ -81,6 +83,7 @@ export class NodeReporter {
       abilities: nodeAbilities,
       byHand: this.#options.byHand(),
       ...(routes === undefined ? {} : { routes }),
+      ...(failover.length === 0 ? {} : { failover }),
       problems: this.problems.list(),
     }
   }

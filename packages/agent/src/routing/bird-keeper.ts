@@ -120,7 +120,7 @@ export class BirdKeeper {
     await this.#process.start({ signal, recover: true })
     this.#taken = text
     this.#refused = undefined
-    this.#log.info('BIRD was restarted: its sessions carry other addresses')
+    this.#log.info('BIRD was restarted: its sessions carry other addresses, or are held for another time')
   }
 
   #refuse(text: string, { lines }: BirdReply): void {

@@ -35,6 +35,8 @@ export class RoutedNode implements AsyncDisposable {
   network: NetworkConfig
   exec: Exec
   problem: string | undefined
+  /** Failover addresses of its gateway. */
+  anycast: () => readonly string[] = () => []
   service: RoutingService
 
   private constructor(place: Place, dir: string, host: NetSpace, container: NetSpace) {
@@ -69,6 +71,7 @@ export class RoutedNode implements AsyncDisposable {
         this.problem = problem
       },
       exec: (...args) => this.exec(...args),
+      anycast: () => this.anycast(),
       ...{ namespace: this.host.path, lookMs: 200 },
     })
   }

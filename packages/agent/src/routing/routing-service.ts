@@ -35,6 +35,8 @@ export interface RoutingServiceOptions {
   readonly network: () => NetworkConfig | undefined
   /** Makes the static routes that are to be. */
   readonly checkNetwork: (signal: AbortSignal) => Promise<unknown>
+  /** Addresses that this node's gateway has beside others', while it has them; routers are told of them. */
+  readonly anycast?: () => readonly string[]
   /** After every look: what is wrong, if anything is; {@link RoutingService.summary} may be another. */
   readonly onLook: (problem: string | undefined) => void
   readonly exec?: Exec
@@ -118,7 +120,7 @@ export class RoutingService implements AsyncDisposable {
     return new Set([...(await tableRoutes(this.#exec, { signal })).map(blockText), ...routes6.map(targetOf6)])
   }
 
-  /** Which addresses are whose has changed: it is told to others at once, and not at the next look. */
+  /** Which addresses are whose has changed, or which of them are told to routers: it is told to others at once, and not at the next look. */
   networkChanged(): void {
     if (this.#order?.mode === 'bgp') this.#begin()
   }
@@ -160,7 +162,7 @@ export class RoutingService implements AsyncDisposable {
     const plan = planAddresses(network)
     const ipv6 = await this.#planIpv6(order, network, signal)
     await this.#keepRules(plan, signal)
-    const text = textOf(order, plan, this.#keeper, ipv6)
+    const text = textOf(order, plan, this.#keeper, { ipv6, anycast: this.#options.anycast?.() ?? [] })
     const refusal = await sentenceOf(() => this.#keeper.keep(text, { signal }))
     // Where BIRD is not started because of another one, that says so already.
     if (this.#looks % looksBetweenOthers === 0 && refusal === undefined)
@@ -266,13 +268,18 @@ async function sentenceOf(work: () => Promise<void>): Promise<string | undefined
   }
 }
 
-function textOf(routing: Bgp, plan: AddressPlan, { files }: BirdKeeper, ipv6: BirdConfig6 | undefined): string {
+function textOf(
+  routing: Bgp,
+  plan: AddressPlan,
+  { files }: BirdKeeper,
+  { ipv6, anycast }: { readonly ipv6: BirdConfig6 | undefined; readonly anycast: readonly string[] },
+): string {
   return renderBirdConfig({
     ...{ routing, source: plan.gateway, logPath: files.log },
     pools: plan.pools.map(formatBlock),
     blocks: ownBlocks(plan).map(formatBlock),
     away: plan.away.map(formatBlock),
-    ipv6,
+    ...{ ipv6, anycast },
   })
 }
 

@@ -52,7 +52,7 @@ export interface NodeDrain {
 
 /** The agent's report. Key `/node-status/<name>`; written when something but the heartbeat changes. */
 /** What an agent can do that those of a version before could not, and servers have to know before they ask for it. */
-export const nodeAbilities = ['publish-address', 'port-routes'] as const
+export const nodeAbilities = ['publish-address', 'port-routes', 'failover'] as const
 export type NodeAbility = (typeof nodeAbilities)[number]
 
 export interface NodeStatus {
@@ -103,9 +103,21 @@ export interface NodeStatus {
   readonly uplink?: Uplink
   /** Its sessions of BGP. Absent: routes are static, or an agent that does not tell. */
   readonly routes?: NodeRoutesStatus
+  /** Failover addresses that it was told of. Absent: none, or an agent that knows of none. */
+  readonly failover?: readonly NodeFailoverStatus[]
   /** Absent: from an agent that tells none. */
   readonly abilities?: readonly NodeAbility[]
   readonly problems: readonly string[]
+}
+
+/** What a node says of a failover address. */
+export interface NodeFailoverStatus {
+  readonly address: string
+  /** `waits`: another has it, or nobody is well. `problem`: it could not have it. */
+  readonly state: 'holds' | 'waits' | 'problem'
+  /** Of `holds`. */
+  readonly since?: number
+  readonly why?: string
 }
 
 /** A container that somebody has started on a routed node by hand, with profiles that it names. */

@@ -60,18 +60,29 @@ export interface FilterInput {
   readonly as: number
   /** The node's IPv4 address. */
   readonly address: string
+  /** There is {@link anycastProtocol}, for routers. */
+  readonly hasAnycast?: boolean
 }
 
+/** What is told of is on a link of its own: addresses that several gateways have. */
+export const anycastProtocol = 'anycast'
+
 /** As those of IPv4. Routers are told nothing where the node has no address that they could send to. */
-export function filters6(input: BirdConfig6, { reflects, as, address: own }: FilterInput): string[] {
+export function filters6(
+  input: BirdConfig6,
+  { reflects, as, address: own, hasAnycast = false }: FilterInput,
+): string[] {
   const { pools, blocks, away, address } = input
   const ours = `net ~ [ ${within(pools)} ]`
   const passOn = (how: string): string => (reflects ? `if source = RTS_BGP && ${ours} then ${how} ` : '')
   const elsewhere = away.length === 0 ? '' : `if net ~ [ ${away.map(blockOf).join(', ')} ] then return true; `
-  const mine = (hop: string): string => `if proto = "own6" then { bgp_next_hop = ${hop}; accept; } `
+  const from = (proto: string, hop: string): string => `if proto = "${proto}" then { bgp_next_hop = ${hop}; accept; } `
+  const mine = (hop: string): string => from('own6', hop)
   const told = `${mine(address === undefined ? hopAddressOf(own) : addressOf(address))}${passOn('accept;')}`
   const toRouters =
-    address === undefined ? '' : `${mine(addressOf(address))}${passOn(`{ bgp_path.prepend(${as}); accept; }`)}`
+    address === undefined
+      ? ''
+      : `${mine(addressOf(address))}${hasAnycast ? from(anycastProtocol, addressOf(address)) : ''}${passOn(`{ bgp_path.prepend(${as}); accept; }`)}`
   return [
     `function of_others6() { ${elsewhere}if net ~ [ ${within(blocks)} ] then return false; return ${ours}; }`,
     'filter from_node6 { if of_others6() then accept; reject; }',
@@ -101,22 +112,23 @@ export const channel6 = (kind: 'node' | 'peer', own: string): string =>
 /** Where the pool has none. */
 export const noIpv6: readonly string[] = ['filter from_node6 { reject; }', 'filter to_node6 { reject; }']
 
-/** Whether a session that is in both configurations carries other kinds of addresses: it would be begun anew for that. */
+/** Whether a session that is in both configurations carries other kinds of addresses, or is held for another time: it would be begun anew. */
 export function changesChannels(before: string, after: string): boolean {
-  const [old, now] = [channelsOf(before), channelsOf(after)]
-  return [...old].some(([session, has]) => (now.get(session) ?? has) !== has)
+  const [old, now] = [beginningsOf(before), beginningsOf(after)]
+  return [...old].some(([session, said]) => (now.get(session) ?? said) !== said)
 }
 
-/** Of each session of a configuration whether it carries IPv6. */
-function channelsOf(configuration: string): ReadonlyMap<string, boolean> {
-  const found = new Map<string, boolean>()
+/** Of each session of a configuration what is said as it begins: how long it is held, and whether it carries IPv6. */
+function beginningsOf(configuration: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
   let current = ''
   for (const line of configuration.split('\n')) {
     const name = /^protocol bgp '(.+)' \{$/.exec(line)?.[1]
     if (name !== undefined) {
       current = name
-      found.set(name, false)
-    } else if (line.startsWith('  ipv6 { igp table')) found.set(current, true)
+      found.set(name, '')
+    } else if (line.startsWith('  ipv6 { igp table')) found.set(current, `${found.get(current)} ipv6`)
+    else found.set(current, `${found.get(current) ?? ''}${/^ {2}hold time (\d+);/.exec(line)?.[1] ?? ''}`)
   }
   return found
 }

@@ -74,6 +74,13 @@ export class AddressPools {
     return addressPoolsOf(this.#state, this.#range)
   }
 
+  /** By pool. */
+  taken(): readonly { readonly what: string; readonly range: string }[] {
+    return this.all().flatMap((pool) =>
+      [pool.range, range6Of(pool) ?? []].flat().map((range) => ({ what: `the address pool ${pool.name}`, range })),
+    )
+  }
+
   /** Of IPv4, and of IPv6 where pools have it. */
   ranges(): readonly string[] {
     return this.all().flatMap((pool) => [pool.range, range6Of(pool) ?? []].flat())

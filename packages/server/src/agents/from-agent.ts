@@ -133,6 +133,17 @@ const nodeStatus = z.object({
   routes: z
     .object({ mode: z.literal('bgp'), sessions: z.number().int().nonnegative(), up: z.number().int().nonnegative() })
     .optional(),
+  failover: z
+    .array(
+      z.object({
+        address: z.string().max(60),
+        state: z.enum(['holds', 'waits', 'problem']),
+        since: time.optional(),
+        why: text.optional(),
+      }),
+    )
+    .max(100)
+    .optional(),
   problems: z.array(text).max(100),
 })
 

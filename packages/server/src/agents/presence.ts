@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { NodeStatus } from '@berth/core'
 import type { Logger } from 'pino'
+import { failoverEvents } from '../failover/failover-events.ts'
 import type { EventDraft, Records, State } from '../records/index.ts'
 import { LastHeard } from './last-heard.ts'
 import { WriteTroubles } from './write-troubles.ts'
@@ -158,6 +159,7 @@ export class Presence {
         tx.require('nodes', node)
         tx.put('nodeStatuses', after, { ifUnchanged: true })
         if (hasRestarted(before, after)) tx.event(gatewayRestarted(node))
+        for (const each of failoverEvents(this.#state, before, after)) tx.event(each)
         const upgraded = endOfUpgrade(before, after)
         if (upgraded !== undefined && this.#toldUpgrades.get(node) !== after.upgrade?.at) tx.event(upgraded)
         if (before?.online === online) return

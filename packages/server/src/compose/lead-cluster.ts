@@ -44,7 +44,7 @@ export function leadCluster(
   term: Term,
   stack: AsyncDisposableStack,
 ): ClusterWork {
-  const { state, secrets, routing } = foundation
+  const { state, secrets, routing, failover } = foundation
   const records = foundation.records.guardedBy(term)
   const news = stack.use(new InstanceNews({ records, log: log.child({ part: 'events' }) }))
   // Above all versions that a leader before this one has given out.
@@ -58,6 +58,7 @@ export function leadCluster(
       addressPool,
       domain: config.domain ?? defaults.domain,
       routing: (node) => routing.plan.of(node),
+      failover: (node) => failover.of(node),
       secretsFor: (app, environment, names) => secrets.valuesFor(app, environment, names),
     }),
   )

@@ -12,6 +12,7 @@ import { Certificates } from '../certificates/certificates.ts'
 import { defaults, type ServerConfig } from '../config.ts'
 import type { Traffic } from '../controllers/traffic.ts'
 import { refuseUnfinished } from '../copies/copied-keys.ts'
+import { FailoverPlans } from '../failover/failover-plans.ts'
 import { makePrivateDirectory } from '../files/private-files.ts'
 import { HookTargets } from '../hooks/hook-targets.ts'
 import { Leadership } from '../leadership/index.ts'
@@ -46,6 +47,7 @@ export interface Foundation {
   readonly registries: Registries
   readonly pipelines: Pipelines
   readonly routing: Routing
+  readonly failover: FailoverPlans
   readonly registryTokens: RegistryTokens
   readonly tokens: Tokens
   readonly sessions: Sessions
@@ -100,7 +102,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     secretKey: key.text,
     relayPass: new RelayPass(key),
     certificates: new Certificates({ records, key, log: log.child({ part: 'certificates' }) }),
-    ...{ registries, routing },
+    ...{ registries, routing, failover: new FailoverPlans(state) },
     pipelines: new Pipelines({ records, key, log: log.child({ part: 'pipelines' }) }),
     registryTokens: new RegistryTokens(key),
     acmeFor: (traffic) => new Acme(records, key, traffic),

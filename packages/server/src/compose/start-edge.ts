@@ -18,6 +18,7 @@ import { checkPassphrase } from '../copies/key-files.ts'
 import { writeBackup } from '../copies/write-backup.ts'
 import { Domains } from '../domains/domains.ts'
 import { Externals } from '../externals/externals.ts'
+import { FailoverAddresses } from '../failover/failover-addresses.ts'
 import { Freezes } from '../freezes/freezes.ts'
 import { MetricSources } from '../gates/metric-sources.ts'
 import { Groups } from '../groups/groups.ts'
@@ -236,6 +237,11 @@ function createServices(
     lans: new Lans({
       records,
       pools: () => addressPools.all().map(({ name, range }) => ({ what: `the address pool ${name}`, range })),
+    }),
+    failoverPlans: foundation.failover,
+    failoverAddresses: new FailoverAddresses({
+      records,
+      pools: () => addressPools.taken(),
     }),
     approvals: new Approvals(records),
     metricSources: new MetricSources(records),

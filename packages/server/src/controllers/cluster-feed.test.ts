@@ -227,6 +227,7 @@ describe('names in a cluster that is too large for everybody to know everything'
         secretsFor: () => new Map(),
         routes: () => cluster.traffic.table,
         routing: () => undefined,
+        failover: (node: string) => cluster.failover.of(node),
         servers: () => undefined,
         fullNamesLimit: 1,
       },

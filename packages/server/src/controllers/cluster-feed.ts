@@ -9,6 +9,7 @@ import {
   type NameTable,
   type NetworkConfig,
   type Node,
+  type NodeFailover,
   type NodeLan,
   type NodeRouting,
   nodeLanOf,
@@ -42,6 +43,8 @@ export interface ClusterFeedOptions {
   readonly routes: () => RouteTable
   /** How a node gets to others' blocks; undefined: as it does. */
   readonly routing: (node: string) => NodeRouting | undefined
+  /** Failover addresses that it may hold or announces. */
+  readonly failover: (node: string) => NodeFailover
   /** Where agents find servers; undefined where there is one. */
   readonly servers: () => readonly ServerAddress[] | undefined
   /** See {@link NameTables}. */
@@ -73,10 +76,12 @@ export class ClusterFeed implements NodeFeed, Disposable {
   readonly #routingSends = new PacedWork({ act: (node) => this.#sendRouting(node) })
   /** To nodes whose address pool has changed, or whose cluster has another one. */
   readonly #networkSends = new PacedWork({ act: (node) => this.#sendNetwork(node) })
+  readonly #failoverSends = new PacedWork({ act: (node) => this.#sendFailover(node) })
   readonly #nearTables = new NearTables()
   #pools: readonly AddressPool[] | undefined
   /** What each node that listens was told last. */
   readonly #toldRouting = new Map<string, string>()
+  readonly #toldFailover = new Map<string, string>()
 
   constructor(options: ClusterFeedOptions) {
     this.#options = options
@@ -95,7 +100,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
   [Symbol.dispose](): void {
     this.#unsubscribe()
     const works = [this.#nameChanges, this.#nameSends, this.#peerSends, this.#routingSends, this.#networkSends]
-    for (const work of [...works, this.#policy]) work[Symbol.dispose]()
+    for (const work of [...works, this.#failoverSends, this.#policy]) work[Symbol.dispose]()
   }
 
   snapshot(node: string, heldPeers?: string): SnapshotLine {
@@ -116,7 +121,9 @@ export class ClusterFeed implements NodeFeed, Disposable {
     }
     const routing = this.#options.routing(node)
     this.#toldRouting.set(node, JSON.stringify(routing))
-    const told = routing === undefined ? line : { ...line, routing }
+    const failover = this.#options.failover(node)
+    this.#toldFailover.set(node, JSON.stringify(failover))
+    const told = { ...line, ...(routing === undefined ? {} : { routing }), failover }
     return this.#isGateway(node) ? { ...told, routes: this.#routesFor(node) } : { ...told, gatewayEnds: true }
   }
 
@@ -132,6 +139,7 @@ export class ClusterFeed implements NodeFeed, Disposable {
       if (senders.size > 0) return
       this.#subscribers.delete(node)
       this.#toldRouting.delete(node)
+      this.#toldFailover.delete(node)
     }
   }
 
@@ -156,6 +164,15 @@ export class ClusterFeed implements NodeFeed, Disposable {
       for (const node of this.#subscribers.keys()) this.#networkSends.mark(node)
     if (change.kind === 'nodes' || change.kind === 'routings' || change.kind === 'cloudTables')
       for (const node of this.#subscribers.keys()) this.#routingSends.mark(node)
+    if (change.kind === 'nodes' || change.kind === 'routings' || change.kind === 'failoverAddresses')
+      this.#noteFailover()
+  }
+
+  /** Without any, as in most clusters, nobody is looked at. */
+  #noteFailover(): void {
+    const isKnown = this.#options.state.failoverAddresses.size > 0
+    for (const node of this.#subscribers.keys())
+      if (isKnown || this.#toldFailover.get(node)?.includes('"by"') === true) this.#failoverSends.mark(node)
   }
 
   #onInstance(before: Instance | undefined, after: Instance | undefined, revision: number): void {
@@ -259,6 +276,14 @@ export class ClusterFeed implements NodeFeed, Disposable {
     if (routing === undefined || !this.#subscribers.has(node) || this.#toldRouting.get(node) === text) return
     this.#toldRouting.set(node, text)
     this.#send(node, { type: 'routing', revision: this.#options.state.revision, routing })
+  }
+
+  #sendFailover(node: string): void {
+    const failover = this.#options.failover(node)
+    const text = JSON.stringify(failover)
+    if (!this.#subscribers.has(node) || this.#toldFailover.get(node) === text) return
+    this.#toldFailover.set(node, text)
+    this.#send(node, { type: 'failover', revision: this.#options.state.revision, failover })
   }
 
   #refreshNames(): void {

@@ -12,6 +12,7 @@ import {
 } from '@berth/core'
 import { BlockKeeper } from '../addresses/block-keeper.ts'
 import { InstanceNews } from '../events/instance-news.ts'
+import { FailoverPlans } from '../failover/failover-plans.ts'
 import { GateSources } from '../gates/gate-sources.ts'
 import type { QueryAnswer } from '../gates/prometheus.ts'
 import { callHook } from '../hooks/call-hook.ts'
@@ -86,6 +87,7 @@ export class TestCluster implements AsyncDisposable {
   feed!: ClusterFeed
   /** How nodes are told to learn routes. */
   routing: (node: string) => NodeRouting | undefined = () => undefined
+  failover!: FailoverPlans
 
   private constructor(store: StoreUnderTest) {
     this.#store = store
@@ -122,6 +124,7 @@ export class TestCluster implements AsyncDisposable {
     this.#server = new AsyncDisposableStack()
     const { store } = this.#store
     this.state = this.#server.use(await openState(store, { log: silent }))
+    this.failover = new FailoverPlans(this.state)
     this.records = new Records(store, this.state).guardedBy(leads)
     const { pools, books, control } = this.#decide(this.#server, this.state, this.records)
     this.pools = pools
@@ -284,6 +287,7 @@ export class TestCluster implements AsyncDisposable {
       secretsFor: () => new Map(),
       routes: () => this.traffic.table,
       routing: (node) => this.routing(node),
+      failover: (node) => this.failover.of(node),
       servers: () => undefined,
     })
 

@@ -16,6 +16,8 @@ import type { Certificates } from '../certificates/certificates.ts'
 import type { Operations } from '../controllers/operations.ts'
 import type { Domains } from '../domains/domains.ts'
 import type { Externals } from '../externals/externals.ts'
+import type { FailoverAddresses } from '../failover/failover-addresses.ts'
+import type { FailoverPlans } from '../failover/failover-plans.ts'
 import type { Freezes } from '../freezes/freezes.ts'
 import type { MetricSources } from '../gates/metric-sources.ts'
 import type { Groups } from '../groups/groups.ts'
@@ -124,6 +126,8 @@ export interface Services {
   readonly subscriptions: Subscriptions
   readonly maintenance: MaintenancePages
   readonly lans: Lans
+  readonly failoverAddresses: FailoverAddresses
+  readonly failoverPlans: FailoverPlans
   readonly approvals: Approvals
   readonly metricSources: MetricSources
   readonly freezes: Freezes

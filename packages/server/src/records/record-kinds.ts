@@ -74,6 +74,7 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
   registries: { prefix: '/registries/', idOf: (registry) => registry.host, version: 1 },
   imageRegistries: { prefix: '/image-registry/', idOf: byName, version: 1 },
   addressPools: { prefix: '/address-pools/', idOf: byName, version: 1 },
+  failoverAddresses: { prefix: '/failover-addresses/', idOf: (each) => each.address, version: 1 },
   lans: { prefix: '/lans/', idOf: byName, version: 1 },
   cloudTables: { prefix: '/cloud-routes/', idOf: byName, version: 1 },
   routings: { prefix: '/routing/', idOf: byName, version: 1 },

@@ -10,6 +10,7 @@ import type {
   ConfigVersion,
   CronRecord,
   ExternalService,
+  FailoverAddress,
   Freeze,
   Instance,
   InstanceStatus,
@@ -76,6 +77,7 @@ export interface RecordTypes {
   readonly imageRegistries: ImageRegistryRecord
   readonly addressPools: AddressPoolRecord
   readonly lans: LanRecord
+  readonly failoverAddresses: FailoverAddress
   readonly cloudTables: CloudTableStatus
   readonly routings: RoutingRecord
   readonly metricSources: MetricSourceRecord

@@ -17,6 +17,7 @@ import type { Logger } from 'pino'
 import { ipv6Routes } from '../addresses/check-ipv6.ts'
 import { twinPoolsOf } from '../addresses/twin-pools.ts'
 import type { CallContext } from '../controllers/operations.ts'
+import { requireFailoverWays } from '../failover/failover-addresses.ts'
 import type {
   CloudTableRecord,
   Records,
@@ -111,7 +112,7 @@ export class Routing {
     return this.#plan
   }
 
-  /** Throws `routing.invalid-as`, `routing.invalid-setting`, `search-domains.invalid`, `cloud-routes.no-table`, `address-pool.ipv6-routes`. */
+  /** Throws `routing.invalid-as`, `routing.invalid-setting`, `search-domains.invalid`, `cloud-routes.no-table`, `address-pool.ipv6-routes`, `failover.routes`. */
   async change(change: RoutingChange, context: CallContext): Promise<void> {
     await this.#put(context, (before) => {
       const sites = Object.entries({ ...before.sites, ...change.sites }).filter(([, as]) => as !== null)
@@ -123,6 +124,7 @@ export class Routing {
       })
       const mode = change.mode ?? before.mode
       if (mode === 'cloud' && tablesOf(before).length === 0) throw noTables()
+      requireFailoverWays(this.#state, mode)
       if (mode === 'cloud' && twinPoolsOf(this.#state).length > 0)
         throw ipv6Routes('an address pool has IPv6 (berth ip pool ls)')
       const search =

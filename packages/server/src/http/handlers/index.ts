@@ -6,6 +6,7 @@ import { addressHandlers } from './address-handlers.ts'
 import { appHandlers } from './app-handlers.ts'
 import { buildHandlers } from './build-handlers.ts'
 import { clusterHandlers } from './cluster-handlers.ts'
+import { failoverHandlers } from './failover-handlers.ts'
 import { imageHandlers } from './image-handlers.ts'
 import { instanceHandlers } from './instance-handlers.ts'
 import { lanHandlers } from './lan-handlers.ts'
@@ -45,6 +46,7 @@ export const createHandlers = (services: Services, log: Logger): Handlers => ({
   ...netHandlers(services),
   ...nameHandlers(services),
   ...lanHandlers(services),
+  ...failoverHandlers(services),
   ...schedulingHandlers(services),
   ...rebalanceHandlers(services),
   ...imageHandlers(services),

@@ -1,0 +1,21 @@
+import { failoverView } from '../../views/failover-view.ts'
+import type { Handlers } from '../handler.ts'
+import { failoverListing } from '../listings/failover-listing.ts'
+import type { Services } from '../services.ts'
+
+type FailoverHandlers = Pick<
+  Handlers,
+  'listFailoverAddresses' | 'getFailoverAddress' | 'addFailoverAddress' | 'removeFailoverAddress'
+>
+
+/** Addresses of the gateways' own that stay reachable when one of them dies. */
+export const failoverHandlers = ({ views, failoverAddresses, failoverPlans }: Services): FailoverHandlers => ({
+  listFailoverAddresses: () => failoverListing(views, failoverPlans),
+  getFailoverAddress: ({ params }) => failoverView(views, failoverPlans, failoverAddresses.require(params.address)),
+  addFailoverAddress: async ({ body, context }) =>
+    failoverView(views, failoverPlans, await failoverAddresses.add(body, context)),
+  removeFailoverAddress: async ({ params, context }) => {
+    await failoverAddresses.remove(params.address, context)
+    return { ok: true }
+  },
+})
