@@ -16,6 +16,10 @@ export function nameHandlers(store: MockStore): JsonHandlers {
       store.remove('listDomains', name)
       return { ok: true as const }
     },
+    removeFailoverAddress: ({ params: { address = '' } }) => {
+      store.remove('listFailoverAddresses', address)
+      return { ok: true as const }
+    },
     removeLan: ({ params: { name = '' } }) => {
       const { instances } = need(store.get('listLans', name), `network ${name}`)
       if (instances > 0)

@@ -58,6 +58,7 @@ const pages: Readonly<Record<string, string>> = {
   'network-services': '/network/services',
   'network-domains': '/network/domains',
   'network-lans': '/network/lans',
+  'network-failover': '/network/failover',
   'network-nodes': '/network/nodes',
   published: '/instances/search.production.query-1',
   routes: '/routes',

@@ -90,6 +90,26 @@ export function seedNetwork(store: MockStore, now: number): void {
   domain({ name: '*.legacy.corp.example', addresses: ['192.0.2.80', '192.0.2.81'] })
   domain({ name: 'corp.internal', resolvers: [{ address: '10.0.0.53' }, { address: '10.1.0.53', site: 'fra' }] })
   domain({ name: 'wiki.corp.example', target: 'wiki' }, ['there is no app or external service wiki'])
+  store.put('listFailoverAddresses', {
+    ...{ address: '192.0.2.10', by: 'vrrp', chosen: false, createdAt: now - 30 * hour, createdBy: 'token:mai' },
+    nodes: [
+      { name: 'anchor-1', state: 'holds', since: now - 2 * hour, preferred: false },
+      { name: 'anchor-2', state: 'away', message: 'its agent is away', preferred: true },
+    ],
+    problems: [],
+  })
+  store.put('listFailoverAddresses', {
+    ...{ address: '2001:db8::10', by: 'bgp', chosen: true, site: 'fra', createdAt: now - hour, createdBy: 'token:mai' },
+    nodes: [
+      {
+        name: 'anchor-3',
+        state: 'waits',
+        message: 'its gateway does not answer, or its link is down',
+        preferred: false,
+      },
+    ],
+    problems: ['no router is told of it: berth net peer set'],
+  })
   store.put('listLans', {
     ...{ name: 'lan', mode: 'macvlan', parent: 'eth1', subnet: '192.168.7.0/24', gateway: '192.168.7.1' },
     ...{ range: '192.168.7.128/25', sliceSize: 29, groups: [], slices: { total: 16, used: 3 }, instances: 4 },

@@ -235,6 +235,20 @@ it('lists networks of the machines’ own with what is wrong on nodes, and remov
   await expect.poll(() => storage.count(), polling).toBe(0)
 })
 
+it('lists failover addresses with who has them and what is wrong, and takes one away', async () => {
+  const page = await console_.enter('/network/failover')
+  const row = page.getByRole('row').filter({ hasText: '192.0.2.10' })
+  await row.getByText('VRRP: one gateway holds it').waitFor()
+  await row.getByText('anchor-1 has it').waitFor()
+  await row.getByText('anchor-2 is away').waitFor()
+  const sixth = page.getByRole('row').filter({ hasText: '2001:db8::10' })
+  await sixth.getByText('no router is told of it').waitFor()
+  await page.getByRole('button', { name: 'Remove 2001:db8::10' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+  await expect.poll(() => sixth.count(), polling).toBe(0)
+  expect(console_.mock.store.get('listFailoverAddresses', '2001:db8::10')).toBeUndefined()
+})
+
 describe('domains of one’s own', () => {
   it('are listed with what is wrong with them, added after mistakes are told, changed and forgotten', async () => {
     const page = await console_.enter('/network/domains')
@@ -380,7 +394,7 @@ it('is offered to viewers to look at only, fits a phone, and complains of nothin
   const page = await console_.enter('/network/profiles/web', { token: 'berth_viewer_token', width: 390 })
   await page.getByRole('table', { name: 'Outbound' }).waitFor()
   expect(await page.locator('main button').allTextContents()).not.toContain('Edit')
-  for (const tab of ['', '/flows', '/drops', '/services', '/domains', '/nodes', '/lans']) {
+  for (const tab of ['', '/flows', '/drops', '/services', '/domains', '/nodes', '/lans', '/failover']) {
     await page.goto(`${console_.mock.url}/network${tab}`)
     await page.locator('.asked, .table').first().waitFor()
     expect(await overflow(page), tab).toBe(0)

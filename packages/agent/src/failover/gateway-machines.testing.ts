@@ -33,7 +33,7 @@ export class GatewayMachine implements AsyncDisposable {
     this.name = name
     this.address = address
     this.space = space
-    this.dir = join(dir, name)
+    this.dir = join(dir, `gateway-${name}`)
     this.exec = (...args) => space.exec(...args)
     this.gateway = createNginxGateway(
       { stateDir: join(this.dir, 'gateway'), httpPort: 80, workers: 1, connections: 256, log },

@@ -11,6 +11,7 @@ export const englishNetwork = {
       domains: 'Domains',
       nodes: 'Between nodes',
       lans: 'Other networks',
+      failover: 'Failover',
       addresses: 'Addresses',
     },
     about: {
@@ -22,6 +23,7 @@ export const englishNetwork = {
       domains: 'Names outside of the cluster’s own domain that the DNS of nodes answers for.',
       nodes: 'How nodes learn the routes to each other’s instances.',
       lans: 'Networks that machines are on already, for instances to be in as well.',
+      failover: 'Addresses of the gateways that stay reachable when one of them dies.',
       addresses: 'Addresses in use, whose they are, and whether nodes have what is written down.',
     },
     from: 'From',
@@ -231,6 +233,22 @@ export const englishNetwork = {
       removeTitle: (name: string) => `Forget the domain ${name}?`,
       removeText: (name: string) => `The nodes’ own resolvers are asked for ${name} from then on.`,
       removed: (name: string) => `${name} is asked of the nodes’ own resolvers`,
+    },
+    failover: {
+      address: 'Address',
+      by: 'How',
+      ways: { vrrp: 'VRRP: one gateway holds it', bgp: 'BGP: gateways that are well announce it' },
+      everyGateway: 'all gateways',
+      ofSite: (site: string) => `gateways of ${site}`,
+      gateways: 'Gateways',
+      states: { holds: 'has it', waits: 'waits', problem: 'cannot have it', away: 'is away' },
+      preferred: 'preferred',
+      empty: 'No failover address yet',
+      emptyHint:
+        'berth gateway address add 192.0.2.10 gives the gateways an address that another takes over when a machine dies.',
+      removeTitle: (address: string) => `Take ${address} away from the gateways?`,
+      removeText: 'Clients that use it reach nobody then.',
+      removed: (address: string) => `${address} is no failover address any more`,
     },
     lans: {
       name: 'Name',

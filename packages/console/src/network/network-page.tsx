@@ -5,6 +5,7 @@ import { AddressesTab } from './addresses-tab.tsx'
 import { DomainsTab } from './domains-tab.tsx'
 import { DropsTab } from './drops-tab.tsx'
 import { ExternalsTab } from './externals-tab.tsx'
+import { FailoverTab } from './failover-tab.tsx'
 import { FlowsTab } from './flows-tab.tsx'
 import { LansTab } from './lans-tab.tsx'
 import { MatrixTab } from './matrix-tab.tsx'
@@ -22,6 +23,7 @@ const tabs = {
   domains: DomainsTab,
   nodes: NodeRoutesTab,
   lans: LansTab,
+  failover: FailoverTab,
   addresses: AddressesTab,
 } as const
 type Tab = keyof typeof tabs

@@ -28,6 +28,7 @@ const keys = {
   listLans: (lan) => lan.name,
   listFreezes: (freeze) => freeze.name,
   listSubscriptions: (subscription) => subscription.name,
+  listFailoverAddresses: (each) => each.address,
   listEvents: (event) => event.id,
 } satisfies { readonly [N in ListEndpoint]?: (item: Answer<N>) => string }
 
