@@ -92,7 +92,12 @@ export const stageView = z.object({
 
 export const pauseView = z.object({ since: time, until: time.optional(), reason: z.string() })
 
-const approvalsView = z.object({ needed: count, given: z.array(z.object({ by: z.string(), at: time })) })
+const approvalsView = z.object({
+  needed: count,
+  given: z.array(z.object({ by: z.string(), at: time, admin: z.boolean().optional() })),
+  /** Those of an admin's rules, as they were when it was begun. */
+  rules: z.array(z.object({ name: z.string(), needed: count, role: z.enum(['deployer', 'admin']) })).optional(),
+})
 
 const failureView = z.object({
   instance: z.string().optional(),

@@ -88,6 +88,31 @@ export const planView = z.object({
   steps: z.array(z.string()),
   /** Where the new instances would run. */
   placements: z.array(placementView),
+  /** What a deploy over what runs would go through, and how many of each service are new at the end of each. Absent: nothing new comes. */
+  stages: z
+    .array(
+      z.object({
+        name: z.string(),
+        counts: z.record(z.string(), count),
+        /** `5%`, `5% to 50% over 10m` */
+        traffic: z.string().optional(),
+        sites: z.array(z.string()).optional(),
+        entrypoints: z.array(z.string()).optional(),
+        before: z.array(z.string()),
+        gates: z.array(z.string()),
+        after: z.array(z.string()),
+      }),
+    )
+    .optional(),
+  /** How many would have to say yes first: the most that its berth.yaml and the rules ask for. */
+  approvals: z
+    .object({
+      needed: count,
+      rules: z.array(z.object({ name: z.string(), needed: count, role: z.enum(['deployer', 'admin']) })),
+    })
+    .optional(),
+  /** Those that would refuse it now. */
+  freezes: z.array(z.object({ name: z.string(), reason: z.string(), until: z.number().int() })).optional(),
   /** To be handed to `applyPlan`; absent where nothing could be done so: the release is not built yet, or nodes are imagined. */
   saved: savedPlan.optional(),
   /** Why there is nothing to hand over. */

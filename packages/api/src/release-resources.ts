@@ -5,6 +5,18 @@ const time = z.number().int()
 
 export const metricSourceView = z.object({ url: z.string(), updatedAt: time, updatedBy: z.string() })
 
+export const approvalRuleView = z.object({
+  name: z.string(),
+  /** Absent: of all apps. */
+  app: z.string().optional(),
+  pool: z.string().optional(),
+  needed: z.number().int(),
+  /** Whose yes counts; of `deployer` anybody's who may deploy. */
+  role: z.enum(['deployer', 'admin']),
+  createdAt: time,
+  createdBy: z.string(),
+})
+
 export const hookTargetDocument = z.strictObject({
   /** `https://ci.example/berth`: it, and what is below it. */
   url: z.string(),
@@ -37,5 +49,6 @@ export const freezeView = z.object({
 })
 
 export type HookTargetView = z.infer<typeof hookTargetView>
+export type ApprovalRuleView = z.infer<typeof approvalRuleView>
 export type FreezeView = z.infer<typeof freezeView>
 export type MetricSourceView = z.infer<typeof metricSourceView>

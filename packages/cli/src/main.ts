@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { registerAddressPools } from './commands/address-pools.ts'
 import { registerAdmin } from './commands/admin.ts'
 import { registerAdvise } from './commands/advise.ts'
+import { registerApprovalRules } from './commands/approval-rules.ts'
 import { registerBackup } from './commands/backup.ts'
 import { interruption } from './commands/command.ts'
 import { registerCompletion } from './commands/completion.ts'
@@ -71,6 +72,7 @@ export function createProgram({ version, register }: MainOptions): Command {
     registerListings,
     registerRoute,
     registerRollout,
+    registerApprovalRules,
     registerHooks,
     registerPrometheus,
     registerFreeze,

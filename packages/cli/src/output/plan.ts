@@ -29,7 +29,34 @@ export function formatPlan(plan: PlanView, style: Style): string {
   }
   if (plan.diff.length > 0) lines.push('', ...plan.diff.map((each) => `  ${formatChange(each, style)}`))
   if (plan.steps.length > 0) lines.push('', 'steps', ...plan.steps.map((step, index) => `  ${index + 1}. ${step}`))
-  return [...lines, ...placements(plan), ...problems(plan, style)].join('\n')
+  return [...lines, ...procedure(plan), ...placements(plan), ...problems(plan, style)].join('\n')
+}
+
+/** What a deploy goes through, and what it waits for before. */
+function procedure({ stages = [], approvals, freezes = [] }: PlanView): string[] {
+  const rules = (approvals?.rules ?? []).map(({ name, needed, role }) => `${name}: ${needed} of role ${role}`)
+  const of = rules.length === 0 ? '' : ` (${rules.join(', ')})`
+  const first = [
+    ...freezes.map(
+      ({ name, reason, until }) =>
+        `  frozen by ${name} until ${new Date(until).toISOString()} (${reason}): --override-freeze REASON`,
+    ),
+    ...(approvals === undefined ? [] : [`  ${approvals.needed} others have to say yes${of}`]),
+  ]
+  const parts = stages.flatMap(({ name, counts, traffic, before, gates, after }, index) => {
+    const news = Object.entries(counts).map(([entrypoint, count]) => `${entrypoint} ${count}`)
+    const share = traffic === undefined ? [] : [`${traffic} of the requests`]
+    return [
+      `  ${index + 1}. ${name}: ${[...news, ...share].join(', ')}`,
+      ...before.map((hook) => `     before: ${hook}`),
+      ...gates.map((gate) => `     gate: ${gate}`),
+      ...after.map((hook) => `     after: ${hook}`),
+    ]
+  })
+  return [
+    ...(first.length === 0 ? [] : ['', 'before it begins', ...first]),
+    ...(parts.length === 0 ? [] : ['', 'stages, with how many are new at the end of each', ...parts]),
+  ]
 }
 
 /** What is left of the capacity meanwhile, where something is replaced. */

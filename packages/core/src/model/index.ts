@@ -1,3 +1,4 @@
+export * from './approval-rule.ts'
 /**
  * What is spoken of, and the records of it in the store. One writer per record: the server writes all but `InstanceStatus` and
  * `NodeStatus`, whose content is the agent's report. Times are milliseconds since the epoch. `docs/design/records.md` lists keys,

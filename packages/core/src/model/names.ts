@@ -23,10 +23,11 @@ export type NamedKind =
   | 'address pool'
   | 'network'
   | 'freeze'
+  | 'approval rule'
 
 const articles = {
   ...{ app: 'an', entrypoint: 'an', environment: 'an', 'address pool': 'an' },
-  ...{ pool: 'a', node: 'a', 'node group': 'a', network: 'a', freeze: 'a' },
+  ...{ pool: 'a', node: 'a', 'node group': 'a', network: 'a', freeze: 'a', 'approval rule': 'an' },
 } as const satisfies Record<NamedKind, string>
 
 export const isName = (text: string): boolean => namePattern.test(text)

@@ -1,3 +1,4 @@
+import type { ApprovalRule } from './approval-rule.ts'
 import type { GateSpec, StageHookSpec } from './stage-spec.ts'
 
 /** A stage of a rollout's own spec, and how it went: part of the rollout's record, and of its receipt. */
@@ -83,7 +84,10 @@ export interface RolloutHook {
 
 export interface RolloutApprovals {
   readonly needed: number
-  readonly given: readonly { readonly by: string; readonly at: number }[]
+  /** `admin`: who said yes was one then. */
+  readonly given: readonly { readonly by: string; readonly at: number; readonly admin?: true }[]
+  /** Those that an admin's rules ask for, as they were when it was begun. Absent: none. */
+  readonly rules?: readonly Pick<ApprovalRule, 'name' | 'needed' | 'role'>[]
 }
 
 /** Somebody or something had the rollout wait. */

@@ -7,6 +7,7 @@ import { AddressPools } from '../addresses/address-pools.ts'
 import { AddressUses } from '../addresses/address-uses.ts'
 import { AgentPort } from '../agents/agent-port.ts'
 import { RefusedAgents } from '../agents/refused-agents.ts'
+import { ApprovalRules } from '../approvals/approval-rules.ts'
 import { Approvals } from '../approvals/approvals.ts'
 import { Apps } from '../apps/apps.ts'
 import { FailureLimit } from '../auth/failure-limit.ts'
@@ -246,6 +247,7 @@ function createServices(
     approvals: new Approvals(records),
     metricSources: new MetricSources(records),
     freezes: new Freezes(records),
+    approvalRules: new ApprovalRules(records),
     hookTargets: foundation.hookTargets,
     enrolment: new Enrolment({ records, authority, addressPool }),
     relay,

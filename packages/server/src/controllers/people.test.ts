@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ApprovalRules } from '../approvals/approval-rules.ts'
 import { TestCluster, testSpec } from './cluster.testing.ts'
 
 const production = { app: 'shop', pool: 'production' }
@@ -24,6 +25,68 @@ async function waiting(): Promise<string> {
 
 const rolloutOf = (id: string) => cluster.state.rollouts.get(id)
 const endOf = (id: string) => cluster.until('the end', () => rolloutOf(id)?.endedAt !== undefined)
+
+describe('an admin’s rule', () => {
+  const rules = () => new ApprovalRules(cluster.records)
+  const token = (name: string, role: 'deployer' | 'admin') =>
+    cluster.records.commit('system:test', (tx) => {
+      const rest = { owner: name, hash: name, createdAt: 0, createdBy: 'test' }
+      tx.put('tokens', { name, role, ...rest } as never)
+    })
+
+  it('asks for more than a berth.yaml, and for whom it names, also over a restart', async () => {
+    await rules().add({ name: 'two', pool: 'production', needed: 1, role: 'admin' }, ann!)
+    await rules().add({ name: 'three', app: 'shop', needed: 3 }, ann!)
+    for (const [name, role] of [
+      ['bob', 'deployer'],
+      ['eve', 'deployer'],
+      ['joe', 'deployer'],
+      ['kim', 'admin'],
+    ] as const)
+      await token(name, role)
+    const plan = await cluster.operations.plan({ ...production, ref: 'c2' }, ann!)
+    expect(plan.approvals).toMatchObject({ needed: 3, rules: [{ name: 'three' }, { name: 'two', role: 'admin' }] })
+    const id = await waiting()
+    expect(rolloutOf(id)?.message).toBe(`waits for approval: 0 of 3, 1 more of an admin (berth rollout approve ${id})`)
+    await rules().remove('three', ann!)
+    await cluster.operations.approveRollout(id, bob!)
+    await cluster.operations.approveRollout(id, eve!)
+    await cluster.operations.approveRollout(id, { actor: 'token:joe' })
+    expect(rolloutOf(id)).toMatchObject({ state: 'paused', message: expect.stringContaining('1 more of an admin') })
+    await expect(cluster.operations.resumeRollout(id, ann!)).rejects.toMatchObject({ code: 'approval.required' })
+    await cluster.stopServer()
+    await cluster.startServer()
+    await cluster.connect()
+    await cluster.operations.approveRollout(id, { actor: 'token:kim' })
+    await endOf(id)
+    expect(rolloutOf(id)?.state).toBe('succeeded')
+    const back = await cluster.operations.rollback(production, ann!)
+    expect(back.state).toBe('running')
+    await endOf(back.id)
+  })
+
+  it('holds where it says, whatever a release says, and is refused where it makes no sense', async () => {
+    await rules().add({ name: 'tests', pool: 'test', needed: 1 }, ann!)
+    await rules().add({ name: 'blog', app: 'blog', needed: 1 }, ann!)
+    cluster.commits.set('c3', testSpec({ web: { command: ['c3'] } }))
+    await cluster.deploy('c3')
+    expect(cluster.state.pools.find('shop', 'production')?.release).toBe('v2')
+    await rules().add({ name: 'all', needed: 1 }, ann!)
+    cluster.commits.set('c4', testSpec({ web: { command: ['c4'] } }))
+    await cluster.operations.deploy({ ...production, ref: 'c4', force: false, repository: '/repo' }, ann!)
+    const held = () => cluster.state.rollouts.all().find(({ to, state }) => to === 'v3' && state === 'paused')
+    await cluster.until('it to wait', () => held() !== undefined)
+    expect(held()?.approvals).toMatchObject({ needed: 1, rules: [{ name: 'all' }] })
+    for (const [rule, code] of [
+      [{ name: 'all', needed: 1 }, 'approval-rule.exists'],
+      [{ name: 'none', needed: 0 }, 'approval-rule.invalid'],
+      [{ name: 'many', needed: 11 }, 'approval-rule.invalid'],
+      [{ name: 'A B', needed: 1 }, 'name.invalid'],
+    ] as const)
+      await expect(rules().add(rule, ann!)).rejects.toMatchObject({ code })
+    await expect(rules().remove('al', ann!)).rejects.toThrow('did you mean all?')
+  })
+})
 
 describe('a rollout that people have to approve', () => {
   it('begins with the last yes of others, also over a restart of the server', async () => {

@@ -1,4 +1,6 @@
+import type { StageSpec } from '@berth/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Freezes } from '../freezes/freezes.ts'
 import { TestCluster, testSpec } from './cluster.testing.ts'
 
 const call = { actor: 'test' }
@@ -62,6 +64,42 @@ describe('a plan', () => {
     expect(await of({ web: { ...web, replicas: 5 } }, { surge: 1, unavailable: 1 })).toEqual(serving(2, 2, 6))
     const fewer = await cluster.operations.plan({ ...production, replicas: { web: 1 } }, call)
     expect(fewer.entrypoints[0]?.serving).toEqual(serving(2, 1, 2))
+  })
+
+  it('says what a deploy goes through, and what it waits for before', async () => {
+    const spec = testSpec({ web: { replicas: 4, command: ['c2'] } })
+    await new Freezes(cluster.records).add(
+      { name: 'eve', reason: 'holidays', from: Date.now() - 1e6, until: Date.now() + 1e6 },
+      call,
+    )
+    const stages: StageSpec[] = [
+      {
+        ...{
+          name: 'canary',
+          instances: 1,
+          traffic: 50,
+          gates: [{ type: 'health', forMs: 60_000 }, { type: 'person' }],
+        },
+        after: [{ type: 'job', job: 'notify', timeoutMs: 1000, onFailure: 'hold' }],
+      },
+      { name: 'half', instances: { percent: 50 }, gates: [] },
+      { name: 'all', gates: [] },
+    ]
+    cluster.commits.set('c2', { ...spec, rollout: { ...spec.rollout, approvals: 2, stages } })
+    const plan = await cluster.operations.plan({ ...production, ref: 'c2' }, call)
+    expect(plan).toMatchObject({
+      stages: [
+        {
+          ...{ name: 'canary', counts: { web: 1 }, traffic: '5%', gates: ['health for 1m', 'a person'] },
+          ...{ before: [], after: ['job notify'] },
+        },
+        { name: 'half', counts: { web: 2 } },
+        { name: 'all', counts: { web: 4 } },
+      ],
+      approvals: { needed: 2, rules: [] },
+      freezes: [{ name: 'eve', reason: 'holidays' }],
+    })
+    expect((await cluster.operations.plan(production, call)).stages).toBeUndefined()
   })
 
   it('of a commit that is not built cannot be saved', async () => {

@@ -17,6 +17,9 @@ afterAll(async () => await server[Symbol.asyncDispose]())
 /** What a reader expects of each operation, said again: a slip in the table of endpoints must not go unnoticed. */
 const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   getStatus: 'viewer',
+  listApprovalRules: 'viewer',
+  addApprovalRule: 'admin',
+  removeApprovalRule: 'admin',
   listHookTargets: 'viewer',
   setHookTarget: 'admin',
   removeHookTarget: 'admin',

@@ -4,6 +4,7 @@ import type { Acme } from '../acme/acme.ts'
 import type { AddressPools } from '../addresses/address-pools.ts'
 import type { AddressUses } from '../addresses/address-uses.ts'
 import type { AgentLinks } from '../agents/agent-links.ts'
+import type { ApprovalRules } from '../approvals/approval-rules.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { Apps } from '../apps/apps.ts'
 import type { Identity } from '../auth/identity.ts'
@@ -131,6 +132,7 @@ export interface Services {
   readonly approvals: Approvals
   readonly metricSources: MetricSources
   readonly freezes: Freezes
+  readonly approvalRules: ApprovalRules
   readonly hookTargets: HookTargets
   readonly secrets: Secrets
   readonly tokens: Tokens

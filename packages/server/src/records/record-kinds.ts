@@ -79,6 +79,7 @@ export const recordKinds: { readonly [K in RecordKind]: KindDefinition<RecordTyp
   cloudTables: { prefix: '/cloud-routes/', idOf: byName, version: 1 },
   routings: { prefix: '/routing/', idOf: byName, version: 1 },
   metricSources: { prefix: '/metric-sources/', idOf: byName, version: 1 },
+  approvalRules: { prefix: '/approval-rules/', idOf: byName, version: 1 },
   hookTargets: { prefix: '/hook-targets/', idOf: byName, version: 1 },
   freezes: { prefix: '/freezes/', idOf: byName, version: 1 },
   authorities: { prefix: '/authority/', idOf: byName, version: 1 },

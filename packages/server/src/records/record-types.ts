@@ -2,6 +2,7 @@ import type {
   AddressPool,
   App,
   Approval,
+  ApprovalRule,
   BerthEvent,
   BgpPeer,
   BgpSettings,
@@ -81,6 +82,7 @@ export interface RecordTypes {
   readonly cloudTables: CloudTableStatus
   readonly routings: RoutingRecord
   readonly metricSources: MetricSourceRecord
+  readonly approvalRules: ApprovalRule
   readonly hookTargets: HookTargetRecord
   readonly freezes: Freeze
   readonly authorities: AuthorityRecord

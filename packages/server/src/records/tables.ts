@@ -1,6 +1,7 @@
 import {
   type App,
   type Approval,
+  type ApprovalRule,
   type BerthEvent,
   type Build,
   type ConfigRollout,
@@ -122,6 +123,7 @@ export const createTables = (): Tables => ({
   cloudTables: new RecordTable<CloudTableStatus>(),
   routings: new RecordTable<RoutingRecord>(),
   metricSources: new RecordTable<MetricSourceRecord>(),
+  approvalRules: new RecordTable<ApprovalRule>(),
   hookTargets: new RecordTable<HookTargetRecord>(),
   freezes: new RecordTable<Freeze>(),
   authorities: new RecordTable<AuthorityRecord>(),

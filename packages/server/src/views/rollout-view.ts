@@ -40,9 +40,10 @@ export function receiptView(state: State, rollout: Rollout, now: number): Receip
   }
 }
 
-const approvalsView = ({ needed, given }: RolloutApprovals): NonNullable<RolloutView['approvals']> => ({
+const approvalsView = ({ needed, given, rules }: RolloutApprovals): NonNullable<RolloutView['approvals']> => ({
   needed,
   given: [...given],
+  ...(rules === undefined ? {} : { rules: [...rules] }),
 })
 
 const failureView = ({ logTail, ...rest }: RolloutFailure): NonNullable<RolloutView['failure']> => ({

@@ -22,6 +22,7 @@ import { checkEnvironment, problemsOf } from './check-release.ts'
 import { requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
 import { type PlacementPlan, planPlacements } from './plan-placements.ts'
+import { planProcedure } from './plan-stages.ts'
 import { actionOf, planSystem } from './plan-system.ts'
 import { stageProblems } from './stage-problems.ts'
 
@@ -88,6 +89,7 @@ export async function planDeploy(
       ...stepsOf(after, entrypoints),
     ],
     placements: [...placement.placements, ...system.placements],
+    ...planProcedure(state, pool, { app, pool: poolName, spec: after, wanted, same: target.same }, context.now()),
     ...savedPlan(context, args, target, wanted, placement),
   }
 }

@@ -9,6 +9,7 @@ import {
   type Rollout,
   skipStage,
 } from '@berth/core'
+import { callerOf } from '../../groups/caller-of.ts'
 import type { RecordTransaction } from '../../records/index.ts'
 import type { CallContext } from '../operations.ts'
 import { requireRollout } from './lookup.ts'
@@ -33,26 +34,26 @@ export async function moveRollout(
 /** Throws `rollout.wrong-state`, writing nothing. */
 export function writeMove(
   tx: RecordTransaction,
-  { now }: OperationsContext,
+  { now, state }: OperationsContext,
   rollout: Rollout,
   actor: string,
   how: RolloutMove,
 ): Rollout {
   const { app, pool, id } = rollout
-  const next = moved(rollout, how, actor, now())
+  const next = moved(rollout, how, actor, now(), callerOf(state, actor).isAdmin)
   tx.put('rollouts', next, { ifUnchanged: true })
   tx.event({ type: `rollout.${how}`, subject: { app, pool, rollout: id }, message: `${app}/${pool}: ${next.message}` })
   return next
 }
 
-function moved(rollout: Rollout, move: RolloutMove, actor: string, now: number): Rollout {
+function moved(rollout: Rollout, move: RolloutMove, actor: string, now: number, isAdmin: boolean): Rollout {
   const { id, state } = rollout
   const isUnderWay = state === 'running' || state === 'paused'
   if (move === 'pause' && state === 'running') {
     const message = `paused by ${actor}`
     return { ...beginPause(rollout, message, now), state: 'paused', message, updatedAt: now }
   }
-  if (move === 'approve') return approved(rollout, actor, now)
+  if (move === 'approve') return approved(rollout, actor, now, isAdmin)
   const waits = rollout.awaitsApproval !== undefined || (awaitsPeople(rollout) && state === 'paused')
   if ((move === 'resume' || move === 'continue') && waits)
     throw new BerthError('approval.required', `${move} rollout ${id}: it ${rollout.message}`, {
@@ -71,9 +72,9 @@ function moved(rollout: Rollout, move: RolloutMove, actor: string, now: number):
   })
 }
 
-function approved(rollout: Rollout, actor: string, now: number): Rollout {
+function approved(rollout: Rollout, actor: string, now: number, isAdmin: boolean): Rollout {
   const { id, createdBy, message } = rollout
-  const outcome = approve(rollout, actor, now)
+  const outcome = approve(rollout, actor, now, isAdmin)
   if ('rollout' in outcome) return outcome.rollout
   const details = { details: { rollout: id } }
   switch (outcome.refused) {

@@ -14,6 +14,7 @@ import {
   sizedSpec,
   sizesForSpec,
 } from '@berth/core'
+import { approvalRulesFor } from '../../approvals/approval-rules.ts'
 import { refuseFrozen } from '../../freezes/freeze-times.ts'
 import {
   type AwaitedApproval,
@@ -83,8 +84,7 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
     ...(sizes.before === undefined ? {} : { sizesBefore: sizes.before }),
   }
   const waiting = waitingFor(withFreezes(started, frozen, start), awaited)
-  const needed = start.reason === 'deploy' ? (spec.rollout.approvals ?? 0) : 0
-  const rollout = withGroupBefore(awaitingPeople(waiting, needed, start.now), before, held, start)
+  const rollout = withGroupBefore(withPeople(waiting, state, spec, start), before, held, start)
   tx.put(
     'pools',
     {
@@ -106,6 +106,12 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
   })
   return rollout
 }
+
+/** Rollbacks and restarts ask nobody. */
+const withPeople = (rollout: Rollout, state: State, spec: AppSpec, { reason, now }: RolloutStart): Rollout =>
+  reason === 'deploy'
+    ? awaitingPeople(rollout, spec.rollout.approvals ?? 0, now, approvalRulesFor(state, rollout.app, rollout.pool))
+    : rollout
 
 const withoutPlan = ({ planned: _, sizes: _s, awaitedSizes: _a, ...pool }: Pool): Pool => pool
 

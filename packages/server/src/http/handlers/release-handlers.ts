@@ -1,4 +1,4 @@
-import type { FreezeView, MetricSourceView } from '@berth/api'
+import type { ApprovalRuleView, FreezeView, MetricSourceView } from '@berth/api'
 import type { Freeze } from '@berth/core'
 import { frozenUntil } from '../../freezes/freeze-times.ts'
 import type { MetricSourceRecord, State } from '../../records/index.ts'
@@ -17,6 +17,9 @@ type ReleaseHandlers = Pick<
   | 'getPrometheus'
   | 'setPrometheus'
   | 'removePrometheus'
+  | 'listApprovalRules'
+  | 'addApprovalRule'
+  | 'removeApprovalRule'
   | 'listHookTargets'
   | 'setHookTarget'
   | 'removeHookTarget'
@@ -29,8 +32,15 @@ export const releaseHandlers = ({
   metricSources,
   freezes,
   hookTargets,
+  approvalRules,
 }: Services): ReleaseHandlers => ({
   approveRollout: async ({ params, context }) => rolloutView(await operations.approveRollout(params.id, context)),
+  listApprovalRules: () => approvalRuleListing(views.state),
+  addApprovalRule: ({ body, context }) => approvalRules.add(body, context),
+  removeApprovalRule: async ({ params, context }) => {
+    await approvalRules.remove(params.name, context)
+    return { ok: true }
+  },
   listHookTargets: () => hookTargetListing(views.state),
   setHookTarget: async ({ params, body, context }) => hookTargetView(await hookTargets.put(params.name, body, context)),
   removeHookTarget: async ({ params, context }) => {
@@ -72,4 +82,11 @@ const freezeListing = ({ freezes }: State): Listing<FreezeView> => ({
     return freeze === undefined ? undefined : freezeView(freeze)
   },
   touched: ({ kind, id }) => (kind === 'freezes' ? [id] : []),
+})
+
+/** Ids: the rule's name. */
+const approvalRuleListing = ({ approvalRules }: State): Listing<ApprovalRuleView> => ({
+  all: () => approvalRules.all().sort((a, b) => (a.name < b.name ? -1 : 1)),
+  get: (id) => approvalRules.get(id),
+  touched: ({ kind, id }) => (kind === 'approvalRules' ? [id] : []),
 })

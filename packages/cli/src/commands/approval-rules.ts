@@ -1,0 +1,75 @@
+import type { ApprovalRuleView } from '@berth/api'
+import type { Command } from 'commander'
+import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { action } from './command.ts'
+import { wholeNumber } from './words.ts'
+
+interface RuleOptions {
+  readonly app?: string
+  readonly environment?: string
+  readonly needed: string
+  readonly role?: 'deployer' | 'admin'
+}
+
+/** How many have to say yes to deploys, whatever a berth.yaml says. */
+export function registerApprovalRules(program: Command): void {
+  const rule = program
+    .command('approval-rule')
+    .alias('approval-rules')
+    .summary('how many have to say yes to deploys, whatever a berth.yaml says')
+  rule
+    .command('ls')
+    .summary('all of them')
+    .action(
+      action(async ({ client, out, form, signal }) => {
+        const { items } = await client.list('listApprovalRules', { query: {} }, { signal })
+        await printListing(items, listing, form, out)
+      }),
+    )
+  rule
+    .command('add')
+    .summary('deploys need so many yeses of others than who asks')
+    .argument('<name>')
+    .requiredOption('--needed <count>', 'how many, 1 to 10', wholeNumber)
+    .option('--role <role>', 'whose yes counts: deployer or admin (default: deployer)')
+    .option('--app <app>', 'only of this app')
+    .option('-e, --environment <name>', 'only to this environment')
+    .action(
+      action<RuleOptions>(async ({ client, out, form, signal }, [name = ''], options) => {
+        const { app, environment: pool, needed, role } = options
+        const body = {
+          ...{ name, needed: Number(needed) },
+          ...(app === undefined ? {} : { app }),
+          ...(pool === undefined ? {} : { pool }),
+          ...(role === undefined ? {} : { role }),
+        }
+        const added = await client.call('addApprovalRule', { body }, { signal })
+        await printItem(
+          added,
+          form,
+          out,
+          (each) => `${each.name}: ${placesOf(each)} need ${each.needed} (${each.role})`,
+        )
+      }),
+    )
+  rule
+    .command('rm')
+    .summary('remove one')
+    .argument('<name>')
+    .action(
+      action(async ({ client, out, signal }, [name = '']) => {
+        await client.call('removeApprovalRule', { params: { name } }, { signal })
+        out.note(`approval rule ${name} is removed; rollouts that wait for it go on waiting`)
+      }),
+    )
+}
+
+const placesOf = ({ app, pool }: ApprovalRuleView): string =>
+  `deploys${app === undefined ? '' : ` of ${app}`}${pool === undefined ? '' : ` to ${pool}`}`
+
+const listing: ListingView<ApprovalRuleView> = {
+  headers: ['name', 'of', 'needed', 'role', 'by'],
+  row: (each) => [each.name, `${each.app ?? '*'}/${each.pool ?? '*'}`, String(each.needed), each.role, each.createdBy],
+  name: ({ name }) => name,
+  empty: 'deploys need the yeses that their berth.yaml asks for',
+}
