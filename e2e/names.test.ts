@@ -247,7 +247,16 @@ describe('an external service', () => {
   it('is reached by its name and by its route of the gateway, also while one of its addresses does not answer', async () => {
     const outside = cluster.lab.host('h3')
     const page = join(cluster.dir, 'legacy.js')
-    writeFileSync(page, `require('node:http').createServer((q, s) => s.end('legacy ' + q.url)).listen(8070)`)
+    writeFileSync(
+      page,
+      `require('node:http').createServer((q, s) => s.end('legacy ' + q.url)).listen(8070)
+      const calls = require('node:http2').createServer().listen(8071)
+      calls.on('stream', (stream) => {
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+        stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0', 'said-by': 'calls' }))
+        stream.pipe(stream)
+      })`,
+    )
     const serving = await outside.spawn([process.execPath, page])
     try {
       const route = ['--port', 'http=8070', '--route', 'old.test/app', '--option', 'retries={on: [502, 503]}']
@@ -273,6 +282,7 @@ describe('an external service', () => {
       await until('the page of maintenance', () => answers(' 503'))
       await cluster.mustBerth(['route', 'maintenance', 'old.test', 'off'])
       await until('it to be back', () => answers('legacy /app/x 200'))
+      await callsByGrpc(outside.address)
       await cluster.mustBerth(['external', 'rm', 'legacy.shop', '-y'])
       await until('it to go', () => answers(' 404'))
       await until('its name to go', async () => (await lookUp(web, 'legacy'))[0] === 'nobody')
@@ -281,3 +291,17 @@ describe('an external service', () => {
     }
   })
 })
+
+/** A route of gRPC, by TLS, to the port 8071 of this address: what was said comes back, and trailers after it. */
+async function callsByGrpc(address: string): Promise<void> {
+  const route = ['--port', 'grpc=8071', '--route', 'calls.test', '--option', 'protocol=grpc', 'timeout=5s']
+  await cluster.mustBerth(['external', 'set', 'calls', '--address', address, ...route])
+  const { hostname } = new URL(cluster.gatewayUrl)
+  const headers = ['-H', 'Content-Type: application/grpc', '-H', 'TE: trailers', '-D', '-', '--data-binary', 'hello']
+  const to = ['--resolve', `calls.test:443:${hostname}`, 'https://calls.test/berth.test.Echo/Say']
+  await until('an answer by gRPC', async () => {
+    const { stdout } = await cluster.first.exec(['curl', '-sk', '--http2', '-m', '5', ...headers, ...to])
+    return ['HTTP/2 200', 'hello', 'grpc-status: 0', 'said-by: calls'].every((each) => stdout.includes(each))
+  })
+  await cluster.mustBerth(['external', 'rm', 'calls', '-y'])
+}
