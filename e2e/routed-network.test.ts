@@ -1,5 +1,8 @@
 import { writeFileSync } from 'node:fs'
+import { Agent, get } from 'node:http'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AddressCheck, InstanceView, NodeView } from '../packages/api/src/index.ts'
 import { routedLinkOf, routedPeerOf, twinned, twinRange } from '../packages/core/src/index.ts'
@@ -43,6 +46,13 @@ const addressOf = async (host: LabHost, id: string): Promise<string> => {
   const format = '{{.NetworkSettings.Networks.berth.IPAddress}}'
   return (await host.exec(['docker', 'inspect', '--format', format, id])).stdout.trim()
 }
+const bodyOf = (url: string, agent: Agent): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const call = get(url, { agent, timeout: 10_000 }, (response) => {
+      text(response).then(resolve, reject)
+    })
+    call.once('timeout', () => call.destroy(new Error('no answer within 10 s'))).once('error', reject)
+  })
 const applyProfile = async (profile: { readonly name: string } & Record<string, unknown>): Promise<void> => {
   const path = join(cluster.dir, `${profile.name}.json`)
   writeFileSync(path, JSON.stringify(profile))
@@ -54,7 +64,10 @@ beforeAll(async () => {
   await cluster.join(second(), ['--network', 'routed'])
   await cluster.untilOnline(2)
   await cluster.mustBerth(['ip', 'pool', 'set', 'default', '--ipv6', 'fd77:1::/64'])
-  const repository = await cluster.repository('shop', webApp({ replicas: 4 }))
+  const repository = await cluster.repository(
+    'shop',
+    webApp({ replicas: 4, extra: '  - {tcp: 9000, entrypoint: web}' }),
+  )
   await cluster.mustBerth(['deploy', 'shop', '--repository', repository.path])
 })
 afterAll(() => cluster[Symbol.asyncDispose]())
@@ -82,6 +95,34 @@ describe('machines in routed mode', () => {
     })
     await until('all four to answer', () => seen.size === 4)
     expect((await load.stop()).failures).toEqual([])
+  })
+
+  it('pass connections to a port on to instances of both; a deploy loses none, and waits for one that lasts', async () => {
+    const url = `http://${cluster.first.address}:9000/`
+    const seen = new Set<string>()
+    const load = startLoad(url, {
+      ...{ connections: 4, keepAlive: false },
+      onBody: (body) => seen.add(JSON.parse(body).instance),
+    })
+    await until('all four to answer', () => seen.size === 4)
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const askAgain = async (): Promise<string> => JSON.parse(await bodyOf(url, agent)).instance
+    const holder = await askAgain()
+    const restarted = cluster.mustBerth(['restart', 'shop'])
+    const held = async () => (await instances()).find(({ id }) => id === holder)
+    await until('it to drain', async () => (await held())?.desired === 'drain')
+    await until('it to be out of traffic', async () => (await held())?.inTraffic === false)
+    for (let turn = 0; turn < 5; turn++) {
+      expect(await askAgain()).toBe(holder)
+      await delay(200)
+    }
+    expect((await held())?.desired).toBe('drain')
+    agent.destroy()
+    await restarted
+    expect((await load.stop()).failures).toEqual([])
+    expect((await cluster.mustBerth(['routes'])).stdout).toMatch(/tcp:\/\/\S+:9000 +shop +production +web +4 +0/)
+    const problems = (await cluster.client.list('listNodes')).items.flatMap((each) => each.problems)
+    expect(problems).toEqual([])
   })
 
   it('let instances reach each other by name under their own addresses', async () => {

@@ -24,12 +24,14 @@ export interface LoadOptions {
    */
   readonly pauseMs?: number
   readonly onBody?: (body: string) => void
+  /** False: each request has a connection of its own. */
+  readonly keepAlive?: boolean
 }
 
-/** Keeps asking by `connections` connections (keep-alive) until stopped; every answer but 200 is a failure, with its reason. */
+/** Keeps asking by `connections` connections (keep-alive, if not told otherwise) until stopped; every answer but 200 is a failure, with its reason. */
 export function startLoad(url: string, options: LoadOptions = {}): Load {
   const { connections = 16, maxMs = 120_000, pauseMs = 2.5 * connections } = options
-  const agent = new Agent({ keepAlive: true, maxSockets: connections })
+  const agent = new Agent({ keepAlive: options.keepAlive ?? true, maxSockets: connections })
   const started = performance.now()
   const failures: string[] = []
   const latencies: number[] = []
