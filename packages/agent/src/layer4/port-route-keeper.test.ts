@@ -1,12 +1,22 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Member, PortRoute, RouteTable } from '@berth/core'
+import {
+  compilePolicy,
+  type Member,
+  nodePolicyOf,
+  type PortRoute,
+  type RouteTable,
+  readProfile,
+  renderTable,
+} from '@berth/core'
 import pino from 'pino'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Registry } from 'prom-client'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Exec, runCommand } from '../network/run-command.ts'
 import { TestNamespace } from '../policy/test-namespace.testing.ts'
 import { waitUntil } from '../testing/wait-until.ts'
+import { registerPortMetrics } from './port-counts.ts'
 import { PortRouteKeeper } from './port-route-keeper.ts'
 import { type Answers, StreamPeer } from './stream-peer.testing.ts'
 
@@ -29,6 +39,8 @@ let instances: Map<string, TestNamespace>
 let keeper: PortRouteKeeper
 let directory: string
 let problems: (string | undefined)[]
+/** Of all tests, and of the one that runs. */
+let servers: StreamPeer[]
 let peers: StreamPeer[]
 let version = 0
 
@@ -85,8 +97,7 @@ const table = (...ports: PortRoute[]): RouteTable => {
 }
 const rules = (): string => host.run(['nft', 'list', 'ruleset'])
 
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'berth-layer4-'))
+beforeAll(async () => {
   peers = []
   const made = await Promise.all([1, 2, 3, 4, 5, 6].map(() => TestNamespace.create()))
   const [first, second, third] = made.slice(3) as [TestNamespace, TestNamespace, TestNamespace]
@@ -122,12 +133,23 @@ beforeEach(async () => {
   node.ip('address add 198.51.100.2/24 dev nodes', 'address add 2001:db8:1::2/64 dev nodes nodad')
   host.ip('route add 10.77.2.0/24 via 198.51.100.2', 'route add fd77:1::a4d:200/120 via 2001:db8:1::2')
   node.ip('route add 10.77.1.0/24 via 198.51.100.1', 'route add fd77:1::a4d:100/120 via 2001:db8:1::1')
-  open()
   for (const [address, namespace] of instances) await serve(namespace, address)
+  servers = peers
+})
+afterAll(async () => {
+  for (const each of servers) await each.close()
+  for (const each of [host, node, client, ...instances.values()]) await each[Symbol.asyncDispose]()
+})
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'berth-layer4-'))
+  peers = []
+  open()
 })
 afterEach(async () => {
   for (const each of peers) await each.close()
-  for (const each of [host, node, client, ...instances.values()]) await each[Symbol.asyncDispose]()
+  for (const each of [host, node]) each.run(['nft', 'flush', 'ruleset'])
+  host.run(['sh', '-c', 'conntrack -F 2> /dev/null'])
   await rm(directory, { recursive: true, force: true })
 })
 
@@ -144,6 +166,10 @@ describe('a route of a port', () => {
       const counted = keeper.counts.filter(({ counts }) => counts === 'connections')
       return counted.reduce((sum, { value }) => sum + value, 0) === 8
     })
+    const registry = new Registry()
+    registerPortMetrics(registry, { portCounts: keeper.counts, openConnections: keeper.open })
+    const labels = `route="shop",pool="shop/production/db",instance="at ${here}"`
+    expect(await registry.metrics()).toContain(`berth_gateway_connections_total{${labels}} 4\n`)
     const bytes = keeper.counts.filter(({ counts }) => counts !== 'connections').map(({ value }) => value)
     expect(Math.min(...bytes)).toBeGreaterThan(8 * 'hello'.length)
     // The node itself, and an instance of it, are served as well.
@@ -170,6 +196,7 @@ describe('a route of a port', () => {
     expect((await old.say('one')).name).toBe(here)
     await keeper.apply(table(route([member(here, 'draining'), member(there)])))
     expect(keeper.inflight).toEqual({ [`${here}:8080`]: 1 })
+    expect(keeper.open).toEqual([{ route: 'shop', instance: `at ${here}`, connections: 1 }])
     for (let turn = 0; turn < 3; turn++) expect((await answerOf()).name).toBe(there)
     expect((await old.say('two')).name).toBe(here)
     await old.close()
@@ -214,6 +241,24 @@ describe('a route of a port', () => {
     await keeper.apply(table(route([member(here)], { allow: ['192.0.2.8/29'] })))
     expect((await answerOf()).name).toBe(here)
     expect(await answerOf('2001:db8::1')).toMatchObject({ isOver: true })
+  })
+
+  it('passes security profiles that let nobody else in, beside the gateway and elsewhere', async () => {
+    const closed = readProfile({ name: 'closed', inbound: [], outbound: [] }).profile
+    if (closed === undefined) throw new Error('no profile')
+    const endpoints = new Map(
+      [here, there].map((each) => [each, { node: each === here ? 'a' : 'b', profiles: ['closed'] }]),
+    )
+    const nodes = new Map([['10.77.1.1', { name: 'a', isGateway: true }]])
+    const world = { profiles: new Map([['closed', closed]]), endpoints, nodes }
+    host.nft(renderTable(compilePolicy(nodePolicyOf(world, 'a'))))
+    node.nft(renderTable(compilePolicy(nodePolicyOf(world, 'b'))))
+    client.ip('route add 10.77.0.0/16 via 192.0.2.1')
+    const dns = { id: 'dns', protocol: 'udp', port: 53 } as const
+    await keeper.apply(table(route([member(here), member(there)]), route([member(there)], dns)))
+    expect([(await answerOf()).name, (await answerOf()).name].sort()).toEqual([here, there])
+    expect((await answerOf(gateway, 53, 'udp')).name).toBe(there)
+    expect((await answerOf(here, 8080)).name).toBe('')
   })
 
   it('outlives its keeper, is healed where somebody flushes it, comes back after a reboot, and goes when it is taken away', async () => {

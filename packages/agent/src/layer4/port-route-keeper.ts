@@ -77,6 +77,7 @@ export class PortRouteKeeper {
   readonly #keepTable: ReturnType<typeof createTableKeeper>
   readonly #counts = new PortCounts()
   #stored: Stored | undefined
+  #isWritten = true
   #version: number | undefined
   /** Where turns begin. */
   #rotation = 0
@@ -144,6 +145,7 @@ export class PortRouteKeeper {
     const isChanged = JSON.stringify(ports) !== JSON.stringify(this.#stored?.ports)
     if (isChanged) {
       this.#stored = { version: table.version, ports }
+      this.#isWritten = false
       this.#rotation = table.version
       this.#lookAt = 0
     }
@@ -151,7 +153,7 @@ export class PortRouteKeeper {
     this.#version = table.version
     this.#problems.delete('table')
     this.#report()
-    if (isChanged) await this.#write()
+    if (!this.#isWritten) await this.#write()
     if (this.#lookAt === 0) await this.look(signal)
   }
 
@@ -200,6 +202,7 @@ export class PortRouteKeeper {
   async #write(): Promise<void> {
     try {
       await writeFileAtomic(this.#path, encodeChecked(format, this.#stored))
+      this.#isWritten = true
     } catch (error) {
       this.#options.log.warn({ reason: messageOf(error) }, 'routes of ports could not be written down')
     }
