@@ -51,6 +51,12 @@ describe('the topology', () => {
     mock.store.put('listRoutes', { ...before, members: before.members.slice(1), maintenance: true })
     await shop.getByText('maintenance page').waitFor()
     await shop.getByText('370.2/s').first().waitFor()
+    // A port of the gateways leads to instances too: nothing for a browser to open, and no host.
+    const port = { url: 'tcp://gateway.example.com:5432', host: '', path: '' }
+    mock.store.put('listRoutes', { ...before, ...port })
+    await shop.getByText('tcp://gateway.example.com:5432').waitFor()
+    await shop.getByText('connections are not counted').waitFor()
+    mock.store.remove('listRoutes', port.url)
     mock.store.put('listRoutes', before)
 
     await page.getByRole('button', { name: 'Table' }).click()

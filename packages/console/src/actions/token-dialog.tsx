@@ -1,9 +1,8 @@
 import type { Answer } from '@berth/api/client'
 import { useState } from 'react'
-import { Button } from '../components/button.tsx'
-import { Dialog } from '../components/dialog.tsx'
-import { Banner, Problem } from '../components/layout.tsx'
-import { Code, Field } from '../components/small.tsx'
+import { FormDialog, WordField } from '../components/form-dialog.tsx'
+import { ShownOnce } from '../components/shown-once.tsx'
+import { Field } from '../components/small.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useSession } from '../live/session.tsx'
 import { useSubmit } from '../live/use-submit.ts'
@@ -28,7 +27,7 @@ interface TokenFormProps {
 }
 
 function TokenForm({ onMade, onClose }: TokenFormProps) {
-  const { tokens: text, common } = useText()
+  const { tokens: text } = useText()
   const client = useClient()
   const { busy, problem, submit } = useSubmit()
   const [name, setName] = useState('')
@@ -41,31 +40,23 @@ function TokenForm({ onMade, onClose }: TokenFormProps) {
     submit({ run: () => client.call('createToken', { body }), after: onMade })
   }
   return (
-    <Dialog
+    <FormDialog
       title={text.create}
+      verb={text.submit}
+      ready={name !== ''}
+      busy={busy}
+      problem={problem}
+      onSave={create}
       onClose={onClose}
-      onSubmit={create}
-      footer={
-        <>
-          <Button onClick={onClose}>{common.cancel}</Button>
-          <Button kind="primary" type="submit" disabled={busy || name === ''}>
-            {text.submit}
-          </Button>
-        </>
-      }
     >
-      <Problem text={problem} />
-      <Field label={text.name} hint={text.nameHint}>
-        <input
-          className="mono"
-          required
-          autoFocus
-          spellCheck={false}
-          autoComplete="off"
-          value={name}
-          onChange={(event) => setName(event.target.value.trim())}
-        />
-      </Field>
+      <WordField
+        label={text.name}
+        hint={text.nameHint}
+        required
+        autoFocus
+        value={name}
+        onChange={(value) => setName(value.trim())}
+      />
       <Field label={text.owner} hint={text.ownerHint}>
         <input value={owner} placeholder={name} autoComplete="off" onChange={(event) => setOwner(event.target.value)} />
       </Field>
@@ -90,7 +81,7 @@ function TokenForm({ onMade, onClose }: TokenFormProps) {
           <option value="">{text.forEver}</option>
         </select>
       </Field>
-    </Dialog>
+    </FormDialog>
   )
 }
 
@@ -99,31 +90,19 @@ function NewToken({ made, onClose }: { readonly made: Answer<'createToken'>; rea
   const { authority } = useSession()
   const trust = authority === undefined ? '' : ` --fingerprint ${authority.fingerprint}`
   return (
-    <Dialog
+    <ShownOnce
       title={text.made(made.name)}
-      wide
+      warning={text.onlyNow}
+      texts={[
+        { label: text.text, value: made.token },
+        {
+          label: text.commandLine,
+          value: `berth context add berth ${location.origin}${trust}`,
+          hint: text.commandLineHint,
+        },
+      ]}
+      kept={text.kept}
       onClose={onClose}
-      onSubmit={onClose}
-      footer={
-        <Button kind="primary" type="submit" autoFocus>
-          {text.kept}
-        </Button>
-      }
-    >
-      <Banner tone="warn" title={text.onlyNow} />
-      <div className="field">
-        <span className="field-label">{text.text}</span>
-        <div className="command">
-          <Code copy>{made.token}</Code>
-        </div>
-      </div>
-      <div className="field">
-        <span className="field-label">{text.commandLine}</span>
-        <div className="command">
-          <Code copy>{`berth context add berth ${location.origin}${trust}`}</Code>
-        </div>
-        <span className="field-hint">{text.commandLineHint}</span>
-      </div>
-    </Dialog>
+    />
   )
 }

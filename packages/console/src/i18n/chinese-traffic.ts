@@ -29,6 +29,7 @@ export const chineseTraffic: TrafficDictionary = {
     lost: (n) => `其中丢失 ${n}/秒：无人应答`,
     ready: (ready, wanted) => `就绪 ${ready} / ${wanted}`,
     rollout: '正在发布',
+    uncounted: '不统计连接数',
     sites: (names) => `站点 ${names}`,
     problem: { 'no-members': '后面没有实例', maintenance: '维护页面' },
     routesOf: (name) => `通往 ${name} 的路由`,

@@ -29,6 +29,7 @@ export const englishTraffic = {
     lost: (n: number) => `${n}/s of them lost: nobody answered`,
     ready: (ready: number, wanted: number) => `${ready} of ${wanted} ready`,
     rollout: 'rollout under way',
+    uncounted: 'connections are not counted',
     sites: (names: string) => `sites ${names}`,
     problem: { 'no-members': 'nobody behind it', maintenance: 'maintenance page' },
     routesOf: (name: string) => `Routes to ${name}`,

@@ -1,4 +1,4 @@
-import { Page } from '../components/layout.tsx'
+import { TabbedPage } from '../components/tabbed-page.tsx'
 import { useText } from '../i18n/language.tsx'
 import { NotFoundPage } from '../pages/not-found-page.tsx'
 import { AddressesTab } from './addresses-tab.tsx'
@@ -41,18 +41,5 @@ export default function NetworkPage({
   const { network: text } = useText()
   if (!isTab(tab) || (name !== undefined && tab !== 'profiles')) return <NotFoundPage />
   if (name !== undefined) return <ProfilePage name={name} />
-  const Shown = tabs[tab]
-  return (
-    <Page
-      title={text.title}
-      about={text.about[tab]}
-      tabs={Object.keys(tabs).map((each) => ({
-        label: text.tabs[each as Tab],
-        to: each === 'matrix' ? '/network' : `/network/${each}`,
-        exact: each === 'matrix',
-      }))}
-    >
-      <Shown />
-    </Page>
-  )
+  return <TabbedPage at="/network" title={text.title} about={text.about} labels={text.tabs} tabs={tabs} tab={tab} />
 }

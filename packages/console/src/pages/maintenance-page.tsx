@@ -83,7 +83,11 @@ export default function MaintenancePage() {
 }
 
 function hostsOf(routes: readonly RouteView[], said: readonly MaintenanceView[]): Host[] {
-  const counts = Map.groupBy(routes, ({ host }) => host)
+  // Ports of the gateways have no host.
+  const counts = Map.groupBy(
+    routes.filter(({ host }) => host !== ''),
+    ({ host }) => host,
+  )
   const words = new Map(said.map((each) => [each.host, each]))
   return [...new Set([...counts.keys(), ...words.keys()])].map((name) => {
     return { name, routes: counts.get(name)?.length ?? 0, said: words.get(name) }

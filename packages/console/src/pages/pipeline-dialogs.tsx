@@ -1,11 +1,9 @@
 import type { Answer } from '@berth/api/client'
 import type { PipelineView } from '@berth/api/pipeline-resources'
 import { useState } from 'react'
-import { Button, RoleButton } from '../components/button.tsx'
-import { Dialog } from '../components/dialog.tsx'
+import { RoleButton } from '../components/button.tsx'
 import { FormDialog, WordField } from '../components/form-dialog.tsx'
-import { Banner } from '../components/layout.tsx'
-import { Code } from '../components/small.tsx'
+import { ShownOnce } from '../components/shown-once.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useAction } from '../live/use-action.ts'
 import { useSubmit } from '../live/use-submit.ts'
@@ -76,7 +74,18 @@ export function PipelineButtons({ app, pipeline, onChanged }: PipelineButtonsPro
       {editing && (
         <PipelineDialog app={app} pipeline={pipeline} onSaved={onChanged} onClose={() => setEditing(false)} />
       )}
-      {made !== undefined && <SecretDialog app={app} made={made} onClose={() => setMade(undefined)} />}
+      {made !== undefined && (
+        <ShownOnce
+          title={text.secretMade(app)}
+          warning={text.secretOnce}
+          texts={[
+            { label: text.address, value: `${location.origin}${made.path}`, hint: text.forgeHint },
+            { label: text.secretWord, value: made.secret },
+          ]}
+          kept={text.kept}
+          onClose={() => setMade(undefined)}
+        />
+      )}
     </span>
   )
 }
@@ -139,42 +148,5 @@ function PipelineDialog({ app, pipeline, onSaved, onClose }: PipelineDialogProps
         {field('poll')}
       </div>
     </FormDialog>
-  )
-}
-
-interface SecretDialogProps {
-  readonly app: string
-  readonly made: Answer<'createWebhookSecret'>
-  readonly onClose: () => void
-}
-
-/** The secret is in this dialog and nowhere else. */
-function SecretDialog({ app, made: { path, secret }, onClose }: SecretDialogProps) {
-  const { pipelineForm: text } = useText()
-  return (
-    <Dialog
-      title={text.secretMade(app)}
-      wide
-      onClose={onClose}
-      onSubmit={onClose}
-      footer={
-        <Button kind="primary" type="submit" autoFocus>
-          {text.kept}
-        </Button>
-      }
-    >
-      <Banner tone="warn" title={text.secretOnce} />
-      {[[text.address, `${location.origin}${path}`] as const, [text.secretWord, secret] as const].map(
-        ([label, value]) => (
-          <div key={label} className="field">
-            <span className="field-label">{label}</span>
-            <div className="command">
-              <Code copy>{value}</Code>
-            </div>
-          </div>
-        ),
-      )}
-      <p className="muted">{text.forgeHint}</p>
-    </Dialog>
   )
 }

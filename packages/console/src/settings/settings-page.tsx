@@ -1,4 +1,4 @@
-import { Page } from '../components/layout.tsx'
+import { TabbedPage } from '../components/tabbed-page.tsx'
 import { useText } from '../i18n/language.tsx'
 import { NotFoundPage } from '../pages/not-found-page.tsx'
 import { FreezesTab } from './freezes-tab.tsx'
@@ -14,18 +14,5 @@ const isTab = (text: string): text is Tab => Object.hasOwn(tabs, text)
 export default function SettingsPage({ tab = 'freezes' }: { readonly tab?: string | undefined }) {
   const { clusterSettings: text } = useText()
   if (!isTab(tab)) return <NotFoundPage />
-  const Shown = tabs[tab]
-  return (
-    <Page
-      title={text.title}
-      about={text.about[tab]}
-      tabs={Object.keys(tabs).map((each) => ({
-        label: text.tabs[each as Tab],
-        to: each === 'freezes' ? '/settings' : `/settings/${each}`,
-        exact: each === 'freezes',
-      }))}
-    >
-      <Shown />
-    </Page>
-  )
+  return <TabbedPage at="/settings" title={text.title} about={text.about} labels={text.tabs} tabs={tabs} tab={tab} />
 }

@@ -100,23 +100,30 @@ const toneOf = ({ failedPerSecond }: Flow, tone: Tone = 'ok'): string =>
   failedPerSecond > 0 || tone === 'bad' ? 'topology-bad' : ''
 
 function RouteRow({ route, band }: { readonly route: RoutePart; readonly band: string }) {
+  const { topology: text } = useText()
   return (
     <li
       className={`topology-row ${toneOf(route, route.problem === 'no-members' ? 'bad' : 'ok')}`}
       style={flowStyle(route)}
     >
-      <a
-        href={route.url}
-        target="_blank"
-        rel="noreferrer"
-        className="topology-name"
-        title={route.url}
-        data-part={`${band} ${route.url}`}
-      >
-        {route.name}
-      </a>
+      {route.isPort ? (
+        <code className="topology-name" title={route.url}>
+          {route.name}
+        </code>
+      ) : (
+        <a
+          href={route.url}
+          target="_blank"
+          rel="noreferrer"
+          className="topology-name"
+          title={route.url}
+          data-part={`${band} ${route.url}`}
+        >
+          {route.name}
+        </a>
+      )}
       <span className="topology-small">
-        <RouteProblem problem={route.problem} /> <FlowText flow={route} />
+        <RouteProblem problem={route.problem} /> {route.isPort ? text.uncounted : <FlowText flow={route} />}
       </span>
     </li>
   )

@@ -81,6 +81,11 @@ describe('the bands of a topology', () => {
     ])
   })
 
+  it('call a port of the gateways by its address', () => {
+    const [band] = bandsOf(facts({ routes: [route('', ['web-1'], { url: 'tcp://g.example:5432', path: '' })] }))
+    expect(band?.routes).toMatchObject([{ name: 'tcp://g.example:5432', isPort: true }])
+  })
+
   it('know members of gateways whose instances are not listed', () => {
     const [band] = bandsOf(facts({ routes: [route('a.example', ['web-1'])] }))
     expect(band?.instances).toMatchObject([{ id: 'shop.live.web-1', shown: { tone: 'ok', label: 'ready' } }])

@@ -16,6 +16,8 @@ export interface RoutePart extends Flow {
   readonly url: string
   readonly name: string
   readonly problem?: 'no-members' | 'maintenance'
+  /** A port of the gateways: no browser opens it, and no requests are counted there. */
+  readonly isPort?: true
 }
 
 export interface InstancePart extends Flow {
@@ -112,7 +114,8 @@ function bandOf(
 function routePart(route: RouteView, traffic: RouteTraffic | undefined): RoutePart {
   const { url, host, path, members, maintenance } = route
   const problem = maintenance ? 'maintenance' : members.length === 0 ? 'no-members' : undefined
-  return { url, name: host + (path === '/' ? '' : path), ...flowOf(traffic), ...(problem && { problem }) }
+  const name = host === '' ? { name: url, isPort: true as const } : { name: host + (path === '/' ? '' : path) }
+  return { url, ...name, ...flowOf(traffic), ...(problem && { problem }) }
 }
 
 function instanceParts(

@@ -33,7 +33,7 @@ export function TopologyTable({ bands }: { readonly bands: readonly Band[] }) {
     {
       key: 'requests',
       title: words.requests,
-      cell: ({ route, instance }) => <FlowText flow={route ?? instance} />,
+      cell: ({ route, instance }) => (route?.isPort ? text.uncounted : <FlowText flow={route ?? instance} />),
     },
     {
       key: 'state',
