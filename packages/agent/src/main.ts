@@ -461,6 +461,7 @@ class Agent {
 
   #makeHousekeeping(): Housekeeping {
     return new Housekeeping({
+      gatewayLogs: join(this.#disk.directory, 'gateway/logs'),
       reconciler: this.#reconciler,
       files: this.#disk.files,
       engine: this.#engine,

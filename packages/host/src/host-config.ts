@@ -30,9 +30,21 @@ export interface HostConfig {
   }
   /** How containers are joined to the network; absent: the agent's default. */
   readonly network?: NetworkDriver
-  readonly gateway: { readonly httpPort: number; readonly httpsPort: number }
+  readonly gateway: HostGateway
   /** How long what instances left in `/persist` is kept after their end; absent: the agent's default. */
   readonly keepEndedDays?: number
+}
+
+export interface HostGateway {
+  readonly httpPort: number
+  /** 0: none. */
+  readonly httpsPort: number
+  /** Addresses and networks of proxies before it, whose X-Forwarded-For is believed; absent: nobody's. */
+  readonly trustedProxies?: readonly string[]
+  /** It writes a line of JSON for every request. */
+  readonly accessLog?: boolean
+  /** False: members are named to nginx by its Lua module alone. */
+  readonly directPeers?: boolean
 }
 
 /** Files are absolute paths. */

@@ -6,6 +6,7 @@ import { matchRoute, type Route } from '@berth/core'
 import { sampleMember, sampleRoute, sampleTable, sampleTarget } from '@berth/core/network/route-table.testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { rotateLogs } from '../instance/persist-logs.ts'
 import {
   echoBody,
   eventually,
@@ -15,6 +16,7 @@ import {
   type TestGateway,
   type Upstream,
 } from './gateway.testing.ts'
+import { gatewayPaths } from './nginx-options.ts'
 
 let open: TestGateway
 let members: Upstream[]
@@ -326,4 +328,18 @@ test('the access log is one JSON object a line, whatever clients send', async ()
     instance: `web-${port(0)}`,
     host: 'shop.example.com',
   })
+})
+
+test('the access log goes on when it was moved aside', async () => {
+  await using member = await openUpstream()
+  await using logging = await openGateway({ accessLog: true })
+  await logging.gateway.apply(sampleTable(1, [sampleRoute([member.port])]))
+  const { logs, accessLog } = gatewayPaths(logging.options.stateDir)
+  await logging.fetch('/before')
+  await eventually(async () => (await readText(accessLog)).includes('/before'))
+  expect(await rotateLogs(logs, { maxBytes: 1, maxFiles: 2 })).toContain('access.log')
+  await logging.fetch('/after')
+  await eventually(async () => (await readText(accessLog)).includes('/after'))
+  expect(await readText(accessLog)).not.toMatch(/before|\0/)
+  expect(await readText(`${accessLog}.1`)).toContain('/before')
 })

@@ -13,6 +13,8 @@ import { repeat } from './repeat.ts'
 export interface HousekeepingOptions {
   readonly reconciler: Reconciler
   readonly files: RuntimeFiles
+  /** The directory of the gateway's; it is there where there is a gateway. */
+  readonly gatewayLogs: string
   readonly engine: Pick<Engine, 'inspectContainer' | 'layerBytes'>
   readonly problems: Problems
   readonly log: Logger
@@ -24,6 +26,8 @@ export interface HousekeepingOptions {
   readonly isComplete: () => boolean
 }
 
+const gatewayLimits = { maxBytes: 100 * 1024 ** 2, maxFiles: 4 }
+
 /** What instances do to the disk: their logs in `/persist`, what they leave at their end, and how much they use. */
 export class Housekeeping {
   readonly #options: HousekeepingOptions
@@ -33,7 +37,7 @@ export class Housekeeping {
   }
 
   async rotateLogs(): Promise<void> {
-    const { reconciler, files, log } = this.#options
+    const { reconciler, files, gatewayLogs, log } = this.#options
     for (const assignment of reconciler.assignments) {
       const limits = { maxBytes: assignment.logMaxBytes, maxFiles: assignment.logMaxFiles }
       try {
@@ -42,6 +46,9 @@ export class Housekeeping {
         log.warn({ instance: assignment.instance, err: error }, 'could not rotate the logs in /persist')
       }
     }
+    await rotateLogs(gatewayLogs, gatewayLimits).catch((error: unknown) => {
+      log.warn({ err: error }, "could not rotate the gateway's logs")
+    })
   }
 
   /** Only when all that should be here is known may the rest be taken for what is not. */

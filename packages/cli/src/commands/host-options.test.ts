@@ -41,6 +41,24 @@ it('what is not said is as it was said before, else the default', async () => {
   })
 })
 
+it('a gateway believes the proxies that it was told, and writes a log, until that is taken back', async () => {
+  const gateway = { httpPort: 80, httpsPort: 443, trustedProxies: ['10.0.0.0/8', '2001:db8::1'], accessLog: true }
+  const first = await told({ trustedProxy: ['10.0.0.0/8', '2001:db8::1'], accessLog: 'on' })
+  expect(first.gateway).toEqual(gateway)
+  writeHostConfig(hostPaths(stateDir, join(stateDir, 'run')).config, first)
+  expect((await told({})).gateway).toEqual(gateway)
+  const { gateway: less } = await told({ trustedProxy: ['none'], accessLog: 'off', directPeers: 'off' })
+  expect(less).toEqual({ httpPort: 80, httpsPort: 443, accessLog: false, directPeers: false })
+})
+
+it.each(['10.0.0.0/33', '10.0.0', 'proxy.example', '::/129', '10.0.0.0/8/8', '10.0.0.0/'])(
+  'no proxy is %j',
+  async (proxy) => {
+    await expect(told({ trustedProxy: [proxy] })).rejects.toThrow('an address or a network such as 10.0.0.0/8')
+    await expect(told({ accessLog: 'yes' })).rejects.toThrow('--access-log yes: on or off')
+  },
+)
+
 it('programs made for Consul are answered where it was said, until that is taken back', async () => {
   const first = await told({ consulListen: '127.0.0.1:8500', consulTlsListen: '0.0.0.0:8501', consulAnonymous: 'read' })
   expect(first.server?.consul).toEqual({ listen: '127.0.0.1:8500', tlsListen: '0.0.0.0:8501', anonymous: 'read' })
