@@ -1,6 +1,8 @@
 import { once } from 'node:events'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { Agent, createServer as createHttpServer, request } from 'node:http'
 import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { freePort } from '@berth/api/testing/free-ports.testing'
 import { sampleMember, sampleRoute, sampleTable, sampleTarget } from '@berth/core/network/route-table.testing'
@@ -160,6 +162,42 @@ test('where the memory of nginx is known members are named directly, and what is
   const paths = gatewayPaths(open.options.stateDir)
   expect(await readText(paths.configuration)).toContain(`direct = ${await isKnown()}`)
   expect(await readText(paths.errorLog)).not.toContain('members are named by')
+})
+
+// Each is what another build of nginx could have: the Lua files are changed, and read again by a reload.
+test.each([
+  ['a request of another kind', 'SIGNATURE = 0x50545448', 'SIGNATURE = 0x50545449', 'request'],
+  ['a longer request', 'void *other[8]', 'void *other[41]', 'upstream|kept connections'],
+  ['another upstream', 'void *read_handler, *write_handler;', 'void *read_handler;', 'kept connections'],
+  ['another balancer', 'uint64_t round_robin[5]', 'uint64_t round_robin[6]', 'choice'],
+  ['another pool', 'uint64_t size, requests,', 'uint64_t size, more, requests,', 'pool'],
+  ['other times of idle connections', 'IDLE_MS, REQUESTS = 4000', 'IDLE_MS, REQUESTS = 5000', 'pool'],
+  ['another version of the Lua module', 'LUA_VERSION = 10023', 'LUA_VERSION = 10028', 'version'],
+])('%s is seen, and members are named as everywhere', async (_, text, instead, reason) => {
+  await using members = await openMembers(addressesOf(many))
+  await using open = await openGateway({ workers: 1 })
+  await open.gateway.apply(sampleTable(1, [sampleRoute([], { targets: targetOf(members) })]))
+  const paths = gatewayPaths(open.options.stateDir)
+  const lua = (await readdir(paths.private)).find((name) => name.startsWith('lua-'))!
+  const file = join(paths.private, lua, 'berth_handover.lua')
+  const code = await readFile(file, 'utf8')
+  expect(code).toContain(text)
+  await writeFile(file, code.replace(text, instead))
+  const { pid, reloads } = await open.gateway.status()
+  process.kill(pid, 'SIGHUP')
+  await eventually(async () => (await open.gateway.status()).reloads > reloads)
+  const ask = async () => {
+    const answers = await Promise.all(Array.from({ length: many }, () => open.fetch('/')))
+    expect(answers.filter(({ status, body }) => status !== 200 || !members.addresses.includes(body))).toEqual([])
+  }
+  // The old worker may take a few requests more.
+  const log = new RegExp((await isKnown()) ? `not as expected of nginx: .*(${reason})` : '')
+  await eventually(async () => {
+    await ask()
+    return log.test(await readText(paths.errorLog))
+  })
+  await ask()
+  expect(await readText(paths.errorLog)).not.toContain('signal')
 })
 
 const disposable = (agent: Agent): Agent & Disposable =>

@@ -167,7 +167,8 @@ local function decide(r, peer)
   if not place or place.address_length ~= 16 then return end
   local what = difference(r, peer, place)
   direct = what == nil
-  if not direct then ngx.log(ngx.WARN, 'berth: members are named by the Lua module, since this is not as expected of nginx: ', what) end
+  -- Less than critical is not written of what happens here; see nginx.conf.
+  if not direct then ngx.log(ngx.CRIT, 'berth: members are named by the Lua module, since this is not as expected of nginx: ', what) end
 end
 
 -- A part of a pool: the same, with fewer places of its own.
