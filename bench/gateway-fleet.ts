@@ -40,11 +40,16 @@ export interface Contender {
   workers(): Promise<readonly number[]>
 }
 
+export interface FleetSample extends Sample {
+  /** New connections to members for each request: where requests are too few for as many members, idle ones end before they are used. */
+  readonly opened: number
+}
+
 export interface FleetBench extends AsyncDisposable {
   readonly ours: Contender
   readonly plain: Contender
   readonly haproxy: Contender
-  measure(contender: Contender, seconds?: number): Promise<Sample>
+  measure(contender: Contender, seconds?: number): Promise<FleetSample>
 }
 
 export const hostOf = (route: number): string => `app-${route}.example.com`
@@ -82,7 +87,9 @@ export async function openFleetBench(): Promise<FleetBench> {
       haproxy,
       measure: async (contender, seconds = 1) => {
         const worker = (await contender.workers()).at(-1)!
-        return measureLoad(contender.port, worker, seconds, { headers: browserHeaders, script })
+        const before = await acceptedBy(memberPort)
+        const sample = await measureLoad(contender.port, worker, seconds, { headers: browserHeaders, script })
+        return { ...sample, opened: ((await acceptedBy(memberPort)) - before) / sample.requests }
       },
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     }
@@ -190,8 +197,15 @@ const membersConf = (port: number) => (dir: string) =>
       listen 0.0.0.0:${port} reuseport backlog=4096;
       location / { return 200 "${'x'.repeat(bodyBytes)}"; }
       location = /where { return 200 $server_addr; }
+      location = /accepted { stub_status; }
     }
   }`
+
+/** How many connections the members have accepted so far. */
+async function acceptedBy(port: number): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/accepted`)).text()
+  return Number(/^\s*(\d+) \d+ \d+/m.exec(text)?.[1])
+}
 
 /** A change is a command to its runtime API. */
 async function startHaproxy(

@@ -4,6 +4,7 @@ import { type Figure, type FigureContext, type FigureResult, median, percentile 
 import {
   type Contender,
   type FleetBench,
+  type FleetSample,
   hostOf,
   membersOf,
   membersPerRoute,
@@ -35,34 +36,44 @@ export const figure: Figure = {
   run,
 }
 
-async function run({ signal, log }: FigureContext): Promise<FigureResult> {
+async function run(context: FigureContext): Promise<FigureResult> {
+  const { signal, log } = context
   await using bench = await openFleetBench()
   const { ours, plain } = bench
   await bench.measure(plain, 2)
   await bench.measure(ours, 2)
-  const trios = await measureTrios(bench, signal, log)
+  const results = await measureRounds(bench, ours, rounds, context)
   const memory = [await describeMemory(ours), await describeMemory(plain)]
   const visible = await visibleUnderLoad(bench, ours, oursChanges, signal)
   log(`gateway: ${describeVisible(visible)}`)
-  const peers = [await measureHaproxy(bench, signal, log), await measureReloads(bench, signal, log)]
-  const steady = median(trios.map((trio) => trio.steady.requestsPerSecond / trio.plain.requestsPerSecond))
-  const churn = median(trios.map((trio) => trio.churn.requestsPerSecond / trio.plain.requestsPerSecond))
-  const failed = trios.reduce((sum, trio) => sum + trio.steady.failed + trio.churn.failed, 0)
+  const peers = [await measureHaproxy(bench, context), await measureReloads(bench, context)]
+  const steady = ratioOf(results.map((round) => [round.steady, round.besideSteady]))
+  const churn = ratioOf(results.map((round) => [round.churn, round.besideChurn]))
+  const failed = results.reduce((sum, round) => sum + round.steady.failed + round.churn.failed, 0)
   const slowest = Math.max(percentile(visible.seen, 99), percentile(visible.gone, 99))
   const worse = churn < steady ? 'churn' : 'steady'
-  const samples = trios.map((trio) => trio[worse].requestsPerSecond)
-  const cpu = (side: keyof Trio) => median(trios.map((trio) => trio[side].cpuNs)) / 1000
+  const samples = results.map((round) => round[worse].requestsPerSecond)
+  const sides = {
+    steady: results.map((each) => each.steady),
+    changing: results.map((each) => each.churn),
+    plain: plainOf(results),
+  }
+  const describe = (what: (samples: readonly FleetSample[]) => string) =>
+    Object.entries(sides)
+      .map(([name, each]) => `${name} ${what(each)}`)
+      .join(', ')
   return {
     ours: median(samples),
-    peer: median(trios.map((trio) => trio.plain.requestsPerSecond)),
+    peer: median(sides.plain.map((sample) => sample.requestsPerSecond)),
     ratio: Math.min(steady, churn),
     ok: Math.min(steady, churn) >= minimumRatio && failed === 0 && visible.failed === 0 && slowest < mostVisibleMs,
     samples,
     notes: [
-      `steady: ratio ${steady.toFixed(3)}; a member changing every ${changeMs} ms: ${churn.toFixed(3)} (medians of ${trios.length} pairs each)`,
+      `steady: ratio ${steady.toFixed(3)}; a member changing every ${changeMs} ms: ${churn.toFixed(3)} (medians of ${results.length} pairs each)`,
       `failed requests: ${failed}`,
-      `CPU of the worker per request: steady ${cpu('steady').toFixed(2)} µs, changing ${cpu('churn').toFixed(2)} µs, plain ${cpu('plain').toFixed(2)} µs`,
-      `worker's CPU in use: ${busy(trios, 'steady')} %, plain ${busy(trios, 'plain')} %`,
+      `CPU of the worker per request: ${describe((each) => `${(median(each.map(({ cpuNs }) => cpuNs)) / 1000).toFixed(2)} µs`)}`,
+      `worker's CPU in use: ${describe((each) => `${Math.round(100 * median(each.map(({ busy }) => busy)))} %`)}`,
+      `new connections to members per request: ${describe((each) => median(each.map(({ opened }) => opened)).toFixed(3))}`,
       `change under load: ${describeVisible(visible)}`,
       ...memory,
       ...peers.flat(),
@@ -70,31 +81,43 @@ async function run({ signal, log }: FigureContext): Promise<FigureResult> {
   }
 }
 
-interface Trio {
-  readonly steady: Sample
-  readonly plain: Sample
-  readonly churn: Sample
+/** Two pairs: ours steady and while members change, each beside plain nginx. */
+interface Round {
+  readonly steady: FleetSample
+  readonly besideSteady: FleetSample
+  readonly churn: FleetSample
+  readonly besideChurn: FleetSample
 }
 
-const busy = (trios: readonly Trio[], side: keyof Trio) =>
-  Math.round(100 * median(trios.map((trio) => trio[side].busy)))
+const plainOf = (rounds: readonly Round[]) => rounds.flatMap((round) => [round.besideSteady, round.besideChurn])
 
-/** Each of plain nginx's samples stands between one of both of ours; the order alternates, as machines drift. */
-async function measureTrios(bench: FleetBench, signal: AbortSignal, log: (text: string) => void): Promise<Trio[]> {
-  const trios: Trio[] = []
-  const steadily = () => bench.measure(bench.ours)
-  const changing = () => whileChanging(bench.ours, () => bench.measure(bench.ours))
-  for (let round = 0; round < rounds; round++) {
-    signal.throwIfAborted()
-    const first = await (round % 2 === 0 ? steadily() : changing())
-    const plain = await bench.measure(bench.plain)
-    const last = await (round % 2 === 0 ? changing() : steadily())
-    const trio = round % 2 === 0 ? { steady: first, plain, churn: last } : { steady: last, plain, churn: first }
-    trios.push(trio)
-    const ratio = (sample: Sample) => (sample.requestsPerSecond / plain.requestsPerSecond).toFixed(3)
-    log(`round ${round + 1} of ${rounds}: steady ${ratio(trio.steady)}, changing ${ratio(trio.churn)}`)
+const ratioOf = (pairs: readonly (readonly [Sample, Sample])[]): number =>
+  median(pairs.map(([ours, plain]) => ours.requestsPerSecond / plain.requestsPerSecond))
+
+/** Both take turns, so that idle connections wait equally long for either; who comes first alternates, as machines drift. */
+async function measureRounds(
+  bench: FleetBench,
+  contender: Contender,
+  count: number,
+  { signal, log }: FigureContext,
+): Promise<Round[]> {
+  const rounds: Round[] = []
+  const plain = () => bench.measure(bench.plain)
+  const pair = async (oursFirst: boolean, ours: () => Promise<FleetSample>) => {
+    const first = oursFirst ? await ours() : undefined
+    const beside = await plain()
+    return [first ?? (await ours()), beside] as const
   }
-  return trios
+  for (let round = 0; round < count; round++) {
+    signal.throwIfAborted()
+    const oursFirst = round % 2 === 0
+    const [steady, besideSteady] = await pair(oursFirst, () => bench.measure(contender))
+    const [churn, besideChurn] = await pair(oursFirst, () => whileChanging(contender, () => bench.measure(contender)))
+    rounds.push({ steady, besideSteady, churn, besideChurn })
+    const ratios = `steady ${ratioOf([[steady, besideSteady]]).toFixed(3)}, changing ${ratioOf([[churn, besideChurn]]).toFixed(3)}`
+    log(`${contender.name}, round ${round + 1} of ${count}: ${ratios}`)
+  }
+  return rounds
 }
 
 let turn = 0
@@ -104,7 +127,7 @@ const changeOne = (contender: Contender): Promise<void> => {
   return contender.change((turn * 7) % routeCount, turn % membersPerRoute, spareAddress())
 }
 
-async function whileChanging(contender: Contender, act: () => Promise<Sample>): Promise<Sample> {
+async function whileChanging(contender: Contender, act: () => Promise<FleetSample>): Promise<FleetSample> {
   const abort = new AbortController()
   const changes = (async () => {
     while (!abort.signal.aborted) {
@@ -213,32 +236,24 @@ async function describeMemory(contender: Contender): Promise<string> {
   return `memory of ${contender.name}: ${pss.toFixed(0)} MB (PSS), ${rss.toFixed(0)} MB resident in ${workers} worker${workers === 1 ? '' : 's'}`
 }
 
-async function measureHaproxy(bench: FleetBench, signal: AbortSignal, log: (text: string) => void): Promise<string[]> {
-  const { haproxy, plain } = bench
+async function measureHaproxy(bench: FleetBench, context: FigureContext): Promise<string[]> {
+  const { haproxy } = bench
   await bench.measure(haproxy, 2)
-  const pairs: { steady: Sample; plain: Sample; churn: Sample }[] = []
-  for (let round = 0; round < peerRounds; round++) {
-    signal.throwIfAborted()
-    const steady = await bench.measure(haproxy)
-    const beside = await bench.measure(plain)
-    const churn = await whileChanging(haproxy, () => bench.measure(haproxy))
-    pairs.push({ steady, plain: beside, churn })
-  }
-  const ratio = (side: 'steady' | 'churn') =>
-    median(pairs.map((pair) => pair[side].requestsPerSecond / pair.plain.requestsPerSecond)).toFixed(3)
-  const failed = pairs.reduce((sum, pair) => sum + pair.steady.failed + pair.churn.failed, 0)
+  const results = await measureRounds(bench, haproxy, peerRounds, context)
+  const steady = ratioOf(results.map((round) => [round.steady, round.besideSteady])).toFixed(3)
+  const churn = ratioOf(results.map((round) => [round.churn, round.besideChurn])).toFixed(3)
+  const failed = results.reduce((sum, round) => sum + round.steady.failed + round.churn.failed, 0)
   const memory = await describeMemory(haproxy)
-  const visible = await visibleUnderLoad(bench, haproxy, peerChanges, signal)
-  log(`haproxy: steady ${ratio('steady')}, changing ${ratio('churn')}; ${describeVisible(visible)}`)
+  const visible = await visibleUnderLoad(bench, haproxy, peerChanges, context.signal)
   return [
-    `haproxy by its runtime API: ratio steady ${ratio('steady')}, changing ${ratio('churn')} (${pairs.length} pairs), failed requests ${failed}; ${describeVisible(visible)}; ${memory}`,
+    `haproxy by its runtime API: ratio steady ${steady}, changing ${churn} (${results.length} pairs each), failed requests ${failed}; ${describeVisible(visible)}; ${memory}`,
   ]
 }
 
 /** Last, since it leaves old workers behind. */
-async function measureReloads(bench: FleetBench, signal: AbortSignal, log: (text: string) => void): Promise<string[]> {
+async function measureReloads(bench: FleetBench, { signal, log }: FigureContext): Promise<string[]> {
   const { plain } = bench
-  const pairs: { still: Sample; reloading: Sample }[] = []
+  const pairs: (readonly [Sample, Sample])[] = []
   let most = { pss: 0, rss: 0, workers: 0 }
   for (let round = 0; round < peerRounds; round++) {
     signal.throwIfAborted()
@@ -246,12 +261,12 @@ async function measureReloads(bench: FleetBench, signal: AbortSignal, log: (text
     const reloading = await whileChanging(plain, () => bench.measure(plain, 2))
     const memory = await memoryOf(plain)
     if (memory.pss > most.pss) most = memory
-    pairs.push({ still, reloading })
+    pairs.push([reloading, still])
     await delay(changeMs)
   }
-  const ratio = median(pairs.map((pair) => pair.reloading.requestsPerSecond / pair.still.requestsPerSecond))
-  const requests = pairs.reduce((sum, pair) => sum + pair.reloading.requests, 0)
-  const failed = pairs.reduce((sum, pair) => sum + pair.reloading.failed, 0)
+  const ratio = ratioOf(pairs)
+  const requests = pairs.reduce((sum, pair) => sum + pair[0].requests, 0)
+  const failed = pairs.reduce((sum, pair) => sum + pair[0].failed, 0)
   const visible = await visibleUnderLoad(bench, plain, peerChanges, signal)
   log(`plain nginx reloaded: ${ratio.toFixed(3)}; ${describeVisible(visible)}`)
   return [

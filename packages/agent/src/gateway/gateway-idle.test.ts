@@ -13,7 +13,7 @@ import { findNginx } from './nginx-install.ts'
 import { gatewayPaths } from './nginx-options.ts'
 
 /** More than share one pool. */
-const many = 100
+const many = 70
 /** What a part of the pool keeps. */
 const partSize = 32
 
@@ -25,11 +25,13 @@ interface Members extends AsyncDisposable {
   readonly open: ReadonlySet<Socket>
 }
 
-/** Members at addresses of loopback, all on the same port, which answer after `delayMs` with the address that was asked. */
-async function openMembers(addresses: readonly string[], delayMs = 0): Promise<Members> {
+/** Members at addresses of loopback, all on the same port, which answer so many requests at a time with the address that was asked. */
+async function openMembers(addresses: readonly string[], together = 1): Promise<Members> {
+  const waiting: (() => void)[] = []
   const http = createHttpServer((incoming, response) => {
     incoming.resume()
-    setTimeout(() => response.end(incoming.socket.localAddress), delayMs)
+    waiting.push(() => response.end(incoming.socket.localAddress))
+    if (waiting.length === together) for (const answer of waiting.splice(0)) answer()
   })
   http.keepAliveTimeout = 60_000
   const made = { count: 0 }
@@ -65,7 +67,7 @@ const targetOf = ({ port, addresses }: Members) => [
   sampleTarget(addresses.map((address) => sampleMember(port, { address, instance: `web-${address}` }))),
 ]
 
-/** Of one member, and of 99 others that nobody asks. */
+/** Of one member, and of others that nobody asks. */
 const oneOf = (members: Members) => [
   sampleRoute([], { id: 'one', targets: targetOf({ ...members, addresses: members.addresses.slice(0, 1) }) }),
   sampleRoute([], {
@@ -101,11 +103,18 @@ describe.each([true, false])('idle connections to many members, named directly: 
     await using open = await openGateway({ workers: 1, directPeers })
     using agent = disposable(new Agent({ keepAlive: true, maxSockets: 1 }))
     await open.gateway.apply(sampleTable(1, [sampleRoute([], { targets: targetOf(members) })]))
-    const first = await askTogether(open, agent, many)
-    expect([...first].sort()).toEqual(members.addresses.map((address) => `200 ${address}`).sort())
-    expect(members.made.count).toBe(many)
-    expect([...(await askTogether(open, agent, 3 * many))].sort()).toEqual([...first, ...first, ...first].sort())
-    expect(members.made.count).toBe(many)
+    const all = members.addresses.map((address) => `200 ${address}`).sort()
+    // They end after 4 s, so a look that takes longer says nothing.
+    for (let look = 0; look < 10; look++) {
+      const begin = performance.now()
+      expect((await askTogether(open, agent, many)).sort()).toEqual(all)
+      const { count } = members.made
+      expect((await askTogether(open, agent, many)).sort()).toEqual(all)
+      if (performance.now() - begin > 3500) continue
+      expect(members.made.count).toBe(count)
+      return
+    }
+    throw new Error('this machine is too slow for a look at idle connections')
   })
 
   test('that a member closes are opened again', async () => {
@@ -130,11 +139,11 @@ describe.each([true, false])('idle connections to many members, named directly: 
     await using open = await openGateway({ workers: 1, directPeers })
     using agent = disposable(new Agent({ keepAlive: true, maxSockets: 4 }))
     for (let turn = 0; turn < 10; turn++) {
-      const present = members.addresses.slice(turn * 3, turn * 3 + 70)
+      const present = members.addresses.slice(turn % 4, (turn % 4) + 66)
       await open.gateway.apply(
         sampleTable(turn + 1, [sampleRoute([], { targets: targetOf({ ...members, addresses: present }) })]),
       )
-      const answers = await askTogether(open, agent, 70)
+      const answers = await askTogether(open, agent, 66)
       expect(answers.filter((answer) => !present.includes(answer.slice(4)))).toEqual([])
     }
     expect(Object.values((await open.gateway.status()).inflight).every((count) => count === 0)).toBe(true)
@@ -143,7 +152,7 @@ describe.each([true, false])('idle connections to many members, named directly: 
 
 test('of one member among many so many are kept, and those beyond are closed', async () => {
   if (!(await isKnown())) return expect(await isKnown()).toBe(false)
-  await using members = await openMembers(addressesOf(many), 50)
+  await using members = await openMembers(addressesOf(many), 60)
   await using open = await openGateway({ workers: 1 })
   using agent = disposable(new Agent({ keepAlive: true, maxSockets: 60 }))
   await open.gateway.apply(sampleTable(1, oneOf(members)))
