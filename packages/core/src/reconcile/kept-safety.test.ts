@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { appSpec, entrypointSpec } from './pool-fixtures.testing.ts'
 import type { PoolStep } from './pool-snapshot.ts'
 import { rolloutLimits } from './rollout-limits.ts'
-import { run } from './run-world.testing.ts'
+import { rollOutThrough, run } from './run-world.testing.ts'
 import { PoolWorld } from './simulate.testing.ts'
 
 type Limits = { readonly surge: number; readonly unavailable: number | { readonly percent: number } }
@@ -97,9 +97,7 @@ describe('an entrypoint that keeps its addresses, in whatever order things happe
     fc.assert(
       fc.property(scenario, ({ broken, happenings, ...scene }) => {
         const world = deployed(scene)
-        for (const release of broken) world.broken.add(release)
-        world.startRollout('v2')
-        for (const happen of happenings) {
+        rollOutThrough(world, { broken, happenings }, () => {
           const before = serving(world)
           const steps = world.decide()
           world.onStep = (step) => checkCreate(world, step)
@@ -110,9 +108,7 @@ describe('an entrypoint that keeps its addresses, in whatever order things happe
           if (steps.some(({ type }) => type === 'create')) expect(world.existing()).toBeLessThanOrEqual(wanted)
           if (world.silent.size === 0)
             expect(serving(world)).toBeGreaterThanOrEqual(Math.min(before, wanted - unavailable))
-          happen(world)
-          world.place()
-        }
+        })
       }),
       { numRuns: 200 },
     )

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { dueSizes } from '../spec/sizes-of.ts'
 import { applyChecked, deployed, happening, limits, wantedOf } from './pool-happenings.testing.ts'
-import { round, run, worldWith } from './run-world.testing.ts'
+import { recoverAll, rollOutThrough, round, run, worldWith } from './run-world.testing.ts'
 
 const scenario = fc.record({
   replicas: fc.integer({ min: 1, max: 5 }),
@@ -16,13 +16,7 @@ describe('in whatever order things happen', () => {
     fc.assert(
       fc.property(scenario, ({ broken, happenings, ...scene }) => {
         const world = deployed(scene)
-        for (const release of broken) world.broken.add(release)
-        world.startRollout('v2')
-        for (const happen of happenings) {
-          applyChecked(world, scene.limits)
-          happen(world)
-          world.place()
-        }
+        rollOutThrough(world, { broken, happenings }, () => applyChecked(world, scene.limits))
       }),
       { numRuns: 300 },
     )
@@ -32,15 +26,8 @@ describe('in whatever order things happen', () => {
     fc.assert(
       fc.property(scenario, ({ broken, happenings, ...scene }) => {
         const world = deployed(scene)
-        for (const release of broken) world.broken.add(release)
-        world.startRollout('v2')
-        for (const happen of happenings) {
-          world.apply(world.decide())
-          happen(world)
-          world.place()
-        }
-        world.recover()
-        world.move('resume')
+        rollOutThrough(world, { broken, happenings })
+        recoverAll(world)
         run(world)
         const left = [...world.instances.values()].map((each) => each.instance)
         expect(left.every((each) => each.release === world.pool.release)).toBe(true)
@@ -57,14 +44,8 @@ describe('in whatever order things happen', () => {
     fc.assert(
       fc.property(scenario, fc.constantFrom('drain', 'lose'), ({ happenings, ...scene }, how) => {
         const world = deployed(scene)
-        world.startRollout('v2')
-        for (const happen of happenings) {
-          world.apply(world.decide())
-          happen(world)
-          world.place()
-        }
-        world.recover()
-        world.move('resume')
+        rollOutThrough(world, { happenings })
+        recoverAll(world)
         world[how as 'drain' | 'lose']('node-b')
         run(world)
         const up = [...world.instances.values()].map((each) => each.instance).filter((each) => each.desired === 'run')

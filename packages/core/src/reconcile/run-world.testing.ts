@@ -41,3 +41,30 @@ export function run(world: PoolWorld, check: () => void = () => {}): void {
   }
   throw new Error(`no end: ${JSON.stringify(world.rollout)} ${JSON.stringify([...world.instances.values()])}`)
 }
+
+interface Story {
+  /** Releases of which no instance gets ready. */
+  readonly broken?: readonly string[]
+  readonly happenings: readonly ((world: PoolWorld) => void)[]
+}
+
+/** `v2` is rolled out while this happens. At each turn what is decided is done first, by who wants to look at that. */
+export function rollOutThrough(
+  world: PoolWorld,
+  { broken = [], happenings }: Story,
+  act: (world: PoolWorld) => void = (each) => each.apply(each.decide()),
+): void {
+  for (const release of broken) world.broken.add(release)
+  world.startRollout('v2')
+  for (const happen of happenings) {
+    act(world)
+    happen(world)
+    world.place()
+  }
+}
+
+/** All is well again, and who has paused it goes on. */
+export function recoverAll(world: PoolWorld): void {
+  world.recover()
+  world.move('resume')
+}

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { defaultPlacement } from '../spec/placement-of.ts'
 import { appSpec, entrypointSpec } from './pool-fixtures.testing.ts'
 import { rolloutLimits } from './rollout-limits.ts'
-import { round, run } from './run-world.testing.ts'
+import { recoverAll, rollOutThrough, round, run } from './run-world.testing.ts'
 import { PoolWorld } from './simulate.testing.ts'
 
 type Happening = (world: PoolWorld) => void
@@ -132,13 +132,7 @@ describe('a service that runs on every node, in whatever order things happen', (
     fc.assert(
       fc.property(scenario, ({ broken, happenings, ...scene }) => {
         const world = deployed(scene)
-        for (const release of broken) world.broken.add(release)
-        world.startRollout('v2')
-        for (const happen of happenings) {
-          applyChecked(world, scene)
-          happen(world)
-          world.place()
-        }
+        rollOutThrough(world, { broken, happenings }, () => applyChecked(world, scene))
       }),
       { numRuns: 400 },
     )
@@ -148,15 +142,8 @@ describe('a service that runs on every node, in whatever order things happen', (
     fc.assert(
       fc.property(scenario, fc.boolean(), ({ broken, happenings, ...scene }, drain) => {
         const world = deployed(scene)
-        for (const release of broken) world.broken.add(release)
-        world.startRollout('v2')
-        for (const happen of happenings) {
-          world.apply(world.decide())
-          happen(world)
-          world.place()
-        }
-        world.recover()
-        world.move('resume')
+        rollOutThrough(world, { broken, happenings })
+        recoverAll(world)
         if (drain) world.drain('node-b')
         run(world)
         const left = [...world.instances.values()].map(({ instance }) => instance)
