@@ -71,6 +71,15 @@ describe('a connection', () => {
     await untilBodies('GET /a', 'GET /b', 'abc', 'GET /d')
   })
 
+  it('may send a large body afterwards, which comes whole and in order', async () => {
+    socket.write(get('/a'))
+    await untilBodies('GET /a')
+    const body = Array.from({ length: 60_000 }, (_, n) => n.toString(36)).join(' ')
+    socket.write(`PUT /b HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+    await expect.poll(() => text.length).toBeGreaterThan(body.length)
+    expect(bodies().at(-1)).toBe(body)
+  })
+
   it('gets the same headers in both ways', async () => {
     socket.write(get('/a'))
     await untilBodies('GET /a')
