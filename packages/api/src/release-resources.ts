@@ -3,7 +3,24 @@ import { z } from 'zod'
 /** What releases go by, beside their rollouts. */
 const time = z.number().int()
 
-export const metricSourceView = z.object({ url: z.string(), updatedAt: time, updatedBy: z.string() })
+export const metricSourceDocument = z.strictObject({
+  url: z.string(),
+  /** Absent: as before; empty: none, and the secret is a token. */
+  user: z.string().optional(),
+  /** A token, or the user's password. Absent: as before, for the same URL and user; empty: none. */
+  secret: z.string().optional(),
+  /** PEM: who has signed its certificate. Absent: as before; empty: whom the server's machine trusts. */
+  ca: z.string().optional(),
+})
+
+export const metricSourceView = z.object({
+  url: z.string(),
+  user: z.string().optional(),
+  hasSecret: z.boolean().optional(),
+  hasCa: z.boolean().optional(),
+  updatedAt: time,
+  updatedBy: z.string(),
+})
 
 export const approvalRuleView = z.object({
   name: z.string(),

@@ -25,7 +25,7 @@ export const releasesEndpoints = {
     transport: 'json',
     params: none,
     query: none,
-    body: z.strictObject({ url: z.string() }),
+    body: r.metricSourceDocument,
     response: r.metricSourceView,
   }),
   removePrometheus: defineEndpoint({

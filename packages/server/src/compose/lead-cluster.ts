@@ -7,7 +7,6 @@ import { PoolController } from '../controllers/pool-controller.ts'
 import { RebalanceController } from '../controllers/rebalance-controller.ts'
 import { InstanceNews } from '../events/instance-news.ts'
 import { GateSources } from '../gates/gate-sources.ts'
-import { queryPrometheus } from '../gates/prometheus.ts'
 import { HookCalls } from '../hooks/hook-calls.ts'
 import { ImageArrivals } from '../images/image-arrivals.ts'
 import { LanKeeper } from '../lans/lan-keeper.ts'
@@ -95,10 +94,7 @@ export function leadCluster(
   const gates = stack.use(
     new GateSources({
       ...{ state, traffic: requests, log: log.child({ part: 'gates' }) },
-      ask: (query, signal) => {
-        const url = state.metricSources.get('prometheus')?.url
-        return url === undefined ? undefined : queryPrometheus(url, query, signal)
-      },
+      ask: (query, signal) => foundation.metricSources.ask(query, signal),
       onChange: (pool) => pools?.mark([pool]),
     }),
   )

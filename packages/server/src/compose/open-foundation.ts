@@ -14,6 +14,7 @@ import type { Traffic } from '../controllers/traffic.ts'
 import { refuseUnfinished } from '../copies/copied-keys.ts'
 import { FailoverPlans } from '../failover/failover-plans.ts'
 import { makePrivateDirectory } from '../files/private-files.ts'
+import { MetricSources } from '../gates/metric-sources.ts'
 import { HookTargets } from '../hooks/hook-targets.ts'
 import { Leadership } from '../leadership/index.ts'
 import { Pipelines } from '../pipelines/pipelines.ts'
@@ -53,6 +54,7 @@ export interface Foundation {
   readonly sessions: Sessions
   readonly subscriptions: Subscriptions
   readonly hookTargets: HookTargets
+  readonly metricSources: MetricSources
   /** When this server heard of checks of registered services. */
   readonly checksHeard: Map<string, number>
 }
@@ -80,9 +82,11 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   )
   const sealedHooks = state.pipelines.all().filter(({ sealed }) => sealed !== undefined)
   const sealedParts = sealedPeers.length + sealedHooks.length + state.acmeAccounts.size
-  const sealedSubscriptions = [...state.subscriptions.values(), ...state.hookTargets.values()].filter(
-    ({ sealed }) => sealed !== undefined,
-  )
+  const sealedSubscriptions = [
+    ...state.subscriptions.values(),
+    ...state.hookTargets.values(),
+    ...state.metricSources.values(),
+  ].filter(({ sealed }) => sealed !== undefined)
   const sealedValuesExist =
     sealedSubscriptions.length > 0 || values.size + pairs.size + logins.size + authorities.size + sealedParts > 0
   const key = await openSecretKey(join(directory, 'secret.key'), { sealedValuesExist })
@@ -110,6 +114,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     checksHeard: new Map(),
     subscriptions: new Subscriptions(records, key),
     hookTargets: new HookTargets(records, key),
+    metricSources: new MetricSources(records, key),
   }
 }
 

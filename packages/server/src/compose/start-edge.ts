@@ -21,7 +21,6 @@ import { Domains } from '../domains/domains.ts'
 import { Externals } from '../externals/externals.ts'
 import { FailoverAddresses } from '../failover/failover-addresses.ts'
 import { Freezes } from '../freezes/freezes.ts'
-import { MetricSources } from '../gates/metric-sources.ts'
 import { Groups } from '../groups/groups.ts'
 import { Authenticator } from '../http/authenticate.ts'
 import { createApi } from '../http/create-api.ts'
@@ -245,7 +244,7 @@ function createServices(
       pools: () => addressPools.taken(),
     }),
     approvals: new Approvals(records),
-    metricSources: new MetricSources(records),
+    metricSources: foundation.metricSources,
     freezes: new Freezes(records),
     approvalRules: new ApprovalRules(records),
     hookTargets: foundation.hookTargets,

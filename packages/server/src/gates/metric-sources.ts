@@ -1,18 +1,35 @@
-import { BerthError } from '@berth/core'
+import { X509Certificate } from 'node:crypto'
+import { BerthError, messageOf } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
 import type { MetricSourceRecord, Records, State } from '../records/index.ts'
+import { seal, unseal } from '../secrets/seal.ts'
+import type { SecretKey } from '../secrets/secret-key.ts'
+import { type QueryAnswer, queryPrometheus } from './prometheus.ts'
 
 const name = 'prometheus'
+const mostCaLength = 100_000
 
-/** The Prometheus that gates ask. There is one for the cluster. */
+export interface MetricSourceWish {
+  readonly url: string
+  /** Absent: as before; empty: none, and the secret is a token. */
+  readonly user?: string | undefined
+  /** Absent: as before, for the same URL and user; empty: none. */
+  readonly secret?: string | undefined
+  /** PEM: who has signed its certificate. Absent: as before; empty: whom the machine trusts. */
+  readonly ca?: string | undefined
+}
+
+/** The Prometheus that gates ask. There is one for the cluster. Its secret is sealed at rest, and leaves this class only to ask. */
 export class MetricSources {
   readonly #records: Records
   readonly #state: State
+  readonly #key: Buffer
   readonly #now: () => number
 
-  constructor(records: Records, now: () => number = Date.now) {
+  constructor(records: Records, key: SecretKey, now: () => number = Date.now) {
     this.#records = records
     this.#state = records.state
+    this.#key = key.derive('metric-sources')
     this.#now = now
   }
 
@@ -23,18 +40,51 @@ export class MetricSources {
     throw new BerthError('prometheus.not-set', 'no Prometheus is configured; set one: berth prometheus set URL')
   }
 
+  /** Asks the one that is set. undefined: none is. */
+  ask(query: string, signal: AbortSignal): Promise<QueryAnswer> | undefined {
+    const source = this.#state.metricSources.get(name)
+    if (source === undefined) return undefined
+    try {
+      return queryPrometheus(source.url, query, signal, { ...source, secret: this.#secretOf(source) })
+    } catch (error) {
+      return Promise.resolve({ type: 'none', message: messageOf(error) })
+    }
+  }
+
   /** Throws `prometheus.invalid`. */
-  async set(url: string, context: CallContext): Promise<MetricSourceRecord> {
-    const record = { name, url: checked(url), updatedAt: this.#now(), updatedBy: context.actor }
-    await this.#records.commit(
+  async set(wish: MetricSourceWish, context: CallContext): Promise<MetricSourceRecord> {
+    const url = checked(wish)
+    const { value } = await this.#records.commit(
       context.actor,
       (tx) => {
+        const record = this.#recordOf(url, wish, context.actor)
         tx.put('metricSources', record)
         tx.event({ type: 'prometheus.set', subject: {}, message: `gates ask the Prometheus at ${record.url}` })
+        return record
       },
       context,
     )
-    return record
+    return value
+  }
+
+  /** What is not said stays as it was, as long as it is the same URL and user. */
+  #recordOf(url: string, { user, secret, ca }: MetricSourceWish, actor: string): MetricSourceRecord {
+    const before = this.#state.metricSources.get(name)
+    const known = before?.url === url ? before : undefined
+    const as = user === undefined ? known?.user : user || undefined
+    const kept = known?.user === as ? known?.sealed : undefined
+    const sealed = secret === undefined ? kept : secret === '' ? undefined : seal(this.#key, boundTo(url, as), secret)
+    const trusted = ca === undefined ? known?.ca : ca || undefined
+    return {
+      ...{ name, url, updatedAt: this.#now(), updatedBy: actor },
+      ...(as === undefined ? {} : { user: as }),
+      ...(sealed === undefined ? {} : { sealed }),
+      ...(trusted === undefined ? {} : { ca: trusted }),
+    }
+  }
+
+  #secretOf({ url, user, sealed }: MetricSourceRecord): string | undefined {
+    return sealed === undefined ? undefined : unseal(this.#key, boundTo(url, user), sealed)
   }
 
   async remove(context: CallContext): Promise<void> {
@@ -50,14 +100,30 @@ export class MetricSources {
   }
 }
 
-function checked(text: string): string {
+/** Another URL never gets it, nor does it go with another name. */
+const boundTo = (url: string, user: string | undefined): string[] => [name, url, user ?? '']
+
+function checked({ url: text, user = '', secret = '', ca = '' }: MetricSourceWish): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const refuse = (why: string): never => {
     throw new BerthError('prometheus.invalid', `Prometheus at ${JSON.stringify(text.slice(0, 200))}: ${why}`)
   }
   if (url === undefined || !/^https?:$/.test(url.protocol)) return refuse('write its URL, such as http://10.0.0.5:9090')
   // It would stand in the records, and in what viewers see.
-  if (url.username !== '' || url.password !== '') return refuse('a URL must not hold a password')
+  if (url.username !== '' || url.password !== '') return refuse('a URL must not hold a password: give it as the secret')
   if (url.search !== '' || url.hash !== '') return refuse('a URL without ? and # is needed')
+  if (user.length > 200 || /[:\p{Cc}]/u.test(user)) return refuse('a user has at most 200 characters, and no colon')
+  if (secret.length > 4000 || /\p{Cc}/u.test(secret))
+    return refuse('a secret has at most 4,000 characters, all of one line')
+  if (ca !== '' && url.protocol === 'http:') return refuse('a certificate is checked of https only')
+  if (ca !== '' && !isCertificate(ca)) return refuse('the file holds no certificate in PEM')
   return url.href
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return pem.length <= mostCaLength && new X509Certificate(pem).subject !== ''
+  } catch {
+    return false
+  }
 }

@@ -1,7 +1,9 @@
 import { createServer, type RequestListener } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
+import { MetricSources } from './metric-sources.ts'
 import { queryPrometheus } from './prometheus.ts'
-import { freePort, startPrometheus } from './prometheus-process.testing.ts'
+import { allowed, freePort, startPrometheus } from './prometheus-process.testing.ts'
 
 const { signal } = new AbortController()
 
@@ -33,6 +35,74 @@ describe('a real Prometheus', () => {
       type: 'none',
       message: typeof message === 'string' ? message : expect.stringMatching(message),
     })
+  })
+})
+
+describe('a real Prometheus that asks who is there', () => {
+  let prometheus: Awaited<ReturnType<typeof startPrometheus>>
+  let under: RecordsUnderTest
+  let sources: MetricSources
+  const admin = { actor: 'token:ann' }
+  beforeAll(async () => {
+    prometheus = await startPrometheus({ tls: true })
+    under = await openTemporaryRecords()
+    sources = new MetricSources(under.records, { derive: () => Buffer.alloc(32, 7) })
+  })
+  afterAll(async () => {
+    await prometheus[Symbol.asyncDispose]()
+    await under[Symbol.asyncDispose]()
+  })
+
+  it('answers whoever has its certificate and a password, which stands nowhere', async () => {
+    const { url, ca } = prometheus
+    const set = await sources.set({ url, ca, ...allowed }, admin)
+    expect(await sources.ask('1 + 1', signal)).toEqual({ type: 'value', values: [2] })
+    const events = JSON.stringify(under.state.events.all())
+    expect(JSON.stringify(set) + events).not.toContain(allowed.secret)
+    expect(JSON.stringify(set)).not.toContain(Buffer.from(`${allowed.user}:${allowed.secret}`).toString('base64'))
+    // What is not said again stays, as long as it goes to the same place in the same name.
+    await sources.set({ url }, admin)
+    expect(await sources.ask('1', signal)).toMatchObject({ type: 'value' })
+    expect(await sources.set({ url, user: 'eve' }, admin)).not.toHaveProperty('sealed')
+    expect(await sources.set({ url: 'https://elsewhere.example/' }, admin)).toEqual(
+      expect.not.objectContaining({ ca: expect.anything(), sealed: expect.anything() }),
+    )
+  })
+
+  it.each([
+    ['without a password', {}, /^Prometheus lets nobody in without a secret that it knows \(401\)$/],
+    ['with another one', { user: 'berth', secret: 'a guess' }, /lets nobody in/],
+    ['with a token', { secret: allowed.secret }, /lets nobody in/],
+    ['whose certificate nobody has signed', { ...allowed, ca: undefined }, /does not answer: self.signed certificate/],
+  ])('has no data for who asks %s', async (_, access, message) => {
+    const { url, ca } = prometheus
+    expect(await queryPrometheus(url, '1', signal, { ca, ...access })).toEqual({
+      ...{ type: 'none', message: expect.stringMatching(message) },
+    })
+  })
+
+  it.each([
+    ['a password in the URL', { url: 'http://a:b@c/' }],
+    ['a user with a colon', { url: 'http://a/', user: 'a:b' }],
+    ['a secret of two lines', { url: 'http://a/', secret: 'a\nb' }],
+    ['a certificate that is none', { url: 'https://a/', ca: 'x' }],
+    ['a certificate without TLS', { url: 'http://a/', ca: 'x' }],
+  ])('is refused: %s', async (_, wish) => {
+    await expect(sources.set(wish, admin)).rejects.toMatchObject({ code: 'prometheus.invalid' })
+  })
+
+  it('is sent a token where there is no user', async () => {
+    let told: string | undefined
+    const server = createServer((request, response) => {
+      told = request.headers.authorization
+      response.end('{}')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as { port: number }
+    await sources.set({ url: `http://127.0.0.1:${port}`, secret: 'a token' }, admin)
+    await sources.ask('1', signal)
+    server.close()
+    expect(told).toBe('Bearer a token')
   })
 })
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { failureText } from '../hooks/failure-text.ts'
+import { postForm } from './post-form.ts'
 
 /** What Prometheus says now. `none`: nothing that can be compared, and why. */
 export type QueryAnswer =
@@ -23,31 +24,41 @@ const answer = z.union([
   }),
 ])
 
+/** How to be let in, where that is asked for. */
+export interface PrometheusAccess {
+  /** Absent: the secret is a token. */
+  readonly user?: string | undefined
+  readonly secret?: string | undefined
+  /** PEM: who has signed its certificate. */
+  readonly ca?: string | undefined
+}
+
 /** Asks a Prometheus server by its HTTP API. Never throws: what goes wrong is an answer too. */
-export async function queryPrometheus(url: string, query: string, signal: AbortSignal): Promise<QueryAnswer> {
+export async function queryPrometheus(
+  url: string,
+  query: string,
+  signal: AbortSignal,
+  { user, secret, ca }: PrometheusAccess = {},
+): Promise<QueryAnswer> {
   try {
-    const response = await fetch(new URL('api/v1/query', url.endsWith('/') ? url : `${url}/`), {
-      method: 'POST',
-      body: new URLSearchParams({ query, timeout: `${timeoutMs / 1000}s` }),
-      redirect: 'error',
+    const { status, text } = await postForm({
+      url: new URL('api/v1/query', url.endsWith('/') ? url : `${url}/`),
+      form: { query, timeout: `${timeoutMs / 1000}s` },
+      authorization: authorizationOf(user, secret),
+      ...{ ca, maxBytes: maxAnswerBytes },
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     })
-    const text = await readBounded(response)
-    return readAnswer(response.status, text)
+    if (status === 401 || status === 403)
+      return { type: 'none', message: `Prometheus lets nobody in without a secret that it knows (${status})` }
+    return readAnswer(status, text)
   } catch (error) {
     return { type: 'none', message: `Prometheus does not answer: ${failureText(error)}` }
   }
 }
 
-async function readBounded(response: Response): Promise<string> {
-  const parts: Uint8Array[] = []
-  let size = 0
-  for await (const part of response.body ?? []) {
-    size += part.length
-    if (size > maxAnswerBytes) throw new Error(`the answer is larger than ${maxAnswerBytes} bytes`)
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
+function authorizationOf(user: string | undefined, secret: string | undefined): string | undefined {
+  if (secret === undefined) return undefined
+  return user === undefined ? `Bearer ${secret}` : `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}`
 }
 
 function readAnswer(status: number, text: string): QueryAnswer {

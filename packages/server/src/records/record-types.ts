@@ -357,6 +357,11 @@ export interface AuthorityRecord {
 export interface MetricSourceRecord {
   readonly name: string
   readonly url: string
+  readonly user?: string
+  /** A token, or the user's password. */
+  readonly sealed?: string
+  /** PEM: who has signed its certificate. */
+  readonly ca?: string
   readonly updatedAt: number
   readonly updatedBy: string
 }

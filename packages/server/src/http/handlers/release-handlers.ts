@@ -54,15 +54,16 @@ export const releaseHandlers = ({
     return { ok: true }
   },
   getPrometheus: () => sourceView(metricSources.require()),
-  setPrometheus: async ({ body, context }) => sourceView(await metricSources.set(body.url, context)),
+  setPrometheus: async ({ body, context }) => sourceView(await metricSources.set(body, context)),
   removePrometheus: async ({ context }) => {
     await metricSources.remove(context)
     return { ok: true }
   },
 })
 
-const sourceView = ({ url, updatedAt, updatedBy }: MetricSourceRecord): MetricSourceView => ({
-  ...{ url, updatedAt, updatedBy },
+const sourceView = ({ url, user, sealed, ca, updatedAt, updatedBy }: MetricSourceRecord): MetricSourceView => ({
+  ...{ url, hasSecret: sealed !== undefined, hasCa: ca !== undefined, updatedAt, updatedBy },
+  ...(user === undefined ? {} : { user }),
 })
 
 function freezeView(freeze: Freeze): FreezeView {
