@@ -85,6 +85,27 @@ describe('a rollout in stages', () => {
     })
   })
 
+  it('says of each word what it is for where it does not fit', async () => {
+    const id = await held('c2')
+    const { operations } = cluster
+    await expect(operations.resumeRollout(id, call)).rejects.toThrow('it is running; to have it stand still')
+    await operations.pauseRollout(id, call)
+    await expect(operations.pauseRollout(id, call)).rejects.toThrow(`to go on: berth rollout resume ${id}`)
+    cluster.node.disconnect()
+    await operations.abortRollout(id, call)
+    for (const move of ['abortRollout', 'pauseRollout', 'resumeRollout', 'skipStage', 'continueRollout'] as const)
+      await expect(operations[move](id, call)).rejects.toThrow('it is going back already')
+    await cluster.connect()
+    await endOf(id)
+    await expect(operations.abortRollout(id, call)).rejects.toThrow('it has ended (aborted)')
+    const again = await held('c2')
+    await operations.continueRollout(again, call)
+    await endOf(again)
+    await expect(operations.abortRollout(again, call)).rejects.toThrow(
+      `it has succeeded; to go back to v1: berth rollout rollback ${again}`,
+    )
+  })
+
   it('is skipped stage by stage, and rolled back after its end without stages', async () => {
     const id = await held('c2')
     await cluster.operations.skipStage(id, call)

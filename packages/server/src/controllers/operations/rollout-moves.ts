@@ -67,9 +67,20 @@ function moved(rollout: Rollout, move: RolloutMove, actor: string, now: number, 
     return { ...rest, state: 'rolling-back', message: `stopped by ${actor}; ${back}`, updatedAt: now }
   }
   if ((move === 'skip' || move === 'continue') && isUnderWay) return movedStage(rollout, move, actor, now)
-  throw new BerthError('rollout.wrong-state', `${move} rollout ${id}: it is ${state}`, {
+  throw new BerthError('rollout.wrong-state', `${move} rollout ${id}: ${whyNot(rollout)}`, {
     details: { rollout: id, state },
   })
+}
+
+/** With what can be done instead. */
+function whyNot({ id, state, from, endedAt }: Rollout): string {
+  if (endedAt !== undefined && state === 'succeeded' && from !== undefined)
+    return `it has succeeded; to go back to ${from}: berth rollout rollback ${id}`
+  if (endedAt !== undefined) return `it has ended (${state})`
+  if (state === 'rolling-back') return `it is going back already; wait for it: berth rollout watch ${id}`
+  return state === 'paused'
+    ? `it is paused; to go on: berth rollout resume ${id}`
+    : `it is ${state}; to have it stand still: berth rollout pause ${id}`
 }
 
 function approved(rollout: Rollout, actor: string, now: number, isAdmin: boolean): Rollout {
