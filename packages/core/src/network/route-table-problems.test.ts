@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { sampleMember, sampleRoute, sampleTable, sampleTarget } from './route-table.testing.ts'
-import type { Route, RouteTable } from './route-table.ts'
+import type { PortRoute, Route, RouteTable } from './route-table.ts'
 import { findRouteTableProblems, hostProblem, pathProblem } from './route-table-problems.ts'
 
 const certificatePem = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n'
@@ -8,6 +8,9 @@ const keyPem = '-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n'
 
 const pathsOf = (table: RouteTable): string[] => findRouteTableProblems(table).map((problem) => problem.path)
 const withRoute = (route: Route): RouteTable => sampleTable(1, [route])
+
+const port: PortRoute = { id: 'port', protocol: 'tcp', port: 53, targets: [sampleTarget([sampleMember(80)])] }
+const withPorts = (...ports: PortRoute[]): RouteTable => ({ ...sampleTable(1, []), ports })
 
 describe('a table without problems', () => {
   test.each<[string, RouteTable]>([
@@ -22,6 +25,7 @@ describe('a table without problems', () => {
       ),
     ],
     ['IPv6', withRoute(sampleRoute([sampleMember(80, { address: 'fd00::7' }), sampleMember(80, { address: '::' })]))],
+    ['ports', withPorts(port, { ...port, id: 'udp', protocol: 'udp', allow: ['10.0.0.0/8', 'fd00::/8'] })],
     ['a certificate', sampleTable(1, [], [{ hosts: ['a.b', '*.a.b'], certificatePem, keyPem }])],
   ])('%s', (_, table) => {
     expect(findRouteTableProblems(table)).toEqual([])
@@ -33,6 +37,14 @@ describe('problems are found where they are', () => {
   const member = (given: object) => withRoute(sampleRoute([sampleMember(80, given)]))
   test.each<[string, RouteTable, string[]]>([
     ['version', sampleTable(-1, []), ['version']],
+    ['same port', withPorts(port, { ...port, id: 'other' }), ['ports[1]']],
+    ['a port’s number', withPorts({ ...port, port: 65_536 }), ['ports[0].port']],
+    ['allowed', withPorts({ ...port, allow: ['10.0.0.0/33', 'x'] }), ['ports[0].allow[0]', 'ports[0].allow[1]']],
+    [
+      'a twin',
+      withPorts({ ...port, targets: [sampleTarget([sampleMember(80, { address6: '10.0.0.1' })])] }),
+      ['ports[0].targets[0].members[0].address6'],
+    ],
     ['same host and path', sampleTable(1, [route, { ...route, id: 'other' }]), ['routes[1]']],
     ['same id', sampleTable(1, [route, { ...route, path: '/x' }]), ['routes[1].id']],
     ['id', withRoute({ ...route, id: '' }), ['routes[0].id']],
