@@ -15,6 +15,7 @@ export const assetNames = [
   'agent/gateway/lua/berth_pages.lua',
   'agent/gateway/lua/berth_proxy.lua',
   'agent/gateway/lua/berth_request.lua',
+  'agent/gateway/lua/berth_route.lua',
   'agent/gateway/lua/berth_shared.lua',
   'agent/gateway/lua/berth_table.lua',
   'agent/gateway/lua/berth_tls.lua',
