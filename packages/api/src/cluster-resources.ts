@@ -59,6 +59,8 @@ export const statusView = z.object({
   store: storeView.optional(),
   /** Of the server itself, one sentence each. */
   problems: z.array(z.string()).optional(),
+  /** Failover addresses of gateways, and the nodes that have each now. Absent: there are none. */
+  failover: z.array(z.object({ address: z.string(), heldBy: z.array(z.string()) })).optional(),
   gatewayUrl: z.string().optional(),
   consoleUrl: z.string().optional(),
   /** The server that answers, and all that there are. Absent from servers of the form before. */

@@ -76,6 +76,17 @@ export const nodeView = z.object({
   /** What it has of the node configuration; absent while there is none. */
   config: nodeConfigView.optional(),
   /** Its sessions of BGP; absent: routes are static. */
+  /** Failover addresses that it may have; absent: none. */
+  failover: z
+    .array(
+      z.object({
+        address: z.string(),
+        state: z.enum(['holds', 'waits', 'problem']),
+        since: z.number().int().optional(),
+        why: z.string().optional(),
+      }),
+    )
+    .optional(),
   routes: z.object({ mode: z.literal('bgp'), sessions: z.number().int(), up: z.number().int() }).optional(),
   /** By which it reaches everybody else; without a speed where its driver does not say. */
   uplink: z.object({ name: z.string(), bitsPerSecond: z.number().int().optional() }).optional(),

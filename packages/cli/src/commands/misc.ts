@@ -40,6 +40,9 @@ function statusText(status: StatusView, contextName: string, style: Style): stri
     `apps       ${status.apps}`,
     `instances  ${status.instancesReady} of ${status.instances} ready`,
     `gateway    ${status.gatewayUrl ?? '-'}`,
+    ...(status.failover ?? []).map(
+      ({ address, heldBy }) => `failover   ${address} at ${heldBy.join(', ') || 'nobody'}`,
+    ),
     `console    ${status.consoleUrl ?? '-'}`,
     ...(status.store === undefined ? [] : [`store      ${storeText(status.store)}`]),
     ...(authority === undefined ? [] : [`authority  ${authority.fingerprint}, until ${day(authority.expiresAt)}`]),

@@ -14,6 +14,11 @@ export function nodeText(node: NodeView): string {
   ].join('\n')
 }
 
+const failoverText = ({ address, state, since, why }: NonNullable<NodeView['failover']>[number]): string =>
+  state === 'holds'
+    ? `has ${address}${since === undefined ? '' : ` since ${when(since)}`}`
+    : `${state === 'waits' ? 'waits for' : 'cannot have'} ${address}${why === undefined ? '' : ` (${why})`}`
+
 function facts(node: NodeView): (readonly [name: string, value: string])[] {
   const { upgrade, drain, endedFiles, config, routes, uplink, dockerNetworks = [] } = node
   return [
@@ -37,6 +42,7 @@ function facts(node: NodeView): (readonly [name: string, value: string])[] {
     ['uplink', uplink === undefined ? '' : uplinkText(uplink)],
     ['group', node.group ?? 'default'],
     ['gateway', gatewayText(node)],
+    ['failover', (node.failover ?? []).map(failoverText).join('; ')],
     ['labels', pairs(node.labels)],
     ['taints', node.taints?.map(formatTaint).join(', ') ?? ''],
     ['resources', pairs(node.resources ?? {})],

@@ -1,9 +1,10 @@
-import type { NodeFailover, NodeStatus } from '@berth/core'
+import type { Node, NodeFailover, NodeStatus } from '@berth/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AddressPools } from '../addresses/address-pools.ts'
 import { TestCluster } from '../controllers/cluster.testing.ts'
 import type { RoutingRecord } from '../records/index.ts'
 import { failoverView } from '../views/failover-view.ts'
+import { nodeView } from '../views/node-view.ts'
 import { FailoverAddresses, requireFailoverWays } from './failover-addresses.ts'
 import { failoverEvents } from './failover-events.ts'
 
@@ -137,6 +138,9 @@ describe('a failover address', () => {
     expect(view().problems[0]).toContain('its agent knows of no failover addresses: berth node upgrade node-a')
     await say('node-a', holds())
     expect(view().nodes[0]).toMatchObject({ name: 'node-a', state: 'holds', since: 5_000 })
+    const { state, traffic } = cluster
+    const context = { state, traffic, isOnline: () => true, gateway: { host: 'g', httpPort: 80, httpsPort: 443 } }
+    expect(nodeView(context, state.nodes.get('node-a') as Node).failover).toEqual(holds().failover)
     expect(view().problems).toEqual(['agents of node-b know of no failover addresses: berth node upgrade node-b'])
     await say('node-b', {})
     expect(view()).toMatchObject({ by: 'vrrp', problems: [], nodes: [{}, { state: 'waits' }] })

@@ -337,3 +337,20 @@ describe('files', () => {
     expect((await readFile(join(state, 'store.db'))).includes(admin)).toBe(false)
   })
 })
+
+it('adds a failover address, says in the cluster’s status what is wrong with it, and removes it', async () => {
+  const client = server.client(admin)
+  const address = '2001:db8::10'
+  const wanted = { body: { address, by: 'vrrp' as const } }
+  await expect(client.call('addFailoverAddress', wanted)).rejects.toMatchObject({ code: 'failover.no-gateway' })
+  await client.call('updateNode', { params: { name: 'a' }, body: { labels: { gateway: 'true' } } })
+  expect(await client.call('addFailoverAddress', wanted)).toMatchObject({ address, by: 'vrrp', chosen: true })
+  const { failover, problems = [] } = await client.call('getStatus')
+  expect(failover).toEqual([{ address, heldBy: [] }])
+  expect(problems).toContain(`failover address ${address}: nobody has it: a: its agent is away`)
+  expect(await client.call('getFailoverAddress', { params: { address: '2001:DB8::0:10' } })).toMatchObject({
+    nodes: [{ name: 'a', state: 'away', preferred: true }],
+  })
+  await client.call('removeFailoverAddress', { params: { address } })
+  expect((await client.call('getStatus')).failover).toBeUndefined()
+})

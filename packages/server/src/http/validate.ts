@@ -45,7 +45,7 @@ const addressText = /^[0-9A-Fa-f:.]{2,45}$/
  */
 export function checkPathParameters(path: string, params: Readonly<Record<string, string>>): void {
   const rule = /\/domains\/:name$/.test(path) ? domainName : identifier
-  const isAddress = (value: string): boolean => path.endsWith('/addresses/:address') && addressText.test(value)
+  const isAddress = (value: string): boolean => path.endsWith('addresses/:address') && addressText.test(value)
   for (const [name, value] of Object.entries(params)) {
     if ((rule.test(value) || isAddress(value)) && !value.includes('..')) continue
     throw new BerthError('request.invalid', `${calledIn(path, name)} ${JSON.stringify(value)}: ${identifierRule}`, {

@@ -13,6 +13,7 @@ import { defined, type ViewContext } from './view-context.ts'
 const unknownStatus = {
   gateway: false,
   gatewayReloads: undefined,
+  failover: undefined,
   cpuMilli: 0,
   memoryBytes: 0,
   diskBytes: 0,
@@ -78,6 +79,7 @@ export function nodeView(
       endedFiles: status.endedFiles,
       upgrade: status.upgrade,
       routes: status.routes,
+      failover: status.failover?.map((each) => ({ ...each })),
       uplink: status.uplink,
     }),
     ...defined({ group, speedMilli, drain, config, block6: twinBlock(state, block) }),

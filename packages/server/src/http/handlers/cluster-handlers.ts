@@ -1,9 +1,16 @@
+import type { FailoverAddressView } from '@berth/api'
 import type { StoreHealth } from '../../store/store.ts'
 import { serverViews } from '../../views/server-view.ts'
 import type { Handlers } from '../handler.ts'
+import { failoverListing } from '../listings/failover-listing.ts'
 import type { Services } from '../services.ts'
 
 export const apiVersion = 'v1'
+
+const heldBy = ({ address, nodes }: FailoverAddressView) => ({
+  address,
+  heldBy: nodes.flatMap(({ name, state }) => (state === 'holds' ? [name] : [])),
+})
 
 type ClusterHandlers = Pick<Handlers, 'createBackup' | 'getStatus' | 'getVersion'>
 
@@ -17,6 +24,7 @@ export const clusterHandlers = ({
   certificateProblems,
   machineProblems,
   subscriptions,
+  failoverPlans,
 }: Services): ClusterHandlers => ({
   createBackup: ({ identity, body, signal }) => backups.create(identity.actor, { passphrase: body.passphrase, signal }),
   getVersion: () => ({ version: info.version, api: apiVersion, now: Date.now() }),
@@ -27,6 +35,7 @@ export const clusterHandlers = ({
     const ready = instances.filter(
       (each) => each.node !== undefined && isOnline(each.node) && state.statuses.field(each.id, 'ready') === true,
     )
+    const failover = failoverListing(views, failoverPlans).all()
     const { problems: storeProblems, ...storeView } = viewStore(await store.health({ signal }))
     return {
       ...{ version: info.version, epoch: state.epoch, revision: state.revision, startedAt: info.startedAt },
@@ -39,7 +48,14 @@ export const clusterHandlers = ({
       },
       joining: { server: info.advertised, agentPort: info.agentPort },
       store: storeView,
-      problems: [...certificateProblems(), ...(await machineProblems()), ...subscriptions.problems(), ...storeProblems],
+      problems: [
+        ...certificateProblems(),
+        ...(await machineProblems()),
+        ...subscriptions.problems(),
+        ...storeProblems,
+        ...failover.flatMap(({ address, problems }) => problems.map((each) => `failover address ${address}: ${each}`)),
+      ],
+      ...(failover.length === 0 ? {} : { failover: failover.map(heldBy) }),
       ...{ server: servers.name, servers: serverViews(state, servers.name) },
       ...(info.gatewayUrl === undefined ? {} : { gatewayUrl: info.gatewayUrl }),
       ...(info.consoleUrl === undefined ? {} : { consoleUrl: info.consoleUrl }),
