@@ -215,6 +215,8 @@ it('subscriptions are made and changed without their secret ever being shown', a
   const page = await console_.enter('/settings/subscriptions')
   await page.getByRole('row').filter({ hasText: 'redis://' }).getByText('failed 7 times in a row').waitFor()
   await page.getByText('connect ECONNREFUSED').waitFor()
+  // All keys of a row are to be seen.
+  expect(await page.locator('.panel-flush').evaluate((panel) => panel.scrollWidth - panel.clientWidth)).toBe(0)
   await page.getByRole('button', { name: 'Add a subscription' }).click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill('ci')

@@ -16,7 +16,18 @@ export function SubscriptionsTab() {
   const client = useClient()
   const columns = (onEdit: (subscription: SubscriptionView) => void): readonly Column<SubscriptionView>[] => [
     { key: 'name', title: text.name, lead: true, cell: ({ name }) => <code>{name}</code> },
-    { key: 'url', title: text.url, cell: ({ url }) => <code className="wrap">{url}</code> },
+    {
+      key: 'url',
+      title: text.url,
+      cell: ({ url, hasSecret }) => (
+        <span className="two-lines">
+          <code className="wrap">{url}</code>
+          <span className="muted small">
+            {text.secret}: {hasSecret ? text.hasSecret : text.noSecret}
+          </span>
+        </span>
+      ),
+    },
     {
       key: 'events',
       title: text.events,
@@ -27,7 +38,6 @@ export function SubscriptionsTab() {
         </span>
       ),
     },
-    { key: 'secret', title: text.secret, cell: ({ hasSecret }) => (hasSecret ? text.hasSecret : text.noSecret) },
     { key: 'told', title: text.told, wide: true, cell: (subscription) => <Told subscription={subscription} /> },
     {
       key: 'action',
@@ -85,7 +95,7 @@ function Told({ subscription }: { readonly subscription: SubscriptionView }) {
   const { deliveredAt, failures, failingSince, problem, revision } = subscription
   return (
     <span className="two-lines">
-      <span className={`status tone-${failures > 0 ? 'bad' : 'ok'}`} title={text.revision(revision)}>
+      <span className={`status sentence tone-${failures > 0 ? 'bad' : 'ok'}`} title={text.revision(revision)}>
         <Mark tone={failures > 0 ? 'bad' : deliveredAt === undefined ? 'off' : 'ok'} />
         <span>
           {failures > 0 && text.failing(failures)}{' '}
