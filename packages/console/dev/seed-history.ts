@@ -31,7 +31,7 @@ export function seedHistory(store: MockStore, now: number): void {
     from: 'v11',
     to: 'v12',
     state: 'rolled-back',
-    progress: { web: { wanted: 4, newReady: 0, newStarting: 0, oldServing: 4, oldDraining: 0 } },
+    progress: { web: { wanted: 4, newReady: 4, newStarting: 0, oldServing: 0, oldDraining: 0 } },
     message: 'shop.production.web-1 exited with code 1 before it was ready; v11 serves',
     failure: {
       instance: 'shop.production.web-1',
@@ -51,7 +51,7 @@ export function seedHistory(store: MockStore, now: number): void {
     from: 'v3',
     to: 'v4',
     state: 'rolled-back',
-    progress: { api: { wanted: 2, newReady: 0, newStarting: 0, oldServing: 2, oldDraining: 0 } },
+    progress: { api: { wanted: 2, newReady: 2, newStarting: 0, oldServing: 0, oldDraining: 0 } },
     message: 'ledger.production.api-3 is not ready 60 s after its start; v3 serves',
     failure: {
       instance: 'ledger.production.api-3',
@@ -84,6 +84,7 @@ export function seedHistory(store: MockStore, now: number): void {
           { type: 'errors', verdict: 'passed', message: 'errors at most 1% over 5m: 0.2% of 1240 requests' },
           { type: 'person', verdict: 'passed', message: 'a person', by: 'token:mai' },
         ],
+        before: [{ type: 'job', state: 'done', message: 'job warm-up', output: 'cache is warm: 1204 entries' }],
         served: { web: 1 },
       },
       {

@@ -68,6 +68,8 @@ describe('a rollout in stages', () => {
   it('that has ended tells what it was', async () => {
     const page = await console_.enter('/rollouts/r-stages22')
     await page.getByText('errors at most 1% over 5m: 0.2% of 1240 requests').waitFor()
+    await page.locator('.gate', { hasText: 'job warm-up' }).getByText('Output').click()
+    await page.getByText('cache is warm: 1204 entries').waitFor()
     const figures = page.locator('.receipt-figures .figure')
     await figures.first().waitFor()
     expect(await figures.allTextContents()).toEqual([
@@ -232,6 +234,8 @@ describe('a release', () => {
   })
 
   it('of a commit that there is not is refused in its place, and one that runs already changes nothing', async () => {
+    const { store } = console_.mock
+    for (const { name } of store.all('listFreezes')) store.remove('listFreezes', name)
     const page = await console_.enter('/apps/ledger/production/deploy', { width: 390 })
     await page.getByLabel('Another branch, tag or commit').fill('nonsense')
     await page.getByRole('button', { name: 'Take it' }).click()

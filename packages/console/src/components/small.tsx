@@ -72,7 +72,7 @@ export function By({ who }: { readonly who: string }) {
 }
 
 export const personOf = (actor: string): string =>
-  actor.startsWith('system:') ? 'Berth' : actor.replace(/^token:/, '')
+  actor.startsWith('system:') ? 'Berth' : actor === 'local:0' ? 'root' : actor.replace(/^token:/, '')
 
 export function Field({
   label,

@@ -121,6 +121,12 @@ export const chineseApps: AppDictionary = {
     starting: '新实例，启动中',
     serving: '旧实例，服务中',
     draining: '旧实例，排空中',
+    back: {
+      ready: '旧实例，就绪',
+      starting: '旧实例，启动中',
+      serving: '新实例，服务中',
+      draining: '新实例，排空中',
+    },
     failure: '失败原因',
     missing: '找不到此发布',
     requests: '期间请求',

@@ -121,6 +121,12 @@ export const englishApps = {
     starting: 'New, starting',
     serving: 'Old, serving',
     draining: 'Old, draining',
+    back: {
+      ready: 'Old, ready',
+      starting: 'Old, starting',
+      serving: 'New, serving',
+      draining: 'New, draining',
+    },
     failure: 'Why it failed',
     missing: 'This rollout is not known',
     requests: 'Requests meanwhile',

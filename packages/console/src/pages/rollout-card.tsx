@@ -135,16 +135,19 @@ function ImageProgress({
 
 export function RolloutProgress({ rollout }: { readonly rollout: RolloutView }) {
   const { rollout: text } = useText()
-  const { images } = rollout
+  const { images, state } = rollout
+  // On the way back what comes is of the release before.
+  const back = state === 'rolling-back' || state === 'rolled-back' || state === 'aborted'
+  const words = back ? text.back : text
   return (
     <ul className="progress">
       {images !== undefined && images.doneAt === undefined && <ImageProgress images={images} />}
       {Object.entries(rollout.progress).map(([name, each]) => {
         const parts = [
-          { tone: 'ok', count: each.newReady, word: text.ready },
-          { tone: 'busy', count: each.newStarting, word: text.starting },
-          { tone: 'off', count: each.oldServing, word: text.serving },
-          { tone: 'warn', count: each.oldDraining, word: text.draining },
+          { tone: 'ok', count: each.newReady, word: words.ready },
+          { tone: 'busy', count: each.newStarting, word: words.starting },
+          { tone: 'off', count: each.oldServing, word: words.serving },
+          { tone: 'warn', count: each.oldDraining, word: words.draining },
         ] as const
         const label = parts
           .filter(({ count }) => count > 0)

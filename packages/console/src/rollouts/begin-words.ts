@@ -22,7 +22,7 @@ const english = {
     count === 1
       ? 'One other person has to say yes before it begins.'
       : `${count} other people have to say yes before it begins.`,
-  traffic: (percent: number) => `${percent} % of requests`,
+  traffic: (percent: string) => `${percent} % of requests`,
   noGates: 'goes on by itself',
   frozen: (name: string) => `Deploys are frozen (${name})`,
   until: 'until',

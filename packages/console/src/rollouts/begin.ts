@@ -2,11 +2,21 @@ import type { PoolView, ReleaseView } from '@berth/api/app-resources'
 import type { PlanView } from '@berth/api/planning-resources'
 import type { FreezeView } from '@berth/api/release-resources'
 import type { RolloutSpec } from '@berth/core/model/app-spec'
+import type { StageSpec } from '@berth/core/model/stage-spec'
 import { gateText } from '@berth/core/rollout/gate-text'
+import { hookText } from '@berth/core/rollout/hook-text'
+
+export interface CourseStage {
+  readonly name: string
+  /** Thousandths of the requests; of one that grows, first and last. */
+  readonly traffic?: readonly number[]
+  /** Hooks, gates and hooks, in the order in which they come. */
+  readonly gates: readonly string[]
+}
 
 /** What a release will go through in an environment. */
 export interface Course {
-  readonly stages: readonly { readonly name: string; readonly traffic?: number; readonly gates: readonly string[] }[]
+  readonly stages: readonly CourseStage[]
   readonly approvals: number
   readonly before: readonly string[]
 }
@@ -29,16 +39,17 @@ export function courseOf(release: ReleaseView, pool: PoolView): Course {
   }
   const staged = pool.release !== undefined && pool.release !== release.id
   return {
-    stages: staged
-      ? stages.map(({ name, traffic, gates }) => ({
-          ...{ name, gates: gates.map(gateText) },
-          ...(traffic === undefined ? {} : { traffic }),
-        }))
-      : [],
+    stages: staged ? stages.map(stageOf) : [],
     approvals: staged ? approvals : 0,
     before,
   }
 }
+
+const stageOf = ({ name, traffic, grow, gates, before = [], after = [] }: StageSpec): CourseStage => ({
+  name,
+  ...(traffic === undefined ? {} : { traffic: grow === undefined ? [traffic] : [grow.from, traffic] }),
+  gates: [...before.map(hookText), ...gates.map(gateText), ...after.map(hookText)],
+})
 
 /** Freezes that hold for the pool: those of now, and those that come. */
 export function freezesOf(

@@ -25,7 +25,9 @@ export function CourseList({ course: { stages, approvals, before } }: { readonly
             // biome-ignore lint/suspicious/noArrayIndexKey: stages neither move nor are added
             <li key={index} className="stage stage-off">
               <strong className="stage-name">{name}</strong>
-              {traffic !== undefined && <p className="small">{words.traffic(traffic / 10)}</p>}
+              {traffic !== undefined && (
+                <p className="small">{words.traffic(traffic.map((part) => part / 10).join(' → '))}</p>
+              )}
               {gates.length === 0 && index < stages.length - 1 && <p className="muted small">{words.noGates}</p>}
               <ul className="gates small">
                 {gates.map((gate) => (

@@ -1,4 +1,4 @@
-import type { StageView } from '@berth/api/deploy-resources'
+import type { RolloutView, StageView } from '@berth/api/deploy-resources'
 import type { Language } from '../i18n/language.tsx'
 import type { Tone } from '../live/states.ts'
 
@@ -69,7 +69,7 @@ const english = {
   approvedBy: 'Approved by',
   overridden: 'Although deploys were frozen',
   asJson: 'As JSON',
-  states: { off: 'not begun', busy: 'under way', warn: 'waits', bad: 'failed', ok: 'done' },
+  states: { off: 'not begun', busy: 'under way', warn: 'waits', bad: 'given up', ok: 'done' },
   map: 'Instances by node',
   noNode: 'no node yet',
   newOne: 'new',
@@ -81,6 +81,7 @@ const english = {
   failing: 'In trouble',
   logs: 'All its logs',
   compare: 'Compare',
+  output: 'Output',
 }
 
 const chinese: typeof english = {
@@ -148,7 +149,7 @@ const chinese: typeof english = {
   approvedBy: '批准人',
   overridden: '冻结期间仍发布的原因',
   asJson: 'JSON 格式',
-  states: { off: '未开始', busy: '进行中', warn: '等待中', bad: '失败', ok: '完成' },
+  states: { off: '未开始', busy: '进行中', warn: '等待中', bad: '已放弃', ok: '完成' },
   map: '各节点上的实例',
   noNode: '尚无节点',
   newOne: '新',
@@ -160,14 +161,24 @@ const chinese: typeof english = {
   failing: '有问题的实例',
   logs: '全部日志',
   compare: '比较',
+  output: '输出',
 }
 
 export type RolloutWords = typeof english
 
 export const rolloutWords = (language: Language): RolloutWords => (language === 'zh' ? chinese : english)
 
-export function stageTone({ startedAt, readyAt, endedAt, gates }: StageView): Tone {
-  if (gates.some(({ verdict }) => verdict === 'failed')) return 'bad'
+/** The last stage that had begun, when the rollout went back: there it was given up, though nothing of it need have failed. */
+const isGivenUp = (stage: StageView, { state, stages = [] }: RolloutView): boolean =>
+  state !== 'running' &&
+  state !== 'paused' &&
+  state !== 'succeeded' &&
+  stage.startedAt !== undefined &&
+  stage === stages.findLast(({ startedAt }) => startedAt !== undefined)
+
+export function stageTone(stage: StageView, rollout: RolloutView): Tone {
+  const { startedAt, readyAt, endedAt, gates } = stage
+  if (isGivenUp(stage, rollout) || gates.some(({ verdict }) => verdict === 'failed')) return 'bad'
   if (endedAt !== undefined) return 'ok'
   if (startedAt === undefined) return 'off'
   return readyAt === undefined ? 'busy' : 'warn'

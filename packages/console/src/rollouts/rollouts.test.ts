@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { instance } from '../../dev/seed-instance.ts'
 import { courseOf, freezesOf, obstacleOf } from './begin.ts'
 import { nodeMap } from './node-map.ts'
+import { stageTone } from './rollout-words.ts'
 import { steersOf } from './steering.ts'
 import { linesOf, measures, stepFor } from './traffic-lines.ts'
 
@@ -56,6 +57,21 @@ describe('the keys of a rollout', () => {
     expect(told(asked)[0]).toBe('approve,y,may')
     expect(told(asked, { actor: 'token:ann' })[0]).toBe('approve,y,given')
     expect(told(asked, { actor: 'token:mai' })[0]).toBe('approve,y,given')
+  })
+})
+
+describe('a stage', () => {
+  it('was given up where the rollout went back, though nothing of it failed', () => {
+    const stages = [
+      { name: 'canary', startedAt: 1, endedAt: 2, gates: [] },
+      { name: 'half', startedAt: 2, endedAt: 3, gates: [] },
+      { name: 'all', gates: [] },
+    ]
+    const tones = (state: RolloutView['state']) =>
+      stages.map((stage) => stageTone(stage, { ...rollout, state, stages }))
+    expect(tones('rolled-back')).toEqual(['ok', 'bad', 'off'])
+    expect(tones('aborted')).toEqual(['ok', 'bad', 'off'])
+    expect(tones('running')).toEqual(['ok', 'ok', 'off'])
   })
 })
 
@@ -133,8 +149,10 @@ describe('the lines of requests', () => {
 
 describe('how a release begins', () => {
   const at = { app: 'shop', createdAt: 1, createdBy: 'token:ci', image: 'i', runningIn: [], served: [] }
+  const warm = { type: 'job', job: 'warm-up', timeoutMs: 1, onFailure: 'hold' }
+  const grow = { from: 10, overMs: 1 }
   const stages = [
-    { name: 'canary', traffic: 50, gates: [{ type: 'health', forMs: 60_000 }] },
+    { name: 'canary', traffic: 50, grow, before: [warm], gates: [{ type: 'health', forMs: 60_000 }] },
     { name: 'all', gates: [] },
   ]
   const spec = {
@@ -150,7 +168,7 @@ describe('how a release begins', () => {
   it('says what it goes through, as the environment has it', () => {
     expect(courseOf(release, pool)).toEqual({
       stages: [
-        { name: 'canary', traffic: 50, gates: ['health for 1m'] },
+        { name: 'canary', traffic: [10, 50], gates: ['job warm-up', 'health for 1m'] },
         { name: 'all', gates: [] },
       ],
       ...{ approvals: 1, before: ['migrate'] },

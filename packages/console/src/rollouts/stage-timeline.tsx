@@ -1,10 +1,10 @@
 import type { RolloutView, StageView } from '@berth/api/deploy-resources'
 import { Took } from '../components/age.tsx'
 import { Section } from '../components/layout.tsx'
-import { personOf } from '../components/small.tsx'
+import { LogTail, personOf } from '../components/small.tsx'
 import { Mark } from '../components/status.tsx'
 import { useLanguage } from '../i18n/language.tsx'
-import { isOver } from '../live/states.ts'
+import { isOver, type Tone } from '../live/states.ts'
 import { gateTones, rolloutWords, stageTone } from './rollout-words.ts'
 import { awaitsApproval, stageUnderWay } from './steering.ts'
 
@@ -67,7 +67,7 @@ interface StageProps {
 function Stage({ stage, rollout, isCurrent }: StageProps) {
   const words = rolloutWords(useLanguage().language)
   const { name, startedAt, endedAt, skippedBy, gates, served, requests } = stage
-  const tone = stageTone(stage)
+  const tone = stageTone(stage, rollout)
   const counts = Object.entries(served ?? {}).map(([entrypoint, count]) => `${entrypoint} ${count}`)
   const notes = [
     words.states[tone],
@@ -86,6 +86,7 @@ function Stage({ stage, rollout, isCurrent }: StageProps) {
         )}
       </div>
       <p className="muted small">{notes}</p>
+      <Hooks hooks={stage.before} />
       {gates.length > 0 && (
         <ul className="gates small">
           {gates.map((gate, index) => (
@@ -94,10 +95,47 @@ function Stage({ stage, rollout, isCurrent }: StageProps) {
           ))}
         </ul>
       )}
+      <Hooks hooks={stage.after} />
       {requests !== undefined && (
         <p className="muted small">{words.counts(requests.requests, requests.errors, requests.lost)}</p>
       )}
     </li>
+  )
+}
+
+type Hook = NonNullable<StageView['before']>[number]
+
+const hookTones: Readonly<Record<Hook['state'], Tone>> = { waiting: 'off', running: 'busy', done: 'ok', failed: 'bad' }
+
+/** What was run or told before or after the stage, and what it printed or answered. */
+function Hooks({ hooks = [] }: { readonly hooks: readonly Hook[] | undefined }) {
+  const words = rolloutWords(useLanguage().language)
+  if (hooks.length === 0) return null
+  return (
+    <ul className="gates small">
+      {hooks.map(({ state, message, by, startedAt, endedAt, output }, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: hooks neither move nor are added
+        <li key={index} className={`gate gate-${state}`}>
+          <Mark tone={hookTones[state]} />
+          <div>
+            {message}
+            {by !== undefined && <span className="muted"> {words.by(personOf(by))}</span>}
+            {startedAt !== undefined && (
+              <span className="muted">
+                {' '}
+                <Took from={startedAt} to={endedAt} />
+              </span>
+            )}
+            {output !== undefined && output !== '' && (
+              <details open={state === 'failed'}>
+                <summary>{words.output}</summary>
+                <LogTail lines={output.trimEnd().split('\n')} />
+              </details>
+            )}
+          </div>
+        </li>
+      ))}
+    </ul>
   )
 }
 

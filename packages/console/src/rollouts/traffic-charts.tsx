@@ -22,7 +22,7 @@ export function TrafficCharts({ rollout }: { readonly rollout: RolloutView }) {
   const words = rolloutWords(useLanguage().language)
   // Once a minute the window moves on: until then the question stays the same.
   const now = useNow(isOver(rollout) ? undefined : aroundMs)
-  const until = Math.min(now, (rollout.endedAt ?? now) + aroundMs)
+  const until = rollout.endedAt === undefined ? now : rollout.endedAt + aroundMs
   const fromMs = Math.floor(Math.max(rollout.createdAt - aroundMs, until - mostMs) / slotMs) * slotMs
   const stepMs = stepFor(until - fromMs)
   const toMs = rollout.endedAt === undefined ? undefined : fromMs + Math.ceil((until - fromMs) / stepMs) * stepMs
@@ -32,7 +32,7 @@ export function TrafficCharts({ rollout }: { readonly rollout: RolloutView }) {
       params: { app: rollout.app, pool: rollout.pool },
       query: { fromMs, stepMs, ...(toMs === undefined ? {} : { toMs }) },
     },
-    rollout.endedAt === undefined ? everyMs : aroundMs,
+    Date.now() < until + slotMs ? everyMs : aroundMs,
   )
   const steps = value?.steps ?? []
   const lines = measures.flatMap((measure) => {
