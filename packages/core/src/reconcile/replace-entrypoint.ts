@@ -161,7 +161,9 @@ export function oldLeaving(
   const needed = Math.max(0, bounds.needed - unavailable)
   const spare = Math.min(settled.size, bounds.target) + kept.filter(isServing).length + serving.length - needed
   if (spare >= 0) return [...idle, ...unsure, ...serving.slice(0, spare)]
-  const stuck = creations + idle.length + draining.length === 0 && good.length === settled.size
+  // One that a stage keeps and that is on its way to serve is waited for.
+  const coming = kept.some((each) => each.nodeOnline && !isServing(each))
+  const stuck = creations + idle.length + draining.length === 0 && good.length === settled.size && !coming
   if (!stuck) return idle
   return unsure.toSorted((a, b) => Number(a.inTraffic) - Number(b.inTraffic)).slice(0, 1)
 }

@@ -87,6 +87,19 @@ describe('hooks of a stage', () => {
     expect(news(world)).toBe(1)
   })
 
+  it('do not have an instance of a silent node leave before the one in its place serves', () => {
+    const world = deploying(canary({ before: [url()] }))
+    untilRunning(world, 'before')
+    const { node = '' } = [...world.instances.values()][0]?.instance ?? {}
+    world.drain(node)
+    world.apply(world.decide())
+    expect(world.existing()).toBeGreaterThan(4)
+    world.silence(node)
+    expect(world.decide().filter(({ type }) => type === 'drain')).toEqual([])
+    for (let rounds = 0; rounds < 30; rounds++) round(world)
+    expect(world.serving()).toBeGreaterThanOrEqual(4)
+  })
+
   it('that are jobs run once each, in order, as images of the new release', () => {
     const world = deploying(canary({ before: [job(), job()], after: [job()] }))
     until(world, () => world.rollout === undefined)
