@@ -3,6 +3,7 @@ import type { DomainView, ExternalView } from '@berth/api/name-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import { type DomainDocument, readDomain } from '@berth/core/network/read-domain'
 import { type ExternalDocument, readExternal } from '@berth/core/network/read-external'
+import { optionsToDocument } from '@berth/core/spec/route-options'
 import { type JsonHandlers, need } from './handlers.ts'
 import type { MockStore } from './mock-store.ts'
 import { domainViewOf } from './seed-network.ts'
@@ -53,6 +54,8 @@ export function nameHandlers(store: MockStore): JsonHandlers {
   }
 }
 
+type RouteOptionsDocument = NonNullable<ExternalView['routes'][number]['options']>
+
 function setExternal(store: MockStore, name: string, body: ExternalDocument): ExternalView {
   const { external, issues } = readExternal(name, body, { domain: 'berth', addressPools: ['10.77.0.0/16'] })
   if (external === undefined)
@@ -65,7 +68,10 @@ function setExternal(store: MockStore, name: string, body: ExternalDocument): Ex
   return store.put('listExternals', {
     ...{ ...rest, addresses: [...addresses], tags: [...tags], hostname: `${name}.berth` },
     ports: ports.map((each) => ({ ...each })),
-    routes: routes.map((each) => ({ ...each })),
+    routes: routes.map(({ options, ...each }) => ({
+      ...each,
+      ...(options === undefined ? {} : { options: optionsToDocument(options) as RouteOptionsDocument }),
+    })),
     ...{ version, updatedAt: Date.now(), updatedBy: 'token:dev' },
   })
 }
