@@ -4,6 +4,12 @@ import { given, readDuration } from './read-values.ts'
 import type { HookDocument, StageDocument } from './spec-document.ts'
 import type { IssueList, SpecPath } from './spec-issue.ts'
 
+/** Every runtime has it; this package is compiled with what the language itself has. */
+declare const URL: {
+  canParse(text: string): boolean
+  new (text: string): Readonly<Record<'protocol' | 'username' | 'password' | 'hash' | 'href', string>>
+}
+
 /** Each is kept in the rollout's record, with what it said. */
 const mostHooks = 4
 const mostUrlLength = 1000
