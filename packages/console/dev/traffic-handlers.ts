@@ -41,13 +41,37 @@ export function trafficHandlers(store: MockStore): JsonHandlers {
         throw new BerthError('prometheus.not-set', 'no Prometheus is configured; set one: berth prometheus set URL')
       return prometheus
     },
-    setPrometheus: ({ body: { url } }) => {
+    setPrometheus: ({ body: { url, user = '', secret, ca } }) => {
       if (!URL.canParse(url)) throw new BerthError('prometheus.invalid', `set Prometheus ${url}: it is no URL`)
-      prometheus = { url, ...by() }
+      const hasSecret = secret === undefined ? prometheus?.hasSecret === true : secret !== ''
+      prometheus = { url, hasSecret, hasCa: ca !== undefined && ca !== '', ...(user === '' ? {} : { user }), ...by() }
       return prometheus
     },
     removePrometheus: () => {
       prometheus = undefined
+      return ok
+    },
+    addApprovalRule: ({ body: { name, needed, role = 'deployer', ...scope } }) => {
+      if (needed < 1 || needed > 10)
+        throw new BerthError('approval-rule.invalid', `approval rule ${name}: ${needed} yeses are not from 1 to 10`)
+      return store.put('listApprovalRules', {
+        ...{ name, needed, role, createdAt: Date.now(), createdBy: 'token:dev' },
+        ...(scope.app === undefined ? {} : { app: scope.app }),
+        ...(scope.pool === undefined ? {} : { pool: scope.pool }),
+      })
+    },
+    removeApprovalRule: ({ params: { name = '' } }) => {
+      store.remove('listApprovalRules', name)
+      return ok
+    },
+    setHookTarget: ({ params: { name = '' }, body: { url, secret } }) => {
+      if (!/^https?:\/\//.test(url)) throw new BerthError('hook-target.invalid', `allow ${name}: ${url} is no URL`)
+      const before = store.get('listHookTargets', name)
+      const hasSecret = secret === undefined ? (before?.hasSecret ?? false) : secret !== ''
+      return store.put('listHookTargets', { name, url, hasSecret, ...by() })
+    },
+    removeHookTarget: ({ params: { name = '' } }) => {
+      store.remove('listHookTargets', name)
       return ok
     },
     addFreeze: ({ body: { name, app, pool, from, until, cron, zone, forMs, reason } }) => {

@@ -68,6 +68,8 @@ const pages: readonly (readonly [path: string, selector: string])[] = [
   ['/routes/maintenance', '.table tbody tr'],
   ['/settings', '.table .tone-warn'],
   ['/settings/prometheus', '.empty'],
+  ['/settings/approvals', '.empty'],
+  ['/settings/hooks', '.empty'],
   ['/settings/subscriptions', '.table .tone-bad'],
   ['/certificates', '.table tbody tr'],
   ['/tokens', '.table tbody tr'],

@@ -27,6 +27,8 @@ const pages: readonly (readonly [path: string, shows: string])[] = [
   ['/routes/maintenance', '.table tbody tr'],
   ['/settings', '.table tbody tr'],
   ['/settings/prometheus', '.empty'],
+  ['/settings/approvals', '.empty'],
+  ['/settings/hooks', '.empty'],
   ['/settings/subscriptions', '.table tbody tr'],
   ['/network/lans', '.table tbody tr'],
 ]

@@ -74,6 +74,9 @@ const fetchInside = (host: LabHost, url: string): Promise<string> =>
        .then((text) => { console.log(text); process.exit() })`,
   )
 
+/** To load or to copy them is work for a disk, which others of a busy machine use too. */
+const imagesMs = 120_000
+
 describe('two hosts', () => {
   let lab: Lab
   let h1: LabHost
@@ -182,14 +185,18 @@ describe('two hosts', () => {
     expect(await docker(h1, 'run', '--rm', '--user', 'node', NODE_IMAGE, 'id', '-un')).toBe('node')
   })
 
-  test('images that are there already are not loaded again', async () => {
-    expect((await makeBaseImages(h1.dockerHost)).map(({ tag, loaded }) => ({ tag, loaded }))).toEqual([
-      { tag: BASE_IMAGE, loaded: false },
-      { tag: NODE_IMAGE, loaded: false },
-    ])
-    await docker(h1, 'tag', BASE_IMAGE, NODE_IMAGE)
-    expect((await makeBaseImages(h1.dockerHost)).map(({ loaded }) => loaded)).toEqual([false, true])
-  })
+  test(
+    'images that are there already are not loaded again',
+    async () => {
+      expect((await makeBaseImages(h1.dockerHost)).map(({ tag, loaded }) => ({ tag, loaded }))).toEqual([
+        { tag: BASE_IMAGE, loaded: false },
+        { tag: NODE_IMAGE, loaded: false },
+      ])
+      await docker(h1, 'tag', BASE_IMAGE, NODE_IMAGE)
+      expect((await makeBaseImages(h1.dockerHost)).map(({ loaded }) => loaded)).toEqual([false, true])
+    },
+    imagesMs,
+  )
 
   test('this machine reaches containers through the route asked for', async () => {
     const subnet = lab.containerPool.replace('.0.0/16', '.1.0/24')
@@ -268,23 +275,35 @@ describe('two hosts', () => {
     expect(() => lab.host('nobody')).toThrow('there are h1, h2, late')
   })
 
-  test('what one host has loaded is there for others, which change nothing of it', async () => {
-    const at = await mkdtemp(join(tmpdir(), 'berth-stock-'))
-    const stock = new ImageStock({ dockerdPath: null, usrLayer: null, dir: join(at, 'stock') })
-    expect(await stock.layInto(at)).toBe(false)
-    await stock.keep(join(h1.dir, 'docker'))
-    expect(await stock.layInto(at)).toBe(true)
-    expect(readFileSync(join(at, 'image/overlay2/repositories.json'), 'utf8')).toContain(NODE_IMAGE)
-    await rm(at, { recursive: true })
+  test(
+    'what one host has loaded is there for others, which change nothing of it',
+    async () => {
+      const at = await mkdtemp(join(tmpdir(), 'berth-stock-'))
+      const stock = new ImageStock({ dockerdPath: null, usrLayer: null, dir: join(at, 'stock') })
+      expect(await stock.layInto(at)).toBe(false)
+      await stock.keep(join(h1.dir, 'docker'))
+      expect(await stock.layInto(at)).toBe(true)
+      expect(readFileSync(join(at, 'image/overlay2/repositories.json'), 'utf8')).toContain(NODE_IMAGE)
+      await rm(at, { recursive: true })
 
-    const h3 = await lab.addHost({ name: 'stocked', baseImages: true })
-    expect((await makeBaseImages(h3.dockerHost)).map(({ loaded }) => loaded)).toEqual([false, false])
-    const spoil = 'echo x >>/etc/passwd; chmod 600 /usr/local/bin/node; rm /etc/group'
-    await docker(h3, 'run', '--name', 'spoilt', NODE_IMAGE, 'sh', '-c', spoil)
-    expect(
-      await docker(h3, 'run', '--rm', NODE_IMAGE, 'sh', '-c', 'node --version; grep -c x: /etc/passwd; ls /etc/group'),
-    ).toBe(`${process.version}\n3\n/etc/group`)
-  })
+      const h3 = await lab.addHost({ name: 'stocked', baseImages: true })
+      expect((await makeBaseImages(h3.dockerHost)).map(({ loaded }) => loaded)).toEqual([false, false])
+      const spoil = 'echo x >>/etc/passwd; chmod 600 /usr/local/bin/node; rm /etc/group'
+      await docker(h3, 'run', '--name', 'spoilt', NODE_IMAGE, 'sh', '-c', spoil)
+      expect(
+        await docker(
+          h3,
+          'run',
+          '--rm',
+          NODE_IMAGE,
+          'sh',
+          '-c',
+          'node --version; grep -c x: /etc/passwd; ls /etc/group',
+        ),
+      ).toBe(`${process.version}\n3\n/etc/group`)
+    },
+    imagesMs,
+  )
 
   test('nothing is left of it', async () => {
     const netns = lab.hosts.map((host) => readlinkSync(host.netnsPath))

@@ -1,10 +1,11 @@
+import type { MetricSourceView } from '@berth/api/release-resources'
 import { BerthError, messageOf } from '@berth/core/model/berth-error'
 import { useState } from 'react'
 import { Age } from '../components/age.tsx'
 import { RoleButton } from '../components/button.tsx'
 import { FormDialog, WordField } from '../components/form-dialog.tsx'
 import { Empty, Facts, Problem, Section } from '../components/layout.tsx'
-import { By, Code } from '../components/small.tsx'
+import { By, Check, Code, Field } from '../components/small.tsx'
 import { Skeleton } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useAction } from '../live/use-action.ts'
@@ -14,7 +15,7 @@ import { useClient } from '../store/context.tsx'
 
 /** Which Prometheus gates of rollouts ask. */
 export function PrometheusTab() {
-  const { prometheus: text, clusterSettings: settings } = useText()
+  const { prometheus: text, clusterSettings: settings, subscriptions } = useText()
   const client = useClient()
   const [changes, setChanges] = useState(0)
   const [editing, setEditing] = useState(false)
@@ -51,6 +52,9 @@ export function PrometheusTab() {
                     {value.url}
                   </Code>,
                 ],
+                ...(value.user === undefined ? [] : [[text.user, value.user] as const]),
+                [text.secret, value.hasSecret === true ? subscriptions.hasSecret : subscriptions.noSecret],
+                ...(value.hasCa === true ? [[text.ca, subscriptions.hasSecret] as const] : []),
                 [
                   text.changed,
                   <span key="changed">
@@ -70,26 +74,42 @@ export function PrometheusTab() {
           </>
         )}
       </Section>
-      {editing && <PrometheusDialog now={value?.url ?? ''} onSaved={again} onClose={() => setEditing(false)} />}
+      {editing && <PrometheusDialog now={value} onSaved={again} onClose={() => setEditing(false)} />}
     </>
   )
 }
 
 interface PrometheusDialogProps {
-  readonly now: string
+  readonly now: MetricSourceView | undefined
   readonly onSaved: () => void
   readonly onClose: () => void
 }
 
+/** A secret that is set is never shown; what is typed here lives as long as the dialog. */
 function PrometheusDialog({ now, onSaved, onClose }: PrometheusDialogProps) {
-  const { prometheus: text, clusterSettings: settings } = useText()
+  const { prometheus: text, clusterSettings: settings, subscriptions } = useText()
   const client = useClient()
   const { busy, problem, submit } = useSubmit()
-  const [url, setUrl] = useState(now)
+  const [form, setForm] = useState({
+    ...{ url: now?.url ?? '', user: now?.user ?? '' },
+    ...{ secret: '', away: false, ca: '' },
+  })
+  const change = (part: Partial<typeof form>) => setForm({ ...form, ...part })
+  const url = form.url.trim()
+  // It is kept for one address and one user, so that no other ever gets it.
+  const isKept = now?.hasSecret === true && url === now.url && form.user === (now.user ?? '')
+  const secretHint = isKept ? subscriptions.secretKept : now?.hasSecret ? subscriptions.secretGone : undefined
   const save = () =>
     submit({
-      run: () => client.call('setPrometheus', { body: { url: url.trim() } }),
-      done: text.saved(url.trim()),
+      run: () =>
+        client.call('setPrometheus', {
+          body: {
+            ...{ url, user: form.user },
+            ...(isKept && form.secret === '' && !form.away ? {} : { secret: form.away ? '' : form.secret }),
+            ...(form.ca.trim() === '' ? {} : { ca: form.ca }),
+          },
+        }),
+      done: text.saved(url),
       after: () => {
         onSaved()
         onClose()
@@ -99,13 +119,43 @@ function PrometheusDialog({ now, onSaved, onClose }: PrometheusDialogProps) {
     <FormDialog
       title={settings.tabs.prometheus}
       verb={text.set}
-      ready={url.trim() !== ''}
+      ready={url !== ''}
       busy={busy}
       problem={problem}
       onSave={save}
       onClose={onClose}
     >
-      <WordField label={text.url} hint={text.urlHint} value={url} onChange={setUrl} />
+      <WordField label={text.url} hint={text.urlHint} value={form.url} onChange={(next) => change({ url: next })} />
+      <div className="field-row">
+        <WordField
+          label={text.user}
+          hint={text.userHint}
+          value={form.user}
+          onChange={(user) => change({ user: user.trim() })}
+        />
+        {!form.away && (
+          <WordField
+            label={text.secret}
+            hint={secretHint}
+            type="password"
+            autoComplete="new-password"
+            value={form.secret}
+            onChange={(secret) => change({ secret })}
+          />
+        )}
+      </div>
+      {isKept && (
+        <Check label={subscriptions.secretAway} checked={form.away} onChange={(away) => change({ away, secret: '' })} />
+      )}
+      <Field label={text.ca} hint={text.caHint}>
+        <textarea
+          className="mono"
+          rows={3}
+          spellCheck={false}
+          value={form.ca}
+          onChange={(event) => change({ ca: event.target.value })}
+        />
+      </Field>
     </FormDialog>
   )
 }
