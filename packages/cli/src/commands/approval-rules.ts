@@ -1,14 +1,16 @@
 import type { ApprovalRuleView } from '@berth/api'
+import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
+import { warnOfPlaces } from './unknown-words.ts'
 import { wholeNumber } from './words.ts'
 
 interface RuleOptions {
   readonly app?: string
   readonly environment?: string
   readonly needed: string
-  readonly role?: 'deployer' | 'admin'
+  readonly role?: string
 }
 
 /** How many have to say yes to deploys, whatever a berth.yaml says. */
@@ -35,8 +37,10 @@ export function registerApprovalRules(program: Command): void {
     .option('--app <app>', 'only of this app')
     .option('-e, --environment <name>', 'only to this environment')
     .action(
-      action<RuleOptions>(async ({ client, out, form, signal }, [name = ''], options) => {
-        const { app, environment: pool, needed, role } = options
+      action<RuleOptions>(async (context, [name = ''], options) => {
+        const { client, out, form, signal } = context
+        const { app, environment: pool, needed } = options
+        const role = options.role === undefined ? undefined : roleOf(options.role)
         const body = {
           ...{ name, needed: Number(needed) },
           ...(app === undefined ? {} : { app }),
@@ -50,6 +54,7 @@ export function registerApprovalRules(program: Command): void {
           out,
           (each) => `${each.name}: ${placesOf(each)} need ${each.needed} (${each.role})`,
         )
+        await warnOfPlaces(context, { app, pool })
       }),
     )
   rule
@@ -62,6 +67,11 @@ export function registerApprovalRules(program: Command): void {
         out.note(`approval rule ${name} is removed; rollouts that wait for it go on waiting`)
       }),
     )
+}
+
+function roleOf(text: string): 'deployer' | 'admin' {
+  if (text === 'deployer' || text === 'admin') return text
+  throw new BerthError('usage.role', `--role ${text}: deployer or admin`)
 }
 
 const placesOf = ({ app, pool }: ApprovalRuleView): string =>

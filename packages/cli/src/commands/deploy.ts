@@ -1,6 +1,7 @@
 import { BerthError, shortCommit } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
+import { Exit, exitCode } from '../exit-code.ts'
 import { followBuild, followRollout } from '../follow.ts'
 import { printItem } from '../output/print.ts'
 import { type Source, sourceOf } from '../source.ts'
@@ -68,9 +69,18 @@ export function registerDeploy(program: Command): void {
     )
 }
 
+/** Exit code 1 where the deploy would be refused. */
+async function dryRun(context: CommandContext, target: Target, options: DeployOptions): Promise<void> {
+  const plan = await planOf(context, target, options)
+  await printPlan(context, plan)
+  if (plan.problems.length > 0) throw new Exit(exitCode.failed)
+}
+
 async function deploy(context: CommandContext, target: Target, options: DeployOptions): Promise<void> {
   const { client, out, signal } = context
-  if (options.dryRun === true) return printPlan(context, await planOf(context, target, options))
+  if (options.overrideFreeze !== undefined && options.overrideFreeze.trim() === '')
+    throw new BerthError('usage.reason', '--override-freeze: say why; it is kept with the rollout')
+  if (options.dryRun === true) return dryRun(context, target, options)
   const source = options.release === undefined ? await sourceOf(context, target.app, options) : {}
   const body = {
     ...defined(source),

@@ -3,6 +3,7 @@ import { BerthError, formatDuration, parseDuration } from '@berth/core'
 import type { Command } from 'commander'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
+import { warnOfPlaces } from './unknown-words.ts'
 
 interface FreezeOptions {
   readonly app?: string
@@ -40,12 +41,14 @@ export function registerFreeze(program: Command): void {
     .option('--zone <zone>', 'by whose clocks it begins (default: UTC)')
     .requiredOption('--reason <text>', 'told to whoever wants to deploy meanwhile')
     .action(
-      action<FreezeOptions>(async ({ client, out, form, signal }, [name = ''], options) => {
+      action<FreezeOptions>(async (context, [name = ''], options) => {
+        const { client, out, form, signal } = context
         const { app, environment: pool, from, until, cron, zone, reason } = options
         const times = { from: timeOf('--from', from), until: timeOf('--until', until), forMs: lengthOf(options.for) }
         const body = { name, reason, ...defined({ app, pool, cron, zone, ...times }) }
         const added = await client.call('addFreeze', { body }, { signal })
-        await printItem(added, form, out, (each) => `${each.name}: ${whenText(each)}`)
+        await printItem(added, form, out, (each) => `${each.name}: deploys of ${ofText(each)}, ${whenText(each)}`)
+        await warnOfPlaces(context, { app, pool })
       }),
     )
   freeze
@@ -60,13 +63,14 @@ export function registerFreeze(program: Command): void {
     )
 }
 
+const ofText = ({ app, pool }: FreezeView): string =>
+  [app ?? (pool === undefined ? 'the cluster' : '*'), ...(pool === undefined ? [] : [pool])].join('/')
+
 const listing: ListingView<FreezeView> = {
   headers: ['name', 'of', 'when', 'now', 'reason', 'by'],
   row: (each) => [
     each.name,
-    [each.app ?? (each.pool === undefined ? 'the cluster' : '*'), ...(each.pool === undefined ? [] : [each.pool])].join(
-      '/',
-    ),
+    ofText(each),
     whenText(each),
     each.until === undefined ? '-' : `until ${new Date(each.until).toISOString()}`,
     each.reason,

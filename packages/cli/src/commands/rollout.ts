@@ -56,6 +56,9 @@ async function showReceipt(context: CommandContext, text: string | undefined, op
   await printItem(receipt, form, out, receiptText)
 }
 
+const isApp = async ({ client, signal }: CommandContext, app: string): Promise<boolean> =>
+  (await client.list('listApps', {}, { signal })).items.some(({ name }) => name === app)
+
 const named = (command: Command): Command =>
   command
     .argument('[rollout]', 'its id, or APP or APP@ENVIRONMENT: the latest there; left out: of the berth.yaml here')
@@ -64,6 +67,8 @@ const named = (command: Command): Command =>
 async function rolloutOf(context: CommandContext, text: string | undefined, options: PoolOption): Promise<string> {
   if (text !== undefined && /^r-[a-z0-9]{8}$/.test(text)) return text
   const { app, pool } = parseTarget(text, context, options)
+  if (text?.startsWith('r-') && !(await isApp(context, app)))
+    throw new BerthError('rollout.not-found', `no rollout ${text}; \`berth rollouts\` lists them`)
   const query = { app, pool, limit: 1 }
   const [latest] = (await context.client.list('listRollouts', { query }, { signal: context.signal })).items
   if (latest !== undefined) return latest.id

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { unknownSites, unusedTags } from './unknown-words.ts'
+import { unknownPlaces, unknownSites, unusedTags } from './unknown-words.ts'
 
 it('sites that no node bears are said, with what may have been meant', () => {
   const known = new Set(['paris', 'ams'])
@@ -9,6 +9,23 @@ it('sites that no node bears are said, with what may have been meant', () => {
   ])
   expect(unknownSites(['tokyo'], known)[0]).toContain('sites of nodes are ams, paris')
   expect(unknownSites(['tokyo'], new Set())[0]).toContain('no node has one')
+})
+
+it('apps and environments that there are not are said', () => {
+  const pools = new Map([
+    ['shop', ['production', 'staging']],
+    ['blog', ['production']],
+  ])
+  for (const place of [{ app: 'shop' }, { pool: 'staging' }, { app: 'shop', pool: 'staging' }])
+    expect(unknownPlaces(place, pools)).toEqual([])
+  expect(unknownPlaces({ app: 'shpo', pool: 'x' }, pools)).toEqual(['no app is named shpo; did you mean shop?'])
+  expect(unknownPlaces({ pool: 'prodction' }, pools)).toEqual([
+    'no environment is named prodction; did you mean production?',
+  ])
+  expect(unknownPlaces({ app: 'blog', pool: 'elsewhere' }, pools)).toEqual([
+    'no environment of blog is named elsewhere; there are production',
+  ])
+  expect(unknownPlaces({ app: 'a' }, new Map())[0]).toContain('there are none')
 })
 
 it('tags that no rule speaks of are said', () => {

@@ -31,6 +31,31 @@ export function unknownSites(sites: readonly string[], known: ReadonlySet<string
     })
 }
 
+/** Apps and environments may come later than what is said of them; that one is mistyped is said. */
+export async function warnOfPlaces(
+  { client, out, signal }: Asking,
+  { app, pool }: { readonly app?: string | undefined; readonly pool?: string | undefined },
+): Promise<void> {
+  if (app === undefined && pool === undefined) return
+  const { items } = await client.list('listApps', {}, { signal })
+  say(out, unknownPlaces({ app, pool }, new Map(items.map((each) => [each.name, each.pools.map(({ name }) => name)]))))
+}
+
+/** `pools`: by app. */
+export function unknownPlaces(
+  { app, pool }: { readonly app?: string | undefined; readonly pool?: string | undefined },
+  pools: ReadonlyMap<string, readonly string[]>,
+): string[] {
+  const hint = (word: string, known: readonly string[]): string => {
+    const near = closest(word, known)
+    return near === undefined ? `there are ${known.join(', ') || 'none'}` : `did you mean ${near}?`
+  }
+  if (app !== undefined && !pools.has(app)) return [`no app is named ${app}; ${hint(app, [...pools.keys()].sort())}`]
+  const known = [...new Set(app === undefined ? [...pools.values()].flat() : pools.get(app))].sort()
+  if (pool === undefined || known.includes(pool)) return []
+  return [`no environment${app === undefined ? '' : ` of ${app}`} is named ${pool}; ${hint(pool, known)}`]
+}
+
 /** Tags that no rule speaks of. */
 export function unusedTags(
   tags: readonly string[],

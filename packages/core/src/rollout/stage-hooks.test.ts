@@ -119,7 +119,7 @@ describe('hooks of a stage', () => {
     expect(world.rollout).toMatchObject({
       state: 'running',
       message:
-        'v2: stage 1 of 2 (canary) waits for a person, for before it failed https://ci.example/hook: it answered with 500 (berth rollout continue r2)',
+        'v2: stage 1 of 2 (canary) waits for a person, since a hook before it failed: https://ci.example/hook: it answered with 500 (berth rollout continue r2)',
     })
     expect(news(world)).toBe(0)
     world.moveStage('continue')

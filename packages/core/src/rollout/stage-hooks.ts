@@ -55,7 +55,7 @@ export function hooksText(hooks: readonly RolloutHook[], when: HookWhen, { id }:
   const hook = hooks.find((each) => !isThrough(each))
   if (hook === undefined) return ''
   return hook.state === 'failed'
-    ? `a person, for ${when} it failed ${hook.message} (berth rollout continue ${id})`
+    ? `a person, since a hook ${when} it failed: ${hook.message} (berth rollout continue ${id})`
     : `${hook.message} ${when} it`
 }
 

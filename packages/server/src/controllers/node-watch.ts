@@ -154,7 +154,8 @@ export class NodeWatch implements AsyncDisposable {
       delete silence.wake
       this.#options.onChange(node)
     }
-    silence.wake = { at, timer: setTimeout(wake, Math.min(at - now, maxTimerMs)).unref() }
+    // A timer may be a part of a millisecond early by this clock, and whoever looks then finds that it is not time yet.
+    silence.wake = { at, timer: setTimeout(wake, Math.min(at - now + 1, maxTimerMs)).unref() }
   }
 
   #note(node: string): void {

@@ -78,7 +78,7 @@ export class HookTargets {
     const names = [...this.#state.hookTargets.ids()].sort()
     const near = closest(name, names)
     const hint = near === undefined ? `there are: ${names.slice(0, 20).join(', ') || 'none'}` : `did you mean ${near}?`
-    return new BerthError('hook-target.not-found', `no ${name} is allowed to be called by hooks; ${hint}`)
+    return new BerthError('hook-target.not-found', `hooks may call nothing that is named ${name}; ${hint}`)
   }
 
   /** Sealed with where it goes, so that another URL never gets it. */

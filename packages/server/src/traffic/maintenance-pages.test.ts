@@ -28,6 +28,7 @@ it('comes to gateways and goes again; its page is remembered', async () => {
   await pages.set(host, { on: true, page: null }, call)
   await cluster.until('the own page', () => shown()?.page === '')
   await pages.set(host, { on: false }, call)
+  await pages.set(host, { on: false }, call)
   expect(pages.all()).toEqual([])
   const events = [...cluster.state.events.values()].filter(({ type }) => type.startsWith('route.maintenance'))
   expect(events).toHaveLength(5)

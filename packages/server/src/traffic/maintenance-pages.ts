@@ -45,6 +45,8 @@ export class MaintenancePages {
       }
       if (!on && shown === undefined) tx.delete('maintenance', host)
       else tx.put('maintenance', record, { ifUnchanged: true })
+      // To end what has not begun is no news.
+      if (on === (before?.isOn ?? false) && shown === before?.page) return record
       const message = on ? `${host} shows the maintenance page` : `${host} is served again`
       tx.event({ type: on ? 'route.maintenance-begun' : 'route.maintenance-ended', subject: {}, message })
       return record
