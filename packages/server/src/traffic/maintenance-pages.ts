@@ -43,10 +43,10 @@ export class MaintenancePages {
         ...{ host, isOn: on, ...(shown === undefined ? {} : { page: shown }) },
         ...{ updatedAt: this.#now(), updatedBy: context.actor },
       }
+      // To end what has not begun is no news.
+      if (on === (before?.isOn ?? false) && shown === before?.page) return before ?? record
       if (!on && shown === undefined) tx.delete('maintenance', host)
       else tx.put('maintenance', record, { ifUnchanged: true })
-      // To end what has not begun is no news.
-      if (on === (before?.isOn ?? false) && shown === before?.page) return record
       const message = on ? `${host} shows the maintenance page` : `${host} is served again`
       tx.event({ type: on ? 'route.maintenance-begun' : 'route.maintenance-ended', subject: {}, message })
       return record
