@@ -32,10 +32,10 @@ interface Group {
 }
 
 /**
- * So many answers are written before other things get their turn: some twenty milliseconds. Fewer are no kindness: whoever has its answer asks
+ * So many answers are written before other things get their turn: some forty milliseconds. Fewer are no kindness: whoever has its answer asks
  * again at once, and each turn that others get holds up those who have none yet.
  */
-const answersAtOnce = 2_000
+const answersAtOnce = 4_000
 
 /**
  * Calls that wait for another answer than they know. Those who ask the same are one group, which is looked at once a change, and gets one
