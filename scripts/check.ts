@@ -168,11 +168,13 @@ await check('types console tests', [bin('tsc'), '-p', 'packages/console/tsconfig
 // All that runs on Node.js is one program: much of it imports much of the rest, which would else be read and checked for each part again.
 await check('types node', [bin('tsc'), '-p', 'tsconfig.node.json'])
 await check('dependency rules', [bin('node'), bin('depcruise'), '--config', '.dependency-cruiser.mjs', 'packages'])
-// Much of both is waiting: side by side they take little longer than the first alone.
+const units = { env: { ...form, ...compiledOnce } }
+// Browsers wait much, and what is pure asks no clock: side by side they take little longer than one of them. The others do ask.
 await Promise.all([
-  vitest('unit and contract', ['--project', '!browser'], { env: { ...form, ...compiledOnce } }),
+  vitest('pure', ['--project', 'pure', '--project', 'console'], units),
   vitest('browser', ['--project', 'browser'], { env: compiledOnce, within: ownNetwork, isHeld: true }),
 ])
+await vitest('unit and contract', ['--project', 'parts', '--project', 'servers'], units)
 await check('build binary', [bin('node'), 'scripts/build-binary.ts'])
 await vitest('end to end', ['--config', 'e2e/vitest.config.ts'], { env: form })
 
