@@ -21,7 +21,10 @@ export interface AgentLinkOptions {
   readonly log: Logger
   readonly ping?: PingTimes
   readonly onUp?: () => void
-  /** No link came about, for this reason; of each server once for as long as it is the same. A refusal is a server's own word. */
+  /**
+   * No link came about, for this reason; of each server once for as long as it is the same. A refusal is a server's own word, said again to
+   * the next link: one that is ended for what the server thought of the link before is not refused.
+   */
   readonly onNoLink?: (reason: string, isRefusal: boolean) => void
 }
 
@@ -34,7 +37,7 @@ export class AgentLink implements AsyncDisposable {
   #hasSaidExpired = false
   #current: AbortController | undefined
   /** What the server said last when it ended the link at once: said again it is no news. */
-  #refusal: string | undefined
+  #refusal: { readonly why: string; readonly isSaidAgain: boolean } | undefined
   readonly #unreachable = new Map<string, string>()
 
   constructor(options: AgentLinkOptions) {
@@ -106,11 +109,13 @@ export class AgentLink implements AsyncDisposable {
 
   /** A server that does not want this node says so each time that it is dialled, every other second. */
   #sayLost(address: ServerAddress, why: string | undefined, isShort: boolean): void {
-    const isNews = why === undefined || why !== this.#refusal
-    this.#refusal = isShort ? why : undefined
+    const before = this.#refusal
+    const isSaidAgain = why !== undefined && why === before?.why
+    this.#refusal = isShort && why !== undefined ? { why, isSaidAgain } : undefined
     const what = why === undefined ? 'lost the link to the server' : `the server ended the link: ${why}`
-    this.#options.log[isNews ? 'warn' : 'debug'](address, what)
-    if (isShort && why !== undefined && isNews) this.#options.onNoLink?.(why, true)
+    this.#options.log[isSaidAgain ? 'debug' : 'warn'](address, what)
+    const isNews = !isSaidAgain || before?.isSaidAgain !== true
+    if (isShort && why !== undefined && isNews) this.#options.onNoLink?.(why, isSaidAgain)
   }
 
   /** A server just closes the connection then, which tells nobody why. */

@@ -84,7 +84,9 @@ export class AgentLinks extends AgentCalls implements AsyncDisposable {
   connect(node: string, socket: TLSSocket): void {
     const link = new AgentLink(node, socket)
     const previous = this.#links.get(node)
+    // What may end a link is its own silence, not that of the one before.
     this.#lastHeard.heard(node)
+    this.#lead?.presence.heard(node)
     this.#openSync(node, link)
     if (previous !== undefined) {
       previous.link.close('replaced by a new connection of the same node')

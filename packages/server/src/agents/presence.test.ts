@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../eventually.testing.ts'
@@ -84,6 +85,20 @@ describe('presence', () => {
     await second.send({ ...hello, node: nodeStatus('a', { agentVersion: '0.2.0' }) })
     await eventually(() => expect(stored()?.agentVersion).toBe('0.2.0'))
     expect(agents.online).toEqual(['a on'])
+  })
+
+  it('gives a new link the whole time, whatever the silence of the one before', async () => {
+    const before = await agents.dial('a')
+    await before.send(hello)
+    await eventually(() => expect(stored()?.online).toBe(true))
+    before.answerPings = false
+    await delay(silenceMs * 0.6)
+    const dialledAt = performance.now()
+    const peer = await agents.dial('a')
+    peer.answerPings = false
+    await eventually(() => expect(peer.closed).toBe(true))
+    expect(performance.now() - dialledAt).toBeGreaterThanOrEqual(silenceMs)
+    expect(agents.online).toEqual(['a on', 'a off'])
   })
 
   it('gives nodes time to dial again after the server’s own start', async () => {
