@@ -8,7 +8,7 @@ import type {
   RolloutView,
   RouteView,
 } from '@berth/api'
-import { refName, shortCommit } from '@berth/core'
+import { eventTypes, refName, shortCommit } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { followBuild } from '../follow.ts'
@@ -261,9 +261,11 @@ function registerEvents(program: Command): void {
     .argument('[app]', 'only of this app')
     .option('-f, --follow', 'go on as things happen')
     .option('-n, --limit <count>', 'the last so many', wholeNumber, '30')
+    .option('--types', 'the types of events that there are, and what each says')
     .action(
-      action<{ follow?: boolean; limit: string }>(async (context, [app], options) => {
+      action<{ follow?: boolean; limit: string; types?: boolean }>(async (context, [app], options) => {
         const { client, out, form, signal } = context
+        if (options.types === true) return await printListing(knownEvents, eventTypeListing, form, out)
         const { items, revision } = await client.list(
           'listEvents',
           { query: { app, limit: options.limit } },
@@ -283,6 +285,15 @@ function registerEvents(program: Command): void {
         }
       }),
     )
+}
+
+const knownEvents = Object.entries(eventTypes).map(([type, says]) => ({ type, says }))
+
+const eventTypeListing: ListingView<(typeof knownEvents)[number]> = {
+  headers: ['type', 'says that'],
+  row: ({ type, says }) => [type, says],
+  name: ({ type }) => type,
+  empty: 'there are none',
 }
 
 const eventListing: ListingView<EventView> = {

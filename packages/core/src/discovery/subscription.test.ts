@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { eventTypes, unknownEvents } from '../model/event-types.ts'
 import { isSubscribed, readSubscription, retryDelayMs, subscriptionTarget } from './subscription.ts'
 
 describe('a subscription', () => {
@@ -13,6 +14,30 @@ describe('a subscription', () => {
     expect('problems' in wrong ? wrong.problems : []).toHaveLength(5)
     const password = readSubscription('ci', { url: 'https://a:b@ci.example/' })
     expect('problems' in password ? password.problems.join() : '').toContain('password')
+  })
+
+  it.each([
+    ['rollout.start', 'there is no event "rollout.start"; did you mean rollout.started?'],
+    ['rolout.*', 'there is no event "rolout.*"; did you mean rollout.*?'],
+    ['rollouts', 'there is no event "rollouts"; did you mean rollout.*?'],
+    ['Rollout', 'there is no event "rollout"; did you mean rollout.*?'],
+    ['job.exploded', 'there is no event "job.exploded"; those of job are job.started'],
+    ['weather.changed', 'there is no event "weather.changed"; berth events'],
+    ['a.b.c', '"a.b.c" is none; write *, rollout.* or instance.ready'],
+  ])('of %s is refused: %s', (pattern, expected) => {
+    const read = readSubscription('ci', { url: 'https://a/', events: ['*', pattern] })
+    expect('problems' in read ? read.problems : []).toEqual([expect.stringContaining(expected)])
+    expect('problems' in read ? read.problems.join() : '').toContain('berth events --types')
+  })
+
+  it('may name every event that there is, and its area', () => {
+    for (const type of Object.keys(eventTypes)) {
+      expect(type).toMatch(/^[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*$/)
+      for (const pattern of [type, type.replace(/\..*/, '.*')]) expect(unknownEvents(pattern)).toBeUndefined()
+    }
+    // `closest` looks at so many candidates, and no more.
+    expect(Object.keys(eventTypes).length).toBeLessThanOrEqual(200)
+    expect(Object.keys(eventTypes)).toEqual(Object.keys(eventTypes).toSorted())
   })
 
   it.each([

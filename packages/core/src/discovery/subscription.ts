@@ -1,3 +1,4 @@
+import { unknownEvents } from '../model/event-types.ts'
 import { isName, nameRule } from '../model/names.ts'
 
 /** Somebody elsewhere who is told of events: a URL that they are posted to, or a channel of Redis. Key `/subscriptions/<name>`. */
@@ -32,6 +33,11 @@ export interface SubscriptionDocument {
 const maxPatterns = 32
 const pattern = /^(\*|[a-z][a-z0-9-]*\.(\*|[a-z][a-z0-9-]*))$/
 
+/** Whoever leaves out the kind is told of the area. */
+const patternProblem = (text: string): string =>
+  (/^[a-z][a-z0-9-]*$/i.test(text) ? unknownEvents(text.toLowerCase()) : undefined) ??
+  `${JSON.stringify(text.slice(0, 80))} is none; write *, rollout.* or instance.ready; berth events --types lists them`
+
 /** In its canonical form, or every mistake. */
 export function readSubscription(
   name: string,
@@ -46,9 +52,10 @@ export function readSubscription(
   if (url.length > 2_000) problems.push('the URL is longer than 2,000 characters')
   if (events.length === 0 || events.length > maxPatterns)
     problems.push(`events: 1 to ${maxPatterns} kinds are expected`)
-  for (const each of events)
-    if (!pattern.test(each))
-      problems.push(`events: ${JSON.stringify(each.slice(0, 80))} is none; write *, rollout.* or instance.ready`)
+  for (const each of events) {
+    const problem = pattern.test(each) ? unknownEvents(each) : patternProblem(each)
+    if (problem !== undefined) problems.push(`events: ${problem}`)
+  }
   if (app !== undefined && !isName(app)) problems.push(`app: ${JSON.stringify(app.slice(0, 80))} is no name of an app`)
   if (problems.length > 0) return { problems }
   return { subscription: { name, url, events: [...new Set(events)].sort(), ...(app === undefined ? {} : { app }) } }

@@ -9,6 +9,7 @@ import {
   collisionWith,
   defaultBlockPrefix,
   defaultPoolName,
+  type EventType,
   type KeptAddress,
   poolOf,
   type TakenRange,
@@ -161,7 +162,7 @@ export class AddressPools {
     await this.#records.commit(context.actor, decide, context)
   }
 
-  async #put(context: CallContext, type: string, work: () => AddressPool): Promise<AddressPool> {
+  async #put(context: CallContext, type: EventType, work: () => AddressPool): Promise<AddressPool> {
     const decide = (tx: RecordTransaction): AddressPool => {
       const pool = work()
       this.#fence(tx)

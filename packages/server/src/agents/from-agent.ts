@@ -1,4 +1,4 @@
-import type { FromAgent } from '@berth/api'
+import { type FromAgent, readShape } from '@berth/api'
 import {
   BerthError,
   type ItemValue,
@@ -206,10 +206,10 @@ export function parseFromAgent(line: string): FromAgent | undefined {
 
 /** What it lets pass has no fields that it does not know. Throws `agent.invalid-line`. */
 export function readBySchema(document: unknown): FromAgent {
-  const result = fromAgent.safeParse(document)
-  if (result.success) return result.data as FromAgent
-  const issue = result.error.issues[0]
-  throw invalid(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`)
+  const read = readShape(fromAgent, document)
+  if ('value' in read) return read.value as FromAgent
+  const [problem] = read.problems
+  throw invalid(`${problem?.path.join('.') ?? ''}: ${problem?.message ?? ''}`)
 }
 
 const invalid = (why: string, cause?: unknown): BerthError =>

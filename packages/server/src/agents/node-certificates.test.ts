@@ -85,7 +85,9 @@ describe('a certificate of a node', () => {
     const { agent, peer } = await joined()
     const before = node()?.certificateFingerprint
     letDaysPass(19)
-    await agents.under.records.commit('local:0', (tx) => tx.event({ type: 'test', subject: {}, message: 'later' }))
+    await agents.under.records.commit('local:0', (tx) =>
+      tx.event({ type: 'routing.set', subject: {}, message: 'later' }),
+    )
     expect(agent.requests).toBe(0)
     letDaysPass(2)
     await eventually(() => expect(node()?.certificateFingerprint).not.toBe(before))

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import type { CertificateDelivery, CertificateRequest } from '@berth/api'
-import { BerthError, backoffMs, messageOf, type Node } from '@berth/core'
+import { BerthError, backoffMs, type EventType, messageOf, type Node } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Authority } from '../authority/authority.ts'
 import { fingerprintOf, normalFingerprint, renewalTime } from '../authority/certificate-checks.ts'
@@ -197,7 +197,7 @@ export class NodeCertificates implements AsyncDisposable {
   async #change(
     name: string,
     signal: AbortSignal,
-    change: (node: Node, event: (type: string, message: string) => void) => Node,
+    change: (node: Node, event: (type: EventType, message: string) => void) => Node,
   ): Promise<void> {
     await this.#options.records.commit(
       actor,

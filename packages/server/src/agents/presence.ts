@@ -179,7 +179,7 @@ export class Presence {
 const hasRestarted = (before: NodeStatus | undefined, { gatewayRestartedAt: at }: NodeStatus): boolean =>
   at !== undefined && before !== undefined && before.gatewayRestartedAt !== at
 
-const gatewayRestarted = (node: string) => ({
+const gatewayRestarted = (node: string): EventDraft => ({
   type: 'node.gateway-restarted',
   subject: { node },
   message: `the gateway of ${node} serves again: its nginx had ended unasked`,

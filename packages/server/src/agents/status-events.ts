@@ -1,4 +1,4 @@
-import type { Instance, InstanceStatus } from '@berth/core'
+import type { EventType, Instance, InstanceStatus } from '@berth/core'
 import type { EventDraft } from '../records/index.ts'
 
 /** What a change of status means to a reader of events; most changes mean nothing. */
@@ -10,7 +10,8 @@ export function eventsOfStatus(
   const { app, pool, id } = instance
   const subject = { app, pool, instance: id, node: after.node }
   const events: EventDraft[] = []
-  const add = (type: string, message: string): void => void events.push({ type, subject, message: `${id} ${message}` })
+  const add = (type: EventType, message: string): void =>
+    void events.push({ type, subject, message: `${id} ${message}` })
   if (after.restarts > (before?.restarts ?? 0)) add('instance.restarted', `was restarted (${exitText(after)})`)
   if (after.phase === 'running' && before?.phase !== 'running') add('instance.started', `runs on ${after.node}`)
   if (after.ready && before?.ready !== true) add('instance.ready', 'is ready')

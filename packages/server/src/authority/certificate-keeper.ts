@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { BerthError, messageOf } from '@berth/core'
+import { BerthError, type EventType, messageOf } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records } from '../records/index.ts'
 import type { Authority } from './authority.ts'
@@ -170,7 +170,7 @@ export class CertificateKeeper implements AsyncDisposable {
   }
 
   /** The log has it as well, where a store that is full takes no events. */
-  async #tell(type: string, message: string): Promise<void> {
+  async #tell(type: EventType, message: string): Promise<void> {
     const { records, log } = this.#options
     log.info(message)
     const { signal } = this.#closing

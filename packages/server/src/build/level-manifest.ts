@@ -1,3 +1,4 @@
+import { readShape } from '@berth/api'
 import {
   BerthError,
   emptyManifest,
@@ -37,13 +38,13 @@ export function parseLevelManifest(text: string | undefined, where: string): Lev
   const document = parseDocument(text, { lineCounter: lines, merge: false })
   const [syntax] = document.errors
   if (syntax !== undefined) throw invalid(where, [`line ${lines.linePos(syntax.pos[0]).line}: ${syntax.code}`])
-  const result = schema.safeParse(document.toJS({ maxAliasCount: 0 }) ?? {})
-  if (!result.success)
+  const read = readShape(schema, document.toJS({ maxAliasCount: 0 }) ?? {})
+  if ('problems' in read)
     throw invalid(
       where,
-      result.error.issues.map(({ path, message }) => `${path.join('.') || 'the file'}: ${message}`),
+      read.problems.map(({ path, message }) => `${path.join('.') || 'the file'}: ${message}`),
     )
-  const { from, packages, copy, env } = result.data
+  const { from, packages, copy, env } = read.value
   return {
     ...(from === undefined ? {} : { from }),
     packages,

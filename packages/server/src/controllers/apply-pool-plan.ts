@@ -1,4 +1,12 @@
-import { askedSizes, bandwidthChanges, type Instance, type Pool, type PoolSnapshot, type Rollout } from '@berth/core'
+import {
+  askedSizes,
+  bandwidthChanges,
+  type EventType,
+  type Instance,
+  type Pool,
+  type PoolSnapshot,
+  type Rollout,
+} from '@berth/core'
 import type { NewsOfCommit } from '../events/instance-news.ts'
 import type { EventDraft, RecordTransaction, State } from '../records/index.ts'
 import { poolId } from '../records/index.ts'
@@ -339,6 +347,6 @@ export class PoolPlanWriter {
   }
 }
 
-function instanceEvent(type: string, { app, pool, id, node }: Instance, message: string): EventDraft {
+function instanceEvent(type: EventType, { app, pool, id, node }: Instance, message: string): EventDraft {
   return { type, subject: { app, pool, instance: id, ...(node === undefined ? {} : { node }) }, message }
 }

@@ -1,3 +1,4 @@
+import type { EventType } from '@berth/core'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
@@ -17,7 +18,7 @@ afterEach(async () => {
 })
 
 /** Each in a commit of its own. */
-async function tell(type: string, count: number, pool = 'production'): Promise<void> {
+async function tell(type: EventType, count: number, pool = 'production'): Promise<void> {
   for (let n = 0; n < count; n += 1) {
     const { value: told } = await under.records.commit('node:a', (tx) => {
       const begun = news.begin(tx)

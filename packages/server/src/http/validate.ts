@@ -1,5 +1,6 @@
-import { BerthError, closest } from '@berth/core'
-import { z } from 'zod'
+import { readShape } from '@berth/api'
+import { BerthError } from '@berth/core'
+import type { z } from 'zod'
 
 export interface RequestProblem {
   /** `body.replicas.web`, `query.limit`. */
@@ -11,25 +12,12 @@ type Part = 'params' | 'query' | 'body'
 
 /** Gives the parsed value, or throws `request.invalid` with every problem at once. */
 export function validate<T extends z.ZodType>(part: Part, schema: T, value: unknown): z.output<T> {
-  const result = schema.safeParse(value ?? {})
-  if (result.success) return result.data
-  const problems = result.error.issues.flatMap((issue) => problemsOf(part, schema, issue))
+  const read = readShape(schema, value ?? {})
+  if ('value' in read) return read.value
+  const problems = read.problems.map(({ path, message }) => ({ path: [part, ...path].join('.'), message }))
   throw new BerthError('request.invalid', problems.map((each) => `${each.path}: ${each.message}`).join('; '), {
     details: { problems },
   })
-}
-
-function problemsOf(part: Part, schema: z.ZodType, issue: z.core.$ZodIssue): RequestProblem[] {
-  const path = [part, ...issue.path.map(String)].join('.')
-  if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }]
-  const known = issue.path.length === 0 && schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
-  return issue.keys.map((key) => ({ path: `${path}.${key}`, message: `is not known here${hintFor(key, known)}` }))
-}
-
-function hintFor(key: string, known: readonly string[]): string {
-  const near = closest(key, known)
-  if (near !== undefined) return `; did you mean ${near}?`
-  return known.length === 0 ? '' : `; known are ${known.join(', ')}`
 }
 
 const identifierRule = 'begins with a letter or digit, and has only letters, digits, dots, hyphens and underscores'

@@ -83,7 +83,7 @@ async function given(records: { nodes?: string[]; releases?: Release[]; builds?:
     for (const name of records.nodes ?? ['a']) tx.put('nodes', { name, labels: {} } as Partial<Node> as Node)
     for (const each of records.releases ?? []) tx.put('releases', each)
     for (const each of records.builds ?? []) tx.put('builds', each)
-    tx.event({ type: 'test', subject: {}, message: 'made' })
+    tx.event({ type: 'routing.set', subject: {}, message: 'made' })
   })
 }
 
@@ -106,7 +106,9 @@ describe('when a release goes', () => {
     await dropRelease('shop/v2')
     await eventually(() => expect(removed.sort()).toEqual([`a ${app('shop', 2)}`, `b ${app('shop', 2)}`]))
     await dropRelease('shop/v1')
-    await under.records.commit('local:0', (tx) => tx.event({ type: 'test', subject: {}, message: 'nothing to do' }))
+    await under.records.commit('local:0', (tx) =>
+      tx.event({ type: 'routing.set', subject: {}, message: 'nothing to do' }),
+    )
     expect((await images.list('a', { signal })).images.map((each) => each.verdict)).toEqual([
       'release',
       'used',

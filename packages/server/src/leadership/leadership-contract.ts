@@ -61,7 +61,7 @@ function electionContract(open: OpenStoreUnderTest): void {
     const term = served[0]?.term
     if (term === undefined) throw new Error('nobody leads')
     const guarded = a.records.guardedBy(term)
-    const event = (message: string) => ({ type: 'test', subject: {}, message })
+    const event = (message: string) => ({ type: 'routing.set' as const, subject: {}, message })
     await guarded.commit('system', (tx) => tx.event(event('while it leads')))
     const late = guarded.begin('system')
     late.event(event('too late'))

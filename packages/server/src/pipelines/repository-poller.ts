@@ -1,4 +1,4 @@
-import { messageOf, type Pipeline } from '@berth/core'
+import { type EventType, messageOf, type Pipeline } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Records, State } from '../records/index.ts'
 import type { RepositoryLooks } from './repository-looks.ts'
@@ -102,7 +102,7 @@ export class RepositoryPoller implements AsyncDisposable {
     }
   }
 
-  async #tell(app: string, type: string, message: string): Promise<void> {
+  async #tell(app: string, type: EventType, message: string): Promise<void> {
     const write = this.#options.records.commit('system:pipelines', (tx) => {
       if (this.#options.state.apps.has(app)) tx.event({ type, subject: { app }, message })
     })

@@ -1,4 +1,4 @@
-import { BerthError, type BerthEvent } from '@berth/core'
+import { BerthError, type BerthEvent, type EventType } from '@berth/core'
 import type { Compare, Operation, Transaction } from '../store/store.ts'
 import { maxOperations } from '../store/store.ts'
 import { encodeRecord } from './record-codec.ts'
@@ -12,7 +12,8 @@ export interface WriteOptions {
 }
 
 /** `actor`: who has reported it, where that is somebody else than who writes it. */
-export type EventDraft = Pick<BerthEvent, 'type' | 'subject' | 'message'> & Partial<Pick<BerthEvent, 'actor'>>
+export type EventDraft = Pick<BerthEvent, 'subject' | 'message'> &
+  Partial<Pick<BerthEvent, 'actor'>> & { readonly type: EventType }
 
 /** What every commit of somebody depends on besides what it writes: a term of this server. */
 export interface CommitGuard {

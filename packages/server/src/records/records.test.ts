@@ -64,7 +64,7 @@ describe('commit', () => {
       },
     }
     const guarded = under.records.guardedBy(guard)
-    const event = { type: 'test', subject: {}, message: '' }
+    const event = { type: 'routing.set' as const, subject: {}, message: '' }
     await guarded.commit('system', (tx) => tx.event(event))
     expect(guarded.begin('system').size).toBe(1)
     await under.store.commit({ operations: [{ type: 'put', key: '/leaders/cluster', value: '{"v":1}' }] })

@@ -25,7 +25,7 @@ it('keeps the newest events and ended builds, and every build that runs', async 
   for (let i = 0; i < 30; i += 1) {
     await under.records.commit('local:0', (tx) => {
       tx.put('builds', build(`b-${i}`, i, i === 3 ? undefined : i))
-      for (let j = 0; j < 8; j += 1) tx.event({ type: 'test', subject: {}, message: `${i}/${j}` })
+      for (let j = 0; j < 8; j += 1) tx.event({ type: 'routing.set', subject: {}, message: `${i}/${j}` })
     })
   }
   const removed: string[] = []
@@ -41,7 +41,7 @@ it('keeps the newest events and ended builds, and every build that runs', async 
   expect(under.state.events.all().map((event) => event.message)).toContain('29/7')
   expect([...under.state.builds.ids()].sort()).toEqual(['b-25', 'b-26', 'b-27', 'b-28', 'b-29', 'b-3'])
   const { revision } = under.state
-  await under.records.commit('local:0', (tx) => tx.event({ type: 'test', subject: {}, message: 'one more' }))
+  await under.records.commit('local:0', (tx) => tx.event({ type: 'routing.set', subject: {}, message: 'one more' }))
   await eventually(() => expect(under.state.revision).toBe(revision + 2))
   expect(under.state.events.size).toBe(20)
 })
@@ -101,7 +101,7 @@ it('keeps releases that run, that are on their way, that can be gone back to, an
     tx.put('rollouts', rollout('r-older', { from: 'v1', to: 'v3', endedAt: 8 }))
     tx.put('rollouts', rollout('r-failed', { from: 'v5', to: 'v6', endedAt: 10, state: 'rolled-back' }))
     tx.put('instances', { id: 'shop.production.job-1', app: 'shop', pool: 'production', release: 'v2' } as Instance)
-    tx.event({ type: 'test', subject: {}, message: 'made' })
+    tx.event({ type: 'routing.set', subject: {}, message: 'made' })
   })
   await using _retention = retain({ releasesPerApp: 3, rolloutsBack: 1 })
   await eventually(() => expect(under.state.releases.size).toBe(7))
@@ -114,7 +114,7 @@ it('keeps the way back however many rollouts have failed since', async () => {
     tx.put('rollouts', rollout('r-runs', { createdAt: 0, state: 'running' }))
     for (let n = 0; n < 10; n += 1)
       tx.put('rollouts', rollout(`r-${n}`, { endedAt: 2, createdAt: 2 + n, state: 'failed' }))
-    tx.event({ type: 'test', subject: {}, message: 'made' })
+    tx.event({ type: 'routing.set', subject: {}, message: 'made' })
   })
   await using _retention = retain({ rolloutsPerPool: 2 })
   await eventually(() => expect(under.state.rollouts.size).toBe(4))
@@ -126,7 +126,7 @@ it('removes no release that is deployed at the same moment', async () => {
     tx.put('apps', { name: 'shop', vcs: 'git', createdAt: 0, createdBy: 'local:0', nextRelease: 31 })
     for (let n = 1; n <= 30; n += 1) tx.put('releases', release(n))
     tx.put('pools', pool())
-    tx.event({ type: 'test', subject: {}, message: 'made' })
+    tx.event({ type: 'routing.set', subject: {}, message: 'made' })
   })
   const { commit } = under.records
   const deploying = Promise.withResolvers<boolean>()

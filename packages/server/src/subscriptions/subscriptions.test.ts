@@ -4,6 +4,7 @@ import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { freePort } from '@berth/api/testing/free-ports.testing'
+import type { EventType } from '@berth/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTemporaryRecords, type RecordsUnderTest } from '../records/open-records.testing.ts'
 import { silent } from '../store/sqlite/open-temporary.testing.ts'
@@ -46,7 +47,7 @@ const stop = async (): Promise<void> => {
   await teller?.[Symbol.asyncDispose]()
   teller = undefined
 }
-const event = (type: string, app?: string) =>
+const event = (type: EventType, app?: string) =>
   under.records.commit('system:test', (tx) =>
     tx.event({ type, subject: app === undefined ? {} : { app }, message: `${type} of ${app}` }),
   )

@@ -2,6 +2,7 @@ import {
   attachProblem,
   BerthError,
   containsAddress,
+  type EventType,
   type Instance,
   maxNetworks,
   type NetworkAttachment,
@@ -140,7 +141,7 @@ function notAttached({ id, networks = [] }: Instance, network: string): BerthErr
   return new BerthError('attach.not-found', `detach ${id} from ${network}: it is not in that network; ${others}`)
 }
 
-const eventOf = ({ app, pool, id, node }: Instance, type: string, message: string) => ({
+const eventOf = ({ app, pool, id, node }: Instance, type: EventType, message: string) => ({
   type,
   subject: { app, pool, instance: id, ...(node === undefined ? {} : { node }) },
   message,

@@ -1,5 +1,6 @@
 import {
   BerthError,
+  type EventType,
   type Instance,
   isSystem,
   type Pool,
@@ -218,7 +219,7 @@ async function stopInstance(
 async function changeInstance(
   records: OperationsContext['records'],
   call: CallContext,
-  type: string,
+  type: EventType,
   change: () => Instance,
 ): Promise<Instance> {
   const { value } = await records.commit(

@@ -1,6 +1,7 @@
 import {
   BerthError,
   bridgeOf,
+  type EventType,
   eachPort,
   hostAddressProblem,
   type Instance,
@@ -175,7 +176,7 @@ function notPublished({ id, published = [] }: Instance, port: string): BerthErro
   return new BerthError('publish.not-found', `unpublish ${port} of ${id}: it is not published; ${others}`)
 }
 
-const eventOf = ({ app, pool, id, node }: Instance, type: string, message: string) => ({
+const eventOf = ({ app, pool, id, node }: Instance, type: EventType, message: string) => ({
   type,
   subject: { app, pool, instance: id, ...(node === undefined ? {} : { node }) },
   message,
