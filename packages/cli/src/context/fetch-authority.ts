@@ -25,10 +25,13 @@ export function fetchAuthority(url: URL, fingerprint: string, signal: AbortSigna
       ...(isIP(host) === 0 ? { servername: host } : {}),
     }
     const socket = connect(options, () => {
-      const found = findInChain(socket, fingerprint)
+      const chain = chainOf(socket)
       socket.destroy()
-      if (found !== undefined) return resolve(found)
-      const message = `${url.host} shows no certificate with fingerprint ${fingerprint}: it is another server, or somebody is in between; \`berth status\` on the server tells the right one`
+      const found = chain.find((raw) => fingerprintOf(raw) === fingerprint)
+      if (found !== undefined) return resolve(new X509Certificate(found).toString())
+      const last = chain.at(-1)
+      const shown = last === undefined ? 'no certificate at all' : `the authority ${fingerprintOf(last)}`
+      const message = `${url.host} shows ${shown}, and the fingerprint given is ${fingerprint}: it is mistyped, this is another server, or somebody is in between; the right one is on the server's machine: \`berth status\` there`
       reject(new BerthError('context.wrong-fingerprint', message))
     })
     socket.once('error', (error) => reject(new BerthError('server.unreachable', `reach ${url.host}: ${error.message}`)))
@@ -36,14 +39,15 @@ export function fetchAuthority(url: URL, fingerprint: string, signal: AbortSigna
   })
 }
 
-function findInChain(socket: TLSSocket, fingerprint: string): string | undefined {
-  let last: Buffer | undefined
+const fingerprintOf = (raw: Buffer): string => createHash('sha256').update(raw).digest('hex')
+
+/** From the server's own certificate to the authority that has signed it. */
+function chainOf(socket: TLSSocket): Buffer[] {
+  const chain: Buffer[] = []
   for (let each = socket.getPeerCertificate(true); each?.raw !== undefined; each = each.issuerCertificate) {
-    if (createHash('sha256').update(each.raw).digest('hex') === fingerprint)
-      return new X509Certificate(each.raw).toString()
     // The authority is its own issuer.
-    if (last?.equals(each.raw) === true) return undefined
-    last = each.raw
+    if (chain.at(-1)?.equals(each.raw) === true) break
+    chain.push(each.raw)
   }
-  return undefined
+  return chain
 }

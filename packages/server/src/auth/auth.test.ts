@@ -148,8 +148,12 @@ describe('roles', () => {
       [true, true, false],
       [true, true, true],
     ])
-    expect(() => requireRole({ actor: 'token:a', role: 'viewer' }, 'admin', 'POST /v1/tokens')).toThrow(
-      expect.objectContaining({ code: 'auth.forbidden' }),
+    expect(() => requireRole({ actor: 'token:a', role: 'viewer' }, 'admin', 'make a token')).toThrow(
+      expect.objectContaining({
+        code: 'auth.forbidden',
+        message:
+          'make a token: that needs the role admin, and token:a has the role viewer; an admin makes a token that may: berth token create NAME --role admin',
+      }),
     )
   })
 })

@@ -12,12 +12,12 @@ const rank: Readonly<Record<Role, number>> = { viewer: 1, deployer: 2, admin: 3 
 
 export const mayActAs = (identity: Identity, role: Role): boolean => rank[identity.role] >= rank[role]
 
-/** Throws `auth.forbidden`. */
+/** `what` is what was to be done, in words: `remove a freeze`. Throws `auth.forbidden`. */
 export function requireRole(identity: Identity, role: Role, what: string): void {
   if (mayActAs(identity, role)) return
   throw new BerthError(
     'auth.forbidden',
-    `this needs the role ${role}, and ${identity.actor} is a ${identity.role}: ask an admin for a token of that role (${what})`,
+    `${what}: that needs the role ${role}, and ${identity.actor} has the role ${identity.role}; an admin makes a token that may: berth token create NAME --role ${role}`,
     { details: { role: identity.role, needed: role } },
   )
 }

@@ -21,7 +21,7 @@ export function agentAnswer(paths: AgentPaths, call: ConsulCall): Promise<Answer
   if (call.method === 'PUT') return change(paths, call, `${kind}/${what}`, id)
   if (call.method !== 'GET') return undefined
   const answer = read(paths, call, kind, [what, ...rest].filter((each) => each !== undefined).join('/'))
-  if (answer !== undefined) requireRole(call.identity, 'viewer', call.path)
+  if (answer !== undefined) requireRole(call.identity, 'viewer', 'look at services')
   return answer === undefined ? undefined : Promise.resolve(answer)
 }
 
@@ -49,7 +49,7 @@ function change(paths: AgentPaths, call: ConsulCall, what: string, id: string): 
   const { identity, query } = call
   const registrar: Registrar = { actor: identity.actor, address: call.address() }
   const act = async (work: () => Promise<void>): Promise<Answer> => {
-    requireRole(identity, 'deployer', call.path)
+    requireRole(identity, 'deployer', 'register or deregister a service')
     await work()
     return done
   }

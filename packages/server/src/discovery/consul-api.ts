@@ -149,7 +149,7 @@ export class ConsulApi {
       return keyQuery(this.#options.space, key, call)
     }
     if (method !== 'PUT' && method !== 'DELETE') throw wrongMethod(call, 'GET, PUT, DELETE')
-    requireRole(call.identity, 'deployer', `${method} /v1/kv`)
+    requireRole(call.identity, 'deployer', method === 'PUT' ? 'set a key' : 'remove keys')
     return writeKey(this.#options.keys, key, call)
   }
 
@@ -254,7 +254,7 @@ const formOf = (call: ConsulCall): string => (isSet(call.query, 'pretty') ? `${m
 
 export function requireRead(call: ConsulCall): void {
   if (call.method !== 'GET' && call.method !== 'HEAD') throw wrongMethod(call, 'GET')
-  requireRole(call.identity, 'viewer', call.path)
+  requireRole(call.identity, 'viewer', 'read keys')
 }
 
 export const wrongMethod = ({ method, path }: ConsulCall, allowed: string): BerthError =>

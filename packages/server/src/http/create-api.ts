@@ -147,7 +147,7 @@ function registerOperations(app: FastifyInstance, { services, authenticator, met
   })
   app.get('/metrics', async (request, reply) => {
     request.identity = authenticator.identify(request)
-    requireRole(request.identity, 'viewer', 'GET /metrics')
+    requireRole(request.identity, 'viewer', 'read metrics')
     return await reply.type(metrics.contentType).send(await metrics.text())
   })
 }

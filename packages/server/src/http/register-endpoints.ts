@@ -54,7 +54,7 @@ function register(app: FastifyInstance, endpoint: Endpoint, handler: AnyHandler,
   const { method, path, transport } = endpoint
   const allow = (request: FastifyRequest): void => {
     request.identity = endpoint.role === 'none' ? nobody : options.authenticator.identify(request)
-    if (endpoint.role !== 'none') requireRole(request.identity, endpoint.role, `${method} ${path}`)
+    if (endpoint.role !== 'none') requireRole(request.identity, endpoint.role, deedOf(endpoint))
   }
   const answer = answers[transport]
   app.route({
@@ -70,6 +70,12 @@ function register(app: FastifyInstance, endpoint: Endpoint, handler: AnyHandler,
       ? {}
       : { wsHandler: (socket, request) => serveSocket(socket, request, endpoint, handler, options) }),
   })
+}
+
+/** `remove a freeze`: its summary up to where that goes on about what happens then. */
+const deedOf = ({ summary }: Endpoint): string => {
+  const [deed = summary] = summary.split(/[;:,(]/)
+  return `${deed.charAt(0).toLowerCase()}${deed.slice(1).trim()}`
 }
 
 interface Exchange {

@@ -222,9 +222,12 @@ describe('who may call what', () => {
     if (least === 'none') expect([200, 400]).toContain(answer.status)
     else if (caller === 'nobody')
       expect(answer).toMatchObject({ status: 401, text: expect.stringContaining('auth.missing') })
-    else if (callers.indexOf(caller) < callers.indexOf(least))
+    else if (callers.indexOf(caller) < callers.indexOf(least)) {
       expect(answer).toMatchObject({ status: 403, text: expect.stringContaining('auth.forbidden') })
-    else expect([200, 400, 404, 409, 415, 426]).toContain(answer.status)
+      const { message } = JSON.parse(answer.text).error as { message: string }
+      expect(message).toMatch(new RegExp(`that needs the role ${least}, and .* has the role ${caller};`))
+      expect(message).not.toMatch(/\b(GET|PUT|POST|PATCH|DELETE)\b|\/v1\//)
+    } else expect([200, 400, 404, 409, 415, 426]).toContain(answer.status)
   })
 
   it.each(['/metrics'])('nobody → %s', async (path) => {

@@ -21,7 +21,7 @@ export function checkRepository(
   const known = views.state.apps.get(app)
   const kind = vcs ?? known?.vcs ?? 'git'
   if (repository === undefined || (known?.repository === repository && known.vcs === kind)) return
-  requireRole(identity, 'deployer', `naming another repository for ${app}`)
+  requireRole(identity, 'deployer', `name another repository for ${app}`)
   if (mayActAs(identity, 'admin') || !sources.isOnServerDisk(repository, kind)) return
   throw new BerthError(
     'source.path-needs-admin',
