@@ -52,6 +52,12 @@ describe('an authority known by its fingerprint', () => {
     const url = new URL(`https://${host}:${(server.address() as AddressInfo).port}`)
     const found = await fetchAuthority(url, parseFingerprint(new X509Certificate(certificate).fingerprint256), signal)
     expect(new X509Certificate(found).subject).toBe('CN=authority')
-    await expect(fetchAuthority(url, hex, signal)).rejects.toMatchObject({ code: 'context.wrong-fingerprint' })
+    const shown = parseFingerprint(new X509Certificate(certificate).fingerprint256)
+    await expect(fetchAuthority(url, hex, signal)).rejects.toMatchObject({
+      code: 'context.wrong-fingerprint',
+      message: expect.stringMatching(
+        new RegExp(`shows the authority ${shown}, and .* given is ${hex}: .*berth status`),
+      ),
+    })
   })
 })
