@@ -35,7 +35,12 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
     ...{ name: leadership.name, version: config.version },
     ...(anonymous === undefined ? {} : { anonymous }),
   })
-  const listener = stack.use(new ConsulListener((request, response) => api.handle(request, response)))
+  const listener = stack.use(
+    new ConsulListener(
+      (request, response) => api.handle(request, response),
+      () => api.tellingSince,
+    ),
+  )
   const port = listen === undefined ? undefined : await listener.listen(parseListenAddress(listen))
   const tlsPort =
     tlsListen === undefined ? undefined : await listener.listenTls(parseListenAddress(tlsListen), certificate)

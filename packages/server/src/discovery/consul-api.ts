@@ -67,6 +67,11 @@ export class ConsulApi {
     return this.#waiting.size
   }
 
+  /** Of {@link WaitingCalls}. */
+  get tellingSince(): number | undefined {
+    return this.#waiting.tellingSince
+  }
+
   /** Never throws; what fails is answered. */
   handle(asked: Asked, reply: Reply): void {
     try {

@@ -22,9 +22,10 @@ export class ConsulListener implements AsyncDisposable {
   readonly #plain: PlainConnections
   #tls: HttpsServer | undefined
 
-  constructor(handle: Handle) {
+  /** `tellingSince` as {@link PlainConnections} want it. */
+  constructor(handle: Handle, tellingSince?: () => number | undefined) {
     this.#handle = handle
-    this.#plain = new PlainConnections({ handle, keepAliveMs })
+    this.#plain = new PlainConnections({ handle, keepAliveMs, ...(tellingSince === undefined ? {} : { tellingSince }) })
   }
 
   /** Gives the port. Throws `server.cannot-listen`. */

@@ -1,8 +1,17 @@
 const tickMs = 100
 
-/** Calls back when a time is up: never early, a tenth of a second late at most. However many there are, they cost one timer. */
-export class Deadlines<T> implements Disposable {
-  readonly #due = new Map<number, Set<T>>()
+/** Something with a time; where it is kept is {@link Deadlines}' own to write. */
+export interface Due {
+  dueTick: number
+  dueAt: number
+}
+
+/**
+ * Calls back when a time is up: never early, a tenth of a second late at most. However many there are, they cost one timer, and each is an entry
+ * of a list, which is far less than one of a set for whoever keeps and forgets ten thousand at a change.
+ */
+export class Deadlines<T extends Due> implements Disposable {
+  readonly #due = new Map<number, T[]>()
   readonly #onDue: (item: T) => void
   readonly #now: () => number
   #timer: NodeJS.Timeout | undefined
@@ -14,36 +23,40 @@ export class Deadlines<T> implements Disposable {
     this.#now = now
   }
 
-  /** Gives what {@link delete} wants to hear. */
-  add(item: T, afterMs: number): number {
+  add(item: T, afterMs: number): void {
     const now = this.#now()
     const tick = Math.ceil((now + afterMs) / tickMs)
     let items = this.#due.get(tick)
     if (items === undefined) {
-      items = new Set()
+      items = []
       this.#due.set(tick, items)
     }
-    items.add(item)
+    item.dueTick = tick
+    item.dueAt = items.push(item) - 1
     if (this.#timer === undefined) {
       this.#next = Math.floor(now / tickMs)
       this.#timer = setInterval(() => this.look(), tickMs).unref()
     }
-    return tick
   }
 
-  delete(item: T, tick: number): void {
-    const items = this.#due.get(tick)
-    if (items?.delete(item) === true && items.size === 0) this.#due.delete(tick)
+  /** Nothing happens where it was called or given up. */
+  delete(item: T): void {
+    const items = this.#due.get(item.dueTick)
+    if (items?.[item.dueAt] !== item) return
+    takeOut(items, item.dueAt, moveTo)
+    if (items.length === 0) this.#due.delete(item.dueTick)
   }
 
   /** Calls those whose time is up. */
   look(): void {
     const last = Math.floor(this.#now() / tickMs)
     for (; this.#next <= last; this.#next += 1) {
-      const items = this.#due.get(this.#next)
-      if (items === undefined) continue
-      this.#due.delete(this.#next)
-      for (const item of items) this.#onDue(item)
+      // Whoever is called may give up others.
+      for (let items = this.#due.get(this.#next); items !== undefined; items = this.#due.get(this.#next)) {
+        const item = items[items.length - 1] as T
+        this.delete(item)
+        this.#onDue(item)
+      }
     }
     if (this.#due.size === 0) this[Symbol.dispose]()
   }
@@ -52,4 +65,16 @@ export class Deadlines<T> implements Disposable {
     clearInterval(this.#timer)
     this.#timer = undefined
   }
+}
+
+const moveTo = (item: Due, at: number): void => {
+  item.dueAt = at
+}
+
+/** In the time that it takes for one, however many there are: the last one comes to its place. */
+export function takeOut<T>(items: T[], at: number, onMoved: (moved: T, at: number) => void): void {
+  const last = items.pop()
+  if (last === undefined || at === items.length) return
+  items[at] = last
+  onMoved(last, at)
 }

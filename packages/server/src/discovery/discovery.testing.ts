@@ -56,7 +56,12 @@ export class DiscoveryUnderTest implements AsyncDisposable {
       },
       ...{ stack: this.#stack, signal: this.#stopping.signal, ...over },
     })
-    const listener = this.#stack.use(new ConsulListener((asked, answer) => this.api.handle(asked, answer)))
+    const listener = this.#stack.use(
+      new ConsulListener(
+        (asked, answer) => this.api.handle(asked, answer),
+        () => this.api.tellingSince,
+      ),
+    )
     this.port = await listener.listen({ host: '127.0.0.1', port: 0 })
   }
 

@@ -13,6 +13,7 @@ import { ConsulListener } from './consul-listener.ts'
 /** Says what it was asked; `/wait` only when told, and `/body` what it was sent. */
 const waiting: Reply[] = []
 let gone = 0
+let tellingSince: number | undefined
 const said = (text: string): Outgoing => new Outgoing(200, ['Content-Type', 'text/plain', 'X-Consul-Index', '7'], text)
 const handle: Handle = (asked, reply) => {
   if (asked.url === '/wait') {
@@ -37,7 +38,8 @@ let text: string
 beforeEach(async () => {
   waiting.length = 0
   gone = 0
-  listener = new ConsulListener(handle)
+  tellingSince = undefined
+  listener = new ConsulListener(handle, () => tellingSince)
   port = await listener.listen({ host: '127.0.0.1', port: 0 })
   open(connect(port, '127.0.0.1'))
 })
@@ -110,6 +112,29 @@ describe('a connection', () => {
     waiting[0]?.send(said('waited'))
     waiting[0]?.send(said('never'))
     await untilBodies('waited', 'GET /b', 'GET /c', 'abc')
+  })
+
+  it('that was answered asks again after those who have no answer yet; others are not held up', async () => {
+    socket.write(get('/a'))
+    await untilBodies('GET /a')
+    const other = connect(port, '127.0.0.1')
+    const told = once(other, 'data')
+    other.write(get('/other'))
+    await told
+    tellingSince = performance.now()
+    socket.write(get('/b'))
+    await untilBodies('GET /a', 'GET /b')
+    socket.write(get('/c'))
+    await delay(20)
+    socket.write('PUT /d HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc')
+    const toldToo = once(other, 'data')
+    other.write(get('/other'))
+    await toldToo
+    other.destroy()
+    await delay(30)
+    expect(bodies()).toEqual(['GET /a', 'GET /b'])
+    tellingSince = undefined
+    await untilBodies('GET /a', 'GET /b', 'GET /c', 'abc')
   })
 
   it('that goes while it waits is told of, once', async () => {

@@ -7,6 +7,8 @@ export interface PlainConnectionsOptions {
   readonly handle: Handle
   /** How long one without a call stays open. */
   readonly keepAliveMs: number
+  /** Of {@link WaitingCalls}: whoever has been answered since then asks again only after those who have no answer yet. */
+  readonly tellingSince?: () => number | undefined
   readonly now?: () => number
 }
 
@@ -18,6 +20,8 @@ export class PlainConnections implements Disposable {
   readonly #options: PlainConnectionsOptions
   readonly #open = new Set<PlainConnection>()
   readonly #timer: NodeJS.Timeout
+  /** Their questions wait. */
+  readonly #later: PlainConnection[] = []
 
   constructor(options: PlainConnectionsOptions) {
     this.#options = options
@@ -30,16 +34,26 @@ export class PlainConnections implements Disposable {
 
   /** `handOver` gets a socket with all that has not been answered yet still to be read. */
   take(socket: Socket, handOver: (socket: Socket) => void): void {
-    const { handle, keepAliveMs, now = () => performance.now() } = this.#options
+    const { handle, keepAliveMs, tellingSince = () => undefined, now = () => performance.now() } = this.#options
     const timeout = Math.floor(keepAliveMs / 1_000)
     const end = (): string =>
       `Date: ${new Date().toUTCString()}\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${timeout}\r\n`
     const connection: PlainConnection = new PlainConnection(socket, {
-      ...{ handle, end, now },
+      ...{ handle, end, now, tellingSince },
+      later: () => this.#takeLater(connection),
       left: () => this.#open.delete(connection),
       handOver,
     })
     this.#open.add(connection)
+  }
+
+  #takeLater(connection: PlainConnection): void {
+    if (this.#later.push(connection) === 1) setImmediate(this.#look)
+  }
+
+  readonly #look = (): void => {
+    if (this.#options.tellingSince?.() !== undefined) setImmediate(this.#look)
+    else for (const connection of this.#later.splice(0)) connection.takeNext()
   }
 
   /** Of those without a call, which have been so for `idleMs`. */
@@ -63,6 +77,9 @@ interface Surroundings {
   /** Last lines of an answer's headers. */
   readonly end: () => string
   readonly now: () => number
+  readonly tellingSince: () => number | undefined
+  /** Calls `takeNext` once all have been told. */
+  readonly later: () => void
   readonly left: () => void
   readonly handOver: (socket: Socket) => void
 }
@@ -72,7 +89,7 @@ class PlainConnection {
   readonly #around: Surroundings
   /** Of the call that goes on. */
   #reply: PlainReply | undefined
-  /** Came while one goes on. */
+  /** Came while one goes on, or others have no answer yet. */
   #next: Buffer | undefined
   #idleSince: number
 
@@ -84,9 +101,9 @@ class PlainConnection {
     socket.on('data', this.#take).on('end', this.#endToo).on('error', this.#failed).on('close', this.#closed)
   }
 
-  /** While a call goes on it is not idle. */
+  /** While a call goes on, or is still to be looked at, it is not idle. */
   get idleSince(): number {
-    return this.#reply === undefined ? this.#idleSince : Number.POSITIVE_INFINITY
+    return this.#reply === undefined && this.#next === undefined ? this.#idleSince : Number.POSITIVE_INFINITY
   }
 
   close(): void {
@@ -98,12 +115,20 @@ class PlainConnection {
   }
 
   readonly #take = (bytes: Buffer): void => {
-    if (this.#reply !== undefined) {
-      // The answer comes first. What is read is bounded by one chunk.
-      this.#next = this.#next === undefined ? bytes : Buffer.concat([this.#next, bytes])
-      this.#socket.pause()
+    const isFirst = this.#reply === undefined && this.#next === undefined
+    const since = this.#around.tellingSince()
+    const isTooSoon = since !== undefined && this.#idleSince >= since
+    if (isFirst && !isTooSoon) {
+      this.#ask(bytes)
       return
     }
+    // The answer comes first. What is read is bounded by one chunk.
+    this.#next = this.#next === undefined ? bytes : Buffer.concat([this.#next, bytes])
+    this.#socket.pause()
+    if (isFirst) this.#around.later()
+  }
+
+  #ask(bytes: Buffer): void {
     const request = readPlainRequest(bytes)
     if (request === undefined) {
       this.#leave(bytes)
@@ -133,15 +158,16 @@ class PlainConnection {
     this.#idleSince = this.#around.now()
     if (this.#socket.destroyed) return
     this.#socket.write(outgoing.bytes(STATUS_CODES[outgoing.status] ?? '', this.#around.end))
-    if (this.#next === undefined) return
+    // Not from within: the answer may have been sent while its question was read.
+    if (this.#next !== undefined) setImmediate(this.takeNext)
+  }
+
+  readonly takeNext = (): void => {
     const bytes = this.#next
     this.#next = undefined
-    // Not from within: the answer may have been sent while its question was read.
-    setImmediate(() => {
-      if (this.#socket.destroyed) return
-      this.#take(bytes)
-      this.#socket.resume()
-    })
+    if (bytes === undefined || this.#socket.destroyed) return
+    this.#ask(bytes)
+    this.#socket.resume()
   }
 
   readonly #endToo = (): void => {

@@ -94,14 +94,17 @@ describe('calls that wait', () => {
 
   it('are answered in slices when they are thousands, each once and with what is true then', async () => {
     const callers = Array.from({ length: 5_000 }, () => wait('a'))
+    expect(calls.tellingSince).toBeUndefined()
     set('a', '1')
     expect(calls.size).toBeGreaterThan(0)
+    expect(calls.tellingSince).toBeLessThanOrEqual(performance.now())
     // Who comes meanwhile knows the new one, and waits for the next.
     const late = wait('a')
     callers.at(-1)?.leave()
     set('a', '2')
     expect(late.sent?.body).toBe('"2"')
     await expect.poll(() => calls.size).toBe(0)
+    expect(calls.tellingSince).toBeUndefined()
     expect(callers[0]?.sent?.body).toBe('"1"')
     expect(callers.at(-2)?.sent?.body).toBe('"2"')
     expect(callers.at(-1)?.sent).toBeUndefined()
@@ -115,6 +118,15 @@ describe('calls that wait', () => {
     expect(topics.isWaitedFor('key a')).toBe(false)
     set('a', '1')
     expect(caller.sent).toBeUndefined()
+  })
+
+  it('may go in any order, and only they are forgotten', () => {
+    const callers = Array.from({ length: 7 }, () => wait('a'))
+    for (const at of [0, 6, 3, 3]) callers[at]?.leave()
+    expect(calls.size).toBe(4)
+    set('a', '1')
+    expect(callers.map(({ sent }) => sent !== undefined)).toEqual([false, true, true, false, true, true, false])
+    expect(calls.size).toBe(0)
   })
 
   it('get what is when their time is up, or when all end', async () => {

@@ -1,6 +1,6 @@
 import type { Answer, Query } from './consul-call.ts'
 import type { Outgoing, Reply } from './consul-exchange.ts'
-import { Deadlines } from './deadlines.ts'
+import { Deadlines, type Due, takeOut } from './deadlines.ts'
 import type { Topics } from './topics.ts'
 
 export interface Result {
@@ -13,27 +13,33 @@ export interface WaitingCallsOptions {
   readonly read: (query: Query) => Result
   /** Equal forms of one result are sent as one {@link Outgoing}. */
   readonly write: (form: string, result: Result) => Outgoing
+  /** Monotonic, in ms. */
+  readonly now?: () => number
 }
 
-interface Waiter {
+interface Waiter extends Due {
   readonly reply: Reply
   readonly form: string
   readonly group: Group
-  /** Of {@link Deadlines}. */
-  due: number
+  /** Of the group's waiters. */
+  at: number
+  isOver: boolean
 }
 
 /** All who ask the same and know the same. */
 interface Group {
   readonly query: Query
   readonly known: Answer
-  readonly waiters: Set<Waiter>
+  /** Once it is told, those that are over stay where they are. */
+  readonly waiters: Waiter[]
+  /** When the telling of another answer began. */
+  toldSince: number | undefined
   stop: () => void
 }
 
 /**
- * So many answers are written before other things get their turn: some forty milliseconds. Fewer are no kindness: whoever has its answer asks
- * again at once, and each turn that others get holds up those who have none yet.
+ * So many answers are written before other things get their turn: some forty milliseconds. Fewer are no kindness: each turn that others get holds
+ * up those who have none yet.
  */
 const answersAtOnce = 4_000
 
@@ -43,32 +49,43 @@ const answersAtOnce = 4_000
  */
 export class WaitingCalls implements Disposable {
   readonly #options: WaitingCallsOptions
+  readonly #now: () => number
+  /** By the keys of their queries. */
   readonly #groups = new Map<string, Group>()
-  readonly #deadlines = new Deadlines<Waiter>((waiter) => this.#answer([waiter], waiter.group.query))
-  readonly #waiting = new Set<Waiter>()
+  /** Those of which some have their answer and some have not, the oldest first. */
+  readonly #telling = new Set<Group>()
+  readonly #deadlines: Deadlines<Waiter>
+  #size = 0
 
   constructor(options: WaitingCallsOptions) {
     this.#options = options
+    this.#now = options.now ?? (() => performance.now())
+    this.#deadlines = new Deadlines<Waiter>((waiter) => this.#answer([waiter], waiter.group.query), this.#now)
   }
 
   get size(): number {
-    return this.#waiting.size
+    return this.#size
+  }
+
+  /** Since when answers of one change are written of which some are still to come; undefined: there are none. */
+  get tellingSince(): number | undefined {
+    for (const { toldSince } of this.#telling) return toldSince
+    return undefined
   }
 
   /** The caller knows the answer as it is now; after `waitMs` it gets it again. */
   add(query: Query, form: string, reply: Reply, waitMs: number): void {
-    const waiter: Waiter = { reply, form, group: this.#groupOf(query), due: 0 }
-    waiter.due = this.#deadlines.add(waiter, waitMs)
-    waiter.group.waiters.add(waiter)
-    this.#waiting.add(waiter)
+    const group = this.#groupOf(query)
+    const waiter: Waiter = { reply, form, group, at: group.waiters.length, isOver: false, dueTick: 0, dueAt: 0 }
+    group.waiters.push(waiter)
+    this.#size += 1
+    this.#deadlines.add(waiter, waitMs)
     reply.onGone(() => this.#forget(waiter))
   }
 
   /** All get what is. */
   end(): void {
-    for (const { query, waiters } of [...this.#groups.values()]) this.#answer([...waiters], query)
-    // Whose slice has not come yet.
-    for (const waiter of [...this.#waiting]) this.#answer([waiter], waiter.group.query)
+    for (const { query, waiters } of [...this.#telling, ...this.#groups.values()]) this.#answer([...waiters], query)
   }
 
   [Symbol.dispose](): void {
@@ -80,7 +97,7 @@ export class WaitingCalls implements Disposable {
     const { answer } = read(query)
     const found = this.#groups.get(query.key)
     if (found !== undefined) return found
-    const group: Group = { query, known: answer, waiters: new Set(), stop: () => {} }
+    const group: Group = { query, known: answer, waiters: [], toldSince: undefined, stop: () => {} }
     group.stop = topics.next(query.topic, () => this.#look(group))
     this.#groups.set(query.key, group)
     return group
@@ -95,20 +112,28 @@ export class WaitingCalls implements Disposable {
       return
     }
     this.#groups.delete(group.query.key)
-    this.#answerInSlices([...group.waiters], group.query, 0)
+    group.toldSince = this.#now()
+    this.#telling.add(group)
+    this.#tell(group, 0)
   }
 
-  #answerInSlices(waiters: readonly Waiter[], query: Query, from: number): void {
+  #tell(group: Group, from: number): void {
     const end = from + answersAtOnce
-    this.#answer(waiters.slice(from, end), query)
-    if (end < waiters.length) setImmediate(() => this.#answerInSlices(waiters, query, end))
+    let isTold = true
+    try {
+      this.#answer(group.waiters.slice(from, end), group.query)
+      isTold = end >= group.waiters.length
+    } finally {
+      if (isTold) this.#telling.delete(group)
+    }
+    if (!isTold) setImmediate(() => this.#tell(group, end))
   }
 
   #answer(waiters: readonly Waiter[], query: Query): void {
     const result = this.#options.read(query)
     const written = new Map<string, Outgoing>()
     for (const waiter of waiters) {
-      if (!this.#waiting.has(waiter)) continue
+      if (waiter.isOver) continue
       this.#forget(waiter)
       let outgoing = written.get(waiter.form)
       if (outgoing === undefined) {
@@ -120,14 +145,21 @@ export class WaitingCalls implements Disposable {
   }
 
   #forget(waiter: Waiter): void {
-    if (!this.#waiting.delete(waiter)) return
-    const { group, due } = waiter
-    this.#deadlines.delete(waiter, due)
-    group.waiters.delete(waiter)
-    if (group.waiters.size > 0 || this.#groups.get(group.query.key) !== group) return
+    if (waiter.isOver) return
+    waiter.isOver = true
+    this.#size -= 1
+    this.#deadlines.delete(waiter)
+    const { group } = waiter
+    if (group.toldSince !== undefined) return
+    takeOut(group.waiters, waiter.at, moveTo)
+    if (group.waiters.length > 0 || this.#groups.get(group.query.key) !== group) return
     this.#groups.delete(group.query.key)
     group.stop()
   }
+}
+
+const moveTo = (waiter: Waiter, at: number): void => {
+  waiter.at = at
 }
 
 /** Without its index: what counts is what it says. */
