@@ -20,6 +20,12 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   return best
 }
 
+/** What to say of a word that is no name there is: the name that was likely meant, or which there are, the first `most` of them. */
+export function namesInstead(word: string, names: readonly string[], most = 20): string {
+  const near = closest(word, names)
+  return near === undefined ? `there are: ${names.slice(0, most).join(', ') || 'none'}` : `did you mean ${near}?`
+}
+
 /** `max_files`, `max-files` and `maxFiles` are the same word. */
 const fold = (word: string): string => word.toLowerCase().replace(/[-_. ]/g, '')
 

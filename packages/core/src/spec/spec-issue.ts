@@ -12,6 +12,23 @@ export interface SpecIssue {
   readonly dependsOn?: readonly SpecPath[]
 }
 
+/** A mistake as an error's details and views carry it; its path is a text. */
+export interface DocumentProblem extends Pick<SpecIssue, 'message' | 'suggestion'> {
+  readonly path: string
+}
+
+export const problemOf = ({ path, message, suggestion }: SpecIssue): DocumentProblem => ({
+  ...{ path: formatPath(path), message },
+  ...(suggestion === undefined ? {} : { suggestion }),
+})
+
+/** The first ones, in one line. */
+export const problemsText = (problems: readonly DocumentProblem[]): string =>
+  problems
+    .slice(0, 10)
+    .map(({ path, message, suggestion = '' }) => [path, message, suggestion].filter((part) => part !== '').join(': '))
+    .join('; ')
+
 /** A text read as a quantity, a name …, or why it could not be. */
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }

@@ -5,12 +5,12 @@ import {
   checkAddressPool,
   checkFurtherBlocks,
   checkName,
-  closest,
   collisionWith,
   defaultBlockPrefix,
   defaultPoolName,
   type EventType,
   type KeptAddress,
+  namesInstead,
   poolOf,
   type TakenRange,
 } from '@berth/core'
@@ -93,8 +93,7 @@ export class AddressPools {
     const found = pools.find((pool) => pool.name === name)
     if (found !== undefined) return found
     const names = pools.map((pool) => pool.name)
-    const near = closest(name, names)
-    const hint = near === undefined ? `there are: ${names.join(', ')}` : `did you mean ${near}?`
+    const hint = namesInstead(name, names, names.length)
     throw new BerthError('address-pool.not-found', `there is no address pool ${name}; ${hint}`, { details: { name } })
   }
 

@@ -1,7 +1,17 @@
-import { BerthError, closest, type DomainDocument, formatPath, type OwnDomain, readDomain } from '@berth/core'
+import {
+  BerthError,
+  closest,
+  type DocumentProblem,
+  type DomainDocument,
+  namesInstead,
+  type OwnDomain,
+  problemOf,
+  problemsText,
+  readDomain,
+} from '@berth/core'
 import { specsOf } from '../controllers/name-tables.ts'
 import type { CallContext } from '../controllers/operations.ts'
-import type { DomainRecord, Records, RecordTransaction, State } from '../records/index.ts'
+import { checkVersion, type DomainRecord, NamedRecords, type Records, type State } from '../records/index.ts'
 
 const maxDomainCount = 1000
 
@@ -12,14 +22,20 @@ export interface DomainPutOptions {
 
 /** Domains of the operators' own that Berth's DNS answers for, as people change them. Nodes are told with the names. */
 export class Domains {
-  readonly #records: Records
+  readonly #domains: NamedRecords<'domains'>
   readonly #state: State
   /** The cluster's. */
   readonly #own: string
   readonly #now: () => number
 
   constructor(records: Records, own: string, now: () => number = Date.now) {
-    this.#records = records
+    this.#domains = new NamedRecords(records, {
+      ...{ kind: 'domains', most: maxDomainCount },
+      missing: (name, hint) =>
+        new BerthError('domain.not-found', `there is no domain ${name}; ${hint}`, { details: { domain: name } }),
+      tooMany: (name, most) =>
+        new BerthError('domain.too-many', `make domain ${name}: there are ${most} already; remove some first`),
+    })
     this.#state = records.state
     this.#own = own
     this.#now = now
@@ -27,12 +43,7 @@ export class Domains {
 
   /** Throws `domain.not-found`. */
   require(name: string): DomainRecord {
-    const found = this.#state.domains.get(name)
-    if (found !== undefined) return found
-    const names = [...this.#state.domains.ids()].sort()
-    const near = closest(name, names)
-    const hint = near === undefined ? `there are: ${names.slice(0, 20).join(', ') || 'none'}` : `did you mean ${near}?`
-    throw new BerthError('domain.not-found', `there is no domain ${name}; ${hint}`, { details: { domain: name } })
+    return this.#domains.require(name)
   }
 
   /** Throws `domain.invalid`, `domain.changed`, `domain.too-many`. */
@@ -43,39 +54,31 @@ export class Domains {
     context: CallContext,
   ): Promise<DomainRecord> {
     const domain = readOrRefuse(name, document, this.#own)
-    const decide = (tx: RecordTransaction): DomainRecord => {
-      const before = this.#state.domains.get(name)
-      checkVersion(name, before, options.version)
-      if (before !== undefined && isSame(before, domain)) return before
-      this.#check(domain, before)
+    const decide = (before: DomainRecord | undefined) => {
+      checkVersion(before, options.version, changed(name, options.version))
+      if (before !== undefined && isSame(before, domain)) return { record: before }
+      this.#domains.requireRoom(name, before)
+      this.#checkTarget(domain)
       const record = {
         ...{ ...domain, version: (before?.version ?? 0) + 1 },
         ...{ updatedAt: this.#now(), updatedBy: context.actor },
       }
-      tx.put('domains', record, { ifUnchanged: true })
       const type = before === undefined ? 'domain.created' : 'domain.updated'
-      tx.event({ type, subject: {}, message: `domain ${name}: ${meaningOf(domain)}` })
-      return record
+      return { record, event: { type, subject: {}, message: `domain ${name}: ${meaningOf(domain)}` } }
     }
-    return (await this.#records.commit(context.actor, decide, context)).value
+    return this.#domains.put(name, decide, context)
   }
 
   /** Throws `domain.not-found`, `domain.changed`. */
-  async remove(name: string, options: DomainPutOptions, context: CallContext): Promise<void> {
-    const decide = (tx: RecordTransaction): void => {
-      checkVersion(name, this.require(name), options.version)
-      tx.delete('domains', name, { ifUnchanged: true })
-      tx.event({ type: 'domain.removed', subject: {}, message: `domain ${name} was removed` })
+  remove(name: string, options: DomainPutOptions, context: CallContext): Promise<void> {
+    const told = (record: DomainRecord) => {
+      checkVersion(record, options.version, changed(name, options.version))
+      return { type: 'domain.removed', subject: {}, message: `domain ${name} was removed` }
     }
-    await this.#records.commit(context.actor, decide, context)
+    return this.#domains.remove(name, told, context)
   }
 
-  #check({ name, target }: OwnDomain, before: DomainRecord | undefined): void {
-    if (before === undefined && this.#state.domains.size >= maxDomainCount)
-      throw new BerthError(
-        'domain.too-many',
-        `make domain ${name}: there are ${maxDomainCount} already; remove some first`,
-      )
+  #checkTarget({ name, target }: OwnDomain): void {
     const problem = target === undefined ? undefined : targetProblem(this.#state, target)
     if (problem !== undefined) throw invalid(name, [{ path: 'target', message: problem }])
   }
@@ -108,10 +111,7 @@ export function targetWarning(state: State, target: string): string | undefined 
     : `${app} has no entrypoint ${name}; ${otherNames(entrypoint, entrypoints)}`
 }
 
-function otherNames(name: string, names: readonly string[]): string {
-  const near = closest(name, names)
-  return near === undefined ? `there are: ${[...new Set(names)].slice(0, 8).join(', ')}` : `did you mean ${near}?`
-}
+const otherNames = (name: string, names: readonly string[]): string => namesInstead(name, [...new Set(names)], 8)
 
 const meaningOf = ({ target, addresses, resolvers = [] }: OwnDomain): string =>
   target ?? addresses?.join(', ') ?? `asked of ${resolvers.map(({ address }) => address).join(', ')}`
@@ -119,39 +119,18 @@ const meaningOf = ({ target, addresses, resolvers = [] }: OwnDomain): string =>
 function readOrRefuse(name: string, document: DomainDocument, own: string): OwnDomain {
   const { domain, issues } = readDomain(name, document, own)
   if (domain !== undefined) return domain
-  throw invalid(
-    name,
-    issues.map(({ path, message, suggestion }) => ({
-      ...{ path: formatPath(path), message },
-      ...(suggestion === undefined ? {} : { suggestion }),
-    })),
-  )
+  throw invalid(name, issues.map(problemOf))
 }
 
-interface Problem {
-  readonly path: string
-  readonly message: string
-  readonly suggestion?: string
-}
+const invalid = (name: string, problems: readonly DocumentProblem[]): BerthError =>
+  new BerthError('domain.invalid', `domain ${name}: ${problemsText(problems)}`, { details: { problems } })
 
-function invalid(name: string, problems: readonly Problem[]): BerthError {
-  const texts = problems.map(({ path, message, suggestion }) =>
-    [path, message, suggestion].filter((part) => part !== undefined && part !== '').join(': '),
-  )
-  return new BerthError('domain.invalid', `domain ${name}: ${texts.slice(0, 10).join('; ')}`, {
-    details: { problems },
-  })
-}
-
-function checkVersion(name: string, before: DomainRecord | undefined, wanted: number | undefined): void {
-  const version = before?.version ?? 0
-  if (wanted === undefined || wanted === version) return
-  throw new BerthError(
+const changed = (name: string, wanted?: number) => (version: number) =>
+  new BerthError(
     'domain.changed',
     `domain ${name} has version ${version} by now, not ${wanted}; look at it again: berth domain show ${name}`,
     { details: { domain: name, version } },
   )
-}
 
 const isSame = (before: OwnDomain, after: OwnDomain): boolean =>
   JSON.stringify(inOrder(before)) === JSON.stringify(inOrder(after))

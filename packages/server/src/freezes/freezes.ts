@@ -1,6 +1,6 @@
-import { BerthError, checkName, closest, type Freeze, parseCron, parseZone } from '@berth/core'
+import { BerthError, checkName, type Freeze, parseCron, parseZone } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
-import type { Records, RecordTransaction, State } from '../records/index.ts'
+import { NamedRecords, type Records } from '../records/index.ts'
 
 const mostFreezes = 200
 const mostReason = 500
@@ -20,55 +20,37 @@ export interface NewFreeze {
 
 /** Times in which nothing new is deployed, as people set them. */
 export class Freezes {
-  readonly #records: Records
-  readonly #state: State
+  readonly #freezes: NamedRecords<'freezes'>
   readonly #now: () => number
 
   constructor(records: Records, now: () => number = Date.now) {
-    this.#records = records
-    this.#state = records.state
+    this.#freezes = new NamedRecords(records, {
+      ...{ kind: 'freezes', most: mostFreezes, listed: mostFreezes },
+      missing: (name, hint) =>
+        new BerthError('freeze.not-found', `there is no freeze ${name}; ${hint}`, { details: { freeze: name } }),
+      tooMany: (_, most) =>
+        new BerthError('freeze.too-many', `there are ${most} freezes, which is the most: remove old ones`),
+    })
     this.#now = now
   }
 
   /** Throws `freeze.invalid`, `freeze.exists`, `freeze.too-many`, `name.invalid`. */
   async add(wanted: NewFreeze, context: CallContext): Promise<Freeze> {
     const freeze = { ...checked(wanted), createdAt: this.#now(), createdBy: context.actor }
-    const decide = (tx: RecordTransaction): Freeze => {
-      if (this.#state.freezes.has(freeze.name))
-        throw new BerthError(
-          'freeze.exists',
-          `there is a freeze ${freeze.name} already: berth freeze rm ${freeze.name}`,
-        )
-      if (this.#state.freezes.size >= mostFreezes)
-        throw new BerthError('freeze.too-many', `there are ${mostFreezes} freezes, which is the most: remove old ones`)
-      tx.create('freezes', freeze)
-      tx.event({ type: 'freeze.added', subject: subjectOf(freeze), message: `freeze ${freeze.name}: ${freeze.reason}` })
-      return freeze
-    }
-    return (await this.#records.commit(context.actor, decide, context)).value
+    const message = `freeze ${freeze.name}: ${freeze.reason}`
+    return this.#freezes.add(freeze, exists, { type: 'freeze.added', subject: subjectOf(freeze), message }, context)
   }
 
   /** Throws `freeze.not-found`. */
-  async remove(name: string, context: CallContext): Promise<void> {
-    await this.#records.commit(
-      context.actor,
-      (tx) => {
-        const freeze = this.#state.freezes.get(name)
-        if (freeze === undefined) throw this.#missing(name)
-        tx.delete('freezes', name, { ifUnchanged: true })
-        tx.event({ type: 'freeze.removed', subject: subjectOf(freeze), message: `freeze ${name} is removed` })
-      },
-      context,
-    )
-  }
-
-  #missing(name: string): BerthError {
-    const names = [...this.#state.freezes.ids()].sort()
-    const near = closest(name, names)
-    const hint = near === undefined ? `there are: ${names.join(', ') || 'none'}` : `did you mean ${near}?`
-    return new BerthError('freeze.not-found', `there is no freeze ${name}; ${hint}`, { details: { freeze: name } })
+  remove(name: string, context: CallContext): Promise<void> {
+    const message = `freeze ${name} is removed`
+    const told = (freeze: Freeze) => ({ type: 'freeze.removed', subject: subjectOf(freeze), message })
+    return this.#freezes.remove(name, told, context)
   }
 }
+
+const exists = (name: string): BerthError =>
+  new BerthError('freeze.exists', `there is a freeze ${name} already: berth freeze rm ${name}`)
 
 const subjectOf = ({ app, pool }: Pick<Freeze, 'app' | 'pool'>) => ({
   ...(app === undefined ? {} : { app }),

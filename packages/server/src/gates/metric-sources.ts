@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { BerthError, messageOf } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
 import type { MetricSourceRecord, Records, State } from '../records/index.ts'
-import { seal, unseal } from '../secrets/seal.ts'
+import { BoundSecrets } from '../secrets/bound-secrets.ts'
 import type { SecretKey } from '../secrets/secret-key.ts'
 import { type QueryAnswer, queryPrometheus } from './prometheus.ts'
 
@@ -23,13 +23,14 @@ export interface MetricSourceWish {
 export class MetricSources {
   readonly #records: Records
   readonly #state: State
-  readonly #key: Buffer
+  readonly #secrets: BoundSecrets<MetricSourceRecord>
   readonly #now: () => number
 
   constructor(records: Records, key: SecretKey, now: () => number = Date.now) {
     this.#records = records
     this.#state = records.state
-    this.#key = key.derive('metric-sources')
+    // Another URL never gets it, nor does it go with another name.
+    this.#secrets = new BoundSecrets(key, 'metric-sources', ({ url, user = '' }) => [name, url, user])
     this.#now = now
   }
 
@@ -45,7 +46,7 @@ export class MetricSources {
     const source = this.#state.metricSources.get(name)
     if (source === undefined) return undefined
     try {
-      return queryPrometheus(source.url, query, signal, { ...source, secret: this.#secretOf(source) })
+      return queryPrometheus(source.url, query, signal, { ...source, secret: this.#secrets.open(source) })
     } catch (error) {
       return Promise.resolve({ type: 'none', message: messageOf(error) })
     }
@@ -72,19 +73,13 @@ export class MetricSources {
     const before = this.#state.metricSources.get(name)
     const known = before?.url === url ? before : undefined
     const as = user === undefined ? known?.user : user || undefined
-    const kept = known?.user === as ? known?.sealed : undefined
-    const sealed = secret === undefined ? kept : secret === '' ? undefined : seal(this.#key, boundTo(url, as), secret)
     const trusted = ca === undefined ? known?.ca : ca || undefined
-    return {
+    const source = {
       ...{ name, url, updatedAt: this.#now(), updatedBy: actor },
       ...(as === undefined ? {} : { user: as }),
-      ...(sealed === undefined ? {} : { sealed }),
       ...(trusted === undefined ? {} : { ca: trusted }),
     }
-  }
-
-  #secretOf({ url, user, sealed }: MetricSourceRecord): string | undefined {
-    return sealed === undefined ? undefined : unseal(this.#key, boundTo(url, user), sealed)
+    return { ...source, ...this.#secrets.sealedFor(source, secret, before) }
   }
 
   async remove(context: CallContext): Promise<void> {
@@ -99,9 +94,6 @@ export class MetricSources {
     )
   }
 }
-
-/** Another URL never gets it, nor does it go with another name. */
-const boundTo = (url: string, user: string | undefined): string[] => [name, url, user ?? '']
 
 function checked({ url: text, user = '', secret = '', ca = '' }: MetricSourceWish): string {
   const url = URL.canParse(text) ? new URL(text) : undefined

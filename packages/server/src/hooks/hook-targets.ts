@@ -1,12 +1,11 @@
-import { BerthError, closest, isName, nameRule } from '@berth/core'
+import { BerthError, isName, nameRule } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
-import type { HookTargetRecord, Records, State } from '../records/index.ts'
-import { seal, unseal } from '../secrets/seal.ts'
+import { type HookTargetRecord, NamedRecords, type Records, type State } from '../records/index.ts'
+import { BoundSecrets, secretProblem } from '../secrets/bound-secrets.ts'
 import type { SecretKey } from '../secrets/secret-key.ts'
 
 const mostTargets = 100
 const mostUrlLength = 1000
-const secretLength = { min: 8, max: 1000 } as const
 
 export interface HookTargetWish {
   readonly url: string
@@ -19,78 +18,46 @@ export interface HookTargetWish {
  * sealed at rest and leaves this class only to sign.
  */
 export class HookTargets {
-  readonly #records: Records
-  readonly #state: State
-  readonly #key: Buffer
+  readonly #targets: NamedRecords<'hookTargets'>
+  readonly #secrets: BoundSecrets<HookTargetRecord>
   readonly #now: () => number
 
   constructor(records: Records, key: SecretKey, now: () => number = Date.now) {
-    this.#records = records
-    this.#state = records.state
-    this.#key = key.derive('hook-targets')
+    this.#targets = new NamedRecords(records, {
+      ...{ kind: 'hookTargets', most: mostTargets },
+      missing: (name, hint) =>
+        new BerthError('hook-target.not-found', `hooks may call nothing that is named ${name}; ${hint}`),
+      tooMany: (name, most) =>
+        new BerthError('hook-target.too-many', `allow ${name}: there are ${most} already; remove some`),
+    })
+    this.#secrets = new BoundSecrets(key, 'hook-targets', ({ name, url }) => [name, url])
     this.#now = now
   }
 
   /** Throws `hook-target.invalid`, `hook-target.too-many`. */
   async put(name: string, { url: text, secret }: HookTargetWish, context: CallContext): Promise<HookTargetRecord> {
     const url = checked(name, text, secret)
-    const { value } = await this.#records.commit(
-      context.actor,
-      (tx) => {
-        const before = this.#state.hookTargets.get(name)
-        if (before === undefined && this.#state.hookTargets.size >= mostTargets)
-          throw new BerthError('hook-target.too-many', `allow ${name}: there are ${mostTargets} already; remove some`)
-        const sealed = this.#sealedFor(name, url, secret, before)
-        const record: HookTargetRecord = {
-          ...{ name, url, updatedAt: this.#now(), updatedBy: context.actor },
-          ...(sealed === undefined ? {} : { sealed }),
-        }
-        tx.put('hookTargets', record, { ifUnchanged: true })
-        tx.event({ type: 'hook-target.set', subject: {}, message: `hooks of stages may call ${url} (${name})` })
-        return record
-      },
-      context,
-    )
-    return value
+    const event = { type: 'hook-target.set', subject: {}, message: `hooks of stages may call ${url} (${name})` }
+    const decide = (before: HookTargetRecord | undefined) => {
+      this.#targets.requireRoom(name, before)
+      const target = { name, url, updatedAt: this.#now(), updatedBy: context.actor }
+      return { record: { ...target, ...this.#secrets.sealedFor(target, secret, before) }, event }
+    }
+    return this.#targets.put(name, decide, context)
   }
 
   /** Throws `hook-target.not-found`. */
-  async remove(name: string, context: CallContext): Promise<void> {
-    await this.#records.commit(
-      context.actor,
-      (tx) => {
-        const target = this.#state.hookTargets.get(name)
-        if (target === undefined) throw this.#missing(name)
-        tx.delete('hookTargets', name, { ifUnchanged: true })
-        const message = `hooks of stages may not call ${target.url} (${name}) any more`
-        tx.event({ type: 'hook-target.removed', subject: {}, message })
-      },
-      context,
-    )
+  remove(name: string, context: CallContext): Promise<void> {
+    const told = ({ url }: HookTargetRecord) => {
+      const message = `hooks of stages may not call ${url} (${name}) any more`
+      return { type: 'hook-target.removed', subject: {}, message }
+    }
+    return this.#targets.remove(name, told, context)
   }
 
   /** Throws `secrets.cannot-open`. */
-  secretOf({ name, url, sealed }: HookTargetRecord): string | undefined {
-    return sealed === undefined ? undefined : unseal(this.#key, [name, url], sealed)
-  }
-
-  #missing(name: string): BerthError {
-    const names = [...this.#state.hookTargets.ids()].sort()
-    const near = closest(name, names)
-    const hint = near === undefined ? `there are: ${names.slice(0, 20).join(', ') || 'none'}` : `did you mean ${near}?`
-    return new BerthError('hook-target.not-found', `hooks may call nothing that is named ${name}; ${hint}`)
-  }
-
-  /** Sealed with where it goes, so that another URL never gets it. */
-  #sealedFor(
-    name: string,
-    url: string,
-    secret: string | undefined,
-    before: HookTargetRecord | undefined,
-  ): string | undefined {
-    if (secret === '') return undefined
-    if (secret !== undefined) return seal(this.#key, [name, url], secret)
-    return before?.url === url ? before.sealed : undefined
+  secretOf(target: HookTargetRecord): string | undefined {
+    return this.#secrets.open(target)
   }
 }
 
@@ -121,7 +88,7 @@ function checked(name: string, text: string, secret: string | undefined): string
   if (url.username !== '' || url.password !== '') return refuse('it holds a password: give a secret instead')
   if (url.search !== '' || url.hash !== '') return refuse('a URL without ? and # is needed')
   if (text.length > mostUrlLength) return refuse(`it is longer than ${mostUrlLength} characters`)
-  if (secret !== undefined && secret !== '' && (secret.length < secretLength.min || secret.length > secretLength.max))
-    return refuse(`the secret has ${secretLength.min} to ${secretLength.max} characters`)
+  const problem = secretProblem(secret)
+  if (problem !== undefined) return refuse(problem)
   return url.href
 }

@@ -1,7 +1,6 @@
 import {
   BerthError,
   checkLan,
-  closest,
   collisionWith,
   defaultSlicePrefix,
   type LanFacts,
@@ -10,6 +9,7 @@ import {
   lanModes,
   lanOf,
   linkOf,
+  namesInstead,
   settleSlices,
   type TakenRange,
 } from '@berth/core'
@@ -62,8 +62,7 @@ export class Lans {
     const found = this.#state.lans.get(name)
     if (found !== undefined) return found
     const names = [...this.#state.lans.ids()].sort()
-    const near = closest(name, names)
-    const hint = near === undefined ? `there are: ${names.join(', ') || 'none'}` : `did you mean ${near}?`
+    const hint = namesInstead(name, names, maxLans)
     throw new BerthError('lan.not-found', `there is no network ${name}; ${hint}`, { details: { network: name } })
   }
 

@@ -1,3 +1,4 @@
+export * from './named-records.ts'
 export * from './open-state.ts'
 export * from './record-codec.ts'
 export * from './record-kinds.ts'

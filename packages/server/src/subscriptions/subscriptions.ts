@@ -1,20 +1,25 @@
 import {
   BerthError,
-  closest,
   deadAfterMs,
   messageOf,
   readSubscription,
+  type Subscription,
   type SubscriptionDocument,
   type SubscriptionPosition,
 } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
-import type { Records, State, SubscriptionRecord } from '../records/index.ts'
-import { seal, unseal } from '../secrets/seal.ts'
+import {
+  NamedRecords,
+  type Records,
+  type RecordTransaction,
+  type State,
+  type SubscriptionRecord,
+} from '../records/index.ts'
+import { BoundSecrets, secretProblem } from '../secrets/bound-secrets.ts'
 import type { SecretKey } from '../secrets/secret-key.ts'
 import { deliver } from './senders.ts'
 
 const maxCount = 100
-const secretLength = { min: 8, max: 1_000 } as const
 
 export interface SubscriptionWish extends SubscriptionDocument {
   /** What deliveries are signed with, or Redis's password. Absent: as before, or none. */
@@ -25,54 +30,38 @@ export interface SubscriptionWish extends SubscriptionDocument {
 
 /** Who else is told of events. A secret is sealed at rest and leaves this class only to sign. */
 export class Subscriptions {
-  readonly #records: Records
+  readonly #subscriptions: NamedRecords<'subscriptions'>
   readonly #state: State
-  readonly #key: Buffer
+  readonly #secrets: BoundSecrets<SubscriptionRecord>
   readonly #now: () => number
 
   constructor(records: Records, key: SecretKey, now: () => number = Date.now) {
-    this.#records = records
+    this.#subscriptions = new NamedRecords(records, {
+      ...{ kind: 'subscriptions', most: maxCount },
+      missing: (name, hint) => new BerthError('subscription.not-found', `there is no subscription ${name}; ${hint}`),
+      tooMany: (name, most) =>
+        new BerthError(
+          'subscription.too-many',
+          `make subscription ${name}: there are ${most} already; remove some first`,
+        ),
+    })
     this.#state = records.state
-    this.#key = key.derive('subscriptions')
+    this.#secrets = new BoundSecrets(key, 'subscriptions', ({ name, url }) => [name, url])
     this.#now = now
   }
 
   /** Throws `subscription.not-found`. */
   require(name: string): SubscriptionRecord {
-    const found = this.#state.subscriptions.get(name)
-    if (found !== undefined) return found
-    const names = [...this.#state.subscriptions.ids()].sort()
-    const near = closest(name, names)
-    const hint = near === undefined ? `there are: ${names.slice(0, 20).join(', ') || 'none'}` : `did you mean ${near}?`
-    throw new BerthError('subscription.not-found', `there is no subscription ${name}; ${hint}`)
+    return this.#subscriptions.require(name)
   }
 
   /** Throws `subscription.invalid`, `subscription.too-many`. */
   async put(name: string, wish: SubscriptionWish, context: CallContext): Promise<SubscriptionRecord> {
-    const read = readSubscription(name, wish)
-    const problems = 'problems' in read ? [...read.problems] : []
     const { secret, from } = wish
-    if (secret !== undefined && secret !== '' && (secret.length < secretLength.min || secret.length > secretLength.max))
-      problems.push(`the secret has ${secretLength.min} to ${secretLength.max} characters`)
-    if (problems.length > 0 || 'problems' in read)
-      throw new BerthError('subscription.invalid', `subscription ${name}: ${problems.join('; ')}`, {
-        details: { problems },
-      })
-    const { subscription } = read
-    const decide = this.#records.commit(context.actor, (tx) => {
-      const before = this.#state.subscriptions.get(name)
-      if (before === undefined && this.#state.subscriptions.size >= maxCount)
-        throw new BerthError(
-          'subscription.too-many',
-          `make subscription ${name}: there are ${maxCount} already; remove some first`,
-        )
-      const sealed = this.#sealedFor(subscription, secret, before)
-      const record: SubscriptionRecord = {
-        ...subscription,
-        ...(sealed === undefined ? {} : { sealed }),
-        ...{ updatedAt: this.#now(), updatedBy: context.actor },
-      }
-      tx.put('subscriptions', record, { ifUnchanged: true })
+    const subscription = checked(name, wish)
+    const decide = (before: SubscriptionRecord | undefined, tx: RecordTransaction) => {
+      this.#subscriptions.requireRoom(name, before)
+      const wanted = { ...subscription, updatedAt: this.#now(), updatedBy: context.actor }
       const known = this.#state.subscriptionPositions.get(name)
       if (known === undefined || from !== undefined)
         tx.put('subscriptionPositions', {
@@ -80,27 +69,21 @@ export class Subscriptions {
           revision: Math.min(from ?? this.#state.revision, this.#state.revision),
         })
       const type = before === undefined ? 'subscription.created' : 'subscription.updated'
-      tx.event({
-        type,
-        subject: {},
-        message: `${subscription.events.join(', ')} are told to ${subscription.url} (${name})`,
-      })
-      return record
-    })
-    return (await decide).value
+      const message = `${subscription.events.join(', ')} are told to ${subscription.url} (${name})`
+      const record = { ...wanted, ...this.#secrets.sealedFor(wanted, secret, before) }
+      return { record, event: { type, subject: {}, message } }
+    }
+    return this.#subscriptions.put(name, decide, context)
   }
 
-  async remove(name: string, context: CallContext): Promise<void> {
-    await this.#records.commit(context.actor, (tx) => {
-      const { url } = this.require(name)
-      tx.delete('subscriptions', name, { ifUnchanged: true })
+  /** Throws `subscription.not-found`. */
+  remove(name: string, context: CallContext): Promise<void> {
+    const told = ({ url }: SubscriptionRecord, tx: RecordTransaction) => {
       tx.delete('subscriptionPositions', name)
-      tx.event({
-        type: 'subscription.removed',
-        subject: {},
-        message: `events are not told to ${url} (${name}) any more`,
-      })
-    })
+      const message = `events are not told to ${url} (${name}) any more`
+      return { type: 'subscription.removed', subject: {}, message }
+    }
+    return this.#subscriptions.remove(name, told, context)
   }
 
   positionOf(name: string): SubscriptionPosition | undefined {
@@ -108,8 +91,8 @@ export class Subscriptions {
   }
 
   /** Throws `secrets.cannot-open`. */
-  secretOf({ name, url, sealed }: SubscriptionRecord): string | undefined {
-    return sealed === undefined ? undefined : unseal(this.#key, [name, url], sealed)
+  secretOf(subscription: SubscriptionRecord): string | undefined {
+    return this.#secrets.open(subscription)
   }
 
   /**
@@ -136,15 +119,13 @@ export class Subscriptions {
       return [`subscription ${name} has not been reached since ${new Date(failingSince).toISOString()}: ${problem}`]
     })
   }
+}
 
-  /** Sealed with where it goes, so that another URL never gets it. */
-  #sealedFor(
-    { name, url }: { readonly name: string; readonly url: string },
-    secret: string | undefined,
-    before: SubscriptionRecord | undefined,
-  ): string | undefined {
-    if (secret === '') return undefined
-    if (secret !== undefined) return seal(this.#key, [name, url], secret)
-    return before?.url === url ? before.sealed : undefined
-  }
+function checked(name: string, wish: SubscriptionWish): Subscription {
+  const read = readSubscription(name, wish)
+  const problems = ['problems' in read ? read.problems : [], secretProblem(wish.secret) ?? []].flat()
+  if (problems.length === 0 && 'subscription' in read) return read.subscription
+  throw new BerthError('subscription.invalid', `subscription ${name}: ${problems.join('; ')}`, {
+    details: { problems },
+  })
 }

@@ -1,4 +1,4 @@
-import { BerthError, closest } from '@berth/core'
+import { BerthError, namesInstead } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
 import type { Traffic } from '../controllers/traffic.ts'
 import type { MaintenanceRecord, Records, RecordTransaction } from '../records/index.ts'
@@ -57,8 +57,7 @@ export class MaintenancePages {
   #requireRoute(host: string): void {
     const hosts = [...new Set(this.#traffic.routes().map((route) => route.host))].sort()
     if (hosts.includes(host)) return
-    const near = closest(host, hosts)
-    const hint = near === undefined ? `there are: ${hosts.slice(0, 20).join(', ') || 'none'}` : `did you mean ${near}?`
+    const hint = namesInstead(host, hosts)
     throw new BerthError('route.not-found', `no route has the host ${host}; ${hint}`, { details: { host } })
   }
 }

@@ -1,5 +1,5 @@
 import type { ProfileView } from '@berth/api'
-import { formatPath, formatRule, profileWarnings } from '@berth/core'
+import { formatRule, problemOf, profileWarnings } from '@berth/core'
 import { allProfiles, profileOf, profilesOfInstance } from '../policy/profile-of.ts'
 import type { ProfileRecord, State } from '../records/index.ts'
 
@@ -16,11 +16,7 @@ export function profileView(state: State, record: ProfileRecord, instances = cou
     outbound: profile?.outbound.map(formatRule) ?? [],
     document: structuredClone(document) as ProfileView['document'],
     instances: instances.get(name) ?? 0,
-    warnings: warnings.map(({ path, ...more }) => ({
-      path: formatPath(path),
-      message: more.message,
-      ...(more.suggestion === undefined ? {} : { suggestion: more.suggestion }),
-    })),
+    warnings: warnings.map(problemOf),
   }
 }
 
