@@ -2,7 +2,7 @@ import { servingCertificates } from '@berth/core'
 import { requireApp } from '../../controllers/operations/lookup.ts'
 import { certificateView, secretView, tokenView } from '../../views/plain-views.ts'
 import { defined } from '../../views/view-context.ts'
-import type { Handlers } from '../handler.ts'
+import { done, type Handlers } from '../handler.ts'
 import { certificateListing, eventListing, secretListing, tokenListing } from '../listings/record-listings.ts'
 import { routeListing } from '../listings/traffic-listings.ts'
 import type { Services } from '../services.ts'
@@ -22,8 +22,6 @@ type AccessHandlers = Pick<
   | 'listEvents'
 >
 
-const ok = { ok: true } as const
-
 export const accessHandlers = (services: Services): AccessHandlers => {
   const { views, secrets, tokens, certificates, trafficChanges } = services
   return {
@@ -35,29 +33,20 @@ export const accessHandlers = (services: Services): AccessHandlers => {
       const { value, environment } = body
       return secretView(await secrets.set({ ...params, ...defined({ environment }) }, value, context))
     },
-    removeSecret: async ({ params, query, context }) => {
-      await secrets.remove({ ...params, ...defined(query) }, context)
-      return ok
-    },
+    removeSecret: ({ params, query, context }) => done(secrets.remove({ ...params, ...defined(query) }, context)),
     listTokens: () => tokenListing(views),
     createToken: async ({ body, context }) => {
       const { record, text } = await tokens.create(defined(body), context)
       return { ...tokenView(record), token: text }
     },
-    removeToken: async ({ params, context }) => {
-      await tokens.remove(params.name, context)
-      return ok
-    },
+    removeToken: ({ params, context }) => done(tokens.remove(params.name, context)),
     listRoutes: () => routeListing(views, trafficChanges),
     listCertificates: () => certificateListing(views),
     setCertificate: async ({ params, body, context }) => {
       const set = await certificates.set(params.name, body, context)
       return certificateView(set, servingCertificates(views.state.certificates.all(), Date.now()))
     },
-    removeCertificate: async ({ params, context }) => {
-      await certificates.remove(params.name, context)
-      return ok
-    },
+    removeCertificate: ({ params, context }) => done(certificates.remove(params.name, context)),
     listEvents: ({ query }) => eventListing(views, query),
   }
 }

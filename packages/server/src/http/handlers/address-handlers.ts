@@ -1,6 +1,6 @@
 import type { AddressPool } from '@berth/core'
 import { addressPoolView } from '../../views/address-pool-view.ts'
-import type { Handlers } from '../handler.ts'
+import { done, type Handlers } from '../handler.ts'
 import type { Services } from '../services.ts'
 
 type AddressHandlers = Pick<
@@ -28,9 +28,6 @@ export function addressHandlers({ addressPools, addressUses, views: { state } }:
     addAddressPool: async ({ body, context }) => viewOf(await addressPools.add(body, context)),
     updateAddressPool: async ({ params, body, context }) =>
       viewOf(await addressPools.update(params.name, body, context)),
-    removeAddressPool: async ({ params, context }) => {
-      await addressPools.remove(params.name, context)
-      return { ok: true }
-    },
+    removeAddressPool: ({ params, context }) => done(addressPools.remove(params.name, context)),
   }
 }

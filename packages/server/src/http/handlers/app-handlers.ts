@@ -2,7 +2,7 @@ import { parseSpec } from '@berth/api'
 import { BerthError, checkName } from '@berth/core'
 import { requireApp, requireRelease } from '../../controllers/operations/lookup.ts'
 import { appView, releaseView } from '../../views/app-view.ts'
-import type { Handlers } from '../handler.ts'
+import { done, type Handlers } from '../handler.ts'
 import { appListing, releaseListing } from '../listings/record-listings.ts'
 import type { Services } from '../services.ts'
 import { checkRepository } from './check-repository.ts'
@@ -12,8 +12,6 @@ type AppHandlers = Pick<
   'listApps' | 'getApp' | 'createApp' | 'removeApp' | 'uploadSource' | 'validateSpec' | 'listReleases' | 'getRelease'
 >
 
-const ok = { ok: true } as const
-
 export const appHandlers = ({ views, apps, operations, sources, relay }: Services): AppHandlers => ({
   listApps: () => appListing(views),
   getApp: ({ params }) => appView(views, requireApp(views.state, params.app)),
@@ -21,10 +19,7 @@ export const appHandlers = ({ views, apps, operations, sources, relay }: Service
     checkRepository({ views, sources }, identity, body.name, body)
     return appView(views, await apps.create(body, context))
   },
-  removeApp: async ({ params, context }) => {
-    await operations.removeApp(params.app, context)
-    return ok
-  },
+  removeApp: ({ params, context }) => done(operations.removeApp(params.app, context)),
   uploadSource: async ({ params, upload, signal, identity }) => {
     if (upload === undefined) {
       throw new BerthError('request.unsupported-media-type', 'send the git bundle as application/octet-stream')

@@ -1,5 +1,5 @@
 import { failoverView } from '../../views/failover-view.ts'
-import type { Handlers } from '../handler.ts'
+import { done, type Handlers } from '../handler.ts'
 import { failoverListing } from '../listings/failover-listing.ts'
 import type { Services } from '../services.ts'
 
@@ -14,8 +14,5 @@ export const failoverHandlers = ({ views, failoverAddresses, failoverPlans }: Se
   getFailoverAddress: ({ params }) => failoverView(views, failoverPlans, failoverAddresses.require(params.address)),
   addFailoverAddress: async ({ body, context }) =>
     failoverView(views, failoverPlans, await failoverAddresses.add(body, context)),
-  removeFailoverAddress: async ({ params, context }) => {
-    await failoverAddresses.remove(params.address, context)
-    return { ok: true }
-  },
+  removeFailoverAddress: ({ params, context }) => done(failoverAddresses.remove(params.address, context)),
 })

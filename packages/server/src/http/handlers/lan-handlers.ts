@@ -1,5 +1,5 @@
 import { lanView } from '../../views/lan-view.ts'
-import type { Handlers } from '../handler.ts'
+import { done, type Handlers } from '../handler.ts'
 import { lanListing } from '../listings/lan-listing.ts'
 import type { Services } from '../services.ts'
 
@@ -10,8 +10,5 @@ export const lanHandlers = ({ views, lans }: Services): LanHandlers => ({
   listLans: () => lanListing(views),
   getLan: ({ params }) => lanView(views, lans.require(params.name)),
   createLan: async ({ body, context }) => lanView(views, await lans.create(body, context)),
-  removeLan: async ({ params, context }) => {
-    await lans.remove(params.name, context)
-    return { ok: true }
-  },
+  removeLan: ({ params, context }) => done(lans.remove(params.name, context)),
 })

@@ -1,5 +1,5 @@
 import { nodeDetail, nodeView } from '../../views/node-view.ts'
-import type { Handlers } from '../handler.ts'
+import { done, type Handlers } from '../handler.ts'
 import { nodeListing } from '../listings/record-listings.ts'
 import type { Services } from '../services.ts'
 
@@ -12,10 +12,7 @@ export const nodeHandlers = ({ views, nodes, enrolment, authority, info }: Servi
   listNodes: () => nodeListing(views),
   getNode: ({ params }) => nodeDetail(views, nodes.require(params.name)),
   updateNode: async ({ params, body, context }) => nodeView(views, await nodes.update(params.name, body, context)),
-  removeNode: async ({ params, context }) => {
-    await nodes.remove(params.name, context)
-    return { ok: true }
-  },
+  removeNode: ({ params, context }) => done(nodes.remove(params.name, context)),
   createJoinToken: async ({ body, context }) => {
     const { token, expiresAt } = await enrolment.createToken(body, context)
     // By the environment, not as an argument: arguments can be seen by everybody on the machine.

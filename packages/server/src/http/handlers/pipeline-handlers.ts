@@ -3,7 +3,7 @@ import { hookPath, pipelineView } from '../../views/pipeline-view.ts'
 import { buildView } from '../../views/plain-views.ts'
 import { rolloutView } from '../../views/rollout-view.ts'
 import { defined } from '../../views/view-context.ts'
-import type { Handlers } from '../handler.ts'
+import { done, type Handlers } from '../handler.ts'
 import type { Services } from '../services.ts'
 
 type PipelineHandlers = Pick<
@@ -28,10 +28,7 @@ export const pipelineHandlers = ({
   getPipeline: ({ params }) => pipelineView(pipelines.require(params.app), state.seenRefs.get(params.app)),
   setPipeline: async ({ params, query, body, context }) =>
     pipelineView(await pipelines.put(params.app, defined(body), query, context), state.seenRefs.get(params.app)),
-  removePipeline: async ({ params, context }) => {
-    await pipelines.remove(params.app, context)
-    return { ok: true }
-  },
+  removePipeline: ({ params, context }) => done(pipelines.remove(params.app, context)),
   createWebhookSecret: async ({ params, context }) => ({
     path: hookPath(params.app),
     secret: await pipelines.createSecret(params.app, context),

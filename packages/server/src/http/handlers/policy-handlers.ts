@@ -2,7 +2,7 @@ import { explainPacket } from '../../policy/explain-packet.ts'
 import { profileUsers } from '../../policy/profile-users.ts'
 import { validateProfile } from '../../policy/validate-profile.ts'
 import { countInstances, profileView } from '../../views/profile-view.ts'
-import type { Handlers } from '../handler.ts'
+import { done, type Handlers } from '../handler.ts'
 import { profileListing } from '../listings/profile-listing.ts'
 import type { Services } from '../services.ts'
 
@@ -27,9 +27,6 @@ export const policyHandlers = ({ views: { state }, profiles }: Services): Policy
   validateProfile: ({ body }) => validateProfile(body.text),
   putProfile: async ({ params, query, body, context }) =>
     profileView(state, await profiles.put(params.name, body, query, context)),
-  removeProfile: async ({ params, query, context }) => {
-    await profiles.remove(params.name, query, context)
-    return { ok: true }
-  },
+  removeProfile: ({ params, query, context }) => done(profiles.remove(params.name, query, context)),
   explainPacket: ({ query }) => explainPacket(state, query),
 })

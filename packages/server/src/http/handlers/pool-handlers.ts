@@ -3,7 +3,7 @@ import { instanceView } from '../../views/instance-view.ts'
 import { poolView } from '../../views/pool-view.ts'
 import { receiptView, rolloutView } from '../../views/rollout-view.ts'
 import { defined } from '../../views/view-context.ts'
-import type { Handlers } from '../handler.ts'
+import { done, type Handlers } from '../handler.ts'
 import { rolloutListing } from '../listings/record-listings.ts'
 import type { Services } from '../services.ts'
 
@@ -31,10 +31,7 @@ export const poolHandlers = ({ views, operations }: Services): PoolHandlers => (
   restartPool: async ({ params, context }) => rolloutView(await operations.restart(params, context)),
   rollbackPool: async ({ params, body, context }) =>
     rolloutView(await operations.rollback({ ...params, ...defined(body) }, context)),
-  removePool: async ({ params, context }) => {
-    await operations.removePool(params, context)
-    return { ok: true }
-  },
+  removePool: ({ params, context }) => done(operations.removePool(params, context)),
   runJob: async ({ params, body, context }) =>
     instanceView(views, await operations.runJob({ ...params, ...defined(body) }, context)),
   listRollouts: ({ query }) => rolloutListing(views, query),

@@ -1,6 +1,6 @@
 import { clusterRegistryView, registryImageView } from '../../views/cluster-registry-view.ts'
 import { registryView } from '../../views/plain-views.ts'
-import type { Handlers } from '../handler.ts'
+import { done, type Handlers } from '../handler.ts'
 import { registryListing } from '../listings/record-listings.ts'
 import type { Services } from '../services.ts'
 
@@ -19,10 +19,7 @@ type RegistryHandlers = Pick<
 export const registryHandlers = ({ views, registries, registry }: Services): RegistryHandlers => ({
   listRegistries: () => registryListing(views),
   setRegistry: async ({ body, context }) => registryView(await registries.set(body, context)),
-  removeRegistry: async ({ query, context }) => {
-    await registries.remove(query.host, context)
-    return { ok: true }
-  },
+  removeRegistry: ({ query, context }) => done(registries.remove(query.host, context)),
   getClusterRegistry: async ({ signal }) => clusterRegistryView(await registry.status({ signal })),
   getRegistryImages: async ({ params, signal }) => ({
     items: (await registry.imagesOf(params.app, { signal })).map(registryImageView),
@@ -30,8 +27,5 @@ export const registryHandlers = ({ views, registries, registry }: Services): Reg
   runClusterRegistry: async ({ body, context }) => clusterRegistryView(await registry.run(body, context)),
   // Who asks for it wants it now, also of what has just come.
   collectClusterRegistry: ({ context }) => registry.collect(0, context),
-  stopClusterRegistry: async ({ query, context }) => {
-    await registry.stop({ purge: query.purge === true }, context)
-    return { ok: true }
-  },
+  stopClusterRegistry: ({ query, context }) => done(registry.stop({ purge: query.purge === true }, context)),
 })

@@ -1,11 +1,10 @@
-import type { ApprovalRuleView, FreezeView, MetricSourceView } from '@berth/api'
+import type { FreezeView, HookTargetView, MetricSourceView } from '@berth/api'
 import type { Freeze } from '@berth/core'
 import { frozenUntil } from '../../freezes/freeze-times.ts'
-import type { MetricSourceRecord, State } from '../../records/index.ts'
+import type { HookTargetRecord, MetricSourceRecord } from '../../records/index.ts'
 import { rolloutView } from '../../views/rollout-view.ts'
-import type { Handlers } from '../handler.ts'
-import { hookTargetListing, hookTargetView } from '../listings/hook-target-listing.ts'
-import type { Listing } from '../listings/listing.ts'
+import { done, type Handlers } from '../handler.ts'
+import { recordListing } from '../listings/record-listing.ts'
 import type { Services } from '../services.ts'
 
 type ReleaseHandlers = Pick<
@@ -35,30 +34,18 @@ export const releaseHandlers = ({
   approvalRules,
 }: Services): ReleaseHandlers => ({
   approveRollout: async ({ params, context }) => rolloutView(await operations.approveRollout(params.id, context)),
-  listApprovalRules: () => approvalRuleListing(views.state),
+  listApprovalRules: () => recordListing(views.state, 'approvalRules', (rule) => rule),
   addApprovalRule: ({ body, context }) => approvalRules.add(body, context),
-  removeApprovalRule: async ({ params, context }) => {
-    await approvalRules.remove(params.name, context)
-    return { ok: true }
-  },
-  listHookTargets: () => hookTargetListing(views.state),
+  removeApprovalRule: ({ params, context }) => done(approvalRules.remove(params.name, context)),
+  listHookTargets: () => recordListing(views.state, 'hookTargets', hookTargetView),
   setHookTarget: async ({ params, body, context }) => hookTargetView(await hookTargets.put(params.name, body, context)),
-  removeHookTarget: async ({ params, context }) => {
-    await hookTargets.remove(params.name, context)
-    return { ok: true }
-  },
-  listFreezes: () => freezeListing(views.state),
+  removeHookTarget: ({ params, context }) => done(hookTargets.remove(params.name, context)),
+  listFreezes: () => recordListing(views.state, 'freezes', freezeView),
   addFreeze: async ({ body, context }) => freezeView(await freezes.add(body, context)),
-  removeFreeze: async ({ params, context }) => {
-    await freezes.remove(params.name, context)
-    return { ok: true }
-  },
+  removeFreeze: ({ params, context }) => done(freezes.remove(params.name, context)),
   getPrometheus: () => sourceView(metricSources.require()),
   setPrometheus: async ({ body, context }) => sourceView(await metricSources.set(body, context)),
-  removePrometheus: async ({ context }) => {
-    await metricSources.remove(context)
-    return { ok: true }
-  },
+  removePrometheus: ({ context }) => done(metricSources.remove(context)),
 })
 
 const sourceView = ({ url, user, sealed, ca, updatedAt, updatedBy }: MetricSourceRecord): MetricSourceView => ({
@@ -66,28 +53,12 @@ const sourceView = ({ url, user, sealed, ca, updatedAt, updatedBy }: MetricSourc
   ...(user === undefined ? {} : { user }),
 })
 
+const hookTargetView = ({ sealed, ...rest }: HookTargetRecord): HookTargetView => ({
+  ...rest,
+  hasSecret: sealed !== undefined,
+})
+
 function freezeView(freeze: Freeze): FreezeView {
   const until = frozenUntil(freeze, Date.now())
   return { ...freeze, ...(until === undefined ? {} : { until }) }
 }
-
-/** Ids: the freeze's name. */
-const freezeListing = ({ freezes }: State): Listing<FreezeView> => ({
-  all: () =>
-    freezes
-      .all()
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
-      .map(freezeView),
-  get: (id) => {
-    const freeze = freezes.get(id)
-    return freeze === undefined ? undefined : freezeView(freeze)
-  },
-  touched: ({ kind, id }) => (kind === 'freezes' ? [id] : []),
-})
-
-/** Ids: the rule's name. */
-const approvalRuleListing = ({ approvalRules }: State): Listing<ApprovalRuleView> => ({
-  all: () => approvalRules.all().sort((a, b) => (a.name < b.name ? -1 : 1)),
-  get: (id) => approvalRules.get(id),
-  touched: ({ kind, id }) => (kind === 'approvalRules' ? [id] : []),
-})

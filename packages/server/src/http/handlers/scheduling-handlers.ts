@@ -5,7 +5,7 @@ import { poolView } from '../../views/pool-view.ts'
 import { rolloutView } from '../../views/rollout-view.ts'
 import { approvalView, cronView, groupView } from '../../views/scheduling-views.ts'
 import { defined } from '../../views/view-context.ts'
-import type { Handlers } from '../handler.ts'
+import { done, type Handlers } from '../handler.ts'
 import { approvalListing, cronListing, groupListing } from '../listings/scheduling-listings.ts'
 import type { Services } from '../services.ts'
 
@@ -27,8 +27,6 @@ type SchedulingHandlers = Pick<
   | 'runCron'
 >
 
-const ok = { ok: true } as const
-
 export const schedulingHandlers = ({
   views,
   nodes,
@@ -43,10 +41,7 @@ export const schedulingHandlers = ({
     groupView(views, await groups.create(name, defined(rules), context)),
   updateGroup: async ({ params, body, context }) =>
     groupView(views, await groups.update(params.name, defined(body), context)),
-  removeGroup: async ({ params, context }) => {
-    await groups.remove(params.name, context)
-    return ok
-  },
+  removeGroup: ({ params, context }) => done(groups.remove(params.name, context)),
   drainNode: async ({ params, body, context }) => nodeView(views, await nodes.drain(params.name, body.limit, context)),
   undrainNode: async ({ params, context }) => nodeView(views, await nodes.undrain(params.name, context)),
   measureNode: async ({ params, body, context, signal }) => {

@@ -1,7 +1,8 @@
+import { subscriptionView } from '../../views/subscription-view.ts'
 import { socketOutput } from '../event-socket.ts'
-import type { Handlers } from '../handler.ts'
+import { done, type Handlers } from '../handler.ts'
+import { recordListing } from '../listings/record-listing.ts'
 import { eventListing } from '../listings/record-listings.ts'
-import { subscriptionListing, subscriptionView } from '../listings/subscription-listing.ts'
 import type { Services } from '../services.ts'
 import { openWatch } from '../watch-stream.ts'
 
@@ -11,13 +12,13 @@ type SubscriptionHandlers = Pick<
 >
 
 export const subscriptionHandlers = ({ views, subscriptions }: Services): SubscriptionHandlers => ({
-  listSubscriptions: () => subscriptionListing(views.state),
+  listSubscriptions: () =>
+    recordListing(views.state, 'subscriptions', (record) => subscriptionView(views.state, record), [
+      'subscriptionPositions',
+    ]),
   setSubscription: async ({ params, body, context }) =>
     subscriptionView(views.state, await subscriptions.put(params.name, body, context)),
-  removeSubscription: async ({ params, context }) => {
-    await subscriptions.remove(params.name, context)
-    return { ok: true }
-  },
+  removeSubscription: ({ params, context }) => done(subscriptions.remove(params.name, context)),
   trySubscription: async ({ params, signal }) => {
     const from = performance.now()
     await subscriptions.try(params.name, signal)

@@ -6,7 +6,7 @@ import type { MaintenanceRecord } from '../../records/index.ts'
 import type { RequestRate, TrafficStep } from '../../traffic/request-stats.ts'
 import { certifiedNames, routeUrl } from '../../views/route-url.ts'
 import { defined } from '../../views/view-context.ts'
-import type { Handlers } from '../handler.ts'
+import { done, type Handlers } from '../handler.ts'
 import { matches } from '../listings/traffic-listings.ts'
 import type { Services } from '../services.ts'
 
@@ -39,10 +39,7 @@ export const trafficHandlers = (
       await acme.set(settings, context)
       return acmeView(acme)
     },
-    removeAcme: async ({ context }) => {
-      await acme.remove(context)
-      return { ok: true }
-    },
+    removeAcme: ({ context }) => done(acme.remove(context)),
     getMaintenance: () => ({ items: maintenance.all().map(maintenanceView) }),
     setMaintenance: async ({ params, body, context }) =>
       maintenanceView(await maintenance.set(params.host, body, context)),

@@ -19,6 +19,7 @@ import { buildView, certificateView, eventView, registryView, secretView, tokenV
 import { rolloutView } from '../../views/rollout-view.ts'
 import type { ViewContext } from '../../views/view-context.ts'
 import type { Listing, SeenChange } from './listing.ts'
+import { recordListing } from './record-listing.ts'
 
 const none: readonly string[] = []
 const only =
@@ -141,22 +142,11 @@ export const secretListing = ({ state }: ViewContext, app: string): Listing<Secr
 })
 
 /** Ids: the token's name. */
-export const tokenListing = ({ state }: ViewContext): Listing<TokenView> => ({
-  all: () => state.tokens.all().sort(byName).map(tokenView),
-  get: (id) => mapped(state.tokens.get(id), tokenView),
-  touched: only('tokens'),
-})
+export const tokenListing = ({ state }: ViewContext): Listing<TokenView> => recordListing(state, 'tokens', tokenView)
 
 /** Ids: the registry's host. */
-export const registryListing = ({ state }: ViewContext): Listing<RegistryView> => ({
-  all: () =>
-    state.registries
-      .all()
-      .sort((a, b) => (a.host < b.host ? -1 : 1))
-      .map(registryView),
-  get: (id) => mapped(state.registries.get(id), registryView),
-  touched: only('registries'),
-})
+export const registryListing = ({ state }: ViewContext): Listing<RegistryView> =>
+  recordListing(state, 'registries', registryView)
 
 /** Ids: the certificate's name. One that comes or goes may take names of others, or leave them. */
 export const certificateListing = ({ state }: ViewContext): Listing<CertificateView> => {
