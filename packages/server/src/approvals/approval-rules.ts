@@ -1,6 +1,6 @@
 import { type ApprovalRule, BerthError, checkName } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
-import { NamedRecords, type Records, type State } from '../records/index.ts'
+import { type EventDraft, NamedRecords, type Records, type State } from '../records/index.ts'
 
 const mostRules = 200
 const mostNeeded = 10
@@ -38,7 +38,11 @@ export class ApprovalRules {
   /** Throws `approval-rule.not-found`. */
   remove(name: string, context: CallContext): Promise<void> {
     const message = `approval rule ${name} is removed`
-    const told = (rule: ApprovalRule) => ({ type: 'approval-rule.removed', subject: subjectOf(rule), message })
+    const told = (rule: ApprovalRule): EventDraft => ({
+      type: 'approval-rule.removed',
+      subject: subjectOf(rule),
+      message,
+    })
     return this.#rules.remove(name, told, context)
   }
 }

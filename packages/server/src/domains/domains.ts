@@ -11,7 +11,15 @@ import {
 } from '@berth/core'
 import { specsOf } from '../controllers/name-tables.ts'
 import type { CallContext } from '../controllers/operations.ts'
-import { checkVersion, type DomainRecord, NamedRecords, type Records, type State } from '../records/index.ts'
+import {
+  type Change,
+  checkVersion,
+  type DomainRecord,
+  type EventDraft,
+  NamedRecords,
+  type Records,
+  type State,
+} from '../records/index.ts'
 
 const maxDomainCount = 1000
 
@@ -54,7 +62,7 @@ export class Domains {
     context: CallContext,
   ): Promise<DomainRecord> {
     const domain = readOrRefuse(name, document, this.#own)
-    const decide = (before: DomainRecord | undefined) => {
+    const decide = (before: DomainRecord | undefined): Change<DomainRecord> => {
       checkVersion(before, options.version, changed(name, options.version))
       if (before !== undefined && isSame(before, domain)) return { record: before }
       this.#domains.requireRoom(name, before)
@@ -71,7 +79,7 @@ export class Domains {
 
   /** Throws `domain.not-found`, `domain.changed`. */
   remove(name: string, options: DomainPutOptions, context: CallContext): Promise<void> {
-    const told = (record: DomainRecord) => {
+    const told = (record: DomainRecord): EventDraft => {
       checkVersion(record, options.version, changed(name, options.version))
       return { type: 'domain.removed', subject: {}, message: `domain ${name} was removed` }
     }

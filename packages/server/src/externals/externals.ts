@@ -7,7 +7,15 @@ import {
   readExternal,
 } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
-import { checkVersion, type ExternalRecord, NamedRecords, type Records, type State } from '../records/index.ts'
+import {
+  type Change,
+  checkVersion,
+  type EventDraft,
+  type ExternalRecord,
+  NamedRecords,
+  type Records,
+  type State,
+} from '../records/index.ts'
 import { externalConflicts } from './external-conflicts.ts'
 
 const maxExternalCount = 1000
@@ -61,7 +69,7 @@ export class Externals {
     context: CallContext,
   ): Promise<ExternalRecord> {
     const external = readOrRefuse(name, document, this.#own)
-    const decide = (before: ExternalRecord | undefined) => {
+    const decide = (before: ExternalRecord | undefined): Change<ExternalRecord> => {
       checkVersion(before, options.version, changed(name, options.version))
       if (before !== undefined && isSame(before, external)) return { record: before }
       this.#externals.requireRoom(name, before)
@@ -77,7 +85,7 @@ export class Externals {
 
   /** Throws `external.not-found`, `external.changed`. */
   remove(name: string, options: PutOptions, context: CallContext): Promise<void> {
-    const told = (record: ExternalRecord) => {
+    const told = (record: ExternalRecord): EventDraft => {
       checkVersion(record, options.version, changed(name, options.version))
       return { type: 'external.removed', subject: {}, message: `external service ${name} was removed` }
     }

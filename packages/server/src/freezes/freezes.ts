@@ -1,6 +1,6 @@
 import { BerthError, checkName, type Freeze, parseCron, parseZone } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
-import { NamedRecords, type Records } from '../records/index.ts'
+import { type EventDraft, NamedRecords, type Records } from '../records/index.ts'
 
 const mostFreezes = 200
 const mostReason = 500
@@ -44,7 +44,7 @@ export class Freezes {
   /** Throws `freeze.not-found`. */
   remove(name: string, context: CallContext): Promise<void> {
     const message = `freeze ${name} is removed`
-    const told = (freeze: Freeze) => ({ type: 'freeze.removed', subject: subjectOf(freeze), message })
+    const told = (freeze: Freeze): EventDraft => ({ type: 'freeze.removed', subject: subjectOf(freeze), message })
     return this.#freezes.remove(name, told, context)
   }
 }

@@ -1,6 +1,13 @@
 import { BerthError, isName, nameRule } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
-import { type HookTargetRecord, NamedRecords, type Records, type State } from '../records/index.ts'
+import {
+  type Change,
+  type EventDraft,
+  type HookTargetRecord,
+  NamedRecords,
+  type Records,
+  type State,
+} from '../records/index.ts'
 import { BoundSecrets, secretProblem } from '../secrets/bound-secrets.ts'
 import type { SecretKey } from '../secrets/secret-key.ts'
 
@@ -37,18 +44,19 @@ export class HookTargets {
   /** Throws `hook-target.invalid`, `hook-target.too-many`. */
   async put(name: string, { url: text, secret }: HookTargetWish, context: CallContext): Promise<HookTargetRecord> {
     const url = checked(name, text, secret)
-    const event = { type: 'hook-target.set', subject: {}, message: `hooks of stages may call ${url} (${name})` }
-    const decide = (before: HookTargetRecord | undefined) => {
+    const message = `hooks of stages may call ${url} (${name})`
+    const decide = (before: HookTargetRecord | undefined): Change<HookTargetRecord> => {
       this.#targets.requireRoom(name, before)
       const target = { name, url, updatedAt: this.#now(), updatedBy: context.actor }
-      return { record: { ...target, ...this.#secrets.sealedFor(target, secret, before) }, event }
+      const record = { ...target, ...this.#secrets.sealedFor(target, secret, before) }
+      return { record, event: { type: 'hook-target.set', subject: {}, message } }
     }
     return this.#targets.put(name, decide, context)
   }
 
   /** Throws `hook-target.not-found`. */
   remove(name: string, context: CallContext): Promise<void> {
-    const told = ({ url }: HookTargetRecord) => {
+    const told = ({ url }: HookTargetRecord): EventDraft => {
       const message = `hooks of stages may not call ${url} (${name}) any more`
       return { type: 'hook-target.removed', subject: {}, message }
     }

@@ -8,7 +8,15 @@ import {
   readProfile,
 } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
-import { checkVersion, NamedRecords, type ProfileRecord, type Records, type State } from '../records/index.ts'
+import {
+  type Change,
+  checkVersion,
+  type EventDraft,
+  NamedRecords,
+  type ProfileRecord,
+  type Records,
+  type State,
+} from '../records/index.ts'
 import { profileUsers } from './profile-users.ts'
 
 const maxProfileCount = 10_000
@@ -44,7 +52,7 @@ export class Profiles {
   /** `document` is as it was written, whatever it is. Throws `profile.invalid`, `profile.changed`, `profile.too-many`. */
   async put(name: string, document: unknown, options: PutOptions, context: CallContext): Promise<ProfileRecord> {
     const profile = readOrRefuse(name, document)
-    const decide = (before: ProfileRecord | undefined) => {
+    const decide = (before: ProfileRecord | undefined): Change<ProfileRecord> => {
       checkVersion(before, options.version, changed(name, options.version))
       const written = profileDocument(profile)
       if (before !== undefined && JSON.stringify(before.document) === JSON.stringify(written)) return { record: before }
@@ -60,7 +68,7 @@ export class Profiles {
 
   /** Throws `profile.not-found`, `profile.in-use`, `profile.changed`. */
   remove(name: string, options: PutOptions, context: CallContext): Promise<void> {
-    const told = (record: ProfileRecord) => {
+    const told = (record: ProfileRecord): EventDraft => {
       checkVersion(record, options.version, changed(name, options.version))
       const users = profileUsers(this.#state, name)
       if (users.length > 0)

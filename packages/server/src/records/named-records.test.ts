@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => under[Symbol.asyncDispose]())
 
 const by = { actor: 'token:ci' }
-const event = { type: 'app.told', subject: {}, message: 'told' }
+const event = { type: 'app.created', subject: {}, message: 'made' } as const
 const exists = (name: string) => new BerthError('app.exists', `there is ${name}`)
 const codeOf = (promise: Promise<unknown>) => promise.then(() => 'none').catch((error) => error.code)
 

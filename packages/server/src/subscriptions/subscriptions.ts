@@ -9,6 +9,8 @@ import {
 } from '@berth/core'
 import type { CallContext } from '../controllers/operations.ts'
 import {
+  type Change,
+  type EventDraft,
   NamedRecords,
   type Records,
   type RecordTransaction,
@@ -59,7 +61,7 @@ export class Subscriptions {
   async put(name: string, wish: SubscriptionWish, context: CallContext): Promise<SubscriptionRecord> {
     const { secret, from } = wish
     const subscription = checked(name, wish)
-    const decide = (before: SubscriptionRecord | undefined, tx: RecordTransaction) => {
+    const decide = (before: SubscriptionRecord | undefined, tx: RecordTransaction): Change<SubscriptionRecord> => {
       this.#subscriptions.requireRoom(name, before)
       const wanted = { ...subscription, updatedAt: this.#now(), updatedBy: context.actor }
       const known = this.#state.subscriptionPositions.get(name)
@@ -78,7 +80,7 @@ export class Subscriptions {
 
   /** Throws `subscription.not-found`. */
   remove(name: string, context: CallContext): Promise<void> {
-    const told = ({ url }: SubscriptionRecord, tx: RecordTransaction) => {
+    const told = ({ url }: SubscriptionRecord, tx: RecordTransaction): EventDraft => {
       tx.delete('subscriptionPositions', name)
       const message = `events are not told to ${url} (${name}) any more`
       return { type: 'subscription.removed', subject: {}, message }
