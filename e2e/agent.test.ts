@@ -122,12 +122,15 @@ describe('a grant of disk', () => {
     const [victim] = await allServe()
     const fill = "require('node:fs').writeFileSync('/tmp/fill', Buffer.alloc(100e6, 1))"
     await cluster.mustBerth(['exec', victim?.id ?? '', '--', 'node', '-e', fill])
+    // It is told until it runs again, a second later.
+    const why = /used 9\d MiB of disk, granted 64 MiB/
     const ended = await until(
-      'it to be ended',
-      async () => (await ps()).find((each) => each.id === victim?.id && each.lastExit !== undefined),
+      'it to be ended, and to say why',
+      async () => (await ps()).find((each) => each.id === victim?.id && why.test(each.message ?? '')),
       60_000,
+      100,
     )
-    expect(ended).toMatchObject({ message: expect.stringMatching(/used 9\d MiB of disk, granted 64 MiB/) })
+    expect(ended).toMatchObject({ message: expect.stringMatching(why) })
     await until('its next run', async () => (await ps()).some((each) => each.id === victim?.id && each.restarts > 0))
     expect((await ps()).find((each) => each.id !== victim?.id)?.restarts).toBe(0)
     await shop.commit(webApp({ replicas: 2 }))

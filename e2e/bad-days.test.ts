@@ -52,6 +52,7 @@ async function deployWith(halfWay: () => Promise<void>): Promise<RolloutView> {
       return rollout.endedAt !== undefined && rollout
     },
     120_000,
+    150,
   )
 }
 

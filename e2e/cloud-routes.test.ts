@@ -22,8 +22,8 @@ const on = async (node: string): Promise<InstanceView> => {
   return found
 }
 /** A real connection from inside the one to the other, which sees its address. */
-const reaches = async (from: InstanceView, to: InstanceView): Promise<boolean> => {
-  const argv = ['exec', from.id, 'timeout', '3', 'wget', '-q', '-O', '-', `http://${to.address}:8080/ip`]
+const reaches = async (from: InstanceView, to: InstanceView, seconds = 15): Promise<boolean> => {
+  const argv = ['exec', from.id, 'timeout', `${seconds}`, 'wget', '-q', '-O', '-', `http://${to.address}:8080/ip`]
   return (await cluster.berth(argv)).stdout.includes(from.address ?? 'no address')
 }
 const routerProtocol = '186'
@@ -76,7 +76,8 @@ describe('routes by a provider’s route table', () => {
     expect(way).toContain(`via ${cluster.lab.subnet.replace(/0\/24$/, '254')} `)
     expect(await Promise.all([reaches(here, there), reaches(there, here)])).toEqual([true, true])
     // As its gateway does, which has no route that says which address is to be seen.
-    const own = (await cluster.lab.host('h1').exec(['curl', '-s', '-m', '3', `http://${there.address}:8080/ip`])).stdout
+    const own = (await cluster.lab.host('h1').exec(['curl', '-s', '-m', '15', `http://${there.address}:8080/ip`]))
+      .stdout
     expect(own).toContain((here.address ?? '').replace(/\d+$/, '1'))
     expect((await load.stop()).failures).toEqual([])
     const { stdout } = await cluster.mustBerth(['net', 'routes', '--cloud'])
@@ -92,7 +93,7 @@ describe('routes by a provider’s route table', () => {
     for (const node of ['h1', 'h2'])
       await until(
         `${node} to reach it`,
-        async () => (await reaches(await on(node), third)) && reaches(third, await on(node)),
+        async () => (await reaches(await on(node), third, 3)) && reaches(third, await on(node), 3),
       )
     expect((await staticRoutes()).join('')).toBe('')
   })
@@ -108,7 +109,7 @@ describe('routes by a provider’s route table', () => {
     process.kill(server, 'SIGSTOP')
     try {
       const url = `http://${there.address}:8080/ip`
-      const argv = ['docker', 'exec', here.id, 'timeout', '3', 'wget', '-q', '-O', '-', url]
+      const argv = ['docker', 'exec', here.id, 'timeout', '15', 'wget', '-q', '-O', '-', url]
       expect((await cluster.lab.host('h1').exec(argv)).stdout).toContain(here.address)
     } finally {
       process.kill(server, 'SIGCONT')

@@ -62,8 +62,8 @@ const allReached = async (): Promise<void> => {
   for (const each of await instances()) await until(`${each.id} to be reached`, () => isReached(each))
 }
 /** A connection from inside the one to the other. */
-const reaches = async (from: InstanceView, to: InstanceView): Promise<boolean> => {
-  const argv = ['exec', from.id, 'timeout', '3', 'wget', '-q', '-O', '-', `http://${to.address}:8080/ip`]
+const reaches = async (from: InstanceView, to: InstanceView, seconds = 3): Promise<boolean> => {
+  const argv = ['exec', from.id, 'timeout', `${seconds}`, 'wget', '-q', '-O', '-', `http://${to.address}:8080/ip`]
   return (await cluster.berth(argv)).stdout.includes(from.address ?? 'no address')
 }
 
@@ -90,11 +90,12 @@ it('a machine whose block is used up gets another one, whose instances are reach
   await cluster.mustBerth(['scale', 'shop/web', '16'])
   const all = await ready(16)
   const block = await furtherBlock()
-  expect((await node()).network?.blocks).toEqual([block])
+  await until('it to be in force', async () => (await node()).network?.blocks?.join() === block)
   expect(all.filter((each) => isIn(block, each)).length).toBeGreaterThanOrEqual(4)
   expect((await cluster.mustBerth(['node', 'show', 'h2'])).stdout).toContain(`${(await node()).block}, ${block}`)
   expect((await cluster.mustBerth(['ip', 'pool', 'show', 'small'])).stdout).toMatch(/3 of 4 taken/)
-  expect(await routes(cluster.first, 'proto', '77')).toContain(`${block} via ${second().address}`)
+  const way = `${block} via ${second().address}`
+  await until('the first to know the way', async () => (await routes(cluster.first, 'proto', '77')).includes(way))
   expect(await routes(second(), 'proto', '78')).toContain(`unreachable ${block}`)
   await allReached()
 
@@ -125,7 +126,7 @@ it('a machine whose block is used up gets another one, whose instances are reach
   )
   await cluster.mustBerth(['profile', 'apply', path])
   await until('the rules to hold', async () => !(await reaches(inFirst, other)))
-  expect(await Promise.all([reaches(inSecond, inFirst), reaches(inFirst, inSecond)])).toEqual([true, false])
+  expect(await Promise.all([reaches(inSecond, inFirst, 15), reaches(inFirst, inSecond)])).toEqual([true, false])
   await cluster.mustBerth(['profile', 'rm', 'default', '-y'])
   await until('everybody to be called again', () => reaches(inFirst, inSecond))
 })
@@ -139,8 +140,10 @@ it('with no block left for it, it borrows single addresses of another machine, w
   const loans = all.filter((each) => isIn(lent, each))
   expect(loans).toHaveLength(2)
   for (const host of [cluster.first, third()])
-    for (const { address } of loans)
-      expect(await routes(host, 'proto', '77')).toContain(`${address} via ${second().address}`)
+    for (const { address } of loans) {
+      const way = `${address} via ${second().address}`
+      await until(`${host.name} to know the way`, async () => (await routes(host, 'proto', '77')).includes(way))
+    }
   await allReached()
   // A container that is started by hand where they are of gets another one, and reaches them.
   const [loan] = loans

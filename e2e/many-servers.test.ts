@@ -152,6 +152,7 @@ async function deployWith(halfWay: () => Promise<void>): Promise<RolloutView> {
       return seen.endedAt !== undefined && seen
     },
     180_000,
+    150,
   )
   await done
   return rollout as RolloutView

@@ -60,8 +60,9 @@ environments:
 
 beforeAll(async () => {
   const consul = ['--consul-listen', '127.0.0.1:8500', '--consul-anonymous', 'read']
-  cluster = await Cluster.start({ hosts: 3, beforeUp: async () => consul })
+  cluster = await Cluster.start({ hosts: 2, beforeUp: async () => consul })
   await cluster.join(cluster.lab.host('h2'))
+  await cluster.lab.addHost({ name: 'h3', startDockerd: false })
   for (const [node, site] of [
     ['h1', 'eu'],
     ['h2', 'us'],
@@ -165,6 +166,11 @@ describe('a name', () => {
     const all = async (method: string, times = 8): Promise<string[]> => [
       ...new Set(await Promise.all(Array.from({ length: times }, () => ask(method)))),
     ]
+    // One of them has just been made.
+    await until('both to be in its table', async () => {
+      const [read, written] = [await all('GET'), await all('POST')]
+      return read.join() === eu.id && written.join() === us.id
+    })
     expect(await all('GET')).toEqual([eu.id])
     expect(await all('POST')).toEqual([us.id])
     await cluster.mustBerth(['node', 'label', 'h1', 'site=us'])
@@ -193,11 +199,13 @@ describe('a name', () => {
       await cluster.mustBerth(['net', 'set', '--consul-domain', 'consul'])
       const db = await one({ pool: 'production', entrypoint: 'db' })
       const askers = (await instances()).filter(({ pool }) => pool === 'staging')
-      await until('all to know', async () => (await lookUp(db, 'db.corp.example'))[0] === db.address)
-      await until(
-        'Consul’s names',
-        async () => (await lookUp(db, 'h2.node.consul'))[0] === cluster.lab.host('h2').address,
-      )
+      expect(new Set(askers.map(({ node }) => node))).toEqual(new Set(['h1', 'h2']))
+      for (const node of ['h1', 'h2']) {
+        const from = askers.find((each) => each.node === node) ?? db
+        await until(`${node} to know`, async () => (await lookUp(from, 'db.corp.example'))[0] === db.address)
+        const { address } = cluster.lab.host('h2')
+        await until(`Consul’s names on ${node}`, async () => (await lookUp(from, 'h2.node.consul'))[0] === address)
+      }
       const server = await cluster.pidOf('server')
       const addresses = new Map((await instances()).map((each) => [each.address, each]))
       const ask = async (host: LabHost, asker: InstanceView, name: string): Promise<string> => {
@@ -206,9 +214,8 @@ describe('a name', () => {
       }
       process.kill(server, 'SIGSTOP')
       try {
-        expect(askers.length).toBeGreaterThan(0)
-        for (const asker of askers) {
-          const host = asker.node === 'h1' ? cluster.lab.host('h1') : cluster.lab.host('h2')
+        const answers = async (asker: InstanceView): Promise<void> => {
+          const host = cluster.lab.host(asker.node ?? '')
           expect(await ask(host, asker, 'db.corp.example')).toBe(db.address)
           expect(addresses.get(await ask(host, asker, 'any.thing.shop.corp.example'))).toMatchObject({
             ...{ entrypoint: 'web', pool: 'staging' },
@@ -217,6 +224,7 @@ describe('a name', () => {
           expect(await ask(host, asker, 'production.shop-production-db.service.consul')).toBe(db.address)
           expect(await ask(host, asker, 'nobody.service.consul')).toBe('ENOTFOUND')
         }
+        await Promise.all(askers.map(answers))
       } finally {
         process.kill(server, 'SIGCONT')
       }

@@ -65,6 +65,7 @@ async function roll(start: () => Promise<unknown>, victim: Victim, random: () =>
       return rollout.endedAt !== undefined && rollout
     },
     180_000,
+    150,
   )
   await started
   expect(isDone && isKilled).toBe(true)
@@ -89,7 +90,7 @@ it(`${rounds} rollouts and rollbacks of ${replicas} instances with kills in betw
     const traffic = startLoad(`${cluster.gatewayUrl}/`, {
       host: 'shop.test',
       connections,
-      pauseMs: isLongForm ? 8 : 24,
+      pauseMs: isLongForm ? 8 : 48,
     })
     const start = () => cluster.mustBerth(isRollback ? ['rollback', 'shop', '-y'] : ['deploy'], { cwd: shop.path })
     const rollout = await roll(start, victim, random)

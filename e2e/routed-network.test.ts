@@ -29,9 +29,14 @@ const on = async (node: string): Promise<InstanceView> => {
 const askFrom = (instance: InstanceView, url: string) =>
   cluster.mustBerth(['exec', instance.id, 'wget', '-q', '-O', '-', url])
 
-/** A real connection from inside the one to the other, which sees its address. */
-const reaches = async (from: InstanceView, to: Pick<InstanceView, 'address'>): Promise<boolean> => {
-  const argv = ['exec', from.id, 'timeout', '3', 'wget', '-q', '-O', '-', `http://${to.address}:8080/ip`]
+/** A real connection from inside the one to the other, which sees its address. Who is to be let through has more time. */
+const reaches = async (
+  from: InstanceView,
+  to: Pick<InstanceView, 'address'>,
+  wanted: 'silence' | 'an answer' = 'silence',
+): Promise<boolean> => {
+  const seconds = wanted === 'silence' ? '3' : '15'
+  const argv = ['exec', from.id, 'timeout', seconds, 'wget', '-q', '-O', '-', `http://${to.address}:8080/ip`]
   return (await cluster.berth(argv)).stdout.includes(from.address ?? 'no address')
 }
 /** Answers everybody at port 8080 with the address that they come from. */
@@ -143,7 +148,7 @@ describe('machines in routed mode', () => {
       ]
       const answers = pairs.map(async ({ from, to }) => {
         const url = `http://[${to.address6}]:8080/ip`
-        const { stdout } = await cluster.berth(['exec', from.id, 'timeout', '3', 'wget', '-q', '-O', '-', url])
+        const { stdout } = await cluster.berth(['exec', from.id, 'timeout', '15', 'wget', '-q', '-O', '-', url])
         return stdout.includes(from.address6 ?? 'no address')
       })
       return (await Promise.all(answers)).every(Boolean)
@@ -185,7 +190,9 @@ describe('machines in routed mode', () => {
       inbound: [`tcp:8080 from ${friend.address}/32`],
       outbound: [`deny tcp to ${shy.address}/32`, 'allow'],
     })
-    await until('the rules to hold', async () => !(await reaches(neighbour, friend)))
+    // Each machine has them when it has them.
+    await until('the rules to hold on h2', async () => !(await reaches(neighbour, friend)))
+    await until('the rules to hold on h1', async () => !(await reaches(shy, open)))
     const pairs = [
       { from: friend, to: neighbour, outbound: true, inbound: true },
       { from: friend, to: open, outbound: true, inbound: true },
@@ -201,12 +208,12 @@ describe('machines in routed mode', () => {
           outbound: { allowed: outbound },
           inbound: { allowed: inbound },
         })
-        expect(await reaches(from, to)).toBe(outbound && inbound)
+        expect(await reaches(from, to, outbound && inbound ? 'an answer' : 'silence')).toBe(outbound && inbound)
       }),
     )
     // Who was started by hand has the default as well, on both ends.
     const byHand = await startByHand(second())
-    expect(await Promise.all([reaches(friend, byHand), reaches(neighbour, byHand)])).toEqual([true, false])
+    expect(await Promise.all([reaches(friend, byHand, 'an answer'), reaches(neighbour, byHand)])).toEqual([true, false])
     const call = ['busybox', 'timeout', '3', 'wget', '-q', '-O', '-', `http://${shy.address}:8080/ip`]
     expect((await second().exec(['docker', 'exec', byHand.id, ...call])).code).not.toBe(0)
     expect((await second().exec(['docker', 'rm', '--force', byHand.id])).code).toBe(0)
@@ -225,7 +232,7 @@ describe('machines in routed mode', () => {
       return (await from.host.exec(['docker', 'exec', from.id, ...call])).stdout.replace('::ffff:', '')
     }
     await until('the one to reach the other', async () => (await asks(mine, other)) === mine.address)
-    expect(await asks(other, mine)).toBe(other.address)
+    await until('and the other the one', async () => (await asks(other, mine)) === other.address)
     expect(await asks(plain, mine)).toBe('')
     expect((await cluster.mustBerth(['ip', 'show', mine.address])).stdout).toMatch(/^profiles friends$/m)
     const inUse = await cluster.berth(['profile', 'rm', 'friends', '-y'])
@@ -283,7 +290,7 @@ describe('machines in routed mode', () => {
       [here, there],
       [there, here],
     ] as const)
-      expect(await reaches(from, to)).toBe(true)
+      expect(await reaches(from, to, 'an answer')).toBe(true)
     await cluster.mustBerth(['net', 'set', '--routes', 'static', '--yes'])
     await until('static routes alone', async () => {
       const [learned, statics] = [await table('table', '77'), await table('proto', '77')]

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
 import { type NetworkConfig, twinOf, twinRange } from '@berth/core'
 import { createLab, type Lab, type LabHost, NODE_IMAGE, trixieDocker } from '@berth/lab'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { NetworkProcess } from './network-client.ts'
+import { eventually, run } from './routed-host.ts'
 
 let lab: Lab
 let h1: LabHost
@@ -28,13 +28,7 @@ const configOf = (host: LabHost, change: Partial<NetworkConfig> = {}): NetworkCo
   ...change,
 })
 
-async function run(host: LabHost, ...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await host.exec(argv)
-  if (code !== 0) throw new Error(`${host.name}: ${argv.join(' ')}: ${code}: ${stderr}`)
-  return stdout.trim()
-}
-
-const server = `require('node:http').createServer((q, s) => s.end(q.socket.remoteAddress)).listen(8080, '0.0.0.0')`
+const server = `require('node:http').createServer((q, s) => s.end(q.socket.remoteAddress.replace('::ffff:', ''))).listen(8080, '0.0.0.0')`
 
 /** A container at `.10` of the host's block that answers every request with the address that it came from. */
 const startContainer = (host: LabHost): Promise<string> =>
@@ -51,13 +45,6 @@ const askFromContainer = async (host: LabHost, url: string): Promise<string> =>
 const askFromHost = async (host: LabHost, url: string): Promise<string> =>
   (await host.exec(['timeout', '3', 'busybox', 'wget', '-q', '-O-', url])).stdout
 
-async function eventually(read: () => Promise<string>, wanted: string | RegExp): Promise<void> {
-  const end = Date.now() + 20_000
-  const accepts = (value: string) => (typeof wanted === 'string' ? value === wanted : wanted.test(value))
-  while (Date.now() < end && !accepts(await read())) await delay(50)
-  expect(await read()).toMatch(wanted)
-}
-
 beforeAll(async () => {
   // The engines of Debian 12 and of Debian 13, side by side.
   lab = await createLab({
@@ -70,26 +57,39 @@ beforeAll(async () => {
   outside = createServer((request, response) => response.end(request.socket.remoteAddress)).listen(0, lab.serverAddress)
   await once(outside, 'listening')
   outsideUrl = `http://${lab.serverAddress}:${(outside.address() as AddressInfo).port}/`
+  networks = [new NetworkProcess(h1), new NetworkProcess(h2)]
 })
 
 afterAll(async () => {
   outside?.close()
+  await Promise.all((networks ?? []).map((network) => network.end()))
   await lab?.[Symbol.asyncDispose]()
 })
 
-beforeEach(async () => {
-  networks = [new NetworkProcess(h1), new NetworkProcess(h2)]
-  expect(await networks[0].call({ ensure: configOf(h1) })).toEqual({ value: [] })
-  expect(await networks[1].call({ ensure: configOf(h2) })).toEqual({ value: [] })
-  for (const host of lab.hosts) await startContainer(host)
-  for (const host of lab.hosts) await eventually(() => askFromHost(host, urlOf(host)), addressIn(host, 1))
-})
+/** As each test begins: the network is as it is told, with nothing amiss, and `web` runs on both hosts; what the test before has left goes on. */
+async function prepare(
+  told: (host: LabHost) => NetworkConfig,
+  startWeb: (host: LabHost) => Promise<string>,
+): Promise<void> {
+  await Promise.all(
+    lab.hosts.map(async (host, index) => {
+      const network = networks[index as 0 | 1]
+      const options = { removeAbsentPeers: true }
+      expect(await network.call({ ensure: told(host), options })).toEqual({ value: [] })
+      expect(await network.call({ check: {} })).toEqual({ value: [] })
+      if (!(await run(host, 'docker', 'ps', '--format', '{{.Names}}')).split('\n').includes('web')) await startWeb(host)
+      await eventually(() => askFromHost(host, urlOf(host)), addressIn(host, 1))
+    }),
+  )
+}
+
+const removeAll = async (): Promise<void> => {
+  for (const host of lab.hosts) await host.exec(['docker', 'rm', '--force', 'web'])
+  for (const network of networks) expect(await network.call({ remove: {} })).toEqual({ value: [] })
+}
 
 afterEach(async () => {
   for (const host of lab.hosts) await host.startDockerd()
-  for (const host of lab.hosts) await host.exec(['docker', 'rm', '--force', 'web'])
-  for (const network of networks) expect(await network.call({ remove: {} })).toEqual({ value: [] })
-  await Promise.all(networks.map((network) => network.end()))
 })
 
 /** Containers of both hosts reach each other under their own addresses, and the rest of the world under their host's. */
@@ -100,6 +100,9 @@ async function expectTraffic(): Promise<void> {
 }
 
 describe('the network of a node', () => {
+  beforeEach(() => prepare(configOf, startContainer))
+  afterAll(removeAll)
+
   it('joins containers without translating addresses, and hides them from the outside', async () => {
     await expectTraffic()
   })
@@ -252,17 +255,15 @@ describe('the network of a node whose pool has IPv6', () => {
   const askFromHost6 = async (host: LabHost, url: string): Promise<string> =>
     (await host.exec(['timeout', '5', process.execPath, '-e', askOnce(url)])).stdout.trim()
 
-  beforeEach(async () => {
-    for (const host of lab.hosts) await run(host, 'docker', 'rm', '--force', 'web')
-    expect(await networks[0].call({ ensure: with6(h1) })).toEqual({ value: [] })
-    expect(await networks[1].call({ ensure: with6(h2) })).toEqual({ value: [] })
-    for (const host of lab.hosts)
-      await run(
-        host,
-        ...['docker', 'run', '--detach', '--name', 'web', '--network', 'berth'],
-        ...['--ip', addressIn(host, 10), '--ip6', address6In(host, 10), NODE_IMAGE, 'node', '-e', server6],
-      )
-  })
+  const startContainer6 = (host: LabHost): Promise<string> =>
+    run(
+      host,
+      ...['docker', 'run', '--detach', '--name', 'web', '--network', 'berth'],
+      ...['--ip', addressIn(host, 10), '--ip6', address6In(host, 10), NODE_IMAGE, 'node', '-e', server6],
+    )
+
+  beforeEach(() => prepare(with6, startContainer6))
+  afterAll(removeAll)
 
   const expectTraffic6 = async (): Promise<void> => {
     await eventually(() => askFromContainer6(h1, url6Of(h2)), address6In(h1, 10))

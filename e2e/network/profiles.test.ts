@@ -63,10 +63,10 @@ const find = (name: string): InstanceView => {
   return found
 }
 
-/** A real connection from inside the one to the other. */
-async function reaches(from: string, to: string, port: number): Promise<boolean> {
+/** A real connection from inside the one to the other. Who is to be let through has more time. */
+async function reaches(from: string, to: string, port: number, seconds = 3): Promise<boolean> {
   const url = `http://${find(to).address}:${port}/`
-  const { stdout } = await cluster.berth(['exec', find(from).id, 'timeout', '3', 'wget', '-q', '-O', '-', url])
+  const { stdout } = await cluster.berth(['exec', find(from).id, 'timeout', `${seconds}`, 'wget', '-q', '-O', '-', url])
   return stdout.includes(find(from).address ?? 'no address')
 }
 
@@ -104,7 +104,7 @@ describe('the web, app and db of the guide', () => {
     ['app', 'db', 3306],
     ['db', 'near', 8080],
   ])('%s to %s:%d', async (from, to, port) => {
-    expect(await reaches(from, to, port)).toBe(true)
+    expect(await reaches(from, to, port, 15)).toBe(true)
     expect(await explain(from, to, port)).toMatchObject({ allowed: true })
   })
 
@@ -139,7 +139,7 @@ describe('the web, app and db of the guide', () => {
   })
 
   it('what flows, what was dropped and by which rule is told by name', async () => {
-    expect(await reaches('web', 'app', 9000)).toBe(true)
+    expect(await reaches('web', 'app', 9000, 15)).toBe(true)
     expect(await reaches('web', 'db', 3306)).toBe(false)
     const { stdout: flows } = await cluster.mustBerth(['net', 'flows', 'shop/app'])
     expect(flows).toMatch(/shop\.production\.web-1 +shop\.production\.app-1 +tcp:9000/)
@@ -204,7 +204,7 @@ it('rules, limits, addresses and flows outlive a dockerd that is killed, and pac
   expect(await limits()).toBe(2)
   const sorted = (list: typeof before) => list.toSorted((a, b) => a.pid - b.pid)
   expect(sorted(await cluster.containers(host))).toEqual(sorted(before))
-  expect(await reaches('app', 'db', 3306)).toBe(true)
+  expect(await reaches('app', 'db', 3306, 15)).toBe(true)
   expect(await reaches('web', 'db', 3306)).toBe(false)
 })
 
@@ -238,7 +238,7 @@ describe('bad days', () => {
     expect((await host.exec(['nft', 'delete', 'table', 'inet', 'berth-policy'])).code).toBe(0)
     await until('the table', async () => (await host.exec(['nft', 'list', 'table', 'inet', 'berth-policy'])).code === 0)
     expect(await reaches('web', 'db', 3306)).toBe(false)
-    expect(await reaches('app', 'db', 3306)).toBe(true)
+    expect(await reaches('app', 'db', 3306, 15)).toBe(true)
   })
 
   it('a rebooted node has its instances and its rules again', async () => {
@@ -262,7 +262,7 @@ it('without a profile everything reaches everything again, and no table is left'
   instances = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items.filter(
     (each) => each.ready,
   )
-  expect(await reaches('web', 'db', 3306)).toBe(true)
+  expect(await reaches('web', 'db', 3306, 15)).toBe(true)
   for (const host of cluster.lab.hosts)
     await until(
       'the end of the table',

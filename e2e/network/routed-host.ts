@@ -15,11 +15,17 @@ export async function run(host: LabHost, ...argv: string[]): Promise<string> {
   return stdout.trim()
 }
 
+/** Reads until it is what is wanted, and fails with the last that was read. */
 export async function eventually(read: () => Promise<string>, wanted: string | RegExp): Promise<void> {
   const end = Date.now() + 20_000
   const accepts = (value: string) => (typeof wanted === 'string' ? value === wanted : wanted.test(value))
-  while (Date.now() < end && !accepts(await read())) await delay(50)
-  expect(await read()).toMatch(wanted)
+  let last = await read()
+  while (Date.now() < end && !accepts(last)) {
+    await delay(50)
+    last = await read()
+  }
+  if (typeof wanted === 'string') expect(last).toBe(wanted)
+  else expect(last).toMatch(wanted)
 }
 
 /** A field of what `docker inspect` shows of a container's place in the network. */

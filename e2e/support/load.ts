@@ -83,11 +83,15 @@ function once(url: string, agent: Agent, { host, onBody }: LoadOptions): Promise
   })
 }
 
-/** Waits for a condition, as long as a busy machine may need; fails with what it was and the last error. */
+/**
+ * Waits for a condition, as long as a busy machine may need; fails with what it was and the last error. It looks at most `longestPauseMs`
+ * after the last time: less for who has to see what is there for a moment only.
+ */
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
   timeoutMs = 60_000,
+  longestPauseMs = 500,
 ): Promise<T> {
   const begun = Date.now()
   let last: unknown
@@ -102,7 +106,7 @@ export async function until<T>(
     if (waitedMs > timeoutMs)
       throw new Error(`waited ${timeoutMs} ms in vain for ${what}${last === undefined ? '' : `: ${last}`}`)
     // To look takes the time of what is waited for.
-    await delay(Math.min(150, 20 + waitedMs / 20))
+    await delay(Math.min(longestPauseMs, 20 + waitedMs / 20))
   }
 }
 

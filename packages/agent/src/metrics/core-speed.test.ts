@@ -1,3 +1,4 @@
+import { Worker } from 'node:worker_threads'
 import { expect, it } from 'vitest'
 import { measureCoreSpeed } from './core-speed.ts'
 
@@ -10,3 +11,14 @@ it('is measured in a worker, about the same twice, and given up when asked', asy
   expect(first / second).toBeLessThan(3)
   await expect(measureCoreSpeed({ signal: AbortSignal.abort() })).rejects.toThrow()
 })
+
+it('counts the time that it had of a core: others who want it as well change little', async () => {
+  const alone = await measureCoreSpeed()
+  const others = Array.from({ length: 8 }, () => new Worker('for (;;) {}', { eval: true }))
+  try {
+    const among = await measureCoreSpeed()
+    expect(alone / among).toBeLessThan(3)
+  } finally {
+    await Promise.all(others.map((each) => each.terminate()))
+  }
+}, 90_000)

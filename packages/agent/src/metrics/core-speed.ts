@@ -4,6 +4,8 @@ import { BerthError } from '@berth/core'
 
 const windows = 12
 const windowMs = 60
+/** Of the worker's own time on a core: where many wait for a core, a window goes on until it has had so much. */
+const leastCpuMs = 5
 const patienceMs = 30_000
 
 /**
@@ -11,7 +13,7 @@ const patienceMs = 30_000
  * machine. Compiled in a worker, so that the agent goes on with its work.
  */
 const source = `
-const { parentPort, workerData: { windows, windowMs } } = require('node:worker_threads')
+const { parentPort, workerData: { windows, windowMs, leastCpuMs } } = require('node:worker_threads')
 const memory = new Uint32Array(1 << 18)
 let seed = 1, sum = 0
 function unit() {
@@ -22,24 +24,25 @@ function unit() {
     sum += (seed & 1) === 0 ? Math.sqrt(memory[(at * 7) & 0x3ffff]) : memory[at] % 1021
   }
 }
+const cpuMs = () => { const { user, system } = process.threadCpuUsage(); return (user + system) / 1000 }
 const rates = []
 for (let each = 0; each < windows; each++) {
-  const from = performance.now()
-  let units = 0, at = from
-  while ((at = performance.now()) - from < windowMs) { unit(); units++ }
-  rates.push(units / (at - from))
+  const [from, cpuFrom] = [performance.now(), cpuMs()]
+  let units = 0, used = 0
+  while (performance.now() - from < windowMs || used < leastCpuMs) { unit(); units++; used = cpuMs() - cpuFrom }
+  rates.push(units / used)
 }
 parentPort.postMessage({ rate: Math.max(...rates.slice(2)), sum })
 `
 
 /**
- * How much one core gets done, in units a second. The best of several short windows counts: what others do on the machine only takes
- * away from it. Takes three quarters of a second.
+ * How much one core gets done, in units a second of its time: what others have of the core meanwhile does not count. The best of several
+ * short windows is told, since they also take away caches and clock. Takes three quarters of a second, and more where many wait for a core.
  */
 export async function measureCoreSpeed({ signal }: { readonly signal?: AbortSignal } = {}): Promise<number> {
   const limit = AbortSignal.any([...(signal === undefined ? [] : [signal]), AbortSignal.timeout(patienceMs)])
   limit.throwIfAborted()
-  const worker = new Worker(source, { eval: true, workerData: { windows, windowMs } })
+  const worker = new Worker(source, { eval: true, workerData: { windows, windowMs, leastCpuMs } })
   try {
     const [{ rate }] = (await once(worker, 'message', { signal: limit })) as [{ rate: number }]
     if (!(rate > 0)) throw new BerthError('agent.failed', `measure the speed of a core: ${rate} is no rate`)
