@@ -312,10 +312,14 @@ describe('a container', () => {
     )
     expect(existsSync(join(source, 'here'))).toBe(true)
     expect(node.host.docker('volume', 'ls', '-q')).toBe('shop.production.data')
+    // Looked for from now on: where the word of its end comes late, its time is nearly over.
+    const found = waitUntil('what it left', () => {
+      const kept = node.endedOf(assignment)
+      return kept !== undefined && existsSync(join(kept, 'logs/here')) && kept
+    })
     await node.stopInstance(assignment)
     expect(existsSync(node.persistOf(assignment))).toBe(false)
-    const kept = node.endedOf(assignment)
-    expect(existsSync(join(kept, 'logs/here'))).toBe(true)
+    const kept = await found
     const directory = join(node.host.stateDir, 'persist/.ended')
     expect(node.server.node?.endedFiles).toEqual({ directory, keepMs: 3_000 })
     await waitUntil('its time to be over', () => !existsSync(kept))
@@ -385,7 +389,7 @@ describe('what goes wrong', () => {
       lastExit: { code: 3, outOfMemory: false },
       logTail: expect.arrayContaining(['first', 'no port given']),
     })
-    expect(crashed.message).toMatch(/exited with code 3 after 0\.\d s/)
+    expect(crashed.message).toMatch(/exited with code 3 after \d+\.\d s/)
     const { containerId } = crashed
     await status(assignment, 'crashed again', (each) => each.restarts >= 2)
     expect(inspect(assignment).Id).toBe(containerId)

@@ -73,7 +73,7 @@ describe('hooks', () => {
     await node.server.ready(assignment.instance)
     expect(readFileSync(join(node.persistOf(assignment), 'after'), 'utf8')).toBe(`${assignment.hostname} started\n`)
     await node.stopInstance(assignment)
-    expect(readFileSync(join(node.endedOf(assignment), 'before'), 'utf8')).toBe('stopping\n')
+    expect(readFileSync(join(node.endedOf(assignment) ?? 'nothing', 'before'), 'utf8')).toBe('stopping\n')
   })
 
   it.each([

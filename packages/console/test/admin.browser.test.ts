@@ -73,6 +73,7 @@ describe('access tokens', () => {
     await made.getByRole('button', { name: 'I have kept it' }).click()
     const row = page.getByRole('row').filter({ hasText: 'ana-laptop' })
     await row.getByText('viewer').waitFor()
+    await made.waitFor({ state: 'detached' })
     expect(await page.content()).not.toContain(token)
     await page.getByRole('button', { name: 'Revoke ana-laptop' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()

@@ -7,11 +7,14 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { vi } from 'vitest'
 import { chromiumArguments, chromiumPath } from '../dev/chromium.ts'
 import { MockServer, type MockToken, mockToken } from '../dev/mock-server.ts'
+import { expectOneAtLast } from './one-at-last.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
 /** Everything is there at once on an idle machine; on a busy one a browser starts its processes slowly. */
 const waitsMs = 45_000
+/** For which a page may say something twice while it changes. */
+const twiceMs = 10_000
 vi.setConfig({ testTimeout: 120_000 })
 /**
  * To find tests that take for granted that a page is fast: with `BERTH_TEST_CPU_SLOWDOWN=6` it gets a sixth of its processor. Goes
@@ -100,12 +103,17 @@ export class ConsoleUnderTest implements AsyncDisposable {
   }
 
   async open({ width = 1280, locale = 'en-US', colorScheme = 'light' }: ContextOptions = {}): Promise<Page> {
-    const context = await this.#browser.newContext({ viewport: { width, height: 812 }, locale, colorScheme })
+    const context = await this.#browser.newContext({
+      ...{ viewport: { width, height: 812 }, locale, colorScheme },
+      // What turns for ever is drawn sixty times a second, by the processor.
+      reducedMotion: 'reduce',
+    })
     this.#contexts.push(context)
     const page = await context.newPage()
     if (slowdown > 1)
       await (await context.newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate: slowdown })
     page.setDefaultTimeout(waitsMs)
+    expectOneAtLast(page, twiceMs)
     page.on('console', (message) => message.type() === 'error' && this.complaints.push(message.text()))
     page.on('pageerror', (error) => this.complaints.push(String(error)))
     return page

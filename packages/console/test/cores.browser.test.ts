@@ -96,7 +96,7 @@ it('is a table as well, in the address', async () => {
   const table = page.getByRole('table', { name: 'Cores' })
   await table.getByRole('row', { name: /^8 0 conflict, not reported by the node/ }).waitFor()
   await expect.poll(() => table.getByRole('row').count()).toBe(10)
-  expect(page.url()).toContain('?cores=table')
+  await expect.poll(() => page.url()).toContain('?cores=table')
 })
 
 it('is live while it is seen', async () => {

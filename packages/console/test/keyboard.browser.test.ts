@@ -47,6 +47,17 @@ it('reaches everything by Tab, with a visible focus, the skip link first', async
   )
 })
 
+it('may say something twice for a moment', async () => {
+  const page = await console_.enter('/apps')
+  await page.evaluate(() => {
+    const twice = [0, 1].map(() => Object.assign(document.createElement('p'), { textContent: 'said by two' }))
+    document.body.append(...twice)
+    setTimeout(() => twice[0]?.remove(), 300)
+  })
+  await page.getByText('said by two').click()
+  expect(await page.getByText('said by two').count()).toBe(1)
+})
+
 it('skips to the content', async () => {
   const page = await console_.enter('/apps')
   await page.locator('.app-line').first().waitFor()

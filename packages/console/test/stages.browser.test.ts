@@ -45,7 +45,7 @@ describe('a rollout in stages', () => {
     await page.getByRole('dialog').getByText('Skip the stage half?').waitFor()
     await page.getByRole('dialog').getByRole('button', { name: 'Skip stage' }).click()
     await stages.getByText('skipped by dev').waitFor()
-    expect(await keys.getByRole('button', { name: 'Continue' }).count()).toBe(0)
+    await expect.poll(() => keys.getByRole('button', { name: 'Continue' }).count()).toBe(0)
   })
 
   it('waits for people, with a key for the one who reads', async () => {
@@ -71,10 +71,9 @@ describe('a rollout in stages', () => {
     await page.locator('.gate', { hasText: 'job warm-up' }).getByText('Output').click()
     await page.getByText('cache is warm: 1204 entries').waitFor()
     const figures = page.locator('.receipt-figures .figure')
-    await figures.first().waitFor()
-    expect(await figures.allTextContents()).toEqual([
-      ...['Served1240', 'Answered 5xx2', 'Lost 0', 'p5012 ms → 11 ms', 'p9980 ms → 71 ms'],
-    ])
+    await expect
+      .poll(() => figures.allTextContents())
+      .toEqual(['Served1240', 'Answered 5xx2', 'Lost 0', 'p5012 ms → 11 ms', 'p9980 ms → 71 ms'])
     await page.getByText(/Stood still .*: paused by token:mai/).waitFor()
     expect(await page.getByRole('button', { name: 'Skip stage' }).count()).toBe(0)
   })
@@ -111,17 +110,13 @@ describe('a rollout under way', () => {
   it('shows each instance where it runs, old and new, requests of both, and what the failing one printed', async () => {
     putHalfWay('r-half2222')
     const page = await console_.enter('/rollouts/r-half2222')
-    await page.locator('.cell').first().waitFor()
     const cells = page.locator('.cell[aria-label^="web-"]')
-    const labels = await cells.evaluateAll((all) => all.map((each) => each.getAttribute('aria-label')).sort())
-    expect(labels).toEqual([
-      ...[
-        'web-1: new (v14), Ready',
-        'web-2: new (v14), Crashing',
-        'web-3: old (v13), Ready',
-        'web-4: old (v13), Ready',
-      ],
-    ])
+    await expect
+      .poll(() => cells.evaluateAll((all) => all.map((each) => each.getAttribute('aria-label')).sort()))
+      .toEqual([
+        ...['web-1: new (v14), Ready', 'web-2: new (v14), Crashing'],
+        ...['web-3: old (v13), Ready', 'web-4: old (v13), Ready'],
+      ])
     const charts = page.getByRole('region', { name: 'Requests, old and new' })
     await charts.locator('canvas').nth(2).waitFor()
     await charts.getByText('new (v14)').first().waitFor()
@@ -148,10 +143,9 @@ describe('a rollout under way', () => {
     await keys.getByRole('button', { name: 'Pause' }).waitFor()
     await page.keyboard.press('?')
     const here = page.locator('.shortcuts-here')
-    await here.waitFor()
-    expect((await here.locator('div').allTextContents()).map((each) => each.trim())).toEqual([
-      ...['pPause', 'sSkip stage', 'aAbort', 'rAbort'],
-    ])
+    await expect
+      .poll(async () => (await here.locator('div').allTextContents()).map((each) => each.trim()))
+      .toEqual(['pPause', 'sSkip stage', 'aAbort', 'rAbort'])
     await page.keyboard.press('Escape')
     await page.keyboard.press('p')
     await keys.getByRole('button', { name: 'Resume' }).waitFor()
@@ -184,10 +178,14 @@ describe('a rollout under way', () => {
     expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(navigation?.y ?? 0)
     expect(box?.y).toBeGreaterThan(600)
     await page.locator('.chart canvas').first().waitFor()
-    expect(await overflow(page)).toBe(0)
-    await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
-    const last = await page.locator('.page > :last-child').boundingBox()
-    expect((last?.y ?? 0) + (last?.height ?? 0)).toBeLessThanOrEqual((await keys.boundingBox())?.y ?? 0)
+    await expect.poll(() => overflow(page)).toBe(0)
+    // What comes later makes it longer.
+    const hidden = async (): Promise<number> => {
+      await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
+      const last = await page.locator('.page > :last-child').boundingBox()
+      return (last?.y ?? 999) + (last?.height ?? 0) - ((await keys.boundingBox())?.y ?? 0)
+    }
+    await expect.poll(hidden).toBeLessThanOrEqual(0)
   })
 })
 
@@ -198,9 +196,9 @@ describe('two releases', () => {
     await page.getByText('entrypoints.web.cpu').waitFor()
     await page.getByLabel('Before').selectOption('v10')
     await page.waitForURL('**/compare?from=v10&to=v14')
-    expect(await page.locator('.compare-sides .release').allTextContents()).toEqual(['v10', 'v14'])
+    await expect.poll(() => page.locator('.compare-sides .release').allTextContents()).toEqual(['v10', 'v14'])
     await page.setViewportSize({ width: 390, height: 812 })
-    expect(await overflow(page)).toBe(0)
+    await expect.poll(() => overflow(page)).toBe(0)
   })
 })
 
@@ -243,6 +241,6 @@ describe('a release', () => {
     await page.locator('.version-choice', { hasText: 'runs here' }).click()
     await page.getByText('It would change nothing.').waitFor()
     expect(await page.getByRole('button', { name: 'Deploy v3 to production' }).isDisabled()).toBe(true)
-    expect(await overflow(page)).toBe(0)
+    await expect.poll(() => overflow(page)).toBe(0)
   })
 })

@@ -42,7 +42,7 @@ describe('the topology', () => {
     await page.getByLabel('Only with problems').uncheck()
     await page.getByLabel('App', { exact: true }).selectOption('shop')
     await page.getByText('There are 3 targets in all.').waitFor()
-    expect(new URL(page.url()).search).toBe('?app=shop')
+    await expect.poll(() => new URL(page.url()).search).toBe('?app=shop')
 
     // What changes is seen at once: the gateway takes a member out.
     const { mock } = console_
@@ -66,16 +66,21 @@ describe('the topology', () => {
   it('is gone through by arrows from one stop of Tab', async () => {
     const page = await console_.enter('/routes/topology')
     await bandOf(page, 'shop/production/web').getByText('anchor-1').first().waitFor()
-    expect(await page.locator('.topology [tabindex="0"]').count()).toBe(1)
+    await expect.poll(() => page.locator('.topology [tabindex="0"]').count()).toBe(1)
     const at = () => page.evaluate(() => document.activeElement?.textContent)
     await page.locator('.topology [tabindex="0"]').focus()
-    const gone = [await at()]
-    for (const key of ['ArrowRight', 'ArrowRight', 'ArrowDown', 'ArrowLeft', 'End']) {
+    await expect.poll(at).toBe('ledger.example.com')
+    for (const [key, to] of [
+      ['ArrowRight', 'ledger/production/api'],
+      ['ArrowRight', 'api-1'],
+      ['ArrowDown', 'api-2'],
+      ['ArrowLeft', 'api-1'],
+      ['End', 'web-4'],
+    ] as const) {
       await page.keyboard.press(key)
-      gone.push(await at())
+      await expect.poll(at, { message: key }).toBe(to)
     }
-    expect(gone).toEqual(['ledger.example.com', 'ledger/production/api', 'api-1', 'api-2', 'api-1', 'web-4'])
-    expect(await page.locator('.topology [tabindex="0"]').count()).toBe(1)
+    await expect.poll(() => page.locator('.topology [tabindex="0"]').count()).toBe(1)
     await page.keyboard.press('Enter')
     await page.waitForURL('**/instances/shop.production.web-4')
   })
@@ -86,8 +91,8 @@ describe('the topology', () => {
     const page = await many.enter('/routes/topology', { width: 390 })
     await page.getByText('1004 routes to 1003 targets with 10006 instances.').waitFor()
     await page.getByText('The first 40 of 1,003 are shown.').waitFor()
-    expect(await page.locator('.topology-band').count()).toBe(40)
-    expect(await overflow(page)).toBeLessThanOrEqual(0)
+    await expect.poll(() => page.locator('.topology-band').count()).toBe(40)
+    await expect.poll(() => overflow(page)).toBeLessThanOrEqual(0)
     await page.getByRole('button', { name: 'Show more' }).click()
     await expect.poll(() => page.locator('.topology-band').count()).toBe(80)
     await page.getByLabel('Filter by address').fill('h777.')
@@ -96,8 +101,8 @@ describe('the topology', () => {
     await expect.poll(() => page.locator('.topology-band').count()).toBe(1)
     await band.getByRole('button', { name: 'Show all' }).click()
     await expect.poll(() => band.getByRole('link', { name: /^e777-\d+$/ }).count()).toBe(10)
-    expect(new URL(page.url()).searchParams.get('open')).toBe('big/production/e777')
-    expect(await overflow(page)).toBeLessThanOrEqual(0)
+    await expect.poll(() => new URL(page.url()).searchParams.get('open')).toBe('big/production/e777')
+    await expect.poll(() => overflow(page)).toBeLessThanOrEqual(0)
     await page.getByLabel('Filter by address').fill('big.production.e5-3')
     await bandOf(page, 'big/production/e5').waitFor()
   })
@@ -266,7 +271,8 @@ it('subscriptions are made and changed without their secret ever being shown', a
   await page.getByRole('row').filter({ hasText: 'redis://' }).getByText('failed 7 times in a row').waitFor()
   await page.getByText('connect ECONNREFUSED').waitFor()
   // All keys of a row are to be seen.
-  expect(await page.locator('.panel-flush').evaluate((panel) => panel.scrollWidth - panel.clientWidth)).toBe(0)
+  const hidden = () => page.locator('.panel-flush').evaluate((panel) => panel.scrollWidth - panel.clientWidth)
+  await expect.poll(hidden).toBe(0)
   await page.getByRole('button', { name: 'Add a subscription' }).click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill('ci')

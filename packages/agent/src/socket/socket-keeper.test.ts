@@ -57,6 +57,10 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
+/** A busy machine takes longer than the second for which Vitest waits by itself. */
+const eventually = (assertions: () => unknown): Promise<unknown> =>
+  vi.waitFor(assertions, { timeout: 15_000, interval: 10 })
+
 const socketPath = (): string => join(directory, assignment.instance, 'berth.sock')
 
 interface Answer {
@@ -103,7 +107,7 @@ describe('the socket of an instance', () => {
     await startKeeper().load([assignment])
     keeper.setInstances([assignment])
     expect(keeper.reportOf(assignment.instance)).toEqual(said)
-    await vi.waitFor(async () => expect((await call('PUT', '/v1/maintenance', { on: false })).status).toBe(204))
+    await eventually(async () => expect((await call('PUT', '/v1/maintenance', { on: false })).status).toBe(204))
     expect(keeper.reportOf(assignment.instance)).toEqual({ readiness: said.readiness })
   })
 
@@ -126,8 +130,8 @@ describe('the socket of an instance', () => {
   it('goes with its instance', async () => {
     await call('PUT', '/v1/readiness', { ready: true })
     keeper.setInstances([])
-    await vi.waitFor(() => expect(existsSync(socketPath())).toBe(false))
-    await vi.waitFor(() => expect(existsSync(`${join(directory, assignment.instance)}.json`)).toBe(false))
+    await eventually(() => expect(existsSync(socketPath())).toBe(false))
+    await eventually(() => expect(existsSync(`${join(directory, assignment.instance)}.json`)).toBe(false))
   })
 
   it('keeps the last values of its metrics', async () => {
@@ -148,12 +152,12 @@ describe('the socket of an instance', () => {
       },
     })
     const events = await watch()
-    await vi.waitFor(() => expect(events.addresses()).toEqual([['10.77.1.3']]))
+    await eventually(() => expect(events.addresses()).toEqual([['10.77.1.3']]))
     services.namesAre(namesWith('10.77.1.3', '10.77.1.4'))
     // Nothing of it has changed.
     services.namesAre(namesWith('10.77.1.3', '10.77.1.4'))
     services.namesAre(namesWith())
-    await vi.waitFor(() => expect(events.addresses()).toEqual([['10.77.1.3'], ['10.77.1.3', '10.77.1.4'], []]))
+    await eventually(() => expect(events.addresses()).toEqual([['10.77.1.3'], ['10.77.1.3', '10.77.1.4'], []]))
     events.end()
   })
 
@@ -192,9 +196,9 @@ describe('the socket of an instance', () => {
 
   it('answers on although many connect and say nothing', async () => {
     const idle = Array.from({ length: 40 }, () => connect(socketPath()).on('error', () => undefined))
-    await vi.waitFor(() => expect(idle.filter((each) => each.destroyed).length).toBeGreaterThanOrEqual(8))
+    await eventually(() => expect(idle.filter((each) => each.destroyed).length).toBeGreaterThanOrEqual(8))
     for (const each of idle) each.destroy()
-    await vi.waitFor(async () => expect((await call('GET', '/v1/instance')).status).toBe(200))
+    await eventually(async () => expect((await call('GET', '/v1/instance')).status).toBe(200))
   })
 })
 

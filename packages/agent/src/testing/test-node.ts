@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, readdirSync, readFileSync } from 'node:fs'
+import { createWriteStream, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Assignment, InstanceStatus } from '@berth/core'
 import type { AgentConfig } from '../config.ts'
@@ -66,11 +66,12 @@ export class TestNode implements AsyncDisposable {
     return join(this.host.stateDir, 'persist/shop/production', `${entrypoint}-${ordinal}`)
   }
 
-  /** What it left at its end. */
-  endedOf({ entrypoint, ordinal }: Assignment): string {
+  /** What it left at its end; undefined: nothing yet, or not any more. */
+  endedOf({ entrypoint, ordinal }: Assignment): string | undefined {
     const pool = join(this.host.stateDir, 'persist/.ended/shop/production')
-    const name = readdirSync(pool).find((each) => each.startsWith(`${entrypoint}-${ordinal}@`))
-    return join(pool, name ?? 'nothing')
+    const all = existsSync(pool) ? readdirSync(pool) : []
+    const name = all.find((each) => each.startsWith(`${entrypoint}-${ordinal}@`))
+    return name === undefined ? undefined : join(pool, name)
   }
 
   get agentPid(): number {

@@ -97,7 +97,8 @@ describe('presence', () => {
     const peer = await agents.dial('a')
     peer.answerPings = false
     await eventually(() => expect(peer.closed).toBe(true))
-    expect(performance.now() - dialledAt).toBeGreaterThanOrEqual(silenceMs)
+    // Timers may be a part of a millisecond early by this clock.
+    expect(performance.now() - dialledAt).toBeGreaterThan(silenceMs - 1)
     expect(agents.online).toEqual(['a on', 'a off'])
   })
 
