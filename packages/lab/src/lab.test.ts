@@ -105,10 +105,10 @@ describe('two hosts', () => {
     const running = h1.exec(['sh', '-c', 'sleep 4321 & sleep 4321'], { signal: abort.signal })
     const sleepers = async () =>
       (await h1.exec(['pgrep', '-xf', 'sleep 4321'])).stdout.trim().split('\n').filter(Boolean)
-    await waitFor(async () => (await sleepers()).length === 2, { what: 'the command to run', deadlineMs: 5000 })
+    await waitFor(async () => (await sleepers()).length === 2, { what: 'the command to run', deadlineMs: 30_000 })
     abort.abort()
     await expect(running).rejects.toThrow('aborted')
-    await waitFor(async () => (await sleepers()).length === 0, { what: 'the command to be gone', deadlineMs: 5000 })
+    await waitFor(async () => (await sleepers()).length === 0, { what: 'the command to be gone', deadlineMs: 30_000 })
     expect(await sleepers()).toEqual([])
   })
 
@@ -261,7 +261,7 @@ describe('two hosts', () => {
     const orphans = async () => (await h1.exec(['pgrep', '-xf', 'sleep 0.1'])).stdout
     await waitFor(async () => (await orphans()) === '' && (await zombies()).length === 0, {
       what: 'the orphan to be reaped',
-      deadlineMs: 5000,
+      deadlineMs: 30_000,
     })
     expect(await zombies()).toEqual([])
   })
@@ -312,7 +312,7 @@ describe('two hosts', () => {
     await lab[Symbol.asyncDispose]()
     await waitFor(() => !existsSync(`/sys/class/net/${namesOf(index).link}`), {
       what: 'the interface to go',
-      deadlineMs: 5000,
+      deadlineMs: 30_000,
     })
     expect(leftovers(index, dir, netns)).toEqual(NOTHING)
     // Twice is as good as once.

@@ -36,7 +36,7 @@ function open(checkIntervalMs = 60_000): void {
 /** Answers each connection with who it comes from, until its namespace's test has ended. */
 function serve(namespace: TestNamespace, port: number, at = '0.0.0.0'): void {
   const source = `require('node:net').createServer((socket) => socket.end(socket.remoteAddress)).listen(${port}, '${at}')
-setTimeout(() => process.exit(), 60000); process.stdin.on('end', () => process.exit()).resume()`
+setTimeout(() => process.exit(), 600000); process.stdin.on('end', () => process.exit()).resume()`
   const [file, args] = namespace.inside(process.execPath, '-e', source)
   servers.push(spawn(file, args, { stdio: ['pipe', 'ignore', 'inherit'] }))
 }

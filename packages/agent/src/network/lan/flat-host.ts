@@ -44,6 +44,11 @@ interface Journal {
 
 const defaults = { settleMs: 5_000, retryMs: 600_000 }
 const lookMs = 200
+/**
+ * A busy router, or one of a busy machine, does not answer at once, and the kernel asks again after a second. One that is taken for
+ * silent before the move is not asked after it either.
+ */
+const answerMs = 1_500
 
 /** Moves the addresses of a machine's interface to a bridge, for containers to be in the same subnet, and back. */
 export class FlatHost {
@@ -155,9 +160,12 @@ export class FlatHost {
     const found = await Promise.all(
       gateways.map(async (gateway) => {
         await exec('ip', ['neigh', 'replace', gateway, 'dev', dev, 'use'], { signal })
-        await delay(lookMs)
-        const { stdout } = await exec('ip', ['neigh', 'show', 'to', gateway, 'dev', dev], { signal })
-        return stdout.includes('lladdr') ? [gateway] : []
+        for (const deadline = performance.now() + answerMs; performance.now() < deadline; ) {
+          await delay(lookMs)
+          const { stdout } = await exec('ip', ['neigh', 'show', 'to', gateway, 'dev', dev], { signal })
+          if (stdout.includes('lladdr')) return [gateway]
+        }
+        return []
       }),
     )
     return found.flat()

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { NodeLan } from '@berth/core'
 import pino from 'pino'
@@ -243,6 +244,17 @@ describe('a flat network', () => {
     host.run('nft', 'delete table arp deaf')
     await keeper.check()
     expect([keeper.problems, addresses('eth1')]).toEqual([{}, []])
+  })
+
+  it('asks a router after the move that was slow to answer before it', async () => {
+    const drop = 'add rule arp deaf in drop'
+    router.run(['nft', `add table arp deaf; add chain arp deaf in { type filter hook input priority 0; }; ${drop}`])
+    const slow = delay(500).then(() => router.run(['nft', 'delete table arp deaf']))
+    await keeper.check()
+    await slow
+    expect([keeper.problems, addresses('eth1')]).toEqual([{}, []])
+    const journal = JSON.parse(readFileSync(join(host.dir, 'flat', 'flat-eth1.json'), 'utf8'))
+    expect(journal.gateways).toEqual(['192.168.73.1'])
   })
 
   it('is looked at again after a death in the middle of it, and needs a server the first time only', async () => {

@@ -15,7 +15,7 @@ import { runCommand } from ${JSON.stringify(import.meta.resolve('../run-command.
 
 const run = (...argv) => execFileSync(argv[0], argv.slice(1), { encoding: 'utf8' })
 const sh = (text) => run('sh', '-ec', text)
-const space = () => spawn('unshare', ['--net', 'sh', '-c', 'echo up; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] })
+const space = () => spawn('unshare', ['--net', 'sh', '-c', 'echo up; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] })
 const inside = (pid, ...argv) => ['nsenter', '--target=' + pid, '--net', '--', ...argv]
 const [container, outside] = [space(), space()]
 process.on('exit', () => { for (const each of [container, outside, server]) each?.kill('SIGKILL') })
