@@ -174,7 +174,8 @@ await Promise.all([
   vitest('pure', ['--project', 'pure', '--project', 'console'], units),
   vitest('browser', ['--project', 'browser'], { env: compiledOnce, within: ownNetwork, isHeld: true }),
 ])
-await vitest('unit and contract', ['--project', 'parts', '--project', 'servers'], units)
+// Most of their time they wait, for Docker, for other programs, for clocks: one more at a time than of the others keeps two cores busy.
+await vitest('unit and contract', ['--project', 'parts', '--project', 'servers', '--maxWorkers=4'], units)
 await check('build binary', [bin('node'), 'scripts/build-binary.ts'])
 await vitest('end to end', ['--config', 'e2e/vitest.config.ts'], { env: form })
 

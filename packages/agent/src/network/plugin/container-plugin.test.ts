@@ -369,7 +369,8 @@ describe('a network whose pool has IPv6', () => {
     await waitUntil('two looks', () => looks > before + 1)
     now += 31_000
     await waitUntil('it to go', () => links.here.size === 0)
-    expect(readdirSync(endpointDirectory(join(directory, 'run')))).toEqual([])
+    // Last, so that whoever dies before it knows of it.
+    await waitUntil('its record to go', () => readdirSync(endpointDirectory(join(directory, 'run'))).length === 0)
   })
 })
 
