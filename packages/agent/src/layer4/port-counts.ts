@@ -5,7 +5,9 @@ import type { Exec } from '../network/run-command.ts'
 
 /** What came by one route since the agent counts. */
 export interface PortCount extends PortCounter {
+  /** Connections, or bytes. */
   readonly value: number
+  readonly packets: number
 }
 
 /** Connections that are open now, by route and instance. */
@@ -15,13 +17,22 @@ export interface OpenCount {
   readonly connections: number
 }
 
-/** Adds up what the kernel's counters say: they begin anew with every table. */
+interface Total {
+  readonly packets: number
+  readonly bytes: number
+}
+const none: Total = { packets: 0, bytes: 0 }
+
+/** Adds up what the kernel's counters say: some begin anew with a table. */
 export class PortCounts {
-  #counters: readonly PortCounter[] = []
-  readonly #totals = new Map<string, { total: number; last: number }>()
+  #counters: ReadonlyMap<string, PortCounter> = new Map()
+  readonly #totals = new Map<string, { readonly total: Total; readonly last: Total }>()
 
   get all(): readonly PortCount[] {
-    return this.#counters.map((counter) => ({ ...counter, value: this.#totals.get(counter.name)?.total ?? 0 }))
+    return [...this.#counters.values()].map((counter) => {
+      const { packets, bytes } = this.#totals.get(counter.name)?.total ?? none
+      return { ...counter, value: counter.counts === 'connections' ? packets : bytes, packets }
+    })
   }
 
   /** Of the table in force; without one nothing is added. */
@@ -32,23 +43,26 @@ export class PortCounts {
       readonly nftables?: readonly { readonly counter?: { name: string; packets: number; bytes: number } }[]
     }
     for (const { counter } of nftables) {
-      const known = this.#counters.find(({ name }) => name === counter?.name)
-      if (counter === undefined || known === undefined) continue
-      const value = known.counts === 'connections' ? counter.packets : counter.bytes
-      const before = this.#totals.get(known.name) ?? { total: 0, last: 0 }
-      // A lower one counts from 0: somebody has put the table anew.
-      const more = value >= before.last ? value - before.last : value
-      this.#totals.set(known.name, { total: before.total + more, last: value })
+      if (counter === undefined || !this.#counters.has(counter.name)) continue
+      const { name, packets, bytes } = counter
+      const { total, last } = this.#totals.get(name) ?? { total: none, last: none }
+      // Lower ones count from 0: somebody has put the table anew.
+      const base = packets >= last.packets && bytes >= last.bytes ? last : none
+      const sum = { packets: total.packets + packets - base.packets, bytes: total.bytes + bytes - base.bytes }
+      this.#totals.set(name, { total: sum, last: { packets, bytes } })
     }
   }
 
-  /** Another table is in force, whose counters begin at 0. */
+  /** Another table is in force. Counters of the same name have gone on, or begun anew where the table could not be changed. */
   changed(counters: readonly PortCounter[]): void {
-    this.#counters = counters
-    const names = new Set(counters.map(({ name }) => name))
-    for (const [name, { total }] of this.#totals)
-      if (names.has(name)) this.#totals.set(name, { total, last: 0 })
-      else this.#totals.delete(name)
+    const before = this.#counters
+    this.#counters = new Map(counters.map((counter) => [counter.name, counter]))
+    for (const [name, { last }] of this.#totals) {
+      const counter = this.#counters.get(name)
+      if (counter === undefined) this.#totals.delete(name)
+      // Another instance has the address.
+      else if (counter.instance !== before.get(name)?.instance) this.#totals.set(name, { total: none, last })
+    }
   }
 }
 
@@ -76,8 +90,8 @@ export function registerPortMetrics(
     registers,
     collect() {
       this.reset()
-      for (const { route, counts: direction, value } of of.portCounts)
-        if (direction !== 'connections') this.inc({ route, direction }, value)
+      for (const { route, instance, counts: direction, value } of of.portCounts)
+        if (direction !== 'connections' && instance === undefined) this.inc({ route, direction }, value)
     },
   })
   new Gauge({

@@ -170,8 +170,15 @@ describe('a route of a port', () => {
     registerPortMetrics(registry, { portCounts: keeper.counts, openConnections: keeper.open })
     const labels = `route="shop",pool="shop/production/db",instance="at ${here}"`
     expect(await registry.metrics()).toContain(`berth_gateway_connections_total{${labels}} 4\n`)
-    const bytes = keeper.counts.filter(({ counts }) => counts !== 'connections').map(({ value }) => value)
+    const bytes = keeper.counts
+      .filter(({ counts, instance }) => counts !== 'connections' && instance === undefined)
+      .map(({ value }) => value)
     expect(Math.min(...bytes)).toBeGreaterThan(8 * 'hello'.length)
+    // And by each instance, both ways.
+    const of = (counts: string, address: string) =>
+      keeper.counts.find((each) => each.counts === counts && each.instance === `at ${address}`)
+    expect(of('in', here)?.packets).toBeGreaterThan(of('in', there)?.packets ?? Number.POSITIVE_INFINITY)
+    expect(of('out', there2)?.value).toBeGreaterThan(2 * there2.length)
     // The node itself, and an instance of it, are served as well.
     expect((await answerOf(gateway, 9000, 'tcp', host)).name).not.toBe('')
     const [local] = instances.values()
@@ -230,6 +237,54 @@ describe('a route of a port', () => {
     await keeper.apply(table(route([]), route([], refusing)))
     expect((await answerOf()).name).toBe(here)
     expect(await answerOf(gateway, 9001)).toMatchObject({ isOver: true })
+  })
+
+  it('that is sticky keeps a client with its member while that is in traffic, by TCP and UDP, over tables, agents and new members', async () => {
+    const members = [member(here), member(there), member(there2)]
+    const dns = { id: 'dns', protocol: 'udp', port: 53, stickyMs: 3_600_000 } as const
+    const sticky = { stickyMs: 3_600_000 }
+    const asks = `Promise.all([11, 12, 13, 14, 15, 16].map((n) => new Promise((resolve) => {
+      const socket = require('node:net').connect({ host: '${gateway}', port: 9000, localAddress: '192.0.2.' + n })
+      socket.on('error', () => resolve('')).on('data', (data) => resolve(JSON.parse(data).name) ?? socket.destroy())
+      socket.write('hello')
+    }))).then((names) => console.log(JSON.stringify(names)))`
+    client.ip(...[11, 12, 13, 14, 15, 16].map((n) => `address add 192.0.2.${n}/24 dev eth0`))
+    /** Where clients of six addresses come. */
+    const all = (): string[] => JSON.parse(client.run([process.execPath, '-e', asks]))
+    // The first come while there is one; those who come later do not move them.
+    await keeper.apply(table(route([member(here)], sticky), route([member(here)], dns)))
+    expect(new Set(all())).toEqual(new Set([here]))
+    const one = await answerOf(gateway, 53, 'udp')
+    await keeper.apply(table(route(members, sticky), route(members, dns)))
+    expect(new Set(all())).toEqual(new Set([here]))
+    expect((await answerOf(gateway, 53, 'udp')).name).toBe(one.name)
+    const six = new Set<string>()
+    for (let turn = 0; turn < 3; turn++) six.add((await answerOf('2001:db8::1')).name)
+    expect(six.size).toBe(1)
+    // Theirs leaves: they are shared out, and stay there when it is back, also with another agent.
+    await keeper.apply(table(route([member(here, 'draining'), ...members.slice(1)], sticky), route(members, dns)))
+    const moved = all()
+    expect(moved).not.toContain(here)
+    expect(new Set(moved).size).toBe(2)
+    open()
+    await keeper.start()
+    await keeper.apply(table(route(members, sticky), route(members, dns)))
+    expect(all()).toEqual(moved)
+    await waitUntil('all are counted', async () => {
+      await keeper.look()
+      const counted = keeper.counts.filter(({ counts, route: id }) => counts === 'connections' && id === 'shop')
+      return counted.reduce((sum, { value }) => sum + value, 0) >= 24
+    })
+    expect(problems).toEqual([])
+    // What somebody has put there instead is replaced as a whole.
+    host.nft(
+      'table inet berth_routes\ndelete table inet berth_routes\ntable inet berth_routes {\n chain prerouting {\n type filter hook prerouting priority 0;\n }\n}\n',
+    )
+    await waitUntil('it is healed', async () => {
+      await keeper.look()
+      return rules().includes('kept-udp53-v4')
+    })
+    expect(all()).not.toContain('')
   })
 
   it('is for allowed addresses alone where it says so', async () => {

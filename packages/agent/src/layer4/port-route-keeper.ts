@@ -12,6 +12,7 @@ import {
   portRoutesTable,
   type RouteTable,
   renderPortRoutes,
+  updatePortRoutes,
 } from '@berth/core'
 import type { Logger } from 'pino'
 import { type Exec, mustRun, runCommand } from '../network/run-command.ts'
@@ -20,6 +21,7 @@ import { takenPorts } from '../publishing/taken-ports.ts'
 import { writeFileAtomic } from '../state/atomic-file.ts'
 import { decodeChecked, encodeChecked } from '../state/checked-json.ts'
 import { type OpenCount, type PortCount, PortCounts } from './port-counts.ts'
+import { readTableObjects } from './table-objects.ts'
 import { forgetConnections, readConnections, type TrackedConnection } from './tracked-connections.ts'
 
 export interface PortRouteKeeperOptions {
@@ -98,9 +100,9 @@ export class PortRouteKeeper {
     this.#exec = options.exec ?? runCommand
     this.#pace = { ...usualPace, ...options.pace }
     this.#now = options.now ?? Date.now
-    // Counters would make every listing another one.
+    // Counters, and clients that are remembered, would make every listing another one.
     this.#keepTable = createTableKeeper(
-      (file, args, more) => this.#exec(file, ['-s', ...args], more),
+      (file, args, more) => this.#exec(file, ['-s', '-t', ...args], more),
       [`inet ${portRoutesTable}`],
     )
   }
@@ -214,9 +216,15 @@ export class PortRouteKeeper {
     if (place === undefined && ports.length > 0)
       throw new BerthError('layer4.no-network', 'routes of ports: this node has no network yet', { retryable: true })
     const free = await this.#freePorts(ports)
-    const { ruleset, counters } = renderPortRoutes(free, place ?? { own: [], pools: [] }, this.#rotation)
+    const rendered = renderPortRoutes(free, place ?? { own: [], pools: [] }, this.#rotation)
+    const { ruleset, counters } = rendered
     if (ruleset !== this.#ruleset) await this.#counts.read(this.#exec, signal)
-    await this.#keepTable(ruleset, { signal, isRemoval: free.length === 0 })
+    const isRemoval = free.length === 0
+    const update = async (): Promise<string | undefined> => {
+      const there = await readTableObjects(this.#exec, signal)
+      return there === undefined ? undefined : updatePortRoutes(rendered, there)
+    }
+    await this.#keepTable(ruleset, { signal, isRemoval, update: isRemoval ? undefined : update })
     if (ruleset !== this.#ruleset) this.#counts.changed(counters)
     this.#ruleset = ruleset
     this.#members = knownMembers(ports)

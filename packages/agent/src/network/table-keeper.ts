@@ -4,6 +4,8 @@ export interface KeepOptions {
   readonly signal?: AbortSignal | undefined
   /** The ruleset leaves no table: once it is in force there is nothing to look at. */
   readonly isRemoval?: boolean
+  /** Tried first instead of the ruleset, where the tables are there: it makes the same of them and keeps what they have counted. */
+  readonly update?: (() => Promise<string | undefined>) | undefined
 }
 
 /**
@@ -25,14 +27,16 @@ export function createTableKeeper(
     }
     return listings.join('')
   }
-  return async (ruleset, { signal, isRemoval = false } = {}) => {
+  return async (ruleset, { signal, isRemoval = false, update } = {}) => {
     if (applied?.ruleset === ruleset) {
       if (isRemoval) return
       const found = await list(signal)
       if (found !== undefined && found === applied.listing) return
     }
     applied = undefined
-    await mustRun(exec, 'nft', ['-f', '-'], { input: ruleset, signal })
+    const gentle = await update?.()
+    const { code } = gentle === undefined ? { code: 1 } : await exec('nft', ['-f', '-'], { input: gentle, signal })
+    if (code !== 0) await mustRun(exec, 'nft', ['-f', '-'], { input: ruleset, signal })
     applied = { ruleset, listing: isRemoval ? undefined : await list(signal) }
   }
 }

@@ -39,7 +39,7 @@ export const routeOptions = {
   ),
   sticky: key(
     z.union([flag, text]),
-    'A client stays with its instance, by a cookie; or the cookie’s name. Default: false.',
+    'A client stays with its instance, by a cookie; or the cookie’s name. Of a port by its address, for an hour after it came last, or for how long. Default: false.',
   ),
   slowStart: key(duration, 'For so long a new instance gets less than its share, more and more. Default: 0s.'),
   ejection: key(

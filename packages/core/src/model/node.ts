@@ -52,7 +52,7 @@ export interface NodeDrain {
 
 /** The agent's report. Key `/node-status/<name>`; written when something but the heartbeat changes. */
 /** What an agent can do that those of a version before could not, and servers have to know before they ask for it. */
-export const nodeAbilities = ['publish-address', 'port-routes', 'failover'] as const
+export const nodeAbilities = ['publish-address', 'port-routes', 'failover', 'sticky-ports'] as const
 export type NodeAbility = (typeof nodeAbilities)[number]
 
 export interface NodeStatus {

@@ -25,7 +25,7 @@ export function compilePortRoutes(byAge: readonly RoutedPool[]): PortRoute[] {
 }
 
 function compilePortRoute(each: RoutedPool, route: PortRouteSpec): PortRoute {
-  const { protocol, listen, entrypoint, allow, whenEmpty, sites } = route
+  const { protocol, listen, entrypoint, allow, stickyMs, whenEmpty, sites } = route
   const twins = new Map(each.instances.map(({ instance, address6 }) => [instance.id, address6]))
   const isEmptied = whenEmpty === 'refuse' || each.pool.replicas[entrypoint]?.count === 0
   return {
@@ -35,6 +35,7 @@ function compilePortRoute(each: RoutedPool, route: PortRouteSpec): PortRoute {
     targets: targetsOfRoute(each, route).map((target) => withTwins(target, twins)),
     ...(isEmptied ? { allowEmpty: true } : {}),
     ...(allow === undefined ? {} : { allow }),
+    ...(stickyMs === undefined ? {} : { stickyMs }),
     ...(sites === undefined ? {} : { sites }),
   }
 }

@@ -101,7 +101,7 @@ describe('ports of a gateway', () => {
     const { ruleset } = renderPortRoutes([empty], place)
     expect(ruleset).not.toContain('vmap { 53 : goto udp53')
     expect(ruleset).toContain('udp dport { 53 } reject')
-    expect(renderPortRoutes([], place)).toEqual({
+    expect(renderPortRoutes([], place)).toMatchObject({
       ruleset: 'table inet berth_routes\ndelete table inet berth_routes\n',
       counters: [],
     })

@@ -4,6 +4,7 @@ import { hasPortRouteMark, portRouteMark } from './gateway-mark.ts'
 import type { PortProtocol } from './published-port.ts'
 import { scheduleRoute } from './route-schedule.ts'
 import { type Member, memberKey, type PortRoute } from './route-table.ts'
+import { stickyId, stickySlots, stickySlotsOf } from './sticky-slots.ts'
 
 export const portRoutesTable = 'berth_routes'
 
@@ -22,16 +23,26 @@ export interface GatewayPlace {
 export interface PortCounter {
   readonly name: string
   readonly route: string
-  /** `connections`: those given to the instance; `in` and `out`: bytes of clients, and to them. */
+  /** `connections`: those given to the instance; `in` and `out`: packets and bytes of clients, and to them. */
   readonly counts: 'connections' | 'in' | 'out'
+  /** Of a member; absent: of the whole route. */
   readonly pool?: string
   readonly instance?: string
 }
 
 export interface RenderedPortRoutes {
-  /** A file for `nft -f`: in one transaction all routes, or nothing where there is none. */
+  /** A file for `nft -f`: in one transaction all routes, or nothing where there is none. Nothing of a table before it is left. */
   readonly ruleset: string
   readonly counters: readonly PortCounter[]
+  /** The table alone, and what it has by name. */
+  readonly table: string
+  readonly objects: readonly TableObject[]
+}
+
+/** What a table of nftables has by name, as `nft` calls its kinds. */
+export interface TableObject {
+  readonly kind: 'chain' | 'counter' | 'map'
+  readonly name: string
 }
 
 type Family = 4 | 6
@@ -55,33 +66,55 @@ interface FamilyRoute {
 
 /**
  * The whole table. A connection is given to a member in turn, by the routes' weights, and stays there for as long as the kernel tracks it, whatever table
- * comes later: so a draining member keeps what it has and gets nothing new. `rotation` is where the turns begin: with each table they begin anew. A member
- * of the gateway's own node sees who asks; one of another node sees the gateway, which its answers have to pass. What no member may take is refused by
- * the node itself. Equal input gives equal text.
+ * comes later: so a draining member keeps what it has and gets nothing new. `rotation` is where the turns begin: with each table they begin anew. A route
+ * that is sticky goes by who asks instead, see {@link stickyLines}. A member of the gateway's own node sees who asks; one of another node sees the
+ * gateway, which its answers have to pass. What no member may take is refused by the node itself. Equal input gives equal text.
  */
 export function renderPortRoutes(routes: readonly PortRoute[], place: GatewayPlace, rotation = 0): RenderedPortRoutes {
-  const remove = `table inet ${portRoutesTable}\ndelete table inet ${portRoutesTable}\n`
-  if (routes.length === 0) return { ruleset: remove, counters: [] }
+  const remove = `${openTable}delete table inet ${portRoutesTable}\n`
+  if (routes.length === 0) return { ruleset: remove, counters: [], table: '', objects: [] }
   const all = ([4, 6] as const).flatMap((family) => routes.map((route) => familyRoute(route, family, rotation)))
   const counters = [...countersOf(routes), ...memberCounters(all)]
-  const ruleset = `${[
-    `${remove}table inet ${portRoutesTable} {`,
+  const maps = all.filter(({ route, turns }) => route.stickyMs !== undefined && turns.length > 0)
+  const table = `${[
+    `table inet ${portRoutesTable} {`,
     ...counters.map(({ name }) => `  counter ${name} {\n  }`),
+    ...maps.flatMap(stickyMap),
     // Before published ports and Docker's own, as all are asked and the first counts.
     ...chain('prerouting', 'nat hook prerouting priority -106', toRoutes(all)),
     ...chain('output', 'nat hook output priority -106', toRoutes(all)),
-    ...all.flatMap(routeChain),
     ...memberChains(all),
+    ...all.flatMap(routeChain),
     ...chain('postrouting', 'nat hook postrouting priority 94', [`${hasPortRouteMark} ct status dnat jump back`]),
     ...plainChain('back', [...backOf(all, place, 4), ...backOf(all, place, 6)]),
     ...chain('forward', 'filter hook forward priority 10', [`${hasPortRouteMark} jump traffic`]),
     ...chain('input', 'filter hook input priority -10', [`${hasPortRouteMark} jump traffic`, ...refusals(routes)]),
     ...chain('sent', 'filter hook output priority 10', [`${hasPortRouteMark} jump traffic`]),
-    ...trafficChains(routes),
-    ...plainChain('traffic', traffic(routes)),
+    ...plainChain('traffic', traffic(routes, all)),
     '}',
   ].join('\n')}\n`
-  return { ruleset, counters }
+  const objects: TableObject[] = [
+    ...[...table.matchAll(/^ {2}chain (\S+) {$/gm)].map(([, name = '']) => ({ kind: 'chain' as const, name })),
+    ...counters.map(({ name }) => ({ kind: 'counter' as const, name })),
+    ...maps.map((each) => ({ kind: 'map' as const, name: `kept-${chainOf(each)}` })),
+  ]
+  return { ruleset: remove + table, counters, table, objects }
+}
+
+const openTable = `table inet ${portRoutesTable}\n`
+
+/**
+ * Makes the table of one that has `there`, in one transaction: what both have keeps what it has counted and remembers. nft refuses it where something
+ * of the same name is of another sort.
+ */
+export function updatePortRoutes({ table, objects }: RenderedPortRoutes, there: readonly TableObject[]): string {
+  const wanted = new Set(objects.map(({ kind, name }) => `${kind} ${name}`))
+  // Chains go before what they name.
+  const gone = (['chain', 'map', 'counter'] as const).flatMap((kind) =>
+    there.filter((each) => each.kind === kind && !wanted.has(`${kind} ${each.name}`)),
+  )
+  const deletions = gone.map(({ kind, name }) => `delete ${kind} inet ${portRoutesTable} ${name}\n`)
+  return `${openTable}flush table inet ${portRoutesTable}\n${table}${deletions.join('')}`
 }
 
 const plainChain = (name: string, lines: readonly string[]): string[] => [
@@ -141,8 +174,7 @@ function routeChain(each: FamilyRoute): string[] {
   const { route, family, turns } = each
   if (turns.length === 0) return []
   const allowed = route.allow?.filter((block) => block.includes(':') === (family === 6))
-  const turnsText = turns.map(({ chain }, turn) => `${turn} : goto ${chain}`).join(', ')
-  const chosen = turns.length === 1 ? `goto ${turns[0]!.chain}` : `numgen inc mod ${turns.length} vmap { ${turnsText} }`
+  const chosen = route.stickyMs === undefined ? inTurn(turns) : stickyLines(each)
   return plainChain(chainOf(each), [
     ...(allowed === undefined
       ? []
@@ -150,30 +182,102 @@ function routeChain(each: FamilyRoute): string[] {
         ? ['return']
         : [`${ipOf(family)} saddr != { ${allowed.join(', ')} } return`]),
     `ct mark set ct mark | ${portRouteMark}`,
-    chosen,
+    ...chosen,
   ])
 }
 
+function inTurn(turns: readonly FamilyMember[]): string[] {
+  if (turns.length === 1) return [`goto ${turns[0]!.chain}`]
+  return [`numgen inc mod ${turns.length} vmap { ${vmap(turns.map(({ chain }, turn) => [turn, chain]))} }`]
+}
+
+const vmap = (entries: readonly (readonly [key: string | number, chain: string])[]): string =>
+  entries.map(([key, chain]) => `${key} : goto ${chain}`).join(', ')
+
+/** So many clients of a route are remembered; others go by the hash of their address alone. */
+const mostKept = 65_536
+
+const stickyMap = (each: FamilyRoute): string[] => [
+  `  map kept-${chainOf(each)} {`,
+  `    type ${each.family === 4 ? 'ipv4_addr' : 'ipv6_addr'} : classid`,
+  `    size ${mostKept}`,
+  '    flags dynamic,timeout',
+  '  }',
+]
+
+/**
+ * Who is remembered goes where it was, as long as that member has turns; everybody else goes by a hash of its address, which leads most to the same
+ * member whatever comes and goes, and the same way on every gateway. The member that was remembered is held in the packet's priority: nothing reads
+ * that before the kernel sets it anew for what is passed on.
+ */
+function stickyLines(each: FamilyRoute): string[] {
+  const { family, turns } = each
+  const members = turnCounts(turns)
+  const from = `${ipOf(family)} saddr`
+  const slots = stickySlotsOf(members.map(([{ to }, weight]) => ({ to, weight })))
+  const kept = keptMembers(turns)
+  return [
+    `meta priority set ${from} map @kept-${chainOf(each)}`,
+    `meta priority vmap { ${vmap([...kept].map(([id, { chain }]) => [id, chain]))} }`,
+    // It was with a member that has left: it is remembered anew.
+    `delete @kept-${chainOf(each)} { ${from} : 0:0 }`,
+    members.length === 1
+      ? `goto ${members[0]![0].chain}`
+      : `jhash ${from} mod ${stickySlots} seed 0x1 vmap { ${vmap(slots.map((place, slot) => [slot, members[place]![0].chain]))} }`,
+  ]
+}
+
+/** Each once, with how many turns it has. */
+function turnCounts(turns: readonly FamilyMember[]): [FamilyMember, number][] {
+  const counts = new Map<string, [FamilyMember, number]>()
+  for (const each of turns) counts.set(each.chain, [each, (counts.get(each.chain)?.[1] ?? 0) + 1])
+  return [...counts.values()]
+}
+
+/** By the number that the kernel remembers. Of two members with one number (one in two thousand million) the second is not remembered. */
+function keptMembers(turns: readonly FamilyMember[]): Map<string, FamilyMember> {
+  const kept = new Map<string, FamilyMember>()
+  for (const [each] of turnCounts(turns)) {
+    const id = stickyId(each.to)
+    if (!kept.has(id)) kept.set(id, each)
+  }
+  return kept
+}
+
 function memberChains(all: readonly FamilyRoute[]): string[] {
-  return all.flatMap(({ route, turns, family }) => {
-    const chains = new Map(turns.map((each) => [each.chain, each]))
-    return [...chains.values()].flatMap(({ chain, to }) =>
-      plainChain(chain, [`counter name new-${chain}`, `meta l4proto ${route.protocol} dnat ${ipOf(family)} to ${to}`]),
-    )
+  return all.flatMap((each) => {
+    const { route, turns, family } = each
+    const kept = new Set(route.stickyMs === undefined ? [] : keptMembers(turns).values())
+    return turnCounts(turns).flatMap(([member]) => {
+      const { chain, to } = member
+      const remember = `update @kept-${chainOf(each)} { ${ipOf(family)} saddr timeout ${route.stickyMs}ms : ${stickyId(to)} }`
+      return plainChain(chain, [
+        ...(kept.has(member) ? [remember] : []),
+        ...(route.stickyMs === undefined ? [] : ['meta priority set 0:0']),
+        `counter name new-${chain}`,
+        `meta l4proto ${route.protocol} dnat ${ipOf(family)} to ${to}`,
+      ])
+    })
   })
 }
 
+/** Of all members: those that drain have connections to count. */
 const memberCounters = (all: readonly FamilyRoute[]): PortCounter[] => {
   const found = new Map<string, PortCounter>()
-  for (const { route, turns } of all)
-    for (const { chain, member, pool } of turns)
-      found.set(chain, {
-        ...{ name: `new-${chain}`, route: route.id, counts: 'connections' },
-        pool,
-        instance: member.instance,
-      })
+  for (const { route, members } of all)
+    for (const { chain, member, pool } of members)
+      for (const [word, counts] of memberWords)
+        found.set(`${word}-${chain}`, {
+          ...{ name: `${word}-${chain}`, route: route.id, counts, pool, instance: member.instance },
+        })
   return [...found.values()]
 }
+
+const memberWords = [
+  ['new', 'connections'],
+  ['in', 'in'],
+  ['out', 'out'],
+] as const
 
 const countersOf = (routes: readonly PortRoute[]): PortCounter[] =>
   routes.flatMap((route) =>
@@ -239,20 +343,35 @@ function refusals(routes: readonly PortRoute[]): string[] {
   })
 }
 
-/** By which way of which route a packet goes. */
-function traffic(routes: readonly PortRoute[]): string[] {
+/** By which way of which route a packet goes, and to or from which member: that one's address is in the answers. */
+function traffic(routes: readonly PortRoute[], all: readonly FamilyRoute[]): string[] {
   return (['in', 'out'] as const).flatMap((way) =>
     (['tcp', 'udp'] as const).flatMap((protocol) => {
-      const to = portsOf(routes, protocol).map((port) => `${port} : goto ${way}-${protocol}${port}`)
-      const direction = way === 'in' ? 'original' : 'reply'
-      return to.length === 0
-        ? []
-        : [`ct direction ${direction} meta l4proto ${protocol} ct original proto-dst vmap { ${to.join(', ')} }`]
+      const ports = portsOf(routes, protocol).map((port) => `${port} : "${way}-${protocol}${port}"`)
+      if (ports.length === 0) return []
+      const of = `ct direction ${way === 'in' ? 'original' : 'reply'} meta l4proto ${protocol}`
+      return [
+        `${of} counter name ct original proto-dst map { ${ports.join(', ')} }`,
+        ...([4, 6] as const).flatMap((family) => {
+          const entries = memberEntries(all, protocol, family, way)
+          const key = `ct original proto-dst . ct reply ${ipOf(family)} saddr . ct reply proto-src`
+          return entries.length === 0 ? [] : [`${of} counter name ${key} map { ${entries.join(', ')} }`]
+        }),
+      ]
     }),
   )
 }
 
-const trafficChains = (routes: readonly PortRoute[]): string[] =>
-  routes.flatMap((route) =>
-    ['in', 'out'].flatMap((way) => plainChain(`${way}-${keyOf(route)}`, [`counter name ${way}-${keyOf(route)}`])),
-  )
+function memberEntries(
+  all: readonly FamilyRoute[],
+  protocol: PortProtocol,
+  family: Family,
+  way: 'in' | 'out',
+): string[] {
+  const found = new Map<string, string>()
+  for (const { members, route, ...each } of all)
+    if (route.protocol === protocol && each.family === family)
+      for (const { address, member, chain } of members)
+        found.set(chain, `${route.port} . ${address} . ${member.port} : "${way}-${chain}"`)
+  return [...found.values()]
+}

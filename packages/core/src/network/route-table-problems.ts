@@ -1,3 +1,4 @@
+import { stickyBounds } from '../model/port-route-spec.ts'
 import { isCookieName, type RouteLimit, retryStatuses, routeOptionBounds } from '../model/route-options.ts'
 import type { Certificate, Member, PortRoute, Route, RouteTable, RouteTarget } from './route-table.ts'
 
@@ -45,10 +46,13 @@ export function findRouteTableProblems(table: RouteTable): RouteTableProblem[] {
   return problems
 }
 
-function checkPortRoute({ id, protocol, port, targets, allow = [] }: PortRoute, at: string, report: Report): void {
+function checkPortRoute(route: PortRoute, at: string, report: Report): void {
+  const { id, protocol, port, targets, stickyMs, allow = [] } = route
   checkName(id, `${at}.id`, report)
   if (!['tcp', 'udp'].includes(protocol)) report(`${at}.protocol`, 'must be tcp or udp')
   if (!isWhole(port, 1, 65_535)) report(`${at}.port`, 'must be between 1 and 65535')
+  if (stickyMs !== undefined && !isWhole(stickyMs, stickyBounds.least, stickyBounds.most))
+    report(`${at}.stickyMs`, `must be a whole number between ${stickyBounds.least} and ${stickyBounds.most}`)
   allow.forEach((block, index) => {
     const [address = '', prefix = '', ...rest] = block.split('/')
     const isBlock = rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= (isIpv4(address) ? 32 : 128)

@@ -28,6 +28,8 @@ export interface PortRoute {
   readonly allowEmpty?: boolean
   /** Blocks of addresses that clients may have. Absent: any. */
   readonly allow?: readonly string[]
+  /** A client goes where it went, for so long after its last new connection. Absent: connections go in turn. */
+  readonly stickyMs?: number
   /** On the server. */
   readonly sites?: PortSites
 }

@@ -31,12 +31,20 @@ describe('routes of ports', () => {
         { udp: 53 },
         'shop.example.com',
         { tcp: 5432, entrypoint: 'web', port: 9000, allow: ['10.1.2.3', '2001:db8::/32'] },
-        { tcp: 53, entrypoint: 'dns', whenEmpty: 'refuse', sites: { prefer: 'any' } },
+        { tcp: 53, entrypoint: 'dns', sticky: '8h', whenEmpty: 'refuse', sites: { prefer: 'any' } },
       ),
     )
     expect(spec.routes.map(({ host }) => host)).toEqual(['shop.example.com'])
     expect(spec.portRoutes).toEqual([
-      { protocol: 'tcp', listen: 53, entrypoint: 'dns', port: 'tcp-53', whenEmpty: 'refuse', sites: { prefer: 'any' } },
+      {
+        protocol: 'tcp',
+        listen: 53,
+        entrypoint: 'dns',
+        port: 'tcp-53',
+        stickyMs: 28_800_000,
+        whenEmpty: 'refuse',
+        sites: { prefer: 'any' },
+      },
       { protocol: 'udp', listen: 53, entrypoint: 'dns', port: 'udp-53' },
       { protocol: 'tcp', listen: 5432, entrypoint: 'web', port: 'tcp-9000', allow: ['10.1.2.3/32', '2001:db8::/32'] },
     ])
@@ -95,6 +103,10 @@ describe('routes of ports', () => {
       expect.stringContaining('routes[0].allow[1]: "nobody/32" is no address block'),
       expect.stringContaining('routes[0].sites.writes: `writes` is of requests by HTTP'),
       expect.stringContaining('routes[0].whenEmpty: there is no page to show'),
+    ])
+    expect(issuesOf({ tcp: 9, sticky: 'cart' }, { tcp: 10, sticky: '0s' }, { tcp: 11, sticky: true })).toEqual([
+      'routes[0].sticky: "cart" is no time: of a port there is no cookie to name [write true, or for how long a client is remembered: sticky: 8h]',
+      expect.stringContaining('routes[1].sticky: '),
     ])
     expect(issuesOf({ host: 'a.b', allow: '10.0.0.0/8', whenEmpty: 'refuse' })).toEqual([
       expect.stringContaining('routes[0].allow: `allow` is of routes of a port'),

@@ -1,10 +1,10 @@
 import type { AppSpec } from '../model/app-spec.ts'
 import { messageOf } from '../model/berth-error.ts'
-import type { PortRouteSpec, PortSites } from '../model/port-route-spec.ts'
+import { type PortRouteSpec, type PortSites, stickyBounds } from '../model/port-route-spec.ts'
 import { parseBlock } from '../network/address-block.ts'
 import { familyOf, parseBlock6 } from '../network/address6.ts'
 import type { PortProtocol } from '../network/published-port.ts'
-import { compareText, given, readTexts } from './read-values.ts'
+import { compareText, given, readDuration, readTexts } from './read-values.ts'
 import { readSites } from './route-options.ts'
 import { type RouteEntrypoints, readRouteTarget } from './route-target.ts'
 import type { RouteDocument, SpecDocument } from './spec-document.ts'
@@ -14,7 +14,7 @@ import type { IssueList, SpecPath } from './spec-issue.ts'
 export const isPortRoute = (item: string | RouteDocument): item is RouteDocument =>
   typeof item !== 'string' && (item.tcp !== undefined || item.udp !== undefined)
 
-const knownKeys = ['tcp', 'udp', 'entrypoint', 'port', 'allow', 'whenEmpty', 'sites']
+const knownKeys = ['tcp', 'udp', 'entrypoint', 'port', 'allow', 'sticky', 'whenEmpty', 'sites']
 const mostBlocks = 256
 
 /** Of the routes those of ports, sorted; undefined: there are none, as in specs of before. */
@@ -57,6 +57,7 @@ function readPortRoute(
     issues.add(at(protocol), `port ${listen} is out of range (1 to 65535)`)
   const target = readRouteTarget(issues, path, document, entrypoints, at, protocol)
   const allow = readAllow(issues, at('allow'), document.allow)
+  const stickyMs = readSticky(issues, at('sticky'), document.sticky)
   const sites = readPortSites(issues, at, document.sites)
   if (document.whenEmpty === 'maintenance')
     issues.add(at('whenEmpty'), 'there is no page to show to whoever asks a port', {
@@ -68,6 +69,7 @@ function readPortRoute(
     listen,
     ...target,
     ...(allow.length === 0 ? {} : { allow }),
+    ...(stickyMs === undefined ? {} : { stickyMs }),
     ...(document.whenEmpty === 'refuse' ? { whenEmpty: document.whenEmpty } : {}),
     ...(sites === undefined ? {} : { sites }),
   }
@@ -99,6 +101,20 @@ function readAllow(issues: IssueList, path: SpecPath, value: RouteDocument['allo
   })
   if (blocks.length > mostBlocks) issues.add(path, `${blocks.length} are too many: at most ${mostBlocks} are possible`)
   return [...new Set(blocks)].sort(compareText)
+}
+
+/** There are no cookies by which to know a client again: its address has to do. */
+function readSticky(issues: IssueList, path: SpecPath, value: RouteDocument['sticky']): number | undefined {
+  const { usual, least, most } = stickyBounds
+  if (value === undefined || value === false) return undefined
+  if (value === true) return usual
+  if (!/^\d/.test(value)) {
+    issues.add(path, `"${value}" is no time: of a port there is no cookie to name`, {
+      suggestion: 'write true, or for how long a client is remembered: sticky: 8h',
+    })
+    return undefined
+  }
+  return readDuration(issues, path, value, usual, { min: least, max: most })
 }
 
 function readPortSites(

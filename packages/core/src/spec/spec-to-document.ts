@@ -214,12 +214,16 @@ const routesToDocument = (routes: readonly RouteSpec[], portRoutes: readonly Por
   ...portRoutes.map(portRouteToDocument),
 ]
 
-const portRouteToDocument = ({ protocol, listen, entrypoint, port, allow, whenEmpty, sites }: PortRouteSpec) => ({
-  ...{ [protocol]: listen, entrypoint, port },
-  ...(allow === undefined ? {} : { allow }),
-  ...(whenEmpty === undefined ? {} : { whenEmpty }),
-  ...(sites === undefined ? {} : { sites: sitesToDocument(sites) }),
-})
+const portRouteToDocument = (route: PortRouteSpec): RouteDocument => {
+  const { protocol, listen, entrypoint, port, allow, stickyMs, whenEmpty, sites } = route
+  return {
+    ...{ [protocol]: listen, entrypoint, port },
+    ...(allow === undefined ? {} : { allow }),
+    ...(stickyMs === undefined ? {} : { sticky: formatDuration(stickyMs) }),
+    ...(whenEmpty === undefined ? {} : { whenEmpty }),
+    ...(sites === undefined ? {} : { sites: sitesToDocument(sites) }),
+  }
+}
 
 const routeToDocument = (route: RouteSpec): RouteDocument => ({
   host: route.host,

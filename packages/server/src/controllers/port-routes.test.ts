@@ -104,5 +104,11 @@ describe('a route of a port', () => {
       if (status !== undefined) tx.put('nodeStatuses', { ...status, abilities: ['port-routes'] })
     })
     expect(problems()).toEqual([])
+    cluster.commits.set('c2', testSpec({ web: {} }, { portRoutes: [db(5432, { stickyMs: 3_600_000 })] }))
+    await cluster.deploy('c2')
+    expect(cluster.traffic.table.ports?.[0]?.stickyMs).toBe(3_600_000)
+    expect(problems()).toEqual([
+      'its agent keeps no client with its instance at 5432/tcp, which are sticky; upgrade it (berth node upgrade node-a)',
+    ])
   })
 })

@@ -1,4 +1,4 @@
-import { type Pool, portRouteText, resolvePortRoutes, resolveRoutes } from '@berth/core'
+import { type Pool, type PortRouteSpec, portRouteText, resolvePortRoutes, resolveRoutes } from '@berth/core'
 import type { State } from '../../records/index.ts'
 
 export interface ClaimedRoute {
@@ -9,14 +9,18 @@ export interface ClaimedRoute {
   /** One of the two. */
   readonly pool?: Pool
   readonly external?: string
+  /** Of a port, on which clients keep their instance. */
+  readonly isSticky?: true
 }
+
+type OwnRoute = Pick<ClaimedRoute, 'route' | 'isSticky'>
 
 /** Hosts and paths that somebody has, or gets with the rollout under way. */
 export function claimedRoutes(state: State): ClaimedRoute[] {
   const ofPools = [...state.pools.values()].flatMap((pool) =>
     pool.removing === true
       ? []
-      : routesOf(state, pool).map((route) => ({ route, owner: `${pool.app}/${pool.name}`, pool })),
+      : routesOf(state, pool).map((route) => ({ ...route, owner: `${pool.app}/${pool.name}`, pool })),
   )
   const ofExternals = [...state.externals.values()].flatMap(({ name, routes }) =>
     routes.map(({ host, path }) => ({ route: `${host}${path}`, owner: `external service ${name}`, external: name })),
@@ -24,7 +28,7 @@ export function claimedRoutes(state: State): ClaimedRoute[] {
   return [...ofPools, ...ofExternals]
 }
 
-function routesOf(state: State, pool: Pool): string[] {
+function routesOf(state: State, pool: Pool): OwnRoute[] {
   const rollout = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
   const ids = new Set([pool.release, rollout?.to].filter((id) => id !== undefined))
   return [...ids].flatMap((id) => {
@@ -32,8 +36,13 @@ function routesOf(state: State, pool: Pool): string[] {
     return release === undefined
       ? []
       : [
-          ...resolveRoutes(release.spec, pool.environment).map((route) => `${route.host}${route.path}`),
-          ...resolvePortRoutes(release.spec, pool.environment).map(portRouteText),
+          ...resolveRoutes(release.spec, pool.environment).map(({ host, path }) => ({ route: `${host}${path}` })),
+          ...resolvePortRoutes(release.spec, pool.environment).map(ownPortRoute),
         ]
   })
 }
+
+const ownPortRoute = (route: PortRouteSpec): OwnRoute => ({
+  route: portRouteText(route),
+  ...(route.stickyMs === undefined ? {} : { isSticky: true }),
+})
