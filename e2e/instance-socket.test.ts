@@ -81,31 +81,27 @@ describe('at its socket a program', () => {
 
   it('is told of others as they come and go', async () => {
     await cluster.mustBerth(['scale', 'shop', 'back=2'])
-    await until('it to be told', async () => (await output()).includes('back-1 shop.production.back-2'), 20_000)
+    await until('it to be told', async () => (await output()).includes('back-1 shop.production.back-2'))
     await cluster.mustBerth(['scale', 'shop', 'back=1'])
-    await until(
-      'it to be told',
-      async () => /back-2\s+told of shop.production.back-\d\s*$/.test(await output()),
-      20_000,
-    )
+    await until('it to be told', async () => /back-2\s+told of shop.production.back-\d\s*$/.test(await output()))
   })
 
   it('asks for no traffic and for it again, and berth ps says why', async () => {
     expect(await say('/v1/maintenance', { on: true, message: 'migrating' })).toBe('204')
-    await until('it to be out of traffic', async () => !(await look()).ready, 10_000)
+    await until('it to be out of traffic', async () => !(await look()).ready)
     const { stdout, stderr } = await cluster.mustBerth(['ps', 'shop'])
     expect(stdout).toMatch(/^front-1 .* not ready /m)
     expect(stderr).toContain('front-1 is not ready any more: it says that it is in maintenance: migrating')
     expect(await say('/v1/maintenance', { on: false })).toBe('204')
-    await until('it to be in traffic', async () => (await look()).inTraffic, 10_000)
+    await until('it to be in traffic', async () => (await look()).inTraffic)
   })
 
   it('is believed by the agent that follows one that was killed', async () => {
     const { startedAt } = await look()
     const agent = await cluster.pidOf('agent')
     process.kill(agent, 'SIGKILL')
-    await until('another agent', async () => (await cluster.pidOf('agent')) !== agent, 30_000)
-    await until('it to be asked', async () => (await cluster.berth(['exec', id, 'true'])).code === 0, 30_000)
+    await until('another agent', async () => (await cluster.pidOf('agent')) !== agent)
+    await until('it to be asked', async () => (await cluster.berth(['exec', id, 'true'])).code === 0)
     expect(await say('/v1/maintenance', { on: false })).toBe('204')
     expect(await look()).toMatchObject({ ready: true, startedAt })
   })

@@ -66,8 +66,11 @@ async function onlyThere(members: readonly InstanceView[]): Promise<void> {
     for (const node of ['h1', 'h2']) {
       const from = members.find((each) => each.node === node)
       const url = `http://${name}.production.solo.berth:8080/`
-      const { stdout } = await cluster.mustBerth(['exec', from?.id ?? '', 'wget', '-q', '-O', '-', url])
-      expect(stdout).toContain(id)
+      // Each machine hears of names by itself.
+      await until(`${node} to reach ${name}`, async () => {
+        const { stdout } = await cluster.berth(['exec', from?.id ?? '', 'timeout', '5', 'wget', '-q', '-O', '-', url])
+        return stdout.includes(id)
+      })
     }
   // They have names themselves, and no way into the cluster's network that goes by their node.
   const [own] = solo

@@ -198,8 +198,12 @@ describe('three servers on one etcd', () => {
   it('know each other, and every one of them answers', async () => {
     const leader = await theLeader()
     for (const host of cluster.lab.hosts) {
-      const status = await cluster.clientOf(host).call('getStatus')
-      expect(status).toMatchObject({ server: host.name, nodes: 3, nodesOnline: 3, instancesReady: replicas })
+      // Each hears of it by itself.
+      await until(`${host.name} to know all`, async () => {
+        const status = await cluster.clientOf(host).call('getStatus')
+        expect(status).toMatchObject({ server: host.name, nodes: 3, nodesOnline: 3, instancesReady: replicas })
+        return true
+      })
       const listed = await cluster.mustBerth(['server', 'ls', '-o', 'json'], { host })
       const servers = listed.json<{ name: string; leads: string[] }[]>()
       expect(servers.map(({ name }) => name)).toEqual(['h1', 'h2', 'h3'])

@@ -7,8 +7,8 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     setupFiles: ['support/keep-logs.ts'],
     pool: 'forks',
-    // Three labs at a time: much of a scenario is waiting for a clock. With two, a third of two cores was idle.
-    maxWorkers: 3,
+    // Four labs at a time: much of a scenario is waiting for a clock, and each has to hold on a machine that is busy with other things as well.
+    maxWorkers: 4,
     maxConcurrency: 10,
     sequence: { sequencer: LongestFirst },
     testTimeout: 180_000,

@@ -58,7 +58,11 @@ it('a machine that nobody reaches, and that goes on: replaced elsewhere, and onc
   await second.setLinkFaults({})
   await until('the agent to be back', isOnline)
   await until('what was replaced to be gone', async () => (await onSecond()).length === 0)
-  const all = await instances()
+  // Their end is told a moment after they are gone.
+  const all = await until('four to be left', async () => {
+    const found = await instances()
+    return found.length === 4 && found
+  })
   expect(all.map((each) => each.node)).toEqual(['h1', 'h1', 'h1', 'h1'])
   expect((await cluster.containers(cluster.first)).map(({ name }) => name).sort()).toEqual(
     all.map((each) => each.id).sort(),

@@ -260,7 +260,7 @@ it('without a profile everything reaches everything again, and no table is left'
   const repository = await cluster.repository('open', { 'server.js': source, 'berth.yaml': open })
   await cluster.mustBerth(['deploy', 'shop', '--repository', repository.path])
   instances = (await cluster.client.list('listInstances', { query: { app: 'shop' } })).items.filter(
-    (each) => each.ready,
+    (each) => each.ready && each.desired === 'run',
   )
   expect(await reaches('web', 'db', 3306, 15)).toBe(true)
   for (const host of cluster.lab.hosts)
