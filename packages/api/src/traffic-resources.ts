@@ -34,6 +34,8 @@ export const acmeView = z.object({
   /** Absent: certificates are not obtained. */
   directoryUrl: z.string().optional(),
   email: z.string().optional(),
+  /** Who has signed the directory's own certificate, where it is none of the usual ones. */
+  caPem: z.string().optional(),
   hosts: z.array(
     z.object({
       host: z.string(),

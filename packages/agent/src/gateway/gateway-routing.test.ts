@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { matchRoute, type Route } from '@berth/core'
 import { sampleMember, sampleRoute, sampleTable, sampleTarget } from '@berth/core/network/route-table.testing'
 import fc from 'fast-check'
@@ -318,6 +318,11 @@ test('requests are counted by route, pool, instance, class and time', async () =
 test('the access log is one JSON object a line, whatever clients send', async () => {
   await using logging = await openGateway({ accessLog: true })
   await logging.gateway.apply(sampleTable(1, [sampleRoute([port(0)], { id: 'logged' })]))
+  // As keepalived asks whether the gateway answers, which is not in it.
+  const check = connect(logging.options.httpPort, '127.0.0.1')
+  check.write('GET / HTTP/1.1\r\nConnection: close\r\n\r\n')
+  expect(String(await once(check, 'data'))).toMatch(/^HTTP\/1.1 400/)
+  check.destroy()
   await logging.fetch('/a"b%0a\\', { headers: { 'user-agent': '"}\\ü' } })
   const path = `${logging.options.stateDir}/logs/access.log`
   await eventually(async () => (await readText(path)).endsWith('\n'))

@@ -336,5 +336,10 @@ function accessLog(paths: GatewayPaths): string[] {
     ...Object.entries(fields).map(([name, value]) => `"${name}":"${value}"`),
     ...Object.entries(numbers).map(([name, value]) => `"${name}":${value}`),
   ].join(',')
-  return [`log_format berth escape=json '{${text}}';`, `access_log ${paths.accessLog} berth buffer=64k flush=1s;`]
+  return [
+    `log_format berth escape=json '{${text}}';`,
+    // What keepalived asks every second (HTTP/1.1 from this machine, without a host) is no request of anybody's.
+    'map "$remote_addr $status $http_host $request" $berth_logged { "127.0.0.1 400  GET / HTTP/1.1" 0; default 1; }',
+    `access_log ${paths.accessLog} berth buffer=64k flush=1s if=$berth_logged;`,
+  ]
 }

@@ -61,7 +61,15 @@ export function registerNodes(program: Command): void {
     .command('uncordon')
     .argument('<node>')
     .summary('place on it again')
-    .action(action(async (context, [name = '']) => updateNode(context, name, { schedulable: true })))
+    .action(
+      action(async (context, [name = '']) => {
+        const { client, out, signal } = context
+        const found = await client.call('updateNode', { params: { name }, body: { schedulable: true } }, { signal })
+        await printNode(context, found)
+        // Two marks keep instances away, and this was only one of them.
+        if (found.drain !== undefined) out.note(`${name} is still drained: berth node undrain ${name} ends that`)
+      }),
+    )
   registerDraining(node)
   registerNodeExec(node)
   registerUpgrade(node)

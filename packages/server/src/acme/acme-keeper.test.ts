@@ -109,6 +109,10 @@ it('asks nobody while no gateway has taken in the answer, nor after it was told 
   await expect(acme.set({ directoryUrl: 'http://pebble/dir' }, call)).rejects.toMatchObject({
     code: 'acme.invalid-directory',
   })
+  for (const email of ['nonsense', 'ops@localhost', 'a@b.example, c@d.example', 'Ops <ops@example.com>'])
+    await expect(acme.set({ directoryUrl: 'https://pebble.example/dir', email }, call)).rejects.toMatchObject({
+      code: 'acme.invalid-email',
+    })
   cluster.node.gatewayStuck = true
   await on()
   await using _keeper = keep()

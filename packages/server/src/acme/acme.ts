@@ -8,6 +8,9 @@ import type { SecretKey } from '../secrets/secret-key.ts'
 
 const name = 'default'
 
+/** As far as it can be seen without asking: authorities refuse an account for another one, and each certificate with it. */
+const isAddressOfMail = /^[^\s@,<>]+@[^\s@,<>]+\.[^\s@,<>]+$/
+
 export interface AcmeSettings {
   readonly directoryUrl: string
   readonly email?: string | undefined
@@ -43,12 +46,17 @@ export class Acme {
     return unseal(this.#key, boundTo(account.version), account.sealedKey)
   }
 
-  /** From now on certificates are obtained. The key stays as long as the directory does. Throws `acme.invalid-directory`. */
+  /** From now on certificates are obtained. The key stays as long as the directory does. Throws `acme.invalid-directory`, `acme.invalid-email`. */
   async set({ directoryUrl, email, caPem }: AcmeSettings, context: CallContext): Promise<AcmeAccount> {
     if (!URL.canParse(directoryUrl) || new URL(directoryUrl).protocol !== 'https:')
       throw new BerthError(
         'acme.invalid-directory',
         `obtain certificates from ${directoryUrl}: the directory is an https address, such as https://acme-v02.api.letsencrypt.org/directory`,
+      )
+    if (email !== undefined && !isAddressOfMail.test(email))
+      throw new BerthError(
+        'acme.invalid-email',
+        `obtain certificates: "${email}" is no address of mail that the authority could write to; write e.g. ops@example.com`,
       )
     const { value } = await this.#records.commit(
       context.actor,

@@ -154,7 +154,13 @@ describe('a failover address', () => {
     })
     await say('node-a', { online: false, ...holds() })
     expect(view().problems).toEqual([
-      'nobody has it: node-a: its agent is away; node-b: no network of this node contains it',
+      'nobody is known to have it: node-a: had it when its agent was last heard; node-b: no network of this node contains it',
+    ])
+    await say('node-a', { online: true, failover: [] })
+    const { createdAt } = addresses.require(first)
+    expect(view(first, createdAt + 9_000).problems).toEqual([])
+    expect(view(first, createdAt + 11_000).problems).toEqual([
+      'nobody has it: node-a: its agent is taking it up; node-b: no network of this node contains it',
     ])
     await change('node-b', {})
     expect(view().problems).toContain('only node-a may have it: nobody takes it over')

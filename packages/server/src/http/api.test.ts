@@ -338,6 +338,15 @@ describe('files', () => {
   })
 })
 
+it('tells all that was said of an authority for certificates but the account’s key', async () => {
+  const client = server.client(admin)
+  const said = { directoryUrl: 'https://acme.example/directory', email: 'ops@example.com', caPem: 'of our own' }
+  await client.call('setAcme', { body: { ...said, termsOfServiceAgreed: true } })
+  expect(await client.call('getAcme')).toEqual({ ...said, hosts: [] })
+  await client.call('removeAcme')
+  expect(await client.call('getAcme')).toEqual({ hosts: [] })
+})
+
 it('adds a failover address, says in the cluster’s status what is wrong with it, and removes it', async () => {
   const client = server.client(admin)
   const address = '2001:db8::10'
@@ -347,7 +356,7 @@ it('adds a failover address, says in the cluster’s status what is wrong with i
   expect(await client.call('addFailoverAddress', wanted)).toMatchObject({ address, by: 'vrrp', chosen: true })
   const { failover, problems = [] } = await client.call('getStatus')
   expect(failover).toEqual([{ address, heldBy: [] }])
-  expect(problems).toContain(`failover address ${address}: nobody has it: a: its agent is away`)
+  expect(problems).toContain(`failover address ${address}: nobody is known to have it: a: its agent is away`)
   expect(await client.call('getFailoverAddress', { params: { address: '2001:DB8::0:10' } })).toMatchObject({
     nodes: [{ name: 'a', state: 'away', preferred: true }],
   })

@@ -9,8 +9,9 @@ interface FailoverContext {
   readonly isOnline: (node: string) => boolean
 }
 
-/** Two may say for a moment that they have it. */
+/** Two may say for a moment that they have it, and for a moment nobody has a new one. */
 const settledMs = 10_000
+const takingUp = 'its agent is taking it up'
 
 export function failoverView(
   context: FailoverContext,
@@ -28,7 +29,7 @@ export function failoverView(
   return {
     ...{ address, by, chosen: chosen !== undefined, nodes, createdAt, createdBy },
     ...defined({ site }),
-    problems: problemsOf(state, { by, nodes, site }, now),
+    problems: problemsOf(state, { by, nodes, site, createdAt }, now),
   }
 }
 
@@ -40,7 +41,11 @@ function nodeOf(
 ): FailoverNodeView {
   const preferred = name === preferredOne
   const status = state.nodeStatuses.get(name)
-  if (!isOnline(name)) return { name, state: 'away', message: 'its agent is away', preferred }
+  const said = status?.failover?.find((each) => each.address === address)
+  if (!isOnline(name)) {
+    const message = said?.state === 'holds' ? 'had it when its agent was last heard' : 'its agent is away'
+    return { name, state: 'away', message, preferred }
+  }
   if (status?.abilities?.includes('failover') !== true)
     return {
       name,
@@ -48,21 +53,23 @@ function nodeOf(
       message: `its agent knows of no failover addresses: berth node upgrade ${name}`,
       preferred,
     }
-  const said = status.failover?.find((each) => each.address === address)
-  if (said === undefined) return { name, state: 'waits', message: 'its agent is taking it up', preferred }
+  if (said === undefined) return { name, state: 'waits', message: takingUp, preferred }
   return { name, state: said.state, preferred, ...defined({ since: said.since, message: said.why }) }
 }
 
 function problemsOf(
   state: State,
-  { by, nodes, site }: Pick<FailoverAddressView, 'by' | 'nodes' | 'site'>,
+  { by, nodes, site, createdAt }: Pick<FailoverAddressView, 'by' | 'nodes' | 'site' | 'createdAt'>,
   now: number,
 ): string[] {
   const whose = site === undefined ? '' : ` of ${site}`
   if (nodes.length === 0) return [`no node is a gateway${whose}: berth node label NODE gateway=true`]
   const problems: string[] = []
   const holders = nodes.filter((node) => node.state === 'holds')
-  if (holders.length === 0) problems.push(`nobody has it: ${nodes.map(whyNot).join('; ')}`)
+  const isNew = now - createdAt < settledMs && nodes.some(({ message }) => message === takingUp)
+  // keepalived goes on without its agent, so a node that is away may well have it.
+  const known = nodes.some(({ state: each }) => each === 'away') ? 'nobody is known to have it' : 'nobody has it'
+  if (holders.length === 0 && !isNew) problems.push(`${known}: ${nodes.map(whyNot).join('; ')}`)
   const settled = holders.filter(({ since = now }) => now - since > settledMs)
   if (by === 'vrrp' && settled.length > 1)
     problems.push(

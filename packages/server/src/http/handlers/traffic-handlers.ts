@@ -63,8 +63,8 @@ const stepsOf = (steps: readonly TrafficStep[]): NonNullable<PoolTrafficView['st
   steps.map(({ atMs, generations }) => ({ atMs, generations: [...generations] }))
 
 const acmeView = (acme: Acme): AcmeView => {
-  const { directoryUrl, email } = acme.account ?? {}
-  return { ...defined({ directoryUrl, email }), hosts: acme.hosts() }
+  const { directoryUrl, email, caPem } = acme.account ?? {}
+  return { ...defined({ directoryUrl, email, caPem }), hosts: acme.hosts() }
 }
 
 const maintenanceView = ({ isOn: on, ...rest }: MaintenanceRecord): MaintenanceView => ({ on, ...rest })
