@@ -26,10 +26,11 @@ export function trafficHandlers(store: MockStore): JsonHandlers {
       return said
     },
     getAcme: () => acme,
-    setAcme: ({ body: { directoryUrl, email } }) => {
+    setAcme: ({ body: { directoryUrl, email, caPem } }) => {
       if (!directoryUrl.startsWith('https://'))
         throw new BerthError('acme.invalid', `obtain certificates from ${directoryUrl}: it has to begin with https://`)
-      acme = { directoryUrl, ...(email === undefined ? {} : { email }), hosts: acmeHosts(Date.now()) }
+      const given = { ...(email === undefined ? {} : { email }), ...(caPem === undefined ? {} : { caPem }) }
+      acme = { directoryUrl, ...given, hosts: acmeHosts(Date.now()) }
       return acme
     },
     removeAcme: () => {

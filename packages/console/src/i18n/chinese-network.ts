@@ -236,6 +236,7 @@ export const chineseNetwork: NetworkDictionary = {
       ofSite: (site) => `站点 ${site} 的网关`,
       gateways: '网关',
       states: { holds: '持有', waits: '等待', problem: '无法持有', away: '离线' },
+      came: '接管于',
       preferred: '首选',
       empty: '还没有故障转移地址',
       emptyHint: 'berth gateway address add 192.0.2.10 给网关一个地址，机器失效时由另一个网关接管。',

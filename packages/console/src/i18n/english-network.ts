@@ -242,6 +242,7 @@ export const englishNetwork = {
       ofSite: (site: string) => `gateways of ${site}`,
       gateways: 'Gateways',
       states: { holds: 'has it', waits: 'waits', problem: 'cannot have it', away: 'is away' },
+      came: 'it came',
       preferred: 'preferred',
       empty: 'No failover address yet',
       emptyHint:

@@ -71,7 +71,7 @@ export const englishTraffic = {
     title: 'Obtained by themselves (ACME)',
     off: 'Certificates are not obtained by themselves. Turned on, each host of a route with TLS that has none gets one, which is renewed in time.',
     from: 'Authority',
-    email: 'Told to',
+    email: 'Mail to',
     turnOn: 'Turn on',
     change: 'Change',
     turnOff: 'Turn off',

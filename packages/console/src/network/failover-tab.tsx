@@ -67,17 +67,21 @@ const tones = { holds: 'ok', waits: 'off', problem: 'bad', away: 'warn' } as con
 /** Who has it since when; of the others what hinders them; and what is wrong with it as a whole. */
 function Gateways({ view: { nodes, problems } }: { readonly view: FailoverAddressView }) {
   return (
-    <>
+    <ul className="members">
       {nodes.map((node) => (
-        <Gateway key={node.name} node={node} />
+        <li key={node.name}>
+          <Gateway node={node} />
+        </li>
       ))}
       {problems.map((problem) => (
-        <span key={problem} className="status tone-bad">
-          <Mark tone="bad" />
-          {problem}
-        </span>
+        <li key={problem}>
+          <span className="status tone-bad">
+            <Mark tone="bad" />
+            {problem}
+          </span>
+        </li>
       ))}
-    </>
+    </ul>
   )
 }
 
@@ -88,7 +92,13 @@ function Gateway({ node: { name, state, since, message, preferred } }: { readonl
     <span className={`status tone-${tone}`}>
       <Mark tone={tone} />
       <span>
-        {name} {text.failover.states[state]} {since === undefined ? null : <Age at={since} />}
+        {name} {text.failover.states[state]}
+        {since === undefined ? null : (
+          <>
+            {' '}
+            ({text.failover.came} <Age at={since} />)
+          </>
+        )}
         {preferred ? ` · ${text.failover.preferred}` : ''}
         {message === undefined ? '' : `: ${message}`}
       </span>

@@ -103,7 +103,7 @@ function AcmeDialog({ now, onSaved, onClose }: AcmeDialogProps) {
   const { busy, problem, submit } = useSubmit()
   const [directory, setDirectory] = useState(now.directoryUrl ?? letsEncrypt)
   const [email, setEmail] = useState(now.email ?? '')
-  const [ca, setCa] = useState('')
+  const [ca, setCa] = useState(now.caPem ?? '')
   const [agreed, setAgreed] = useState(false)
   const save = () => {
     const directoryUrl = directory.trim()
@@ -125,7 +125,7 @@ function AcmeDialog({ now, onSaved, onClose }: AcmeDialogProps) {
     <FormDialog
       wide
       title={text.dialog}
-      verb={text.turnOn}
+      verb={now.directoryUrl === undefined ? text.turnOn : text.change}
       ready={agreed && directory.trim() !== ''}
       busy={busy}
       problem={problem}
