@@ -22,7 +22,7 @@ interface Commits {
   readonly problem?: string
 }
 
-/** What a release would change in a pool, or what it changed since the one that is named. Reads the mirror of this server. Throws `app.not-found`, `release.not-found`. */
+/** What a release would change in a pool, or what it changed since the one that is named. Reads the mirror of this server, or asks Subversion. Throws `app.not-found`, `release.not-found`. */
 export async function releaseDiff(
   options: DiffOptions,
   wanted: { readonly app: string; readonly pool: string; readonly release: string; readonly from?: string },
@@ -50,16 +50,17 @@ async function commitsBetween(options: DiffOptions, from: Release | undefined, t
   if (from === undefined) return { ...none, problem: 'nothing runs there yet' }
   if (from.commit === to.commit) return none
   const { repository, vcs } = options.state.apps.get(to.app) ?? {}
-  if (from.commit === undefined || to.commit === undefined || repository === undefined || vcs !== 'git')
-    return { ...none, problem: 'they are not both of a git repository' }
+  if (from.commit === undefined || to.commit === undefined || repository === undefined || vcs === undefined)
+    return { ...none, problem: 'they are not both of a repository' }
   const { sources } = options
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(readTimeoutMs)])
-  const range = { from: from.commit, to: to.commit, limit: maxCommits + 1 }
+  const fetch = (ref: string) => sources.fetch({ app: to.app, repository, vcs, ref, signal })
   try {
-    // Both are in the mirror, but on a server that has just begun to lead.
-    for (const ref of [range.from, range.to]) await sources.fetch({ app: to.app, repository, vcs, ref, signal })
-    const added = await sources.log(to.app, range, { signal })
-    const removed = await sources.log(to.app, { ...range, from: range.to, to: range.from }, { signal })
+    // Of git both are in the mirror, but on a server that has just begun to lead.
+    const [first, last] = [await fetch(from.commit), await fetch(to.commit)]
+    const limit = maxCommits + 1
+    const added = await sources.log({ from: first, to: last, limit }, { signal })
+    const removed = await sources.log({ from: last, to: first, limit }, { signal })
     return {
       ...{ added: added.slice(0, maxCommits), removed: removed.slice(0, maxCommits) },
       more: added.length > maxCommits || removed.length > maxCommits,

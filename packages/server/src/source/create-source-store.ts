@@ -54,7 +54,7 @@ export async function createSourceStore(options: SourceStoreOptions): Promise<So
     },
     readFile: async (at, path, { maxBytes = defaultMaxFileBytes, signal } = {}) =>
       of(at).readFile(at, checkPath(path), maxBytes, signal),
-    log: async (app, range, { signal } = {}) => git.log(checkName('app', app), range, signal),
+    log: async (range, { signal } = {}) => of(range.to).log(range, signal),
     list: async (at, folder, { signal } = {}) => of(at).list(at, checkPath(folder), signal),
     archive: (at, { folder, signal } = {}) =>
       of(at).archive(at, folder === undefined ? undefined : checkPath(folder), signal),

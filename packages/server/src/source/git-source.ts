@@ -20,6 +20,7 @@ import { parseRepository, type RepositoryLocation, redactorOf, uploadPrefix } fr
 import { streamCommand } from './run-command.ts'
 import { sourceFailure } from './source-failure.ts'
 import {
+  type CommitRange,
   type LogEntry,
   oneLine,
   type SourceAdapter,
@@ -106,8 +107,7 @@ export class GitSource implements SourceAdapter {
   }
 
   async log(
-    app: string,
-    { from, to, limit }: { readonly from: string; readonly to: string; readonly limit: number },
+    { from: { commit: from }, to: { app, commit: to }, limit }: CommitRange,
     signal?: AbortSignal,
   ): Promise<LogEntry[]> {
     const format = '--format=%H%x00%an <%ae>%x00%ct%x00%s%x00'

@@ -44,6 +44,12 @@ export interface SourceFile {
   readonly digest: string
 }
 
+export interface CommitRange {
+  readonly from: SourceCommit
+  readonly to: SourceCommit
+  readonly limit: number
+}
+
 interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
@@ -62,8 +68,11 @@ export interface SourceStore {
   listRefs(request: Omit<SourceRequest, 'ref'>): Promise<ReadonlyMap<string, string>>
   /** A regular file's text; undefined where there is none. `source.output-too-large` above `maxBytes` (1 MiB). */
   readFile(at: SourceCommit, path: string, options?: CallOptions & { maxBytes?: number }): Promise<string | undefined>
-  /** Commits that `to` has and `from` has not, newest first, at most `limit`; both are what `fetch` has answered. Git only. */
-  log(app: string, range: { from: string; to: string; limit: number }, options?: CallOptions): Promise<LogEntry[]>
+  /**
+   * Commits that `to` has and `from` has not, newest first, at most `limit`; both are what `fetch` has answered, of one app and one repository. Of svn
+   * those of the way to where `to` is, over copies, without what was merged from elsewhere.
+   */
+  log(range: CommitRange, options?: CallOptions): Promise<LogEntry[]>
   /** Every file below a folder; none when there is no such folder. */
   list(at: SourceCommit, folder: string, options?: CallOptions): Promise<SourceFile[]>
   /** A tar of the commit, or of one folder of it; names are relative to that folder. Starts with the first read. */
@@ -82,6 +91,7 @@ export interface SourceAdapter {
   listRefs(request: Omit<SourceRequest, 'ref' | 'vcs'>): Promise<ReadonlyMap<string, string>>
   readFile(at: SourceCommit, path: string, maxBytes: number, signal?: AbortSignal): Promise<string | undefined>
   list(at: SourceCommit, folder: string, signal?: AbortSignal): Promise<SourceFile[]>
+  log(range: CommitRange, signal?: AbortSignal): Promise<LogEntry[]>
   archive(at: SourceCommit, folder: string | undefined, signal?: AbortSignal): Readable
   removeApp(app: string): Promise<void>
 }

@@ -1,9 +1,14 @@
 import { readdirSync } from 'node:fs'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { testSpec as specOf } from '../controllers/specs.testing.ts'
+import { releaseDiff } from '../pipelines/release-diff.ts'
+import type { State } from '../records/index.ts'
 import { createSourceStore } from './create-source-store.ts'
 import { readTar, SvnRepository, Workspace } from './repositories.testing.ts'
 import type { SourceStore } from './source-store.ts'
+
+const plainSpec = specOf({ web: {} })
 
 let space: Workspace
 let store: SourceStore
@@ -86,6 +91,60 @@ describe('svn', () => {
     const error = await fetch('HEAD', 'svn://ada:top-secret@127.0.0.1:1/x').catch((each) => each)
     expect(error).toEqual(failure('source.unreachable', /svn:\/\/\*\*\*@127/))
     expect(String(error.stack)).not.toContain('top-secret')
+  })
+
+  test('revisions between two are told, on one way and over branches, newest first', async () => {
+    const other = new SvnRepository(space.path('log'))
+    const at = (ref: string) => fetch(ref, other.url)
+    const between = async (from: string, to: string, limit = 10) =>
+      (await store.log({ from: await at(from), to: await at(to), limit })).map(({ commit, subject }) => [
+        commit,
+        subject,
+      ])
+    other.commit({ 'trunk/a': '1' }, 'first')
+    other.commit({ 'trunk/a': '2' }, 'second <&>\n\nits body')
+    other.svn('copy', '--quiet', `${other.url}/trunk`, `${other.url}/branches/winter`, '--parents', '-m', 'branch')
+    other.svn('update', '--quiet')
+    other.commit({ 'branches/winter/a': '3' }, 'on the branch')
+    other.commit({ 'trunk/a': '4' }, 'on trunk')
+    expect(await between('trunk@1', 'trunk@5')).toEqual([
+      ['r5', 'on trunk'],
+      ['r2', 'second <&>'],
+    ])
+    expect(await between('trunk@1', 'trunk@5', 1)).toEqual([['r5', 'on trunk']])
+    expect(await between('trunk@5', 'trunk@1')).toEqual([])
+    expect(await between('trunk@5', 'branches/winter')).toEqual([
+      ['r4', 'on the branch'],
+      ['r3', 'branch'],
+    ])
+    expect(await between('branches/winter', 'trunk@5')).toEqual([['r5', 'on trunk']])
+    expect((await between('r1', 'r5')).map(([commit]) => commit)).toEqual(['r5', 'r4', 'r3', 'r2'])
+    const [entry] = await store.log({ from: await at('trunk@1'), to: await at('trunk@2'), limit: 5 })
+    expect(entry).toMatchObject({ author: 'ada', at: expect.any(Number) })
+    expect(entry?.at).toBeGreaterThan(Date.now() - 600_000)
+  })
+
+  test('a diff of two releases lists them', async () => {
+    const other = new SvnRepository(space.path('diff'))
+    for (const subject of ['one', 'two', 'three']) other.commit({ 'trunk/a': subject }, subject)
+    const releases = { 1: 'trunk@1', 2: 'trunk@3', 3: undefined } as Record<string, string | undefined>
+    const state = {
+      apps: new Map([['shop', { name: 'shop', repository: other.url, vcs: 'svn' }]]),
+      pools: { find: () => undefined },
+      releases: {
+        find: (_: string, id: string) => ({ app: 'shop', id, image: id, commit: releases[id], spec: plainSpec }),
+      },
+    } as unknown as State
+    const signal = new AbortController().signal
+    const diff = (from: string, release: string) =>
+      releaseDiff({ state, sources: store, signal }, { app: 'shop', pool: 'production', from, release })
+    expect(await diff('1', '2')).toMatchObject({
+      added: [{ commit: 'r3' }, { commit: 'r2' }],
+      removed: [],
+      more: false,
+    })
+    expect(await diff('2', '1')).toMatchObject({ added: [], removed: [{ commit: 'r3' }, { commit: 'r2' }] })
+    expect(await diff('1', '3')).toMatchObject({ problem: 'they are not both of a repository' })
   })
 
   test('branches and tags are listed as git’s, each with what last changed in it', async () => {

@@ -7,7 +7,16 @@ import { batchSsh, inheritedEnvironment } from './git-environment.ts'
 import { type Credentials, parseRepository, redactorOf } from './repository-location.ts'
 import { CommandTimeoutError, runCommand, streamCommand } from './run-command.ts'
 import { sourceFailure, sourceTimeout } from './source-failure.ts'
-import { oneLine, type SourceAdapter, type SourceCommit, type SourceFile, type SourceRequest } from './source-store.ts'
+import {
+  type CommitRange,
+  type LogEntry,
+  oneLine,
+  type SourceAdapter,
+  type SourceCommit,
+  type SourceFile,
+  type SourceRequest,
+} from './source-store.ts'
+import { logEntries } from './svn-log.ts'
 import { foldersOf, refsOfFolders, svnLayout } from './svn-refs.ts'
 import { attribute, elements, elementText } from './svn-xml.ts'
 
@@ -36,6 +45,8 @@ interface Place {
 const maxGlanceMs = 60_000
 /** Some ten thousand branches. */
 const maxGlanceBytes = 4 * 1024 * 1024
+/** Of two branches so many revisions of each are compared. */
+const maxCompared = 1000
 
 export class SvnSource implements SourceAdapter {
   readonly #options: SvnSourceOptions
@@ -109,6 +120,33 @@ export class SvnSource implements SourceAdapter {
   async list(at: SourceCommit, folder: string, signal?: AbortSignal): Promise<SourceFile[]> {
     const entries = await this.#entries(this.#placeOf(at), folder, ['list', '--recursive'], signal)
     return entries.map(({ path, revision }) => ({ path, mode: 0o644, digest: `r${revision}` }))
+  }
+
+  /** Newest first. On one way only the revisions between are asked for; else both ways are compared as far as they are read. */
+  async log({ from, to, limit }: CommitRange, signal?: AbortSignal): Promise<LogEntry[]> {
+    const [before, after] = [this.#placeOf(from), this.#placeOf(to)]
+    const [first, last] = [revisionOf(from), revisionOf(to)]
+    const what = `list the revisions from ${from.commit} to ${to.commit}`
+    if (before.url === after.url)
+      return last <= first ? [] : this.#logOf(after, ['-r', `${last}:${first + 1}`, '-l', String(limit)], what, signal)
+    const most = ['-l', String(maxCompared)]
+    const [known, own] = [
+      await this.#logOf(before, ['-r', `${first}:1`, ...most], what, signal),
+      await this.#logOf(after, ['-r', `${last}:1`, ...most], what, signal),
+    ]
+    const commits = new Set(known.map(({ commit }) => commit))
+    // What is older than all that was read of the other is not told.
+    const oldest = known.length < maxCompared ? 0 : revisionOf(known.at(-1) ?? from)
+    return own.filter((each) => !commits.has(each.commit) && revisionOf(each) > oldest).slice(0, limit)
+  }
+
+  async #logOf(
+    place: Place,
+    range: readonly string[],
+    what: string,
+    signal: AbortSignal | undefined,
+  ): Promise<LogEntry[]> {
+    return logEntries(await this.#xml(['log', ...range], place, what, signal))
   }
 
   archive(at: SourceCommit, folder: string | undefined, signal?: AbortSignal): Readable {
@@ -228,6 +266,9 @@ const target = ({ url, revision }: Place): string => `${url}@${revision}`
 
 const below = (url: string, path: string): string =>
   path === '' ? url : `${url.replace(/\/+$/, '')}/${path.split('/').map(encodeURIComponent).join('/')}`
+
+/** The number in `r123` and `branches/x@123`. */
+const revisionOf = ({ commit }: Pick<SourceCommit, 'commit'>): number => Number(/\d+$/.exec(commit)?.[0] ?? 0)
 
 const treeOf = (...parts: readonly (string | undefined)[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('hex')
