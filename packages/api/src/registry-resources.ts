@@ -51,6 +51,25 @@ export const registryImageView = z.object({
   releases: z.array(z.string()),
 })
 
+/** Of an app's image in the registry that it comes from, a page. */
+export const externalImagesView = z.object({
+  host: z.string(),
+  /** `team/app` */
+  repository: z.string(),
+  items: z.array(
+    z.object({
+      tag: z.string(),
+      /** Of its manifest, `sha256:…`; absent: the registry does not say. */
+      digest: z.string().optional(),
+      /** That name this tag, or this digest. */
+      releases: z.array(z.string()),
+    }),
+  ),
+  /** To be asked for the next page with, as `last`; absent: there is none. */
+  next: z.string().optional(),
+})
+
+export type ExternalImagesView = z.infer<typeof externalImagesView>
 export type RegistryImageView = z.infer<typeof registryImageView>
 export type RegistryView = z.infer<typeof registryView>
 export type RegistryCollectionView = z.infer<typeof registryCollectionView>

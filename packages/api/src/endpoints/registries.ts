@@ -1,6 +1,12 @@
 import { z } from 'zod'
 import { defineEndpoint } from '../endpoint.ts'
-import { clusterRegistryView, registryCollectionView, registryImageView, registryView } from '../registry-resources.ts'
+import {
+  clusterRegistryView,
+  externalImagesView,
+  registryCollectionView,
+  registryImageView,
+  registryView,
+} from '../registry-resources.ts'
 import { appParams, flag, listQuery, none, ok } from './shared.ts'
 
 /** Logins at image registries, and the cluster's own registry. */
@@ -60,6 +66,17 @@ export const registriesEndpoints = {
     query: none,
     body: none,
     response: z.object({ items: z.array(registryImageView) }),
+  }),
+  getExternalImages: defineEndpoint({
+    method: 'GET',
+    path: '/v1/apps/:app/external-images',
+    summary: "Tags and digests of an app's image in the registry that it comes from, page by page",
+    role: 'deployer',
+    transport: 'json',
+    params: appParams,
+    query: z.strictObject({ last: z.string().max(128).optional() }),
+    body: none,
+    response: externalImagesView,
   }),
   runClusterRegistry: defineEndpoint({
     method: 'PUT',

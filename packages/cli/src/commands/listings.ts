@@ -2,13 +2,14 @@ import type {
   AppView,
   BuildView,
   EventView,
+  ExternalImagesView,
   InstanceView,
   RegistryImageView,
   ReleaseView,
   RolloutView,
   RouteView,
 } from '@berth/api'
-import { eventTypes, refName, shortCommit } from '@berth/core'
+import { BerthError, eventTypes, refName, shortCommit } from '@berth/core'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { followBuild } from '../follow.ts'
@@ -76,14 +77,18 @@ function registerReleases(program: Command): void {
     .alias('versions')
     .summary('releases of an app')
     .argument('[app]', 'left out: the app of the berth.yaml here')
-    .option('--registry', "images in the cluster's own registry, also those whose releases are not kept any more")
+    .option(
+      '--registry',
+      "images in the cluster's own registry, also those whose releases are not kept any more, and tags in the registry that the app's image comes from",
+    )
     .action(
       action<{ registry?: boolean }>(async (context, [text], { registry = false }) => {
         const { client, out, form, signal } = context
         const { app } = parseTarget(text, context)
         if (registry) {
           const images = await client.call('getRegistryImages', { params: { app } }, { signal })
-          await printListing(images.items, registryImageListing(Date.now()), form, out)
+          const external = await externalImages(context, app)
+          await printListing([...images.items, ...external], registryImageListing(Date.now()), form, out)
           return
         }
         const { items } = await client.list('listReleases', { params: { app } }, { signal })
@@ -92,21 +97,53 @@ function registerReleases(program: Command): void {
     )
 }
 
-const registryImageListing = (now: number): ListingView<RegistryImageView> => ({
+/** A tag in the registry that the app's image comes from. */
+type ExternalImage = ExternalImagesView['items'][number] & { readonly image: string }
+
+const mostPages = 200
+
+/** All of them; none where no release is of such an image. */
+async function externalImages({ client, out, signal }: CommandContext, app: string): Promise<ExternalImage[]> {
+  const images: ExternalImage[] = []
+  let last: string | undefined
+  for (let pages = 0; pages < mostPages; pages++) {
+    const page = await client
+      .call('getExternalImages', { params: { app }, query: last === undefined ? {} : { last } }, { signal })
+      .catch((error) => {
+        if (!(error instanceof BerthError) || signal.aborted) throw error
+        // What the cluster's own registry has is told all the same.
+        if (error.code !== 'registry.no-image') out.note(error.message)
+        return undefined
+      })
+    if (page === undefined) return images
+    const { host, repository } = page
+    images.push(...page.items.map((each) => ({ ...each, image: `${host}/${repository}:${each.tag}` })))
+    if (page.next === undefined || page.next === last) return images
+    last = page.next
+  }
+  return images
+}
+
+const registryImageListing = (now: number): ListingView<RegistryImageView | ExternalImage> => ({
   headers: ['image', 'releases', 'commit', 'pushed', 'built', 'size'],
-  row: (each) => [
-    shortImage(each.image),
-    each.releases.join(',') || 'none kept',
-    shortCommit(each.commit ?? '-'),
-    formatAge(now - each.pushedAt),
-    each.builtAt === undefined ? '-' : formatAge(now - each.builtAt),
-    each.bytes === undefined ? '-' : formatBytes(each.bytes),
-  ],
+  row: (each) => {
+    if ('tag' in each) return [each.image, each.releases.join(',') || 'none', '-', '-', '-', '-']
+    return ownRow(each, now)
+  },
   wideHeaders: ['id'],
-  wideRow: (each) => [each.image],
+  wideRow: (each) => ['tag' in each ? (each.digest ?? '-') : each.image],
   name: (each) => each.image,
-  empty: 'the registry has no image of it yet',
+  empty: 'no registry has an image of it yet',
 })
+
+const ownRow = (each: RegistryImageView, now: number): string[] => [
+  shortImage(each.image),
+  each.releases.join(',') || 'none kept',
+  shortCommit(each.commit ?? '-'),
+  formatAge(now - each.pushedAt),
+  each.builtAt === undefined ? '-' : formatAge(now - each.builtAt),
+  each.bytes === undefined ? '-' : formatBytes(each.bytes),
+]
 
 const releaseListing = (now: number): ListingView<ReleaseView> => ({
   headers: ['release', 'commit', 'tests', 'runs in', 'age', 'author', 'subject'],

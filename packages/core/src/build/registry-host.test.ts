@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readRegistryHost, registryOf } from './registry-host.ts'
+import { readRegistryHost, registryOf, repositoryOf } from './registry-host.ts'
 
 describe('the registry of an image', () => {
   it.each([
@@ -14,6 +14,17 @@ describe('the registry of an image', () => {
     ['Registry.Example.com/team/app:1.2', 'registry.example.com'],
     ['127.0.0.1:5000/x', '127.0.0.1:5000'],
   ])('%s is %s', (reference, host) => expect(registryOf(reference)).toBe(host))
+})
+
+describe('the repository of an image', () => {
+  it.each([
+    ['node:26-slim', 'library/node'],
+    ['docker.io/node', 'library/node'],
+    ['team/app:1', 'team/app'],
+    ['localhost:5000/app', 'app'],
+    ['registry:5000/team/app@sha256:00', 'team/app'],
+    ['registry:5000/team/app:1.2@sha256:00', 'team/app'],
+  ])('%s is %s', (reference, name) => expect(repositoryOf(reference)).toBe(name))
 })
 
 describe('the host of a registry', () => {

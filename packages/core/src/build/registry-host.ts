@@ -39,3 +39,11 @@ export function readRegistryHost(text: string): string {
 }
 
 const canonical = (host: string): string => (namesOfDefault.has(host) ? defaultRegistry : host)
+
+/** The repository in its registry of an image's name: `team/app` of `registry.example:5000/team/app:1@sha256:…`, `library/node` of `node:26`. */
+export function repositoryOf(reference: string): string {
+  const slash = reference.indexOf('/')
+  const hasHost = slash !== -1 && isHost(reference.slice(0, slash))
+  const name = (hasHost ? reference.slice(slash + 1) : reference).replace(/@.*$/, '').replace(/:[^/:]*$/, '')
+  return registryOf(reference) === defaultRegistry && !name.includes('/') ? `library/${name}` : name
+}

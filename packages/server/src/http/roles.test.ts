@@ -25,6 +25,7 @@ const leastRole: Readonly<Record<EndpointName, Role | 'none'>> = {
   removeHookTarget: 'admin',
   getClusterRegistry: 'viewer',
   getRegistryImages: 'viewer',
+  getExternalImages: 'deployer',
   runClusterRegistry: 'admin',
   collectClusterRegistry: 'admin',
   stopClusterRegistry: 'admin',

@@ -1,3 +1,4 @@
+import { externalImages } from '../../registries/external-images.ts'
 import { clusterRegistryView, registryImageView } from '../../views/cluster-registry-view.ts'
 import { registryView } from '../../views/plain-views.ts'
 import { done, type Handlers } from '../handler.ts'
@@ -11,6 +12,7 @@ type RegistryHandlers = Pick<
   | 'removeRegistry'
   | 'getClusterRegistry'
   | 'getRegistryImages'
+  | 'getExternalImages'
   | 'runClusterRegistry'
   | 'collectClusterRegistry'
   | 'stopClusterRegistry'
@@ -24,6 +26,12 @@ export const registryHandlers = ({ views, registries, registry }: Services): Reg
   getRegistryImages: async ({ params, signal }) => ({
     items: (await registry.imagesOf(params.app, { signal })).map(registryImageView),
   }),
+  getExternalImages: ({ params, query, signal }) =>
+    externalImages(
+      { state: views.state, loginFor: (image) => registries.loginFor(image), signal },
+      params.app,
+      query.last,
+    ),
   runClusterRegistry: async ({ body, context }) => clusterRegistryView(await registry.run(body, context)),
   // Who asks for it wants it now, also of what has just come.
   collectClusterRegistry: ({ context }) => registry.collect(0, context),
