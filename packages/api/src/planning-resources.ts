@@ -56,6 +56,52 @@ export const placementView = z.object({
   displaces: z.array(z.object({ instance: z.string(), node: z.string() })).optional(),
 })
 
+const rehearsedInstances = z.object({
+  entrypoint: z.string(),
+  node: z.string(),
+  /** Of the release that comes; else of the one that is left. */
+  isNew: z.boolean(),
+  count,
+})
+
+/** A rollout gone through on a copy of the cluster, decided as it would be itself. */
+export const rehearsalView = z.object({
+  /** One about everything where it has none. */
+  stages: z.array(
+    z.object({
+      name: z.string(),
+      created: z.array(rehearsedInstances),
+      /** Those that leave, by the node that they leave. */
+      left: z.array(rehearsedInstances),
+      /** How many of each service serve at the least and at the most while it lasts. */
+      serving: z.record(z.string(), z.object({ lowest: count, highest: count })),
+      /** The most that is given out at a time on each node that gets an instance or loses one, of all that can be. */
+      peaks: z.array(
+        z.object({ node: z.string(), cpuMilli: milli, memoryBytes: milli, ofCpuMilli: milli, ofMemoryBytes: milli }),
+      ),
+    }),
+  ),
+  /** `done`: it succeeds. `stuck`: something finds no place. `long`, `unknown`: it was not gone through to its end, or not at all. */
+  end: z.enum(['done', 'stuck', 'long', 'unknown']),
+  unplaced: z.array(z.object({ entrypoint: z.string(), count, why: z.string() })),
+  /** What it cannot know, beside what nobody can: what others want meanwhile, and what is ready first. */
+  unknown: z.array(z.enum(['gang', 'preempt', 'balance', 'not-serving', 'silent', 'mixed'])),
+  /** Addresses that entrypoints keep. */
+  kept: z.array(
+    z.object({
+      entrypoint: z.string(),
+      slot: count,
+      address: z.string(),
+      /** Where it would be; absent: nothing new has it. */
+      node: z.string().optional(),
+      /** Whose block it is of; absent: that node is gone. */
+      home: z.string().optional(),
+      /** Why no other node can have it; absent: others can. */
+      onlyThere: z.string().optional(),
+    }),
+  ),
+})
+
 /** One change that a plan would make; see `Plan` of @berth/core. */
 export const planView = z.object({
   app: z.string(),
@@ -104,6 +150,8 @@ export const planView = z.object({
       }),
     )
     .optional(),
+  /** Which node gets and loses what in each stage. Absent: nothing new comes. */
+  rehearsal: rehearsalView.optional(),
   /** How many would have to say yes first: the most that its berth.yaml and the rules ask for. */
   approvals: z
     .object({
@@ -188,6 +236,7 @@ export type RebalanceView = z.infer<typeof rebalanceView>
 export type ImaginedNodes = z.infer<typeof imaginedNodes>
 export type SavedPlan = z.infer<typeof savedPlan>
 export type PlacementView = z.infer<typeof placementView>
+export type RehearsalView = z.infer<typeof rehearsalView>
 export type PlanView = z.infer<typeof planView>
 export type CapacityView = z.infer<typeof capacityView>
 export type CoreMapView = z.infer<typeof coreMapView>

@@ -1,7 +1,7 @@
 import type { PoolView } from '@berth/api/app-resources'
 import type { Answer } from '@berth/api/client'
 import type { NodeView } from '@berth/api/node-resources'
-import type { ImaginedNodes, PlacementView, SavedPlan } from '@berth/api/planning-resources'
+import type { ImaginedNodes, PlacementView, RehearsalView, SavedPlan } from '@berth/api/planning-resources'
 import { BerthError } from '@berth/core/model/berth-error'
 import { type JsonHandlers, need } from './handlers.ts'
 import type { MockStore } from './mock-store.ts'
@@ -140,7 +140,48 @@ function plan(store: MockStore, app: string, question: Question): Answer<'planDe
     problems,
     placements,
     steps: stepsOf(counted, ref !== undefined),
+    ...(replaces && pool !== undefined ? { rehearsal: rehearsalOf(store, placements) } : {}),
     ...savedOf(store, pool, question, placements, problems),
+  }
+}
+
+/** A canary, then the rest; old ones go where the next new one comes. */
+function rehearsalOf(store: MockStore, placements: readonly PlacementView[]): RehearsalView {
+  const created = placements.flatMap(({ entrypoint, nodes }) =>
+    nodes.map(({ node, count }) => ({ entrypoint, node, isNew: true, count })),
+  )
+  const goes = (list: typeof created) => list.map((each) => ({ ...each, isNew: false }))
+  const canary = created.slice(0, 1).map((each) => ({ ...each, count: 1 }))
+  const rest = created.flatMap((each, index) => {
+    const count = index === 0 ? each.count - 1 : each.count
+    return count > 0 ? [{ ...each, count }] : []
+  })
+  const stage = (name: string, list: typeof created): RehearsalView['stages'][number] => ({
+    ...{ name, created: list, left: goes(list) },
+    serving: Object.fromEntries(
+      placements.map(({ entrypoint, nodes }) => {
+        const all = nodes.reduce((sum, { count }) => sum + count, 0)
+        return [entrypoint, { lowest: all, highest: all + 1 }]
+      }),
+    ),
+    peaks: [...new Set(list.map(({ node }) => node))].map((node) => {
+      const { cpuMilli = 8000, memoryBytes = 16 * 1024 ** 3 } = store.get('listNodes', node) ?? {}
+      return {
+        node,
+        cpuMilli: cpuMilli / 2,
+        memoryBytes: memoryBytes / 4,
+        ofCpuMilli: cpuMilli,
+        ofMemoryBytes: memoryBytes,
+      }
+    }),
+  })
+  const none = placements.filter(({ missing }) => missing > 0)
+  return {
+    stages: [stage('canary', canary), stage('all', rest)],
+    end: none.length > 0 ? 'stuck' : 'done',
+    unplaced: none.map(({ entrypoint, missing }) => ({ entrypoint, count: missing, why: 'too little CPU' })),
+    unknown: ['not-serving'],
+    kept: [{ entrypoint: 'db', slot: 1, address: '10.77.1.5', node: 'mast-1', home: 'mast-1' }],
   }
 }
 

@@ -221,6 +221,16 @@ describe('a release', () => {
     await page.getByText('2 other people have to say yes before it begins.').waitFor()
     await page.locator('.stage', { hasText: '5 % of requests' }).getByText('a person').waitFor()
     await page.getByText('Carts keep their order').waitFor()
+    const places = page.locator('.rehearsal')
+    await places
+      .locator('.rehearsal-stage', { hasText: 'canary' })
+      .getByRole('img', { name: '1 new of web come' })
+      .waitFor()
+    await places.getByText('When instances that do not serve now will: they count as missing.').waitFor()
+    for (const width of [390, 1280]) {
+      await page.setViewportSize({ width, height: 812 })
+      expect(await overflow(page)).toBe(0)
+    }
     const key = page.getByRole('button', { name: 'Deploy v12 to staging' })
     await page.getByText('Deploys are frozen: say why it goes on all the same.').waitFor()
     expect(await key.isDisabled()).toBe(true)

@@ -1,4 +1,5 @@
 import type { PlanView } from '@berth/api'
+import { formatRehearsal } from './rehearsal.ts'
 import type { Style } from './style.ts'
 
 interface Change {
@@ -29,7 +30,9 @@ export function formatPlan(plan: PlanView, style: Style): string {
   }
   if (plan.diff.length > 0) lines.push('', ...plan.diff.map((each) => `  ${formatChange(each, style)}`))
   if (plan.steps.length > 0) lines.push('', 'steps', ...plan.steps.map((step, index) => `  ${index + 1}. ${step}`))
-  return [...lines, ...procedure(plan), ...placements(plan), ...problems(plan, style)].join('\n')
+  return [...lines, ...procedure(plan), ...placements(plan), ...formatRehearsal(plan), ...problems(plan, style)].join(
+    '\n',
+  )
 }
 
 /** What a deploy goes through, and what it waits for before. */

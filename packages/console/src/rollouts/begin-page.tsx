@@ -23,6 +23,8 @@ import { courseOf, freezesOf, obstacleOf } from './begin.ts'
 import { beginWords } from './begin-words.ts'
 import { CommitList } from './commit-list.tsx'
 import { CourseList, Freezes } from './course.tsx'
+import { RehearsalMap } from './rehearsal-map.tsx'
+import { rehearsalWords } from './rehearsal-words.ts'
 import { VersionList } from './version-list.tsx'
 import '../styles/plan.css'
 import '../styles/rollouts.css'
@@ -78,7 +80,8 @@ interface ChosenProps {
 }
 
 function Chosen({ pool, release, commit }: ChosenProps) {
-  const words = beginWords(useLanguage().language)
+  const { language } = useLanguage()
+  const words = beginWords(language)
   const { app, name } = pool
   const what = release === undefined ? { ref: commit } : { release: release.id }
   const nodes = useGlance('listNodes', {})
@@ -100,6 +103,11 @@ function Chosen({ pool, release, commit }: ChosenProps) {
         <Dip plan={plan} />
         <PlanPreview plan={{ ...plan, diff: [] }} nodes={nodes} />
       </Section>
+      {plan.rehearsal !== undefined && (
+        <Section title={rehearsalWords(language).title}>
+          <RehearsalMap rehearsal={plan.rehearsal} />
+        </Section>
+      )}
       <Section title={words.course}>
         {release === undefined ? (
           <p className="muted">{words.unknown}</p>

@@ -53,8 +53,16 @@ describe('an entrypoint that keeps its addresses', () => {
     const before = addresses()
     expect(Object.keys(before).sort()).toEqual(['1', '2'])
     expect(kept()).toEqual(before)
+    const { rehearsal } = await cluster.operations.plan({ ...production, ref: 'again' }, call)
+    expect(rehearsal?.end).toBe('done')
+    expect(rehearsal?.kept).toMatchObject(
+      ['1', '2'].map((slot) => ({ entrypoint: 'db', slot: Number(slot), address: before[slot] })),
+    )
+    const planned = rehearsal?.kept.map(({ node }) => node)
     const twins = watchForTwins()
     await cluster.deploy('again')
+    expect(planned).toEqual(['1', '2'].map((slot) => up().find((each) => String(each.slot) === slot)?.node))
+    expect(rehearsal?.kept.every(({ home, node, onlyThere }) => home === node && onlyThere !== undefined)).toBe(true)
     expect(up().every(({ release }) => release === 'v2')).toBe(true)
     expect(addresses()).toEqual(before)
     await cluster.operations.restart(production, call)

@@ -143,7 +143,8 @@ export class InstancePlacer {
 const onNode = (request: InstanceRequest, node: string | undefined): InstanceRequest =>
   node === undefined ? request : { ...request, where: [...(request.where ?? []), `${nameLabel} = ${node}`] }
 
-const atSites = (request: InstanceRequest, sites: readonly string[] | undefined): InstanceRequest =>
+/** Only there; undefined: anywhere. */
+export const atSites = (request: InstanceRequest, sites: readonly string[] | undefined): InstanceRequest =>
   sites === undefined
     ? request
     : {

@@ -1,4 +1,5 @@
-import type { StageSpec } from '@berth/core'
+import { type StageSpec, specDefaults } from '@berth/core'
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Freezes } from '../freezes/freezes.ts'
 import { TestCluster, testSpec } from './cluster.testing.ts'
@@ -106,6 +107,87 @@ describe('a plan', () => {
     cluster.commits.set('c2', testSpec({ web: { replicas: 1 } }))
     const plan = await cluster.operations.plan({ ...production, ref: 'c2' }, call)
     expect(plan.unsaved).toContain('is not built yet')
+  })
+})
+
+describe('a plan stage by stage', () => {
+  const gated: readonly StageSpec[] = [
+    { name: 'canary', instances: 1, gates: [{ type: 'person' }] },
+    { name: 'all', gates: [] },
+  ]
+  const byNode = (list: readonly { readonly node?: string | undefined }[]) =>
+    Object.fromEntries([...Map.groupBy(list, ({ node = '' }) => node)].sort().map(([node, all]) => [node, all.length]))
+  const told = (list: readonly { readonly node: string; readonly count: number }[]) =>
+    byNode(list.flatMap(({ node, count }) => Array.from({ length: count }, () => ({ node }))))
+
+  it('names the places that the rollout then gives, on a cluster where nothing else happens', async () => {
+    await cluster.addNode('node-c', '10.77.3.0/24')
+    for (const node of cluster.nodes.values()) node.readyAfterMs = 200
+    const scenes = fc.record({
+      replicas: fc.integer({ min: 2, max: 4 }),
+      cpuMilli: fc.integer({ min: 3, max: 13 }).map((tenths) => tenths * 100),
+      together: fc.boolean(),
+      strategy: fc.constantFrom(
+        { type: 'spread' } as const,
+        { type: 'pack' } as const,
+        { type: 'fill', count: 2 } as const,
+      ),
+    })
+    let tries = 0
+    await fc.assert(
+      fc.asyncProperty(scenes, async ({ replicas, cpuMilli, together, strategy }) => {
+        const ref = `s${++tries}`
+        const placement = { ...specDefaults.placement, strategy }
+        const spec = testSpec({ web: { replicas, resources: { cpuMilli }, command: [ref], placement } })
+        const surge = together ? replicas : 1
+        cluster.commits.set(ref, { ...spec, rollout: { ...spec.rollout, surge, stages: [...gated] } })
+        const { rehearsal, saved, placements } = await cluster.operations.plan({ ...production, ref }, call)
+        const before = byNode(webs())
+        expect(saved).toBeUndefined()
+        expect(rehearsal).toMatchObject({ end: 'done', unknown: [], stages: [{ name: 'canary' }, { name: 'all' }] })
+        const [canary, all] = rehearsal?.stages ?? []
+        await cluster.operations.deploy({ ...production, ref, force: false, repository: '/repo' }, call)
+        const held = () => cluster.state.rollouts.all().find(({ endedAt }) => endedAt === undefined)
+        await cluster.until('the gate', () => held()?.message.includes('waits for a person') === true)
+        const id = held()?.id ?? ''
+        const news = () => webs().filter(({ rollout }) => rollout === id)
+        expect(byNode(news())).toEqual(told(canary?.created.filter(({ isNew }) => isNew) ?? []))
+        await cluster.operations.continueRollout(id, call)
+        await cluster.until('the end', () => cluster.state.rollouts.get(id)?.state === 'succeeded')
+        const created = [...(canary?.created ?? []), ...(all?.created ?? [])].filter(({ isNew }) => isNew)
+        expect(byNode(webs())).toEqual(told(created))
+        expect(byNode(webs())).toEqual(told(placements[0]?.nodes ?? []))
+        const left = [...(canary?.left ?? []), ...(all?.left ?? [])]
+        expect(told(left.filter(({ isNew }) => !isNew))).toEqual(before)
+        await cluster.until('the old ones have gone', () => cluster.state.instances.all().length === replicas)
+      }),
+      { numRuns: 5 },
+    )
+  })
+
+  it('says how many serve at the least, what a node gives out at the peak, and what finds no place', async () => {
+    const spec = testSpec({ web: { replicas: 2, resources: { cpuMilli: 3000 }, command: ['c2'] } })
+    cluster.commits.set('c2', { ...spec, rollout: { ...spec.rollout, surge: 0, unavailable: 1 } })
+    const { rehearsal } = await cluster.operations.plan({ ...production, ref: 'c2' }, call)
+    expect(rehearsal).toMatchObject({ end: 'done', kept: [], unplaced: [] })
+    expect(rehearsal?.stages).toMatchObject([{ name: 'all', serving: { web: { lowest: 1, highest: 2 } } }])
+    const peaks = rehearsal?.stages[0]?.peaks ?? []
+    expect(peaks.map(({ node, ofCpuMilli }) => [node, ofCpuMilli])).toEqual([
+      ['node-a', 4000],
+      ['node-b', 4000],
+    ])
+    expect(peaks.every(({ cpuMilli }) => cpuMilli >= 3000 && cpuMilli <= 4000)).toBe(true)
+    cluster.commits.set('c3', testSpec({ web: { replicas: 3, resources: { cpuMilli: 3000 } } }))
+    const large = await cluster.operations.plan({ ...production, ref: 'c3' }, call)
+    expect(large.rehearsal).toMatchObject({ end: 'stuck', unplaced: [{ entrypoint: 'web', count: 1 }] })
+    expect(large.problems[0]).toContain('find no place')
+  })
+
+  it('says what it does not go through', async () => {
+    cluster.commits.set('c2', testSpec({ web: { replicas: 2, gang: true, command: ['c2'] } }))
+    const { rehearsal } = await cluster.operations.plan({ ...production, ref: 'c2' }, call)
+    expect(rehearsal).toMatchObject({ end: 'unknown', unknown: ['gang'], stages: [] })
+    expect((await cluster.operations.plan(production, call)).rehearsal).toBeUndefined()
   })
 })
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Assignment, InstanceStatus, NodeStatus, RouteTable } from '@berth/core'
 import type { FeedLine, NodeFeed } from '../agents/node-feed.ts'
 import type { GatewayReport } from './gateway-reports.ts'
@@ -23,6 +24,8 @@ export class PretendedNode {
   jobsHang = false
   /** Lowers no memory limit, as if all of it were in use. */
   memoryInUse = false
+  /** So much later than they start they are ready. */
+  readyAfterMs = 0
   /** Takes in no new table. */
   gatewayStuck = false
   /** The table in force, and the newest that was sent. */
@@ -112,7 +115,16 @@ export class PretendedNode {
     if (desired === 'stop') await this.#report({ ...status, phase: 'ended', endedAt: now })
     else if (type === 'job') await this.#report(this.#jobStatus(status, exits, now))
     else if (exits) await this.#report({ ...status, ...exited(now), restarts: 3, logTail: ['boom'] })
-    else await this.#report({ ...status, ready: true, readyAt: now, startedAt: now, granted: grantedBy(assignment) })
+    else {
+      const started = { ...status, startedAt: now, granted: grantedBy(assignment) }
+      if (this.readyAfterMs > 0) {
+        await this.#report(started)
+        await delay(this.readyAfterMs)
+        // It was told to stop meanwhile.
+        if (this.#statuses.get(instance) !== started) return
+      }
+      await this.#report({ ...started, ready: true, readyAt: Date.now() })
+    }
   }
 
   async #regrant(before: InstanceStatus, assignment: Assignment): Promise<void> {

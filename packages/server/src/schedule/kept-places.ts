@@ -3,6 +3,7 @@ import {
   blocksOf,
   canHaveSeveral,
   containsAddress,
+  type InstanceRequest,
   type Node,
   type NodeStatus,
   parseBlock,
@@ -92,6 +93,17 @@ export class KeptPlaces {
       ...(home === undefined ? [] : [`${nameLabel} = ${home}`]),
       ...(range === undefined ? [] : [`${rangeLabel} = ${range}`]),
     ]
+  }
+
+  /** What to ask for so that an instance can have the address, the better kind first. */
+  wishes(request: InstanceRequest, address: string): readonly InstanceRequest[] {
+    const { where = [] } = request
+    return this.requirements(address).map((each) => ({ ...request, hasAddress: true, where: [...where, each] }))
+  }
+
+  /** The node whose block it is of; undefined: gone. */
+  homeOf(address: string): string | undefined {
+    return this.#homeOf(address)
   }
 
   /** `refusals`: of each of the {@link requirements}. */

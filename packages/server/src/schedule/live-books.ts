@@ -211,8 +211,7 @@ export class LiveBooks implements Disposable {
   /** At home first, since elsewhere every node needs a route to that one address. */
   #wishes(request: InstanceRequest, kept: string | undefined): readonly InstanceRequest[] {
     if (kept === undefined) return [request]
-    const { where = [] } = request
-    return this.kept.requirements(kept).map((each) => ({ ...request, hasAddress: true, where: [...where, each] }))
+    return this.kept.wishes(request, kept)
   }
 
   /** Nodes on which so many of them would find a place now, beside all that is there. Changes nothing. */

@@ -21,10 +21,12 @@ import type { CallContext, PlanArguments } from '../operations.ts'
 import { checkEnvironment, problemsOf } from './check-release.ts'
 import { requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
-import { type PlacementPlan, planPlacements } from './plan-placements.ts'
+import { type PlacementPlan, placementsOf, planPlacements } from './plan-placements.ts'
+import { planRehearsal } from './plan-rehearsal.ts'
 import { planProcedure } from './plan-stages.ts'
 import { actionOf, planSystem } from './plan-system.ts'
 import { stageProblems } from './stage-problems.ts'
+import { withPlanned } from './start-rollout.ts'
 
 interface Target {
   /** `v7`, or the commit that would become the next release. */
@@ -53,6 +55,13 @@ export async function planDeploy(
   const sizes = sizesForSpec(pool?.sizes, written)
   const after = sizedSpec(written, sizes)
   const wanted = wantedCounts(pool, after, args.replicas)
+  const counts = withPlanned(countsForSpec(pool?.replicas ?? {}, after), wanted)
+  const rehearsal = target.same
+    ? undefined
+    : planRehearsal(context, imagine(context.books.books, state, args), {
+        ...{ app: args.app, pool: args.pool, release: target.release ?? target.name, spec: written },
+        ...{ replicas: counts, without: args.without ?? [] },
+      })
   const books = imagine(context.books.books, state, args)
   const loans = context.books.loans.planner(books)
   const { app, pool: poolName } = args
@@ -63,9 +72,11 @@ export async function planDeploy(
   const entrypoints = [...entrypointChanges(pool, before, after, wanted, target.same), ...system.entrypoints].sort(
     (a, b) => (a.name < b.name ? -1 : 1),
   )
-  const placement = planPlacements(context, books, {
-    ...{ app, pool: poolName, spec: after, wanted, same: target.same, loans },
-  })
+  const placement =
+    placementsOf(rehearsal?.slots, wanted) ??
+    planPlacements(context, books, {
+      ...{ app, pool: poolName, spec: after, wanted, same: target.same, loans },
+    })
   const diff = diffSpecs(before, written)
   const changes = diff.length > 0 || entrypoints.some((each) => each.action !== 'unchanged')
   return {
@@ -89,6 +100,7 @@ export async function planDeploy(
       ...stepsOf(after, entrypoints),
     ],
     placements: [...placement.placements, ...system.placements],
+    ...(rehearsal === undefined ? {} : { rehearsal: rehearsal.view }),
     ...planProcedure(state, pool, { app, pool: poolName, spec: after, wanted, same: target.same }, context.now()),
     ...savedPlan(context, args, target, wanted, placement),
   }

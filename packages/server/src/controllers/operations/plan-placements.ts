@@ -33,6 +33,17 @@ interface Planned {
   readonly loans: PlannedLoans
 }
 
+/** Of a rollout that was gone through to its end; undefined: it was not. */
+export function placementsOf(
+  slots: Readonly<Record<string, readonly string[]>> | undefined,
+  wanted: Readonly<Record<string, number>>,
+): PlacementPlan | undefined {
+  if (slots === undefined) return undefined
+  const own = Object.keys(wanted).map((name): [string, string[]] => [name, [...(slots[name] ?? [])]])
+  const placements = own.map(([entrypoint, nodes]) => ({ entrypoint, nodes: countByNode(nodes), missing: 0 }))
+  return { placements, problems: [], slots: Object.fromEntries(own) }
+}
+
 /** Goes through the rollout of every service on the books; jobs go on beside it. */
 export function planPlacements(context: OperationsContext, books: Books, planned: Planned): PlacementPlan {
   const { state } = context

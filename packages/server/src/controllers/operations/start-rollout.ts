@@ -50,6 +50,25 @@ export interface RolloutStart {
   readonly planned?: Pick<SavedPlan, 'slots' | 'replicas'>
 }
 
+/** What a rollout's records are made of. */
+type Beginning = Pick<RolloutStart, 'pool' | 'reason' | 'createdBy' | 'now'> & {
+  readonly release: Pick<Release, 'id' | 'app'>
+}
+
+/** The records that a deploy would begin with, with nothing checked and nothing written; `spec`: as its environment has it. */
+export function imagineRollout(
+  state: State,
+  start: Beginning,
+  spec: AppSpec,
+  replicas: Pool['replicas'],
+): { readonly pool: Pool; readonly rollout: Rollout } {
+  const pool = state.pools.find(start.release.app, start.pool) ?? newPool(start.release.app, start)
+  const held = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
+  const { now: sizes } = sizesFor(state, pool, spec, start)
+  const rollout = newRollout(pool, held, start, spec)
+  return { pool: begunPool(pool, rollout, sizes, replicas), rollout }
+}
+
 /** Checks and writes a new rollout into the transaction. Throws, writing nothing, when the release could not run in the pool. */
 export function startRollout(tx: RecordTransaction, state: State, start: RolloutStart): Rollout {
   const { release } = start
@@ -88,10 +107,8 @@ export function startRollout(tx: RecordTransaction, state: State, start: Rollout
   tx.put(
     'pools',
     {
-      ...withoutPlan(pool),
-      ...(sizes.now === undefined ? {} : { sizes: sizes.now }),
+      ...begunPool(pool, rollout, sizes.now, replicas),
       ...(sizes.awaited === undefined ? {} : { awaitedSizes: sizes.awaited }),
-      ...{ replicas, rollout: rollout.id, nextGeneration: rollout.toGeneration + 1 },
       ...(start.planned === undefined
         ? {}
         : { planned: { generation: rollout.toGeneration, slots: start.planned.slots } }),
@@ -115,6 +132,12 @@ const withPeople = (rollout: Rollout, state: State, spec: AppSpec, { reason, now
 
 const withoutPlan = ({ planned: _, sizes: _s, awaitedSizes: _a, ...pool }: Pool): Pool => pool
 
+const begunPool = (pool: Pool, rollout: Rollout, sizes: Pool['sizes'], replicas: Pool['replicas']): Pool => ({
+  ...withoutPlan(pool),
+  ...(sizes === undefined ? {} : { sizes }),
+  ...{ replicas, rollout: rollout.id, nextGeneration: rollout.toGeneration + 1 },
+})
+
 interface SizesOfRollout {
   readonly now: Pool['sizes']
   /** Where they change: those to go back to. */
@@ -123,7 +146,7 @@ interface SizesOfRollout {
 }
 
 /** Sizes that were set stay unless the yaml's own have changed. One that takes over from another has those of before that one. */
-function sizesFor(state: State, pool: Pool, spec: AppSpec, { reason }: RolloutStart): SizesOfRollout {
+function sizesFor(state: State, pool: Pool, spec: AppSpec, { reason }: Pick<RolloutStart, 'reason'>): SizesOfRollout {
   const held = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
   const before = held?.sizesBefore ?? pool.sizes
   if (reason === 'restart') return { now: pool.sizes, before: held?.sizesBefore, awaited: pool.awaitedSizes }
@@ -132,7 +155,7 @@ function sizesFor(state: State, pool: Pool, spec: AppSpec, { reason }: RolloutSt
   return { now, before: isSame ? held?.sizesBefore : before, awaited: sizesForSpec(pool.awaitedSizes, spec) }
 }
 
-function withPlanned(counts: Pool['replicas'], planned: Readonly<Record<string, number>>): Pool['replicas'] {
+export function withPlanned(counts: Pool['replicas'], planned: Readonly<Record<string, number>>): Pool['replicas'] {
   const changed = Object.entries(planned).flatMap(([name, count]) => {
     const held = counts[name]
     return held === undefined || held.count === count ? [] : [[name, { ...held, count, setBy: 'scale' as const }]]
@@ -177,7 +200,7 @@ function claim(tx: RecordTransaction, state: State, release: Release, pool: Pool
   else tx.put('apps', app, { ifUnchanged: true })
 }
 
-function newPool(app: string, start: RolloutStart): Pool {
+function newPool(app: string, start: Pick<RolloutStart, 'pool' | 'now'>): Pool {
   const { pool: name, now } = start
   return {
     app,
@@ -192,7 +215,7 @@ function newPool(app: string, start: RolloutStart): Pool {
 }
 
 /** One that takes over from another has the counts of before that one to go back to. */
-function newRollout(pool: Pool, held: Rollout | undefined, start: RolloutStart, spec: AppSpec): Rollout {
+function newRollout(pool: Pool, held: Rollout | undefined, start: Beginning, spec: AppSpec): Rollout {
   const { release, reason, createdBy, now } = start
   return {
     id: newId('r'),
@@ -216,7 +239,11 @@ function newRollout(pool: Pool, held: Rollout | undefined, start: RolloutStart, 
 }
 
 /** Where nothing serves yet there is nothing to compare with; and going back must not wait. */
-function stagesFor(pool: Pool, { reason }: RolloutStart, { rollout }: AppSpec): Pick<Rollout, 'stages'> {
+function stagesFor(
+  pool: Pool,
+  { reason }: Pick<RolloutStart, 'reason'>,
+  { rollout }: AppSpec,
+): Pick<Rollout, 'stages'> {
   const { stages = [] } = rollout
   return reason !== 'deploy' || pool.release === undefined || stages.length === 0 ? {} : { stages: newStages(stages) }
 }
