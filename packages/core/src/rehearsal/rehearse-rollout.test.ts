@@ -128,7 +128,7 @@ describe('a rollout gone through on a copy', () => {
           result.stages.flatMap(({ left }) => left).filter(({ release }) => release === 'v1').length,
         ).toBeGreaterThanOrEqual(up)
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     )
   })
 
