@@ -90,7 +90,7 @@ it(`${rounds} rollouts and rollbacks of ${replicas} instances with kills in betw
     const traffic = startLoad(`${cluster.gatewayUrl}/`, {
       host: 'shop.test',
       connections,
-      pauseMs: isLongForm ? 8 : 48,
+      pauseMs: isLongForm ? 8 : 24,
     })
     const start = () => cluster.mustBerth(isRollback ? ['rollback', 'shop', '-y'] : ['deploy'], { cwd: shop.path })
     const rollout = await roll(start, victim, random)
