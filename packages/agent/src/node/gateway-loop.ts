@@ -1,7 +1,8 @@
-import { BerthError, backoffMs, memberKey, messageOf, type RequestRow, type RouteTable, targetsOf } from '@berth/core'
+import { BerthError, backoffMs, messageOf, type RequestRow, type RouteTable } from '@berth/core'
 import type { Logger } from 'pino'
 import type { Gateway } from '../gateway/gateway.ts'
 import { Wakeup } from '../instance/wakeup.ts'
+import { ActiveMembers } from './active-members.ts'
 import { RequestReader } from './request-reader.ts'
 
 /** While members drain, the server waits for every one of these looks. */
@@ -58,6 +59,7 @@ export class GatewayLoop implements AsyncDisposable {
   #report: GatewayReport | undefined
   #reportText = ''
   readonly #requests = new RequestReader()
+  readonly #active = new ActiveMembers()
 
   constructor(options: GatewayLoopOptions) {
     this.#options = options
@@ -170,8 +172,8 @@ export class GatewayLoop implements AsyncDisposable {
       throw new BerthError('gateway.not-running', 'nginx does not run any more; starting it again')
     }
     this.#reloads = status.reloads
-    const active = activeMembers(this.#applied?.table)
-    const leaving = Object.entries(status.inflight).filter(([member]) => !active.has(member))
+    this.#active.follow(this.#applied?.table)
+    const leaving = Object.entries(status.inflight).filter(([member]) => !this.#active.has(member))
     this.#send({ version: status.version, inflight: Object.fromEntries(leaving) })
     return leaving.some(([, requests]) => requests > 0)
   }
@@ -199,10 +201,3 @@ export class GatewayLoop implements AsyncDisposable {
 
 const isRefusal = (error: unknown): boolean =>
   error instanceof BerthError && (error.code === 'gateway.invalid-table' || error.code === 'gateway.stale-table')
-
-/** A member that is active in one target and drains in another is not leaving. */
-function activeMembers(table: RouteTable | undefined): ReadonlySet<string> {
-  const targets = table === undefined ? [] : [...targetsOf(table)]
-  const members = targets.flatMap((target) => target.members)
-  return new Set(members.filter((member) => member.state === 'active').map(memberKey))
-}
