@@ -20,6 +20,7 @@ import {
   type TestGateway,
 } from './gateway.testing.ts'
 import { createNginxGateway } from './nginx-gateway.ts'
+import { decodeDump, decodeTable } from './table-text.ts'
 
 const errorOf = async (promise: Promise<unknown>): Promise<BerthError> => {
   const error = await promise.then(
@@ -205,7 +206,56 @@ describe('starting alone', () => {
     await mkdir(`${open.options.stateDir}/private/table.dump/in-the-way`, { recursive: true })
     await open.gateway.apply(sampleTable(1, [sampleRoute([member.port])]))
     expect((await open.fetch('/')).status).toBe(200)
-    expect(open.logged).toContainEqual(expect.objectContaining({ msg: 'the table could not be kept on disk' }))
+    await eventually(() => open.logged.some(({ msg }) => msg === 'the table could not be kept on disk'))
+  })
+
+  const dumped = async ({ options }: TestGateway) =>
+    decodeTable(decodeDump(await readText(`${options.stateDir}/private/table.dump`)) ?? '')?.table.version
+  const killAll = async (open: TestGateway) => {
+    const master = await pidOf(open)
+    const pids = [master, ...(await childrenOf(master))]
+    for (const pid of pids) process.kill(pid, 'SIGKILL')
+    await eventually(async () => !(await open.gateway.status()).running)
+  }
+
+  test('an agent that was killed before it wrote: the next one has what nginx has, and writes that', async () => {
+    await using open = await openGateway({ dumpAfterMs: 600_000 })
+    await using member = await openUpstream()
+    await open.gateway.apply(sampleTable(3, [sampleRoute([member.port])]))
+    expect(await dumped(open)).toBeUndefined()
+    const { dumpAfterMs: _, ...options } = open.options
+    await using next = createNginxGateway(options)
+    await next.start()
+    await eventually(async () => (await dumped(open)) === 3)
+  })
+
+  test('nginx and an agent that had not written end together: the table before serves, and any later one follows', async () => {
+    await using open = await openGateway({ dumpAfterMs: 600_000 })
+    await using first = await openUpstream()
+    await using second = await openUpstream()
+    // What a person has forced is on disk when it is in force.
+    await open.gateway.apply(sampleTable(1, [sampleRoute([first.port])]), { force: true })
+    expect(await dumped(open)).toBe(1)
+    await open.gateway.apply(sampleTable(2, [sampleRoute([second.port])]))
+    expect(await dumped(open)).toBe(1)
+    await killAll(open)
+    await using next = createNginxGateway(open.options)
+    await next.start()
+    expect((await open.fetch('/')).body).toBe(String(first.port))
+    await next.apply(sampleTable(2, [sampleRoute([second.port])]))
+    expect((await open.fetch('/')).body).toBe(String(second.port))
+  })
+
+  test('nginx that ends while the agent runs begins with the table that was in force, written or not', async () => {
+    await using open = await openGateway({ dumpAfterMs: 600_000 })
+    await using member = await openUpstream()
+    await open.gateway.apply(sampleTable(1, [sampleRoute([])]))
+    await open.gateway.apply(sampleTable(2, [sampleRoute([member.port])]))
+    expect(await dumped(open)).toBeUndefined()
+    await killAll(open)
+    await open.gateway.start()
+    expect(await open.gateway.status()).toMatchObject({ running: true, version: 2 })
+    expect((await open.fetch('/')).body).toBe(String(member.port))
   })
 })
 

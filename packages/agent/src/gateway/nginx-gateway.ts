@@ -19,7 +19,8 @@ import { type Configuration, outsideTempDir, prepareFiles, removeOldLua } from '
 import { findNginx } from './nginx-install.ts'
 import { checkOptions, type GatewayPaths, gatewayPaths, type NginxGatewayOptions } from './nginx-options.ts'
 import { NginxProcess } from './nginx-process.ts'
-import { decodeDump, decodeTable, encodeChanges, encodeDump, encodeTable } from './table-text.ts'
+import { TableDump } from './table-dump.ts'
+import { decodeDump, decodeTable, encodeChanges, encodeTable } from './table-text.ts'
 
 const defaultGraceMs = 10_000
 const reloadTimeoutMs = 10_000
@@ -35,6 +36,8 @@ export function createNginxGateway(options: NginxGatewayOptions, exec: Exec = ru
   return new NginxGateway(options, exec)
 }
 
+const noTable: RouteTable = { version: 0, routes: [], certificates: [] }
+
 const endedMeanwhile = (): BerthError =>
   new BerthError('gateway.not-running', 'adopt the gateway: its nginx has ended meanwhile', { retryable: true })
 
@@ -49,8 +52,10 @@ class NginxGateway implements Gateway {
   /** The table in force, as far as it is known: what a new one is compared with. */
   #current: RouteTable | undefined
   #kept: readonly string[] = []
-  /** Told as changes since nginx was told a whole table. */
+  /** Of the whole table that nginx was told last, and of the changes since. */
+  #wholeBytes = 0
   #changedBytes = 0
+  readonly #dump: TableDump
   /** Every change waits for the one before. */
   #queue: Promise<unknown> = Promise.resolve()
 
@@ -61,6 +66,11 @@ class NginxGateway implements Gateway {
     this.#paths = gatewayPaths(options.stateDir)
     this.#process = new NginxProcess(exec, this.#paths)
     this.#admin = new AdminClient(this.#paths.adminSocket)
+    this.#dump = new TableDump({
+      ...{ path: this.#paths.dump, log: this.#log },
+      text: () => encodeTable(this.#current ?? noTable, this.#kept),
+      ...(options.dumpAfterMs === undefined ? {} : { afterMs: options.dumpAfterMs }),
+    })
   }
 
   start(options: CallOptions = {}): Promise<void> {
@@ -89,6 +99,7 @@ class NginxGateway implements Gateway {
 
   stop(options: CallOptions & { readonly graceMs?: number } = {}): Promise<void> {
     return this.#inTurn(async () => {
+      await this.#dump.flush()
       await this.#process.stop(options.graceMs ?? defaultGraceMs, options.signal)
       await rm(this.#paths.adminSocket, { force: true })
       await rm(outsideTempDir(this.#paths), { recursive: true, force: true })
@@ -103,6 +114,7 @@ class NginxGateway implements Gateway {
   /** Waits for what is under way and leaves nginx running. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#queue
+    await this.#dump.flush()
     this.#admin[Symbol.dispose]()
   }
 
@@ -131,6 +143,8 @@ class NginxGateway implements Gateway {
     // A socket file that nobody listens at would keep nginx from binding.
     await rm(this.#paths.adminSocket, { force: true })
     await this.#writeConfiguration(configuration)
+    // It begins with the table that was in force when it ended.
+    await this.#dump.flush()
     await this.#process.start(nginxPath, signal)
     this.#log.info({ pid: await this.#process.pid() }, 'nginx started')
   }
@@ -196,12 +210,19 @@ class NginxGateway implements Gateway {
     }
   }
 
-  /** The running nginx knows best what is in force; the dump is asked when it was started without one that it could read. */
+  /**
+   * The running nginx knows best what is in force, and the dump follows it: an agent may have been killed before it wrote. The dump is asked when
+   * nginx was started without one that it could read.
+   */
   async #learnTable(signal: AbortSignal | undefined): Promise<void> {
     const text = await this.#admin.getTable({ ...(signal && { signal }) })
-    const known = decodeTable(text) ?? decodeTable(decodeDump(await this.#readDump()) ?? '')
+    const [running, dumped] = [decodeTable(text), decodeDump(await this.#readDump())]
+    const known = running ?? decodeTable(dumped ?? '')
     this.#current = known?.table
     this.#kept = known?.kept ?? []
+    this.#wholeBytes = text.length
+    this.#changedBytes = 0
+    if (running !== undefined && text !== dumped) this.#dump.changed()
   }
 
   #readDump(): Promise<string> {
@@ -212,26 +233,24 @@ class NginxGateway implements Gateway {
     options.signal?.throwIfAborted()
     this.#check(table, options.force === true)
     const { table: effective, kept } = keepLastKnownGood(this.#current, table)
-    const text = encodeTable(effective, kept)
-    if (!(await this.#applyChanges(effective, kept, text, options))) {
+    if (!(await this.#applyChanges(effective, kept, options))) {
+      const text = encodeTable(effective, kept)
       await this.#admin.putTable(text, options)
+      this.#wholeBytes = text.length
       this.#changedBytes = 0
     }
     this.#current = effective
     this.#reportKept(kept)
-    await this.#writeDump(text)
+    this.#dump.changed()
+    // The word of a person that allowed an older table is used up with this.
+    if (options.force === true) await this.#dump.flush()
   }
 
   /** False where the table has to be told as a whole: nobody knows what was before it, or so much has changed that the whole is no longer. */
-  async #applyChanges(
-    table: RouteTable,
-    kept: readonly string[],
-    whole: string,
-    options: CallOptions,
-  ): Promise<boolean> {
+  async #applyChanges(table: RouteTable, kept: readonly string[], options: CallOptions): Promise<boolean> {
     if (this.#current === undefined || table.version <= this.#current.version) return false
     const text = encodeChanges(routeChanges(this.#current, table), table.routes.length, kept)
-    if (this.#changedBytes + text.length > whole.length / wholeAfter) return false
+    if (this.#changedBytes + text.length > this.#wholeBytes / wholeAfter) return false
     if (!(await this.#admin.putChanges(text, options))) return false
     this.#changedBytes += text.length
     return true
@@ -259,14 +278,5 @@ class NginxGateway implements Gateway {
       this.#log.warn({ routes: kept }, 'the table has no member for these routes; they keep their last ones')
     }
     this.#kept = kept
-  }
-
-  /** The table is in force whether or not it can be kept for the next start of nginx, so a full disk stops no traffic. */
-  async #writeDump(text: string): Promise<void> {
-    try {
-      await writeFileAtomic(this.#paths.dump, encodeDump(text))
-    } catch (error) {
-      this.#log.error({ reason: messageOf(error), path: this.#paths.dump }, 'the table could not be kept on disk')
-    }
   }
 }

@@ -30,6 +30,8 @@ export interface NginxGatewayOptions {
   readonly oldWorkersSeconds?: number
   /** Pins the workers to these CPUs, one each (for benchmarks). */
   readonly workerCpus?: readonly number[]
+  /** From a change until the table is on disk, for a start of nginx without an agent; 100 ms, or a second after the last time. */
+  readonly dumpAfterMs?: number
   readonly log: Logger
 }
 
