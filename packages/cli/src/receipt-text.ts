@@ -9,7 +9,7 @@ export function receiptText(receipt: ReceiptView): string {
     `${rollout}  ${app}/${pool}  ${reason} ${from === undefined ? to : `${from} → ${to}`}`,
     ...row('commit', commitOf(receipt)),
     ...row('by', by),
-    ...(receipt.approvals?.given ?? []).flatMap((each) => row('approved', each.by)),
+    ...(receipt.approvals?.given ?? []).flatMap((each) => row('approved', approvedText(each))),
     ...row('frozen', receipt.frozen && `${receipt.frozen.freezes.join(', ')}: ${receipt.frozen.reason}`),
     ...row('began', new Date(receipt.createdAt).toISOString()),
     ...row('result', `${state} in ${formatSeconds(tookMs)}: ${message}`),
@@ -22,6 +22,9 @@ export function receiptText(receipt: ReceiptView): string {
     ...lastLines(failure),
   ].join('\n')
 }
+
+const approvedText = ({ by, at, admin }: NonNullable<ReceiptView['approvals']>['given'][number]): string =>
+  `${by}${admin === true ? ' (admin)' : ''} at ${new Date(at).toISOString()}`
 
 const lastLines = (failure: ReceiptView['failure']): string[] =>
   failure === undefined || failure.logTail.length === 0

@@ -51,7 +51,9 @@ export function parseDocument<D, T>(yamlText: string, reader: DocumentReader<D, 
   const shape = misshapen.filter(({ path }) => find(root, path).refused !== true)
   if (tree.syntax.length > 0) return finish([...badYaml, ...beforeError(tree, root, shape)])
   const { value, issues } = reader.canonical(document, broken)
-  const problems = [...shape, ...issues].map((issue) => locate(tree, root, issue))
+  const misread = misreadStages(misshapen)
+  const own = issues.filter(({ path }) => !misread.some((list) => startsWith(path, list)))
+  const problems = [...shape, ...own].map((issue) => locate(tree, root, issue))
   if (badYaml.length === 0 && problems.length === 0 && value !== undefined) return { value, problems: [] }
   return finish([...badYaml, ...problems])
 }
@@ -75,6 +77,18 @@ function beforeError(tree: YamlTree, root: YamlNode, issues: readonly SpecIssue[
   })
   return before.map((issue) => locate(tree, root, issue))
 }
+
+/**
+ * Lists of stages with one whose keys or kinds of values are wrong. A stage is judged beside the others, so that whatever else could be said
+ * of them may come of that mistake alone.
+ */
+const misreadStages = (issues: readonly SpecIssue[]): readonly SpecPath[] =>
+  issues.flatMap(({ path }) => {
+    const at = path.indexOf('stages')
+    return at < 0 || typeof path[at + 1] !== 'number' ? [] : [path.slice(0, at + 1)]
+  })
+
+const startsWith = (path: SpecPath, start: SpecPath): boolean => start.every((step, index) => path[index] === step)
 
 const fromYaml = (tree: YamlTree, { offset, ...problem }: YamlProblem): SpecProblem => ({
   ...tree.position(offset),

@@ -377,3 +377,15 @@ it('reads its own rendering as the same spec', () => {
     { numRuns: process.env.BERTH_TEST_LONG === '1' ? 200 : 50 },
   )
 })
+
+it.each([
+  ['instancs: 1', 'unknown key "instancs"', 'did you mean'],
+  ['instances: 1\n      gate: [person]', 'unknown key "gate"', 'did you mean'],
+  ['instances: [1]', 'expected', undefined],
+])('of a stage with %s only that is told, and not what comes of it', (written, message, suggestion) => {
+  const text = `app: shop\nbuild:\n  base: nginx\nentrypoints:\n  web:\n    command: serve\nrollout:\n  stages:\n    - ${written}\n    - instances: 25%\n`
+  const { problems } = parseSpec(text)
+  expect(problems).toMatchObject([{ line: expect.any(Number), message: expect.stringContaining(message) }])
+  expect(problems[0]?.path).toContain('rollout.stages[0]')
+  if (suggestion !== undefined) expect(problems[0]?.suggestion).toContain(suggestion)
+})

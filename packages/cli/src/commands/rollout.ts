@@ -42,11 +42,21 @@ export function registerRollout(program: Command): void {
         action<PoolOption>(async (context, [text], options) => {
           const { client, out, form, signal } = context
           const id = await rolloutOf(context, text, options)
+          if (verb === 'rollback') await askUnlessNamed(context, text, id)
           const done = await client.call(operation, { params: { id } }, { signal })
           await printItem(done, form, out, (each) => `${each.id} ${each.state}: ${each.message}`)
         }),
       )
   }
+}
+
+/** Whoever names it has said which; what is found by the folder one stands in may be another. */
+export async function askUnlessNamed(
+  { confirm }: Pick<CommandContext, 'confirm'>,
+  text: string | undefined,
+  id: string,
+): Promise<void> {
+  if (text === undefined) await confirm(`Go back with rollout ${id}, the latest here?`)
 }
 
 async function showReceipt(context: CommandContext, text: string | undefined, options: PoolOption): Promise<void> {

@@ -33,6 +33,19 @@ export function peopleText({ id, approvals }: Rollout): string {
   return `waits for approval: ${given.length} of ${needed}${who} (berth rollout approve ${id})`
 }
 
+/** The pause says who has said yes by now, not how it began: that is what its receipt tells later. */
+function counted(before: Rollout, after: Rollout): Rollout {
+  if (after.pauses === undefined) return after
+  const reason = awaitsPeople(after) ? peopleText(after) : approvedText(after)
+  const waited = peopleText(before)
+  return { ...after, pauses: after.pauses.map((pause) => (pause.reason === waited ? { ...pause, reason } : pause)) }
+}
+
+function approvedText({ approvals }: Rollout): string {
+  const { given = [], needed = 0 } = approvals ?? {}
+  return `waited for approval: ${given.length} of ${needed} (${given.map(({ by }) => by).join(', ')})`
+}
+
 /** Why somebody's yes does not count, or the rollout with it. */
 export function approve(
   rollout: Rollout,
@@ -45,7 +58,8 @@ export function approve(
   if (by === createdBy) return { refused: 'own' }
   if (approvals.given.some((each) => each.by === by)) return { refused: 'twice' }
   const yes = { by, at: now, ...(isAdmin ? { admin: true as const } : {}) }
-  const next = { ...rollout, approvals: { ...approvals, given: [...approvals.given, yes] }, updatedAt: now }
+  const given = { ...rollout, approvals: { ...approvals, given: [...approvals.given, yes] }, updatedAt: now }
+  const next = counted(rollout, given)
   if (awaitsPeople(next)) return { rollout: { ...next, message: peopleText(next) } }
   if (next.awaitsApproval !== undefined) return { rollout: endPause(next, now) }
   return { rollout: { ...endPause(next, now), state: 'running', message: `approved by ${by}` } }

@@ -97,6 +97,7 @@ describe('a rollout that people have to approve', () => {
     const { operations } = cluster
     await expect(operations.approveRollout(id, ann!)).rejects.toMatchObject({ code: 'approval.own' })
     await operations.approveRollout(id, bob!)
+    expect(rolloutOf(id)?.pauses?.[0]?.reason).toBe(`waits for approval: 1 of 2 (berth rollout approve ${id})`)
     await expect(operations.approveRollout(id, bob!)).rejects.toMatchObject({ code: 'approval.twice' })
     for (const move of ['resumeRollout', 'continueRollout'] as const)
       await expect(operations[move](id, bob!)).rejects.toMatchObject({ code: 'approval.required' })
@@ -108,7 +109,8 @@ describe('a rollout that people have to approve', () => {
     await endOf(id)
     const { state, approvals, pauses } = rolloutOf(id)!
     expect([state, approvals?.given.map(({ by }) => by)]).toEqual(['succeeded', ['token:bob', 'token:eve']])
-    expect(pauses).toMatchObject([{ reason: expect.stringContaining('waits for approval'), until: expect.any(Number) }])
+    const reason = 'waited for approval: 2 of 2 (token:bob, token:eve)'
+    expect(pauses).toMatchObject([{ reason, until: expect.any(Number) }])
     await expect(cluster.operations.approveRollout(id, bob!)).rejects.toMatchObject({ code: 'rollout.no-such-step' })
   })
 
