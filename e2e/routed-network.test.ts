@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { AddressCheck, InstanceView, NodeView } from '../packages/api/src/index.ts'
+import type { AddressCheck, InstanceView, NodeView, PortTrafficView } from '../packages/api/src/index.ts'
 import { routedLinkOf, routedPeerOf, twinned, twinRange } from '../packages/core/src/index.ts'
 import type { LabHost } from '../packages/lab/src/index.ts'
 import { webApp } from './support/apps.ts'
@@ -124,7 +124,17 @@ describe('machines in routed mode', () => {
     expect((await held())?.desired).toBe('drain')
     agent.destroy()
     await restarted
+    // Counted by the kernel, through all its tables, and told by the agent.
+    const ports = async () => (await cluster.client.call('getTraffic', {})).ports ?? []
+    const isCounted = ({ connectionsPerSecond, bytesOutPerSecond }: PortTrafficView['members'][number]): boolean =>
+      connectionsPerSecond > 0 && bytesOutPerSecond > 0
+    await until('all four to have connections in the numbers', async () => {
+      const [port] = await ports()
+      return port?.members.length === 4 && port.members.every(isCounted)
+    })
     expect((await load.stop()).failures).toEqual([])
+    const top = (await cluster.mustBerth(['top', 'routes'])).stdout
+    expect(top).toMatch(/CONNECTIONS\/S[\s\S]*tcp:\/\/\S+:9000 +shop\/production\/web +[0-9]/)
     expect((await cluster.mustBerth(['routes'])).stdout).toMatch(/tcp:\/\/\S+:9000 +shop +production +web +4 +0/)
     const problems = (await cluster.client.list('listNodes')).items.flatMap((each) => each.problems)
     expect(problems).toEqual([])

@@ -297,7 +297,7 @@ class Agent {
       },
       log: this.#config.log.child({ part: 'gateway' }),
       onReport: (report) => this.#sync.gateway(this.#reported(report)),
-      onRequests: (rows) => this.#sync.requests(rows),
+      onRequests: (rows, connections) => this.#sync.requests(rows, connections),
       onForced: () => this.#desired.routesForced(),
       onProblem: (problem) => {
         this.#reporter.problems.set('gateway', problem)
@@ -351,6 +351,7 @@ class Agent {
       nodeUse: () => recentUse(this.#collector.nodeSince(Date.now() - useWindowMs)),
       gatewayReport: () => this.#gateway.report && { type: 'gateway', ...this.#reported(this.#gateway.report) },
       requests: () => this.#gateway.requests,
+      connections: () => this.#gateway.connections,
       onServers: (epoch, servers) => void this.#desired.offerServers(epoch, servers),
       onClock: (problem) => this.#reporter.problems.set('clock', problem),
       onHello: () => {

@@ -1,6 +1,7 @@
 import type {
   Assignment,
   BurstMode,
+  ConnectionRow,
   DockerEffect,
   Flow,
   InstanceStatus,
@@ -171,9 +172,15 @@ export type FromAgent =
   | { readonly type: 'gateway'; readonly version: number; readonly inflight: Readonly<Record<string, number>> }
   /**
    * What became of requests since the agent counts, of rows for which it has changed; also when nothing has, every few seconds. `begins`: all
-   * rows, the first of a stream; from there on what is not among them begins at 0. Told to servers that only listen as well.
+   * rows, the first of a stream; from there on what is not among them begins at 0. Told to servers that only listen as well. `connections`: the same
+   * of ports of the gateways; absent where nothing has changed, and of agents of before.
    */
-  | { readonly type: 'requests'; readonly begins?: true; readonly rows: readonly RequestRow[] }
+  | {
+      readonly type: 'requests'
+      readonly begins?: true
+      readonly rows: readonly RequestRow[]
+      readonly connections?: readonly ConnectionRow[]
+    }
   | { readonly type: 'image-missing'; readonly image: string }
   /** With what the node uses, as soon as it has been measured. */
   | { readonly type: 'pong'; readonly at: number; readonly use?: NodeUse }

@@ -94,10 +94,32 @@ export const instanceTrafficView = z.object({
   ...requestRate,
 })
 
+/** A second, over the last 10 to 20; `open`: now. Bytes are with their headers; of UDP connections are conversations. */
+const connectionRate = {
+  connectionsPerSecond: z.number(),
+  packetsInPerSecond: z.number(),
+  bytesInPerSecond: z.number(),
+  packetsOutPerSecond: z.number(),
+  bytesOutPerSecond: z.number(),
+  open: z.number(),
+}
+
+/** A port of the gateways, and which part of it each instance has. */
+export const portTrafficView = z.object({
+  url: z.string(),
+  app: z.string(),
+  pool: z.string(),
+  entrypoint: z.string(),
+  ...connectionRate,
+  members: z.array(z.object({ instance: z.string(), ...connectionRate })),
+})
+
 /** `knownToMs`: until when all gateways that are online have told; absent: one has not, and numbers may be too small. */
 export const trafficView = z.object({
   routes: z.array(routeTrafficView),
   instances: z.array(instanceTrafficView),
+  /** Ports of the gateways; absent of servers of before. */
+  ports: z.array(portTrafficView).optional(),
   knownToMs: time.optional(),
 })
 
@@ -127,6 +149,7 @@ export const poolTrafficView = z.object({
 })
 
 export type TrafficView = z.infer<typeof trafficView>
+export type PortTrafficView = z.infer<typeof portTrafficView>
 export type RouteTrafficView = z.infer<typeof routeTrafficView>
 export type InstanceTrafficView = z.infer<typeof instanceTrafficView>
 export type PoolTrafficView = z.infer<typeof poolTrafficView>

@@ -1,6 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2'
 import type { FromAgent } from '@berth/api'
-import type { InstanceStatus, RequestRow } from '@berth/core'
+import type { ConnectionRow, InstanceStatus, RequestRow } from '@berth/core'
 import { write } from './stream-io.ts'
 
 /** In one line: each may hold the last lines of a log, and a server takes no line that is too long. */
@@ -22,6 +22,7 @@ export class ReportStream {
   readonly #latest = new Map<FromAgent['type'], FromAgent>()
   /** Rows that wait, by what they are of; undefined when there is nothing to say, not even that nothing has changed. */
   #requests: Map<string, RequestRow> | undefined
+  readonly #connections = new Map<string, ConnectionRow>()
   #timer: NodeJS.Timeout | undefined
   #writing = false
 
@@ -53,15 +54,17 @@ export class ReportStream {
   }
 
   /** First of what is said of requests: from what the server counts on. */
-  beginRequests(rows: readonly RequestRow[] | undefined): void {
+  beginRequests(rows: readonly RequestRow[] | undefined, connections: readonly ConnectionRow[] = []): void {
     if (rows === undefined) return
     for (const part of partsOf(rows)) this.push({ type: 'requests', begins: true, rows: part })
+    for (const part of partsOf(connections)) this.push({ type: 'requests', begins: true, rows: [], connections: part })
     this.requests([])
   }
 
   /** Counters that grow: of one row that has not been sent yet the last state is. */
-  requests(rows: readonly RequestRow[]): void {
+  requests(rows: readonly RequestRow[], connections: readonly ConnectionRow[] = []): void {
     this.#requests ??= new Map()
+    for (const row of connections) this.#connections.set(JSON.stringify([row.route, row.instance]), row)
     for (const row of rows) this.#requests.set(JSON.stringify([row.route, row.pool, row.instance]), row)
     this.#schedule()
   }
@@ -93,6 +96,9 @@ export class ReportStream {
     }
     batch.push(...this.#latest.values())
     if (this.#requests !== undefined) {
+      for (const connections of partsOf([...this.#connections.values()]))
+        batch.push({ type: 'requests', rows: [], connections })
+      this.#connections.clear()
       const parts = partsOf([...this.#requests.values()])
       for (const rows of parts.length === 0 ? [[]] : parts) batch.push({ type: 'requests', rows })
       this.#requests = undefined
@@ -103,7 +109,7 @@ export class ReportStream {
   }
 }
 
-const partsOf = (rows: readonly RequestRow[]): RequestRow[][] =>
+const partsOf = <Row>(rows: readonly Row[]): Row[][] =>
   Array.from({ length: Math.ceil(rows.length / maxRows) }, (_, part) =>
     rows.slice(part * maxRows, (part + 1) * maxRows),
   )

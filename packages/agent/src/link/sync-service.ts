@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { type FromAgent, type NodeUse, peersHeader, type ServerAddress, type SyncMode, type ToAgent } from '@berth/api'
 import {
   BerthError,
+  type ConnectionRow,
   describePeers,
   type InstanceStatus,
   isNothingNew,
@@ -41,6 +42,8 @@ export interface SyncServiceOptions {
   gatewayReport(): Extract<FromAgent, { type: 'gateway' }> | undefined
   /** What became of requests so far; undefined where there is no gateway. */
   requests(): readonly RequestRow[] | undefined
+  /** The same of ports of the gateway. */
+  connections?(): readonly ConnectionRow[]
 }
 
 const sha256 = (text: string): string => hash('sha256', text)
@@ -102,9 +105,9 @@ export class SyncService {
     this.#tellAll({ type: 'gateway', ...report })
   }
 
-  requests(rows: readonly RequestRow[]): void {
-    this.#reports?.requests(rows)
-    for (const reports of this.#listening) reports.requests(rows)
+  requests(rows: readonly RequestRow[], connections?: readonly ConnectionRow[]): void {
+    this.#reports?.requests(rows, connections)
+    for (const reports of this.#listening) reports.requests(rows, connections)
   }
 
   imageMissing(image: string): void {
@@ -151,10 +154,10 @@ export class SyncService {
   #beginListening(reports: ReportStream): void {
     this.#listening.add(reports)
     reports.replace({ type: 'node', node: this.#options.nodeStatus() })
-    const { gatewayReport, requests } = this.#options
+    const { gatewayReport, requests, connections } = this.#options
     const gateway = gatewayReport()
     if (gateway !== undefined) reports.replace(gateway)
-    reports.beginRequests(requests())
+    reports.beginRequests(requests(), connections?.())
   }
 
   /** False when the stream is to end: another server leads by now. */
@@ -205,7 +208,7 @@ export class SyncService {
   }
 
   async #sayHello(reports: ReportStream): Promise<void> {
-    const { settled, nodeStatus, instanceStatuses, gatewayReport, requests, onHello } = this.#options
+    const { settled, nodeStatus, instanceStatuses, gatewayReport, requests, connections, onHello } = this.#options
     await settled(settleMs)
     if (this.#lead?.reports !== reports) return
     // From here on every change is reported; the statuses are taken in the same turn, so none falls between.
@@ -218,7 +221,7 @@ export class SyncService {
     for (const status of statuses.slice(maxStatuses)) reports.status(status)
     const gateway = gatewayReport()
     if (gateway !== undefined) reports.replace(gateway)
-    reports.beginRequests(requests())
+    reports.beginRequests(requests(), connections?.())
     onHello()
   }
 

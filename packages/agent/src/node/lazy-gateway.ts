@@ -1,10 +1,11 @@
 import { access, mkdir } from 'node:fs/promises'
-import { messageOf, type RequestRow, type RouteTable } from '@berth/core'
+import { type ConnectionRow, messageOf, type RequestRow, type RouteTable } from '@berth/core'
 import type { Logger } from 'pino'
 import { defaults } from '../config.ts'
 import { createNginxGateway } from '../gateway/nginx-gateway.ts'
 import type { NginxGatewayOptions } from '../gateway/nginx-options.ts'
 import { removeGateway } from '../gateway/remove-gateway.ts'
+import { ChangedRows, connectionRows } from '../layer4/connection-rows.ts'
 import { GatewayWithPorts } from '../layer4/gateway-with-ports.ts'
 import type { OpenCount, PortCount } from '../layer4/port-counts.ts'
 import { PortRouteKeeper, type PortRouteKeeperOptions } from '../layer4/port-route-keeper.ts'
@@ -18,7 +19,8 @@ export interface LazyGatewayOptions {
   readonly ports?: Omit<PortRouteKeeperOptions, 'directory' | 'log'>
   readonly log: Logger
   readonly onReport: (report: GatewayReport) => void
-  readonly onRequests: (rows: readonly RequestRow[]) => void
+  /** With what has changed of connections by ports. */
+  readonly onRequests: (rows: readonly RequestRow[], connections: readonly ConnectionRow[]) => void
   readonly onForced: () => void
   readonly onProblem: (problem: string | undefined) => void
 }
@@ -31,6 +33,7 @@ export class LazyGateway implements AsyncDisposable {
   readonly #options: LazyGatewayOptions
   #loop: GatewayLoop | undefined
   #ports: PortRouteKeeper | undefined
+  readonly #changed = new ChangedRows()
   #isEnding = false
   /** What was told last comes last, however long what came before takes. */
   #turns: Promise<void> = Promise.resolve()
@@ -63,6 +66,11 @@ export class LazyGateway implements AsyncDisposable {
   /** What routes of ports have given to whom since this agent counts. */
   get portCounts(): readonly PortCount[] {
     return this.#ports?.counts ?? []
+  }
+
+  /** What each instance has had by them, for a server. */
+  get connections(): readonly ConnectionRow[] {
+    return connectionRows(this.portCounts, this.openConnections)
   }
 
   get openConnections(): readonly OpenCount[] {
@@ -136,7 +144,7 @@ export class LazyGateway implements AsyncDisposable {
       gateway: this.#ports === undefined ? nginx : new GatewayWithPorts(nginx, this.#ports),
       log,
       onReport,
-      onRequests,
+      onRequests: (rows) => onRequests(rows, this.#changed.take(this.connections)),
       onForced,
       onProblem,
     })

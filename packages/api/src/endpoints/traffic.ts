@@ -28,7 +28,8 @@ export const trafficEndpoints = {
   getTraffic: defineEndpoint({
     method: 'GET',
     path: '/v1/traffic',
-    summary: 'Requests a second of routes and instances, and how fast they are answered',
+    summary:
+      'Requests a second of routes and instances, how fast they are answered, and connections by ports of the gateways',
     role: 'viewer',
     transport: 'json',
     params: none,

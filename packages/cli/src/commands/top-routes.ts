@@ -1,8 +1,8 @@
-import type { InstanceTrafficView, RouteTrafficView } from '@berth/api'
+import type { InstanceTrafficView, PortTrafficView, RouteTrafficView } from '@berth/api'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
-import { formatMs, formatRate } from '../output/format.ts'
-import { type ListingView, printListing } from '../output/print.ts'
+import { formatBytes, formatMs, formatRate } from '../output/format.ts'
+import { type ListingView, type Output, type OutputForm, printListing } from '../output/print.ts'
 import { type PoolOption, parseTarget, requireTarget } from '../target.ts'
 import { showAgain } from './again.ts'
 import { action } from './command.ts'
@@ -15,7 +15,7 @@ interface TopRoutesOptions extends PoolOption {
 export function registerTopRoutes(top: Command): void {
   top
     .command('routes')
-    .summary('requests a second of routes, their errors and how fast they are answered')
+    .summary('requests a second of routes, their errors and how fast they are answered; connections by ports')
     .argument('[app]', 'only of this app')
     .option('-e, --environment <name>')
     .option('--instances', 'of each instance instead')
@@ -37,11 +37,89 @@ async function show(
   query: { app: string | undefined; pool: string | undefined },
   byInstance: boolean,
 ): Promise<void> {
-  const { routes, instances, knownToMs } = await client.call('getTraffic', { query }, { signal })
-  if (byInstance) await printListing(instances.toSorted(busiest), instanceTrafficListing, form, out)
-  else await printListing(routes.toSorted(busiest), routeTrafficListing, form, out)
-  if (knownToMs === undefined && form !== 'json' && routes.length > 0)
+  const { routes, instances, ports = [], knownToMs } = await client.call('getTraffic', { query }, { signal })
+  const isTable = form === 'table' || form === 'wide'
+  // What is read by programs is one list.
+  if (!isTable) await printAll(byInstance ? [...instances, ...partsOf(ports)] : [...routes, ...ports], form, out)
+  else await printTables({ routes, instances, ports }, byInstance, form, out)
+  if (knownToMs === undefined && form !== 'json' && routes.length + ports.length > 0)
     out.note('not every gateway that is online has told its requests yet; there may be more')
+}
+
+function printAll(
+  items: readonly (RouteTrafficView | InstanceTrafficView | PortTrafficView | PortPart)[],
+  form: OutputForm,
+  out: Output,
+): Promise<void> {
+  const name = (each: (typeof items)[number]): string => ('instance' in each ? each.instance : each.url)
+  return printListing(items, { headers: [], row: () => [], name, empty: '' }, form, out)
+}
+
+async function printTables(
+  {
+    routes,
+    instances,
+    ports,
+  }: Record<'routes', readonly RouteTrafficView[]> &
+    Record<'instances', readonly InstanceTrafficView[]> &
+    Record<'ports', readonly PortTrafficView[]>,
+  byInstance: boolean,
+  form: OutputForm,
+  out: Output,
+): Promise<void> {
+  const first = byInstance ? instances : routes
+  if (first.length > 0 || ports.length === 0) {
+    if (byInstance) await printListing(instances.toSorted(busiest), instanceTrafficListing, form, out)
+    else await printListing(routes.toSorted(busiest), routeTrafficListing, form, out)
+  }
+  if (ports.length === 0) return
+  if (first.length > 0) out.line('')
+  if (byInstance) await printListing(partsOf(ports).toSorted(mostOpened), portPartListing, form, out)
+  else await printListing(ports.toSorted(mostOpened), portTrafficListing, form, out)
+}
+
+/** The part that each instance has of a port. */
+interface PortPart extends Omit<PortTrafficView, 'members' | 'app' | 'pool' | 'entrypoint'> {
+  readonly instance: string
+}
+
+const partsOf = (ports: readonly PortTrafficView[]): PortPart[] =>
+  ports.flatMap(({ url, members }) => members.map((member) => ({ url, ...member })))
+
+type Connections = Pick<
+  PortTrafficView,
+  | 'connectionsPerSecond'
+  | 'open'
+  | 'packetsInPerSecond'
+  | 'bytesInPerSecond'
+  | 'packetsOutPerSecond'
+  | 'bytesOutPerSecond'
+>
+
+const mostOpened = (a: Connections, b: Connections): number =>
+  b.connectionsPerSecond - a.connectionsPerSecond || b.bytesOutPerSecond - a.bytesOutPerSecond
+const portHeaders = ['connections/s', 'open', 'packets in/s', 'in/s', 'packets out/s', 'out/s']
+const portRow = (each: Connections): string[] => [
+  formatRate(each.connectionsPerSecond),
+  String(each.open),
+  formatRate(each.packetsInPerSecond),
+  formatBytes(Math.round(each.bytesInPerSecond)),
+  formatRate(each.packetsOutPerSecond),
+  formatBytes(Math.round(each.bytesOutPerSecond)),
+]
+
+export const portTrafficListing: ListingView<PortTrafficView> = {
+  headers: ['url', 'to', ...portHeaders],
+  row: (each) => [each.url, `${each.app}/${each.pool}/${each.entrypoint}`, ...portRow(each)],
+  name: (each) => each.url,
+  empty: 'no ports',
+}
+
+export const portPartListing: ListingView<PortPart> = {
+  headers: ['url', 'instance', ...portHeaders],
+  row: (each) => [each.url, each.instance, ...portRow(each)],
+  name: (each) => each.instance,
+  empty: 'no port leads to an instance',
 }
 
 type Rate = Pick<

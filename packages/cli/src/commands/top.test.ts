@@ -1,7 +1,7 @@
 import type { MetricsView } from '@berth/api'
 import { expect, it } from 'vitest'
 import { topListing } from './top.ts'
-import { instanceTrafficListing, routeTrafficListing } from './top-routes.ts'
+import { instanceTrafficListing, portTrafficListing, routeTrafficListing } from './top-routes.ts'
 
 const sample = {
   ...{ at: 1, cpuMilli: 500, throttledMilli: 0, memoryBytes: 1024, networkInBytes: 10, networkOutBytes: 20 },
@@ -38,4 +38,15 @@ it('tells how much goes to a route, and how fast it is answered', () => {
   expect(routeTrafficListing.headers).toHaveLength(cells.length)
   const one = { instance: 'shop.production.web-1', release: 'v3', generation: 3, ...place, ...rate }
   expect(instanceTrafficListing.row(one).slice(-3)).toEqual(['-', '-', '-'])
+})
+
+it('shows connections of ports by what passes', () => {
+  const port = {
+    ...{ url: 'tcp://g:5432', app: 'shop', pool: 'production', entrypoint: 'db', members: [] },
+    ...{ connectionsPerSecond: 2.5, open: 42, packetsInPerSecond: 5, bytesInPerSecond: 1_024.4 },
+    ...{ packetsOutPerSecond: 7.5, bytesOutPerSecond: 0 },
+  }
+  const row = portTrafficListing.row(port)
+  expect(row).toEqual(['tcp://g:5432', 'shop/production/db', '2.5', '42', '5', '1Ki', '7.5', '0B'])
+  expect(portTrafficListing.headers).toHaveLength(row.length)
 })

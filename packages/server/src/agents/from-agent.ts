@@ -1,6 +1,7 @@
 import { type FromAgent, readShape } from '@berth/api'
 import {
   BerthError,
+  connectionCountsLength,
   type ItemValue,
   maxProfiles,
   networkDrivers,
@@ -156,6 +157,14 @@ const requestRow = z.object({
   counts: z.array(z.number().int().nonnegative()).length(requestCountsLength),
 })
 
+const connectionRow = z.object({
+  route: z.string().max(1_000),
+  pool: z.string().max(300),
+  instance: z.string().max(300),
+  counts: z.array(z.number().int().nonnegative()).length(connectionCountsLength),
+  open: z.number().int().nonnegative(),
+})
+
 const fromAgent = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('hello'),
@@ -166,7 +175,12 @@ const fromAgent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('status'), instances }),
   z.object({ type: z.literal('node'), node: nodeStatus }),
   z.object({ type: z.literal('gateway'), version: z.number().int(), inflight: z.record(z.string(), z.number()) }),
-  z.object({ type: z.literal('requests'), begins: z.literal(true).optional(), rows: z.array(requestRow).max(10_000) }),
+  z.object({
+    type: z.literal('requests'),
+    begins: z.literal(true).optional(),
+    rows: z.array(requestRow).max(10_000),
+    connections: z.array(connectionRow).max(10_000).optional(),
+  }),
   z.object({ type: z.literal('image-missing'), image: text }),
   z.object({
     type: z.literal('pong'),

@@ -123,7 +123,7 @@ function makeShared({ config, foundation, log, stack }: ControlOptions, cluster:
     listener: {
       onReport: (node: string, line: FromAgent) => {
         if (line.type === 'gateway') traffic.report(node, { version: line.version, inflight: line.inflight })
-        if (line.type === 'requests') requests.take(node, line.rows, line.begins)
+        if (line.type === 'requests') requests.take(node, line.rows, line.begins, line.connections)
         if (line.type === 'pong' && line.use !== undefined) books.measured(node, line.use.cpuMilli)
       },
       onLink: (node) => {

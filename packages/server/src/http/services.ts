@@ -110,7 +110,7 @@ export interface Services {
   readonly views: ViewContext
   readonly trafficChanges: TrafficChanges
   readonly acme: Acme
-  readonly requests: Pick<RequestStats, 'window' | 'steps' | 'routeNow' | 'instanceNow' | 'knownToMs'>
+  readonly requests: Pick<RequestStats, 'window' | 'steps' | 'routeNow' | 'instanceNow' | 'knownToMs' | 'connections'>
   readonly operations: Operations
   readonly books: LiveBooks
   /** How busy a node's cores are, and whom the kernel holds back there; empty where its agent does not answer. */

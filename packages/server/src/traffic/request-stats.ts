@@ -1,5 +1,6 @@
 import {
   addRequests,
+  type ConnectionRow,
   type GenerationRequests,
   noRequests,
   type PoolOfRequests,
@@ -14,6 +15,7 @@ import {
   type TrafficWindow,
 } from '@berth/core'
 import { poolId, type State } from '../records/index.ts'
+import { ConnectionStats } from './connection-stats.ts'
 
 /** A row of an instance that is gone is of no use once its gateway has nothing to add. */
 const forgetRowsMs = 10 * 60_000
@@ -86,6 +88,8 @@ export class RequestStats implements TrafficStats {
   readonly #totals = new Map<string, { readonly owner: Owner; readonly counts: number[] }>()
   readonly #routes = new Map<string, RequestMeter>()
   readonly #instances = new Map<string, RequestMeter>()
+  /** Of ports of the gateways. */
+  readonly connections = new ConnectionStats()
   #sweptAt: number
 
   constructor(options: RequestStatsOptions) {
@@ -95,12 +99,13 @@ export class RequestStats implements TrafficStats {
   }
 
   /** A gateway's word. `begins`: of all that it has counted so far, at the beginning of a link. */
-  take(node: string, rows: readonly RequestRow[], begins = false): void {
+  take(node: string, rows: readonly RequestRow[], begins = false, connections: readonly ConnectionRow[] = []): void {
     if (!this.#isGateway(node)) return
     const now = this.#options.now()
     const gateway = this.#gateways.get(node) ?? { isKnown: false, heardAt: now, rows: new Map() }
     this.#gateways.set(node, gateway)
     for (const row of rows) this.#takeRow(gateway, row, now)
+    this.connections.take(node, connections.filter(this.#isOwn), now, !gateway.isKnown)
     if (begins) return
     gateway.isKnown = true
     gateway.heardAt = now
@@ -224,6 +229,11 @@ export class RequestStats implements TrafficStats {
     addRequests(total.counts, more)
   }
 
+  #isOwn = ({ pool, instance }: ConnectionRow): boolean => {
+    const found = this.#options.state.instances.get(instance)
+    return found !== undefined && pool === `${found.app}/${found.pool}/${found.entrypoint}`
+  }
+
   /** Undefined: an external service has none. */
   #ownerOf(row: RequestRow): Owner | undefined | 'unknown' {
     const { state } = this.#options
@@ -238,6 +248,8 @@ export class RequestStats implements TrafficStats {
   #sweep(now: number): void {
     const { state } = this.#options
     this.#sweptAt = now
+    const isServing = (node: string): boolean => this.#isGateway(node) && this.#options.isOnline(node)
+    this.connections.sweep(now, isServing, (instance) => state.instances.has(instance))
     for (const [node, { rows }] of this.#gateways) {
       if (!this.#isGateway(node)) this.#gateways.delete(node)
       for (const [key, { changedAt, instance, owner }] of rows)

@@ -1,10 +1,17 @@
-import type { AcmeView, InstanceTrafficView, MaintenanceView, PoolTrafficView, RouteTrafficView } from '@berth/api'
-import { BerthError, type RequestSummary, summarizeRequests } from '@berth/core'
+import type {
+  AcmeView,
+  InstanceTrafficView,
+  MaintenanceView,
+  PoolTrafficView,
+  PortTrafficView,
+  RouteTrafficView,
+} from '@berth/api'
+import { BerthError, connectionRate, type RequestSummary, summarizeRequests } from '@berth/core'
 import type { Acme } from '../../acme/acme.ts'
 import { requirePool } from '../../controllers/operations/lookup.ts'
 import type { MaintenanceRecord } from '../../records/index.ts'
 import type { RequestRate, TrafficStep } from '../../traffic/request-stats.ts'
-import { certifiedNames, routeUrl } from '../../views/route-url.ts'
+import { certifiedNames, portRouteUrl, routeUrl } from '../../views/route-url.ts'
 import { defined } from '../../views/view-context.ts'
 import { done, type Handlers } from '../handler.ts'
 import { matches } from '../listings/traffic-listings.ts'
@@ -16,6 +23,7 @@ const maxSteps = 400
 const slotMs = 5_000
 
 interface TrafficQuery {
+  readonly instances?: boolean | undefined
   readonly app?: string | undefined
   readonly pool?: string | undefined
 }
@@ -32,7 +40,8 @@ export const trafficHandlers = (
       const { knownToMs } = requests
       const known = knownToMs === undefined ? {} : { knownToMs }
       const instances = query.instances === false ? [] : instancesNow(services, query)
-      return { routes: routesNow(services, query), instances, ...known }
+      const ports = portsNow(services, query)
+      return { routes: routesNow(services, query), instances, ...(ports.length === 0 ? {} : { ports }), ...known }
     },
     getAcme: () => acmeView(acme),
     setAcme: async ({ body: { termsOfServiceAgreed: _, ...settings }, context }) => {
@@ -77,6 +86,25 @@ function routesNow({ views, requests }: Services, query: TrafficQuery): RouteTra
     const whose = external === undefined ? {} : { external }
     const url = routeUrl(route, views.gateway, certified)
     return [{ url, app, pool, entrypoint, ...whose, ...rateOf(requests.routeNow(id)) }]
+  })
+}
+
+function portsNow({ views, requests }: Services, query: TrafficQuery): PortTrafficView[] {
+  const now = Date.now()
+  return views.traffic.portRoutes().flatMap((route): PortTrafficView[] => {
+    const { id, app, pool, entrypoint } = route
+    if ((query.app ?? app) !== app || (query.pool ?? pool) !== pool) return []
+    const rateFor = (instance?: string) => {
+      const { counts, overMs, open } = requests.connections.now(id, instance, now)
+      return { ...connectionRate(counts, overMs), open }
+    }
+    const members = query.instances === false ? [] : route.members
+    return [
+      {
+        ...{ url: portRouteUrl(route, views.gateway), app, pool, entrypoint, ...rateFor() },
+        members: members.map(({ instance }) => ({ instance, ...rateFor(instance) })),
+      },
+    ]
   })
 }
 
