@@ -32,6 +32,24 @@ describe('a deploy is refused before anything is built', () => {
     })
   })
 
+  it('that asks for more than its node group gives, and whose stage is about a site that is not', async () => {
+    await cluster.records.commit('system:test', (tx) =>
+      tx.put('groups', {
+        ...{ name: 'default', cpu: 'shared', shareBase: 100, oversellMilli: 1000, createdAt: 0, createdBy: 'test' },
+        quota: { cpuMilli: 150 },
+      }),
+    )
+    const stages = [{ name: 'west', sites: ['west'], gates: [] }]
+    const rollout = { surge: 1, unavailable: 0, settleMs: 0, before: [], stages }
+    cluster.commits.set('c1', testSpec({ web: { replicas: 2 } }, { rollout }))
+    await expect(cluster.operations.deploy(to('production'), call)).rejects.toMatchObject({
+      code: 'release.not-deployable',
+      message: expect.stringMatching(
+        /^deploy shop c1 to production: a stage is about the site west, of which no node is.*; .*group default.*quota/,
+      ),
+    })
+  })
+
   it('of an app that nobody knows and whose commit does not tell of it either; no app comes of it', async () => {
     cluster.refuse = new BerthError('build.app-mismatch', 'berth.yaml is of app "shop", not of "shpo"')
     await expect(cluster.operations.deploy({ ...to('production'), app: 'shpo' }, call)).rejects.toThrow('not of "shpo"')
@@ -54,4 +72,22 @@ it('a known app keeps the build that failed, with its output', async () => {
   cluster.refuse = new BerthError('spec.invalid', 'berth.yaml has a mistake')
   const { build } = await cluster.operations.deploy(to('production', 'c2'), call)
   await cluster.until('its end', () => cluster.state.builds.get(build?.id ?? '')?.state === 'failed')
+})
+
+it('is refused in the same words before a build and after it', async () => {
+  cluster.commits.set('c1', testSpec({ web: {} }, { environments: staging }))
+  await cluster.deploy('c1')
+  const release = cluster.state.pools.find('shop', 'production')?.release ?? ''
+  const held = await cluster.operations.restart({ app: 'shop', pool: 'production' }, call)
+  await cluster.records.commit('system:test', (tx) => tx.put('rollouts', { ...held, state: 'paused' }))
+  const said = async (what: object): Promise<string> => {
+    const refused = await cluster.operations
+      .deploy({ ...to('production'), ...what }, call)
+      .catch((error: Error) => error)
+    return refused instanceof Error ? refused.message : 'it was not refused'
+  }
+  const early = await said({})
+  expect(early).toMatch(/^shop\/production is held by rollout r-\w+ to v1 of test since 20.*--force$/)
+  expect(await said({ release })).toBe(early)
+  expect(cluster.state.builds.size).toBe(1)
 })

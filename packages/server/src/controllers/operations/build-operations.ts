@@ -6,7 +6,7 @@ import type { BuildArguments, CallContext, DeployArguments, SourceArguments } fr
 import { checkBeforeBuild } from './check-before-build.ts'
 import { refuseRemoving, requireRelease } from './lookup.ts'
 import type { OperationsContext } from './operations-context.ts'
-import { startRollout } from './start-rollout.ts'
+import { refuseHeldPool, startRollout } from './start-rollout.ts'
 import { refuseLaterStage } from './unproven.ts'
 
 export async function deploy(
@@ -21,7 +21,7 @@ export async function deploy(
     checkName('pool', args.pool)
     refuseRemoving(context.state, args.app, args.pool)
     refuseLaterStage(context.state, args.app, args.pool)
-    refuseHeldPool(context, args)
+    refuseHeldPool(context.state, args)
     const { app, pool, overrideFreeze: override } = args
     refuseFrozen(context.state, { app, pool, override, now: context.now() })
   }
@@ -104,18 +104,6 @@ async function deployRelease(
     call,
   )
   return value
-}
-
-/** Said before a build that could not be rolled out anyway. */
-function refuseHeldPool({ state }: OperationsContext, { app, pool, force }: DeployArguments): void {
-  const held = state.pools.find(app, pool)?.rollout
-  const rollout = held === undefined ? undefined : state.rollouts.get(held)
-  if (rollout === undefined || force) return
-  throw new BerthError(
-    'rollout.in-progress',
-    `${app}/${pool} is held by rollout ${rollout.id} to ${rollout.to} of ${rollout.createdBy}; wait for it (berth rollout watch ${rollout.id}), stop it (berth rollout abort ${rollout.id}) or take over with --force`,
-    { retryable: true, details: { rollout: rollout.id, holder: rollout.createdBy } },
-  )
 }
 
 function queueBuild(

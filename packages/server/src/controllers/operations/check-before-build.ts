@@ -1,7 +1,8 @@
 import { type AppSpec, BerthError, shortCommit } from '@berth/core'
 import type { CallContext, SourceArguments } from '../operations.ts'
-import { checkEnvironment, problemsOf, refuseProblems } from './check-release.ts'
+import { checkEnvironment, refuseProblems } from './check-release.ts'
 import type { OperationsContext } from './operations-context.ts'
+import { newPool, reckonRollout } from './reckon-rollout.ts'
 
 /** A repository that takes longer to read is the build's to wait for. */
 const readTimeoutMs = 10_000
@@ -21,8 +22,9 @@ export async function checkBeforeBuild(context: OperationsContext, wanted: Wante
   const read = await readSpec(context, wanted, call)
   if (read === undefined || pool === undefined) return
   checkEnvironment(read.spec, pool, defaultPool)
-  const environment = state.pools.find(app, pool)?.environment ?? pool
-  refuseProblems(`${app} ${shortCommit(read.commit)} to ${pool}`, problemsOf(state, read.spec, app, pool, environment))
+  const held = state.pools.find(app, pool) ?? newPool(app, pool, context.now())
+  const { problems } = reckonRollout(state, held, read.spec, { reason: 'deploy', createdBy: call.actor })
+  refuseProblems(`${app} ${shortCommit(read.commit)} to ${pool}`, problems)
 }
 
 /**

@@ -25,8 +25,8 @@ import { type PlacementPlan, placementsOf, planPlacements } from './plan-placeme
 import { planRehearsal } from './plan-rehearsal.ts'
 import { planProcedure } from './plan-stages.ts'
 import { actionOf, planSystem } from './plan-system.ts'
+import { withPlanned } from './reckon-rollout.ts'
 import { stageProblems } from './stage-problems.ts'
-import { withPlanned } from './start-rollout.ts'
 
 interface Target {
   /** `v7`, or the commit that would become the next release. */

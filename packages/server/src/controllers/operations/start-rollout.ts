@@ -3,32 +3,21 @@ import {
   type AppSpec,
   awaitingPeople,
   BerthError,
-  countsForSpec,
   newStages,
   type Pool,
   type Release,
   type Rollout,
   type RolloutReason,
-  resolveSpec,
   restoreCounts,
-  sizedSpec,
-  sizesForSpec,
 } from '@berth/core'
 import { approvalRulesFor } from '../../approvals/approval-rules.ts'
 import { refuseFrozen } from '../../freezes/freeze-times.ts'
-import {
-  type AwaitedApproval,
-  askForApprovals,
-  awaitedApprovals,
-  groupProblems,
-  quotaProblems,
-  wishText,
-} from '../../groups/group-checks.ts'
+import { type AwaitedApproval, askForApprovals, awaitedApprovals, wishText } from '../../groups/group-checks.ts'
 import { type RecordTransaction, releaseId, type State } from '../../records/index.ts'
 import { newId } from '../../records/new-id.ts'
-import { checkEnvironment, problemsOf, refuseProblems } from './check-release.ts'
+import { checkEnvironment, refuseProblems } from './check-release.ts'
 import { refuseRemoving } from './lookup.ts'
-import { stageProblems } from './stage-problems.ts'
+import { newPool, reckonRollout, sizesFor } from './reckon-rollout.ts'
 import { refuseUnproven } from './unproven.ts'
 
 export interface RolloutStart {
@@ -62,7 +51,7 @@ export function imagineRollout(
   spec: AppSpec,
   replicas: Pool['replicas'],
 ): { readonly pool: Pool; readonly rollout: Rollout } {
-  const pool = state.pools.find(start.release.app, start.pool) ?? newPool(start.release.app, start)
+  const pool = state.pools.find(start.release.app, start.pool) ?? newPool(start.release.app, start.pool, start.now)
   const held = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
   const { now: sizes } = sizesFor(state, pool, spec, start)
   const rollout = newRollout(pool, held, start, spec)
@@ -72,23 +61,12 @@ export function imagineRollout(
 /** Checks and writes a new rollout into the transaction. Throws, writing nothing, when the release could not run in the pool. */
 export function startRollout(tx: RecordTransaction, state: State, start: RolloutStart): Rollout {
   const { release } = start
-  const before = state.pools.find(release.app, start.pool) ?? newPool(release.app, start)
+  const before = state.pools.find(release.app, start.pool) ?? newPool(release.app, start.pool, start.now)
   const pool = start.moveTo === undefined ? before : inGroup(before, start.moveTo)
   refuseRemoving(state, release.app, pool.name)
   checkEnvironment(release.spec, pool.name, start.defaultPool)
   refuseUnproven(state, start, pool)
-  const written = resolveSpec(release.spec, pool.environment)
-  const sizes = sizesFor(state, pool, written, start)
-  const spec = sizedSpec(written, sizes.now)
-  const counts = start.reason === 'restart' ? pool.replicas : countsForSpec(pool.replicas, spec)
-  const replicas = withPlanned(counts, start.planned?.replicas ?? {})
-  const problems = [
-    ...problemsOf(state, release.spec, release.app, pool.name, pool.environment),
-    ...groupProblems(state, pool, spec, start.createdBy),
-    // A restart asks for no more than there is, and going back is never kept from those who are in need of it.
-    ...(start.reason === 'deploy' ? stageProblems(state, spec) : []),
-    ...(start.reason === 'deploy' || start.moveTo !== undefined ? quotaProblems(state, pool, spec, replicas) : []),
-  ]
+  const { spec, sizes, replicas, problems } = reckonRollout(state, pool, release.spec, start)
   refuseProblems(`${release.app} ${release.id} to ${pool.name}`, problems)
   const frozen =
     start.reason === 'deploy'
@@ -138,31 +116,6 @@ const begunPool = (pool: Pool, rollout: Rollout, sizes: Pool['sizes'], replicas:
   ...{ replicas, rollout: rollout.id, nextGeneration: rollout.toGeneration + 1 },
 })
 
-interface SizesOfRollout {
-  readonly now: Pool['sizes']
-  /** Where they change: those to go back to. */
-  readonly before: Pool['sizes']
-  readonly awaited: Pool['sizes']
-}
-
-/** Sizes that were set stay unless the yaml's own have changed. One that takes over from another has those of before that one. */
-function sizesFor(state: State, pool: Pool, spec: AppSpec, { reason }: Pick<RolloutStart, 'reason'>): SizesOfRollout {
-  const held = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
-  const before = held?.sizesBefore ?? pool.sizes
-  if (reason === 'restart') return { now: pool.sizes, before: held?.sizesBefore, awaited: pool.awaitedSizes }
-  const now = sizesForSpec(before, spec)
-  const isSame = JSON.stringify(now) === JSON.stringify(before)
-  return { now, before: isSame ? held?.sizesBefore : before, awaited: sizesForSpec(pool.awaitedSizes, spec) }
-}
-
-export function withPlanned(counts: Pool['replicas'], planned: Readonly<Record<string, number>>): Pool['replicas'] {
-  const changed = Object.entries(planned).flatMap(([name, count]) => {
-    const held = counts[name]
-    return held === undefined || held.count === count ? [] : [[name, { ...held, count, setBy: 'scale' as const }]]
-  })
-  return { ...counts, ...Object.fromEntries(changed) }
-}
-
 export function inGroup(pool: Pool, group: string | null): Pool {
   const { group: _, ...rest } = pool
   return group === null ? rest : { ...rest, group }
@@ -198,20 +151,6 @@ function claim(tx: RecordTransaction, state: State, release: Release, pool: Pool
   if (app === undefined || isMade || state.pools.find(pool.app, pool.name) !== undefined)
     tx.require('apps', release.app)
   else tx.put('apps', app, { ifUnchanged: true })
-}
-
-function newPool(app: string, start: Pick<RolloutStart, 'pool' | 'now'>): Pool {
-  const { pool: name, now } = start
-  return {
-    app,
-    name,
-    environment: name,
-    generation: 0,
-    nextGeneration: 1,
-    replicas: {},
-    nextOrdinal: {},
-    createdAt: now,
-  }
 }
 
 /** One that takes over from another has the counts of before that one to go back to. */
@@ -250,16 +189,9 @@ function stagesFor(
 
 /** One rollout holds a pool. With force the new one takes over: all that the old one made counts as old from then on. */
 function supersede(tx: RecordTransaction, state: State, pool: Pool, start: RolloutStart): Rollout | undefined {
-  const held = pool.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
+  const held = heldBy(state, pool)
   if (held === undefined) return undefined
-  if (!start.force) {
-    const since = new Date(held.createdAt).toISOString()
-    throw new BerthError(
-      'rollout.in-progress',
-      `${pool.app}/${pool.name} is held by rollout ${held.id} to ${held.to} of ${held.createdBy} since ${since}; wait for it (berth rollout watch ${held.id}), stop it (berth rollout abort ${held.id}) or take over with --force`,
-      { retryable: true, details: { rollout: held.id, holder: held.createdBy, since: held.createdAt } },
-    )
-  }
+  if (!start.force) throw inProgress(held)
   tx.put(
     'rollouts',
     {
@@ -272,4 +204,22 @@ function supersede(tx: RecordTransaction, state: State, pool: Pool, start: Rollo
     { ifUnchanged: true },
   )
   return held
+}
+
+const heldBy = (state: State, pool: Pool | undefined): Rollout | undefined =>
+  pool?.rollout === undefined ? undefined : state.rollouts.get(pool.rollout)
+
+function inProgress({ id, app, pool, to, createdBy, createdAt }: Rollout): BerthError {
+  const since = new Date(createdAt).toISOString()
+  return new BerthError(
+    'rollout.in-progress',
+    `${app}/${pool} is held by rollout ${id} to ${to} of ${createdBy} since ${since}; wait for it (berth rollout watch ${id}), stop it (berth rollout abort ${id}) or take over with --force`,
+    { retryable: true, details: { rollout: id, holder: createdBy, since: createdAt } },
+  )
+}
+
+/** Throws `rollout.in-progress`, unless the new one would take over. */
+export function refuseHeldPool(state: State, wanted: { app: string; pool: string; force: boolean }): void {
+  const held = heldBy(state, state.pools.find(wanted.app, wanted.pool))
+  if (held !== undefined && !wanted.force) throw inProgress(held)
 }
