@@ -19,8 +19,9 @@ export interface NamedRowsProps<T> {
     readonly empty: string
     readonly emptyHint: string
   }
-  /** `onEdit`: opens the dialog for that row. */
-  readonly columns: (onEdit: (row: T) => void) => readonly Column<T>[]
+  readonly columns: readonly Column<T>[]
+  /** At the end of each row; `edit` opens its dialog. */
+  readonly actions?: (row: T, edit: () => void) => ReactNode
   /** What the filter looks at. */
   readonly textsOf: (row: T) => readonly string[]
   /** For a new one where `row` is absent. */
@@ -29,10 +30,14 @@ export interface NamedRowsProps<T> {
 
 /** Things that have a name and are made and changed in a dialog, in a table with a filter above it. */
 export function NamedRows<T extends { readonly name: string }>(props: NamedRowsProps<T>) {
-  const { of, icon, label, words, columns, textsOf, dialog } = props
+  const { of, icon, label, words, columns, actions, textsOf, dialog } = props
   const [filter, setFilter] = useQueryValue('filter')
   const [editing, setEditing] = useState<{ readonly row?: T }>()
   const wanted = filter.trim().toLowerCase()
+  const actionColumn: Column<T> = {
+    ...{ key: 'action', title: '', align: 'right' },
+    cell: (row) => actions?.(row, () => setEditing({ row })),
+  }
   const add = words.add !== undefined && (
     <RoleButton needs="admin" kind="primary" icon="plus" onClick={() => setEditing({})}>
       {words.add}
@@ -56,7 +61,7 @@ export function NamedRows<T extends { readonly name: string }>(props: NamedRowsP
           {(items) => (
             <Table
               label={label}
-              columns={columns((row) => setEditing({ row }))}
+              columns={actions === undefined ? columns : [...columns, actionColumn]}
               rows={items
                 .filter((row) => textsOf(row).some((each) => each.toLowerCase().includes(wanted)))
                 .toSorted((a, b) => a.name.localeCompare(b.name))}

@@ -15,6 +15,19 @@ export interface RowButtonsProps {
   readonly done: string
 }
 
+/** What is asked and said of a removal, in the words of those who list such things. */
+export const removalOf = (
+  words: {
+    readonly removeTitle: (name: string) => string
+    readonly removeText: string
+    readonly removed: (name: string) => string
+  },
+  name: string,
+): Pick<RowButtonsProps, 'ask' | 'done'> => ({
+  ask: { title: words.removeTitle(name), body: <p>{words.removeText}</p> },
+  done: words.removed(name),
+})
+
 /** At the end of a row: to change it, and to remove it once somebody has said yes. */
 export function RowButtons({ needs, name, change, ask, remove, done }: RowButtonsProps) {
   const { action } = useText()

@@ -15,7 +15,7 @@ import { SearchDomains } from './search-domains.tsx'
 export function DomainsTab() {
   const { network: text } = useText()
   const client = useClient()
-  const columns = (onEdit: (domain: DomainView) => void): readonly Column<DomainView>[] => [
+  const columns: readonly Column<DomainView>[] = [
     { key: 'name', title: text.domains.name, lead: true, cell: ({ name }) => <Code copy>{name}</Code> },
     { key: 'means', title: text.domains.means, cell: (domain) => text.domains.meanings[meaningOf(domain)] },
     {
@@ -29,24 +29,6 @@ export function DomainsTab() {
       cell: ({ warnings }) => <Warnings warnings={warnings} />,
     },
     { key: 'age', title: text.profiles.changed, cell: ({ updatedAt }) => <Age at={updatedAt} /> },
-    {
-      key: 'action',
-      title: '',
-      align: 'right',
-      cell: (domain) => {
-        const { name, version } = domain
-        return (
-          <RowButtons
-            needs="admin"
-            name={name}
-            change={{ word: text.externals.change, begin: () => onEdit(domain) }}
-            ask={{ title: text.domains.removeTitle(name), body: <p>{text.domains.removeText(name)}</p> }}
-            remove={() => client.call('removeDomain', { params: { name }, query: { version } })}
-            done={text.domains.removed(name)}
-          />
-        )
-      },
-    },
   ]
   return (
     <>
@@ -57,6 +39,16 @@ export function DomainsTab() {
         label={text.tabs.domains}
         words={text.domains}
         columns={columns}
+        actions={({ name, version }, edit) => (
+          <RowButtons
+            needs="admin"
+            name={name}
+            change={{ word: text.externals.change, begin: edit }}
+            ask={{ title: text.domains.removeTitle(name), body: <p>{text.domains.removeText(name)}</p> }}
+            remove={() => client.call('removeDomain', { params: { name }, query: { version } })}
+            done={text.domains.removed(name)}
+          />
+        )}
         textsOf={(domain) => [`${domain.name} ${isText(domain)}`]}
         dialog={(domain, onClose) => <DomainDialog {...(domain && { domain })} onClose={onClose} />}
       />

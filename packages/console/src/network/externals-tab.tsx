@@ -14,7 +14,7 @@ import { Tags } from './profiles-tab.tsx'
 export function ExternalsTab() {
   const { network: text } = useText()
   const client = useClient()
-  const columns = (onEdit: (external: ExternalView) => void): readonly Column<ExternalView>[] => [
+  const columns: readonly Column<ExternalView>[] = [
     { key: 'name', title: text.externals.hostname, lead: true, cell: ({ hostname }) => <Code copy>{hostname}</Code> },
     {
       key: 'is',
@@ -38,24 +38,6 @@ export function ExternalsTab() {
     { key: 'tags', title: text.profiles.tags, cell: ({ tags }) => <Tags tags={tags} /> },
     { key: 'site', title: text.externals.site, cell: ({ site }) => site ?? <span className="muted">–</span> },
     { key: 'age', title: text.profiles.changed, cell: ({ updatedAt }) => <Age at={updatedAt} /> },
-    {
-      key: 'action',
-      title: '',
-      align: 'right',
-      cell: (external) => {
-        const { name, hostname } = external
-        return (
-          <RowButtons
-            needs="admin"
-            name={name}
-            change={{ word: text.externals.change, begin: () => onEdit(external) }}
-            ask={{ title: text.externals.removeTitle(name), body: <p>{text.externals.removeText(hostname)}</p> }}
-            remove={() => client.call('removeExternal', { params: { name }, query: {} })}
-            done={text.externals.removed(hostname)}
-          />
-        )
-      },
-    },
   ]
   return (
     <NamedRows
@@ -64,6 +46,16 @@ export function ExternalsTab() {
       label={text.tabs.services}
       words={text.externals}
       columns={columns}
+      actions={({ name, hostname }, edit) => (
+        <RowButtons
+          needs="admin"
+          name={name}
+          change={{ word: text.externals.change, begin: edit }}
+          ask={{ title: text.externals.removeTitle(name), body: <p>{text.externals.removeText(hostname)}</p> }}
+          remove={() => client.call('removeExternal', { params: { name }, query: {} })}
+          done={text.externals.removed(hostname)}
+        />
+      )}
       textsOf={({ hostname, addresses, target = '', tags, routes }) => [
         ...[hostname, target, ...addresses, ...tags],
         ...routes.map(({ host }) => host),

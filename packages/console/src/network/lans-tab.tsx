@@ -1,7 +1,7 @@
 import type { LanNodeView, LanView } from '@berth/api/lan-resources'
 import { Age } from '../components/age.tsx'
 import { NamedRows } from '../components/named-rows.tsx'
-import { RowButtons } from '../components/row-buttons.tsx'
+import { RowButtons, removalOf } from '../components/row-buttons.tsx'
 import { Code } from '../components/small.tsx'
 import { Mark } from '../components/status.tsx'
 import type { Column } from '../components/table.tsx'
@@ -33,20 +33,6 @@ export function LansTab() {
     { key: 'nodes', title: text.lans.nodes, cell: ({ nodes }) => <Nodes nodes={nodes} /> },
     { key: 'instances', title: text.lans.instances, align: 'right', cell: ({ instances }) => instances },
     { key: 'age', title: text.lans.made, cell: ({ createdAt }) => <Age at={createdAt} /> },
-    {
-      key: 'action',
-      title: '',
-      align: 'right',
-      cell: ({ name }) => (
-        <RowButtons
-          needs="admin"
-          name={name}
-          ask={{ title: text.lans.removeTitle(name), body: <p>{text.lans.removeText}</p> }}
-          remove={() => client.call('removeLan', { params: { name } })}
-          done={text.lans.removed(name)}
-        />
-      ),
-    },
   ]
   return (
     <NamedRows
@@ -54,7 +40,15 @@ export function LansTab() {
       icon="network"
       label={text.tabs.lans}
       words={{ ...text.lans, add: lanForm.add, filter: lanForm.filter }}
-      columns={() => columns}
+      columns={columns}
+      actions={({ name }) => (
+        <RowButtons
+          {...removalOf(text.lans, name)}
+          needs="admin"
+          name={name}
+          remove={() => client.call('removeLan', { params: { name } })}
+        />
+      )}
       textsOf={({ name, parent, subnet }) => [name, parent, subnet]}
       dialog={(_, onClose) => <LanDialog onClose={onClose} />}
     />

@@ -47,7 +47,7 @@ export function ProfilesTab() {
       icon="network"
       label={text.tabs.profiles}
       words={{ ...text.profiles, add: text.profiles.apply }}
-      columns={() => columns}
+      columns={columns}
       textsOf={({ name, tags, inbound, outbound }) => [name, ...tags, ...inbound, ...outbound]}
       dialog={(_, onClose) => <ProfileDialog onClose={onClose} />}
     />

@@ -28,7 +28,7 @@ export default function MaintenancePage() {
   const routes = useList('listRoutes', {})
   const [changes, setChanges] = useState(0)
   const { value } = usePolled('getMaintenance', {}, everyMs, changes)
-  const columns = (onEdit: (host: Host) => void): readonly Column<Host>[] => [
+  const columns: readonly Column<Host>[] = [
     { key: 'host', title: text.host, lead: true, cell: ({ name }) => <code>{name}</code> },
     {
       key: 'state',
@@ -54,16 +54,6 @@ export default function MaintenancePage() {
           </span>
         ),
     },
-    {
-      key: 'action',
-      title: '',
-      align: 'right',
-      cell: (host) => (
-        <RoleButton needs="deployer" small onClick={() => onEdit(host)} aria-label={`${text.change} ${host.name}`}>
-          {text.change}
-        </RoleButton>
-      ),
-    },
   ]
   return (
     <Page title={routeTabs.maintenance} about={text.about} tabs={useRouteTabs()}>
@@ -73,6 +63,11 @@ export default function MaintenancePage() {
         label={routeTabs.maintenance}
         words={text}
         columns={columns}
+        actions={({ name }, edit) => (
+          <RoleButton needs="deployer" small onClick={edit} aria-label={`${text.change} ${name}`}>
+            {text.change}
+          </RoleButton>
+        )}
         textsOf={({ name }) => [name]}
         dialog={(host, onClose) =>
           host && <MaintenanceDialog host={host} onSaved={() => setChanges(changes + 1)} onClose={onClose} />

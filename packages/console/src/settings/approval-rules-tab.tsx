@@ -2,12 +2,13 @@ import type { ApprovalRuleView } from '@berth/api/release-resources'
 import { useState } from 'react'
 import { FormDialog, WordField } from '../components/form-dialog.tsx'
 import { NamedRows } from '../components/named-rows.tsx'
-import { RowButtons } from '../components/row-buttons.tsx'
+import { RowButtons, removalOf } from '../components/row-buttons.tsx'
 import { Field, personOf } from '../components/small.tsx'
 import type { Column } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useSubmit } from '../live/use-submit.ts'
 import { useClient, useList } from '../store/context.tsx'
+import { placeColumn } from './place-column.ts'
 
 const roles = ['deployer', 'admin'] as const
 
@@ -17,29 +18,10 @@ export function ApprovalRulesTab() {
   const client = useClient()
   const columns: readonly Column<ApprovalRuleView>[] = [
     { key: 'name', title: freezes.name, lead: true, cell: ({ name }) => <code>{name}</code> },
-    {
-      key: 'of',
-      title: freezes.of,
-      cell: ({ app, pool }) =>
-        app === undefined && pool === undefined ? freezes.all : [app ?? '*', pool ?? '*'].join('/'),
-    },
+    placeColumn(freezes),
     { key: 'needed', title: text.needed, align: 'right', cell: ({ needed }) => needed },
     { key: 'role', title: text.role, cell: ({ role }) => text.roles[role] },
     { key: 'by', title: freezes.by, cell: ({ createdBy }) => personOf(createdBy) },
-    {
-      key: 'action',
-      title: '',
-      align: 'right',
-      cell: ({ name }) => (
-        <RowButtons
-          needs="admin"
-          name={name}
-          ask={{ title: text.removeTitle(name), body: <p>{text.removeText}</p> }}
-          remove={() => client.call('removeApprovalRule', { params: { name } })}
-          done={text.removed(name)}
-        />
-      ),
-    },
   ]
   return (
     <NamedRows
@@ -47,7 +29,15 @@ export function ApprovalRulesTab() {
       icon="key"
       label={settings.tabs.approvals}
       words={text}
-      columns={() => columns}
+      columns={columns}
+      actions={({ name }) => (
+        <RowButtons
+          {...removalOf(text, name)}
+          needs="admin"
+          name={name}
+          remove={() => client.call('removeApprovalRule', { params: { name } })}
+        />
+      )}
       textsOf={({ name, app = '', pool = '' }) => [name, app, pool]}
       dialog={(_, onClose) => <ApprovalRuleDialog onClose={onClose} />}
     />

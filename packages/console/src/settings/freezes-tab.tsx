@@ -1,7 +1,7 @@
 import type { FreezeView } from '@berth/api/release-resources'
 import { Until } from '../components/age.tsx'
 import { NamedRows } from '../components/named-rows.tsx'
-import { RowButtons } from '../components/row-buttons.tsx'
+import { RowButtons, removalOf } from '../components/row-buttons.tsx'
 import { personOf } from '../components/small.tsx'
 import { Mark } from '../components/status.tsx'
 import type { Column } from '../components/table.tsx'
@@ -10,6 +10,7 @@ import { formatTime } from '../format/times.ts'
 import { useLanguage } from '../i18n/language.tsx'
 import { useClient, useList } from '../store/context.tsx'
 import { FreezeDialog } from './freeze-dialog.tsx'
+import { placeColumn } from './place-column.ts'
 
 /** Times in which nothing new is deployed. */
 export function FreezesTab() {
@@ -22,12 +23,7 @@ export function FreezesTab() {
       : text.again(when.cron, when.zone, formatDuration(when.forMs))
   const columns: readonly Column<FreezeView>[] = [
     { key: 'name', title: text.name, lead: true, cell: ({ name }) => <code>{name}</code> },
-    {
-      key: 'of',
-      title: text.of,
-      cell: ({ app, pool }) =>
-        app === undefined && pool === undefined ? text.all : [app ?? '*', pool ?? '*'].join('/'),
-    },
+    placeColumn(text),
     { key: 'when', title: text.when, cell: whenText },
     {
       key: 'now',
@@ -46,20 +42,6 @@ export function FreezesTab() {
     },
     { key: 'reason', title: text.reason, wide: true, cell: ({ reason }) => reason },
     { key: 'by', title: text.by, cell: ({ createdBy }) => personOf(createdBy) },
-    {
-      key: 'action',
-      title: '',
-      align: 'right',
-      cell: ({ name }) => (
-        <RowButtons
-          needs="admin"
-          name={name}
-          ask={{ title: text.removeTitle(name), body: <p>{text.removeText}</p> }}
-          remove={() => client.call('removeFreeze', { params: { name } })}
-          done={text.removed(name)}
-        />
-      ),
-    },
   ]
   return (
     <NamedRows
@@ -67,7 +49,15 @@ export function FreezesTab() {
       icon="calendar"
       label={settings.tabs.freezes}
       words={text}
-      columns={() => columns}
+      columns={columns}
+      actions={({ name }) => (
+        <RowButtons
+          {...removalOf(text, name)}
+          needs="admin"
+          name={name}
+          remove={() => client.call('removeFreeze', { params: { name } })}
+        />
+      )}
       textsOf={({ name, app = '', pool = '', reason }) => [name, app, pool, reason]}
       dialog={(_, onClose) => <FreezeDialog onClose={onClose} />}
     />

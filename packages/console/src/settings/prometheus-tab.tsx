@@ -5,8 +5,9 @@ import { Age } from '../components/age.tsx'
 import { RoleButton } from '../components/button.tsx'
 import { FormDialog, WordField } from '../components/form-dialog.tsx'
 import { Empty, Facts, Problem, Section } from '../components/layout.tsx'
-import { By, Check, Code, Field } from '../components/small.tsx'
+import { By, Code, Field } from '../components/small.tsx'
 import { Skeleton } from '../components/table.tsx'
+import { useSecret } from '../components/use-secret.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useAction } from '../live/use-action.ts'
 import { useOne } from '../live/use-one.ts'
@@ -85,27 +86,23 @@ interface PrometheusDialogProps {
   readonly onClose: () => void
 }
 
-/** A secret that is set is never shown; what is typed here lives as long as the dialog. */
 function PrometheusDialog({ now, onSaved, onClose }: PrometheusDialogProps) {
-  const { prometheus: text, clusterSettings: settings, subscriptions } = useText()
+  const { prometheus: text, clusterSettings: settings } = useText()
   const client = useClient()
   const { busy, problem, submit } = useSubmit()
-  const [form, setForm] = useState({
-    ...{ url: now?.url ?? '', user: now?.user ?? '' },
-    ...{ secret: '', away: false, ca: '' },
-  })
+  const [form, setForm] = useState({ url: now?.url ?? '', user: now?.user ?? '', ca: '' })
   const change = (part: Partial<typeof form>) => setForm({ ...form, ...part })
   const url = form.url.trim()
-  // It is kept for one address and one user, so that no other ever gets it.
-  const isKept = now?.hasSecret === true && url === now.url && form.user === (now.user ?? '')
-  const secretHint = isKept ? subscriptions.secretKept : now?.hasSecret ? subscriptions.secretGone : undefined
+  // The secret goes with a user, too: no other ever gets it.
+  const isSamePlace = url === now?.url && form.user === (now.user ?? '')
+  const secret = useSecret({ label: text.secret, has: now?.hasSecret, isSamePlace })
   const save = () =>
     submit({
       run: () =>
         client.call('setPrometheus', {
           body: {
             ...{ url, user: form.user },
-            ...(isKept && form.secret === '' && !form.away ? {} : { secret: form.away ? '' : form.secret }),
+            ...secret.part,
             ...(form.ca.trim() === '' ? {} : { ca: form.ca }),
           },
         }),
@@ -133,20 +130,9 @@ function PrometheusDialog({ now, onSaved, onClose }: PrometheusDialogProps) {
           value={form.user}
           onChange={(user) => change({ user: user.trim() })}
         />
-        {!form.away && (
-          <WordField
-            label={text.secret}
-            hint={secretHint}
-            type="password"
-            autoComplete="new-password"
-            value={form.secret}
-            onChange={(secret) => change({ secret })}
-          />
-        )}
+        {secret.field}
       </div>
-      {isKept && (
-        <Check label={subscriptions.secretAway} checked={form.away} onChange={(away) => change({ away, secret: '' })} />
-      )}
+      {secret.awayCheck}
       <Field label={text.ca} hint={text.caHint}>
         <textarea
           className="mono"

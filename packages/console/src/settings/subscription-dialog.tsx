@@ -1,7 +1,7 @@
 import type { SubscriptionView } from '@berth/api/subscription-resources'
 import { useState } from 'react'
 import { FormDialog, WordField } from '../components/form-dialog.tsx'
-import { Check } from '../components/small.tsx'
+import { useSecret } from '../components/use-secret.tsx'
 import { useText } from '../i18n/language.tsx'
 import { useSubmit } from '../live/use-submit.ts'
 import { useClient } from '../store/context.tsx'
@@ -12,7 +12,6 @@ interface SubscriptionDialogProps {
   readonly onClose: () => void
 }
 
-/** A secret that is set is never shown; what is typed here lives as long as the dialog. */
 export function SubscriptionDialog({ subscription, onClose }: SubscriptionDialogProps) {
   const { subscriptions: text, groups } = useText()
   const client = useClient()
@@ -20,20 +19,20 @@ export function SubscriptionDialog({ subscription, onClose }: SubscriptionDialog
   const [form, setForm] = useState({
     ...{ name: subscription?.name ?? '', url: subscription?.url ?? '', app: subscription?.app ?? '' },
     events: subscription?.events.join(' ') ?? '',
-    ...{ secret: '', away: false },
   })
   const change = (part: Partial<typeof form>) => setForm({ ...form, ...part })
-  // It is kept for one address, so that no other ever gets it.
-  const isKept = subscription?.hasSecret && form.url.trim() === subscription.url
-  const secretHint = isKept ? text.secretKept : subscription?.hasSecret ? text.secretGone : text.secretHint
+  const secret = useSecret({
+    ...{ label: text.secret, hint: text.secretHint },
+    ...{ has: subscription?.hasSecret, isSamePlace: form.url.trim() === subscription?.url },
+  })
   const save = () => {
-    const { name, url, app, events, secret, away } = form
+    const { name, url, app, events } = form
     const types = events.split(/[\s,]+/).filter((each) => each !== '')
     const body = {
       url: url.trim(),
       ...(types.length === 0 ? {} : { events: types }),
       ...(app.trim() === '' ? {} : { app: app.trim() }),
-      ...(isKept && secret === '' && !away ? {} : { secret: away ? '' : secret }),
+      ...secret.part,
     }
     submit({
       run: () => client.call('setSubscription', { params: { name }, body }),
@@ -65,19 +64,8 @@ export function SubscriptionDialog({ subscription, onClose }: SubscriptionDialog
         />
         <WordField label={text.app} value={form.app} onChange={(app) => change({ app })} />
       </div>
-      {!form.away && (
-        <WordField
-          label={text.secret}
-          hint={secretHint}
-          type="password"
-          autoComplete="new-password"
-          value={form.secret}
-          onChange={(secret) => change({ secret })}
-        />
-      )}
-      {isKept && (
-        <Check label={text.secretAway} checked={form.away} onChange={(away) => change({ away, secret: '' })} />
-      )}
+      {secret.field}
+      {secret.awayCheck}
     </FormDialog>
   )
 }

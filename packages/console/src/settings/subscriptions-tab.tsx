@@ -2,7 +2,7 @@ import type { SubscriptionView } from '@berth/api/subscription-resources'
 import { Age } from '../components/age.tsx'
 import { RoleButton } from '../components/button.tsx'
 import { NamedRows } from '../components/named-rows.tsx'
-import { RowButtons } from '../components/row-buttons.tsx'
+import { RowButtons, removalOf } from '../components/row-buttons.tsx'
 import { Mark } from '../components/status.tsx'
 import type { Column } from '../components/table.tsx'
 import { useText } from '../i18n/language.tsx'
@@ -14,7 +14,7 @@ import { SubscriptionDialog } from './subscription-dialog.tsx'
 export function SubscriptionsTab() {
   const { subscriptions: text, clusterSettings: settings } = useText()
   const client = useClient()
-  const columns = (onEdit: (subscription: SubscriptionView) => void): readonly Column<SubscriptionView>[] => [
+  const columns: readonly Column<SubscriptionView>[] = [
     { key: 'name', title: text.name, lead: true, cell: ({ name }) => <code>{name}</code> },
     {
       key: 'url',
@@ -39,27 +39,6 @@ export function SubscriptionsTab() {
       ),
     },
     { key: 'told', title: text.told, wide: true, cell: (subscription) => <Told subscription={subscription} /> },
-    {
-      key: 'action',
-      title: '',
-      align: 'right',
-      cell: (subscription) => {
-        const { name } = subscription
-        return (
-          <span className="row-actions">
-            <TryButton name={name} />
-            <RowButtons
-              needs="admin"
-              name={name}
-              change={{ word: text.change, begin: () => onEdit(subscription) }}
-              ask={{ title: text.removeTitle(name), body: <p>{text.removeText}</p> }}
-              remove={() => client.call('removeSubscription', { params: { name } })}
-              done={text.removed(name)}
-            />
-          </span>
-        )
-      },
-    },
   ]
   return (
     <NamedRows
@@ -68,6 +47,18 @@ export function SubscriptionsTab() {
       label={settings.tabs.subscriptions}
       words={text}
       columns={columns}
+      actions={({ name }, edit) => (
+        <span className="row-actions">
+          <TryButton name={name} />
+          <RowButtons
+            {...removalOf(text, name)}
+            needs="admin"
+            name={name}
+            change={{ word: text.change, begin: edit }}
+            remove={() => client.call('removeSubscription', { params: { name } })}
+          />
+        </span>
+      )}
       textsOf={({ name, url, events, app = '' }) => [name, url, app, ...events]}
       dialog={(subscription, onClose) => <SubscriptionDialog subscription={subscription} onClose={onClose} />}
     />
