@@ -6,6 +6,7 @@ import { formatTable } from '../output/table.ts'
 import { registerAddresses } from './addresses.ts'
 import { action } from './command.ts'
 import { parseDuration } from './logs.ts'
+import { removeCommand, showCommand } from './named-commands.ts'
 import { wholeNumber } from './words.ts'
 
 interface PoolOptions {
@@ -39,29 +40,15 @@ export function registerAddressPools(program: Command): void {
         await printListing(items, poolListing, form, out)
       }),
     )
-  pool
-    .command('show')
-    .argument('<name>')
-    .summary('one of them, with the nodes that have blocks of it')
-    .action(
-      action(async ({ client, out, form, signal }, [name = '']) => {
-        await printItem(await client.call('getAddressPool', { params: { name } }, { signal }), form, out, poolText)
-      }),
-    )
+  showCommand(pool, 'getAddressPool', { summary: 'one of them, with the nodes that have blocks of it', text: poolText })
   registerAdd(pool)
   registerSet(pool)
-  pool
-    .command('rm')
-    .argument('<name>')
-    .summary('remove an address pool of which no node has a block')
-    .action(
-      action(async ({ client, out, signal, confirm }, [name = '']) => {
-        await client.call('getAddressPool', { params: { name } }, { signal })
-        await confirm(`Remove the address pool ${name}?`)
-        await client.call('removeAddressPool', { params: { name } }, { signal })
-        out.note(`the address pool ${name} is removed`)
-      }),
-    )
+  removeCommand(pool, 'removeAddressPool', {
+    summary: 'remove an address pool of which no node has a block',
+    get: 'getAddressPool',
+    question: (name) => `Remove the address pool ${name}?`,
+    done: (name) => `the address pool ${name} is removed`,
+  })
 }
 
 function registerAdd(pool: Command): void {

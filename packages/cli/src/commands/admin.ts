@@ -11,6 +11,7 @@ import { findLocalApp } from '../target.ts'
 import { registerCertAcme } from './cert-acme.ts'
 import { action } from './command.ts'
 import { parseDuration } from './logs.ts'
+import { listCommand, removeCommand } from './named-commands.ts'
 import { registerNodes } from './nodes.ts'
 
 export { parseLabels } from './nodes.ts'
@@ -135,26 +136,12 @@ function registerTokens(program: Command): void {
         },
       ),
     )
-  token
-    .command('ls')
-    .summary('tokens')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listTokens', {}, { signal })
-        await printListing(items, tokenListing(Date.now()), form, out)
-      }),
-    )
-  token
-    .command('rm')
-    .argument('<name>')
-    .summary('revoke a token at once')
-    .action(
-      action(async ({ client, out, signal, confirm }, [name = '']) => {
-        await confirm(`Revoke token ${name}?`)
-        await client.call('removeToken', { params: { name } }, { signal })
-        out.note(`token ${name} is revoked`)
-      }),
-    )
+  listCommand(token, 'listTokens', 'tokens', tokenListing)
+  removeCommand(token, 'removeToken', {
+    summary: 'revoke a token at once',
+    question: (name) => `Revoke token ${name}?`,
+    done: (name) => `token ${name} is revoked`,
+  })
 }
 
 /** What a token is for, as commands to copy; the token itself stays out of them, for command lines are seen by everybody. */
@@ -198,26 +185,12 @@ function registerCertificates(program: Command): void {
           )
       }),
     )
-  certificate
-    .command('ls')
-    .summary('certificates')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listCertificates', {}, { signal })
-        await printListing(items, certificateListing(Date.now()), form, out)
-      }),
-    )
-  certificate
-    .command('rm')
-    .argument('<name>')
-    .summary('remove a certificate')
-    .action(
-      action(async ({ client, out, signal, confirm }, [name = '']) => {
-        await confirm(`Remove certificate ${name}?`)
-        await client.call('removeCertificate', { params: { name } }, { signal })
-        out.note(`certificate ${name} is removed`)
-      }),
-    )
+  listCommand(certificate, 'listCertificates', 'certificates', certificateListing)
+  removeCommand(certificate, 'removeCertificate', {
+    summary: 'remove a certificate',
+    question: (name) => `Remove certificate ${name}?`,
+    done: (name) => `certificate ${name} is removed`,
+  })
 }
 
 const certificateListing = (now: number): ListingView<CertificateView> => ({

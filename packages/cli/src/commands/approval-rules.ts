@@ -1,8 +1,9 @@
 import type { ApprovalRuleView } from '@berth/api'
 import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
-import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { type ListingView, printItem } from '../output/print.ts'
 import { action } from './command.ts'
+import { listCommand, removeCommand } from './named-commands.ts'
 import { warnOfPlaces } from './unknown-words.ts'
 import { wholeNumber } from './words.ts'
 
@@ -19,15 +20,7 @@ export function registerApprovalRules(program: Command): void {
     .command('approval-rule')
     .alias('approval-rules')
     .summary('how many have to say yes to deploys, whatever a berth.yaml says')
-  rule
-    .command('ls')
-    .summary('all of them')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listApprovalRules', { query: {} }, { signal })
-        await printListing(items, listing, form, out)
-      }),
-    )
+  listCommand(rule, 'listApprovalRules', 'all of them', () => listing)
   rule
     .command('add')
     .summary('deploys need so many yeses of others than who asks')
@@ -57,16 +50,10 @@ export function registerApprovalRules(program: Command): void {
         await warnOfPlaces(context, { app, pool })
       }),
     )
-  rule
-    .command('rm')
-    .summary('remove one')
-    .argument('<name>')
-    .action(
-      action(async ({ client, out, signal }, [name = '']) => {
-        await client.call('removeApprovalRule', { params: { name } }, { signal })
-        out.note(`approval rule ${name} is removed; rollouts that wait for it go on waiting`)
-      }),
-    )
+  removeCommand(rule, 'removeApprovalRule', {
+    summary: 'remove one',
+    done: (name) => `approval rule ${name} is removed; rollouts that wait for it go on waiting`,
+  })
 }
 
 function roleOf(text: string): 'deployer' | 'admin' {

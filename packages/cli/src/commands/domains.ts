@@ -2,8 +2,9 @@ import type { DomainView } from '@berth/api'
 import { BerthError, type DomainDocument } from '@berth/core'
 import type { Command } from 'commander'
 import { formatAge } from '../output/format.ts'
-import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { type ListingView, printItem } from '../output/print.ts'
 import { action } from './command.ts'
+import { listCommand, removeCommand, showCommand } from './named-commands.ts'
 import { warnOfSites } from './unknown-words.ts'
 
 interface AddOptions {
@@ -19,37 +20,15 @@ export function registerDomains(program: Command): void {
     .command('domain')
     .alias('domains')
     .summary('domains of your own that the DNS of nodes answers for')
-  domain
-    .command('ls')
-    .summary('these domains, and what they mean')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listDomains', { query: {} }, { signal })
-        await printListing(items, domainListing, form, out)
-      }),
-    )
-  domain
-    .command('show')
-    .argument('<name>')
-    .summary('one of them, with what is odd about it')
-    .action(
-      action(async ({ client, out, form, signal }, [name = '']) => {
-        await printItem(await client.call('getDomain', { params: { name } }, { signal }), form, out, domainText)
-      }),
-    )
+  listCommand(domain, 'listDomains', 'these domains, and what they mean', () => domainListing)
+  showCommand(domain, 'getDomain', { summary: 'one of them, with what is odd about it', text: domainText })
   registerAdd(domain)
-  domain
-    .command('rm')
-    .argument('<name>')
-    .summary('forget one: its names are asked of the nodes’ resolvers again')
-    .action(
-      action(async ({ client, out, signal, confirm }, [name = '']) => {
-        await client.call('getDomain', { params: { name } }, { signal })
-        await confirm(`Forget the domain ${name}? The nodes' own resolvers are asked for it from then on.`)
-        await client.call('removeDomain', { params: { name }, query: {} }, { signal })
-        out.note(`${name} is asked of the nodes' own resolvers`)
-      }),
-    )
+  removeCommand(domain, 'removeDomain', {
+    summary: 'forget one: its names are asked of the nodes’ resolvers again',
+    get: 'getDomain',
+    question: (name) => `Forget the domain ${name}? The nodes' own resolvers are asked for it from then on.`,
+    done: (name) => `${name} is asked of the nodes' own resolvers`,
+  })
 }
 
 function registerAdd(domain: Command): void {

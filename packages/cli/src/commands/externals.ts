@@ -3,8 +3,9 @@ import { BerthError, type ExternalDocument } from '@berth/core'
 import type { Command } from 'commander'
 import { parse, stringify } from 'yaml'
 import { formatAge } from '../output/format.ts'
-import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { type ListingView, printItem } from '../output/print.ts'
 import { action } from './command.ts'
+import { listCommand, showCommand } from './named-commands.ts'
 import { warnOfSites, warnOfTags } from './unknown-words.ts'
 
 interface SetOptions {
@@ -25,24 +26,8 @@ export function registerExternals(program: Command): void {
     .command('external')
     .alias('externals')
     .summary('services that Berth does not run but names, routes and guards')
-  external
-    .command('ls')
-    .summary('external services, and what they are called')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listExternals', { query: {} }, { signal })
-        await printListing(items, externalListing, form, out)
-      }),
-    )
-  external
-    .command('show')
-    .argument('<name>')
-    .summary('one of them, with ports, tags and routes')
-    .action(
-      action(async ({ client, out, form, signal }, [name = '']) => {
-        await printItem(await client.call('getExternal', { params: { name } }, { signal }), form, out, externalText)
-      }),
-    )
+  listCommand(external, 'listExternals', 'external services, and what they are called', () => externalListing)
+  showCommand(external, 'getExternal', { summary: 'one of them, with ports, tags and routes', text: externalText })
   registerSet(external)
   external
     .command('rm')

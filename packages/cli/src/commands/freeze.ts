@@ -1,8 +1,9 @@
 import type { FreezeView } from '@berth/api'
 import { BerthError, formatDuration, parseDuration } from '@berth/core'
 import type { Command } from 'commander'
-import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { type ListingView, printItem } from '../output/print.ts'
 import { action } from './command.ts'
+import { listCommand, removeCommand } from './named-commands.ts'
 import { warnOfPlaces } from './unknown-words.ts'
 
 interface FreezeOptions {
@@ -19,15 +20,7 @@ interface FreezeOptions {
 /** Times in which nothing new is deployed. */
 export function registerFreeze(program: Command): void {
   const freeze = program.command('freeze').summary('times in which nothing new is deployed')
-  freeze
-    .command('ls')
-    .summary('all of them')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listFreezes', {}, { signal })
-        await printListing(items, listing, form, out)
-      }),
-    )
+  listCommand(freeze, 'listFreezes', 'all of them', () => listing)
   freeze
     .command('add')
     .summary('freeze deploys: once (--from, --until), or again and again (--cron, --for)')
@@ -51,16 +44,7 @@ export function registerFreeze(program: Command): void {
         await warnOfPlaces(context, { app, pool })
       }),
     )
-  freeze
-    .command('rm')
-    .summary('remove one')
-    .argument('<name>')
-    .action(
-      action(async ({ client, out, signal }, [name = '']) => {
-        await client.call('removeFreeze', { params: { name } }, { signal })
-        out.note(`freeze ${name} is removed`)
-      }),
-    )
+  removeCommand(freeze, 'removeFreeze', { summary: 'remove one', done: (name) => `freeze ${name} is removed` })
 }
 
 const ofText = ({ app, pool }: FreezeView): string =>

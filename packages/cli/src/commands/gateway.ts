@@ -1,8 +1,9 @@
 import type { FailoverAddressView, FailoverNodeView } from '@berth/api'
 import { type Command, Option } from 'commander'
 import { formatAge } from '../output/format.ts'
-import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { type ListingView, printItem } from '../output/print.ts'
 import { action } from './command.ts'
+import { listCommand } from './named-commands.ts'
 
 interface AddOptions {
   readonly site?: string
@@ -17,15 +18,12 @@ export function registerGateway(program: Command): void {
     .command('address')
     .summary('failover addresses: who has each now, and since when')
   registerAdd(address)
-  address
-    .command('ls')
-    .summary('failover addresses: who has each now, since when, and what is wrong')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listFailoverAddresses', { query: {} }, { signal })
-        await printListing(items, listing, form, out)
-      }),
-    )
+  listCommand(
+    address,
+    'listFailoverAddresses',
+    'failover addresses: who has each now, since when, and what is wrong',
+    () => listing,
+  )
   address
     .command('inspect')
     .summary('one of them, gateway by gateway')

@@ -2,9 +2,10 @@ import type { GroupView } from '@berth/api'
 import { BerthError, imageLimitsText, imageRules, parseBytes, parseCpu } from '@berth/core'
 import type { Command } from 'commander'
 import { formatBytes, formatCores } from '../output/format.ts'
-import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { type ListingView, printListing } from '../output/print.ts'
 import { action } from './command.ts'
 import { type ImageLimitsChange, imagesOf } from './image-limits.ts'
+import { listCommand, removeCommand, showCommand } from './named-commands.ts'
 
 interface GroupOptions {
   readonly cpu?: string
@@ -27,25 +28,12 @@ export function registerGroups(program: Command): void {
     .command('group')
     .alias('groups')
     .summary('node groups: how CPU is given out, how much, and to whom')
-  group
-    .command('ls')
-    .summary('node groups')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listGroups', {}, { signal })
-        await printListing(items, groupListing, form, out)
-      }),
-    )
-  group
-    .command('show')
-    .argument('<group>')
-    .summary('everything about a node group')
-    .action(
-      action(async ({ client, out, form, signal }, [name = '']) => {
-        const found = await client.call('getGroup', { params: { name } }, { signal })
-        await printItem(found, form, out, (each) => JSON.stringify(each, null, 2))
-      }),
-    )
+  listCommand(group, 'listGroups', 'node groups', () => groupListing)
+  showCommand(group, 'getGroup', {
+    summary: 'everything about a node group',
+    argument: 'group',
+    text: (each) => JSON.stringify(each, null, 2),
+  })
   withRules(group.command('create').argument('<group>').summary('make a node group')).action(
     action<GroupOptions>(async ({ client, out, form, signal }, [name = ''], options) => {
       const rules = Object.entries(parseRules(options, undefined)).filter(([, value]) => value !== null)
@@ -64,17 +52,12 @@ export function registerGroups(program: Command): void {
       await printListing([changed], groupListing, form, out)
     }),
   )
-  group
-    .command('rm')
-    .argument('<group>')
-    .summary('remove a node group that no node is in')
-    .action(
-      action(async ({ client, out, signal, confirm }, [name = '']) => {
-        await confirm(`Remove node group ${name}?`)
-        await client.call('removeGroup', { params: { name } }, { signal })
-        out.note(`node group ${name} is removed`)
-      }),
-    )
+  removeCommand(group, 'removeGroup', {
+    summary: 'remove a node group that no node is in',
+    argument: 'group',
+    question: (name) => `Remove node group ${name}?`,
+    done: (name) => `node group ${name} is removed`,
+  })
 }
 
 const withRules = (command: Command): Command =>

@@ -1,21 +1,14 @@
 import type { HookTargetView } from '@berth/api'
 import type { Command } from 'commander'
-import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { type ListingView, printItem } from '../output/print.ts'
 import { action } from './command.ts'
+import { listCommand, removeCommand } from './named-commands.ts'
 import { type SecretOptions, secretOf } from './secret-options.ts'
 
 /** Where hooks of stages may call. */
 export function registerHooks(program: Command): void {
   const hook = program.command('hook').alias('hooks').summary('URLs that hooks of stages may call')
-  hook
-    .command('ls')
-    .summary('all of them')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listHookTargets', { query: {} }, { signal })
-        await printListing(items, listing, form, out)
-      }),
-    )
+  listCommand(hook, 'listHookTargets', 'all of them', () => listing)
   hook
     .command('allow')
     .summary('let hooks of stages call this URL and what is below it')
@@ -32,16 +25,10 @@ export function registerHooks(program: Command): void {
         await printItem(set, form, out, (each) => `hooks may call ${each.url}${signed(each)}`)
       }),
     )
-  hook
-    .command('rm')
-    .summary('let them call it no more')
-    .argument('<name>')
-    .action(
-      action(async ({ client, out, signal }, [name = '']) => {
-        await client.call('removeHookTarget', { params: { name } }, { signal })
-        out.note(`hooks may not call ${name} any more`)
-      }),
-    )
+  removeCommand(hook, 'removeHookTarget', {
+    summary: 'let them call it no more',
+    done: (name) => `hooks may not call ${name} any more`,
+  })
 }
 
 const listing: ListingView<HookTargetView> = {

@@ -1,8 +1,9 @@
 import type { LanView } from '@berth/api'
 import type { Command } from 'commander'
 import { formatAge } from '../output/format.ts'
-import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { type ListingView, printItem } from '../output/print.ts'
 import { action } from './command.ts'
+import { listCommand, removeCommand, showCommand } from './named-commands.ts'
 import { labelOf, wholeNumber } from './words.ts'
 
 interface CreateOptions {
@@ -20,36 +21,19 @@ interface CreateOptions {
 /** Networks that machines are on already, as objects: nodes make their Docker networks, each with addresses of its own. */
 export function registerLans(net: Command): void {
   registerCreate(net)
-  net
-    .command('ls')
-    .summary('networks of the machines’ own: which nodes have them, and what is wrong there')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listLans', { query: {} }, { signal })
-        await printListing(items, lanListing, form, out)
-      }),
-    )
-  net
-    .command('inspect')
-    .summary('one of them, node by node')
-    .argument('<name>')
-    .action(
-      action(async ({ client, out, form, signal }, [name = '']) => {
-        await printItem(await client.call('getLan', { params: { name } }, { signal }), form, out, lanText)
-      }),
-    )
-  net
-    .command('rm')
-    .summary('remove one that nothing uses; nodes take their Docker networks away')
-    .argument('<name>')
-    .action(
-      action(async ({ client, out, signal, confirm }, [name = '']) => {
-        await client.call('getLan', { params: { name } }, { signal })
-        await confirm(`Remove the network ${name} from all nodes?`)
-        await client.call('removeLan', { params: { name } }, { signal })
-        out.note(`${name} is removed; nodes take it away as soon as no container is in it`)
-      }),
-    )
+  listCommand(
+    net,
+    'listLans',
+    'networks of the machines’ own: which nodes have them, and what is wrong there',
+    () => lanListing,
+  )
+  showCommand(net, 'getLan', { summary: 'one of them, node by node', verb: 'inspect', text: lanText })
+  removeCommand(net, 'removeLan', {
+    summary: 'remove one that nothing uses; nodes take their Docker networks away',
+    get: 'getLan',
+    question: (name) => `Remove the network ${name} from all nodes?`,
+    done: (name) => `${name} is removed; nodes take it away as soon as no container is in it`,
+  })
 }
 
 function registerCreate(net: Command): void {

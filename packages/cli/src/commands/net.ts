@@ -6,6 +6,7 @@ import { readText } from '../files.ts'
 import { printItem, printListing } from '../output/print.ts'
 import { readSecret } from '../read-secret.ts'
 import { action } from './command.ts'
+import { removeCommand } from './named-commands.ts'
 import { registerAttach } from './net-attach.ts'
 import { cloudProblems, cloudRouteListing, cloudRouteRows, registerCloudTables } from './net-cloud.ts'
 import { registerExplain } from './net-explain.ts'
@@ -131,17 +132,11 @@ function registerPeers(net: Command): void {
         await printItem(view, form, out, routingText)
       }),
     )
-  peer
-    .command('rm')
-    .summary('have nodes speak BGP with a router no more')
-    .argument('<name>')
-    .action(
-      action(async ({ client, out, signal, confirm }, [name = '']) => {
-        await confirm(`Have nodes speak BGP with ${name} no more?`)
-        await client.call('removeRoutingPeer', { params: { name } }, { signal })
-        out.note(`nodes speak BGP with ${name} no more`)
-      }),
-    )
+  removeCommand(peer, 'removeRoutingPeer', {
+    summary: 'have nodes speak BGP with a router no more',
+    question: (name) => `Have nodes speak BGP with ${name} no more?`,
+    done: (name) => `nodes speak BGP with ${name} no more`,
+  })
 }
 
 /** One that cannot be asked is said, and does not keep the others from being shown. */

@@ -9,6 +9,7 @@ import { action } from './command.ts'
 import { DrainLines, drainText } from './drain-lines.ts'
 import { registerNodeExec } from './exec.ts'
 import { parseDuration } from './logs.ts'
+import { showCommand } from './named-commands.ts'
 import { registerNodeConfig } from './node-config.ts'
 import { registerNodeImages } from './node-images.ts'
 import { nodeText } from './node-text.ts'
@@ -36,16 +37,7 @@ export function registerNodes(program: Command): void {
         if (form === 'table') for (const note of problemsOf(items)) out.note(note)
       }),
     )
-  node
-    .command('show')
-    .argument('<node>')
-    .summary('everything about a node')
-    .action(
-      action(async ({ client, out, form, signal }, [name = '']) => {
-        const found = await client.call('getNode', { params: { name } }, { signal })
-        await printItem(found, form, out, nodeText)
-      }),
-    )
+  showCommand(node, 'getNode', { summary: 'everything about a node', argument: 'node', text: nodeText })
   node
     .command('label')
     .summary('set labels (KEY=VALUE) or remove them (KEY-); at once, without a restart')

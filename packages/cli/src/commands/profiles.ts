@@ -5,6 +5,7 @@ import type { CommandContext } from '../command-context.ts'
 import { formatAge } from '../output/format.ts'
 import { type ListingView, printItem, printListing } from '../output/print.ts'
 import { action } from './command.ts'
+import { listCommand } from './named-commands.ts'
 import { planBefore } from './net-plan.ts'
 import { showCounters } from './profile-counters.ts'
 import { readProfileFile } from './read-profile-file.ts'
@@ -17,15 +18,12 @@ interface ApplyOptions {
 
 export function registerProfiles(program: Command): void {
   const profile = program.command('profile').alias('profiles').summary('security profiles: who may talk to whom')
-  profile
-    .command('ls')
-    .summary('profiles with the tags that they give and how many instances have them')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listProfiles', { query: {} }, { signal })
-        await printListing(items, listing, form, out)
-      }),
-    )
+  listCommand(
+    profile,
+    'listProfiles',
+    'profiles with the tags that they give and how many instances have them',
+    () => listing,
+  )
   profile
     .command('show')
     .argument('<profile>')

@@ -2,10 +2,11 @@ import type { RegistryView } from '@berth/api'
 import type { Command } from 'commander'
 import { readText } from '../files.ts'
 import { formatAge } from '../output/format.ts'
-import { type ListingView, printListing } from '../output/print.ts'
+import type { ListingView } from '../output/print.ts'
 import { readSecret } from '../read-secret.ts'
 import { registerClusterRegistry } from './cluster-registry.ts'
 import { action } from './command.ts'
+import { listCommand } from './named-commands.ts'
 
 export function registerRegistries(program: Command): void {
   const registry = program.command('registry').summary("the cluster's own image registry, and logins at others")
@@ -29,15 +30,7 @@ export function registerRegistries(program: Command): void {
         )
       }),
     )
-  registry
-    .command('ls')
-    .summary('logins; passwords are never shown')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listRegistries', {}, { signal })
-        await printListing(items, registryListing(Date.now()), form, out)
-      }),
-    )
+  listCommand(registry, 'listRegistries', 'logins; passwords are never shown', registryListing)
   registry
     .command('logout')
     .alias('rm')

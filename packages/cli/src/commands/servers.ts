@@ -1,9 +1,10 @@
 import type { ServerView } from '@berth/api'
 import type { Command } from 'commander'
 import { formatAge } from '../output/format.ts'
-import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { type ListingView, printItem } from '../output/print.ts'
 import { action } from './command.ts'
 import { parseDuration } from './logs.ts'
+import { listCommand } from './named-commands.ts'
 
 export function registerServers(program: Command): void {
   const server = program.command('server').summary('servers that share the cluster’s store')
@@ -20,15 +21,7 @@ export function registerServers(program: Command): void {
     .requiredOption('--server <address:port>', 'the API of a server that is up')
     .option('--server-name <name>', 'how this one is called among servers (default: the machine’s name)')
     .option('--state-dir <dir>', 'where everything is kept', '/var/lib/berth')
-  server
-    .command('ls')
-    .summary('servers that are up, and what each leads')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listServers', {}, { signal })
-        await printListing(items, serverListing(Date.now()), form, out)
-      }),
-    )
+  listCommand(server, 'listServers', 'servers that are up, and what each leads', serverListing)
   server
     .command('token')
     .summary('a one-time token with which another machine becomes a server')

@@ -2,8 +2,9 @@ import type { SubscriptionView } from '@berth/api'
 import { BerthError } from '@berth/core'
 import type { Command } from 'commander'
 import { formatAge } from '../output/format.ts'
-import { type ListingView, printItem, printListing } from '../output/print.ts'
+import { type ListingView, printItem } from '../output/print.ts'
 import { action } from './command.ts'
+import { listCommand, removeCommand } from './named-commands.ts'
 import { type SecretOptions, secretOf } from './secret-options.ts'
 
 interface AddOptions extends SecretOptions {
@@ -19,15 +20,12 @@ export function registerSubscriptions(program: Command): void {
     .alias('subscriptions')
     .alias('webhook')
     .summary('who is told of events elsewhere: webhooks, channels of Redis')
-  subscription
-    .command('ls')
-    .summary('these, how far each has come, and which cannot be reached')
-    .action(
-      action(async ({ client, out, form, signal }) => {
-        const { items } = await client.list('listSubscriptions', { query: {} }, { signal })
-        await printListing(items, subscriptionListing, form, out)
-      }),
-    )
+  listCommand(
+    subscription,
+    'listSubscriptions',
+    'these, how far each has come, and which cannot be reached',
+    () => subscriptionListing,
+  )
   subscription
     .command('add')
     .alias('set')
@@ -64,17 +62,11 @@ export function registerSubscriptions(program: Command): void {
         out.note(`${name} took a delivery of no events in ${tookMs} ms`)
       }),
     )
-  subscription
-    .command('rm')
-    .argument('<name>')
-    .summary('tell it nothing any more')
-    .action(
-      action(async ({ client, out, signal, confirm }, [name = '']) => {
-        await confirm(`Tell subscription ${name} nothing any more?`)
-        await client.call('removeSubscription', { params: { name } }, { signal })
-        out.note(`${name} is told nothing any more`)
-      }),
-    )
+  removeCommand(subscription, 'removeSubscription', {
+    summary: 'tell it nothing any more',
+    question: (name) => `Tell subscription ${name} nothing any more?`,
+    done: (name) => `${name} is told nothing any more`,
+  })
 }
 
 export function revisionOf(text: string): number {
